@@ -1,0 +1,214 @@
+"""Sizes that may be known only at run time, as exact arithmetic on named dimensions.
+
+A size is an `int` where it is known and a `Dim` where it is not: a polynomial with integer
+coefficients over names (`B`, `T`) and floor divisions. `T - 4 + 4` is `T`, and
+`(2*T*B) // (2*B)` is `T`, so equal sizes compare equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
+
+MAX_TERMS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A dimension whose size is chosen at run time."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """`top // bottom`, where the division does not come out evenly."""
+
+    top: Size
+    bottom: Size
+
+    def __str__(self) -> str:
+        return f"{_bracket(self.top)} // {_bracket(self.bottom)}"
+
+
+Atom = Name | Quotient
+Monomial = tuple[Atom, ...]
+
+
+class Dim:
+    """A size that depends on a named dimension. Immutable; arithmetic gives an int where it can."""
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: dict[Monomial, int]) -> None:
+        self.terms = terms
+        self._hash = hash(frozenset(terms.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __add__(self, other: Size) -> Size:
+        total = dict(self.terms)
+        for monomial, factor in _terms(other).items():
+            total[monomial] = total.get(monomial, 0) + factor
+        return _made(total)
+
+    def __mul__(self, other: Size) -> Size:
+        total: dict[Monomial, int] = {}
+        for left, a in self.terms.items():
+            for right, b in _terms(other).items():
+                monomial = tuple(sorted(left + right, key=str))
+                total[monomial] = total.get(monomial, 0) + a * b
+        return _made(total)
+
+    def __floordiv__(self, other: Size) -> Size:
+        return _divided(self, other)
+
+    def __rfloordiv__(self, other: int) -> Size:
+        return _divided(other, self)
+
+    def __neg__(self) -> Size:
+        return self * -1
+
+    def __sub__(self, other: Size) -> Size:
+        return self + other * -1
+
+    def __rsub__(self, other: int) -> Size:
+        return self * -1 + other
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        parts = [_term(m, f) for m, f in sorted(self.terms.items(), key=lambda t: (-len(t[0]), str(t[0])))]
+        return " + ".join(parts).replace("+ -", "- ")
+
+    __repr__ = __str__
+
+    @property
+    def names(self) -> frozenset[str]:
+        found: set[str] = set()
+        for atom in (a for monomial in self.terms for a in monomial):
+            if isinstance(atom, Name):
+                found.add(atom.text)
+            else:
+                found |= names(atom.top) | names(atom.bottom)
+        return frozenset(found)
+
+
+Size = int | Dim
+
+
+def named(text: str) -> Dim:
+    """The dimension called `text`."""
+    return Dim({(Name(text),): 1})
+
+
+BATCH = named("B")
+
+
+def names(size: Size) -> frozenset[str]:
+    return size.names if isinstance(size, Dim) else frozenset()
+
+
+def known(size: Size) -> bool:
+    return isinstance(size, int)
+
+
+def product(sizes: Any) -> Size:
+    total: Size = 1
+    for size in sizes:
+        total = total * size
+    return total
+
+
+def substitute(size: Size, values: dict[str, Size]) -> Size:
+    """`size` with named dimensions replaced; `substitute(9*B, {"B": 1})` is 9."""
+    if isinstance(size, int):
+        return size
+    total: Size = 0
+    for monomial, factor in size.terms.items():
+        part: Size = factor
+        for atom in monomial:
+            if isinstance(atom, Name):
+                part = part * values.get(atom.text, Dim({(atom,): 1}))
+            else:
+                part = part * _divided(substitute(atom.top, values), substitute(atom.bottom, values))
+        total = total + part
+    return total
+
+
+def _terms(size: Size) -> dict[Monomial, int]:
+    return size.terms if isinstance(size, Dim) else {(): size}
+
+
+def _made(terms: dict[Monomial, int]) -> Size:
+    terms = {m: f for m, f in terms.items() if f}
+    if not terms:
+        return 0
+    if terms.keys() == {()}:
+        return terms[()]
+    if len(terms) > MAX_TERMS:
+        raise OverflowError("a size with too many terms")
+    return Dim(terms)
+
+
+def _divided(top: Size, bottom: Size) -> Size:
+    """Floor division. Terms that `bottom` divides evenly leave the floor: (2T + 3) // 2 = T + 1."""
+    if isinstance(top, int) and isinstance(bottom, int):
+        return top // bottom
+    divisor = _terms(bottom)
+    if len(divisor) != 1:
+        return 1 if top == bottom else Dim({(Quotient(top, bottom),): 1})
+    (monomial, factor), *_ = divisor.items()
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for term, value in _terms(top).items():
+        left = _without(term, monomial)
+        quotient, remainder = divmod(value, factor)
+        if left is None or (left and remainder):
+            rest[term] = value
+        elif left:
+            whole[left] = whole.get(left, 0) + quotient
+        else:
+            whole[()] = quotient
+            if remainder:
+                rest[term] = remainder
+    inner = _made(rest)
+    if inner == 0 or (isinstance(inner, int) and isinstance(bottom, int) and 0 <= inner < bottom):
+        return _made(whole)
+    if isinstance(bottom, int) and isinstance(inner, Dim):
+        common = gcd(bottom, *(f for m, f in inner.terms.items() if m))
+        constant = inner.terms.get((), 0)
+        if common > 1:
+            shrunk = {m: f // common for m, f in inner.terms.items() if m} | {(): constant // common}
+            return _made(whole) + _divided(_made(shrunk), bottom // common)
+    return _made(whole) + Dim({(Quotient(inner, bottom),): 1})
+
+
+def _without(monomial: Monomial, part: Monomial) -> Monomial | None:
+    left = list(monomial)
+    for atom in part:
+        if atom not in left:
+            return None
+        left.remove(atom)
+    return tuple(left)
+
+
+def _term(monomial: Monomial, factor: int) -> str:
+    if not monomial:
+        return str(factor)
+    alone = factor == 1 and len(monomial) == 1
+    atoms = "*".join(str(a) if alone or isinstance(a, Name) else f"({a})" for a in monomial)
+    return atoms if factor == 1 else f"-{atoms}" if factor == -1 else f"{factor}*{atoms}"
+
+
+def _bracket(size: Size) -> str:
+    return f"({size})" if isinstance(size, Dim) and set(str(size)) & set(" */") else str(size)

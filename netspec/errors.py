@@ -1,0 +1,94 @@
+"""Everything that can go wrong, as data.
+
+NetspecError            a message for a person; `exit_code` is what the command ends with
+├── UsageError       2  the command line asks for something that cannot be
+├── SpecError        3  the spec: carries every Problem found, not only the first
+├── DataError        4  a file of data is missing, damaged or does not fit
+├── Diverged         5  training produced a loss that is not finite
+└── ExportMismatch   6  an exported file does not compute what the network computes
+
+Exit code 1 is left for faults of netspec itself, 130 and 143 for interrupts.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+Path = tuple[str | int, ...]
+Span = tuple[int, int]
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A place in the spec: the path to a value, and optionally which of its characters.
+
+    `on_key` points at the mapping key instead of the value behind it.
+    """
+
+    path: Path = ()
+    span: Span | None = None
+    on_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, with where it stands and what to try."""
+
+    code: str
+    message: str
+    at: At = At()
+    hint: str = ""
+    severity: Severity = "error"
+    used_at: tuple[At, ...] = field(default=())
+    """For a problem inside a block: the lines that use the block, innermost first."""
+
+
+class NetspecError(Exception):
+    """Base of all errors that netspec raises for a person to read."""
+
+    exit_code = 1
+
+
+class UsageError(NetspecError):
+    exit_code = 2
+
+
+class SpecError(NetspecError):
+    """A spec that does not fit together; `problems` holds each reason."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Iterable[Problem], report: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__(report or "\n".join(p.message for p in self.problems))
+
+
+class DataError(NetspecError):
+    exit_code = 4
+
+
+class Diverged(NetspecError):
+    exit_code = 5
+
+
+class ExportMismatch(NetspecError):
+    exit_code = 6
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that offers the nearest known word, or an empty string."""
+    near = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
+    exact = {k.lower(): k for k in known}
+    return f"Did you mean {exact[near[0]]!r}?" if near else ""
+
+
+def printable(text: str) -> str:
+    """`text` with control and bidirectional characters escaped, safe to show on a terminal."""
+    return "".join(
+        c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else f"\\u{ord(c):04x}" for c in text
+    )

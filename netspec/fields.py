@@ -1,0 +1,341 @@
+"""Fields and the records made of them: what a layer, an optimizer or a section may say.
+
+A record is a class whose attributes are fields. Each field knows its pydantic-core schema,
+its JSON Schema, its default and one sentence; validation is pydantic's, strict and with
+unknown names refused. The schemas are built from this table, and pydantic's class
+machinery is left out, because importing it would cost more than checking a spec does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
+
+from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
+from pydantic_core import core_schema as cs
+
+from netspec.dims import Dim, Size
+from netspec.errors import did_you_mean
+
+T = TypeVar("T")
+Kind = Callable[[Any], tuple[cs.CoreSchema, dict[str, Any]]]
+"""What a field accepts, as pydantic-core's schema and as JSON Schema, given the class that owns it."""
+
+REQUIRED: Final = object()
+MAX_INT: Final = 2**53
+Sizes = int | tuple[int, ...]
+
+
+class Field(Generic[T]):
+    """One argument: its sentence, its default, and what it accepts."""
+
+    def __init__(
+        self,
+        sentence: str,
+        kind: Kind,
+        default: Any = REQUIRED,
+        *,
+        axis: int | None = None,
+        torch: bool = True,
+        keyword: bool = False,
+        rest: bool = False,
+    ) -> None:
+        self.sentence = sentence
+        self.kind = kind
+        self.default = default
+        self.axis = axis
+        """The axis of the first input that this size is inferred from."""
+        self.torch = torch
+        """Whether it is an argument of torch's, and not only of the spec's."""
+        self.keyword = keyword
+        """Whether it can only be given by name."""
+        self.rest = rest
+        """Whether it takes all positional arguments that are left."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Field[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Field[T] | T:
+        if instance is None:
+            return self
+        value: T = instance.__dict__[self.name]
+        return value
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one argument: its path inside the record, and the words for it."""
+
+    loc: tuple[str | int, ...]
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Invalid(ValueError):
+    """Arguments that a record does not accept; `faults` holds every reason."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(f.message for f in self.faults))
+
+
+class Record:
+    """Base of everything that is described by fields. Immutable once made."""
+
+    fields: ClassVar[dict[str, Field[Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
+        inherited = {n: f for base in reversed(cls.__mro__[1:]) for n, f in vars(base).get("fields", {}).items()}
+        cls.fields = cls.ordered({**inherited, **own})
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        """The fields in the order in which positional arguments fill them."""
+        return fields
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            self.__dict__.update(_validator(type(self)).validate_python(values))
+        except ValidationError as error:
+            raise Invalid(_faults(error, type(self))) from None
+
+    def replace(self, **values: Any) -> Self:
+        """A copy with other values, which are taken as they are."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, **values)
+        return copy
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values that differ from their defaults, by field."""
+        return {
+            name: self.__dict__[name]
+            for name, field in self.fields.items()
+            if field.required or not _same(self.__dict__[name], field.default)
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.__dict__)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.given.items())})"
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of the long form."""
+        properties = {
+            name: {"description": field.sentence, **field.kind(cls)[1]}
+            | ({} if field.required or field.default is None else {"default": field.default})
+            for name, field in cls.fields.items()
+        }
+        required = [name for name, field in cls.fields.items() if field.required]
+        schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+        return {**schema, "required": required} if required else schema
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
+
+
+_validators: dict[type, SchemaValidator] = {}
+
+
+def _validator(cls: type[Record]) -> SchemaValidator:
+    """The class's validator, made when it is first needed."""
+    if cls not in _validators:
+        fields = {name: _typed(field, cls) for name, field in cls.fields.items()}
+        _validators[cls] = SchemaValidator(cs.typed_dict_schema(fields, extra_behavior="forbid", strict=True))
+    return _validators[cls]
+
+
+def _typed(field: Field[Any], cls: type[Record]) -> cs.TypedDictField:
+    schema = field.kind(cls)[0]
+    if field.required:
+        return cs.typed_dict_field(schema, required=True)
+    schema = cs.nullable_schema(schema) if field.default is None else schema
+    return cs.typed_dict_field(cs.with_default_schema(schema, default=field.default), required=False)
+
+
+_EXPECTED: Final = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a word",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+}
+
+
+def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
+    faults = []
+    for detail in error.errors(include_url=False):
+        loc, kind, found = detail["loc"], detail["type"], detail["input"]
+        name = ".".join(str(part) for part in loc)
+        if kind == "extra_forbidden":
+            hint = did_you_mean(str(loc[-1]), cls.fields) if len(loc) == 1 else ""
+            hint = hint or f"It has: {', '.join(cls.fields) or 'none'}."
+            faults.append(Fault(loc, "unknown-argument", f"{cls.__name__} has no {name!r}", hint))
+        elif kind == "missing":
+            sentence = cls.fields[str(loc[0])].sentence if len(loc) == 1 else ""
+            faults.append(Fault(loc[:-1], "missing-argument", f"{cls.__name__} needs {name}: {sentence}"))
+        else:
+            expected = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else _lower(detail["msg"])
+            faults.append(Fault(loc, "bad-argument", f"{cls.__name__}: {name} is {_show(found)}, {expected}"))
+    return faults
+
+
+def _lower(message: str) -> str:
+    message = message.removeprefix("Input should be ").removeprefix("Input ")
+    return message if message.startswith(("expected", "must")) else f"expected {message}"
+
+
+def _show(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+# --- the kinds of field -----------------------------------------------------------------------
+
+
+def refuse(expected: str) -> PydanticCustomError:
+    """The error that a field's own check raises: what was expected instead."""
+    return PydanticCustomError("expected", "{text}", {"text": f"expected {expected}"})
+
+
+def Checked(
+    sentence: str, check: Callable[[Any], Any], json: dict[str, Any], default: Any = REQUIRED, **more: Any
+) -> Field[Any]:
+    """A field with its own check, which returns the value or raises `refuse(...)`."""
+    return Field(sentence, lambda _: (cs.no_info_plain_validator_function(check), json), default, **more)
+
+
+def Int(sentence: str, default: Any = REQUIRED, *, ge: int = -MAX_INT, le: int = MAX_INT, **more: Any) -> Field[int]:
+    """A whole number within bounds."""
+    json = {"type": "integer"} | ({"minimum": ge} if ge > -MAX_INT else {}) | ({"maximum": le} if le < MAX_INT else {})
+    return Field(sentence, lambda _: (cs.int_schema(ge=ge, le=le, strict=True), json), default, **more)
+
+
+def Float(
+    sentence: str,
+    default: Any = REQUIRED,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    **more: Any,
+) -> Field[float]:
+    """A finite number within bounds; a whole number is welcome and kept as it is."""
+    bounds = {"minimum": ge, "exclusiveMinimum": gt, "maximum": le, "exclusiveMaximum": lt}
+    words = {"at least": ge, "greater than": gt, "at most": le, "less than": lt}
+    expected = "a number" + ", ".join(f" {word} {limit}" for word, limit in words.items() if limit is not None)
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise refuse(expected)
+        low = (ge is None or value >= ge) and (gt is None or value > gt)
+        if not (low and (le is None or value <= le) and (lt is None or value < lt)):
+            raise refuse(expected)
+        return value
+
+    json = {"type": "number"} | {k: v for k, v in bounds.items() if v is not None}
+    return Checked(sentence, check, json, default, **more)
+
+
+def Bool(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[bool]:
+    """true or false."""
+    return Field(sentence, lambda _: (cs.bool_schema(strict=True), {"type": "boolean"}), default, **more)
+
+
+def Text(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[str]:
+    """A word or a short text."""
+    return Field(sentence, lambda _: (cs.str_schema(strict=True, max_length=4096), {"type": "string"}), default, **more)
+
+
+def Choice(sentence: str, options: Sequence[str], default: Any = REQUIRED, **more: Any) -> Field[str]:
+    """One word of a closed set."""
+
+    def check(value: Any) -> str:
+        if isinstance(value, str) and value in options:
+            return value
+        hint = did_you_mean(value, options) if isinstance(value, str) else ""
+        raise refuse(f"one of {', '.join(options)}" + (f". {hint}" if hint else ""))
+
+    return Checked(sentence, check, {"enum": list(options)}, default, **more)
+
+
+def Numbers(
+    sentence: str,
+    default: Any = REQUIRED,
+    *,
+    ge: int = 0,
+    axes: int | None = None,
+    optional: bool = False,
+    words: Sequence[str] = (),
+    **more: Any,
+) -> Field[Any]:
+    """One whole number, or one for each axis (`3`, `3x5`): `axes` of them, else as many as the owner's `dims`.
+
+    `optional` allows null for an axis; `words` are allowed in place of numbers.
+    """
+    expected = f"a whole number of at least {ge}" if ge > -MAX_INT else "a whole number"
+
+    def kind(owner: Any) -> tuple[cs.CoreSchema, dict[str, Any]]:
+        count = axes or owner.dims
+
+        def one(value: Any) -> Any:
+            if value is None and optional:
+                return None
+            if isinstance(value, Dim):
+                raise refuse(f"a size that is known, {value} is known only at run time")
+            if isinstance(value, bool) or not isinstance(value, int) or not ge <= value <= MAX_INT:
+                raise refuse(", ".join([expected, *words]))
+            return value
+
+        def check(value: Any) -> Any:
+            if isinstance(value, str) and value in words:
+                return value
+            if isinstance(value, list | tuple):
+                if len(value) != count:
+                    raise refuse(f"one number or {count}, one an axis" if count > 1 else "one number")
+                return tuple(one(v) for v in value)
+            return one(value)
+
+        item = {"type": ["integer", "null"] if optional else "integer", "minimum": ge}
+        choices = [item, {"type": "array", "items": item, "minItems": count, "maxItems": count}]
+        json = {"anyOf": [*choices, *([{"enum": list(words)}] if words else [])]}
+        return cs.no_info_plain_validator_function(check), json
+
+    return Field(sentence, kind, default, **more)
+
+
+def Dims(sentence: str, default: Any = REQUIRED, *, low: int = -1, **more: Any) -> Field[tuple[Size, ...]]:
+    """Any number of sizes, some of which may be known only at run time."""
+
+    def check(value: Any) -> tuple[Size, ...]:
+        items = value if isinstance(value, list | tuple) else [value]
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, int | Dim):
+                raise refuse("sizes")
+            if isinstance(item, int) and not low <= item <= MAX_INT:
+                raise refuse(f"sizes of at least {low}")
+        return tuple(items)
+
+    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    return Checked(sentence, check, json, default, **more)

@@ -1,0 +1,214 @@
+"""What every operation is: fields, a shape rule, and the torch call it stands for.
+
+`Op` is anything a row can name. `Layer` is an op that is a class of torch.nn; it may own
+parameters and buffers. Shapes count the batch as axis 0, as torch does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+from netspec.dims import Dim, Size
+from netspec.fields import Field, Record
+
+Shape = tuple[Size, ...]
+Dtype = Literal["float32", "int64", "bool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What is known of a tensor before anything runs: its shape, batch first, and its dtype."""
+
+    shape: Shape
+    dtype: Dtype = "float32"
+
+    def __str__(self) -> str:
+        return show(self.shape)
+
+    def with_shape(self, *shape: Size) -> Tensor:
+        return replace(self, shape=shape)
+
+
+def show(shape: Sequence[Size]) -> str:
+    """A shape as people write it: `16 x 5 x 5`."""
+    return " x ".join(f"({s})" if " " in str(s) else str(s) for s in shape) or "a single number"
+
+
+class Misfit(Exception):
+    """An operation that does not fit its inputs or its own arguments.
+
+    The message goes on where the operation's name leaves off: "declares 256 inputs, its
+    input has 400". In the hint, `{source}` stands for the step that gave the input.
+    `field` names the argument to point at; without it the whole call is meant.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, field: str | None = None, code: str = "shape-mismatch") -> None:
+        super().__init__(message)
+        self.message, self.hint, self.field, self.code = message, hint, field, code
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A piece of Python that stands where a value would: a constructor's argument, a run-time size."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def literal(value: Any) -> str:
+    """`value` as Python source: only numbers, words, None, and tuples and lists of them."""
+    match value:
+        case Code():
+            return value.text
+        case str():
+            return json.dumps(value)
+        case bool() | int() | float() | None:
+            return repr(value) if value not in (float("inf"), float("-inf")) else f'float("{value}")'
+        case tuple():
+            inner = ", ".join(literal(v) for v in value)
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        case list():
+            return f"[{', '.join(literal(v) for v in value)}]"
+    raise TypeError(f"{type(value).__name__} has no literal")
+
+
+class Op(Record):
+    """One operation: what a row names."""
+
+    words: ClassVar[tuple[str, ...]] = ()
+    """Short words for this very class, next to its own name."""
+    general: ClassVar[tuple[str, ...]] = ()
+    """Dimension-free words that choose among classes by the rank of what they meet."""
+    rank: ClassVar[int | None] = None
+    """The rank of input, batch and channels included, that a general word chooses this class for."""
+    letters: ClassVar[dict[str, str]] = {}
+    """One-letter arguments: `k3` is kernel_size=3."""
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {}
+    """Bare words that set an argument: `nobias` is bias=False. A boolean field is a flag of its own."""
+    arrow: ClassVar[tuple[str, str] | None] = None
+    """The two fields that `in->out` sets."""
+    example: ClassVar[str] = ""
+    """A row that works."""
+    example_input: ClassVar[str] = ""
+    """The input that the example is shown on, as a spec writes it: `3x32x32`."""
+    inputs: ClassVar[tuple[int, int]] = (1, 1)
+    """How few and how many inputs it takes."""
+    results: ClassVar[tuple[Any, ...]] = ()
+    """Names of the parts of a tuple result, nested as torch nests them: ("output", ("h", "c"))."""
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        return fields
+
+    @classmethod
+    def positional(cls) -> list[str]:
+        """Fields that a row's bare values fill, in torch's order without the inferred sizes."""
+        return [name for name, f in cls.fields.items() if f.axis is None and not f.keyword]
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        """This operation with every inferred size filled in; a written size that differs is a Misfit."""
+        found: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            if field.axis is not None:
+                size = need_known(axis_size(inputs[0], field.axis), field.axis)
+                found[name] = self.agreed(name, size, show(inputs[0].shape[1:]))
+        return self.replace(**found) if found else self
+
+    def agreed(self, name: str, size: int, arithmetic: str) -> int:
+        """`size`, unless the argument `name` was written and says another."""
+        written = getattr(self, name)
+        if written not in (None, size):
+            noun = {"in_channels": "input channels", "in_features": "inputs"}.get(name, name)
+            hint = f"{{source}} gives {arithmetic}. Drop the {written} (it is inferred) or change the layers before it."
+            raise Misfit(f"declares {written} {noun}, its input has {size}", hint, field=name)
+        return size
+
+    def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
+        """What comes out for these inputs, batch first; a tuple where torch gives a tuple. Raises Misfit."""
+        raise NotImplementedError(type(self).__name__)
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size | None:
+        """Multiply-accumulates of one call; None where they cannot be told. Elementwise work counts 0."""
+        return 0
+
+    def call(self, inputs: Sequence[str]) -> str | None:
+        """The stateless torch expression for this operation, or None where only a module will do."""
+        return None
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        """The expressions that a module is called with, where they are not just its inputs."""
+        return inputs
+
+
+class Layer(Op):
+    """A class of torch.nn, by torch's own name and with torch's own arguments."""
+
+    torch_name: ClassVar[str] = ""
+    """The class in torch.nn, where it is not this class's own name."""
+    function: ClassVar[str | None] = None
+    """The function of the same arguments that may stand for the module: `F.max_pool2d`."""
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the parameters by name, in torch's order. Sizes are inferred by then."""
+        return {}
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the buffers in the state_dict, by name."""
+        return {}
+
+    def construct(self) -> str:
+        """The torch expression that makes the module: `nn.Conv2d(1, 6, 5)`."""
+        return f"nn.{self.torch_name or type(self).__name__}({self.arguments()})"
+
+    def call(self, inputs: Sequence[str]) -> str | None:
+        if self.function is None:
+            return None
+        arguments = self.arguments()
+        return f"{self.function}({', '.join([*inputs, *([arguments] if arguments else [])])})"
+
+    def arguments(self) -> str:
+        """The arguments as a person would write them: required ones by position, others by name if not the default."""
+        shown = []
+        for name, field in self.fields.items():
+            value = getattr(self, name)
+            if not field.torch or (not field.required and field.axis is None and _is_default(value, field.default)):
+                continue
+            leading = field.required or field.axis is not None
+            shown.append(literal(value) if leading and not field.keyword else f"{name}={literal(value)}")
+        return ", ".join(shown)
+
+
+def axis_size(x: Tensor, axis: int) -> Size:
+    """The size of one axis. Raises Misfit where the input has too few axes."""
+    if not -len(x.shape) <= axis < len(x.shape):
+        raise Misfit(f"needs an axis {axis}, its input is {x}, batch first", code="rank")
+    return x.shape[axis]
+
+
+def need_rank(x: Tensor, *ranks: int, what: str) -> None:
+    """Refuse an input of another rank, batch included; `what` says what is taken: `channels x length`."""
+    if len(x.shape) not in ranks:
+        raise Misfit(f"takes {what}, its input is {show(x.shape[1:])}", code="rank")
+
+
+def need_float(x: Tensor) -> None:
+    """Refuse an input of whole numbers or booleans."""
+    if x.dtype != "float32":
+        raise Misfit(f"takes floats, its input is {x.dtype}", code="dtype")
+
+
+def need_known(size: Size, axis: int) -> int:
+    """Refuse a size that only the run decides."""
+    if isinstance(size, Dim):
+        hint = "Give that axis a number in `input`."
+        raise Misfit(f"must know the size of axis {axis}, which is {size}", hint, code="unknown-size")
+    return size
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)

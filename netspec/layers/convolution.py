@@ -1,0 +1,204 @@
+"""Convolutions and transposed convolutions over 1, 2 and 3 dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from netspec.dims import Size, product
+from netspec.fields import Bool, Choice, Field, Int, Numbers, Sizes
+from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_rank
+
+MODES = ("zeros", "reflect", "replicate", "circular")
+AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}
+
+
+def spread(value: Sizes, dims: int) -> tuple[int, ...]:
+    """One number for each axis: 3 is (3, 3) over two."""
+    return value if isinstance(value, tuple) else (value,) * dims
+
+
+def window(size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
+    """How many windows fit: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+class Convolution(Layer):
+    """What all convolutions share; `dims` is the number of axes that the window slides over."""
+
+    dims: ClassVar[int]
+    letters = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+    flags = {"nobias": ("bias", False)}
+    arrow = ("in_channels", "out_channels")
+
+    in_channels = Int("channels of the input", None, ge=1, axis=1)
+    out_channels = Int("filters, which are the channels of the output", ge=1)
+    kernel_size = Numbers("size of the window", ge=1)
+    stride = Numbers("step of the window", 1, ge=1)
+    padding = Numbers("zeros added on both sides of each axis", 0)
+    dilation = Numbers("spacing between the window's points", 1, ge=1)
+    groups = Int("groups that channels are split into, each with its own filters", 1, ge=1)
+    bias = Bool("whether a learned number is added to each output channel", True)
+    padding_mode = Choice("what the padding is filled with", MODES, "zeros")
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        x = inputs[0]
+        need_rank(x, self.dims + 2, what=AXES[self.dims])
+        need_float(x)
+        fitted = super().fitted(x)
+        for name in ("in_channels", "out_channels"):
+            if getattr(fitted, name) % self.groups:
+                text = f"cannot split {getattr(fitted, name)} {name.replace('_', ' ')} into {self.groups} groups"
+                raise Misfit(text, field="groups")
+        return fitted
+
+    def per_axis(self, *names: str) -> list[tuple[int, ...]]:
+        """The named arguments, each with one number for each axis."""
+        return [spread(getattr(self, name), self.dims) for name in names]
+
+
+class DirectConvolution(Convolution):
+    """Conv1d, Conv2d and Conv3d."""
+
+    padding = Numbers("zeros added on both sides of each axis; or same, valid", 0, words=("same", "valid"))
+    same = Bool("pad by dilation * (kernel - 1) / 2", False, torch=False, keyword=True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        return fitted.replace(same=False, padding=self._same_padding()) if self.same else fitted
+
+    def _same_padding(self) -> Sizes:
+        if self.padding != 0:
+            text = "sets the padding twice, by same and by padding"
+            raise Misfit(text, "Keep one of them.", field="same", code="contradiction")
+        kernel, dilation = self.per_axis("kernel_size", "dilation")
+        total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        if any(t % 2 for t in total):
+            text = f"cannot pad an even kernel of {self.kernel_size} equally on both sides"
+            raise Misfit(text, "Use an odd kernel, or write the padding.", field="same", code="even-kernel")
+        each = tuple(t // 2 for t in total)
+        return each[0] if len(set(each)) == 1 else each
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        kernel, stride, dilation = self.per_axis("kernel_size", "stride", "dilation")
+        if self.padding == "same":
+            if any(s != 1 for s in stride):
+                hint = "The bare word `same` pads for any stride."
+                raise Misfit("has padding=same, which needs stride 1", hint, field="padding")
+            return x.with_shape(x.shape[0], self.out_channels, *x.shape[2:])
+        padding = (0,) * self.dims if self.padding == "valid" else spread(self.padding, self.dims)
+        self._check_padding(x, padding)
+        sizes = [
+            self._fit(size, *numbers)
+            for size, *numbers in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+        ]
+        return x.with_shape(x.shape[0], self.out_channels, *sizes)
+
+    def _fit(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
+        out = window(size, kernel, stride, padding, dilation)
+        if isinstance(out, int) and out < 1:
+            padded = f"{size} + 2 x {padding}" if padding else f"{size}"
+            text = f"has a window of {dilation * (kernel - 1) + 1}, larger than its input's {padded}"
+            raise Misfit(text, "Use a smaller kernel, more padding, or less downsampling before.", field="kernel_size")
+        return out
+
+    def _check_padding(self, x: Tensor, padding: tuple[int, ...]) -> None:
+        limit = {"reflect": -1, "circular": 0}.get(self.padding_mode)
+        if limit is None:
+            return
+        for size, p in zip(x.shape[2:], padding, strict=True):
+            if isinstance(size, int) and p > size + limit:
+                raise Misfit(f"has {self.padding_mode} padding of {p}, too much for a size of {size}", field="padding")
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        weight = (self.out_channels, self.in_channels // self.groups, *spread(self.kernel_size, self.dims))
+        return {"weight": weight} | ({"bias": (self.out_channels,)} if self.bias else {})
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        return output.shape[0] * product(output.shape[2:]) * product(self.parameters()["weight"])
+
+
+class Conv1d(DirectConvolution):
+    """Slides learned filters over a sequence of channels x length."""
+
+    dims, rank = 1, 3
+    general = ("conv",)
+    example, example_input = "conv1d 16 k3 same", "8x100"
+
+
+class Conv2d(DirectConvolution):
+    """Slides learned filters over a map of channels x height x width."""
+
+    dims, rank = 2, 4
+    general = ("conv",)
+    example, example_input = "conv2d 16 k3 same", "3x32x32"
+
+
+class Conv3d(DirectConvolution):
+    """Slides learned filters over a volume of channels x depth x height x width."""
+
+    dims, rank = 3, 5
+    general = ("conv",)
+    example, example_input = "conv3d 8 k3 same", "1x16x16x16"
+
+
+class TransposedConvolution(Convolution):
+    """ConvTranspose1d, 2d and 3d: the gradient of a convolution, used to make maps larger."""
+
+    output_padding = Numbers("extra size on one side of each axis, to choose among the sizes that the stride allows", 0)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        order = "in_channels out_channels kernel_size stride padding output_padding groups bias dilation padding_mode"
+        return {name: fields[name] for name in order.split()} if "output_padding" in fields else fields
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        if self.padding_mode != "zeros":
+            text = "is a transposed convolution, which pads only with zeros"
+            raise Misfit(text, field="padding_mode", code="bad-argument")
+        names = ("kernel_size", "stride", "padding", "output_padding", "dilation")
+        sizes = [self._grow(size, *numbers) for size, *numbers in zip(x.shape[2:], *self.per_axis(*names), strict=True)]
+        return x.with_shape(x.shape[0], self.out_channels, *sizes)
+
+    def _grow(self, size: Size, kernel: int, stride: int, padding: int, extra: int, dilation: int) -> Size:
+        """(size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1, as torch documents it."""
+        if extra >= max(stride, dilation):
+            text = f"has an output_padding of {extra}, it must be smaller than the stride or the dilation"
+            raise Misfit(text, field="output_padding", code="bad-argument")
+        out = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
+        if isinstance(out, int) and out < 1:
+            raise Misfit(f"has nothing left: the padding of {padding} removes the whole output", field="padding")
+        return out
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        weight = (self.in_channels, self.out_channels // self.groups, *spread(self.kernel_size, self.dims))
+        return {"weight": weight} | ({"bias": (self.out_channels,)} if self.bias else {})
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        return inputs[0].shape[0] * product(inputs[0].shape[2:]) * product(self.parameters()["weight"])
+
+
+class ConvTranspose1d(TransposedConvolution):
+    """Spreads each value of a sequence over a learned window: a convolution that makes it longer."""
+
+    dims, rank = 1, 3
+    general = ("conv_transpose",)
+    example, example_input = "conv_transpose1d 8 k4 s2 p1", "16x50"
+
+
+class ConvTranspose2d(TransposedConvolution):
+    """Spreads each value of a map over a learned window: a convolution that makes it larger."""
+
+    dims, rank = 2, 4
+    general = ("conv_transpose",)
+    example, example_input = "conv_transpose2d 8 k4 s2 p1", "16x8x8"
+
+
+class ConvTranspose3d(TransposedConvolution):
+    """Spreads each value of a volume over a learned window: a convolution that makes it larger."""
+
+    dims, rank = 3, 5
+    general = ("conv_transpose",)
+    example, example_input = "conv_transpose3d 8 k4 s2 p1", "16x4x4x4"

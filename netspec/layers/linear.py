@@ -1,0 +1,74 @@
+"""Linear maps: fully connected layers over the last axis or over everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Self
+
+from netspec.dims import Size, product
+from netspec.fields import Bool, Int
+from netspec.layers.base import Layer, Tensor, need_float, need_known, show
+
+
+class Linear(Layer):
+    """Multiplies the last axis by a learned matrix: y = x W^T + b."""
+
+    flags = {"nobias": ("bias", False)}
+    arrow = ("in_features", "out_features")
+    example, example_input = "linear 64", "10x32"
+
+    in_features = Int("size of the input's last axis", None, ge=1, axis=-1)
+    out_features = Int("size of the output's last axis", ge=1)
+    bias = Bool("whether a learned number is added to each output", True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_float(inputs[0])
+        return super().fitted(*inputs)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        return x.with_shape(*x.shape[:-1], self.out_features)
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        weight = {"weight": (self.out_features, self.in_features)}
+        return weight | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        return product(output.shape) * self.in_features
+
+
+class FC(Linear):
+    """Flattens everything after the batch, then multiplies by a learned matrix."""
+
+    torch_name = "Linear"
+    words = ("fc",)
+    example, example_input = "fc 10", "16x5x5"
+
+    flattens = False
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        x = inputs[0]
+        need_float(x)
+        sizes = [need_known(size, axis) for axis, size in enumerate(x.shape) if axis]
+        total = prod(sizes)
+        arithmetic = show(sizes) if len(sizes) < 2 else f"{show(sizes)} = {total}"
+        return self.replace(in_features=self.agreed("in_features", total, arithmetic), flattens=len(sizes) != 1)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].with_shape(inputs[0].shape[0], self.out_features)
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        return [f"torch.flatten({inputs[0]}, 1)"] if self.flattens else inputs
+
+
+class Identity(Layer):
+    """Gives back its input."""
+
+    example, example_input = "identity", "8"
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0]
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return inputs[0]

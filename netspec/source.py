@@ -1,0 +1,343 @@
+"""Reads YAML into plain data that remembers where each value stands.
+
+The reader follows YAML 1.2's core schema, so `1e-3` is a number and `no` is a word, and it
+refuses what a spec never needs: tags, anchors, aliases, duplicate keys, and anything that
+is too large, too deep or invisible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any, Final, NoReturn
+
+import yaml
+
+from netspec.errors import At, Path, Problem, SpecError, printable
+
+MAX_BYTES: Final = 256 * 1024
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 50_000
+MAX_DIGITS: Final = 18
+
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text that values come from: a spec, or an override on the command line."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where one value and its key stand, counted from 0."""
+
+    file: File
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    key: tuple[int, int] | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line, counted from 1, as editors and compilers count."""
+
+    file: File
+    line: int
+    column: int
+    width: int
+
+    @property
+    def text(self) -> str:
+        return self.file.lines[self.line - 1] if self.line <= len(self.file.lines) else ""
+
+    def __str__(self) -> str:
+        return f"{self.file.name}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Plain data (dict, list, str, int, float, bool, None) and the mark of each value by path."""
+
+    file: File
+    data: Any
+    marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
+
+    def place(self, at: At) -> Place:
+        """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
+        path = at.path
+        while path not in self.marks and path:
+            path = path[:-1]
+        mark = self.marks.get(path) or Mark(self.file, 0, 0, 0, 0)
+        if at.on_key and mark.key and path == at.path:
+            return Place(mark.file, mark.key[0] + 1, mark.key[1] + 1, len(str(path[-1])))
+        first = mark.file.lines[mark.line] if mark.line < len(mark.file.lines) else ""
+        end = mark.end_column if mark.end_line == mark.line else len(first)
+        if at.span is None or mark.value is None or path != at.path:
+            return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
+        offset = first.find(mark.value, mark.column, end)
+        if offset < 0:  # escapes or folded lines: the whole value is the best that can be shown
+            return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
+        start, stop = at.span
+        return Place(mark.file, mark.line + 1, offset + start + 1, max(1, stop - start))
+
+
+def read_file(path: str | FilePath) -> Source:
+    """Read the YAML file at `path`. Raises SpecError with every problem that YAML itself has."""
+    path = FilePath(path)
+    name = str(path)
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise _unreadable(name, "is a folder, a spec file is expected") from None
+    except OSError as error:
+        raise _unreadable(name, f"cannot be read: {error.strerror or error}") from None
+    if len(raw) > MAX_BYTES:
+        raise _unreadable(name, f"is larger than {MAX_BYTES // 1024} KB, too large for a spec")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _unreadable(name, f"is not UTF-8: byte 0x{raw[error.start]:02x} on line {line}") from None
+    return read_text(text, name)
+
+
+def read_text(text: str, name: str = "<spec>") -> Source:
+    """Read YAML from `text`; `name` stands in messages where a file name would."""
+    file = File(printable(name), tuple(text.splitlines()))
+    if len(text) > MAX_BYTES:
+        raise _unreadable(name, f"is larger than {MAX_BYTES // 1024} KB, too large for a spec")
+    return _Reader(file).read(text)
+
+
+def override(source: Source, assignments: list[str]) -> Source:
+    """`source` with each `path.to.value=YAML` of the command line laid over it."""
+    for text in assignments:
+        dotted, equals, value = text.partition("=")
+        file = File("command line", (text,))
+        if not equals or not dotted:
+            problem = Problem("override", f"{text!r} is no path=value", hint="For example train.epochs=3.")
+            raise SpecError([problem], report([problem], Source(file, None)))
+        offset = len(dotted) + 1
+        path: Path = tuple(int(p) if p.isdecimal() else p for p in dotted.split("."))
+        part = _Reader(file, column=offset).read(value)
+        source = _replaced(source, path, part)
+    return source
+
+
+def _replaced(source: Source, path: Path, part: Source) -> Source:
+    data = _with_value(source.data, path, part.data)
+    marks = {p: m for p, m in source.marks.items() if p[: len(path)] != path}
+    whole = Mark(part.file, 0, 0, 0, len(part.file.lines[0]), key=(0, 0))
+    for depth in range(1, len(path) + 1):
+        marks.setdefault(path[:depth], whole)
+    for inner, mark in part.marks.items():
+        key = mark.key or (0, 0)
+        marks[path + inner] = Mark(mark.file, mark.line, mark.column, mark.end_line, mark.end_column, key, mark.value)
+    return Source(source.file, data, marks)
+
+
+def _with_value(data: Any, path: Path, value: Any) -> Any:
+    if not path:
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(data, list) and isinstance(head, int) and head < len(data):
+        return [*data[:head], _with_value(data[head], rest, value), *data[head + 1 :]]
+    inner = data if isinstance(data, dict) else {}
+    return {**inner, str(head): _with_value(inner.get(str(head)), rest, value)}
+
+
+def merged(base: Source, top: Source) -> Source:
+    """Two specs, `top` laid over `base`: mappings merge key by key, anything else is replaced."""
+    marks = dict(base.marks)
+
+    def lay(low: Any, high: Any, path: Path) -> Any:
+        if isinstance(low, dict) and isinstance(high, dict):
+            marks.update({p: m for p, m in top.marks.items() if p == path})
+            return {**low, **{k: lay(low.get(k), v, (*path, k)) for k, v in high.items()}}
+        for known in [p for p in marks if p[: len(path)] == path]:
+            del marks[known]
+        marks.update({p: m for p, m in top.marks.items() if p[: len(path)] == path})
+        return high
+
+    return Source(top.file, lay(base.data, top.data, ()), marks)
+
+
+def report(problems: tuple[Problem, ...] | list[Problem], source: Source) -> str:
+    """The problems as a person reads them: sorted by place, each with its line and a caret."""
+    placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))
+    return "\n\n".join("\n".join(_lines(place, problem, source)) for place, problem in placed)
+
+
+def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
+    yield f"{place}  {problem.severity}[{problem.code}]  {printable(problem.message)}"
+    if place.text:
+        number = str(place.line)
+        visible = printable(place.text.expandtabs(1))
+        yield f"  {number} | {visible}"
+        yield f"  {' ' * len(number)} | {' ' * (place.column - 1)}{'^' * place.width}"
+    if problem.hint:
+        yield f"  {printable(problem.hint)}"
+    for used in problem.used_at:
+        where = source.place(used)
+        yield f"  used at {where}: {printable(where.text.strip())}"
+
+
+def _unreadable(name: str, message: str) -> SpecError:
+    name = printable(name)
+    return SpecError([Problem("unreadable", f"{name} {message}")], f"{name}  error[unreadable]  {message}")
+
+
+class _Reader:
+    """Turns libyaml's events into data and marks; events, because composing nodes recurses in C."""
+
+    def __init__(self, file: File, column: int = 0) -> None:
+        self.file = file
+        self.column = column
+        self.marks: dict[Path, Mark] = {}
+        self.problems: list[Problem] = []
+        self.nodes = 0
+        self.depth = 0
+
+    def read(self, text: str) -> Source:
+        hidden = _BIDI.search(text)
+        if hidden:
+            line = text.count("\n", 0, hidden.start())
+            column = hidden.start() - (text.rfind("\n", 0, hidden.start()) + 1)
+            self._stop(line, column, "hidden-character", "a bidirectional control character hides text here")
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            self.events: Iterator[Any] = yaml.parse(text, Loader=loader)
+            data = self._document()
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position)
+            self._stop(line, 0, "hidden-character", f"character #x{error.character:04x} is not allowed")
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line, mark.column) if mark else (0, 0)
+            message = " ".join(filter(None, (error.context, error.problem)))
+            self._stop(line, column, "yaml", message or "not YAML", _yaml_hint(message))
+        source = Source(self.file, data, self.marks)
+        if self.problems:
+            raise SpecError(self.problems, report(self.problems, source))
+        return source
+
+    def _document(self) -> Any:
+        for event in self.events:
+            if isinstance(event, yaml.StreamEndEvent):
+                return None
+            if isinstance(event, yaml.DocumentStartEvent):
+                break
+        data = self._node(next(self.events), ())
+        next(self.events)  # the document's end
+        extra: Any = next(self.events)
+        if isinstance(extra, yaml.DocumentStartEvent):
+            mark = extra.start_mark
+            self._stop(mark.line, mark.column, "yaml", "a second document; a spec is one document")
+        return data
+
+    def _node(self, event: Any, path: Path, key: tuple[int, int] | None = None) -> Any:
+        self.nodes += 1
+        start = event.start_mark
+        if self.nodes > MAX_NODES:
+            self._stop(start.line, start.column, "too-large", f"more than {MAX_NODES:,} values")
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            what = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
+            self._stop(start.line, start.column, "yaml", f"an {what}; a spec has none", "Use blocks or params.")
+        if event.tag and event.tag != "!":
+            self._stop(start.line, start.column, "yaml", f"the tag {event.tag}; a spec is plain data")
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, path, key)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self._stop(start.line, start.column, "too-large", f"nested deeper than {MAX_DEPTH} levels")
+        data = self._sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
+        self.depth -= 1
+        self._mark(event.start_mark, event.end_mark, path, key)
+        return data
+
+    def _sequence(self, path: Path) -> list[Any]:
+        items: list[Any] = []
+        for event in self.events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            items.append(self._node(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        for event in self.events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            mark: Any = event.start_mark
+            if not isinstance(event, yaml.ScalarEvent):
+                self._stop(mark.line, mark.column, "yaml", "a key must be a word", _yaml_hint("key"))
+            name = event.value
+            where = (*path, name)
+            if name in items:
+                first = self.marks[where].key or (0, 0)
+                text = f"{name!r} is given twice; it stands on line {first[0] + 1} already"
+                self._add(Problem("duplicate-key", text, At((*where, 2), on_key=True)))
+                self.marks[(*where, 2)] = Mark(self.file, mark.line, mark.column, mark.line, mark.column + len(name))
+                self._node(next(self.events), (*where, 2, "value"))
+                continue
+            items[name] = self._node(next(self.events), where, (mark.line, mark.column + self.column))
+        return items
+
+    def _scalar(self, event: Any, path: Path, key: tuple[int, int] | None) -> Any:
+        text = event.value
+        self._mark(event.start_mark, event.end_mark, path, key, text)
+        if event.style is not None and event.style != "":
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INT.fullmatch(text):
+            if len(text) > MAX_DIGITS:
+                self._add(Problem("number", f"the number {text[:12]}... is too large", At(path)))
+                return 0
+            return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+        return text
+
+    def _mark(self, start: Any, end: Any, path: Path, key: tuple[int, int] | None, value: str | None = None) -> None:
+        shift = self.column
+        self.marks[path] = Mark(self.file, start.line, start.column + shift, end.line, end.column + shift, key, value)
+
+    def _add(self, problem: Problem) -> None:
+        self.problems.append(problem)
+
+    def _stop(self, line: int, column: int, code: str, message: str, hint: str = "") -> NoReturn:
+        problem = Problem(code, message, hint=hint)
+        self.marks[()] = Mark(self.file, line, column + self.column, line, column + self.column + 1)
+        known = Source(self.file, None, self.marks)
+        raise SpecError([*self.problems, problem], report([*self.problems, problem], known))
+
+
+def _yaml_hint(message: str) -> str:
+    if "cannot start any token" in message or "\\t" in message:
+        return "Indent with spaces; quote text that begins with @, ` or %."
+    if "flow" in message or "key" in message or "expected ',' or" in message:
+        return "Inside [ ] and { }, text with a comma, a colon or ${ must be quoted."
+    if "mapping values are not allowed" in message:
+        return "Quote text that contains ': '."
+    return ""
