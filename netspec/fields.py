@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, overload
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
@@ -39,8 +39,11 @@ class Field(Generic[T]):
         *,
         axis: int | None = None,
         torch: bool = True,
+        torch_default: Any = REQUIRED,
         keyword: bool = False,
         rest: bool = False,
+        textual: bool = False,
+        symbols: bool = False,
     ) -> None:
         self.sentence = sentence
         self.kind = kind
@@ -49,10 +52,16 @@ class Field(Generic[T]):
         """The axis of the first input that this size is inferred from."""
         self.torch = torch
         """Whether it is an argument of torch's, and not only of the spec's."""
+        self.torch_default = default if torch_default is REQUIRED else torch_default
+        """What torch takes where nothing is said, if that is not the spec's own default."""
         self.keyword = keyword
         """Whether it can only be given by name."""
         self.rest = rest
         """Whether it takes all positional arguments that are left."""
+        self.textual = textual
+        """Whether it takes words, so that `3x3` would stay a text."""
+        self.symbols = symbols
+        """Whether it takes sizes that are known only at run time, such as `B` and `T`."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -265,7 +274,13 @@ def Bool(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[bool]:
 
 def Text(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[str]:
     """A word or a short text."""
-    return Field(sentence, lambda _: (cs.str_schema(strict=True, max_length=4096), {"type": "string"}), default, **more)
+    return Field(
+        sentence,
+        lambda _: (cs.str_schema(strict=True, max_length=4096), {"type": "string"}),
+        default,
+        textual=True,
+        **more,
+    )
 
 
 def Choice(sentence: str, options: Sequence[str], default: Any = REQUIRED, **more: Any) -> Field[str]:
@@ -277,7 +292,7 @@ def Choice(sentence: str, options: Sequence[str], default: Any = REQUIRED, **mor
         hint = did_you_mean(value, options) if isinstance(value, str) else ""
         raise refuse(f"one of {', '.join(options)}" + (f". {hint}" if hint else ""))
 
-    return Checked(sentence, check, {"enum": list(options)}, default, **more)
+    return Checked(sentence, check, {"enum": list(options)}, default, textual=True, **more)
 
 
 def Numbers(
@@ -286,18 +301,19 @@ def Numbers(
     *,
     ge: int = 0,
     axes: int | None = None,
+    sides: int = 1,
     optional: bool = False,
     words: Sequence[str] = (),
     **more: Any,
 ) -> Field[Any]:
     """One whole number, or one for each axis (`3`, `3x5`): `axes` of them, else as many as the owner's `dims`.
 
-    `optional` allows null for an axis; `words` are allowed in place of numbers.
+    `sides=2` takes two for each axis; `optional` allows null for an axis; `words` are allowed in place of numbers.
     """
     expected = f"a whole number of at least {ge}" if ge > -MAX_INT else "a whole number"
 
     def kind(owner: Any) -> tuple[cs.CoreSchema, dict[str, Any]]:
-        count = axes or owner.dims
+        count = (axes or owner.dims) * sides
 
         def one(value: Any) -> Any:
             if value is None and optional:
@@ -313,7 +329,8 @@ def Numbers(
                 return value
             if isinstance(value, list | tuple):
                 if len(value) != count:
-                    raise refuse(f"one number or {count}, one an axis" if count > 1 else "one number")
+                    each = "two" if sides > 1 else "one"
+                    raise refuse(f"one number or {count}, {each} an axis" if count > 1 else "one number")
                 return tuple(one(v) for v in value)
             return one(value)
 
@@ -323,6 +340,18 @@ def Numbers(
         return cs.no_info_plain_validator_function(check), json
 
     return Field(sentence, kind, default, **more)
+
+
+def Maybe(field: Field[T]) -> Field[T | None]:
+    """The same field, with null allowed next to a default that is not null."""
+    bare = field.kind
+
+    def kind(owner: Any) -> tuple[cs.CoreSchema, dict[str, Any]]:
+        schema, json = bare(owner)
+        return cs.nullable_schema(schema), {"anyOf": [json, {"type": "null"}]}
+
+    field.kind = kind
+    return cast("Field[T | None]", field)
 
 
 def Dims(sentence: str, default: Any = REQUIRED, *, low: int = -1, **more: Any) -> Field[tuple[Size, ...]]:
@@ -338,4 +367,4 @@ def Dims(sentence: str, default: Any = REQUIRED, *, low: int = -1, **more: Any) 
         return tuple(items)
 
     json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    return Checked(sentence, check, json, default, **more)
+    return Checked(sentence, check, json, default, symbols=True, **more)

@@ -249,9 +249,9 @@ class _Reader:
                 break
         data = self._node(next(self.events), ())
         next(self.events)  # the document's end
-        extra: Any = next(self.events)
+        extra = next(self.events)
         if isinstance(extra, yaml.DocumentStartEvent):
-            mark = extra.start_mark
+            mark: Any = extra.start_mark
             self._stop(mark.line, mark.column, "yaml", "a second document; a spec is one document")
         return data
 

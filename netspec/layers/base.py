@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
+from netspec.catalogue import Entry
 from netspec.dims import Dim, Size
-from netspec.fields import Field, Record
 
 Shape = tuple[Size, ...]
 Dtype = Literal["float32", "int64", "bool"]
@@ -77,38 +77,17 @@ def literal(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no literal")
 
 
-class Op(Record):
+class Op(Entry):
     """One operation: what a row names."""
 
-    words: ClassVar[tuple[str, ...]] = ()
-    """Short words for this very class, next to its own name."""
-    general: ClassVar[tuple[str, ...]] = ()
-    """Dimension-free words that choose among classes by the rank of what they meet."""
-    rank: ClassVar[int | None] = None
-    """The rank of input, batch and channels included, that a general word chooses this class for."""
-    letters: ClassVar[dict[str, str]] = {}
-    """One-letter arguments: `k3` is kernel_size=3."""
-    flags: ClassVar[dict[str, tuple[str, Any]]] = {}
-    """Bare words that set an argument: `nobias` is bias=False. A boolean field is a flag of its own."""
-    arrow: ClassVar[tuple[str, str] | None] = None
-    """The two fields that `in->out` sets."""
-    example: ClassVar[str] = ""
-    """A row that works."""
+    rank: ClassVar[int | tuple[int, ...] | None] = None
+    """The rank or ranks of input, batch and channels included, that a general word chooses this class for."""
     example_input: ClassVar[str] = ""
     """The input that the example is shown on, as a spec writes it: `3x32x32`."""
     inputs: ClassVar[tuple[int, int]] = (1, 1)
     """How few and how many inputs it takes."""
     results: ClassVar[tuple[Any, ...]] = ()
     """Names of the parts of a tuple result, nested as torch nests them: ("output", ("h", "c"))."""
-
-    @classmethod
-    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
-        return fields
-
-    @classmethod
-    def positional(cls) -> list[str]:
-        """Fields that a row's bare values fill, in torch's order without the inferred sizes."""
-        return [name for name, f in cls.fields.items() if f.axis is None and not f.keyword]
 
     def fitted(self, *inputs: Tensor) -> Self:
         """This operation with every inferred size filled in; a written size that differs is a Misfit."""
@@ -176,9 +155,9 @@ class Layer(Op):
         shown = []
         for name, field in self.fields.items():
             value = getattr(self, name)
-            if not field.torch or (not field.required and field.axis is None and _is_default(value, field.default)):
-                continue
             leading = field.required or field.axis is not None
+            if not field.torch or (not leading and _is_default(value, field.torch_default)):
+                continue
             shown.append(literal(value) if leading and not field.keyword else f"{name}={literal(value)}")
         return ", ".join(shown)
 

@@ -1,0 +1,89 @@
+"""Catalogues: the words that a spec may use, each with the record that explains and checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar, Generic, TypeVar
+
+from netspec.errors import did_you_mean
+from netspec.fields import Record
+
+
+class Entry(Record):
+    """A record that a row can name: a layer, a loss, an optimizer, a source of data."""
+
+    words: ClassVar[tuple[str, ...]] = ()
+    """Short words for this very class, next to its own name."""
+    general: ClassVar[tuple[str, ...]] = ()
+    """Words that several classes share; what the word meets decides among them."""
+    letters: ClassVar[dict[str, str]] = {}
+    """One-letter arguments: `k3` is kernel_size=3."""
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {}
+    """Bare words that set an argument: `nobias` is bias=False. A boolean field is a flag of its own."""
+    arrow: ClassVar[tuple[str, str] | None] = None
+    """The two fields that `in->out` sets."""
+    example: ClassVar[str] = ""
+    """A row that works."""
+
+    @classmethod
+    def positional(cls) -> list[str]:
+        """Fields that a row's bare values fill, in order, without the inferred ones."""
+        return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]
+
+
+E_ = TypeVar("E_", bound=Entry)
+
+
+class Catalogue(Generic[E_]):
+    """Finds entries by word, and imports a family's file only when one of its words is used."""
+
+    def __init__(self, noun: str, base: type[E_], families: Mapping[str, str]) -> None:
+        """`families` gives for each module all words that its classes answer to."""
+        self.noun = noun
+        self.base = base
+        self.families = dict(families)
+        self._modules = {w.lower(): module for module, words in families.items() for w in words.split()}
+        self._members: dict[str, dict[str, tuple[type[E_], ...]]] = {}
+        self._added: dict[str, tuple[type[E_], ...]] = {}
+
+    def words(self) -> list[str]:
+        return [w for words in self.families.values() for w in words.split()] + list(self._added)
+
+    def find(self, word: str) -> tuple[type[E_], ...]:
+        """The classes that `word` may mean: one, or several that differ in what they take. Empty if unknown.
+
+        Upper and lower case are the same, so `Conv2d` and `conv2d` both work.
+        """
+        word = word.lower()
+        module = self._modules.get(word)
+        return self.members(module).get(word, ()) if module else self._added.get(word, ())
+
+    def members(self, module: str) -> dict[str, tuple[type[E_], ...]]:
+        """The classes of one module by lower-case word."""
+        if module not in self._members:
+            self._members[module] = _by_word(vars(import_module(module)).values(), self.base, module)
+        return self._members[module]
+
+    def classes(self) -> list[type[E_]]:
+        """Every class, family by family. Imports them all."""
+        return list(dict.fromkeys(c for m in self.families for found in self.members(m).values() for c in found))
+
+    def add(self, cls: type[E_]) -> None:
+        """Take in a class from outside, such as a plugin's. Raises ValueError where a word is taken."""
+        for word, classes in _by_word([cls], self.base, cls.__module__).items():
+            if self.find(word):
+                raise ValueError(f"the word {word!r} is taken")
+            self._added[word] = classes
+
+    def suggest(self, word: str) -> str:
+        return did_you_mean(word, self.words())
+
+
+def _by_word(candidates: Any, base: type[E_], module: str) -> dict[str, tuple[type[E_], ...]]:
+    found: dict[str, tuple[type[E_], ...]] = {}
+    for cls in candidates:
+        if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module and cls.example:
+            for word in dict.fromkeys(w.lower() for w in (cls.__name__, *cls.words, *cls.general)):
+                found[word] = (*found.get(word, ()), cls)
+    return found

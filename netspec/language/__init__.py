@@ -1,0 +1,1 @@
+"""The words of a spec: rows, expressions and sections."""

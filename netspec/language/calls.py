@@ -1,0 +1,254 @@
+"""Calls meet records: the words and numbers of a row, or a long form, become checked arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from netspec.catalogue import Catalogue, Entry
+from netspec.dims import named
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.fields import Invalid
+from netspec.language import expressions, rows
+from netspec.language.rows import Arg, Call, Expr, RowError, Word
+
+Lookup = Callable[[str], Any]
+"""Gives the value of a name in an expression; raises KeyError with a hint."""
+E_ = TypeVar("E_", bound=Entry)
+
+_DIM = re.compile(r"-?[A-Z][A-Z0-9_]*")
+_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(slots=True)
+class Arguments:
+    """Arguments by field, where each was written, and the expressions that some came from."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, At] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """Arguments that do not make an entry; `problems` holds every reason."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+def nothing(name: str) -> Any:
+    """A lookup that knows no names."""
+    raise KeyError
+
+
+def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
+    """The plain value of a part of a row: expressions computed, tuples made. Raises Refused."""
+    match value:
+        case Expr():
+            result = evaluate(value, lookup, at)
+            return -result if value.negative else result
+        case tuple():
+            parts = [compute(part, lookup, at, symbols) for part in value]
+            flat: list[Any] = []
+            for part in parts:
+                flat.extend(part if isinstance(part, list | tuple) else [part])
+            return tuple(flat)
+        case Word(text=text):
+            if symbols and _DIM.fullmatch(text):
+                return named(text[1:]) * -1 if text.startswith("-") else named(text)
+            return _WORDS.get(text, text)
+    return value
+
+
+def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
+    """The value of an expression that stands at `expr.span` of the text at `at`. Raises Refused."""
+    try:
+        return expressions.evaluate(expr.text, lookup)
+    except expressions.ExpressionError as error:
+        start = expr.span[0] + error.start
+        stop = expr.span[1] if error.stop is None else expr.span[0] + error.stop
+        place = At(at.path, (start, max(stop, start + 1)))
+        raise Refused(Problem("expression", error.message, place, error.hint)) from None
+
+
+def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
+    """The arguments of a row's call, by the fields of `cls`. Raises Refused with every problem."""
+    found = Arguments()
+    problems: list[Problem] = []
+    free = cls.positional()
+    for arg in call.args:
+        try:
+            _take(found, arg, cls, free, lookup, path)
+        except Refused as refused:
+            problems += refused.problems
+    if problems:
+        raise Refused(*problems)
+    return found
+
+
+def _take(found: Arguments, arg: Arg, cls: type[Entry], free: list[str], lookup: Lookup, path: Path) -> None:
+    """Put one argument where it belongs; `free` are the fields that bare values still fill."""
+    at = At(path, arg.span)
+    if arg.kind == "arrow":
+        _take_arrow(found, arg, cls, lookup, at)
+        return
+    value = arg.value
+    name = arg.name
+    match arg.kind:
+        case "letter" | "keyword":
+            name = cls.letters.get(arg.name, arg.name)
+        case "word":
+            name, value = _flag(arg, cls, free, at)
+        case "positional":
+            if not free:
+                raise Refused(_too_many(cls, at))
+            name = free[0] if cls.fields[free[0]].rest else free.pop(0)
+    if name not in cls.fields:
+        raise Refused(unknown_argument(name, cls, at))
+    described = cls.fields[name]
+    computed = compute(value, lookup, at, described.symbols)
+    if described.rest and arg.kind == "positional":
+        computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
+    elif name in found.values:
+        raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+    _put(found, name, computed, at, value)
+
+
+def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:
+    found.values[name] = computed
+    found.places[name] = at
+    if isinstance(value, Expr) and not value.negative:
+        found.written[name] = value.text
+
+
+def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any]:
+    assert isinstance(arg.value, Word)
+    word = arg.value.text
+    if word in cls.flags:
+        return cls.flags[word]
+    if word in cls.fields and isinstance(cls.fields[word].default, bool):
+        return word, True
+    if free and (cls.fields[free[0]].textual or word in _WORDS):
+        return free.pop(0), arg.value
+    raise Refused(unknown_argument(word, cls, at))
+
+
+def _take_arrow(found: Arguments, arg: Arg, cls: type[Entry], lookup: Lookup, at: At) -> None:
+    if cls.arrow is None:
+        raise Refused(Problem("bad-argument", f"{cls.__name__} takes no arrow", at))
+    assert isinstance(arg.value, tuple)
+    for name, size in zip(cls.arrow, arg.value, strict=True):
+        if size is not None:
+            if name in found.values:
+                raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+            _put(found, name, compute(size, lookup, at), at, size)
+
+
+def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
+    """The arguments of a long form, `{out_channels: 6, kernel_size: 5}`. Raises Refused."""
+    found = Arguments()
+    problems: list[Problem] = []
+    for name, value in given.items():
+        at = At((*path, name))
+        described = cls.fields.get(name)
+        if described is None:
+            problems.append(unknown_argument(name, cls, At((*path, name), on_key=True)))
+            continue
+        try:
+            _put(found, name, long_value(value, lookup, at, described.symbols, described.textual), at, None)
+        except Refused as refused:
+            problems += refused.problems
+        if isinstance(value, str) and value.startswith("$"):
+            parsed = rows.parse_value(value)
+            if isinstance(parsed, Expr):
+                found.written[name] = parsed.text
+    if problems:
+        raise Refused(*problems)
+    return found
+
+
+def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textual: bool = False) -> Any:
+    """A value of a long form, with the `$` expressions inside it computed. Raises Refused."""
+    if isinstance(value, list):
+        return [long_value(v, lookup, At((*at.path, i)), symbols, textual) for i, v in enumerate(value)]
+    if isinstance(value, dict):
+        return {k: long_value(v, lookup, At((*at.path, k)), symbols, textual) for k, v in value.items()}
+    if not isinstance(value, str) or (textual and "$" not in value):
+        return value
+    try:
+        return compute(rows.parse_value(value), lookup, at, symbols)
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(at.path, error.span), error.hint)) from None
+
+
+def construct(cls: type[E_], given: Arguments, at: At) -> E_:
+    """The entry with these arguments. Raises Refused with a problem for each fault, at its argument."""
+    try:
+        return cls(**given.values)
+    except Invalid as invalid:
+        problems = []
+        for fault in invalid.faults:
+            place = given.places.get(str(fault.loc[0]), at) if fault.loc else at
+            problems.append(Problem(fault.code, fault.message, place, fault.hint))
+        raise Refused(*problems) from None
+
+
+def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup = nothing) -> tuple[E_, Arguments]:
+    """An entry of a catalogue, written as a row (`adamw lr=2e-3`) or long (`{AdamW: {lr: 2e-3}}`). Raises Refused."""
+    if isinstance(value, str):
+        call = single_call(value, path)
+        at = At(path, call.op_span)
+        assert isinstance(call.op, str)
+        cls = one_class(call.op, catalogue, at)
+        given = arguments(call, cls, lookup, path)
+        return construct(cls, given, at), given
+    if isinstance(value, dict) and len(value) == 1:
+        (word, options), *_ = value.items()
+        at = At((*path, word), on_key=True)
+        cls = one_class(word, catalogue, at)
+        if isinstance(options, str | int | float) and not isinstance(options, bool):
+            call = single_call(f"{word} {options}", (*path, word))
+            given = arguments(call, cls, lookup, (*path, word))
+            return construct(cls, given, at), given
+        given = long_arguments(options or {}, cls, lookup, (*path, word))
+        return construct(cls, given, at), given
+    text = f"expected the name of a {catalogue.noun}, alone or with its arguments"
+    example = next(iter(catalogue.words()), "")
+    raise Refused(Problem("bad-value", text, At(path), f"For example: {example}" if example else ""))
+
+
+def single_call(text: str, path: Path) -> Call:
+    """The one call that a text consists of. Raises Refused."""
+    try:
+        calls = rows.parse(text)
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+    if len(calls) != 1:
+        raise Refused(Problem("row", "one word with its arguments is expected here, without a comma", At(path)))
+    if not isinstance(calls[0].op, str):
+        raise Refused(Problem("row", "a plain word is expected here", At(path, calls[0].op_span)))
+    return calls[0]
+
+
+def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:
+    """The class that a word stands for. Raises Refused with the nearest known word."""
+    classes = catalogue.find(word)
+    if not classes:
+        hint = catalogue.suggest(word) or f"There are: {', '.join(sorted(catalogue.words()))}."
+        raise Refused(Problem(f"unknown-{catalogue.noun}", f"there is no {catalogue.noun} {word!r}", at, hint))
+    return classes[0]
+
+
+def unknown_argument(name: str, cls: type[Entry], at: At) -> Problem:
+    known = [*cls.fields, *cls.flags]
+    letters = [f"{letter} ({name})" for letter, name in cls.letters.items()]
+    hint = did_you_mean(name, known) or f"It has: {', '.join([*known, *letters]) or 'none'}."
+    return Problem("unknown-argument", f"{cls.__name__} has no argument {name!r}", at, hint)
+
+
+def _too_many(cls: type[Entry], at: At) -> Problem:
+    names = ", ".join(cls.positional()) or "none"
+    return Problem("too-many", f"{cls.__name__} takes no further value here", at, f"In order: {names}.")

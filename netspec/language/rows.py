@@ -1,0 +1,312 @@
+"""Rows: `conv 1->6 k5, relu, pool 2` read into calls, each word with its place in the text.
+
+chain  = call { "," call }
+call   = op [ "(" input { " " input } ")" ] { " " arg } [ " x" size ] [ " when " expr ]
+op     = WORD | "$" NAME
+input  = [ NAME "=" ] NAME { "." ( NAME | INT | "*" ) }
+arg    = tuple | arrow | LETTER tuple | NAME "=" ( tuple | WORD ) | WORD { "." WORD }
+arrow  = [ size ] "->" size { "->" size }
+tuple  = size { "x" size }
+size   = [ "-" ] ( NUMBER | DIM | "$" NAME | "$(" expr ")" )
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final, Literal
+
+from netspec.errors import Span, printable
+
+MAX_CALLS: Final = 200
+
+
+class RowError(ValueError):
+    """A row that cannot be read; `span` is where in its text."""
+
+    def __init__(self, message: str, span: Span, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.span, self.hint = message, span, hint
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """`$name` or `$(expression)`, still to be computed."""
+
+    text: str
+    span: Span
+    negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A bare word or dimension."""
+
+    text: str
+
+
+Size = int | float | Expr | Word
+Value = Size | tuple[Size, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A reference to an earlier value, `rnn.output`, perhaps for an input by name, `query=x`."""
+
+    path: tuple[str, ...]
+    keyword: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """One argument. `name` is the letter or the keyword; an arrow's value is all its sizes."""
+
+    kind: Literal["positional", "arrow", "letter", "keyword", "word"]
+    value: Value | tuple[Value | None, ...]
+    span: Span
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One piece of a row."""
+
+    op: str | Expr
+    span: Span
+    inputs: tuple[Input, ...] | None
+    args: tuple[Arg, ...]
+    times: Size | None = None
+    when: Expr | None = None
+    op_span: Span = (0, 0)
+
+
+_NUMBER = r"\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d+"
+_SIZE = re.compile(rf"(?P<sign>-?)(?:(?P<number>{_NUMBER})|(?P<dim>[A-Z][A-Z0-9_]*)|\$(?P<name>[A-Za-z_]\w*)|\$\()")
+_OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_WORD = re.compile(r"[A-Za-z_][\w./:+@~-]*")
+_KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
+_TIMES = re.compile(r"x(?=[\d$])")
+_INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_]\w*|\d+|\*))*)")
+_TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
+
+
+@lru_cache(maxsize=8192)
+def parse(text: str) -> tuple[Call, ...]:
+    """The calls of one row. Raises RowError where the text is no row."""
+    calls = tuple(_call(text, start, stop) for start, stop in _split(text, 0, len(text), ","))
+    if len(calls) > MAX_CALLS:
+        raise RowError(f"a row of more than {MAX_CALLS} calls", (0, len(text)))
+    return calls
+
+
+def parse_value(text: str) -> Value:
+    """A text that stands where a value is expected: `$width`, `$(2*d)`, `3x224x224`; else a plain word."""
+    try:
+        value, stop = _tuple(text, 0, len(text))
+    except RowError:
+        if "$(" in text:
+            raise
+        return Word(text)
+    return value if stop == len(text) else Word(text)
+
+
+@lru_cache(maxsize=4096)
+def template(text: str) -> tuple[str | Expr, ...]:
+    """A name with `$x` and `$(expr)` in it, cut into its plain and its computed parts."""
+    parts: list[str | Expr] = []
+    at = 0
+    while match := _TEMPLATE.search(text, at):
+        parts.append(text[at : match.start()])
+        if match[1]:
+            parts.append(Expr(match[1], (match.start(1), match.end())))
+            at = match.end()
+        else:
+            stop = _closing(text, match.end() - 1, len(text))
+            parts.append(Expr(text[match.end() : stop], (match.end(), stop)))
+            at = stop + 1
+    return (*parts, text[at:])
+
+
+def _split(text: str, start: int, stop: int, separators: str) -> Iterator[Span]:
+    """Stretches between separators that stand outside brackets, without surrounding blanks."""
+    at = start
+    begin = start
+    while at <= stop:
+        c = text[at] if at < stop else separators[0]
+        if c in "([" and at < stop:
+            at = _closing(text, at, stop)
+        elif c in separators:
+            piece = text[begin:at]
+            lead = len(piece) - len(piece.lstrip())
+            yield begin + lead, begin + max(lead, len(piece.rstrip()))
+            begin = at + 1
+        at += 1
+
+
+def _closing(text: str, start: int, stop: int) -> int:
+    """The index of the bracket that closes the one at `start`."""
+    depth = 0
+    for at in range(start, stop):
+        if text[at] in "([":
+            depth += 1
+        elif text[at] in ")]":
+            depth -= 1
+            if not depth:
+                return at
+    raise RowError("a bracket that is never closed", (start, start + 1))
+
+
+def _call(text: str, start: int, stop: int) -> Call:
+    if start == stop:
+        raise RowError("nothing between two commas", (max(0, start - 1), start + 1), "Remove a comma.")
+    op, at = _op(text, start, stop)
+    op_span = (start, at)
+    inputs: tuple[Input, ...] | None = None
+    if at < stop and text[at] == "(":
+        close = _closing(text, at, stop)
+        inputs = _inputs(text, at + 1, close)
+        at = close + 1
+    if at < stop and text[at] != " ":
+        raise RowError(f"{_shown(text, start, stop)} is no call", (at, at + 1), "Put a space before an argument.")
+    args: list[Arg] = []
+    times: Size | None = None
+    when: Expr | None = None
+    for a, b in _split(text, at, stop, " "):
+        if a == b:
+            continue
+        if text[a:b] == "when":
+            if not text[b:stop].strip():
+                raise RowError("when without a condition", (a, b))
+            lead = len(text[b:stop]) - len(text[b:stop].lstrip())
+            when = Expr(text[b + lead : stop], (b + lead, stop))
+            break
+        if times is not None:
+            raise RowError(f"{_shown(text, a, b)} after the repetition", (a, b), "Write x3 last.")
+        if _TIMES.match(text, a, b):
+            times, end = _size(text, a + 1, b)
+            if end != b:
+                raise RowError(f"{_shown(text, a, b)} is no repetition", (a, b))
+            continue
+        args.append(_arg(text, a, b))
+    return Call(op, (start, stop), inputs, tuple(args), times, when, op_span)
+
+
+def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
+    if text[start] == "$":
+        size, at = _size(text, start, stop)
+        if isinstance(size, Expr):
+            return size, at
+    match = _OP.match(text, start, stop)
+    if not match:
+        end = text.find(" ", start, stop)
+        span = (start, stop if end < 0 else end)
+        raise RowError(f"{_shown(text, *span)} is no operation", span, "A row begins with one, as in: conv 6 k5")
+    return match[0], match.end()
+
+
+def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
+    found = []
+    for a, b in _split(text, start, stop, " ,"):
+        if a == b:
+            continue
+        match = _INPUT.fullmatch(text, a, b)
+        if not match:
+            raise RowError(f"{_shown(text, a, b)} is no input", (a, b), "An input is the name of an earlier step.")
+        found.append(Input(tuple(match[2].split(".")), match[1], (a, b)))
+    return tuple(found)
+
+
+def _arg(text: str, start: int, stop: int) -> Arg:
+    span = (start, stop)
+    piece = text[start:stop].replace("\u2192", "->")
+    if "->" in piece and not piece.startswith("$("):
+        return _arrow(text, start, stop)
+    keyword = _KEYWORD.match(text, start, stop)
+    if keyword:
+        value = _whole(text, keyword.end(), stop)
+        return Arg("keyword", value, span, keyword[1])
+    if text[start].islower() and stop - start > 1 and (text[start + 1].isdigit() or text[start + 1] in "$-"):
+        return Arg("letter", _whole(text, start + 1, stop), span, text[start])
+    if re.match(r"-?[\d.$]|-?[A-Z][A-Z0-9_]*(?:x[\dA-Z$-]|$)", text[start:stop]):
+        return Arg("positional", _whole(text, start, stop), span)
+    if _WORD.fullmatch(text, start, stop):
+        return Arg("word", Word(text[start:stop]), span)
+    raise RowError(f"{_shown(text, start, stop)} is no argument", span)
+
+
+def _whole(text: str, start: int, stop: int) -> Value:
+    """A tuple or a word that fills the whole stretch."""
+    try:
+        value, end = _tuple(text, start, stop)
+        if end == stop:
+            return value
+    except RowError:
+        if "$(" in text[start:stop]:
+            raise
+    match = _WORD.fullmatch(text, start, stop)
+    if match:
+        return Word(match[0])
+    raise RowError(f"{_shown(text, start, stop)} is no value", (start, max(stop, start + 1)))
+
+
+def _arrow(text: str, start: int, stop: int) -> Arg:
+    sizes: list[Value | None] = []
+    at = start
+    if text.startswith(("->", "\u2192"), at):
+        sizes.append(None)
+    else:
+        first, at = _tuple(text, at, stop)
+        sizes.append(first)
+    while at < stop:
+        if text.startswith("->", at):
+            at += 2
+        elif text[at] == "\u2192":
+            at += 1
+        else:
+            raise RowError(f"{_shown(text, start, stop)} is no arrow", (start, stop), "Write 400->120->84.")
+        size, at = _tuple(text, at, stop)
+        sizes.append(size)
+    return Arg("arrow", tuple(sizes), (start, stop))
+
+
+def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
+    first, at = _size(text, start, stop)
+    sizes = [first]
+    while at < stop and text[at] == "x":
+        size, at = _size(text, at + 1, stop)
+        sizes.append(size)
+    return (tuple(sizes) if len(sizes) > 1 else first), at
+
+
+def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
+    match = _SIZE.match(text, start, stop)
+    if not match:
+        raise RowError(f"{_shown(text, start, stop)} is no size", (start, max(stop, start + 1)))
+    negative = match["sign"] == "-"
+    if match["number"]:
+        return _number(match["number"], negative, (start, match.end())), match.end()
+    if match["dim"]:
+        return Word(match["sign"] + match["dim"]), match.end()
+    if match["name"]:
+        return Expr(match["name"], (match.start("name"), match.end()), negative), match.end()
+    close = _closing(text, match.end() - 1, stop)
+    return Expr(text[match.end() : close], (match.end(), close), negative), close + 1
+
+
+def _number(text: str, negative: bool, span: Span) -> int | float:
+    if len(text) > 18:
+        raise RowError(f"the number {text[:12]}... is too long", span)
+    number = int(text) if text.isdecimal() else float(text)
+    return -number if negative else number
+
+
+def _shown(text: str, start: int, stop: int) -> str:
+    return repr(printable(text[start:stop]))
+
+
+def shifted(call: Call, **changes: object) -> Call:
+    """`call` with some of its parts replaced."""
+    return replace(call, **changes)  # type: ignore[arg-type]
