@@ -88,6 +88,17 @@ class Op(Entry):
     """How few and how many inputs it takes."""
     results: ClassVar[tuple[Any, ...]] = ()
     """Names of the parts of a tuple result, nested as torch nests them: ("output", ("h", "c"))."""
+    source: ClassVar[bool] = False
+    """Whether it makes a value from nothing: a parameter, a constant, a range."""
+    needs_device: ClassVar[bool] = False
+    """Whether `call` wants the text of some tensor first, for the device to make a constant on."""
+    helper: ClassVar[str] = ""
+    """Source of a function that the printed module needs once, above its classes."""
+
+    @classmethod
+    def takes_rank(cls, rank: int) -> bool:
+        """Whether a general word means this class for an input of this rank."""
+        return rank in cls.rank if isinstance(cls.rank, tuple) else rank == cls.rank
 
     def fitted(self, *inputs: Tensor) -> Self:
         """This operation with every inferred size filled in; a written size that differs is a Misfit."""

@@ -1,0 +1,1 @@
+"""The network as a graph: blocks expanded, names given, every shape known."""

@@ -1,0 +1,107 @@
+"""Blocks: their headers, `up(x skip) c s=1`, and the arguments that a use of one gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.language.calls import Lookup, Refused, compute, long_value, single_call
+from netspec.language.rows import Call, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One entry of `blocks`: its name, inputs, parameters with defaults, and body."""
+
+    name: str
+    inputs: tuple[str, ...]
+    params: dict[str, Any]
+    """Each parameter's default as it is written; `...` where there is none."""
+    body: Any
+    path: Path
+
+    @property
+    def usage(self) -> str:
+        given = [n if d is ... else f"{n}={d}" for n, d in self.params.items()]
+        inputs = f"({' '.join(self.inputs)})" if self.inputs != ("in",) else ""
+        return " ".join([f"{self.name}{inputs}", *given])
+
+
+def read_block(header: str, body: Any, path: Path) -> Block:
+    """A block from its header and body. Raises Refused."""
+    call = single_call(header, path)
+    assert isinstance(call.op, str)
+    params: dict[str, Any] = {}
+    for arg in call.args:
+        place = At(path, arg.span, on_key=True)
+        name, default = arg.name, arg.value
+        if arg.kind in ("word", "positional") and isinstance(arg.value, Word):
+            name, default = arg.value.text, ...
+        elif arg.kind != "keyword":
+            raise Refused(Problem("header", "a parameter is a name, perhaps with =default", place))
+        if name in params:
+            raise Refused(Problem("header", f"{name} is there twice", place))
+        params[name] = default
+    inputs = tuple(i.path[0] for i in call.inputs) if call.inputs else ("in",)
+    return Block(call.op, inputs, params, body, path)
+
+
+def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> dict[str, Any]:
+    """The values that a row's call gives for a block's parameters; defaults are left out. Raises Refused."""
+    given: dict[str, Any] = {}
+    free = list(block.params)
+    for arg in call.args:
+        at = At(path, arg.span)
+        name = arg.name
+        value: Any = arg.value
+        if arg.kind == "positional":
+            name = next((n for n in free if n not in given), "")
+        elif arg.kind == "word":
+            assert isinstance(value, Word)
+            if isinstance(block.params.get(value.text), Word) and value.text not in given:
+                name, value = value.text, True
+            else:
+                name = next((n for n in free if n not in given), "")
+        elif arg.kind == "arrow":
+            raise Refused(Problem("bad-argument", f"the block {block.name} takes no arrow", at))
+        if not name or name not in block.params:
+            raise Refused(_unknown(block, arg.name, at))
+        if name in given:
+            raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+        given[name] = value if isinstance(value, bool) else compute(value, lookup, at)
+    return given
+
+
+def bind_long(block: Block, options: dict[str, Any], lookup: Lookup, path: Path) -> dict[str, Any]:
+    """The same for the long form."""
+    for name in options:
+        if name not in block.params:
+            raise Refused(_unknown(block, name, At((*path, name), on_key=True)))
+    return {name: long_value(value, lookup, At((*path, name))) for name, value in options.items()}
+
+
+def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dict[str, Any]:
+    """All parameters in the header's order, defaults computed over the earlier ones. Raises Refused."""
+    values: dict[str, Any] = {}
+
+    def see(name: str) -> Any:
+        return values[name] if name in values else lookup(name)
+
+    for name, default in block.params.items():
+        if name in given:
+            values[name] = given[name]
+        elif default is ...:
+            text = f"the block {block.name} needs {name}"
+            raise Refused(Problem("missing-argument", text, at, f"It is declared as: {block.usage}"))
+        else:
+            values[name] = compute(default, see, At(block.path, on_key=True))
+    return values
+
+
+def _unknown(block: Block, name: str, at: At) -> Problem:
+    hint = did_you_mean(name, block.params) if name else ""
+    text = f"the block {block.name} has no parameter {name!r}" if name else f"the block {block.name} takes no more values"
+    return Problem("unknown-argument", text, at, hint or f"It is declared as: {block.usage}")
+
+

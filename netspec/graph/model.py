@@ -1,0 +1,205 @@
+"""What a graph is made of: values that flow, steps that make them, levels that hold steps.
+
+A level is a module; its steps run in order, and those that own something are its members,
+in the order in which they are registered. Steps refer to values, never to positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Literal
+
+from netspec.dims import Size, substitute
+from netspec.errors import At
+from netspec.layers.base import Op, Tensor
+
+AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
+"""The sizes that an expression may ask of a value by a letter."""
+
+
+class Unknown(Exception):
+    """A size is asked of a value whose shape an earlier problem left unknown."""
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """One tensor that flows through the network. `tensor` is None after a problem."""
+
+    name: str
+    tensor: Tensor | None
+    level: Level
+    step: Step | None = None
+    parts: dict[str, Value] = field(default_factory=dict)
+
+    def attribute(self, name: str) -> Any:
+        """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError, IndexError or Unknown."""
+        if name in self.parts:
+            return self.parts[name]
+        if name != "shape" and name not in AXES:
+            raise AttributeError(name)
+        if self.tensor is None:
+            raise Unknown
+        return list(self.tensor.shape) if name == "shape" else self.tensor.shape[AXES[name]]
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.tensor}>"
+
+
+Results = Value | tuple[Any, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """One operation, or one call of a level, in its place."""
+
+    name: str
+    level: Level
+    inputs: tuple[Value, ...]
+    results: Results
+    """The values it makes, nested as torch nests them."""
+    at: At
+    op: Op | None = None
+    body: Level | None = None
+    member: str = ""
+    """The name under which it is registered as a module or parameter; empty for a function."""
+    again: bool = False
+    """Whether it runs a member that an earlier step registered."""
+    training: bool | None = None
+    """True where it runs only in training, False where only in evaluation."""
+    passed: Value | None = None
+    """What goes on instead where `training` keeps it from running."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Arguments that came from an expression, by field."""
+    row: object = None
+    """What tells the calls of one written row from those of another."""
+
+    @property
+    def value(self) -> Value:
+        return first(self.results)
+
+    @property
+    def path(self) -> str:
+        return f"{self.level.path}.{self.name}" if self.level.path else self.name
+
+    def macs(self) -> Size | None:
+        """Multiply-accumulates at batch 1, those of a level included; None where one of them is unknown."""
+        if self.body is not None:
+            return self.body.macs()
+        tensors = [v.tensor for v in self.inputs]
+        output = self.value.tensor
+        if self.op is None or output is None or any(t is None for t in tensors):
+            return None
+        count = self.op.macs([t for t in tensors if t], output)
+        return None if count is None else substitute(count, {"B": 1})
+
+
+def first(results: Results) -> Value:
+    """The first value of a result: what its bare name stands for."""
+    while isinstance(results, tuple):
+        results = results[0]
+    return results
+
+
+def flat(results: Results) -> list[Value]:
+    return [v for r in results for v in flat(r)] if isinstance(results, tuple) else [results]
+
+
+@dataclass(eq=False, slots=True)
+class Level:
+    """A module: the root, a use of a block, a list or a mapping."""
+
+    kind: Literal["root", "block", "list", "mapping"]
+    name: str = ""
+    parent: Level | None = None
+    block: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    """The arguments of a block's use."""
+    inputs: dict[str, Value] = field(default_factory=dict)
+    """What the network or a block is called with, by name."""
+    steps: list[Step] = field(default_factory=list)
+    members: dict[str, Step] = field(default_factory=dict)
+    outputs: Results | dict[str, Value] | None = None
+    source: object = None
+    """What tells levels written at one place from others: their uses can share a class."""
+
+    @property
+    def path(self) -> str:
+        parts = []
+        level: Level | None = self
+        while level is not None and level.parent is not None:
+            parts.append(level.name)
+            level = level.parent
+        return ".".join(reversed(parts))
+
+    def walk(self) -> Iterator[Step]:
+        """Every step, those of inner levels after the step that calls them."""
+        for step in self.steps:
+            yield step
+            if step.body is not None:
+                yield from step.body.walk()
+
+    def macs(self) -> Size | None:
+        counts = [step.macs() for step in self.steps]
+        return None if any(c is None for c in counts) else sum((c for c in counts if c is not None), 0)
+
+    def parameters(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Parameters as `named_parameters` gives them: own ones first, then member by member."""
+        yield from _owned(self, prefix, "parameters")
+
+    def buffers(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield from _owned(self, prefix, "buffers")
+
+
+def _owned(level: Level, prefix: str, kind: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    own = [m for m in level.members.items() if getattr(m[1].op, "source", False)]
+    rest = [m for m in level.members.items() if not getattr(m[1].op, "source", False)]
+    for name, step in own + rest:
+        where = f"{prefix}{name}"
+        if step.body is not None:
+            yield from _owned(step.body, f"{where}.", kind)
+        elif step.op is not None and hasattr(step.op, kind):
+            for part, shape in getattr(step.op, kind)().items():
+                yield (f"{where}.{part}" if part else where), shape
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A whole network. Everything that shows, prints or builds one reads only this."""
+
+    name: str
+    root: Level
+    ties: Mapping[str, str] = field(default_factory=dict)
+    init: tuple[Any, ...] = ()
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """What the network takes, by name, batch first unless the spec says otherwise."""
+        return {n: v.tensor for n, v in self.root.inputs.items() if v.tensor is not None}
+
+    @property
+    def outputs(self) -> dict[str, Tensor]:
+        """What the network gives, by name."""
+        given = self.root.outputs
+        if isinstance(given, dict):
+            return {n: v.tensor for n, v in given.items() if v.tensor is not None}
+        values = flat(given) if given is not None else []
+        return {v.name: v.tensor for v in values if v.tensor is not None}
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter's shape by its name in the state_dict; a tied one under each of its names."""
+        return dict(self.root.parameters())
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        return dict(self.root.buffers())
+
+    @property
+    def parameter_count(self) -> int:
+        """All parameters together, a tied one counted once."""
+        return sum(prod(shape) for name, shape in self.parameters().items() if name not in self.ties)
+
+    def macs(self) -> Size | None:
+        """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""
+        return self.root.macs()
+

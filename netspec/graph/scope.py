@@ -1,0 +1,87 @@
+"""Names: what a row can refer to from where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from netspec.errors import did_you_mean
+from netspec.graph.model import Level, Value
+
+RESERVED = ("in", "prev", "training")
+
+
+@dataclass(slots=True)
+class Flow:
+    """The value that goes from step to step in one body, and how its members are named."""
+
+    prev: Value
+    naming: Literal["list", "root", "names"]
+    index: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def next_name(self, word: str, taken: dict[str, Any]) -> str:
+        """The name of an unnamed member: its number in a list, its word and count in the root list."""
+        if self.naming == "list":
+            self.index += 1
+            return str(self.index - 1)
+        while True:
+            self.counts[word] = self.counts.get(word, 0) + 1
+            if (name := f"{word}{self.counts[word]}") not in taken:
+                return name
+
+
+@dataclass(slots=True)
+class Scope:
+    """Values and parameters by name; an inner scope also sees the ones around it, nearest first."""
+
+    level: Level
+    block_input: Value
+    flow: Flow
+    parent: Scope | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+    rounds: dict[str, list[Value]] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def value(self, name: str) -> Value | None:
+        """The value of an earlier step or an input, or None."""
+        if name == "in":
+            return self.block_input
+        if name == "prev":
+            return self.flow.prev
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def all_rounds(self, name: str) -> list[Value] | None:
+        """The value of each round of a repeated step."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.rounds:
+                return scope.rounds[name]
+            scope = scope.parent
+        return None
+
+    def lookup(self, name: str) -> Any:
+        """A parameter, counter or value for an expression. Raises KeyError with a hint."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.params:
+                return scope.params[name]
+            scope = scope.parent
+        found = self.value(name)
+        if found is None:
+            raise KeyError(did_you_mean(name, self.known()))
+        return found
+
+    def known(self) -> list[str]:
+        """Every name in sight."""
+        found: list[str] = ["in", "prev"]
+        scope: Scope | None = self
+        while scope is not None:
+            found += [*scope.names, *scope.params]
+            scope = scope.parent
+        return found

@@ -1,0 +1,136 @@
+"""One call becomes one operation: the class chosen, its arguments bound, its shapes inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.errors import At, Path, Problem
+from netspec.graph.model import Results, Step, Value, flat
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments
+from netspec.language.rows import Call
+from netspec.layers.base import Layer, Misfit, Op, Tensor, show
+from netspec.vocabulary import OPERATIONS
+
+Defaults = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A call as it stands in the spec: a row's piece, or the long form of one."""
+
+    word: str
+    at: At
+    """The whole call."""
+    word_at: At
+    call: Call | None = None
+    options: dict[str, Any] | None = None
+    options_path: Path = ()
+
+    def arguments(self, cls: type[Op], lookup: Lookup) -> Arguments:
+        if self.options is not None:
+            return long_arguments(self.options, cls, lookup, self.options_path)
+        assert self.call is not None
+        return arguments(self.call, cls, lookup, self.at.path)
+
+
+def choose(written: Written, inputs: Sequence[Value]) -> type[Op]:
+    """The class that a word means for these inputs. Raises Refused."""
+    classes = OPERATIONS.find(written.word)
+    if not classes:
+        hint = OPERATIONS.suggest(written.word) or "`netspec schema` lists every operation."
+        raise Refused(Problem("unknown-op", f"there is no operation or block {written.word!r}", written.word_at, hint))
+    x = inputs[0].tensor if inputs else None
+    if len(classes) == 1 or x is None:
+        return classes[0]
+    fitting = [c for c in classes if c.takes_rank(len(x.shape))]
+    if not fitting:
+        text = f"{written.word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
+        raise Refused(Problem("rank", text, written.at, _rank_hint(written.word, len(x.shape))))
+    return fitting[0]
+
+
+def _rank_hint(word: str, rank: int) -> str:
+    if word.startswith("conv") and rank == 2:
+        return "A convolution cannot follow a flat vector; use fc, or unflatten before it."
+    if word.startswith("conv") and rank == 3:
+        return "Unsqueeze the missing axis, or declare the input with channels."
+    return ""
+
+
+def make(written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults) -> tuple[Op, Arguments]:
+    """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
+    cls = choose(written, inputs)
+    given = written.arguments(cls, lookup)
+    for word in (cls.__name__.lower(), *cls.general, *cls.words):
+        for name, value in defaults.get(word.lower(), {}).items():
+            if name in cls.fields:
+                given.values.setdefault(name, value)
+    low, high = cls.inputs
+    if not low <= len(inputs) <= high:
+        count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
+        text = f"{written.word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
+        raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {written.word}(a b)"))
+    return construct(cls, given, written.at), given
+
+
+def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
+    """Fit the step's operation to its inputs and fill in the shapes of its results."""
+    tensors = [value.tensor for value in step.inputs]
+    if step.op is None or any(t is None for t in tensors):
+        return []
+    known: list[Tensor] = [t for t in tensors if t is not None]
+    try:
+        step.op = step.op.fitted(*known)
+        shapes = step.op.shape(*known)
+    except Misfit as misfit:
+        return [_problem(misfit, step, given, written)]
+    step.results = _results(step, shapes)
+    return []
+
+
+def _problem(misfit: Misfit, step: Step, given: Arguments, written: Written) -> Problem:
+    at = given.places.get(misfit.field or "", written.at)
+    if step.op and misfit.field == (step.op.arrow or ("",))[0] and at.span and written.call:
+        at = _first_size(at, written)
+    source = step.inputs[0].name if step.inputs else "the input"
+    hint = misfit.hint.replace("{source}", source)
+    return Problem(misfit.code, f"{step.name} {misfit.message}", at, hint)
+
+
+def _first_size(at: At, written: Written) -> At:
+    """Of an arrow, the part before it."""
+    assert at.span is not None
+    assert written.call is not None
+    arrow = next((a for a in written.call.args if a.kind == "arrow" and a.span == at.span), None)
+    if arrow is None or not isinstance(arrow.value, tuple):
+        return at
+    return At(at.path, (at.span[0], at.span[0] + len(str(arrow.value[0]))))
+
+
+def _results(step: Step, shapes: Any) -> Results:
+    """Values for what a shape rule gave, named by the operation's own names for its parts."""
+    value = step.value
+    if isinstance(shapes, Tensor):
+        value.tensor = shapes
+        return value
+    assert step.op is not None
+    results = _nested(step, shapes, step.op.results, ())
+    parts = {v.name.removeprefix(f"{step.name}."): v for v in flat(results)}
+    for part in parts.values():
+        part.parts = parts
+    return results
+
+
+def _nested(step: Step, shapes: Any, names: Any, index: tuple[int, ...]) -> Results:
+    if isinstance(shapes, Tensor):
+        name = names if isinstance(names, str) else ".".join(map(str, index))
+        return Value(f"{step.name}.{name}", shapes, step.level, step)
+    inner = names if isinstance(names, tuple) and len(names) == len(shapes) else [None] * len(shapes)
+    return tuple(_nested(step, s, n, (*index, i)) for i, (s, n) in enumerate(zip(shapes, inner, strict=True)))
+
+
+def owns(op: Op) -> bool:
+    """Whether an operation has parameters or buffers of its own."""
+    return isinstance(op, Layer) and bool(type(op).parameters is not Layer.parameters or op.buffers())
