@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from netspec.dims import Size, product
 from netspec.fields import Bool, Choice, Field, Int, Numbers, Sizes
-from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_rank
+from netspec.layers.base import Misfit, Tensor
+from netspec.layers.windows import Spatial, need_window, spread, window
 
 MODES = ("zeros", "reflect", "replicate", "circular")
-AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}
 
 
-def spread(value: Sizes, dims: int) -> tuple[int, ...]:
-    """One number for each axis: 3 is (3, 3) over two."""
-    return value if isinstance(value, tuple) else (value,) * dims
+class Convolution(Spatial):
+    """What all convolutions share."""
 
-
-def window(size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
-    """How many windows fit: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-
-
-class Convolution(Layer):
-    """What all convolutions share; `dims` is the number of axes that the window slides over."""
-
-    dims: ClassVar[int]
     letters = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
     flags = {"nobias": ("bias", False)}
     arrow = ("in_channels", "out_channels")
@@ -42,19 +31,12 @@ class Convolution(Layer):
     padding_mode = Choice("what the padding is filled with", MODES, "zeros")
 
     def fitted(self, *inputs: Tensor) -> Self:
-        x = inputs[0]
-        need_rank(x, self.dims + 2, what=AXES[self.dims])
-        need_float(x)
-        fitted = super().fitted(x)
+        fitted = super().fitted(*inputs)
         for name in ("in_channels", "out_channels"):
             if getattr(fitted, name) % self.groups:
                 text = f"cannot split {getattr(fitted, name)} {name.replace('_', ' ')} into {self.groups} groups"
                 raise Misfit(text, field="groups")
         return fitted
-
-    def per_axis(self, *names: str) -> list[tuple[int, ...]]:
-        """The named arguments, each with one number for each axis."""
-        return [spread(getattr(self, name), self.dims) for name in names]
 
 
 class DirectConvolution(Convolution):
@@ -90,18 +72,10 @@ class DirectConvolution(Convolution):
         padding = (0,) * self.dims if self.padding == "valid" else spread(self.padding, self.dims)
         self._check_padding(x, padding)
         sizes = [
-            self._fit(size, *numbers)
-            for size, *numbers in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+            need_window(window(size, k, s, p, d), size, k, p, d)
+            for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
         ]
         return x.with_shape(x.shape[0], self.out_channels, *sizes)
-
-    def _fit(self, size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
-        out = window(size, kernel, stride, padding, dilation)
-        if isinstance(out, int) and out < 1:
-            padded = f"{size} + 2 x {padding}" if padding else f"{size}"
-            text = f"has a window of {dilation * (kernel - 1) + 1}, larger than its input's {padded}"
-            raise Misfit(text, "Use a smaller kernel, more padding, or less downsampling before.", field="kernel_size")
-        return out
 
     def _check_padding(self, x: Tensor, padding: tuple[int, ...]) -> None:
         limit = {"reflect": -1, "circular": 0}.get(self.padding_mode)
@@ -184,6 +158,7 @@ class ConvTranspose1d(TransposedConvolution):
     """Spreads each value of a sequence over a learned window: a convolution that makes it longer."""
 
     dims, rank = 1, 3
+    words = ("conv_transpose1d",)
     general = ("conv_transpose",)
     example, example_input = "conv_transpose1d 8 k4 s2 p1", "16x50"
 
@@ -192,6 +167,7 @@ class ConvTranspose2d(TransposedConvolution):
     """Spreads each value of a map over a learned window: a convolution that makes it larger."""
 
     dims, rank = 2, 4
+    words = ("conv_transpose2d",)
     general = ("conv_transpose",)
     example, example_input = "conv_transpose2d 8 k4 s2 p1", "16x8x8"
 
@@ -200,5 +176,6 @@ class ConvTranspose3d(TransposedConvolution):
     """Spreads each value of a volume over a learned window: a convolution that makes it larger."""
 
     dims, rank = 3, 5
+    words = ("conv_transpose3d",)
     general = ("conv_transpose",)
     example, example_input = "conv_transpose3d 8 k4 s2 p1", "16x4x4x4"

@@ -1,0 +1,166 @@
+"""Pooling to a chosen size: adaptive, global and fractional."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from netspec.dims import Size
+from netspec.fields import Bool, Numbers
+from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_known, need_rank
+from netspec.layers.pooling import INDICES, with_indices
+from netspec.layers.windows import Factors, Spatial, for_axes, spread
+
+
+class AdaptivePool(Spatial):
+    """What all adaptive pools share: windows as large as the wanted size asks for."""
+
+    output_size = Numbers("size of the output; null keeps the input's own", ge=1, optional=True)
+
+    def resized(self, x: Tensor) -> Tensor:
+        wanted = spread(self.output_size, self.dims)
+        sizes = [size if want is None else want for size, want in zip(x.shape[2:], wanted, strict=True)]
+        return x.with_shape(*x.shape[:2], *sizes)
+
+
+class AdaptiveAvgPool(AdaptivePool):
+    """AdaptiveAvgPool1d, 2d and 3d."""
+
+    general = ("adaptive_avgpool", "adaptive_avg_pool")
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return self.resized(inputs[0])
+
+
+class AdaptiveAvgPool1d(AdaptiveAvgPool):
+    """Takes means over a sequence in as many windows as asked for, whatever its length."""
+
+    dims, rank, function = 1, 3, "F.adaptive_avg_pool1d"
+    words = ("adaptive_avg_pool1d",)
+    example, example_input = "adaptive_avg_pool1d 5", "8x100"
+
+
+class AdaptiveAvgPool2d(AdaptiveAvgPool):
+    """Takes means over a map in as many windows as asked for, whatever its size."""
+
+    dims, rank, function = 2, 4, "F.adaptive_avg_pool2d"
+    words = ("adaptive_avg_pool2d",)
+    example, example_input = "adaptive_avg_pool2d 7", "8x32x32"
+
+
+class AdaptiveAvgPool3d(AdaptiveAvgPool):
+    """Takes means over a volume in as many windows as asked for, whatever its size."""
+
+    dims, rank, function = 3, 5, "F.adaptive_avg_pool3d"
+    words = ("adaptive_avg_pool3d",)
+    example, example_input = "adaptive_avg_pool3d 2", "8x16x16x16"
+
+
+class AdaptiveMaxPool(AdaptivePool):
+    """AdaptiveMaxPool1d, 2d and 3d."""
+
+    general = ("adaptive_maxpool", "adaptive_max_pool")
+    results = ("output", "indices")
+
+    return_indices = Bool(INDICES, False)
+
+    def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
+        return with_indices(self.resized(inputs[0]), self.return_indices)
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPool):
+    """Keeps the largest values of a sequence in as many windows as asked for, whatever its length."""
+
+    dims, rank, function = 1, 3, "F.adaptive_max_pool1d"
+    words = ("adaptive_max_pool1d",)
+    example, example_input = "adaptive_max_pool1d 1", "8x100"
+
+
+class AdaptiveMaxPool2d(AdaptiveMaxPool):
+    """Keeps the largest values of a map in as many windows as asked for, whatever its size."""
+
+    dims, rank, function = 2, 4, "F.adaptive_max_pool2d"
+    words = ("adaptive_max_pool2d",)
+    example, example_input = "adaptive_max_pool2d 1", "8x32x32"
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPool):
+    """Keeps the largest values of a volume in as many windows as asked for, whatever its size."""
+
+    dims, rank, function = 3, 5, "F.adaptive_max_pool3d"
+    words = ("adaptive_max_pool3d",)
+    example, example_input = "adaptive_max_pool3d 2", "8x16x16x16"
+
+
+class GAP(Layer):
+    """Takes the mean of each channel over all of space and keeps the axes, now of size 1."""
+
+    words = ("gap",)
+    example, example_input = "gap", "8x7x7"
+
+    dims = 2
+    """Axes of space in the input, known once it is fitted."""
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_rank(inputs[0], 3, 4, 5, what="channels and 1 to 3 axes of space")
+        need_float(inputs[0])
+        return self.replace(dims=len(inputs[0].shape) - 2)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].with_shape(*inputs[0].shape[:2], *(1,) * self.dims)
+
+    def construct(self) -> str:
+        return f"nn.AdaptiveAvgPool{self.dims}d(1)"
+
+    def call(self, inputs: Any) -> str:
+        return f"F.adaptive_avg_pool{self.dims}d({inputs[0]}, 1)"
+
+
+class FractionalMaxPool(Spatial):
+    """FractionalMaxPool2d and 3d: windows at random places, which shrink a map by any ratio."""
+
+    general = ("fractional_max_pool",)
+    letters = {"k": "kernel_size"}
+    results = ("output", "indices")
+    spare: ClassVar[int]
+    """How much larger than the windows need the input must be."""
+
+    kernel_size = Numbers("size of the window", ge=1)
+    output_size = Numbers("size of the output; this or output_ratio", None, ge=1)
+    output_ratio = Factors("size of the output as a part of the input's", None, lt=1)
+    return_indices = Bool(INDICES, False)
+
+    def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
+        x = inputs[0]
+        if (self.output_size is None) == (self.output_ratio is None):
+            text = "needs one of output_size and output_ratio"
+            raise Misfit(text, field=None if self.output_size is None else "output_ratio", code="bad-argument")
+        sizes = self._sizes(x.shape[2:])
+        for axis, (size, out, k) in enumerate(
+            zip(x.shape[2:], sizes, spread(self.kernel_size, self.dims), strict=True)
+        ):
+            if out < 1 or out + k - 1 + self.spare > need_known(size, axis + 2):
+                text = f"cannot take {out} windows of {k} from a size of {size}"
+                raise Misfit(text, "Use a smaller window or output.", field="kernel_size")
+        return with_indices(x.with_shape(*x.shape[:2], *sizes), self.return_indices)
+
+    def _sizes(self, sizes: tuple[Size, ...]) -> tuple[int, ...]:
+        if self.output_ratio is None:
+            return spread(self.output_size, self.dims)
+        ratios = for_axes("output_ratio", self.output_ratio, self.dims)
+        return tuple(int(need_known(size, i + 2) * r) for i, (size, r) in enumerate(zip(sizes, ratios, strict=True)))
+
+
+class FractionalMaxPool2d(FractionalMaxPool):
+    """Keeps the largest values of a map in windows at random places, so that it can shrink by any ratio."""
+
+    dims, rank, spare = 2, 4, 0
+    words = ("fractional_max_pool2d",)
+    example, example_input = "fractional_max_pool2d 2 output_ratio=0.7", "8x32x32"
+
+
+class FractionalMaxPool3d(FractionalMaxPool):
+    """Keeps the largest values of a volume in windows at random places, so that it can shrink by any ratio."""
+
+    dims, rank, spare = 3, 5, 1
+    words = ("fractional_max_pool3d",)
+    example, example_input = "fractional_max_pool3d 2 output_ratio=0.7", "8x16x16x16"

@@ -1,0 +1,228 @@
+"""Pooling: windows that slide over space and keep their largest value, or their mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Self
+
+from netspec.dims import Size
+from netspec.fields import Bool, Field, Float, Int, Numbers
+from netspec.layers.base import Misfit, Tensor
+from netspec.layers.windows import Spatial, need_window, spread, window
+
+INDICES = "also give where each largest value stands, as max_unpool wants it"
+CEIL = "let the last window reach beyond the input"
+STRIDE = "step of the window; the window's own size if left out"
+
+
+def pooled(size: Size, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> Size:
+    """How many windows fit, as torch counts: in ceil mode a window has to start inside the input or its left padding.
+
+    With r = dilation (kernel - 1) + 1 - padding, that is ceil((size + padding - max(r - stride, 0)) / stride).
+    """
+    if not ceil_mode:
+        return window(size, kernel, stride, padding, dilation)
+    reach = dilation * (kernel - 1) + 1 - padding
+    return (size + padding - max(reach - stride, 0) + stride - 1) // stride
+
+
+class Pool(Spatial):
+    """What all pools with a sliding window share."""
+
+    letters = {"k": "kernel_size", "s": "stride", "p": "padding"}
+
+    kernel_size = Numbers("size of the window", ge=1)
+    stride = Numbers(STRIDE, None, ge=1)
+
+    def pooled(self, x: Tensor, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Tensor:
+        """The input's shape with each axis of space counted in windows."""
+        sizes = []
+        for size, k, s, p, d in zip(x.shape[2:], *self._windows(padding, dilation), strict=True):
+            if p > k // 2:
+                text = f"has a padding of {p}, which must not be larger than half of the window's {k}"
+                raise Misfit(text, field="padding", code="bad-argument")
+            sizes.append(need_window(pooled(size, k, s, p, d, ceil_mode), size, k, p, d))
+        return x.with_shape(*x.shape[:2], *sizes)
+
+    def _windows(self, padding: Any, dilation: Any) -> list[tuple[int, ...]]:
+        stride = self.kernel_size if self.stride is None else self.stride
+        return [spread(value, self.dims) for value in (self.kernel_size, stride, padding, dilation)]
+
+
+class MaxPool(Pool):
+    """MaxPool1d, 2d and 3d."""
+
+    letters = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation"}
+    general = ("pool", "maxpool", "max_pool")
+    results = ("output", "indices")
+
+    padding = Numbers("minus infinities added on both sides of each axis", 0)
+    dilation = Numbers("spacing between the window's points", 1, ge=1)
+    return_indices = Bool(INDICES, False)
+    ceil_mode = Bool(CEIL, False)
+
+    def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
+        return with_indices(self.pooled(inputs[0], self.padding, self.dilation, self.ceil_mode), self.return_indices)
+
+
+def with_indices(output: Tensor, wanted: bool) -> Tensor | tuple[Any, ...]:
+    """The output, followed by the indices where they are wanted."""
+    return (output, replace(output, dtype="int64")) if wanted else output
+
+
+class MaxPool1d(MaxPool):
+    """Keeps the largest value of each window of a sequence."""
+
+    dims, rank, function = 1, 3, "F.max_pool1d"
+    words = ("max_pool1d",)
+    example, example_input = "max_pool1d 2", "8x100"
+
+
+class MaxPool2d(MaxPool):
+    """Keeps the largest value of each window of a map."""
+
+    dims, rank, function = 2, 4, "F.max_pool2d"
+    words = ("max_pool2d",)
+    example, example_input = "max_pool2d 3 s2 p1", "8x32x32"
+
+
+class MaxPool3d(MaxPool):
+    """Keeps the largest value of each window of a volume."""
+
+    dims, rank, function = 3, 5, "F.max_pool3d"
+    words = ("max_pool3d",)
+    example, example_input = "max_pool3d 2", "8x16x16x16"
+
+
+class AvgPool(Pool):
+    """AvgPool1d, 2d and 3d."""
+
+    general = ("avgpool", "avg_pool")
+
+    padding = Numbers("zeros added on both sides of each axis", 0)
+    ceil_mode = Bool(CEIL, False)
+    count_include_pad = Bool("count the zeros of the padding in the mean", True)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return self.pooled(inputs[0], self.padding, ceil_mode=self.ceil_mode)
+
+
+class AvgPool1d(AvgPool):
+    """Takes the mean of each window of a sequence."""
+
+    dims, rank, function = 1, 3, "F.avg_pool1d"
+    words = ("avg_pool1d",)
+    example, example_input = "avg_pool1d 2", "8x100"
+
+
+class AvgPool2d(AvgPool):
+    """Takes the mean of each window of a map."""
+
+    dims, rank, function = 2, 4, "F.avg_pool2d"
+    words = ("avg_pool2d",)
+    example, example_input = "avg_pool2d 2", "8x32x32"
+
+    divisor_override = Int("what each sum is divided by, in place of the window's size", None, ge=1)
+
+
+class AvgPool3d(AvgPool):
+    """Takes the mean of each window of a volume."""
+
+    dims, rank, function = 3, 5, "F.avg_pool3d"
+    words = ("avg_pool3d",)
+    example, example_input = "avg_pool3d 2", "8x16x16x16"
+
+    divisor_override = Int("what each sum is divided by, in place of the window's size", None, ge=1)
+
+
+class LPPool(Pool):
+    """LPPool1d, 2d and 3d."""
+
+    general = ("lp_pool",)
+
+    norm_type = Float("the power p: 1 sums, a large one comes near the maximum", gt=0)
+    ceil_mode = Bool(CEIL, False)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        return {"norm_type": fields["norm_type"], **fields}
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return self.pooled(inputs[0], ceil_mode=self.ceil_mode)
+
+
+class LPPool1d(LPPool):
+    """Takes the p-norm of each window of a sequence: (sum of x^p)^(1/p)."""
+
+    dims, rank, function = 1, 3, "F.lp_pool1d"
+    words = ("lp_pool1d",)
+    example, example_input = "lp_pool1d 2 4", "8x100"
+
+    kernel_size = Int("size of the window", ge=1)
+    stride = Int(STRIDE, None, ge=1)
+
+
+class LPPool2d(LPPool):
+    """Takes the p-norm of each window of a map: (sum of x^p)^(1/p)."""
+
+    dims, rank, function = 2, 4, "F.lp_pool2d"
+    words = ("lp_pool2d",)
+    example, example_input = "lp_pool2d 2 3 s2", "8x32x32"
+
+
+class LPPool3d(LPPool):
+    """Takes the p-norm of each window of a volume: (sum of x^p)^(1/p)."""
+
+    dims, rank, function = 3, 5, "F.lp_pool3d"
+    words = ("lp_pool3d",)
+    example, example_input = "lp_pool3d 2 2", "8x16x16x16"
+
+
+class MaxUnpool(Pool):
+    """MaxUnpool1d, 2d and 3d."""
+
+    general = ("max_unpool",)
+    inputs = (2, 2)
+
+    padding = Numbers("padding that the pool had", 0)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        x, indices = inputs
+        if indices.dtype != "int64":
+            raise Misfit(f"takes the indices of a max pool as its second input, not {indices.dtype}", code="dtype")
+        if indices.shape != x.shape:
+            raise Misfit(f"takes an index for each value, its inputs are {x} and {indices}, batch first")
+        return super().fitted(x)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        """(size - 1) stride - 2 padding + kernel_size, as torch documents it."""
+        x = inputs[0]
+        windows = zip(x.shape[2:], *self._windows(self.padding, 1), strict=True)
+        sizes = [(size - 1) * s - 2 * p + k for size, k, s, p, _ in windows]
+        if any(isinstance(size, int) and size < 1 for size in sizes):
+            raise Misfit(f"has nothing left: the padding of {self.padding} removes the whole output", field="padding")
+        return x.with_shape(*x.shape[:2], *sizes)
+
+
+class MaxUnpool1d(MaxUnpool):
+    """Puts values back where a MaxPool1d took them from, with zeros between."""
+
+    dims, rank, function = 1, 3, "F.max_unpool1d"
+    words = ("max_unpool1d",)
+    example, example_input = "max_unpool1d(x i) 2", "8x50"
+
+
+class MaxUnpool2d(MaxUnpool):
+    """Puts values back where a MaxPool2d took them from, with zeros between."""
+
+    dims, rank, function = 2, 4, "F.max_unpool2d"
+    words = ("max_unpool2d",)
+    example, example_input = "max_unpool2d(x i) 2", "8x16x16"
+
+
+class MaxUnpool3d(MaxUnpool):
+    """Puts values back where a MaxPool3d took them from, with zeros between."""
+
+    dims, rank, function = 3, 5, "F.max_unpool3d"
+    words = ("max_unpool3d",)
+    example, example_input = "max_unpool3d(x i) 2", "8x4x4x4"

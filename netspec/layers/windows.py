@@ -1,0 +1,71 @@
+"""What layers over space share: how many axes there are, and how many windows fit on one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from netspec.dims import Size
+from netspec.fields import MAX_INT, REQUIRED, Checked, Field, refuse
+from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_rank
+
+AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}
+
+
+def spread(value: Any, count: int) -> tuple[Any, ...]:
+    """One value for each axis: 3 is (3, 3) over two."""
+    return value if isinstance(value, tuple) else (value,) * count
+
+
+def window(size: Size, kernel: int, stride: int, padding: int, dilation: int) -> Size:
+    """How many windows fit: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def need_window(out: Size, size: Size, kernel: int, padding: int, dilation: int) -> Size:
+    """`out`, unless the window is larger than the padded size that it should slide over."""
+    if isinstance(out, int) and out < 1:
+        padded = f"{size} + 2 x {padding}" if padding else f"{size}"
+        text = f"has a window of {dilation * (kernel - 1) + 1}, larger than its input's {padded}"
+        raise Misfit(text, "Use a smaller kernel, more padding, or less downsampling before.", field="kernel_size")
+    return out
+
+
+def Factors(sentence: str, default: Any = REQUIRED, *, whole: bool = False, lt: float = MAX_INT) -> Field[Any]:
+    """One positive number, or one for each axis, however many those are; `whole` numbers only, if asked."""
+    expected = f"a {'whole ' if whole else ''}number greater than 0{f', less than {lt}' if lt < MAX_INT else ''}"
+    item = {"type": "integer", "minimum": 1} if whole else {"type": "number", "exclusiveMinimum": 0}
+    json = item if lt == MAX_INT else {**item, "exclusiveMaximum": lt}
+
+    def one(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 < value < lt:
+            raise refuse(expected)
+        return value
+
+    def check(value: Any) -> Any:
+        return tuple(one(v) for v in value) if isinstance(value, list | tuple) else one(value)
+
+    return Checked(sentence, check, {"anyOf": [json, {"type": "array", "items": json}]}, default)
+
+
+def for_axes(name: str, value: Any, count: int) -> tuple[Any, ...]:
+    """`value` with one number for each of `count` axes. Raises Misfit where it has another number of them."""
+    values = spread(value, count)
+    if len(values) != count:
+        text = f"has {len(values)} numbers in {name}, its input has {count} axes of space"
+        raise Misfit(text, field=name, code="bad-argument")
+    return values
+
+
+class Spatial(Layer):
+    """A layer over a batch of channels and `dims` axes of space."""
+
+    dims: ClassVar[int]
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_rank(inputs[0], self.dims + 2, what=AXES[self.dims])
+        need_float(inputs[0])
+        return super().fitted(*inputs)
+
+    def per_axis(self, *names: str) -> list[tuple[int, ...]]:
+        """The named arguments, each with one number for each axis."""
+        return [spread(getattr(self, name), self.dims) for name in names]
