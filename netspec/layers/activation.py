@@ -1,0 +1,292 @@
+"""Activations: functions of each number alone, or of the numbers along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from netspec.dims import Size
+from netspec.fields import Bool, Choice, Field, Float, Int
+from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, need_rank
+
+
+class Activation(Layer):
+    """What all activations share: floats in, the same shape out."""
+
+    example_input = "16x8x8"
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_float(inputs[0])
+        return self
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0]
+
+
+class Overwriting(Activation):
+    """An activation that can overwrite its input; torch puts that argument last."""
+
+    inplace = Bool("overwrite the input, which saves memory", False)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        return {**{name: f for name, f in fields.items() if name != "inplace"}, "inplace": fields["inplace"]}
+
+
+class ReLU(Overwriting):
+    """Replaces negative numbers by 0: max(0, x)."""
+
+    function, example = "F.relu", "relu"
+
+
+class ReLU6(Overwriting):
+    """Clips to 0 ... 6: min(max(0, x), 6)."""
+
+    function, example = "F.relu6", "relu6"
+
+
+class LeakyReLU(Overwriting):
+    """Multiplies negative numbers by a small slope."""
+
+    function, example = "F.leaky_relu", "leaky_relu 0.1"
+    words = ("leaky_relu",)
+
+    negative_slope = Float("what negative numbers are multiplied by", 0.01)
+
+
+class PReLU(Activation):
+    """Multiplies negative numbers by a learned slope, one for all or one for each channel."""
+
+    example = "prelu"
+
+    num_parameters = Int("how many slopes are learned: 1, or as many as there are channels", 1, ge=1)
+    init = Float("what the slopes start at", 0.25)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        if self.num_parameters == 1:
+            return fitted
+        channels = need_known(axis_size(inputs[0], 1), 1)
+        if channels != self.num_parameters:
+            text = f"declares {self.num_parameters} slopes, its input has {channels} channels"
+            raise Misfit(text, f"Write 1 or {channels}.", field="num_parameters")
+        return fitted
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.num_parameters,)}
+
+
+class RReLU(Overwriting):
+    """Multiplies negative numbers by a slope that is random in training and the mean of its bounds after."""
+
+    example = "rrelu"
+
+    lower = Float("smallest slope", 1 / 8)
+    upper = Float("largest slope", 1 / 3)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        if self.lower > self.upper:
+            text = f"has a lower bound of {self.lower}, above the upper bound of {self.upper}"
+            raise Misfit(text, field="lower", code="bad-argument")
+        return super().fitted(*inputs)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return f"F.rrelu({', '.join([inputs[0], *filter(None, [self.arguments()])])}, training=self.training)"
+
+
+class ELU(Overwriting):
+    """Bends negative numbers towards -alpha: alpha (exp(x) - 1)."""
+
+    function, example = "F.elu", "elu"
+
+    alpha = Float("what large negative numbers tend to, negated", 1.0)
+
+
+class CELU(Overwriting):
+    """Bends negative numbers towards -alpha with a continuous slope: alpha (exp(x / alpha) - 1)."""
+
+    function, example = "F.celu", "celu"
+
+    alpha = Float("what large negative numbers tend to, negated", 1.0, gt=0)
+
+
+class SELU(Overwriting):
+    """ELU with the scale that keeps mean 0 and variance 1 from layer to layer."""
+
+    function, example = "F.selu", "selu"
+
+
+class GELU(Activation):
+    """Multiplies x by the probability that a standard normal number is below it."""
+
+    function, example = "F.gelu", "gelu"
+
+    approximate = Choice("none for the exact function, tanh for the approximation", ("none", "tanh"), "none")
+
+
+class SiLU(Overwriting):
+    """Multiplies x by its sigmoid; also known as swish."""
+
+    function, example = "F.silu", "silu"
+    words = ("swish",)
+
+
+class Mish(Overwriting):
+    """Multiplies x by tanh(softplus(x))."""
+
+    function, example = "F.mish", "mish"
+
+
+class Hardswish(Overwriting):
+    """Approximates SiLU by straight pieces: x relu6(x + 3) / 6."""
+
+    function, example = "F.hardswish", "hardswish"
+
+
+class Sigmoid(Activation):
+    """Squeezes numbers between 0 and 1: 1 / (1 + exp(-x))."""
+
+    function, example = "torch.sigmoid", "sigmoid"
+
+
+class LogSigmoid(Activation):
+    """Takes the logarithm of the sigmoid, without losing precision."""
+
+    function, example = "F.logsigmoid", "logsigmoid"
+    words = ("log_sigmoid",)
+
+
+class Hardsigmoid(Overwriting):
+    """Approximates the sigmoid by a straight piece: relu6(x + 3) / 6."""
+
+    function, example = "F.hardsigmoid", "hardsigmoid"
+
+
+class Tanh(Activation):
+    """Squeezes numbers between -1 and 1."""
+
+    function, example = "torch.tanh", "tanh"
+
+
+class Hardtanh(Overwriting):
+    """Clips numbers between two bounds."""
+
+    function, example = "F.hardtanh", "hardtanh"
+
+    min_val = Float("lower bound", -1.0)
+    max_val = Float("upper bound", 1.0)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        if self.min_val >= self.max_val:
+            text = f"has a lower bound of {self.min_val}, not below the upper bound of {self.max_val}"
+            raise Misfit(text, field="min_val", code="bad-argument")
+        return super().fitted(*inputs)
+
+
+class Tanhshrink(Activation):
+    """Subtracts the hyperbolic tangent: x - tanh(x)."""
+
+    function, example = "F.tanhshrink", "tanhshrink"
+
+
+class Softplus(Activation):
+    """Smooths ReLU: log(1 + exp(beta x)) / beta."""
+
+    function, example = "F.softplus", "softplus"
+
+    beta = Float("how sharp the bend is", 1.0, gt=0)
+    threshold = Float("beta x above which it is x itself", 20.0)
+
+
+class Softsign(Activation):
+    """Squeezes numbers between -1 and 1: x / (1 + |x|)."""
+
+    function, example = "F.softsign", "softsign"
+
+
+class Softshrink(Activation):
+    """Pulls numbers towards 0 by lambd, and to 0 what is nearer than that."""
+
+    function, example = "F.softshrink", "softshrink"
+
+    lambd = Float("how far numbers are pulled", 0.5, ge=0)
+
+
+class Hardshrink(Activation):
+    """Replaces numbers within lambd of 0 by 0."""
+
+    function, example = "F.hardshrink", "hardshrink"
+
+    lambd = Float("largest magnitude that becomes 0", 0.5)
+
+
+class Threshold(Overwriting):
+    """Replaces numbers that are not above a threshold by a fixed value."""
+
+    function, example = "F.threshold", "threshold 0.1 0"
+
+    threshold = Float("what numbers have to exceed to stay")
+    value = Float("what the others become")
+
+
+class AlongAxis(Activation):
+    """An activation over the numbers along one axis."""
+
+    dim = Int("the axis along which the numbers belong together: -1 is the last, 1 the channels", None)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        if self.dim is None:
+            hint = "`-1` is the last axis, `1` the channels or classes."
+            raise Misfit("needs the axis that it runs along", hint, code="missing-argument")
+        axis_size(inputs[0], self.dim)
+        return super().fitted(*inputs)
+
+
+class Softmax(AlongAxis):
+    """Turns numbers along an axis into probabilities: exp(x) divided by its sum."""
+
+    function, example = "F.softmax", "softmax 1"
+
+
+class Softmin(AlongAxis):
+    """Turns numbers along an axis into probabilities, the smallest number being the likeliest."""
+
+    function, example = "F.softmin", "softmin 1"
+
+
+class LogSoftmax(AlongAxis):
+    """Takes the logarithm of the softmax, without losing precision."""
+
+    function, example = "F.log_softmax", "log_softmax 1"
+    words = ("log_softmax",)
+
+
+class Softmax2d(Activation):
+    """Turns the channels at each place of a map into probabilities."""
+
+    example = "softmax2d"
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_rank(inputs[0], 4, what="channels x height x width")
+        return super().fitted(*inputs)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return f"F.softmax({inputs[0]}, dim=1)"
+
+
+class GLU(Activation):
+    """Splits an axis in two halves and gates the first with the sigmoid of the second: a sigmoid(b)."""
+
+    function, example = "F.glu", "glu 1"
+
+    dim = Int("the axis that is split", -1)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        axis = self.dim % len(x.shape) if axis_size(x, self.dim) else 0
+        size = need_known(x.shape[axis], axis)
+        if size % 2:
+            raise Misfit(f"splits axis {self.dim} in two halves, its size is {size}", field="dim")
+        sizes: list[Size] = list(x.shape)
+        sizes[axis] = size // 2
+        return x.with_shape(*sizes)

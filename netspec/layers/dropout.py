@@ -1,0 +1,86 @@
+"""Dropout: numbers or whole channels that are switched off at random while training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+from netspec.fields import Bool, Float
+from netspec.layers.base import Layer, Tensor, literal, need_float, need_rank
+from netspec.layers.windows import AXES
+
+
+class Dropping(Layer):
+    """What all dropouts share."""
+
+    overwrites: ClassVar[bool] = True
+    """Whether torch's function takes `inplace`; the modules of the others ignore it."""
+
+    p = Float("probability of being switched off", 0.5, ge=0, le=1)
+    inplace = Bool("overwrite the input, which saves memory", False)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_float(inputs[0])
+        return self
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0]
+
+    def call(self, inputs: Sequence[str]) -> str:
+        inplace = ", inplace=True" if self.inplace is True and self.overwrites else ""
+        return f"{self.function}({inputs[0]}, {literal(self.p)}, self.training{inplace})"
+
+
+class Dropout(Dropping):
+    """Sets numbers to 0 at random while training and scales the others up."""
+
+    function = "F.dropout"
+    example, example_input = "dropout 0.1", "128"
+
+
+class AlphaDropout(Dropping):
+    """Sets numbers to SELU's lower limit at random, keeping mean and variance."""
+
+    function, overwrites = "F.alpha_dropout", False
+    words = ("alpha_dropout",)
+    example, example_input = "alpha_dropout 0.1", "128"
+
+
+class FeatureAlphaDropout(Dropping):
+    """Sets whole channels to SELU's lower limit at random, keeping mean and variance."""
+
+    function, overwrites = "F.feature_alpha_dropout", False
+    words = ("feature_alpha_dropout",)
+    example, example_input = "feature_alpha_dropout 0.1", "16x32x32"
+
+
+class ChannelDropout(Dropping):
+    """Dropout1d, 2d and 3d."""
+
+    dims: ClassVar[int]
+    general = ("channel_dropout",)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_rank(inputs[0], self.dims + 2, what=AXES[self.dims])
+        return super().fitted(*inputs)
+
+
+class Dropout1d(ChannelDropout):
+    """Sets whole channels of a sequence to 0 at random while training."""
+
+    dims, rank, function = 1, 3, "F.dropout1d"
+    example, example_input = "dropout1d 0.1", "16x100"
+
+
+class Dropout2d(ChannelDropout):
+    """Sets whole channels of a map to 0 at random while training."""
+
+    dims, rank, function = 2, 4, "F.dropout2d"
+    example, example_input = "dropout2d 0.1", "16x32x32"
+
+
+class Dropout3d(ChannelDropout):
+    """Sets whole channels of a volume to 0 at random while training."""
+
+    dims, rank, function = 3, 5, "F.dropout3d"
+    example, example_input = "dropout3d 0.1", "16x8x8x8"
