@@ -8,7 +8,7 @@ from typing import Self
 
 from netspec.dims import Size, product
 from netspec.fields import Bool, Int
-from netspec.layers.base import Layer, Tensor, need_float, need_known, show
+from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, show
 
 
 class Linear(Layer):
@@ -60,6 +60,40 @@ class FC(Linear):
 
     def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
         return [f"torch.flatten({inputs[0]}, 1)"] if self.flattens else inputs
+
+
+class Bilinear(Layer):
+    """Multiplies two inputs through a learned matrix for each output: y = x1^T W x2 + b."""
+
+    inputs = (2, 2)
+    flags = {"nobias": ("bias", False)}
+    example, example_input = "bilinear(a b) 16", "32"
+
+    in1_features = Int("size of the first input's last axis", None, ge=1, axis=-1)
+    in2_features = Int("size of the second input's last axis", None, ge=1, axis=-1)
+    out_features = Int("size of the output's last axis", ge=1)
+    bias = Bool("whether a learned number is added to each output", True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        found = {}
+        for x, name in zip(inputs, ("in1_features", "in2_features"), strict=True):
+            need_float(x)
+            found[name] = self.agreed(name, need_known(axis_size(x, -1), -1), show(x.shape[1:]))
+        if inputs[0].shape[:-1] != inputs[1].shape[:-1]:
+            text = f"takes two inputs that differ only in the last axis, they are {inputs[0]} and {inputs[1]}"
+            raise Misfit(f"{text}, batch first")
+        return self.replace(**found)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        return x.with_shape(*x.shape[:-1], self.out_features)
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        weight = {"weight": (self.out_features, self.in1_features, self.in2_features)}
+        return weight | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        return product(output.shape) * self.in1_features * self.in2_features
 
 
 class Identity(Layer):
