@@ -35,7 +35,8 @@ def read_block(header: str, body: Any, path: Path) -> Block:
     params: dict[str, Any] = {}
     for arg in call.args:
         place = At(path, arg.span, on_key=True)
-        name, default = arg.name, arg.value
+        name = arg.name
+        default: Any = arg.value
         if arg.kind in ("word", "positional") and isinstance(arg.value, Word):
             name, default = arg.value.text, ...
         elif arg.kind != "keyword":
@@ -101,7 +102,7 @@ def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dic
 
 def _unknown(block: Block, name: str, at: At) -> Problem:
     hint = did_you_mean(name, block.params) if name else ""
-    text = f"the block {block.name} has no parameter {name!r}" if name else f"the block {block.name} takes no more values"
+    text = (
+        f"the block {block.name} has no parameter {name!r}" if name else f"the block {block.name} takes no more values"
+    )
     return Problem("unknown-argument", text, at, hint or f"It is declared as: {block.usage}")
-
-

@@ -121,6 +121,10 @@ class Level:
     steps: list[Step] = field(default_factory=list)
     members: dict[str, Step] = field(default_factory=dict)
     outputs: Results | dict[str, Value] | None = None
+    exports: dict[Value, Value] = field(default_factory=dict)
+    """For each value outside that the level gives, the value inside; the first is what its name stands for."""
+    aliases: dict[str, Step] = field(default_factory=dict)
+    """Members that are registered a second time under these names."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
 
@@ -202,4 +206,3 @@ class Graph:
     def macs(self) -> Size | None:
         """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""
         return self.root.macs()
-

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from netspec.errors import did_you_mean
 from netspec.graph.model import Level, Value
 
-RESERVED = ("in", "prev", "training")
+Naming = Literal["list", "root", "names"]
+"""How a body's unnamed members are called: by number, by word and count, or not at all."""
 
 
 @dataclass(slots=True)
@@ -16,7 +17,7 @@ class Flow:
     """The value that goes from step to step in one body, and how its members are named."""
 
     prev: Value
-    naming: Literal["list", "root", "names"]
+    naming: Naming
     index: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 

@@ -1,0 +1,37 @@
+"""Which names a member may have: anything a state_dict takes that does not hide nn.Module's own."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from netspec.errors import At, Problem
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+
+MODULE_ATTRIBUTES: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+        eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
+        modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook
+        register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+        register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+        register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+        set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+        """,
+    )
+)
+"""What nn.Module calls its own; a test holds this against the installed torch."""
+
+
+def check_member_name(name: str, at: At) -> Problem | None:
+    """The problem with a member's name, if there is one."""
+    if name in MODULE_ATTRIBUTES or name.startswith("__"):
+        return Problem("name", f"{name!r} is a name of nn.Module's own", at, f"Call it {name}1, or something else.")
+    if name in ("in", "prev"):
+        return Problem("name", f"{name!r} has a meaning of its own in every body", at)
+    if not _NAME.fullmatch(name):
+        return Problem("name", f"{name!r} is no name", at, "A name has letters, digits, _ and -; no dot.")
+    return None
