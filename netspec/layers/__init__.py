@@ -46,5 +46,11 @@ FAMILIES: dict[str, str] = {
     ),
     "distance": "CosineSimilarity PairwiseDistance cosine_similarity pairwise_distance",
     "embedding": "Embedding EmbeddingBag embedding_bag",
+    "recurrent": "RNN GRU LSTM RNNCell GRUCell LSTMCell rnn_cell gru_cell lstm_cell",
+    "attention": "MultiheadAttention Attention multihead_attention",
+    "transformer": (
+        "TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder TransformerDecoder Transformer "
+        "transformer_encoder_layer transformer_decoder_layer transformer_encoder transformer_decoder"
+    ),
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""

@@ -35,7 +35,7 @@ class CosineSimilarity(Comparison):
 
     function = "F.cosine_similarity"
     words = ("cosine_similarity",)
-    example, example_input = "cosine_similarity(a b)", "64"
+    example, example_input = "cosine_similarity(a b)", "{a: 64, b: 64}"
 
     dim = Int("axis along which the vectors lie", 1)
     eps = Float("smallest product of lengths that is divided by", 1e-8, ge=0)
@@ -52,7 +52,7 @@ class PairwiseDistance(Comparison):
 
     function = "F.pairwise_distance"
     words = ("pairwise_distance",)
-    example, example_input = "pairwise_distance(a b)", "64"
+    example, example_input = "pairwise_distance(a b)", "{a: 64, b: 64}"
 
     p = Float("the power: 2 is the Euclidean distance, 1 sums magnitudes", 2.0)
     eps = Float("added to the difference, so that nothing is divided by 0", 1e-6)

@@ -67,7 +67,7 @@ class Bilinear(Layer):
 
     inputs = (2, 2)
     flags = {"nobias": ("bias", False)}
-    example, example_input = "bilinear(a b) 16", "32"
+    example, example_input = "bilinear(a b) 16", "{a: 32, b: 32}"
 
     in1_features = Int("size of the first input's last axis", None, ge=1, axis=-1)
     in2_features = Int("size of the second input's last axis", None, ge=1, axis=-1)

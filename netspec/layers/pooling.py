@@ -209,7 +209,7 @@ class MaxUnpool1d(MaxUnpool):
 
     dims, rank, function = 1, 3, "F.max_unpool1d"
     words = ("max_unpool1d",)
-    example, example_input = "max_unpool1d(x i) 2", "8x50"
+    example, example_input = "max_unpool1d(x i) 2", "{x: 8x50, i: int 8x50}"
 
 
 class MaxUnpool2d(MaxUnpool):
@@ -217,7 +217,7 @@ class MaxUnpool2d(MaxUnpool):
 
     dims, rank, function = 2, 4, "F.max_unpool2d"
     words = ("max_unpool2d",)
-    example, example_input = "max_unpool2d(x i) 2", "8x16x16"
+    example, example_input = "max_unpool2d(x i) 2", "{x: 8x16x16, i: int 8x16x16}"
 
 
 class MaxUnpool3d(MaxUnpool):
@@ -225,4 +225,4 @@ class MaxUnpool3d(MaxUnpool):
 
     dims, rank, function = 3, 5, "F.max_unpool3d"
     words = ("max_unpool3d",)
-    example, example_input = "max_unpool3d(x i) 2", "8x4x4x4"
+    example, example_input = "max_unpool3d(x i) 2", "{x: 8x4x4x4, i: int 8x4x4x4}"

@@ -1,0 +1,166 @@
+"""Multi-head attention, as torch's module and as a word with defaults for batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from netspec.dims import Size
+from netspec.fields import Bool, Float, Int
+from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, show
+
+
+def attention_parameters(width: int, key: int, value: int, bias: bool, extra: bool = False) -> dict[str, Any]:
+    """The parameters of nn.MultiheadAttention, whose three projections are one matrix where their widths agree."""
+    each = {"q_proj_weight": (width, width), "k_proj_weight": (width, key), "v_proj_weight": (width, value)}
+    found: dict[str, tuple[int, ...]] = {"in_proj_weight": (3 * width, width)} if key == value == width else {**each}
+    found |= {"in_proj_bias": (3 * width,)} if bias else {}
+    found |= {"bias_k": (1, 1, width), "bias_v": (1, 1, width)} if extra else {}
+    return found | {"out_proj.weight": (width, width)} | ({"out_proj.bias": (width,)} if bias else {})
+
+
+def attention_macs(batch: Size, queries: Size, keys: Size, widths: tuple[int, int, int], seen: Size) -> Size:
+    """Multiply-accumulates of the four projections and of both products; `seen` is how many keys a query meets."""
+    width, key, value = widths
+    projections = 2 * queries * width * width + keys * (key + value) * width
+    return batch * (projections + 2 * queries * seen * width)
+
+
+def need_sequence(x: Tensor, batch_first: bool) -> tuple[Size, Size, Size]:
+    """Batch, length and width of a sequence. Raises Misfit where it is none."""
+    need_float(x)
+    if len(x.shape) != 3:
+        order = "batch x length" if batch_first else "length x batch"
+        raise Misfit(f"takes {order} x features, its input is {x}, batch included", code="rank")
+    first, second, width = x.shape
+    return (first, second, width) if batch_first else (second, first, width)
+
+
+def need_heads(width: int, heads: int, field: str) -> None:
+    if width % heads:
+        text = f"cannot split a width of {width} into {heads} heads"
+        raise Misfit(text, "Use a number of heads that divides the width.", field=field)
+
+
+def check_mask(mask: Tensor, batch: Size, heads: int, queries: Size, keys: Size) -> None:
+    """Refuse an attention mask of another shape than queries x keys, or one for each batch and head."""
+    if mask.dtype == "int64":
+        raise Misfit("takes a mask of booleans or floats, it is int64", code="dtype")
+    allowed = ((queries, keys), (batch * heads, queries, keys))
+    if mask.shape not in allowed:
+        raise Misfit(f"takes a mask of {show(allowed[0])}, or {show(allowed[1])}, it is {mask}")
+
+
+def causal_mask(text: str, axis: int) -> str:
+    """The expression of a mask that hides what follows each place of the tensor called `text`."""
+    return f"nn.Transformer.generate_square_subsequent_mask({text}.shape[{axis}], device={text}.device)"
+
+
+class MultiheadAttention(Layer):
+    """Lets each place of a sequence gather from all places of another, in several heads.
+
+    One input attends to itself; two are queries and what they look at; three are queries, keys and
+    values; a fourth is a mask of queries x keys, where true (or minus infinity) hides.
+    """
+
+    words = ("multihead_attention",)
+    flags = {"nobias": ("bias", False)}
+    inputs = (1, 4)
+    results = ("output", "weights")
+    example, example_input = "multihead_attention 4", "TxBx32"
+
+    embed_dim = Int("width of the queries and of the output", None, ge=1, axis=-1)
+    num_heads = Int("heads, which share the width between them", ge=1)
+    dropout = Float("probability of dropping an attention weight", 0.0, ge=0, le=1)
+    bias = Bool("whether the projections add learned numbers", True)
+    add_bias_kv = Bool("add a learned place to keys and values", False)
+    add_zero_attn = Bool("add a place of zeros to keys and values", False)
+    kdim = Int("width of the keys; found from them", None, ge=1)
+    vdim = Int("width of the values; found from them", None, ge=1)
+    batch_first = Bool("batch x length x width, not length x batch x width", False)
+    need_weights = Bool("also give the weights of the attention", True, torch=False, keyword=True)
+    average_attn_weights = Bool("average those weights over the heads", True, torch=False, keyword=True)
+    is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        query, key, value, *mask = spelled_out(inputs)
+        batch, queries, _ = need_sequence(query, self.batch_first)
+        batches, keys, kdim = need_sequence(key, self.batch_first)
+        if value.shape[:-1] != key.shape[:-1] or batches != batch:
+            text = f"takes keys and values for the same places and batch, its inputs are {', '.join(map(str, inputs))}"
+            raise Misfit(text)
+        need_sequence(value, self.batch_first)
+        fitted = super().fitted(query)
+        need_heads(fitted.embed_dim, self.num_heads, "num_heads")
+        widths = {"kdim": need_known(kdim, -1), "vdim": need_known(axis_size(value, -1), -1)}
+        agreed = {name: self.agreed(name, size, str(size)) for name, size in widths.items()}
+        if mask:
+            check_mask(mask[0], batch, self.num_heads, queries, keys)
+        self._check_causal(queries, keys, bool(mask))
+        shown = {name: size for name, size in agreed.items() if size != fitted.embed_dim or self.given.get(name)}
+        return fitted.replace(**shown)
+
+    def _check_causal(self, queries: Size, keys: Size, masked: bool) -> None:
+        if not self.is_causal:
+            return
+        if masked or self.add_bias_kv or self.add_zero_attn:
+            other = "a mask" if masked else "add_bias_kv" if self.add_bias_kv else "add_zero_attn"
+            raise Misfit(f"has is_causal next to {other}", "Keep one of them.", field="is_causal", code="contradiction")
+        if queries != keys:
+            text = f"is causal, which takes as many keys as queries, it has {keys} and {queries}"
+            raise Misfit(text, field="is_causal")
+
+    def _seen(self, keys: Size) -> Size:
+        return keys + self.add_bias_kv + self.add_zero_attn
+
+    def shape(self, *inputs: Tensor) -> tuple[Any, ...]:
+        query, key, *_ = spelled_out(inputs)
+        if not self.need_weights:
+            return query, None
+        batch, queries, _ = need_sequence(query, self.batch_first)
+        seen = self._seen(need_sequence(key, self.batch_first)[1])
+        heads = () if self.average_attn_weights else (self.num_heads,)
+        return query, Tensor((batch, *heads, queries, seen))
+
+    def _widths(self) -> tuple[int, int, int]:
+        return self.embed_dim, self.kdim or self.embed_dim, self.vdim or self.embed_dim
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return attention_parameters(*self._widths(), self.bias, self.add_bias_kv)
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        query, key, *_ = spelled_out(inputs)
+        batch, queries, _ = need_sequence(query, self.batch_first)
+        keys = need_sequence(key, self.batch_first)[1]
+        return attention_macs(batch, queries, keys, self._widths(), self._seen(keys))
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        query, key, value, *mask = spelled_out(inputs)
+        masks = [f"attn_mask={text}" for text in mask]
+        if self.is_causal:
+            masks = [f"attn_mask={causal_mask(query, 1 if self.batch_first else 0)}", "is_causal=True"]
+        weights = [] if self.need_weights else ["need_weights=False"]
+        each = [] if self.average_attn_weights or not self.need_weights else ["average_attn_weights=False"]
+        return [query, key, value, *weights, *masks, *each]
+
+
+def spelled_out(inputs: Sequence[Any]) -> list[Any]:
+    """Queries, keys and values, and the mask if there is one: `x` is x, x, x and `x m` is x, m, m."""
+    first = inputs[0]
+    return (
+        [first, first, first]
+        if len(inputs) == 1
+        else [first, *inputs[1:], inputs[1]]
+        if len(inputs) == 2
+        else [*inputs]
+    )
+
+
+class Attention(MultiheadAttention):
+    """Multi-head attention for batch x length x width, which gives the output alone."""
+
+    torch_name = "MultiheadAttention"
+    example, example_input = "attention 4", "10x32"
+
+    batch_first = Bool("batch x length x width, not length x batch x width", True, torch_default=False)
+    need_weights = Bool("also give the weights of the attention", False, torch=False, keyword=True)

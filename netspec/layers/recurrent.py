@@ -1,0 +1,206 @@
+"""Recurrent layers: sequences read step by step, and the cells that make one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from netspec.dims import Size, product
+from netspec.fields import Bool, Choice, Field, Float, Int
+from netspec.layers.base import Layer, Misfit, Shape, Tensor, need_float
+
+NONLINEARITIES = ("tanh", "relu")
+
+
+class Recurrent(Layer):
+    """What RNN, GRU and LSTM share. The first state may be given as further inputs; it is zeros if not."""
+
+    inputs = (1, 2)
+    results: ClassVar[tuple[Any, ...]] = ("output", "h")
+    flags = {"nobias": ("bias", False)}
+    gates: ClassVar[int]
+    """How many matrices of hidden_size rows are stacked in each weight."""
+    projected = 0
+    """Size that the output is projected to; 0 leaves it at hidden_size."""
+
+    input_size = Int("size of the input's last axis", None, ge=1, axis=-1)
+    hidden_size = Int("size of the state", ge=1)
+    num_layers = Int("layers, each reading the outputs of the one before", 1, ge=1)
+    bias = Bool("whether learned numbers are added", True)
+    batch_first = Bool("read batch x time x features, not time x batch x features", False)
+    dropout = Float("probability of dropping an output between layers", 0.0, ge=0, le=1)
+    bidirectional = Bool("read the sequence backwards too, and join both outputs", False)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        x, *states = inputs
+        if len(x.shape) != 3:
+            order = "batch x time" if self.batch_first else "time x batch"
+            raise Misfit(f"takes {order} x features, its input is {x}, batch included", code="rank")
+        for each in inputs:
+            need_float(each)
+        fitted = super().fitted(x)
+        check_states(states, fitted.states(x))
+        return fitted
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def states(self, x: Tensor) -> list[Shape]:
+        """The shapes of the states after the last step: h, and for LSTM c."""
+        batch = x.shape[0 if self.batch_first else 1]
+        return [(self.num_layers * self.directions, batch, self.projected or self.hidden_size)]
+
+    def shape(self, *inputs: Tensor) -> tuple[Any, ...]:
+        x = inputs[0]
+        width = self.directions * (self.projected or self.hidden_size)
+        states = tuple(Tensor(shape) for shape in self.states(x))
+        return x.with_shape(*x.shape[:2], width), states[0] if len(states) == 1 else states
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        rows, out = self.gates * self.hidden_size, self.projected or self.hidden_size
+        found: dict[str, tuple[int, ...]] = {}
+        for layer in range(self.num_layers):
+            width = out * self.directions if layer else self.input_size
+            for end in ("", "_reverse")[: self.directions]:
+                each: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, out)}
+                each |= {"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {}
+                each |= {"weight_hr": (out, self.hidden_size)} if self.projected else {}
+                found |= {f"{name}_l{layer}{end}": shape for name, shape in each.items()}
+        return found
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        steps = product(inputs[0].shape[:2])
+        return steps * sum(product(shape) for shape in self.parameters().values() if len(shape) == 2)
+
+
+def check_states(given: Sequence[Tensor], wanted: Sequence[Shape]) -> None:
+    """Refuse first states of another number or shape."""
+    if given and len(given) != len(wanted):
+        raise Misfit(f"takes {len(wanted)} states next to its input, or none, not {len(given)}", code="inputs")
+    for state, shape in zip(given, wanted, strict=False):
+        if state.shape != shape:
+            raise Misfit(f"takes a state of {Tensor(shape)}, it is {state}")
+
+
+class RNN(Recurrent):
+    """Reads a sequence with a plain recurrence: h = tanh(W x + U h + b)."""
+
+    gates = 1
+    example, example_input = "rnn 32", "TxBx16"
+
+    nonlinearity = Choice("function of the recurrence: tanh or relu", NONLINEARITIES, "tanh")
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        first = ("input_size", "hidden_size", "num_layers", "nonlinearity")
+        return {**{name: fields[name] for name in first}, **fields}
+
+
+class GRU(Recurrent):
+    """Reads a sequence with gates that keep or replace the state."""
+
+    gates = 3
+    example, example_input = "gru 32", "TxBx16"
+
+
+class LSTM(Recurrent):
+    """Reads a sequence with gates and a memory that is added to, so that it lasts."""
+
+    gates = 4
+    inputs = (1, 3)
+    results = ("output", ("h", "c"))
+    example, example_input = "lstm 32 num_layers=2", "TxBx16"
+
+    proj_size = Int("size that each output is projected to; 0 does not project", 0, ge=0)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        if self.proj_size >= self.hidden_size:
+            text = f"projects to {self.proj_size}, which is not smaller than its state of {self.hidden_size}"
+            raise Misfit(text, field="proj_size", code="bad-argument")
+        return super().fitted(*inputs)
+
+    @property
+    def projected(self) -> int:  # type: ignore[override]
+        return self.proj_size
+
+    def states(self, x: Tensor) -> list[Shape]:
+        h, *_ = super().states(x)
+        return [h, (*h[:2], self.hidden_size)]
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        return with_state_pair(inputs)
+
+
+def with_state_pair(inputs: Sequence[str]) -> Sequence[str]:
+    """The input, and both states as the tuple that torch takes."""
+    return [inputs[0], f"({inputs[1]}, {inputs[2]})"] if len(inputs) == 3 else inputs
+
+
+class Cell(Layer):
+    """What the cells share: one step for a batch of vectors. The state may be given; it is zeros if not."""
+
+    inputs = (1, 2)
+    flags = {"nobias": ("bias", False)}
+    gates: ClassVar[int]
+    state_count: ClassVar[int] = 1
+
+    input_size = Int("size of the input's last axis", None, ge=1, axis=-1)
+    hidden_size = Int("size of the state", ge=1)
+    bias = Bool("whether learned numbers are added", True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        x, *states = inputs
+        if len(x.shape) != 2:
+            raise Misfit(f"takes batch x features, its input is {x}, batch included", code="rank")
+        for each in inputs:
+            need_float(each)
+        check_states(states, [(x.shape[0], self.hidden_size)] * self.state_count)
+        return super().fitted(x)
+
+    def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
+        state = Tensor((inputs[0].shape[0], self.hidden_size))
+        return state if self.state_count == 1 else (state,) * self.state_count
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        rows = self.gates * self.hidden_size
+        found: dict[str, tuple[int, ...]] = {
+            "weight_ih": (rows, self.input_size),
+            "weight_hh": (rows, self.hidden_size),
+        }
+        return found | ({"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {})
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        weights = self.gates * self.hidden_size * (self.input_size + self.hidden_size)
+        return inputs[0].shape[0] * weights
+
+
+class RNNCell(Cell):
+    """Makes one step of a plain recurrence: h = tanh(W x + U h + b)."""
+
+    gates = 1
+    words = ("rnn_cell",)
+    example, example_input = "rnn_cell 32", "16"
+
+    nonlinearity = Choice("function of the recurrence: tanh or relu", NONLINEARITIES, "tanh")
+
+
+class GRUCell(Cell):
+    """Makes one step with gates that keep or replace the state."""
+
+    gates = 3
+    words = ("gru_cell",)
+    example, example_input = "gru_cell 32", "16"
+
+
+class LSTMCell(Cell):
+    """Makes one step with gates and a memory that is added to."""
+
+    gates, state_count = 4, 2
+    inputs = (1, 3)
+    results = ("h", "c")
+    words = ("lstm_cell",)
+    example, example_input = "lstm_cell 32", "16"
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        return with_state_pair(inputs)

@@ -1,0 +1,256 @@
+"""Transformer layers and stacks of them, as torch.nn makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
+
+from netspec.dims import Size
+from netspec.fields import Bool, Choice, Field, Float, Int
+from netspec.layers.attention import (
+    attention_macs,
+    attention_parameters,
+    causal_mask,
+    check_mask,
+    need_heads,
+    need_sequence,
+)
+from netspec.layers.base import Layer, Misfit, Tensor, literal
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Transforming(Layer):
+    """What all transformers share: the arguments of one layer."""
+
+    flags = {"nobias": ("bias", False)}
+
+    d_model = Int("width of the sequence", None, ge=1, axis=-1)
+    nhead = Int("heads of the attention, which share the width between them", ge=1)
+    dim_feedforward = Int("width between the two linear maps", 2048, ge=1)
+    dropout = Float("probability of dropping a number", 0.1, ge=0, le=1)
+    activation = Choice("function between the two linear maps: relu or gelu", ("relu", "gelu"), "relu")
+    layer_norm_eps = Float("added to the variance in layer norms", 1e-5, gt=0)
+    batch_first = Bool("batch x length x width, not length x batch x width", False)
+    norm_first = Bool("normalise before attention and linear maps, not after", False)
+    bias = Bool("whether linear maps and norms add learned numbers", True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        batch, _, width = need_sequence(inputs[0], self.batch_first)
+        need_heads(fitted.d_model, self.nhead, "nhead")
+        for other in inputs[1 : self.inputs[0]]:
+            if need_sequence(other, self.batch_first)[::2] != (batch, width):
+                text = f"takes sequences of one batch and width, its inputs are {inputs[0]} and {other}"
+                raise Misfit(text)
+        return fitted
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0]
+
+    def lengths(self, inputs: Sequence[Tensor]) -> tuple[Size, ...]:
+        """The batch, and the length of each sequence."""
+        sequences = [need_sequence(x, self.batch_first) for x in inputs[: self.inputs[0]]]
+        return (sequences[0][0], *(length for _, length, _ in sequences))
+
+    def mask(self, mask: Tensor, batch: Size, queries: Size, keys: Size) -> None:
+        check_mask(mask, batch, self.nhead, queries, keys)
+
+    def linear(self, name: str, out: int, width: int) -> Shapes:
+        return {f"{name}.weight": (out, width)} | ({f"{name}.bias": (out,)} if self.bias else {})
+
+    def norm_parameters(self, name: str) -> Shapes:
+        names = ("weight", "bias") if self.bias else ("weight",)
+        return {f"{name}.{each}": (self.d_model,) for each in names}
+
+    def layer_parameters(self, *attentions: str) -> Shapes:
+        """The parameters of one layer with these attentions."""
+        found: Shapes = {}
+        for name in attentions:
+            each = attention_parameters(self.d_model, self.d_model, self.d_model, self.bias)
+            found |= {f"{name}.{key}": shape for key, shape in each.items()}
+        found |= self.linear("linear1", self.dim_feedforward, self.d_model)
+        found |= self.linear("linear2", self.d_model, self.dim_feedforward)
+        for number in range(len(attentions) + 1):
+            found |= self.norm_parameters(f"norm{number + 1}")
+        return found
+
+    def layer_macs(self, batch: Size, queries: Size, *keys: Size) -> Size:
+        """Multiply-accumulates of one layer that attends to sequences of these lengths."""
+        widths = (self.d_model, self.d_model, self.d_model)
+        total: Size = batch * queries * (2 * self.d_model * self.dim_feedforward)
+        for length in keys:
+            total = total + attention_macs(batch, queries, length, widths, length)
+        return total
+
+    def causal(self, name: str, mask: str, text: str) -> list[str]:
+        """The arguments that hide what follows each place of the sequence called `text`."""
+        return [f"{mask}={causal_mask(text, 1 if self.batch_first else 0)}", f"{name}=True"]
+
+    def need_no_mask(self, name: str, masked: bool) -> None:
+        if getattr(self, name) and masked:
+            raise Misfit(f"has {name} next to a mask", "Keep one of them.", field=name, code="contradiction")
+
+
+class Encoding(Transforming):
+    """What the encoder and its layer share: one sequence, and perhaps a mask of length x length."""
+
+    inputs = (1, 2)
+    is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
+    mask_name: ClassVar[str]
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        batch, length = self.lengths(inputs)
+        for mask in inputs[1:]:
+            self.mask(mask, batch, length, length)
+        self.need_no_mask("is_causal", len(inputs) > 1)
+        return fitted
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        return [*inputs, *(self.causal("is_causal", self.mask_name, inputs[0]) if self.is_causal else [])]
+
+
+class Decoding(Transforming):
+    """What the decoder and its layer share: a sequence, the memory it looks at, and perhaps a mask for each."""
+
+    inputs = (2, 4)
+    tgt_is_causal = Bool("hide what follows each place of the first input", False, torch=False, keyword=True)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        batch, queries, keys = self.lengths(inputs)
+        for mask, length in zip(inputs[2:], (queries, keys), strict=False):
+            self.mask(mask, batch, queries, length)
+        self.need_no_mask("tgt_is_causal", len(inputs) > 2)
+        return fitted
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        return [*inputs, *(self.causal("tgt_is_causal", "tgt_mask", inputs[0]) if self.tgt_is_causal else [])]
+
+
+class TransformerEncoderLayer(Encoding):
+    """Attends to the sequence itself, then applies two linear maps, each with a sum and a norm."""
+
+    mask_name = "src_mask"
+    words = ("transformer_encoder_layer",)
+    example, example_input = "transformer_encoder_layer 4 batch_first", "10x32"
+
+    def parameters(self) -> Shapes:
+        return self.layer_parameters("self_attn")
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        batch, length = self.lengths(inputs)
+        return self.layer_macs(batch, length, length)
+
+
+class TransformerDecoderLayer(Decoding):
+    """Attends to the sequence itself, then to a memory, then applies two linear maps."""
+
+    words = ("transformer_decoder_layer",)
+    example = "transformer_decoder_layer(x memory) 4 batch_first"
+    example_input = "{x: 10x32, memory: 12x32}"
+
+    def parameters(self) -> Shapes:
+        return self.layer_parameters("self_attn", "multihead_attn")
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        batch, queries, keys = self.lengths(inputs)
+        return self.layer_macs(batch, queries, queries, keys)
+
+
+class Stack(Transforming):
+    """Several layers of one kind, and perhaps a norm at the end."""
+
+    layer: ClassVar[str]
+    attentions: ClassVar[tuple[str, ...]]
+    options: ClassVar[tuple[str, ...]] = ()
+
+    num_layers = Int("how many layers", ge=1, torch=False, keyword=True)
+    norm = Bool("end with a layer norm", False, torch=False, keyword=True)
+
+    def construct(self) -> str:
+        arguments = [f"nn.{self.layer}({self.arguments()})", f"num_layers={literal(self.num_layers)}"]
+        if self.norm:
+            eps = "" if self.layer_norm_eps == 1e-5 else f", eps={literal(self.layer_norm_eps)}"
+            arguments.append(f"norm=nn.LayerNorm({literal(self.d_model)}{eps}{'' if self.bias else ', bias=False'})")
+        return f"nn.{type(self).__name__}({', '.join([*arguments, *self.options])})"
+
+    def parameters(self) -> Shapes:
+        found = dict(stacked("layers", self.layer_parameters(*self.attentions), self.num_layers))
+        return found | (self.norm_parameters("norm") if self.norm else {})
+
+
+def stacked(name: str, layer: Shapes, count: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The parameters of `count` layers that are alike."""
+    return ((f"{name}.{i}.{key}", shape) for i in range(count) for key, shape in layer.items())
+
+
+class TransformerEncoder(Encoding, Stack):
+    """Reads a sequence with several encoder layers, whose arguments it takes itself."""
+
+    layer, attentions = "TransformerEncoderLayer", ("self_attn",)
+    options = ("enable_nested_tensor=False",)
+    mask_name = "mask"
+    words = ("transformer_encoder",)
+    example, example_input = "transformer_encoder 4 num_layers=2 batch_first", "10x32"
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        batch, length = self.lengths(inputs)
+        return self.layer_macs(batch, length, length) * self.num_layers
+
+
+class TransformerDecoder(Decoding, Stack):
+    """Reads a sequence and a memory with several decoder layers, whose arguments it takes itself."""
+
+    layer, attentions = "TransformerDecoderLayer", ("self_attn", "multihead_attn")
+    words = ("transformer_decoder",)
+    example = "transformer_decoder(x memory) 4 num_layers=2 batch_first"
+    example_input = "{x: 10x32, memory: 12x32}"
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        batch, queries, keys = self.lengths(inputs)
+        return self.layer_macs(batch, queries, queries, keys) * self.num_layers
+
+
+class Transformer(Transforming):
+    """Encodes one sequence and decodes another: two stacks, each with a norm at the end."""
+
+    inputs = (2, 5)
+    example, example_input = "transformer(src tgt) batch_first nhead=4", "{src: 12x32, tgt: 10x32}"
+
+    nhead = Int("heads of the attention, which share the width between them", 8, ge=1)
+    num_encoder_layers = Int("layers that read the first input", 6, ge=1)
+    num_decoder_layers = Int("layers that read the second", 6, ge=1)
+    tgt_is_causal = Bool("hide what follows each place of the second input", False, torch=False, keyword=True)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        first = ("d_model", "nhead", "num_encoder_layers", "num_decoder_layers")
+        return {**{name: fields[name] for name in first}, **fields}
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        batch, keys, queries = self.lengths(inputs)
+        for mask, sizes in zip(inputs[2:], ((keys, keys), (queries, queries), (queries, keys)), strict=False):
+            self.mask(mask, batch, *sizes)
+        self.need_no_mask("tgt_is_causal", len(inputs) > 3)
+        return fitted
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[1]
+
+    def parameters(self) -> Shapes:
+        encoder = stacked("encoder.layers", self.layer_parameters("self_attn"), self.num_encoder_layers)
+        decoder = self.layer_parameters("self_attn", "multihead_attn")
+        found = dict(encoder) | self.norm_parameters("encoder.norm")
+        found |= dict(stacked("decoder.layers", decoder, self.num_decoder_layers))
+        return found | self.norm_parameters("decoder.norm")
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        batch, keys, queries = self.lengths(inputs)
+        encoder = self.layer_macs(batch, keys, keys) * self.num_encoder_layers
+        return encoder + self.layer_macs(batch, queries, queries, keys) * self.num_decoder_layers
+
+    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
+        return [*inputs, *(self.causal("tgt_is_causal", "tgt_mask", inputs[1]) if self.tgt_is_causal else [])]
