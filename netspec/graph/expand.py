@@ -16,7 +16,7 @@ from typing import Any, Final
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, bind, bind_long, complete, read_block
 from netspec.graph.inputs import read_input
-from netspec.graph.model import Graph, Level, Step, Unknown, Value, first
+from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first
 from netspec.graph.names import check_member_name
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import Defaults, Written, infer, make, owns
@@ -181,13 +181,17 @@ class _Expander:
         """A group is spliced: its members are members of what surrounds it."""
         body, inner = group["layers"], (*path, "layers")
         with self._catching():
-            if self._when(group, path, scope) is False:
-                self._pass(body, inner, scope, "")
+            holds, guard = self._when(group, path, scope)
+            if holds is False:
+                self._pass(body, inner, scope, "", guard)
                 return
+            around = scope.guard
+            scope.guard = guard or around
             if "repeat" in group:
                 self._repeat(group, body, path, inner, scope)
             else:
                 self._body(body, inner, scope)
+            scope.guard = around
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
@@ -195,7 +199,7 @@ class _Expander:
         ends: list[Value] = []
         for params in rounds:
             flow = scope.flow
-            each = Scope(scope.level, scope.block_input, flow, scope, params=params)
+            each = Scope(scope.level, scope.block_input, flow, scope, params=params, guard=scope.guard)
             self._body(body, inner, each)
             ends.append(flow.prev)
             for name, value in each.names.items():
@@ -223,8 +227,9 @@ class _Expander:
     def _level(self, kind: Any, name: str, body: Any, path: Path, scope: Scope, options: dict[str, Any]) -> Step | None:
         """A level of the module tree: a list, a mapping, or the long form of one."""
         where = path[:-1] if options else path
-        if self._when(options, where, scope) is False:
-            self._pass(body, path, scope, name)
+        holds, guard = self._when(options, where, scope)
+        if holds is False:
+            self._pass(body, path, scope, name, guard)
             return None
         name = name or scope.flow.next_name("seq", scope.level.members)
         level = Level(kind, name, scope.level, source=path)
@@ -236,6 +241,7 @@ class _Expander:
         else:
             self._body(body, path, inner)
         step = self._call_level(level, name, (), At(where, on_key=True), scope)
+        step.guard = guard or scope.guard
         self._finish_step(step, inner, options.get("outputs"), (*where, "outputs"), ends, scope)
         self._reorder(level, options.get("order"))
         self.bodies[step] = (kind, body, path, scope, options)
@@ -331,15 +337,18 @@ class _Expander:
                 self._times(call, path, scope, row)
             return
         steps = []
+        sound = True
         for call in calls:
             try:
                 step = self._piece(call, path, scope, name, row)
             except Refused as refused:
                 self._refuse(refused, scope, name)
+                sound = False
                 continue
             if step is not None:
                 steps.append(step)
-        self._own_name(name, steps, path, scope)
+        if sound:
+            self._own_name(name, steps, path, scope)
 
     def _refuse(self, refused: Refused, scope: Scope, name: str) -> None:
         """Report, and let what follows find an unknown value."""
@@ -352,7 +361,11 @@ class _Expander:
 
     def _own_name(self, name: str, steps: list[Step], path: Path, scope: Scope) -> None:
         """Register the piece of a named chain that owns something; the name is the value at its end."""
-        owners = [s for s in steps if s.body is not None or (s.op is not None and (owns(s.op) or _registered(s.op)))]
+        owners = [
+            s
+            for s in steps
+            if not s.left_out and (s.body is not None or (s.op is not None and (owns(s.op) or _registered(s.op))))
+        ]
         if len(owners) > 1:
             text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(_word(s) for s in owners)}"
             self._add(Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name."))
@@ -387,12 +400,13 @@ class _Expander:
         at = At(path, call.span)
         word = self._op_word(call, path, scope)
         training = None
+        guard = scope.guard
         if call.when is not None:
             holds = self._condition(call.when, path, scope)
+            guard = Guard(at, call.when.text)
             if holds is False:
                 passed = self._inputs(call, path, scope)
-                self._skip(passed[0] if passed else scope.flow.prev, name, scope)
-                return None
+                return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
             training = None if holds is True else holds == "training"
         if word == "use":
             return self._use(call, path, scope, name, at)
@@ -402,7 +416,9 @@ class _Expander:
         block = self.blocks.get(word)
         if block is not None:
             given = bind(block, call, scope.lookup, path)
-            return self._block(block, given, self._block_inputs(block, call, path, scope), at, scope, name, row)
+            step = self._block(block, given, self._block_inputs(block, call, path, scope), at, scope, name, row)
+            step.guard = guard
+            return step
         written = Written(word, at, At(path, call.op_span), call)
         classes = OPERATIONS.find(word)
         source = bool(classes) and classes[0].source
@@ -413,7 +429,9 @@ class _Expander:
             raise Refused(
                 Problem("unknown-op", text, written.word_at, hint or "`netspec schema` lists every operation.")
             )
-        return self._operation(written, inputs, scope, name, row, training)
+        step = self._operation(written, inputs, scope, name, row, training)
+        step.guard = guard
+        return step
 
     def _operation(
         self, written: Written, inputs: tuple[Value, ...], scope: Scope, name: str, row: object, training: bool | None
@@ -452,7 +470,7 @@ class _Expander:
 
     def _block(
         self, block: Block, given: dict[str, Any], inputs: list[Value], at: At, scope: Scope, name: str, row: object
-    ) -> Step | None:
+    ) -> Step:
         self._count(at)
         if len(self.used_at) >= MAX_DEPTH:
             text = (
@@ -539,9 +557,11 @@ class _Expander:
         if named is not None:
             given = named if isinstance(named, list) else [named]
             values = [self._reference(r, (*where, "inputs", i), scope) for i, r in enumerate(given)]
-        holds = self._when(item, path, scope)
+        holds, guard = self._when(item, path, scope)
         if holds is False:
-            self._skip(values[0], name, scope)
+            step = self._skip(values[0], name, scope, guard)
+            if name:
+                scope.names[name] = step.value
             return
         row = object()
         if word in self.blocks:
@@ -554,7 +574,8 @@ class _Expander:
             inputs = () if named is None and classes and classes[0].source else tuple(values)
             training = None if holds is True else holds == "training"
             step = self._operation(written, inputs, scope, name, row, training)
-        if name and step is not None:
+        step.guard = guard or scope.guard
+        if name:
             self._own_name(name, [step], path, scope)
 
     # --- using a member again -------------------------------------------------------------------
@@ -591,14 +612,14 @@ class _Expander:
         flow = Flow(inputs[0], "names")
         if isinstance(recipe[0], Block):
             beside = Scope(aside, inputs[0], flow, scope)
-            step = self._block(recipe[0], recipe[1], list(inputs), target.at, beside, target.name, None)
+            made: Step | None = self._block(recipe[0], recipe[1], list(inputs), target.at, beside, target.name, None)
         else:
             kind, body, path, outer, options = recipe
             beside = Scope(aside, outer.block_input, flow, outer)
-            step = self._level(kind, target.name, body, path, beside, options)
-        assert step is not None
-        assert step.body is not None
-        return step.body
+            made = self._level(kind, target.name, body, path, beside, options)
+        assert made is not None
+        assert made.body is not None
+        return made.body
 
     def _alias(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> None:
         target = self._target(call, path, scope, "alias")
@@ -660,14 +681,15 @@ class _Expander:
             value = value.parts[name]
         return value
 
-    def _when(self, options: Mapping[str, Any], path: Path, scope: Scope) -> bool | str:
+    def _when(self, options: Mapping[str, Any], path: Path, scope: Scope) -> tuple[bool | str, Guard | None]:
+        """Whether a condition holds, and the guard that it makes of its steps."""
         if "when" not in options:
-            return True
-        given = options["when"]
-        if isinstance(given, bool):
-            return given
-        text = str(given)
-        return self._condition(Expr(text, (0, len(text))), (*path, "when"), scope)
+            return True, None
+        text = str(options["when"]).lower() if isinstance(options["when"], bool) else str(options["when"])
+        at = At((*path, "when"))
+        if text in ("true", "false"):
+            return text == "true", Guard(at, text.capitalize())
+        return self._condition(Expr(text, (0, len(text))), (*path, "when"), scope), Guard(at, text)
 
     def _condition(self, expr: Expr, path: Path, scope: Scope) -> bool | str:
         """True or False, or `training` or `not training`, which only the run decides."""
@@ -679,16 +701,23 @@ class _Expander:
         except Unknown:
             return True
 
-    def _pass(self, body: Any, path: Path, scope: Scope, name: str) -> None:
+    def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
         call, where = _first_call(body, path)
         values = self._inputs(call, where, scope) if call is not None else [scope.flow.prev]
-        self._skip(values[0], name, scope)
-
-    def _skip(self, value: Value, name: str, scope: Scope) -> None:
-        scope.flow.prev = value
+        step = self._skip(values[0], name, scope, guard)
         if name:
-            scope.names[name] = value
+            scope.names[name] = step.value
+
+    def _skip(self, value: Value, name: str, scope: Scope, guard: Guard | None) -> Step:
+        """Note a step that is left out; the value that goes on stands for it."""
+        passed = Value(name or value.name, value.tensor, scope.level, parts=value.parts, alias=value)
+        at = guard.at if guard else At()
+        step = Step(passed.name, scope.level, (value,), passed, at, guard=guard)
+        passed.step = step
+        scope.level.steps.append(step)
+        scope.flow.prev = passed
+        return step
 
     def _op_word(self, call: Call, path: Path, scope: Scope) -> str:
         if isinstance(call.op, str):
@@ -746,7 +775,7 @@ class _Expander:
         scope.names[name] = value
 
     def _ties(self, root: Level) -> dict[str, str]:
-        given = self.document.sections.get("tie", {})
+        given = self.document.sections.get("tie", {}) if not self.problems else {}
         known = dict(root.parameters()) if given else {}
         ties = {}
         for name, target in given.items():

@@ -32,6 +32,16 @@ class Value:
     level: Level
     step: Step | None = None
     parts: dict[str, Value] = field(default_factory=dict)
+    alias: Value | None = None
+    """The value that goes on in this one's place, where its step is left out."""
+
+    @property
+    def actual(self) -> Value:
+        """The value that really flows: this one, or what goes on in its place."""
+        value = self
+        while value.alias is not None:
+            value = value.alias
+        return value
 
     def attribute(self, name: str) -> Any:
         """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError, IndexError or Unknown."""
@@ -50,9 +60,17 @@ class Value:
 Results = Value | tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A `when` that was decided: where it stands and its condition."""
+
+    at: At
+    text: str
+
+
 @dataclass(eq=False, slots=True)
 class Step:
-    """One operation, or one call of a level, in its place."""
+    """One operation, or one call of a level, in its place; with neither, a step that its `when` left out."""
 
     name: str
     level: Level
@@ -70,6 +88,8 @@ class Step:
     """True where it runs only in training, False where only in evaluation."""
     passed: Value | None = None
     """What goes on instead where `training` keeps it from running."""
+    guard: Guard | None = None
+    """The `when` that let it in or left it out."""
     written: dict[str, str] = field(default_factory=dict)
     """Arguments that came from an expression, by field."""
     row: object = None
@@ -80,11 +100,17 @@ class Step:
         return first(self.results)
 
     @property
+    def left_out(self) -> bool:
+        return self.op is None and self.body is None
+
+    @property
     def path(self) -> str:
         return f"{self.level.path}.{self.name}" if self.level.path else self.name
 
     def macs(self) -> Size | None:
         """Multiply-accumulates at batch 1, those of a level included; None where one of them is unknown."""
+        if self.left_out:
+            return 0
         if self.body is not None:
             return self.body.macs()
         tensors = [v.tensor for v in self.inputs]
@@ -163,7 +189,7 @@ def _owned(level: Level, prefix: str, kind: str) -> Iterator[tuple[str, tuple[in
         where = f"{prefix}{name}"
         if step.body is not None:
             yield from _owned(step.body, f"{where}.", kind)
-        elif step.op is not None and hasattr(step.op, kind):
+        elif step.value.tensor is not None and hasattr(step.op, kind):
             for part, shape in getattr(step.op, kind)().items():
                 yield (f"{where}.{part}" if part else where), shape
 

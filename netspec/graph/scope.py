@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from netspec.errors import did_you_mean
-from netspec.graph.model import Level, Value
+from netspec.graph.model import Guard, Level, Value
 
 Naming = Literal["list", "root", "names"]
 """How a body's unnamed members are called: by number, by word and count, or not at all."""
@@ -43,6 +43,8 @@ class Scope:
     names: dict[str, Value] = field(default_factory=dict)
     rounds: dict[str, list[Value]] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
+    guard: Guard | None = None
+    """The condition of the group that the steps here stand in."""
 
     def value(self, name: str) -> Value | None:
         """The value of an earlier step or an input, or None."""
