@@ -1,0 +1,9 @@
+"""Sources of data, one file each. `FAMILIES` says which file answers to which words."""
+
+FAMILIES: dict[str, str] = {
+    "digits": "digits",
+    "mnist": "mnist",
+    "idx": "idx",
+    "npz": "npz",
+}
+"""Each file and every word that it answers to; a test holds this against the classes."""

@@ -1,0 +1,92 @@
+"""Opening the files that a spec names: inside its folder, bounded, and with words for what is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from netspec.errors import DataError, printable
+
+MAX_UNPACKED: Final = 4 * 2**30
+"""The most bytes that one compressed file may unpack to."""
+GZIP: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The folder that paths of a spec start from, and whether they may leave it."""
+
+    root: Path
+    allow_outside: bool = False
+
+    def find(self, path: str) -> Path:
+        """The file or folder at `path`. Raises DataError if it is not there, or outside the root."""
+        found = self.root / path
+        if "\0" in path:
+            raise DataError("a path of data holds a zero byte")
+        if not self.allow_outside:
+            self._need_inside(path, found)
+        if not found.exists():
+            raise DataError(f"{show(found)} does not exist. {_nearest(found)}")
+        return found
+
+    def file(self, path: str) -> Path:
+        """The file at `path`. Raises DataError."""
+        found = self.find(path)
+        if not found.is_file():
+            raise DataError(f"{show(found)} is a folder, expected a file")
+        return found
+
+    def folder(self, path: str) -> Path:
+        """The folder at `path`. Raises DataError."""
+        found = self.find(path)
+        if not found.is_dir():
+            raise DataError(f"{show(found)} is a file, expected a folder")
+        return found
+
+    def _need_inside(self, path: str, found: Path) -> None:
+        way_out = "Move the data there, or allow paths outside on the command line."
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise DataError(f"the path {printable(path)!r} leaves the folder of the spec. {way_out}")
+        if not found.resolve().is_relative_to(self.root.resolve()):
+            raise DataError(f"the path {printable(path)!r} is a link that leaves the folder of the spec. {way_out}")
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
+    """The bytes of a file, unpacked if its content is gzip. Faults of the file become DataError."""
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == GZIP
+            raw.seek(0)
+            if not packed:
+                yield raw
+            else:
+                with gzip.GzipFile(fileobj=raw) as stream:
+                    yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{show(path)} is damaged: {error}. Fetch it again.") from None
+    except OSError as error:
+        raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+
+
+def show(path: Path) -> str:
+    """A path as messages show it."""
+    return printable(str(path))
+
+
+def _nearest(path: Path) -> str:
+    """What the folder does hold, for a file that it does not."""
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    if folder != path.parent:
+        return f"There is no folder {show(path.parent)} either."
+    names = sorted(p.name for p in folder.iterdir())[:6]
+    return f"{show(folder)} holds: {printable(', '.join(names)) or 'nothing'}."

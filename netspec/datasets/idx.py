@@ -1,0 +1,106 @@
+"""The IDX format of the MNIST family: a magic number, sizes, then the values."""
+
+from __future__ import annotations
+
+import struct
+from io import BufferedIOBase
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from netspec.datasets import checks
+from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
+from netspec.datasets.files import MAX_UNPACKED, Files, show, unpacked
+from netspec.errors import DataError
+from netspec.fields import Maybe, Text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TYPES: Final = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""The third byte of the magic number, as numpy writes the type."""
+MAX_AXES: Final = 8
+
+
+class IDX(Dataset):
+    """Images and labels in IDX files, raw or gzipped, each named; images without a channel axis get one."""
+
+    example = "idx images.idx3 labels.idx1"
+
+    images = Text("file of the inputs")
+    labels = Text("file of the class numbers, counted from 0")
+    test_images = Maybe(Text("file of the inputs of the test part", None))
+    test_labels = Maybe(Text("file of the class numbers of the test part", None))
+
+    def gives(self) -> Gives:
+        return Gives(target=LABELS)
+
+    def read(self, files: Files) -> Arrays:
+        train = read_pair(files.file(self.images), files.file(self.labels))
+        if (self.test_images is None) != (self.test_labels is None):
+            raise DataError("idx: test_images and test_labels come together, only one of them is given")
+        test = None
+        if self.test_images and self.test_labels:
+            test = read_pair(files.file(self.test_images), files.file(self.test_labels))
+        count = 1 + max(int(part.target.max()) for part in (train, test) if part)
+        return Arrays(train, test=test, names=("image",), classes=numbered(count))
+
+
+def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> Part:
+    """Inputs and their class numbers from two IDX files. Raises DataError."""
+    import numpy as np
+
+    x, y = read_idx(images), read_idx(labels)
+    if y.ndim != 1 or y.dtype.kind not in "iu":
+        text = f"{show(labels)} holds {_shape(y)} of {y.dtype}, expected one whole number a sample"
+        raise DataError(f"{text}. Are images and labels swapped?")
+    if x.ndim < 2:
+        raise DataError(f"{show(images)} holds one number a sample, expected images. Are images and labels swapped?")
+    checks.same_count(x, y, show(images), show(labels))
+    checks.labels_below(y, classes, show(labels))
+    x = checks.settled(x, show(images))
+    return Part((x[:, None] if x.ndim == 3 else x,), y.astype(np.int64))
+
+
+def read_idx(path: Path) -> np.ndarray[Any, Any]:
+    """The array in an IDX file, raw or gzipped. Raises DataError for a wrong magic number or length."""
+    import numpy as np
+
+    with unpacked(path) as stream:
+        dtype, shape = _header(stream, path)
+        length = prod(shape) * np.dtype(dtype).itemsize
+        if length > MAX_UNPACKED:
+            raise DataError(f"{show(path)} announces {length:,} bytes of values, at most {MAX_UNPACKED:,} are read")
+        content = _at_most(stream, length + 1)
+    if len(content) != length:
+        found = f"only {len(content):,}" if len(content) < length else "more"
+        sizes = " x ".join(str(n) for n in shape)
+        text = f"{show(path)} announces {sizes} values, which are {length:,} bytes, and holds {found}"
+        raise DataError(f"{text}. It is {'truncated' if len(content) < length else 'mislabelled'}: fetch it again.")
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _at_most(stream: BufferedIOBase, length: int) -> bytearray:
+    """Up to `length` bytes, taken in pieces: what a header announces is not believed before it is there."""
+    content = bytearray()
+    while piece := stream.read(min(1 << 20, length - len(content))):
+        content += piece
+    return content
+
+
+def _header(stream: BufferedIOBase, path: Path) -> tuple[str, tuple[int, ...]]:
+    magic = stream.read(4)
+    if len(magic) < 4:
+        raise DataError(f"{show(path)} is {len(magic)} bytes long, too short for an IDX file")
+    zeros, kind, axes = magic[:2], magic[2], magic[3]
+    if zeros != b"\0\0" or kind not in TYPES or not 1 <= axes <= MAX_AXES:
+        text = f"{show(path)} begins with the bytes {magic.hex(' ')}, expected those of an IDX file"
+        raise DataError(f"{text}: 00 00, a type (08 for bytes), the number of axes (01 for labels, 03 for images)")
+    sizes = stream.read(4 * axes)
+    if len(sizes) < 4 * axes:
+        raise DataError(f"{show(path)} ends inside its header of {axes} sizes: it is truncated, fetch it again")
+    return TYPES[kind], struct.unpack(f">{axes}I", sizes)
+
+
+def _shape(array: np.ndarray[Any, Any]) -> str:
+    return "values of " + " x ".join(str(n) for n in array.shape)

@@ -1,0 +1,155 @@
+"""Arrays in one .npz file, as `numpy.savez` writes it."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from math import prod
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from netspec.datasets import checks
+from netspec.datasets.base import Arrays, Dataset, Part, numbered
+from netspec.datasets.files import MAX_UNPACKED, Files, show
+from netspec.errors import DataError, did_you_mean
+from netspec.fields import Checked, Maybe, Text, refuse
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PARTS: Final = ("train", "val", "test")
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
+    if not names or not all(isinstance(n, str) and n for n in names):
+        raise refuse("the name of an array, or a list of names")
+    return names
+
+
+class NPZ(Dataset):
+    """Arrays by name in a .npz file, a row for each sample, in the order of the network's inputs.
+
+    Where an array `x` is missing, `x_train`, `x_val` and `x_test` are taken, the last two if they are there. Bytes are
+    images and become 0.0 to 1.0; other whole numbers stay whole. A target with one whole number a row holds classes.
+    """
+
+    example = "npz data/train.npz"
+
+    path = Text("the .npz file")
+    inputs = Checked(
+        "arrays that the network takes, in its order",
+        _names,
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        ("x",),
+        textual=True,
+    )
+    target = Text("array that the network learns to give", "y")
+    classes = Maybe(Text("array of the classes' names", None))
+
+    def read(self, files: Files) -> Arrays:
+        path = files.file(self.path)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return self._arrays(Archive(archive, path))
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            raise DataError(f"{show(path)} is no whole .npz file: {error}") from None
+        except OSError as error:
+            raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+
+    def _arrays(self, archive: Archive) -> Arrays:
+        wanted = (*self.inputs, self.target)
+        whole = all(name in archive.names for name in wanted)
+        parts: dict[str, Part] = {}
+        if whole:
+            parts["train"] = self._part(archive, "")
+        else:
+            for part in PARTS:
+                if part == "train" or any(f"{name}_{part}" in archive.names for name in wanted):
+                    parts[part] = self._part(archive, f"_{part}")
+        classes = self._classes(archive, parts)
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), self.inputs, classes)
+
+    def _part(self, archive: Archive, suffix: str) -> Part:
+        inputs = [archive.read(f"{name}{suffix}") for name in self.inputs]
+        target = archive.read(f"{self.target}{suffix}")
+        if target.dtype.kind == "u":
+            target = target.astype("int64")
+        for name, array in zip(self.inputs, inputs, strict=True):
+            checks.same_count(array, target, archive.label(name + suffix), archive.label(self.target + suffix))
+        if is_classes(target):
+            checks.labels_below(target, checks.MAX_CLASSES, archive.label(self.target + suffix))
+        return Part(tuple(inputs), target)
+
+    def _classes(self, archive: Archive, parts: dict[str, Part]) -> tuple[str, ...] | None:
+        if not all(is_classes(part.target) for part in parts.values()):
+            return None
+        count = 1 + max(int(part.target.max()) for part in parts.values())
+        if self.classes is None:
+            return numbered(count)
+        names = tuple(str(n) for n in archive.read(self.classes, text=True).ravel())
+        for part, held in parts.items():
+            checks.labels_below(held.target, len(names), f"{show(archive.path)}, the target of {part}")
+        return names
+
+
+def is_classes(target: np.ndarray[Any, Any]) -> bool:
+    """Whether a target holds one class number a sample."""
+    return target.ndim == 1 and target.dtype.kind == "i"
+
+
+class Archive:
+    """The arrays of an open .npz file. Nothing in it is unpickled, and sizes are checked before memory is taken."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
+        self.path = path
+        self._archive = archive
+        self._members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
+        self.names = tuple(self._members)
+
+    def label(self, name: str) -> str:
+        return f"{show(self.path)}, array {name!r},"
+
+    def read(self, name: str, text: bool = False) -> np.ndarray[Any, Any]:
+        """One array in a dtype that training knows, or the texts in it. Raises DataError."""
+        if name not in self._members:
+            hint = did_you_mean(name, self.names) or f"It has: {', '.join(self.names) or 'none'}."
+            raise DataError(f"{show(self.path)} has no array {name!r}. {hint}")
+        member = self._members[name]
+        if member.file_size > MAX_UNPACKED:
+            words = f"{self.label(name)} unpacks to {member.file_size:,} bytes"
+            raise DataError(f"{words}, at most {MAX_UNPACKED:,} are read")
+        with self._archive.open(member) as stream:
+            array = read_npy(stream, member.file_size, self.label(name))
+        if text:
+            if array.dtype.kind not in "USiu":
+                raise DataError(f"{self.label(name)} holds {array.dtype}, expected names")
+            return array.astype("U")
+        if array.ndim == 0:
+            raise DataError(f"{self.label(name)} is a single value, expected a row for each sample")
+        return checks.settled(array, self.label(name))
+
+
+def read_npy(stream: IO[bytes], size: int, label: str) -> np.ndarray[Any, Any]:
+    """The array in a .npy stream of `size` bytes; what the header announces is held against that size."""
+    import numpy as np
+    from numpy.lib import format as npy
+
+    try:
+        version = npy.read_magic(stream)
+        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, columns, dtype = reader(stream)
+        start = stream.tell()
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise DataError(f"{label} has no readable header: {str(error).splitlines()[0]}") from None
+    if dtype.hasobject:
+        raise DataError(f"{label} holds Python objects, expected numbers. Objects are never unpickled.")
+    length = prod(shape) * dtype.itemsize
+    if length != size - start:
+        text = f"{label} announces {' x '.join(map(str, shape))} values of {dtype}, which are {length:,} bytes"
+        raise DataError(f"{text}, and holds {size - start:,}")
+    content = bytearray(length)
+    into = memoryview(content)
+    while into and (count := stream.readinto(into)):  # type: ignore[attr-defined]
+        into = into[count:]
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if columns else "C")

@@ -1,0 +1,189 @@
+"""The `data` section: where data comes from, how it is split, transformed and augmented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from netspec.catalogue import Catalogue, Entry
+from netspec.datasets.base import Dataset, Gives
+from netspec.errors import At, Path, Problem
+from netspec.fields import Bool, Checked, Int, Maybe, refuse
+from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
+from netspec.language.sections import Places, entries_schema, entry_schema, read_entries, unknown_keys
+from netspec.layers.base import Misfit, Tensor
+from netspec.transforms.base import Augmentation, Step, Transform
+from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
+
+KEYS: Final = {
+    "source": "where the data comes from",
+    "split": "what is held out of the training data",
+    "transform": "what is done to all data on its way to the network",
+    "augment": "random changes to training data",
+}
+
+
+def _share(value: Any) -> float:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or value < 0 or (isinstance(value, float) and value >= 1):
+        raise refuse("a share such as 0.1, or a whole number of samples")
+    share: float = value
+    return share
+
+
+SHARE: Final = {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "integer", "minimum": 0}]}
+
+
+class Split(Entry):
+    """How much of the training data is held out. It depends on `seed` alone, so every run of a spec sees the same."""
+
+    val = Maybe(Checked("share or number of samples for validation", _share, SHARE, None))
+    test = Maybe(Checked("share or number of samples for the test", _share, SHARE, None))
+    seed = Int("which samples are held out", 0, ge=0, le=2**32 - 1)
+    stratify = Bool("keep the proportions of the classes in every part", True)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSection:
+    """The checked section. Transforms run on the first input; others pass as they are."""
+
+    source: Dataset
+    split: Split
+    transform: tuple[Transform, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
+    source_at: At = field(default=At())
+
+    @property
+    def before(self) -> tuple[Transform, ...]:
+        """The transforms that come before augmentation."""
+        return self.transform[: self._cut()]
+
+    @property
+    def after(self) -> tuple[Transform, ...]:
+        """The transforms that come after augmentation."""
+        return self.transform[self._cut() :]
+
+    def gives(self) -> Gives:
+        """What the network is given, as far as it is known without reading the data. Raises Misfit."""
+        gives = self.source.gives()
+        if not gives.inputs:
+            return gives
+        first, *rest = gives.inputs
+        return replace(gives, inputs=(self.shape(first), *rest))
+
+    def shape(self, x: Tensor) -> Tensor:
+        """What the transforms make of an input, outside training. Raises Misfit."""
+        for step in self.transform:
+            x = step.shape(x)
+        return x
+
+    def chains(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """All steps in order: those of validation and use, and those of training."""
+        return self.transform, (*self.before, *self.augment, *self.after)
+
+    def _cut(self) -> int:
+        return next((i for i, step in enumerate(self.transform) if not step.before_augment), len(self.transform))
+
+
+def read_data(data: Any, path: Path = ("data",), lookup: Lookup = nothing) -> tuple[DataSection | None, list[Problem]]:
+    """The `data` section and everything that is wrong with it; None where that leaves no section.
+
+    `data` is the source alone, as a row, or a mapping with the keys of KEYS.
+    """
+    if isinstance(data, str):
+        return _section({"source": data}, path, lookup, {"source": path})
+    if not isinstance(data, dict):
+        hint = "For example: data: {source: digits}"
+        return None, [Problem("bad-section", "data holds a source, alone or with split and transform", At(path), hint)]
+    return _section(data, path, lookup, {key: (*path, key) for key in KEYS})
+
+
+def _section(
+    data: dict[str, Any], path: Path, lookup: Lookup, paths: dict[str, Path]
+) -> tuple[DataSection | None, list[Problem]]:
+    problems = unknown_keys(data, KEYS, path)
+    source: Dataset | None = None
+    split: Split | None = None
+    if data.get("source") is None:
+        hint = f"For example: source: {DATASETS.words()[0]}. There are: {', '.join(DATASETS.words())}."
+        problems.append(Problem("no-source", "data has no source", At(path), hint))
+    else:
+        try:
+            source, _ = read_entry(data["source"], paths["source"], DATASETS, lookup)
+        except Refused as refused:
+            problems += refused.problems
+    try:
+        split = _read_split(data.get("split"), (*path, "split"), lookup)
+    except Refused as refused:
+        problems += refused.problems
+    steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
+    random, more = _steps(data, "augment", path, AUGMENTATIONS, lookup)
+    problems += [*wrong, *more]
+    if source is None or split is None:
+        return None, problems
+    section = DataSection(source, split, tuple(s for s, _ in steps), tuple(s for s, _ in random), At(paths["source"]))
+    if not problems:
+        problems = _misfits(section, {id(step): places for step, places in (*steps, *random)})
+    return section, problems
+
+
+def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
+    at = At(path)
+    if value is None:
+        return Split()
+    if not isinstance(value, dict):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Refused(Problem("bad-value", "split holds the parts held out", at, "For example: split: {val: 0.1}"))
+        value = {"val": value}
+    given = long_arguments(value, Split, lookup, path)
+    split = construct(Split, given, at)
+    if sum(s for s in (split.val, split.test) if isinstance(s, float)) >= 1:
+        raise Refused(Problem("split", "split holds everything out, nothing is left to train on", at))
+    return split
+
+
+def _steps(
+    data: dict[str, Any], key: str, path: Path, catalogue: Catalogue[Any], lookup: Lookup
+) -> tuple[list[tuple[Any, Places]], list[Problem]]:
+    """The steps under `key`; a step that belongs under the other key is told so."""
+    if data.get(key) is None:
+        return [], []
+    entries, problems = read_entries(data[key], (*path, key), catalogue, lookup)
+    other, others = ("augment", AUGMENTATIONS) if key == "transform" else ("transform", TRANSFORMS)
+    told = []
+    for problem in problems:
+        word = problem.message.split("'")[1] if problem.code == f"unknown-{catalogue.noun}" else ""
+        told.append(replace(problem, hint=f"It belongs under {other}.") if word and others.find(word) else problem)
+    return entries, told
+
+
+def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
+    """The first step that does not fit what the source is known to give, in use and in training."""
+    inputs = section.source.gives().inputs
+    if not inputs:
+        return []
+    problems = []
+    for steps in section.chains():
+        x = inputs[0]
+        for step in steps:
+            try:
+                x = step.shape(x)
+            except Misfit as misfit:
+                at = places[id(step)].get(misfit.field) or places[id(step)][None]
+                text = f"{type(step).__name__.lower()} {misfit.message}"
+                problems.append(Problem(misfit.code, text, at, misfit.hint))
+                break
+    return list(dict.fromkeys(problems))
+
+
+def data_schema() -> dict[str, Any]:
+    """The JSON Schema of the section."""
+    source = entry_schema(DATASETS, KEYS["source"])
+    properties = {
+        "source": source,
+        "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema()]},
+        "transform": entries_schema(TRANSFORMS, KEYS["transform"]),
+        "augment": entries_schema(AUGMENTATIONS, KEYS["augment"]),
+    }
+    section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}
+    return {"description": "where the data comes from and how it is prepared", "anyOf": [source["anyOf"][0], section]}

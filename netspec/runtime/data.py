@@ -1,0 +1,192 @@
+"""Data as tensors: read once, split, and given a batch at a time without per-sample Python."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from netspec.datasets.base import Arrays, Part
+from netspec.datasets.files import Files
+from netspec.datasets.fit import unfit
+from netspec.dims import BATCH
+from netspec.errors import DataError
+from netspec.language.data_section import DataSection
+from netspec.layers.base import Dtype, Misfit
+from netspec.layers.base import Tensor as Described
+from netspec.runtime.splitting import split
+from netspec.transforms.base import Augmentation, Transform
+
+PREPARED_BYTES: Final = 512 * 2**20
+"""The largest result of the steps before augmentation that is kept, so that they need not run with each batch."""
+FLOAT_BYTES: Final = 64 * 2**20
+"""The largest part that is kept as finished floats. Beyond it, filling the memory takes longer than turning bytes
+into floats a batch at a time for ten epochs."""
+CHUNK: Final = 1024
+
+Batch = tuple[tuple[torch.Tensor, ...], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What becomes of a batch of the first input. Augmentation runs only where a generator is given."""
+
+    before: tuple[Transform, ...] = ()
+    augment: tuple[Augmentation, ...] = ()
+    after: tuple[Transform, ...] = ()
+    peak: int = 255
+
+    def __call__(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        x = self._transform(x, self.before)
+        if generator is not None:
+            for step in self.augment:
+                x = step.apply(x, generator)
+        return as_floats(self._transform(x, self.after), self.peak)
+
+    def _transform(self, x: torch.Tensor, steps: tuple[Transform, ...]) -> torch.Tensor:
+        for step in steps:
+            x = step.apply(x if step.takes_bytes else as_floats(x, self.peak))
+        return x
+
+    def ahead(self, x: torch.Tensor) -> tuple[torch.Tensor, Steps]:
+        """`x` with all done that is better done once for a whole part, and the steps left for each batch."""
+        left = self
+        done = in_chunks(x, lambda piece: self._transform(piece, self.before), PREPARED_BYTES) if self.before else x
+        if done is not None:
+            x, left = done, replace(left, before=())
+        if not left.before and not left.augment:
+            done = in_chunks(x, left, FLOAT_BYTES)
+            if done is not None:
+                x, left = done, Steps(peak=self.peak)
+        return x, left
+
+
+def in_chunks(x: torch.Tensor, step: Callable[[torch.Tensor], torch.Tensor], limit: int) -> torch.Tensor | None:
+    """`step` on all of `x`, a stretch of rows at a time; None where the result would be larger than `limit` bytes."""
+    one = step(x[:1])
+    if one.nbytes * len(x) > limit:
+        return None
+    result = one.new_empty((len(x), *one.shape[1:]))
+    for start in range(0, len(x), CHUNK):
+        result[start : start + CHUNK] = step(x[start : start + CHUNK])
+    return result
+
+
+def as_floats(x: torch.Tensor, peak: int) -> torch.Tensor:
+    """Bytes as 0.0 to 1.0; anything else as it is."""
+    return x.float().div_(peak) if x.dtype == torch.uint8 else x
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One part of the data, such as its training samples: whole tensors, and what is done to each batch."""
+
+    inputs: tuple[torch.Tensor, ...]
+    target: torch.Tensor
+    steps: Steps = Steps()
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def batch(self, indices: torch.Tensor, generator: torch.Generator | None = None) -> Batch:
+        """The inputs and the target of these samples; augmented if a generator is given, and by it alone."""
+        picked = tuple(x.index_select(0, indices) for x in self.inputs)
+        return self._given(picked, generator), self.target.index_select(0, indices)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All samples in their order, without augmentation; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            piece = slice(start, start + size)
+            yield self._given(tuple(x[piece] for x in self.inputs), None), self.target[piece]
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same part with its tensors on `device`."""
+        return replace(self, inputs=tuple(x.to(device) for x in self.inputs), target=self.target.to(device))
+
+    def _given(self, inputs: tuple[torch.Tensor, ...], generator: torch.Generator | None) -> tuple[torch.Tensor, ...]:
+        first, *rest = inputs
+        return self.steps(first, generator), *(as_floats(x, self.steps.peak) for x in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """All the data of a spec. `classes` are the names of the classes, None where the target is no class."""
+
+    train: Split
+    val: Split | None
+    test: Split | None
+    names: tuple[str, ...]
+    classes: tuple[str, ...] | None
+
+    @property
+    def inputs(self) -> tuple[Described, ...]:
+        """What the network is given, as the graph describes tensors."""
+        given, _ = next(self.train.batches(1))
+        return tuple(described(x) for x in given)
+
+    @property
+    def target(self) -> Described:
+        """What the loss is given, as the graph describes tensors."""
+        return described(self.train.target)
+
+    def need_fit(self, wanted: Mapping[str, Described]) -> None:
+        """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError."""
+        faults = unfit(self.inputs, wanted)
+        if faults:
+            raise DataError("\n".join(f"{message}. {hint}".rstrip() for message, hint in faults))
+
+    def to(self, device: torch.device | str) -> Data:
+        """The same data with its tensors on `device`."""
+        val, test = (part.to(device) if part else None for part in (self.val, self.test))
+        return replace(self, train=self.train.to(device), val=val, test=test)
+
+
+def load_data(
+    section: DataSection, root: Path, *, allow_outside: bool = False, device: torch.device | str = "cpu"
+) -> Data:
+    """Read, split and prepare the data of a spec.
+
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
+    out depends on the section alone. Raises DataError.
+    """
+    arrays = split(section.source.read(Files(root, allow_outside)), section.split, section.source.default_val)
+    _check_steps(section, arrays)
+    plain = Steps(section.before, (), section.after, arrays.peak)
+    train = _part(arrays.train, replace(plain, augment=section.augment), device)
+    val, test = (_part(part, plain, device) if part else None for part in (arrays.val, arrays.test))
+    return Data(train, val, test, arrays.names, arrays.classes)
+
+
+def seeded(*numbers: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator that depends on these numbers alone, such as (seed, epoch, step)."""
+    digest = hashlib.blake2b(struct.pack(f">{len(numbers)}q", *numbers), digest_size=8).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest) >> 1)
+
+
+def described(x: torch.Tensor) -> Described:
+    """A batch as the graph describes it: the batch left open, bytes as the floats that they become."""
+    kind: Dtype = "bool" if x.dtype == torch.bool else "int64" if x.dtype == torch.int64 else "float32"
+    return Described((BATCH, *x.shape[1:]), kind)
+
+
+def _part(part: Part, steps: Steps, device: torch.device | str) -> Split:
+    first, *rest = (torch.from_numpy(x).to(device) for x in part.inputs)
+    prepared, left = steps.ahead(first)
+    return Split((prepared, *rest), torch.from_numpy(part.target).to(device), left)
+
+
+def _check_steps(section: DataSection, arrays: Arrays) -> None:
+    """Hold the transforms against what was read: a source may not know its shapes before."""
+    x = described(torch.from_numpy(arrays.train.inputs[0][:1]))
+    for steps in section.chains():
+        shaped = x
+        for step in steps:
+            try:
+                shaped = step.shape(shaped)
+            except Misfit as misfit:
+                raise DataError(f"{type(step).__name__.lower()} {misfit.message}. {misfit.hint}".rstrip()) from None

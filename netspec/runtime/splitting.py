@@ -1,0 +1,59 @@
+"""Which samples are held out for validation and test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from netspec.datasets.base import Arrays, Part
+from netspec.errors import DataError
+from netspec.language.data_section import Split
+
+Array = np.ndarray[Any, Any]
+
+
+def split(arrays: Arrays, wanted: Split, default_val: float) -> Arrays:
+    """`arrays` with validation and test parts held out of the training part. Raises DataError.
+
+    Parts that the source keeps apart itself stay as they are; it is an error to ask for them again.
+    """
+    for name, asked, own in (("val", wanted.val, arrays.val), ("test", wanted.test, arrays.test)):
+        if asked and own is not None:
+            raise DataError(f"the source keeps its {name} part apart already. Drop split.{name}.")
+    val = wanted.val if wanted.val is not None or arrays.val is not None else default_val
+    total = len(arrays.train)
+    counts = {name: _count(share, total) for name, share in (("val", val), ("test", wanted.test)) if share}
+    if sum(counts.values()) >= total:
+        text = " and ".join(f"{count:,} for {name}" for name, count in counts.items())
+        raise DataError(f"split asks for {text}, the source has {total:,} samples: nothing is left to train on")
+    left = np.arange(total)
+    parts = {"val": arrays.val, "test": arrays.test}
+    for name, count in counts.items():
+        chosen = held_out(arrays.train.target[left], count, wanted.seed, wanted.stratify)
+        parts[name] = _rows(arrays.train, left[chosen])
+        left = np.delete(left, chosen)
+    train = _rows(arrays.train, left) if counts else arrays.train
+    return replace(arrays, train=train, val=parts["val"], test=parts["test"])
+
+
+def held_out(target: Array, count: int, seed: int, stratify: bool) -> Array:
+    """Indices of `count` samples, ascending: drawn at random, and evenly from every class if `stratify`.
+
+    The draw is numpy's RandomState, whose stream is promised never to change: another draw under a newer
+    numpy would put samples that a network was trained on into its validation part.
+    """
+    order = np.random.RandomState(seed).permutation(len(target))
+    if stratify and target.ndim == 1 and target.dtype.kind == "i":
+        order = order[np.argsort(target[order], kind="stable")]
+    evenly = ((np.arange(count) + 0.5) * len(target) / count).astype(np.int64)
+    return np.sort(order[evenly])
+
+
+def _count(share: float, total: int) -> int:
+    return share if isinstance(share, int) else max(1, round(share * total))
+
+
+def _rows(part: Part, rows: Array) -> Part:
+    return Part(tuple(x[rows] for x in part.inputs), part.target[rows])

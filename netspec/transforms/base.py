@@ -1,0 +1,54 @@
+"""What every transform is: fields, its rule for shapes, and what it does to a whole batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from netspec.catalogue import Entry
+from netspec.layers.base import Misfit, Tensor, show
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Step(Entry):
+    """One step on the way from the source to the network."""
+
+    def shape(self, x: Tensor) -> Tensor:
+        """What comes out for this input, batch first. Raises Misfit."""
+        return x
+
+
+class Transform(Step):
+    """One step for all data, the same each time. Batches are tensors with the batch as axis 0."""
+
+    takes_bytes: ClassVar[bool] = False
+    """Whether bytes may stay bytes, because points only move. Otherwise they become 0.0 to 1.0 first."""
+    before_augment: ClassVar[bool] = False
+    """Whether it comes before augmentation. From the first step that does not, all come after it."""
+
+    def apply(self, x: torch.Tensor) -> torch.Tensor:
+        """The transformed batch: floats, or bytes too where `takes_bytes`."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class Augmentation(Step):
+    """One random step for training data. The same generator state gives the same batch."""
+
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The changed batch; bytes stay bytes."""
+        raise NotImplementedError(type(self).__name__)
+
+
+def need_image(x: Tensor) -> tuple[int, int]:
+    """Height and width of images. Raises Misfit for anything else."""
+    height, width = x.shape[-2:] if len(x.shape) == 4 else (None, None)
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise Misfit(f"takes images of channels x height x width, the data is {show(x.shape[1:])}", code="rank")
+    return height, width
+
+
+def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    """Height and width from one number or two."""
+    height, width = (value, value) if isinstance(value, int) else value
+    return height, width

@@ -1,0 +1,68 @@
+"""Transforms that change each value by itself."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from netspec.fields import Checked, Float, refuse
+from netspec.layers.base import Misfit, Tensor, show
+from netspec.transforms.base import Transform
+
+if TYPE_CHECKING:
+    import torch
+
+PER_CHANNEL = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
+
+
+def _numbers(value: Any) -> float | tuple[float, ...]:
+    items = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, int | float) or not isfinite(item):
+            raise refuse("a number, or one for each channel as in 0.5x0.4x0.3")
+    if not items:
+        raise refuse("at least one number")
+    return items if len(items) > 1 else items[0]
+
+
+def _deviations(value: Any) -> float | tuple[float, ...]:
+    numbers = _numbers(value)
+    if min(numbers if isinstance(numbers, tuple) else (numbers,)) <= 0:
+        raise refuse("a number greater than 0, or one for each channel")
+    return numbers
+
+
+class Normalize(Transform):
+    """Subtracts the mean and divides by the standard deviation, both measured on values of 0.0 to 1.0."""
+
+    example = "normalize 0.1307 0.3081"
+
+    mean = Checked("mean of all values, or of each channel", _numbers, PER_CHANNEL)
+    std = Checked("standard deviation of all values, or of each channel", _deviations, PER_CHANNEL)
+
+    def shape(self, x: Tensor) -> Tensor:
+        for name in ("mean", "std"):
+            numbers = getattr(self, name)
+            if isinstance(numbers, tuple) and (len(x.shape) < 2 or x.shape[1] != len(numbers)):
+                text = f"has a {name} for {len(numbers)} channels, the data is {show(x.shape[1:])}"
+                raise Misfit(text, field=name)
+        return x
+
+    def apply(self, x: torch.Tensor) -> torch.Tensor:
+        def along_channels(numbers: float | tuple[float, ...]) -> float | torch.Tensor:
+            return x.new_tensor(numbers).view(-1, *[1] * (x.ndim - 2)) if isinstance(numbers, tuple) else numbers
+
+        centred = x - along_channels(self.mean)
+        return centred.div_(along_channels(self.std))
+
+
+class Scale(Transform):
+    """Multiplies by a number and adds another: `scale 2 -1` turns 0.0 to 1.0 into -1.0 to 1.0."""
+
+    example = "scale 2 -1"
+
+    factor = Float("what values are multiplied by")
+    offset = Float("what is added then", 0)
+
+    def apply(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor + self.offset
