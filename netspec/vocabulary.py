@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from netspec import datasets, layers, ops, transforms
+from netspec import datasets, layers, losses, metrics, ops, optimizers, schedulers, transforms
 from netspec.catalogue import Catalogue
 from netspec.datasets.base import Dataset
 from netspec.exporters import Exporter
 from netspec.layers.base import Op
+from netspec.losses.base import Loss
+from netspec.metrics.base import Metric
+from netspec.optimizers.base import Optimizer
+from netspec.schedulers.base import Scheduler
 from netspec.transforms.base import Augmentation, Transform
 
 OPERATIONS = Catalogue(
@@ -36,3 +40,19 @@ AUGMENTATIONS = Catalogue(
 
 EXPORTERS = Catalogue("format", Exporter, {"netspec.exporters": "onnx"})
 """Formats that a trained network is exported to."""
+
+LOSSES = Catalogue("loss", Loss, {f"netspec.losses.{file}": words for file, words in losses.FAMILIES.items()})
+"""What training minimises."""
+
+OPTIMIZERS = Catalogue(
+    "optimizer", Optimizer, {f"netspec.optimizers.{file}": words for file, words in optimizers.FAMILIES.items()}
+)
+"""How a step is made of gradients."""
+
+SCHEDULERS = Catalogue(
+    "scheduler", Scheduler, {f"netspec.schedulers.{file}": words for file, words in schedulers.FAMILIES.items()}
+)
+"""How the learning rate moves."""
+
+METRICS = Catalogue("metric", Metric, {f"netspec.metrics.{file}": words for file, words in metrics.FAMILIES.items()})
+"""What is measured besides the loss."""

@@ -1,0 +1,188 @@
+"""Reads the `train:` section: what is minimised, how, for how long, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from netspec.catalogue import Catalogue, Entry
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.fields import Fault, Invalid
+from netspec.language.calls import (
+    Lookup,
+    Refused,
+    arguments,
+    construct,
+    long_arguments,
+    long_value,
+    nothing,
+    read_entry,
+    single_call,
+)
+from netspec.language.train_record import Checkpoint, EarlyStop, Train
+from netspec.metrics.base import Metric
+from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
+
+E_ = TypeVar("E_", bound=Entry)
+
+
+def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train | None, list[Problem]]:
+    """Read the section from plain data at `path`: the record, or None with every problem found."""
+    if not isinstance(data, dict):
+        text = "train is a mapping"
+        return None, [Problem("bad-value", text, At(path), "For example: {loss: cross_entropy, optimizer: adamw}")]
+    reader = _Reader(path, lookup)
+    for key, value in data.items():
+        reader.take(key, value)
+    for key in ("loss", "optimizer"):
+        if data.get(key) is None:
+            sentence = Train.fields[key].sentence
+            reader.problems.append(Problem("missing-argument", f"train needs {key}: {sentence}", At(path, on_key=True)))
+    if reader.problems:
+        return None, reader.problems
+    train = Train(**reader.values)
+    problems = reader.cross(train)
+    return (None if problems else train), problems
+
+
+class _Reader:
+    """Collects the values of the section and everything that is wrong with them."""
+
+    def __init__(self, path: Path, lookup: Lookup) -> None:
+        self.path, self.lookup = path, lookup
+        self.values: dict[str, Any] = {}
+        self.problems: list[Problem] = []
+
+    def take(self, key: str, value: Any) -> None:
+        at = At((*self.path, key))
+        if key not in Train.fields:
+            hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
+            self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
+            return
+        if value is None:
+            return
+        try:
+            self.values[key] = self._read(key, value, at)
+        except Refused as refused:
+            self.problems += refused.problems
+
+    def _read(self, key: str, value: Any, at: At) -> Any:
+        readers: dict[str, Callable[[Any, Path], Any]] = {
+            "loss": lambda v, p: self._entry(v, p, LOSSES),
+            "optimizer": lambda v, p: self._entry(v, p, OPTIMIZERS),
+            "scheduler": lambda v, p: self._entry(v, p, SCHEDULERS),
+            "metrics": self._metrics,
+            "early_stop": self._early_stop,
+            "checkpoint": self._checkpoint,
+        }
+        if key in readers:
+            return readers[key](value, at.path)
+        value = long_value(value, self.lookup, at, textual=Train.fields[key].textual)
+        return _checked(key, value, at)
+
+    def _entry(self, value: Any, path: Path, catalogue: Catalogue[E_]) -> E_:
+        entry, given = read_entry(value, path, catalogue, self.lookup)
+        find = getattr(entry, "problems", list)
+        whole = At(path)
+        found = [
+            Problem("contradiction", f"{type(entry).__name__}: {field} {text}", given.places.get(field, whole))
+            for field, text in find()
+        ]
+        if found:
+            raise Refused(*found)
+        return entry
+
+    def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
+        items = value if isinstance(value, list) else [value]
+        found: list[Metric] = []
+        problems: list[Problem] = []
+        for i, item in enumerate(items):
+            try:
+                entry = self._entry(item, (*path, i) if isinstance(value, list) else path, METRICS)
+            except Refused as refused:
+                problems += refused.problems
+                continue
+            if entry.label in [m.label for m in found]:
+                problems.append(Problem("twice", f"{entry.label} is given twice", At((*path, i))))
+            found.append(entry)
+        if problems:
+            raise Refused(*problems)
+        return tuple(found)
+
+    def _early_stop(self, value: Any, path: Path) -> EarlyStop:
+        if isinstance(value, str):
+            call = single_call(value, path)
+            given = arguments(call, EarlyStop, self.lookup, path)
+            given.values.setdefault("monitor", call.op)
+        elif isinstance(value, dict):
+            given = long_arguments(value, EarlyStop, self.lookup, path)
+        else:
+            text = "expected a value and its patience"
+            raise Refused(Problem("bad-value", text, At(path), f"As: {EarlyStop.example}"))
+        return construct(EarlyStop, given, At(path))
+
+    def _checkpoint(self, value: Any, path: Path) -> Checkpoint:
+        if not isinstance(value, dict):
+            raise Refused(Problem("bad-value", "checkpoint is a mapping", At(path), "As: {keep: 3}"))
+        plain = {k: long_value(v, self.lookup, At((*path, k)), textual=k == "best") for k, v in value.items()}
+        try:
+            return Checkpoint(**plain)
+        except Invalid as invalid:
+            raise Refused(*(_problem(fault, path) for fault in invalid.faults)) from None
+
+    def cross(self, train: Train) -> list[Problem]:
+        """What the parts do not agree on."""
+        return [*self._momentum(train), *self._watched(train), *self._plateau(train)]
+
+    def _momentum(self, train: Train) -> list[Problem]:
+        scheduler = train.scheduler
+        if scheduler is None or not scheduler.moves_momentum or train.optimizer.has_momentum:
+            return []
+        text = f"{type(scheduler).__name__} moves the momentum, {type(train.optimizer).__name__} has none"
+        hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
+        return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
+
+    def _watched(self, train: Train) -> list[Problem]:
+        watched = [
+            ("early_stop", train.early_stop and train.early_stop.monitor),
+            ("checkpoint", train.checkpoint.best),
+            ("scheduler", getattr(train.scheduler, "monitor", None)),
+        ]
+        known = train.monitors()
+        problems = []
+        for key, monitor in watched:
+            if monitor and monitor not in known:
+                hint = did_you_mean(monitor, known) or f"There are: {', '.join(known)}."
+                text = f"nothing measured is called {monitor!r}"
+                problems.append(Problem("unknown-value", text, At((*self.path, key)), hint))
+        return problems
+
+    def _plateau(self, train: Train) -> list[Problem]:
+        monitor = getattr(train.scheduler, "monitor", None) or "val.loss"
+        mode = getattr(train.scheduler, "mode", None)
+        goal = train.goal(monitor)
+        if mode not in ("min", "max") or mode == goal:
+            return []
+        better = "more" if goal == "max" else "less"
+        text = f"{type(train.scheduler).__name__} has mode={mode}, {better} of {monitor} is better"
+        return [Problem("contradiction", text, At((*self.path, "scheduler")), f"Write mode={goal}.")]
+
+
+def _problem(fault: Fault, path: Path) -> Problem:
+    on_key = fault.code == "unknown-argument"
+    return Problem(fault.code, fault.message, At((*path, *fault.loc), on_key=on_key), fault.hint)
+
+
+def _checked(key: str, value: Any, at: At) -> Any:
+    """One plain value of the section, checked by itself, so that all faults are found at once. Raises Refused."""
+    try:
+        return Train(**{key: value}).__dict__[key]
+    except Invalid as invalid:
+        raise Refused(*(Problem(f.code, f.message, at, f.hint) for f in invalid.faults)) from None
+
+
+def train_schema() -> dict[str, Any]:
+    """The JSON Schema of the section."""
+    schema = Train.json_schema()
+    del schema["properties"]["checkpoint"]["default"]
+    return {**schema, "required": ["loss", "optimizer"]}

@@ -1,0 +1,156 @@
+"""What every loss is: fields, what it wants of prediction and target, and the call of torch's module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any, ClassVar, Literal
+
+from netspec.catalogue import Entry
+from netspec.dims import Size
+from netspec.fields import Checked, Choice, Field, refuse
+from netspec.layers.base import Misfit, Tensor, show
+
+Array = Any
+"""A torch tensor; this floor calls its methods and never imports torch."""
+Range = tuple[float | None, float | None]
+"""The least and the largest value allowed; None where there is no bound."""
+
+
+class Loss(Entry):
+    """A loss of torch.nn, by torch's own name and with torch's own arguments.
+
+    Every shape counts the batch as axis 0. `expect` is asked once with the shapes that the
+    graph infers and once with those of the first batch, so both ways refuse the same things.
+    """
+
+    predictions: ClassVar[int] = 1
+    """How many outputs of the network it takes."""
+    takes_target: ClassVar[bool] = True
+    """Whether it looks at the target at all."""
+    owns_parameters: ClassVar[bool] = False
+    """Whether torch's module holds weights of its own, which are trained with the network's."""
+    target_kind: ClassVar[Literal["class", "label", "value", "none"]] = "value"
+    """What the target says: the number of a class, yes or no, a value, or nothing."""
+
+    def expect(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        """Refuse predictions and a target that do not go together. Raises Misfit.
+
+        Without a target, because the data is not known yet, only the predictions are judged.
+        """
+        if len(predictions) != self.predictions:
+            taken = f"{self.predictions} prediction" + "s" * (self.predictions > 1)
+            text = f"takes {taken}, the network has {len(predictions)} outputs"
+            raise Misfit(text, "Say in `outputs` which values the network returns.", code="loss-outputs")
+        for prediction in predictions:
+            need_floats(prediction, "prediction")
+        self.fit(predictions, target)
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        """The loss's own rule; it may rely on as many predictions as it takes, all of them floats."""
+        raise NotImplementedError(type(self).__name__)
+
+    def classes(self, prediction: Tensor) -> Size | None:
+        """How many classes the prediction tells apart; None where the loss knows no classes."""
+        return None
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        """The values that a target may have."""
+        return None, None
+
+    def ignored(self) -> int | None:
+        """A target value outside the range that is allowed all the same, because it is skipped."""
+        return None
+
+    def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
+        """The arguments of the module's forward, in torch's order."""
+        return (*predictions, target) if self.takes_target else tuple(predictions)
+
+    def share(self, module: Any, target: Array) -> Any:
+        """What a batch counts for in a mean over several batches: usually its number of samples."""
+        return len(target)
+
+    def scores(self, module: Any, prediction: Array) -> Array:
+        """The prediction as metrics take it: the classes, if there are any, on axis 1."""
+        return prediction
+
+    def probabilities(self, scores: Array) -> Array:
+        """The scores as probabilities; unchanged where the loss knows none."""
+        return scores
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of torch's class that differ from torch's defaults, by name."""
+        return {name: value for name, value in self.given.items() if self.fields[name].torch}
+
+
+def Reduction(*more: str, keyword: bool = False) -> Field[str]:
+    """How the values of a batch become one number; torch's `none` gives no number to minimise."""
+    return Choice("how the values of a batch become one number", ("mean", "sum", *more), "mean", keyword=keyword)
+
+
+def Weights(sentence: str) -> Field[Any]:
+    """One weight for each class, all at least 0; null for none."""
+
+    def check(value: Any) -> tuple[float, ...]:
+        items = value if isinstance(value, list | tuple) else [value]
+        if not items or any(isinstance(v, bool) or not isinstance(v, int | float) for v in items):
+            raise refuse("a list of numbers")
+        if not all(isfinite(v) and v >= 0 for v in items) or not any(items):
+            raise refuse("weights of at least 0, not all of them 0")
+        return tuple(float(v) for v in items)
+
+    return Checked(sentence, check, {"type": "array", "items": {"type": "number", "minimum": 0}}, None)
+
+
+# --- what losses ask of their tensors -----------------------------------------------------------
+
+
+def agree(a: Size, b: Size) -> bool:
+    """Whether two sizes may be equal; one that only the run decides agrees with any."""
+    return a == b or not (isinstance(a, int) and isinstance(b, int))
+
+
+def alike(a: Sequence[Size], b: Sequence[Size]) -> bool:
+    """Whether two shapes may be equal, axis by axis."""
+    return len(a) == len(b) and all(map(agree, a, b))
+
+
+def need_floats(tensor: Tensor, what: str) -> None:
+    """Refuse a prediction or target of whole numbers or booleans."""
+    if tensor.dtype != "float32":
+        raise Misfit(f"takes a {what} of floats, it is {tensor.dtype}", code="loss-dtype")
+
+
+def need_integers(target: Tensor, hint: str) -> None:
+    """Refuse a target that does not hold class numbers."""
+    if target.dtype != "int64":
+        raise Misfit(f"takes class numbers as target, the target is {target.dtype}", hint, code="loss-dtype")
+
+
+def need_same_shape(prediction: Tensor, target: Tensor) -> None:
+    """Refuse a target of another shape, which torch would silently broadcast."""
+    if alike(prediction.shape, target.shape):
+        return
+    text = f"compares equal shapes, the prediction is {show(prediction.shape)} and the target is {show(target.shape)}"
+    raise Misfit(text, _shape_hint(prediction, target), code="loss-shape")
+
+
+def _shape_hint(prediction: Tensor, target: Tensor) -> str:
+    if target.dtype == "int64" and alike(prediction.shape[:1], target.shape):
+        return "The target holds class numbers, which go with cross_entropy."
+    if prediction.shape[-1:] == (1,) and alike(prediction.shape[:-1], target.shape):
+        return "The prediction has an axis of size 1 too many; the network may end with `squeeze -1`."
+    return "Torch would stretch both to a common shape and compare the wrong pairs."
+
+
+def need_batch_rank(prediction: Tensor, *ranks: int, what: str) -> None:
+    """Refuse a prediction of another number of axes; `what` says what is taken."""
+    if len(prediction.shape) not in ranks:
+        raise Misfit(f"takes {what}, the prediction is {show(prediction.shape)}", code="loss-shape")
+
+
+def need_target_shape(prediction: Tensor, target: Tensor, shape: Sequence[Size], what: str, hint: str = "") -> None:
+    """Refuse a target whose shape is not `shape`, which `what` explains."""
+    if not alike(shape, target.shape):
+        text = f"takes {what}: a target of {show(shape)} for a prediction of {show(prediction.shape)}"
+        raise Misfit(f"{text}, the target is {show(target.shape)}", hint, code="loss-shape")

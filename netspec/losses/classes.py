@@ -1,0 +1,169 @@
+"""Losses whose target is the number of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netspec.dims import Size
+from netspec.fields import Field, Float, Int
+from netspec.layers.base import Misfit, Tensor, show
+from netspec.losses.base import (
+    Array,
+    Loss,
+    Range,
+    Reduction,
+    Weights,
+    agree,
+    alike,
+    need_batch_rank,
+    need_integers,
+    need_target_shape,
+)
+
+
+class ClassLoss(Loss):
+    """A loss over classes: scores on one axis of the prediction, a class number in the target for each place."""
+
+    target_kind = "class"
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        prediction = self._class_axis_first(predictions[0])
+        classes = prediction.shape[1]
+        if classes == 1:
+            hint = "Give the network one output a class; for yes or no with one output use bce_logits."
+            text = f"has only one class to choose from, the prediction is {predictions[0]}"
+            raise Misfit(text, hint, code="one-class")
+        self._fit_weight(classes)
+        if target is not None:
+            self.fit_target(prediction, target)
+
+    def fit_target(self, prediction: Tensor, target: Tensor) -> None:
+        """The rule for the target, given the prediction with its classes on axis 1."""
+        shape = (prediction.shape[0], *prediction.shape[2:])
+        need_integers(target, "Numbers to predict go with mse or l1.")
+        hint = ""
+        if alike((*shape, 1), target.shape):
+            hint = "The target has an axis of size 1 too many."
+        elif alike(prediction.shape[:1] + prediction.shape[-1:], target.shape[:2]) and len(prediction.shape) == 3:
+            hint = "If the classes are on the last axis, write axis=-1."
+        need_target_shape(prediction, target, shape, "one class number a place", hint)
+
+    def _fit_weight(self, classes: Size) -> None:
+        weight = getattr(self, "weight", None)
+        if weight and not agree(len(weight), classes):
+            text = f"has weights for {len(weight)} classes, the prediction has {classes}"
+            raise Misfit(text, field="weight", code="loss-shape")
+
+    def _axis(self, rank: int) -> int:
+        axis: int = getattr(self, "axis", 1)
+        return axis + rank if axis < 0 else axis
+
+    def _class_axis_first(self, prediction: Tensor) -> Tensor:
+        """The prediction's shape with the classes on axis 1, where torch wants them."""
+        axis = self._axis(len(prediction.shape))
+        if not 1 <= axis < len(prediction.shape):
+            text = f"takes scores of batch x classes, the prediction is {show(prediction.shape)}"
+            raise Misfit(text, code="loss-shape")
+        batch, *rest = prediction.shape
+        classes = rest.pop(axis - 1)
+        return prediction.with_shape(batch, classes, *rest)
+
+    def classes(self, prediction: Tensor) -> Size | None:
+        return self._class_axis_first(prediction).shape[1]
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        classes = self.classes(predictions[0])
+        if target.dtype != "int64":
+            return 0, 1
+        return 0, classes - 1 if isinstance(classes, int) else None
+
+    def ignored(self) -> int | None:
+        return getattr(self, "ignore_index", None)
+
+    def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
+        return self.scores(None, predictions[0]), target
+
+    def share(self, module: Any, target: Array) -> Any:
+        """The places that torch's mean divides by: those not ignored, each by its class's weight."""
+        ignored = self.ignored()
+        if target.is_floating_point():
+            return len(target)
+        kept = target if ignored is None else target[target != ignored]
+        weight = getattr(module, "weight", None)
+        return kept.numel() if weight is None else weight[kept].sum()
+
+    def scores(self, module: Any, prediction: Array) -> Array:
+        axis = self._axis(prediction.dim())
+        return prediction if axis == 1 else prediction.movedim(axis, 1)
+
+    def probabilities(self, scores: Array) -> Array:
+        return scores.softmax(1)
+
+    def log_probabilities(self, scores: Array) -> Array:
+        """The logarithms of the classes' probabilities."""
+        return scores.log_softmax(1)
+
+
+def ClassAxis() -> Field[int]:
+    """Where the prediction has its classes."""
+    return Int("the axis of the prediction that holds the classes; -1 is the last", 1, torch=False, keyword=True)
+
+
+class CrossEntropyLoss(ClassLoss):
+    """The negative log of the true class's probability, from raw scores; the softmax is inside.
+
+    The target is a class number for each place, or as many probabilities as there are scores.
+    """
+
+    words = ("ce", "cross_entropy")
+    example = "cross_entropy label_smoothing=0.1"
+
+    weight = Weights("a weight for each class")
+    ignore_index = Int("a target that is skipped", -100)
+    reduction = Reduction()
+    label_smoothing = Float("share of the probability that is spread over all classes", 0.0, ge=0, le=1)
+    axis = ClassAxis()
+
+    def fit_target(self, prediction: Tensor, target: Tensor) -> None:
+        if target.dtype == "float32":
+            need_target_shape(prediction, target, prediction.shape, "class numbers, or a probability for each class")
+        else:
+            super().fit_target(prediction, target)
+
+
+class NLLLoss(ClassLoss):
+    """The negative of the true class's value, from log probabilities; a log_softmax must have made them."""
+
+    words = ("nll", "nll_loss")
+    example = "nll"
+
+    weight = Weights("a weight for each class")
+    ignore_index = Int("a target that is skipped", -100)
+    reduction = Reduction()
+    axis = ClassAxis()
+
+    def probabilities(self, scores: Array) -> Array:
+        return scores.exp()
+
+    def log_probabilities(self, scores: Array) -> Array:
+        return scores
+
+
+class MultiMarginLoss(ClassLoss):
+    """Asks that the true class scores more than every other class by a margin."""
+
+    words = ("multi_margin", "multi_margin_loss")
+    example = "multi_margin margin=0.5"
+
+    p = Int("power of each violation", 1, ge=1, le=2)
+    margin = Float("by how much the true class should win", 1.0)
+    weight = Weights("a weight for each class")
+    reduction = Reduction()
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        need_batch_rank(predictions[0], 2, what="batch x classes")
+        super().fit(predictions, target)
+
+    def share(self, module: Any, target: Array) -> Any:
+        return len(target)

@@ -1,0 +1,136 @@
+"""Losses whose target says yes or no: one label, or one for each of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.dims import Size
+from netspec.fields import Float
+from netspec.layers.base import Misfit, Tensor, show
+from netspec.losses.base import (
+    Array,
+    Loss,
+    Range,
+    Reduction,
+    Weights,
+    agree,
+    need_batch_rank,
+    need_floats,
+    need_integers,
+    need_same_shape,
+    need_target_shape,
+)
+
+
+class YesNo(Loss):
+    """A loss that takes a label for each number of the prediction."""
+
+    target_kind = "label"
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        for name in ("weight", "pos_weight"):
+            self._fit_weights(name, predictions[0])
+        if target is not None:
+            need_same_shape(predictions[0], target)
+            need_floats(target, "target")
+
+    def _fit_weights(self, name: str, prediction: Tensor) -> None:
+        """One weight for each place of the last axis, or a single one: what torch spreads over the batch."""
+        weights = getattr(self, name) if name in self.fields else None
+        if weights and len(weights) != 1 and not agree(len(weights), prediction.shape[-1]):
+            text = f"has {len(weights)} weights, the prediction is {show(prediction.shape)}"
+            raise Misfit(text, f"Give 1 or {prediction.shape[-1]}.", field=name, code="loss-shape")
+
+
+class BCELoss(YesNo):
+    """Binary cross entropy of predicted probabilities, which a sigmoid must have made."""
+
+    words = ("bce", "binary_cross_entropy")
+    example = "bce"
+
+    weight = Weights("a weight for each place of the last axis")
+    reduction = Reduction()
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return 0, 1
+
+
+class BCEWithLogitsLoss(YesNo):
+    """Binary cross entropy of raw scores; the sigmoid is inside, and exact for large scores."""
+
+    words = ("bce_logits", "binary_cross_entropy_with_logits")
+    example = "bce_logits"
+
+    weight = Weights("a weight for each place of the last axis")
+    reduction = Reduction()
+    pos_weight = Weights("a weight of the yes labels for each place of the last axis")
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return 0, 1
+
+    def probabilities(self, scores: Array) -> Array:
+        return scores.sigmoid()
+
+
+class SoftMarginLoss(YesNo):
+    """The logistic loss of scores against labels of -1 and 1."""
+
+    words = ("soft_margin", "soft_margin_loss")
+    example = "soft_margin"
+
+    reduction = Reduction()
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return -1, 1
+
+
+class HingeEmbeddingLoss(YesNo):
+    """Keeps the distance where the label is 1, and pushes it beyond the margin where it is -1."""
+
+    words = ("hinge", "hinge_embedding_loss")
+    example = "hinge"
+
+    margin = Float("the distance that unlike pairs should have", 1.0)
+    reduction = Reduction()
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return -1, 1
+
+
+class MultiLabelMarginLoss(Loss):
+    """Asks that every class of the target scores at least 1 more than every other class."""
+
+    words = ("multilabel_margin", "multilabel_margin_loss")
+    example = "multilabel_margin"
+
+    reduction = Reduction()
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        need_batch_rank(predictions[0], 2, what="batch x classes")
+        if target is not None:
+            what = "the classes of each sample, filled up with -1"
+            need_target_shape(predictions[0], target, predictions[0].shape, what)
+            need_integers(target, "Give class numbers, filled up with -1.")
+
+    def classes(self, prediction: Tensor) -> Size | None:
+        return prediction.shape[1]
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        classes = predictions[0].shape[1]
+        return -1, classes - 1 if isinstance(classes, int) else None
+
+
+class MultiLabelSoftMarginLoss(YesNo):
+    """Binary cross entropy of raw scores, averaged over the classes of each sample."""
+
+    words = ("multilabel_soft_margin", "multilabel_soft_margin_loss")
+    example = "multilabel_soft_margin"
+
+    weight = Weights("a weight for each class")
+    reduction = Reduction()
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return 0, 1
+
+    def probabilities(self, scores: Array) -> Array:
+        return scores.sigmoid()

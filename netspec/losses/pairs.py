@@ -1,0 +1,89 @@
+"""Losses that compare several outputs of the network with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.fields import Bool, Float
+from netspec.layers.base import Misfit, Tensor, show
+from netspec.losses.base import Loss, Range, Reduction, alike, need_batch_rank, need_target_shape
+
+
+class Together(Loss):
+    """A loss over two or three outputs of one shape."""
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        first, *others = predictions
+        for other in others:
+            if not alike(first.shape, other.shape):
+                text = f"compares outputs of one shape, they are {show(first.shape)} and {show(other.shape)}"
+                raise Misfit(text, code="loss-shape")
+        if target is not None and self.takes_target:
+            self.fit_target(first, target)
+
+    def fit_target(self, first: Tensor, target: Tensor) -> None:
+        """The rule for the target, given the shape of the outputs."""
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return (-1, 1) if self.takes_target else (None, None)
+
+
+class CosineEmbeddingLoss(Together):
+    """Turns two outputs towards each other where the target is 1, and apart where it is -1."""
+
+    predictions = 2
+    words = ("cosine_embedding", "cosine_embedding_loss")
+    example = "cosine_embedding margin=0.2"
+
+    margin = Float("the cosine that unlike pairs may have", 0.0, ge=-1, le=1)
+    reduction = Reduction()
+
+    def fit_target(self, first: Tensor, target: Tensor) -> None:
+        need_batch_rank(first, 2, what="batch x features")
+        need_target_shape(first, target, first.shape[:1], "1 or -1 for each pair")
+
+
+class MarginRankingLoss(Together):
+    """Asks that the first output is larger by a margin where the target is 1, smaller where it is -1."""
+
+    predictions = 2
+    words = ("margin_ranking", "margin_ranking_loss")
+    example = "margin_ranking margin=0.1"
+
+    margin = Float("by how much one should be larger", 0.0)
+    reduction = Reduction()
+
+    def fit_target(self, first: Tensor, target: Tensor) -> None:
+        need_target_shape(first, target, first.shape, "1 or -1 for each pair")
+
+
+class Triplet(Together):
+    """What both triplet losses share: an anchor, one of its kind and one of another kind."""
+
+    predictions = 3
+    takes_target = False
+    target_kind = "none"
+
+
+class TripletMarginLoss(Triplet):
+    """Asks that an anchor is nearer to one of its kind than to one of another kind, by a margin."""
+
+    words = ("triplet", "triplet_margin_loss")
+    example = "triplet margin=0.5"
+
+    margin = Float("by how much it should be nearer", 1.0, gt=0)
+    p = Float("the norm that measures the distance", 2.0, gt=0)
+    eps = Float("added to the differences", 1e-6, ge=0)
+    swap = Bool("whether the nearer of anchor and like one counts against the other kind", False)
+    reduction = Reduction()
+
+
+class TripletMarginWithDistanceLoss(Triplet):
+    """The triplet loss over torch's own pairwise Euclidean distance."""
+
+    words = ("triplet_distance", "triplet_margin_with_distance_loss")
+    example = "triplet_distance margin=0.5"
+
+    margin = Float("by how much it should be nearer", 1.0, gt=0, keyword=True)
+    swap = Bool("whether the nearer of anchor and like one counts against the other kind", False, keyword=True)
+    reduction = Reduction(keyword=True)

@@ -1,0 +1,51 @@
+"""Losses over sequences whose alignment with the target is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.dims import Size
+from netspec.fields import Bool, Int
+from netspec.layers.base import Misfit, Tensor
+from netspec.losses.base import Array, Loss, Range, Reduction, agree, need_batch_rank, need_integers, need_target_shape
+
+
+class CTCLoss(Loss):
+    """Sums over all alignments of a sequence of log probabilities with a shorter sequence of classes.
+
+    The prediction is time x batch x classes, as torch wants it, every step of time counting. The
+    target is batch x length; it is filled up at its end with the blank, which tells its length.
+    """
+
+    words = ("ctc", "ctc_loss")
+    example = "ctc zero_infinity"
+
+    blank = Int("the class that stands for nothing", 0, ge=0)
+    reduction = Reduction()
+    zero_infinity = Bool("whether targets that are too long count 0 instead of infinity", False)
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        prediction = predictions[0]
+        need_batch_rank(prediction, 3, what="time x batch x classes")
+        classes = prediction.shape[2]
+        if isinstance(classes, int) and self.blank >= classes:
+            text = f"has the blank {self.blank}, the prediction has {classes} classes"
+            raise Misfit(text, field="blank", code="loss-shape")
+        if target is not None:
+            need_integers(target, "Give class numbers, filled up with the blank.")
+            length = target.shape[-1] if len(target.shape) == 2 else 0
+            need_target_shape(prediction, target, (prediction.shape[1], length), "batch x length")
+            if not agree(prediction.shape[1], target.shape[0]):
+                raise Misfit(f"has {prediction.shape[1]} sequences for {target.shape[0]} targets", code="loss-shape")
+
+    def classes(self, prediction: Tensor) -> Size | None:
+        return prediction.shape[2]
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        classes = predictions[0].shape[2]
+        return 0, classes - 1 if isinstance(classes, int) else None
+
+    def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
+        prediction = predictions[0]
+        steps = (prediction.shape[0],) * prediction.shape[1]
+        return prediction, target, steps, (target != self.blank).sum(1)

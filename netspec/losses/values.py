@@ -1,0 +1,113 @@
+"""Losses that compare numbers with numbers of the same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.fields import Bool, Float
+from netspec.layers.base import Misfit, Tensor, show
+from netspec.losses.base import Array, Loss, Range, Reduction, alike, need_floats, need_same_shape
+
+
+class Elementwise(Loss):
+    """A loss that compares each number of the prediction with the target's number at the same place."""
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        if target is not None:
+            need_same_shape(predictions[0], target)
+            need_floats(target, "target")
+
+
+class MSELoss(Elementwise):
+    """Squares the difference of prediction and target."""
+
+    words = ("mse", "mse_loss", "l2")
+    example = "mse"
+
+    reduction = Reduction()
+
+
+class L1Loss(Elementwise):
+    """Takes the absolute difference of prediction and target."""
+
+    words = ("l1", "mae", "l1_loss")
+    example = "l1"
+
+    reduction = Reduction()
+
+
+class HuberLoss(Elementwise):
+    """Squares small differences and takes large ones as they are, so that outliers weigh less."""
+
+    words = ("huber", "huber_loss")
+    example = "huber delta=0.5"
+
+    reduction = Reduction()
+    delta = Float("the difference from which on it grows linearly", 1.0, gt=0)
+
+
+class SmoothL1Loss(Elementwise):
+    """Squares differences below beta, divided by beta, and takes larger ones as they are."""
+
+    words = ("smooth_l1", "smooth_l1_loss")
+    example = "smooth_l1 beta=0.5"
+
+    reduction = Reduction()
+    beta = Float("the difference from which on it grows linearly; 0 is l1", 1.0, ge=0)
+
+
+class PoissonNLLLoss(Elementwise):
+    """The negative log likelihood of counts whose rate, or its logarithm, is predicted."""
+
+    words = ("poisson", "poisson_nll_loss")
+    example = "poisson"
+
+    log_input = Bool("whether the prediction is the logarithm of the rate", True)
+    full = Bool("whether Stirling's term is added, which does not depend on the prediction", False)
+    eps = Float("added to the rate before its logarithm is taken", 1e-8, gt=0)
+    reduction = Reduction()
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return 0, None
+
+
+class GaussianNLLLoss(Loss):
+    """The negative log likelihood of numbers whose mean and variance are predicted."""
+
+    predictions = 2
+    words = ("gaussian_nll", "gaussian_nll_loss")
+    example = "gaussian_nll"
+
+    full = Bool("whether the constant term is added", False, keyword=True)
+    eps = Float("the least variance", 1e-6, gt=0, keyword=True)
+    reduction = Reduction(keyword=True)
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        mean, variance = predictions
+        shapes = (mean.shape, (*mean.shape[:-1], 1), mean.shape[:-1])
+        if not any(alike(variance.shape, shape) for shape in shapes):
+            text = f"takes a variance for each mean, the means are {show(mean.shape)}"
+            raise Misfit(f"{text} and the variances {show(variance.shape)}", code="loss-shape")
+        if target is not None:
+            need_same_shape(mean, target)
+            need_floats(target, "target")
+
+    def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
+        mean, variance = predictions
+        return mean, target, variance
+
+
+class KLDivLoss(Elementwise):
+    """The Kullback-Leibler divergence of predicted log probabilities from the target's distribution."""
+
+    words = ("kl", "kl_div")
+    example = "kl reduction=batchmean"
+
+    reduction = Reduction("batchmean")
+    log_target = Bool("whether the target holds log probabilities too", False)
+
+    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+        return (None, 0) if self.log_target else (0, 1)
+
+    def probabilities(self, scores: Array) -> Array:
+        return scores.exp()

@@ -1,0 +1,57 @@
+"""What every metric is: a rule for what it can measure, counts that add up, and a value made of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from netspec.catalogue import Entry
+from netspec.layers.base import Misfit, Tensor
+from netspec.losses.base import Array, Loss
+
+Counts = dict[str, Any]
+"""Tensors, or plain numbers, by name."""
+
+
+class Metric(Entry):
+    """One measure. `count` turns a batch into counts, counts of batches add up, `value` reads the total."""
+
+    goal: ClassVar[Literal["max", "min"] | None] = "max"
+    """Whether more or less of it is better; None where it is no single number."""
+    gathers: ClassVar[bool] = False
+    """Whether counts are put one after the other instead of added, because the value needs all of them."""
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """The kinds of target that it can measure, as Loss.target_kind names them."""
+
+    @property
+    def label(self) -> str:
+        """The name that the value goes by: `val.accuracy`."""
+        return type(self).__name__.lower()
+
+    def expect(self, loss: Loss, prediction: Tensor) -> None:
+        """Refuse a loss whose target this metric cannot read. Raises Misfit."""
+        if loss.target_kind not in self.kinds:
+            wanted = " or ".join({"class": "classes", "label": "yes or no", "value": "numbers"}[k] for k in self.kinds)
+            text = f"measures {wanted}, {type(loss).__name__} takes another kind of target"
+            raise Misfit(text, code="metric-target")
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """The counts of one batch; `scores` are what `Loss.scores` makes of the prediction."""
+        raise NotImplementedError(type(self).__name__)
+
+    def value(self, counts: Counts) -> Any:
+        """The measure: a float, or nested lists of numbers."""
+        raise NotImplementedError(type(self).__name__)
+
+
+def decided(scores: Array, target: Array, loss: Loss) -> tuple[Array, Array, int]:
+    """What was chosen and what is true for each place that counts, flat, and the number of classes."""
+    if loss.target_kind == "label":
+        return (loss.probabilities(scores) > 0.5).flatten(), (target > 0.5).flatten(), 2
+    chosen = scores.argmax(1).flatten()
+    truth = target.argmax(1) if target.is_floating_point() else target
+    truth = truth.flatten()
+    ignored = loss.ignored()
+    if ignored is None:
+        return chosen, truth, scores.shape[1]
+    kept = truth != ignored
+    return chosen[kept], truth[kept], scores.shape[1]

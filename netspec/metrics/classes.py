@@ -1,0 +1,138 @@
+"""Measures of choices: right or wrong, for classes and for yes or no at one half."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.fields import Choice, Int
+from netspec.layers.base import Misfit, Tensor
+from netspec.losses.base import Array, Loss
+from netspec.metrics.base import Counts, Metric, decided
+
+
+class Accuracy(Metric):
+    """The share of right choices."""
+
+    kinds = ("class", "label")
+    example = "accuracy"
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        chosen, truth, _ = decided(scores, target, loss)
+        return {"right": (chosen == truth).sum(), "all": truth.numel()}
+
+    def value(self, counts: Counts) -> float:
+        return int(counts["right"]) / counts["all"] if counts["all"] else float("nan")
+
+
+class TopK(Metric):
+    """The share of samples whose class is among the k that score highest."""
+
+    kinds = ("class",)
+    words = ("topk",)
+    example = "topk 5"
+
+    k = Int("how many classes are looked at", 5, ge=1)
+
+    @property
+    def label(self) -> str:
+        return f"top{self.k}"
+
+    def expect(self, loss: Loss, prediction: Tensor) -> None:
+        super().expect(loss, prediction)
+        classes = loss.classes(prediction)
+        if isinstance(classes, int) and self.k > classes:
+            raise Misfit(f"looks at {self.k} classes, there are {classes}", field="k", code="metric-target")
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        truth = target.argmax(1) if target.is_floating_point() else target
+        hits = (scores.topk(self.k, 1).indices == truth.unsqueeze(1)).any(1)
+        kept = truth != loss.ignored()
+        return {"right": hits[kept].sum(), "all": kept.sum()}
+
+    def value(self, counts: Counts) -> float:
+        return int(counts["right"]) / int(counts["all"]) if counts["all"] else float("nan")
+
+
+class Table(Metric):
+    """What all measures share that need how often each class was taken for each."""
+
+    kinds = ("class", "label")
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        chosen, truth, classes = decided(scores, target, loss)
+        places = truth.long() * classes + chosen.long()
+        return {"matrix": places.bincount(minlength=classes * classes).view(classes, classes)}
+
+
+class Confusion(Table):
+    """How often each class was taken for each: a row for a true class, a column for a chosen one."""
+
+    goal = None
+    words = ("confusion_matrix",)
+    example = "confusion"
+
+    def value(self, counts: Counts) -> Any:
+        return counts["matrix"].tolist()
+
+
+class Averaged(Table):
+    """What precision, recall and F1 share: a measure of each class, averaged."""
+
+    average = Choice(
+        "macro: mean over the classes that occur; micro: over all choices at once; weighted: mean by how often a "
+        "class is true; binary: class 1 alone",
+        ("macro", "micro", "weighted", "binary"),
+        "macro",
+    )
+
+    @property
+    def label(self) -> str:
+        return super().label + ("" if self.average == "macro" else f"_{self.average}")
+
+    def expect(self, loss: Loss, prediction: Tensor) -> None:
+        super().expect(loss, prediction)
+        classes = loss.classes(prediction)
+        if self.average == "binary" and isinstance(classes, int) and classes != 2:
+            raise Misfit(f"is binary, there are {classes} classes", field="average", code="metric-target")
+
+    def value(self, counts: Counts) -> float:
+        matrix = counts["matrix"].double()
+        right, true, chosen = matrix.diag(), matrix.sum(1), matrix.sum(0)
+        if self.average == "micro":
+            return float(self.measure(right.sum(), true.sum(), chosen.sum()).nan_to_num())
+        each = self.measure(right, true, chosen).nan_to_num()
+        if self.average == "binary":
+            return float(each[1])
+        weights = true if self.average == "weighted" else (true + chosen > 0).double()
+        return float((each * weights).sum() / weights.sum())
+
+    def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        """The measure, from how often a class was rightly chosen, was true, and was chosen; 0/0 counts 0."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class Precision(Averaged):
+    """The share of right ones among the choices of a class."""
+
+    example = "precision"
+
+    def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        return right / chosen
+
+
+class Recall(Averaged):
+    """The share of a class's samples that were found."""
+
+    example = "recall"
+
+    def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        return right / true
+
+
+class F1(Averaged):
+    """The harmonic mean of precision and recall."""
+
+    example = "f1 average=micro"
+
+    def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        return 2 * right / (true + chosen)

@@ -1,0 +1,67 @@
+"""Measures of predicted numbers."""
+
+from __future__ import annotations
+
+from netspec.losses.base import Array, Loss
+from netspec.metrics.base import Counts, Metric
+
+
+class Errors(Metric):
+    """What measures of single differences share."""
+
+    goal = "min"
+    kinds = ("value", "label")
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        difference = scores.double() - target.double()
+        return {"total": self.size(difference).sum(), "all": target.numel()}
+
+    def value(self, counts: Counts) -> float:
+        return float(counts["total"]) / counts["all"] if counts["all"] else float("nan")
+
+    def size(self, difference: Array) -> Array:
+        """How much a difference counts."""
+        return difference.square()
+
+
+class MAE(Errors):
+    """The mean absolute difference."""
+
+    example = "mae"
+
+    def size(self, difference: Array) -> Array:
+        return difference.abs()
+
+
+class MSE(Errors):
+    """The mean squared difference."""
+
+    example = "mse"
+
+
+class RMSE(Errors):
+    """The root of the mean squared difference, in the unit of the target."""
+
+    example = "rmse"
+
+    def value(self, counts: Counts) -> float:
+        return float(super().value(counts) ** 0.5)
+
+
+class R2(Metric):
+    """The share of the target's variance that the prediction explains, averaged over its columns."""
+
+    kinds = ("value",)
+    example = "r2"
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        truth = target.double().reshape(len(target), -1)
+        missed = (scores.double().reshape(truth.shape) - truth).square().sum(0)
+        return {"missed": missed, "sum": truth.sum(0), "squares": truth.square().sum(0), "all": len(truth)}
+
+    def value(self, counts: Counts) -> float:
+        missed = counts["missed"]
+        spread = counts["squares"] - counts["sum"].square() / counts["all"]
+        explained = 1 - missed / spread
+        constant = (missed == 0).double()
+        return float(explained.where(spread > 0, constant).mean())

@@ -1,0 +1,46 @@
+"""What every schedule is: torch's fields, what it counts, and a linear warm-up before it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from netspec.catalogue import Entry
+from netspec.fields import Choice, Field, Int
+
+Unit = Literal["step", "epoch"]
+
+
+class Scheduler(Entry):
+    """A learning rate schedule of torch.optim.lr_scheduler.
+
+    In the first `warmup` steps the rate is multiplied by 1/(warmup+1), 2/(warmup+1), ...; a
+    schedule that counts steps begins after them.
+    """
+
+    habit: ClassVar[Unit] = "epoch"
+    """What it counts where the spec does not say: what torch's own examples count."""
+
+    every = Choice("what it counts; null is torch's habit", ("step", "epoch"), None, torch=False, keyword=True)
+    warmup = Int("steps before it in which the rate rises linearly", 0, ge=0, torch=False, keyword=True)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        return dict(sorted(fields.items(), key=lambda item: not item[1].torch))
+
+    @property
+    def unit(self) -> Unit:
+        """What one step of the schedule is: a step of the optimizer or an epoch."""
+        return "step" if (self.every or self.habit) == "step" else "epoch"
+
+    @property
+    def moves_momentum(self) -> bool:
+        """Whether it sets the optimizer's momentum too, which the optimizer must then have."""
+        return False
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Arguments that contradict each other: the field and what is wrong."""
+        return []
+
+    def keywords(self, length: int) -> dict[str, Any]:
+        """The arguments of torch's class by name, for a run of `length` steps of the schedule."""
+        return {name: value for name, value in self.given.items() if self.fields[name].torch}

@@ -1,0 +1,92 @@
+"""Schedules made of other schedules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.catalogue import Catalogue
+from netspec.fields import Checked, Field, refuse
+from netspec.language.calls import Refused, read_entry
+from netspec.schedulers.base import Scheduler, Unit
+from netspec.schedulers.falling import Milestones
+from netspec.schedulers.plateau import ReduceLROnPlateau
+
+
+def _parts(value: Any) -> tuple[Scheduler, ...]:
+    from netspec.vocabulary import SCHEDULERS
+
+    if not isinstance(value, list | tuple) or not value:
+        raise refuse("a list of schedules")
+    return tuple(_part(item, SCHEDULERS) for item in value)
+
+
+def _part(value: Any, catalogue: Catalogue[Scheduler]) -> Scheduler:
+    try:
+        part = value if isinstance(value, Scheduler) else read_entry(value, (), catalogue)[0]
+    except Refused as refused:
+        raise refuse(f"schedules: {'; '.join(p.message for p in refused.problems)}") from None
+    if isinstance(part, ReduceLROnPlateau | Composed):
+        raise refuse(f"plain schedules, {type(part).__name__} cannot be a part of another")
+    if part.every is not None or part.warmup:
+        raise refuse("schedules without every= and warmup=, which belong to the whole")
+    return part
+
+
+def Parts() -> Field[Any]:
+    """The schedules that a schedule is made of."""
+    json = {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}, {"type": "object"}]}}
+    return Checked("the schedules, as rows", _parts, json)
+
+
+class Composed(Scheduler):
+    """What both compositions share: they count steps if one of their parts does."""
+
+    schedulers = Parts()
+
+    @property
+    def unit(self) -> Unit:
+        if self.every is None and any(part.unit == "step" for part in self.schedulers):
+            return "step"
+        return super().unit
+
+    @property
+    def moves_momentum(self) -> bool:
+        return any(part.moves_momentum for part in self.schedulers)
+
+    def problems(self) -> list[tuple[str, str]]:
+        return [("schedulers", f"{field} {text}") for part in self.schedulers for field, text in part.problems()]
+
+    def lengths(self, length: int) -> list[int]:
+        """How long each part runs, of a run of `length`."""
+        return [length] * len(self.schedulers)
+
+    def keywords(self, length: int) -> dict[str, Any]:
+        """The parts with their own arguments, next to torch's other arguments."""
+        parts = zip(self.schedulers, self.lengths(length), strict=True)
+        return super().keywords(length) | {"schedulers": [(part, part.keywords(long)) for part, long in parts]}
+
+
+class SequentialLR(Composed):
+    """Follows one schedule after the other, changing at the milestones."""
+
+    words = ("sequential",)
+    example = "{sequential: {schedulers: [linear total_iters=5, exponential 0.9], milestones: [5]}}"
+
+    milestones = Milestones("when the next schedule begins")
+
+    def problems(self) -> list[tuple[str, str]]:
+        if len(self.milestones) != len(self.schedulers) - 1:
+            text = f"has {len(self.milestones)} entries for {len(self.schedulers)} schedules, one less is needed"
+            return [("milestones", text)]
+        return super().problems()
+
+    def lengths(self, length: int) -> list[int]:
+        ends = [*self.milestones, length]
+        return [max(1, end - begin) for begin, end in zip([0, *self.milestones], ends, strict=True)]
+
+
+class ChainedScheduler(Composed):
+    """Follows several schedules at once, the factor of each multiplying the rate."""
+
+    words = ("chained",)
+    example = "{chained: {schedulers: [constant total_iters=2, exponential 0.9]}}"

@@ -1,0 +1,81 @@
+"""Schedules that go one way: in steps, by powers, along a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.fields import Checked, Field, Float, Int, refuse
+from netspec.schedulers.base import Scheduler
+
+
+def Milestones(sentence: str) -> Field[Any]:
+    """A list of counts, in rising order."""
+
+    def check(value: Any) -> tuple[int, ...]:
+        items = value if isinstance(value, list | tuple) else [value]
+        whole = all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in items)
+        if not items or not whole or list(items) != sorted(items):
+            raise refuse("whole numbers of at least 0, in rising order")
+        return tuple(items)
+
+    return Checked(sentence, check, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1})
+
+
+class StepLR(Scheduler):
+    """Multiplies the rate by gamma after every `step_size`."""
+
+    words = ("step",)
+    example = "step 10 gamma=0.5"
+
+    step_size = Int("from one fall of the rate to the next", ge=1)
+    gamma = Float("what the rate is multiplied by", 0.1, ge=0)
+
+
+class MultiStepLR(Scheduler):
+    """Multiplies the rate by gamma at each milestone."""
+
+    words = ("multistep",)
+    example = "multistep 30x60x80 gamma=0.2"
+
+    milestones = Milestones("when the rate falls")
+    gamma = Float("what the rate is multiplied by", 0.1, ge=0)
+
+
+class ExponentialLR(Scheduler):
+    """Multiplies the rate by gamma every time."""
+
+    words = ("exponential",)
+    example = "exponential 0.95"
+
+    gamma = Float("what the rate is multiplied by", ge=0)
+
+
+class ConstantLR(Scheduler):
+    """Keeps the rate at a fraction until `total_iters`, and then at its whole."""
+
+    words = ("constant",)
+    example = "constant factor=0.5 total_iters=2"
+
+    factor = Float("the fraction", 1.0 / 3, ge=0, le=1)
+    total_iters = Int("how long", 5, ge=0)
+
+
+class LinearLR(Scheduler):
+    """Moves the rate along a line, from one fraction to another."""
+
+    words = ("linear",)
+    example = "linear start_factor=0.1 total_iters=5"
+
+    start_factor = Float("the fraction at the beginning", 1.0 / 3, gt=0, le=1)
+    end_factor = Float("the fraction at the end", 1.0, ge=0, le=1)
+    total_iters = Int("how long", 5, ge=1)
+
+
+class PolynomialLR(Scheduler):
+    """Lowers the rate to 0 along a power of the time left."""
+
+    words = ("polynomial",)
+    example = "polynomial total_iters=20 power=2"
+
+    total_iters = Int("how long", 5, ge=1)
+    power = Float("the power", 1.0)
