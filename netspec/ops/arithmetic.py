@@ -1,0 +1,166 @@
+"""Arithmetic between tensors, or between a tensor and a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from netspec.fields import Field
+from netspec.layers.base import Dtype, Misfit, Op, Tensor, literal
+from netspec.ops.axes import MANY, Number
+from netspec.ops.broadcasting import broadcast, need_numbers, promoted
+from netspec.ops.writing import POWER, PRODUCT, SIGN, SUM, bracketed, function, infix
+
+
+class Arithmetic(Op):
+    """What all arithmetic shares: two tensors that broadcast, or one tensor and a number."""
+
+    inputs = (1, 2)
+    example_input = "16x8x8"
+    verb: ClassVar[str]
+
+    other: Field[Any] = Number("a number in place of the second input", None)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        if len(inputs) > 1 and self.other is not None:
+            raise Misfit(f"{self.verb} {len(inputs)} inputs and the number {self.other}", _WAYS, code="inputs")
+        if len(inputs) == 1 and self.other is None:
+            raise Misfit(f"{self.verb} one input only", _WAYS, code="inputs")
+        return Tensor(broadcast(self.verb, *inputs), self.result(*inputs))
+
+    def result(self, *inputs: Tensor) -> Dtype:
+        return promoted((x.dtype for x in inputs), self.other)
+
+    def operands(self, inputs: Sequence[str]) -> list[str]:
+        return [*inputs, literal(self.other)] if self.other is not None else list(inputs)
+
+
+_WAYS = "Give it two inputs, `add(x skip)`, or one and a number, `add(x) 1`."
+
+
+class Add(Arithmetic):
+    """Adds inputs, or a number to an input, element by element."""
+
+    inputs = (1, MANY)
+    verb = "adds"
+    example = "add(x skip)"
+
+    def call(self, inputs: Sequence[str]) -> str:
+        if isinstance(self.other, int | float) and self.other < 0:
+            return infix("-", SUM, inputs[0], literal(-self.other))
+        return infix("+", SUM, *self.operands(inputs))
+
+
+class Sub(Arithmetic):
+    """Subtracts the second input, or a number, from the first."""
+
+    verb = "subtracts"
+    example = "sub(x mean)"
+
+    def result(self, *inputs: Tensor) -> Dtype:
+        need_numbers(self.verb, *inputs)
+        return super().result(*inputs)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return infix("-", SUM, *self.operands(inputs))
+
+
+class RSub(Sub):
+    """Subtracts the input from a number: `rsub 1` is 1 - x. With two inputs, the first from the second."""
+
+    example = "rsub(gate) 1"
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return infix("-", SUM, *reversed(self.operands(inputs)))
+
+
+class Mul(Arithmetic):
+    """Multiplies inputs, or an input by a number, element by element."""
+
+    inputs = (1, MANY)
+    verb = "multiplies"
+    example = "mul(x gate)"
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return infix("*", PRODUCT, *self.operands(inputs))
+
+
+class Div(Arithmetic):
+    """Divides the first input by the second, or by a number; whole numbers give floats."""
+
+    verb = "divides"
+    example = "div(x norm)"
+
+    def result(self, *inputs: Tensor) -> Dtype:
+        return "float32"
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return infix("/", PRODUCT, *self.operands(inputs))
+
+
+class Pow(Arithmetic):
+    """Raises the first input to the power of the second, or of a number."""
+
+    verb = "raises"
+    example = "pow(x) 2"
+
+    def result(self, *inputs: Tensor) -> Dtype:
+        need_numbers(self.verb, *inputs)
+        found = super().result(*inputs)
+        if found == "int64" and isinstance(self.other, int) and self.other < 0:
+            hint = "Write the exponent as a float, such as -1.0."
+            raise Misfit(f"raises whole numbers to the power of {self.other}", hint, field="other", code="dtype")
+        return found
+
+    def call(self, inputs: Sequence[str]) -> str:
+        base, exponent = self.operands(inputs)
+        return f"{bracketed(base, POWER + 1)} ** {bracketed(exponent, SIGN)}"
+
+
+class Extreme(Arithmetic):
+    """What maximum and minimum share."""
+
+    bound: ClassVar[str]
+
+    def result(self, *inputs: Tensor) -> Dtype:
+        if self.other is not None:
+            need_numbers(self.verb, *inputs)
+        return super().result(*inputs)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        if self.other is not None:
+            return function("torch.clamp", inputs[0], f"{self.bound}={literal(self.other)}")
+        return function(f"torch.{type(self).__name__.lower()}", *inputs)
+
+
+class Maximum(Extreme):
+    """Gives the larger of two inputs, or of an input and a number, element by element."""
+
+    verb, bound = "compares", "min"
+    example = "maximum(a b)"
+
+
+class Minimum(Extreme):
+    """Gives the smaller of two inputs, or of an input and a number, element by element."""
+
+    verb, bound = "compares", "max"
+    example = "minimum(a b)"
+
+
+class Lerp(Op):
+    """Goes from the first input towards the second: a + weight * (b - a). A third input is the weight."""
+
+    inputs = (2, 3)
+    example, example_input = "lerp(a b) 0.5", "16x8x8"
+
+    weight = Number("how far to go, where 0 is the first input and 1 the second", None)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        if (self.weight is None) == (len(inputs) == 2):
+            raise Misfit("takes its weight as a number or as a third input", "As in `lerp(a b) 0.5`.", code="inputs")
+        if any(x.dtype != "float32" for x in inputs):
+            raise Misfit(f"takes floats, its inputs are {', '.join(x.dtype for x in inputs)}", code="dtype")
+        return Tensor(broadcast("blends", *inputs))
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return function("torch.lerp", *inputs, *([literal(self.weight)] if self.weight is not None else []))

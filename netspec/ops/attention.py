@@ -1,0 +1,163 @@
+"""Attention without weights of its own, and the masks that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from netspec.dims import Size, product
+from netspec.fields import Bool, Checked, Float, Int, refuse
+from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
+from netspec.ops.algebra import need_equal
+from netspec.ops.axes import Number
+from netspec.ops.broadcasting import broadcast, fits
+from netspec.ops.comparing import need_bools
+from netspec.ops.writing import function, method, options
+
+_ATTEND: Final = '''\
+def attend(query, key, value, heads, **options):
+    """Attention in `heads` parallel parts; all tensors are batch x length x width."""
+    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(-3, -2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, **options).transpose(-3, -2).flatten(-2)
+'''
+
+
+class SDPA(Op):
+    """Mixes values by how well their keys match each query: softmax(q k^T / sqrt(width)) v.
+
+    Inputs are queries, keys, values and perhaps a mask, which is true where a query may look, or is added.
+    With `heads` the inputs are batch x length x width, and the width is shared between the heads.
+    """
+
+    inputs = (3, 4)
+    words = ("scaled_dot_product_attention",)
+    helper = _ATTEND
+    example, example_input = "sdpa(q k v) heads=4 is_causal", "10x32"
+
+    heads = Int("parallel parts that the width is split into", None, ge=1, torch=False)
+    dropout_p = Float("probability of dropping an attention weight while training", 0.0, ge=0, le=1, keyword=True)
+    is_causal = Bool("hide from each place what comes after it", False, keyword=True)
+    scale = Number("what scores are multiplied by; without it 1 / sqrt(width)", None, keyword=True)
+    enable_gqa = Bool("let several heads of queries share a head of keys and values", False, keyword=True)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        for x in inputs[:3]:
+            need_float(x)
+        query, key, value = self._split(inputs[:3]) if self.heads else [x.shape for x in inputs[:3]]
+        self._check(query, key, value)
+        if len(inputs) > 3:
+            self._check_mask(inputs[3], (*query[:-1], key[-2]))
+        return Tensor((*inputs[0].shape[:-1], inputs[2].shape[-1]))
+
+    def _split(self, inputs: Sequence[Tensor]) -> list[Shape]:
+        """The shapes with an axis of heads, as the helper makes it."""
+        found = []
+        for x, noun in zip(inputs, ("queries", "keys", "values"), strict=True):
+            if len(x.shape) < 2:
+                raise Misfit(f"takes batch x length x width, its {noun} are {x}", code="rank")
+            width = x.shape[-1]
+            each = width // self.heads
+            if each * self.heads != width:
+                raise Misfit(f"cannot split {noun} of width {width} into {self.heads} heads", field="heads")
+            found.append((*x.shape[:-2], self.heads, x.shape[-2], each))
+        return found
+
+    def _check(self, query: Shape, key: Shape, value: Shape) -> None:
+        doing = f"compares queries of {show(query)} with keys of {show(key)}"
+        if min(len(query), len(key), len(value)) < 2:
+            raise Misfit(f"takes length x width at least, its queries are {show(query)}", code="rank")
+        need_equal(query[-1], key[-1], f"{doing}, whose widths differ")
+        need_equal(key[-2], value[-2], f"has keys of {show(key)} for values of {show(value)}, whose lengths differ")
+        if key[:-2] != value[:-2] or not self._same_batch(query, key):
+            text = f"{doing} and values of {show(value)}: all axes before length and width must be equal"
+            raise Misfit(text, code="batch")
+
+    def _same_batch(self, query: Shape, key: Shape) -> bool:
+        if not self.enable_gqa or len(query) < 3 or len(key) < 3:
+            return query[:-2] == key[:-2]
+        shared = isinstance(query[-3], int) and isinstance(key[-3], int) and query[-3] % key[-3] == 0
+        return shared and query[:-3] == key[:-3]
+
+    def _check_mask(self, mask: Tensor, scores: Shape) -> None:
+        if self.is_causal:
+            raise Misfit("has a mask and is_causal", "Keep one of them.", field="is_causal", code="contradiction")
+        if mask.dtype == "int64":
+            raise Misfit("takes a mask of booleans or floats, it is int64", "Compare, as in `ne(ids) 0`.", code="dtype")
+        if not fits(mask.shape, scores):
+            hint = "Insert axes of 1 with unsqueeze."
+            text = f"has scores of {show(scores)}, its mask of {mask} does not stretch to them"
+            raise Misfit(text, hint, code="mask")
+
+    def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
+        query, key, value = (x.shape for x in inputs[:3])
+        heads = self.heads or 1
+        pairs = product(query[:-1]) * key[-2] * heads
+        return pairs * (query[-1] // heads) + pairs * (value[-1] // heads)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        mask = [f"attn_mask={text}" for text in inputs[3:]]
+        dropout = [f"dropout_p={literal(self.dropout_p)} if self.training else 0.0"] if self.dropout_p != 0 else []
+        settings = [*mask, *dropout, *options(self, "is_causal", "scale", "enable_gqa")]
+        if self.heads is None:
+            return function("F.scaled_dot_product_attention", *inputs[:3], *settings)
+        return function("attend", *inputs[:3], literal(self.heads), *settings)
+
+
+def _fill(value: Any) -> Any:
+    """A number, or one of the two infinities as a word."""
+    if value in ("inf", "-inf"):
+        return float(value)
+    if type(value) in (int, float) and value == value:
+        return value
+    raise refuse("a number or -inf")
+
+
+class MaskedFill(Op):
+    """Puts a number where the second input, a mask, is true; without another word minus infinity."""
+
+    inputs = (2, 2)
+    words = ("masked_fill",)
+    example, example_input = "masked_fill(scores mask) -1e9", "10x10, bool 10x10"
+
+    value = Checked("the number; without it, minus infinity", _fill, {"type": ["number", "string"]}, None)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x, mask = inputs
+        need_bools(mask)
+        value = float("-inf") if self.value is None else self.value
+        if x.dtype != "float32" and abs(value) == float("inf"):
+            raise Misfit(f"puts {value} among values of {x.dtype}", "Give another number.", field="value", code="dtype")
+        return x.with_shape(*broadcast("masks", x, mask))
+
+    def call(self, inputs: Sequence[str]) -> str:
+        value = float("-inf") if self.value is None else self.value
+        return method(inputs[0], "masked_fill", inputs[1], literal(value))
+
+
+class Triangle(Op):
+    """What tril and triu share."""
+
+    example_input = "10x10"
+
+    diagonal = Int("the last diagonal that is kept: 0 is the main one, 1 the one above", 0)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        if len(inputs[0].shape) < 2:
+            raise Misfit(f"takes matrices, its input is {inputs[0]}", code="rank")
+        return inputs[0]
+
+    def call(self, inputs: Sequence[str]) -> str:
+        moved = [literal(self.diagonal)] if self.diagonal != 0 else []
+        return method(inputs[0], type(self).__name__.lower(), *moved)
+
+
+class TriL(Triangle):
+    """Keeps the lower triangle of matrices and sets the rest to 0."""
+
+    example = "tril"
+
+
+class TriU(Triangle):
+    """Keeps the upper triangle of matrices and sets the rest to 0."""
+
+    example = "triu"

@@ -1,0 +1,175 @@
+"""Functions of each element by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from netspec.fields import Choice
+from netspec.layers.base import Dtype, Misfit, Op, Tensor
+from netspec.ops.axes import Number
+from netspec.ops.broadcasting import need_numbers, promoted
+from netspec.ops.writing import SIGN, bracketed, function, method, options
+
+
+class Elementwise(Op):
+    """What functions of one element share: the shape stays, the result is a float."""
+
+    example_input: ClassVar[str] = "16x8x8"
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return Tensor(inputs[0].shape, self.result(inputs[0]))
+
+    def result(self, x: Tensor) -> Dtype:
+        return "float32"
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return function(f"torch.{type(self).__name__.lower()}", *inputs)
+
+
+class Numeric(Elementwise):
+    """What functions share that leave whole numbers whole, and take no booleans."""
+
+    def result(self, x: Tensor) -> Dtype:
+        need_numbers("takes", x)
+        return x.dtype
+
+
+class Neg(Numeric):
+    """Changes the sign."""
+
+    example = "neg"
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return f"-{bracketed(inputs[0], SIGN)}"
+
+
+class Abs(Numeric):
+    """Gives the absolute value."""
+
+    example = "abs"
+
+
+class Sign(Elementwise):
+    """Gives -1, 0 or 1: the sign."""
+
+    example = "sign"
+
+    def result(self, x: Tensor) -> Dtype:
+        return x.dtype
+
+
+class Square(Elementwise):
+    """Multiplies the input by itself."""
+
+    example = "square"
+
+    def result(self, x: Tensor) -> Dtype:
+        return promoted([x.dtype], 1)
+
+
+class Floor(Numeric):
+    """Rounds down."""
+
+    example = "floor"
+
+
+class Ceil(Numeric):
+    """Rounds up."""
+
+    example = "ceil"
+
+
+class Round(Numeric):
+    """Rounds to the nearest whole number, halves to the even one."""
+
+    example = "round"
+
+
+class Sqrt(Elementwise):
+    """Gives the square root."""
+
+    example = "sqrt"
+
+
+class RSqrt(Elementwise):
+    """Gives one over the square root."""
+
+    example = "rsqrt"
+
+
+class Reciprocal(Elementwise):
+    """Gives one over the input."""
+
+    example = "reciprocal"
+
+
+class Exp(Elementwise):
+    """Gives e to the power of the input."""
+
+    example = "exp"
+
+
+class Log(Elementwise):
+    """Gives the natural logarithm."""
+
+    example = "log"
+
+
+class Log1p(Elementwise):
+    """Gives the natural logarithm of 1 + x."""
+
+    example = "log1p"
+
+
+class Sin(Elementwise):
+    """Gives the sine."""
+
+    example = "sin"
+
+
+class Cos(Elementwise):
+    """Gives the cosine."""
+
+    example = "cos"
+
+
+class Erf(Elementwise):
+    """Gives the error function, the integral of the bell curve."""
+
+    example = "erf"
+
+
+class Clamp(Elementwise):
+    """Keeps every element between two bounds."""
+
+    example = "clamp -1 1"
+    words = ("clip",)
+
+    min = Number("lower bound", None)
+    max = Number("upper bound", None)
+
+    def result(self, x: Tensor) -> Dtype:
+        if self.min is None and self.max is None:
+            raise Misfit("has no bound", "Give it min, max or both.", code="missing-argument")
+        need_numbers("takes", x)
+        return promoted([promoted([x.dtype], self.min)], self.max)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return function("torch.clamp", inputs[0], *options(self, "min", "max"))
+
+
+class To(Elementwise):
+    """Turns the input into another dtype."""
+
+    example = "to float32"
+    words = ("cast",)
+
+    dtype = Choice("float32, the dtype that the network computes in, int64 or bool", ("float32", "int64", "bool"))
+
+    def result(self, x: Tensor) -> Dtype:
+        found: Dtype = self.dtype  # type: ignore[assignment]
+        return found
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return method(inputs[0], {"float32": "float", "int64": "long", "bool": "bool"}[self.dtype])

@@ -1,0 +1,159 @@
+"""Parts of a tensor: a place, a stretch, chosen places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.dims import Dim, Size
+from netspec.fields import Int
+from netspec.layers.base import Code, Misfit, Op, Tensor, literal
+from netspec.ops.axes import Axis, Extent, axis, differ, need_some, put
+from netspec.ops.writing import method, subscript
+
+
+class Select(Op):
+    """Takes one place on an axis, and drops the axis: `select 1 0` is x[:, 0]."""
+
+    example, example_input = "select 1 0", "10x32"
+
+    dim = Axis("axis to take a place on")
+    index = Extent("which place; negative ones count from the end")
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        at = axis(self.dim, x)
+        size = x.shape[at]
+        if isinstance(size, int) and isinstance(self.index, int) and not -size <= self.index < size:
+            hint = f"Places go from 0 to {size - 1}."
+            raise Misfit(f"takes place {self.index} of {size} on axis {at}", hint, field="index")
+        return x.with_shape(*put(x.shape, at))
+
+    def call(self, inputs: Sequence[str]) -> str:
+        index = literal(self.index)
+        return subscript(inputs[0], self.dim, index) or method(inputs[0], "select", literal(self.dim), index)
+
+
+class Slice(Op):
+    """Takes a stretch of an axis: `slice 1 -1` from the last on, `slice 2 0 -3` all but the last three."""
+
+    example, example_input = "slice 2 0 -3", "16x100"
+
+    dim = Axis("axis to take a stretch of")
+    start = Extent("first place; negative ones count from the end", 0)
+    stop = Extent("place to stop before; without it, the end", None)
+    step = Int("distance between the places taken", 1, ge=1)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        at = axis(self.dim, x)
+        size = stretch(x.shape[at], self.start, self.stop, self.step)
+        written = index(self.start, self.stop, self.step)
+        need_some(size, f"takes {written} of a size of {x.shape[at]}, which is nothing", "start")
+        return x.with_shape(*put(x.shape, at, size))
+
+    def call(self, inputs: Sequence[str]) -> str:
+        text = subscript(inputs[0], self.dim, index(self.start, self.stop, self.step))
+        if text is not None:
+            return text
+        places = f"slice({literal(self.start)}, {literal(self.stop)}, {literal(self.step)})"
+        return f"{inputs[0]}[(slice(None),) * ({literal(self.dim)} % {inputs[0]}.ndim) + ({places},)]"
+
+
+def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
+    """How many places a slice takes, as Python counts them.
+
+    Where a size is known only at run time, it is taken to reach at least as far as the slice does.
+    """
+    if isinstance(size, int) and isinstance(start, int) and not isinstance(stop, Dim):
+        return len(range(*slice(start, stop, step).indices(size)))
+    first = size + start if negative(start) else start
+    last = size if stop is None else size + stop if negative(stop) else stop
+    return -((first - last) // step)
+
+
+def negative(place: Size) -> bool:
+    """Whether a place counts from the end; one that is known only at run time does if it is a minus of sizes."""
+    return place < 0 if isinstance(place, int) else all(factor < 0 for factor in place.terms.values())
+
+
+def index(start: Size | Code, stop: Size | Code | None, step: int | Code) -> str:
+    """A slice as it is written between brackets: `:-3`, `1::2`."""
+    first = "" if start == 0 else literal(start)
+    last = "" if stop is None else literal(stop)
+    return f"{first}:{last}" + ("" if step == 1 else f":{literal(step)}")
+
+
+class Narrow(Op):
+    """Takes a stretch of an axis by its first place and its length; it must lie within the axis."""
+
+    example, example_input = "narrow 1 0 16", "32x8"
+
+    dim = Axis("axis to take a stretch of")
+    start = Extent("first place; negative ones count from the end")
+    length = Extent("how many places", low=1)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        at = axis(self.dim, x)
+        size, start, length = x.shape[at], self.start, self.length
+        if isinstance(size, int) and isinstance(start, int) and isinstance(length, int):
+            first = start + size if start < 0 else start
+            if not 0 <= first <= first + length <= size:
+                raise Misfit(f"takes {length} places from {start} on, axis {at} has {size}", field="length")
+        return x.with_shape(*put(x.shape, at, length))
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return method(inputs[0], "narrow", literal(self.dim), literal(self.start), literal(self.length))
+
+
+class IndexSelect(Op):
+    """Takes the places on an axis that the second input lists."""
+
+    inputs = (2, 2)
+    words = ("index_select",)
+    example, example_input = "index_select(table index) 0", "parameter 169x4, buffer 2401 init=arange"
+
+    dim = Axis("axis to take places on")
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x, places = inputs
+        at = axis(self.dim, x)
+        need_index(places)
+        if len(places.shape) > 1:
+            hint = "Flatten it first with `reshape -1`, or use gather or lookup."
+            raise Misfit(f"takes a list of places, its second input is {places}", hint, code="rank")
+        return x.with_shape(*put(x.shape, at, places.shape[0] if places.shape else 1))
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return method(inputs[0], "index_select", literal(self.dim), inputs[1])
+
+
+class Gather(Op):
+    """Takes places on an axis, chosen anew for every place on the other axes by the second input."""
+
+    inputs = (2, 2)
+    example, example_input = "gather(x index) 1", "10x32, int 4x32"
+
+    dim = Axis("axis to take places on")
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x, places = inputs
+        at = axis(self.dim, x)
+        need_index(places)
+        if len(x.shape) != len(places.shape):
+            raise Misfit(f"takes {len(x.shape)} axes of places, its second input is {places}", code="rank")
+        for i, (size, taken) in enumerate(zip(x.shape, places.shape, strict=True)):
+            if i != at and size != taken and not (isinstance(size, int) and isinstance(taken, int) and taken < size):
+                text = f"takes {places} places from {x}: {taken} and {size} on axis {i}"
+                raise Misfit(text, "Only the axis that is gathered along may be longer.", code=differ(size, taken))
+        return x.with_shape(*places.shape)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return method(inputs[0], "gather", literal(self.dim), inputs[1])
+
+
+def need_index(x: Tensor) -> None:
+    """Refuse places that are no whole numbers."""
+    if x.dtype != "int64":
+        hint = "Turn them into whole numbers with `to int64`."
+        raise Misfit(f"takes places as whole numbers, they are {x.dtype}", hint, code="dtype")

@@ -1,0 +1,43 @@
+"""Whole numbers turned into vectors: rows of a table, ones among zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.fields import Int
+from netspec.layers.base import Misfit, Op, Tensor, literal
+from netspec.ops.indexing import need_index
+from netspec.ops.writing import function
+
+
+class OneHot(Op):
+    """Turns each whole number into zeros with a single one at its place. The result is whole numbers too."""
+
+    words = ("one_hot",)
+    example, example_input = "one_hot 10", "int 5"
+
+    num_classes = Int("how many places there are", ge=1)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        need_index(inputs[0])
+        return inputs[0].with_shape(*inputs[0].shape, self.num_classes)
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return function("F.one_hot", inputs[0], literal(self.num_classes))
+
+
+class Lookup(Op):
+    """Takes for each whole number of the first input a row of the second, as an embedding does with its weight."""
+
+    inputs = (2, 2)
+    example, example_input = "lookup(index table)", "buffer 49x49 init=arange, parameter 2401x3"
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        index, table = inputs
+        need_index(index)
+        if len(table.shape) != 2:
+            raise Misfit(f"takes a table of rows x width, its second input is {table}", code="rank")
+        return table.with_shape(*index.shape, table.shape[1])
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return function("F.embedding", *inputs)

@@ -1,0 +1,112 @@
+"""Normalisation with the weights given as inputs: the functional forms of torch's norm layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.fields import Float, Int
+from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
+from netspec.ops.axes import Axis, Number, axis
+from netspec.ops.writing import bracketed, function, options
+
+
+class Normalize(Op):
+    """Divides the vectors along an axis by their length."""
+
+    example, example_input = "normalize", "64"
+
+    p = Number("which length: 2 for the ordinary one", 2.0, keyword=True)
+    dim = Axis("axis along which the vectors lie", 1)
+    eps = Float("smallest length to divide by", 1e-12, ge=0, keyword=True)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        need_float(inputs[0])
+        axis(self.dim, inputs[0])
+        return inputs[0]
+
+    def call(self, inputs: Sequence[str]) -> str:
+        return function("F.normalize", inputs[0], *options(self, "p", "dim", "eps"))
+
+
+class FunctionalNorm(Op):
+    """What the functional norms share: an input, and perhaps a weight and a bias."""
+
+    inputs = (1, 3)
+
+    def check(self, inputs: Sequence[Tensor], expected: Shape, noun: str) -> None:
+        """Refuse weights of another shape."""
+        for x in inputs:
+            need_float(x)
+        for weight, name in zip(inputs[1:], ("weight", "bias"), strict=False):
+            if weight.shape != expected:
+                raise Misfit(f"has a {name} of {weight}, its input has {noun} of {show(expected)}")
+
+
+class LayerNormFunction(FunctionalNorm):
+    """Brings the last axes to mean 0 and variance 1, with a weight and a bias that are given as inputs.
+
+    The weight's axes are the ones that are normalised; without a weight it is the last one.
+    """
+
+    words = ("layer_norm",)
+    example, example_input = "layer_norm(x weight bias)", "10x32, parameter 32, parameter 32"
+
+    eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        count = len(inputs[1].shape) if len(inputs) > 1 else 1
+        if not 0 < count <= len(x.shape):
+            raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
+        self.check(inputs, x.shape[-count:], "last axes")
+        return x
+
+    def call(self, inputs: Sequence[str]) -> str:
+        x, *weights = inputs
+        sizes = f"{bracketed(weights[0])}.shape" if weights else f"{bracketed(x)}.shape[-1:]"
+        return function("F.layer_norm", x, sizes, *weights, *options(self, "eps"))
+
+
+class RMSNormFunction(FunctionalNorm):
+    """Divides the last axes by their root mean square, with a weight that is given as input."""
+
+    inputs = (1, 2)
+    words = ("rms_norm",)
+    example, example_input = "rms_norm(x weight)", "10x32, parameter 32"
+
+    eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        count = len(inputs[1].shape) if len(inputs) > 1 else 1
+        if not 0 < count <= len(x.shape):
+            raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
+        self.check(inputs, x.shape[-count:], "last axes")
+        return x
+
+    def call(self, inputs: Sequence[str]) -> str:
+        x, *weights = inputs
+        sizes = f"{bracketed(weights[0])}.shape" if weights else f"{bracketed(x)}.shape[-1:]"
+        return function("F.rms_norm", x, sizes, *weights, *options(self, "eps"))
+
+
+class GroupNormFunction(FunctionalNorm):
+    """Brings each group of channels to mean 0 and variance 1, with a weight and a bias that are given as inputs."""
+
+    words = ("group_norm",)
+    example, example_input = "group_norm(x weight bias) 4", "16x8x8, parameter 16, parameter 16"
+
+    num_groups = Int("groups that the channels are split into", ge=1)
+    eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        channels = x.shape[axis(1, x)]
+        if isinstance(channels, int) and channels % self.num_groups:
+            raise Misfit(f"cannot split {channels} channels into {self.num_groups} groups", field="num_groups")
+        self.check(inputs, (channels,), "channels")
+        return x
+
+    def call(self, inputs: Sequence[str]) -> str:
+        x, *weights = inputs
+        return function("F.group_norm", x, literal(self.num_groups), *weights, *options(self, "eps"))

@@ -1,0 +1,213 @@
+"""Tensors that a level owns: free parameters, buffers and index tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Final
+
+from netspec.errors import did_you_mean
+from netspec.fields import MAX_INT, Bool, Checked, Field, Numbers, refuse
+from netspec.layers.base import Code, Dtype, Misfit, Op, Tensor, literal, show
+from netspec.ops.axes import Number
+from netspec.ops.writing import function, listed, method, options
+
+RANDOM: Final[dict[str, tuple[str, ...]]] = {
+    "normal": ("mean", "std"),
+    "trunc_normal": ("mean", "std", "a", "b"),
+    "uniform": ("a", "b"),
+    "xavier_uniform": (),
+    "xavier_normal": (),
+    "kaiming_uniform": (),
+    "kaiming_normal": (),
+    "orthogonal": (),
+}
+"""Random fillings, which are functions of torch.nn.init, and the numbers that each takes."""
+PLAIN: Final = ("zeros", "ones", "eye")
+TABLES: Final = ("arange", "causal", "tril", "sincos")
+"""Fixed fillings that make sense for buffers."""
+_RELATIVE: Final = '''\
+def relative_index(height, width):
+    """For each two places of a window, the row of a (2 height - 1) x (2 width - 1) table that they share."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
+'''
+_SINCOS: Final = '''\
+def sincos(length, width):
+    """The position table of "Attention Is All You Need": sines and cosines, in turn, of falling frequency."""
+    angles = torch.arange(length)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+'''
+
+
+def Sizes(sentence: str) -> Field[tuple[int, ...]]:
+    """Sizes that are known: `1x16x32`."""
+
+    def check(value: Any) -> tuple[int, ...]:
+        items = value if isinstance(value, list | tuple) else (value,)
+        if not all(type(item) is int and 1 <= item <= MAX_INT for item in items):
+            raise refuse("sizes that are known, such as 1x16x32")
+        return tuple(items)
+
+    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    return Checked(sentence, check, json)
+
+
+def Filling(sentence: str, words: Sequence[str]) -> Field[Any]:
+    """A number to fill with, or the word for another filling."""
+
+    def check(value: Any) -> Any:
+        if type(value) in (int, float) and abs(value) < float("inf"):
+            return value
+        if isinstance(value, str) and value in words:
+            return value
+        hint = did_you_mean(value, words) if isinstance(value, str) else ""
+        raise refuse(f"a number or one of {', '.join(words)}" + (f". {hint}" if hint else ""))
+
+    json = {"anyOf": [{"type": "number"}, {"enum": list(words)}]}
+    return Checked(sentence, check, json, "zeros", keyword=True, textual=True)
+
+
+class State(Op):
+    """What parameters and buffers share: they are made once, with their level, and stay."""
+
+    inputs = (0, 0)
+    source = True
+
+    size = Sizes("sizes, without a batch")
+    init: Any
+    mean = Number("mean, for the fillings that have one", None, keyword=True)
+    std = Number("standard deviation, for the fillings that have one", None, keyword=True)
+    a = Number("lower bound, for the fillings that have one", None, keyword=True)
+    b = Number("upper bound, for the fillings that have one", None, keyword=True)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        allowed = RANDOM.get(self.init, ())
+        for name in ("mean", "std", "a", "b"):
+            if getattr(self, name) is not None and name not in allowed:
+                with_one = ", ".join(word for word, names in RANDOM.items() if name in names)
+                text = f"has {name}, which init={self.init} does not take"
+                raise Misfit(text, f"It belongs to {with_one}.", field=name, code="bad-argument")
+        self._need_matrix()
+        return Tensor(self.size, self.result())
+
+    def _need_matrix(self) -> None:
+        matrix = str(self.init).startswith(("eye", "causal", "tril", "orthogonal", "xavier", "kaiming"))
+        if (matrix and len(self.size) < 2) or (self.init == "eye" and len(self.size) != 2):
+            text = f"is filled with {self.init}, which needs a matrix and not {show(self.size)}"
+            raise Misfit(text, field="init", code="rank")
+
+    def result(self) -> Dtype:
+        return "float32"
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def filled(self) -> str:
+        """The torch expression of the first value."""
+        sizes = listed(self.size)
+        if self.init in PLAIN:
+            return function(f"torch.{self.init}", *sizes)
+        if self.init in RANDOM:
+            empty = function("torch.empty", *sizes)
+            return function(f"nn.init.{self.init}_", empty, *options(self, "mean", "std", "a", "b"))
+        number = f"float({self.init})" if isinstance(self.init, Code) else literal(float(self.init))
+        return function("torch.full", literal(self.size), number)
+
+
+class Parameter(State):
+    """A tensor that is learned and belongs to no layer: a class token, a position table, a scale."""
+
+    example = "parameter 1x1x32 init=normal std=0.02"
+
+    init: Any = Filling("what it is filled with at first: a number, or a word", (*PLAIN, *RANDOM))
+    trainable = Bool("whether training changes it", True, keyword=True)
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return {"": self.size}
+
+    def construct(self) -> str:
+        fixed = [] if self.trainable is True else [f"requires_grad={literal(self.trainable)}"]
+        return function("nn.Parameter", self.filled(), *fixed)
+
+
+class Buffer(State):
+    """A tensor that is not learned but moves, and is saved, with the network: a table, a mask."""
+
+    helper = _SINCOS
+    example = "buffer 100x32 init=sincos"
+
+    init: Any = Filling("what it is filled with: a number, or a word", (*PLAIN, *TABLES, *RANDOM))
+    persistent = Bool("whether it is saved with the network", True, keyword=True)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        if self.init == "sincos":
+            rows = [size for size in self.size[:-1] if size != 1]
+            if len(self.size) < 2 or len(rows) > 1 or self.size[-1] % 2:
+                text = f"is a position table of length x width with an even width, and not {show(self.size)}"
+                raise Misfit(text, "Other axes must be 1.", field="init")
+        return super().shape(*inputs)
+
+    def result(self) -> Dtype:
+        return "int64" if self.init == "arange" else "float32"
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        return {"": self.size} if self.persistent else {}
+
+    def filled(self) -> str:
+        sizes = listed(self.size)
+        match self.init:
+            case "arange":
+                return self._viewed(function("torch.arange", " * ".join(s for s in sizes if s != "1") or "1"), 1)
+            case "causal":
+                return method(function("torch.full", literal(self.size), 'float("-inf")'), "triu", "1")
+            case "tril":
+                return method(function("torch.ones", *sizes), "tril")
+            case "sincos":
+                length = next((s for s in sizes[:-1] if s != "1"), "1")
+                return self._viewed(function("sincos", length, sizes[-1]), 2)
+        return super().filled()
+
+    def _viewed(self, text: str, rank: int) -> str:
+        return text if len(self.size) == rank else method(text, "view", *listed(self.size))
+
+    def construct(self) -> str:
+        return self.filled()
+
+
+class RelativeIndex(Op):
+    """A table of whole numbers: for each two places of a window, which learned bias they share (Swin, MaxViT)."""
+
+    inputs = (0, 0)
+    source = True
+    helper = _RELATIVE
+    words = ("relative_index",)
+    example = "relative_index 7"
+
+    window = Numbers("height and width of the window", axes=2, ge=1)
+    flat = Bool("one long row in place of a square", False, keyword=True)
+    persistent = Bool("whether it is saved with the network", True, keyword=True)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return Tensor(self._sizes(), "int64")
+
+    def _sizes(self) -> tuple[int, ...]:
+        places = prod(self._window())
+        return (places * places,) if self.flat else (places, places)
+
+    def _window(self) -> tuple[int, ...]:
+        return self.window if isinstance(self.window, tuple) else (self.window,) * 2
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        return {"": self._sizes()} if self.persistent else {}
+
+    def construct(self) -> str:
+        table = function("relative_index", *listed(self._window()))
+        return method(table, "flatten") if self.flat else table
