@@ -18,6 +18,7 @@ from netspec.graph.blocks import Block, bind, bind_long, complete, read_block
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first
 from netspec.graph.names import check_member_name
+from netspec.graph.prune import prune
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import Defaults, Written, infer, make, owns
 from netspec.language import rows
@@ -66,6 +67,7 @@ class _Expander:
                 self._add(Problem("empty", "the network has no layers", At(("layers",))))
         self._finish(root, scope, self.document.sections.get("outputs"), ("outputs",))
         self._reorder(root, self.document.sections.get("order"))
+        prune(root)
         graph = Graph(self.document.name, root, self._ties(root), ())
         return graph, list(self.problems.values())
 

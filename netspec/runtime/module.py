@@ -1,0 +1,28 @@
+"""Runs the printed source: the module that trains is the text that `netspec build` shows."""
+
+from __future__ import annotations
+
+import linecache
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from netspec.spec import Spec
+
+
+def build(spec: Spec) -> nn.Module:
+    """An instance of the printed network. Tracebacks and debuggers show the lines of that text."""
+    return module_class(spec.source(), spec.name)()
+
+
+def module_class(source: str, name: str) -> type[nn.Module]:
+    """The class called `name` in printed source."""
+    filename = f"<netspec {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    scope: dict[str, Any] = {"__name__": f"netspec.built.{name}"}
+    exec(compile(source, filename, "exec"), scope)  # noqa: S102  the text is our own, checked before it is printed
+    found = scope[name]
+    assert isinstance(found, type)
+    assert issubclass(found, nn.Module)
+    return found

@@ -1,0 +1,1 @@
+"""Readers of the graph: tables, Python source, JSON Schema, reference pages."""

@@ -1,0 +1,5 @@
+"""Prints a network as the Python that a careful person would have written."""
+
+from netspec.views.code.module import source
+
+__all__ = ["source"]

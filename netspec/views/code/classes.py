@@ -1,0 +1,216 @@
+"""One class of the printed module: its constructor and its forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from netspec.graph.model import Level, Step
+from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.layers.base import Code, literal
+from netspec.views.code.forward import Forward
+from netspec.views.code.layout import INDENT, Expression, Nested, lines
+from netspec.views.code.naming import Namespace, is_identifier
+from netspec.views.code.slots import ABSENT, Slots
+from netspec.views.code.structure import Pattern, Ref
+
+Serving = dict[Level, Pattern]
+
+
+class ClassWriter:
+    """Writes the class of one pattern."""
+
+    def __init__(self, pattern: Pattern, serving: Serving) -> None:
+        self.pattern = pattern
+        self.serving = serving
+        self.slots = Slots(pattern.levels)
+        members = {name for level in pattern.levels for name in level.members}
+        self.attributes = Namespace(members | MODULE_ATTRIBUTES)
+        self.kept: dict[str, str] = {}
+        """Constructor arguments that forward needs: attribute by the expression it holds."""
+
+    def lines(self, results: Sequence[Ref], ending: Callable[[list[str]], str]) -> list[str]:
+        """The whole class."""
+        if self.pattern.sequential and self.pattern.levels[0].kind != "root":
+            return self._sequential()
+        body = [line for unit in range(len(self.pattern.units[0])) for line in self._members(unit)]
+        forward = Forward(self.pattern, self._stored)
+        statements = forward.lines(results, ending)
+        kept = [f"{INDENT * 2}self.{attribute} = {code}" for code, attribute in self.kept.items()]
+        shape = self._input_comment()
+        return [
+            f"class {self.pattern.name}(nn.Module):",
+            *self._head(body or kept),
+            *kept,
+            *body,
+            *([""] if body or kept or self.slots.params else []),
+            f"{INDENT}def forward(self, {', '.join(forward.arguments)}):{shape}",
+            *(INDENT * 2 + line for line in statements),
+        ]
+
+    def _input_comment(self) -> str:
+        level = self.pattern.levels[0]
+        shapes = {str(v.tensor) for level in self.pattern.levels for v in list(level.inputs.values())[:1]}
+        if len(level.inputs) != 1 or len(shapes) != 1:
+            return ""
+        text = shapes.pop().removeprefix("B x ")
+        return f"  # {text}" if text else ""
+
+    def _head(self, body: Sequence[str]) -> list[str]:
+        if not body and not self.slots.params:
+            return []
+        self.pattern.params = self._ordered_params()
+        arguments = ["self"]
+        for name in self.pattern.params:
+            default = self.pattern.defaults.get(name)
+            arguments.append(name if default is None else f"{name}={literal(default)}")
+        return [f"{INDENT}def __init__({', '.join(arguments)}):", f"{INDENT * 2}super().__init__()"]
+
+    def _ordered_params(self) -> dict[str, list[Any]]:
+        """Sizes of the input first, then the block's own parameters as its header has them, then the rest."""
+        level = self.pattern.levels[0]
+        order = list(level.params)
+        params = self.slots.params
+        extra = [n for n in params if n not in order]
+        first = [n for n in extra if n.startswith("in_")]
+        last = [n for n in extra if n not in first]
+        names = [*first, *(n for n in order if n in params), *last]
+        return {n: params[n] for n in names}
+
+    # --- constructor ----------------------------------------------------------------------------
+
+    def _members(self, unit: int) -> list[str]:
+        """The lines that register the members of one unit."""
+        steps = self.pattern.shown(unit)
+        registered = [(s, step) for s, step in enumerate(steps) if step.member and not step.again and not step.left_out]
+        if not registered:
+            return []
+        if not self.pattern.varies(unit):
+            return [line for s, _ in registered for line in self._register(unit, s, 2)]
+        none = [f"{INDENT * 2}{_assign(step.member, 'None')}" for _, step in registered]
+        inside = [line for s, _ in registered for line in self._register(unit, s, 3)]
+        return [*none, f"{INDENT * 2}if {self._condition(unit)}:", *inside]
+
+    def _register(self, unit: int, step: int, depth: int) -> list[str]:
+        aligned = self.pattern.aligned(unit, step)
+        member = next(s.member for s in aligned if s is not None)
+        made = self._construct(aligned)
+        if is_identifier(member):
+            return lines(f"self.{member} = ", made, depth)
+        return lines("", Nested("self.add_module(", (literal(member), made)), depth)
+
+    def _condition(self, unit: int) -> str:
+        """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
+        series = [units[unit].present for units in self.pattern.units]
+        guard = self.pattern.units[0][unit].guard
+        text = self.slots.rendered(guard.text) if guard else ""
+        if text:
+            return text
+        name = next((s.name for s in self.pattern.shown(unit)), "extra")
+        return str(self.slots.code(series, f"with_{name}"))
+
+    def _construct(self, aligned: Sequence[Step | None]) -> Expression:
+        """The expression that makes a member, over the constructor's arguments."""
+        shown = next(step for step in aligned if step is not None)
+        if shown.body is None:
+            return self._construct_op(aligned)
+        inner = self.serving.get(shown.body)
+        if inner is None:
+            return self._construct_sequence(aligned)
+        arguments = []
+        for name, series in inner.params.items():
+            values = [ABSENT if s is None else series[_index(inner.levels, s.body)] for s in aligned]
+            code = self.slots.code(values, name)
+            default = inner.defaults.get(name)
+            if default is None:
+                arguments.append(literal(code))
+            elif isinstance(code, Code) or code != default:
+                arguments.append(f"{name}={literal(code)}")
+        return f"{inner.name}({', '.join(arguments)})"
+
+    def _construct_op(self, aligned: Sequence[Step | None]) -> str:
+        shown = next(step for step in aligned if step is not None)
+        op = shown.op
+        assert op is not None
+        values = {}
+        for name in op.fields:
+            series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
+            values[name] = self.slots.code(series, name, shown.written.get(name, ""))
+        made: str = op.replace(**values).construct()  # type: ignore[attr-defined]
+        return made
+
+    def _construct_sequence(self, aligned: Sequence[Step | None]) -> Expression:
+        shown = next(step.body for step in aligned if step is not None)
+        assert shown is not None
+        items: list[Expression] = []
+        steps = [s for s in shown.steps if not s.left_out]
+        for i in range(len(steps)):
+            column = [None if s is None or s.body is None else s.body.steps[i] for s in aligned]
+            items.append(self._construct(column))
+        names = [step.member for step in steps]
+        if names != [str(i) for i in range(len(names))]:
+            pairs = tuple(Nested("(", (literal(n), item)) for n, item in zip(names, items, strict=True))
+            return Nested("nn.Sequential(OrderedDict([", pairs, "]))")
+        return Nested("nn.Sequential(", tuple(repeated(items)))
+
+    def _sequential(self) -> list[str]:
+        """A class that is a sequence with arguments: `class ConvNorm(nn.Sequential)`."""
+        items: list[tuple[int, Expression]] = []
+        for unit in range(len(self.pattern.units[0])):
+            for s, step in enumerate(self.pattern.shown(unit)):
+                if not step.left_out:
+                    items.append((unit, self._construct(self.pattern.aligned(unit, s))))
+        varying = [unit for unit, _ in items if self.pattern.varies(unit)]
+        if not varying:
+            made = Nested("super().__init__(", tuple(repeated([item for _, item in items])))
+            body = lines("", made, 2)
+        else:
+            body = [f"{INDENT * 2}layers = []"]
+            for unit, item in items:
+                if self.pattern.varies(unit):
+                    body.append(f"{INDENT * 2}if {self._condition(unit)}:")
+                depth = 3 if self.pattern.varies(unit) else 2
+                body += lines("", Nested("layers.append(", (item,)), depth)
+            body.append(f"{INDENT * 2}super().__init__(*layers)")
+        self.pattern.params = self._ordered_params()
+        arguments = ", ".join(["self", *self.pattern.params])
+        return [f"class {self.pattern.name}(nn.Sequential):", f"{INDENT}def __init__({arguments}):", *body]
+
+    # --- what forward keeps ---------------------------------------------------------------------
+
+    def _stored(self, key: Any, name: str) -> str:
+        """The attribute that holds a constructor's argument for forward."""
+        if isinstance(key, int):
+            code = self._condition(key)
+            name = f"use_{name}"
+        else:
+            item, field = key
+            series = [ABSENT if s is None else getattr(s.op, field) for s in item.aligned]
+            code = literal(self.slots.code(series, field, item.step.written.get(field, "")))
+        if code not in self.kept:
+            self.kept[code] = self.attributes.fresh(name)
+        return f"self.{self.kept[code]}"
+
+
+def repeated(items: Sequence[Expression]) -> list[Expression]:
+    """Three or more equal members in a row as a comprehension; others as they are."""
+    found: list[Expression] = []
+    at = 0
+    while at < len(items):
+        count = 1
+        while at + count < len(items) and str(items[at + count]) == str(items[at]):
+            count += 1
+        if count > 2 and len(items[at:]) >= count and not isinstance(items[at], Nested):
+            found.append(f"*[{items[at]} for _ in range({count})]")
+        else:
+            found += [items[at]] * count
+        at += count
+    return found
+
+
+def _assign(member: str, text: str) -> str:
+    return f"self.{member} = {text}" if is_identifier(member) else f"setattr(self, {literal(member)}, {text})"
+
+
+def _index(levels: Sequence[Level], level: Level | None) -> int:
+    return next(i for i, known in enumerate(levels) if known is level)

@@ -1,0 +1,362 @@
+"""The body of `forward`: one statement for a row, variables named for what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.dims import Dim, Quotient, Size
+from netspec.graph.model import Step, Value
+from netspec.layers.base import Code, Tensor, literal
+from netspec.views.code.layout import INDENT, WIDTH
+from netspec.views.code.naming import TAKEN, Namespace, identifier, is_identifier
+from netspec.views.code.structure import Pattern, Ref, leading
+from netspec.views.code.uses import given, made, taken
+
+LINE = WIDTH - 24
+"""How long a statement may grow by nesting calls, which leaves room for its comment."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One step of the class, with the places of what it takes and makes."""
+
+    unit: int
+    aligned: list[Step | None]
+    step: Step
+    inputs: list[Ref]
+    results: list[Ref]
+    dims: list[Ref]
+    """Values whose shape gives the step a size that only the run knows."""
+
+
+class Forward:
+    """Writes `forward` for one class."""
+
+    def __init__(self, pattern: Pattern, stored: Callable[[Any, str], str]) -> None:
+        """`stored` keeps a constructor's argument on self and tells how to read it there."""
+        self.pattern = pattern
+        self.stored = stored
+        self.level = pattern.levels[0]
+        self.names = Namespace(TAKEN)
+        self.variables: dict[Ref, str] = {}
+        self.items = self._items()
+
+    # --- what there is --------------------------------------------------------------------------
+
+    def _items(self) -> list[Item]:
+        items = []
+        for u in range(len(self.pattern.units[0])):
+            use = next((i for i, units in enumerate(self.pattern.units) if units[u].present), 0)
+            refs = self.pattern.refs[use]
+            for s, step in enumerate(self.pattern.units[use][u].steps):
+                inputs = [refs[v] for v in given(step)]
+                dims = [refs[v] for v in self._sized(step, self.pattern.levels[use])]
+                items.append(Item(u, self.pattern.aligned(u, s), step, inputs, [refs[v] for v in made(step)], dims))
+        return items
+
+    def _sized(self, step: Step, level: Any) -> list[Value]:
+        """Values that tell the run-time sizes among a step's arguments, and its device."""
+        if step.op is None or step.member:
+            return []
+        sizes = [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
+        if not sizes and not step.op.needs_device:
+            return []
+        sources = [*given(step), *taken(level)]
+        found = [next((v for v in sources if v.tensor and _has(v.tensor, size)), None) for size in sizes]
+        return list(dict.fromkeys([v for v in found if v is not None] or sources[:1]))
+
+    # --- statements -----------------------------------------------------------------------------
+
+    def lines(self, results: Sequence[Ref], ending: Callable[[list[str]], str]) -> list[str]:
+        """The lines of the body. `ending` makes the return expression of the results' variables."""
+        self.last = self._last_uses(results)
+        self._name_inputs()
+        found: list[str] = []
+        at = 0
+        while at < len(self.items):
+            item = self.items[at]
+            if self.pattern.varies(item.unit):
+                at, some = self._optional(at)
+                found += some
+            else:
+                at, line = self._statement(at)
+                found += line
+        returns = ending([self.variables[self._actual(r)] for r in results])
+        if found and len(results) == 1 and (merged := self._merged_return(found[-1], returns)):
+            return [*found[:-1], merged]
+        return [*found, f"return {returns}"]
+
+    def _merged_return(self, line: str, name: str) -> str:
+        """`return self.fc3(x)` in place of an assignment that only the return reads."""
+        code, _, comment = line.partition("  # ")
+        if code.startswith(f"{name} = ") and comment:
+            return f"return {code.removeprefix(f'{name} = ')}  # {comment}"
+        return ""
+
+    def _last_uses(self, results: Sequence[Ref]) -> dict[Ref, int]:
+        last: dict[Ref, int] = {}
+        for i, item in enumerate(self.items):
+            for ref in (*item.inputs, *item.dims, *self._passed(item)):
+                last[self._actual(ref)] = i
+        for ref in results:
+            last[self._actual(ref)] = len(self.items)
+        return last
+
+    def _passed(self, item: Item) -> list[Ref]:
+        refs = []
+        if item.step.passed is not None:
+            refs.append(self._ref(item.step.passed))
+        if self.pattern.varies(item.unit):
+            refs.append(self._left_out(item.unit))
+        return refs
+
+    def _ref(self, value: Value) -> Ref:
+        for refs in self.pattern.refs:
+            if value in refs:
+                return refs[value]
+        raise KeyError(value.name)
+
+    def _left_out(self, unit: int) -> Ref:
+        """What goes on where an optional unit is left out."""
+        use = next(i for i, units in enumerate(self.pattern.units) if not units[unit].present)
+        step = self.pattern.units[use][unit].steps[0]
+        return self.pattern.refs[use][step.inputs[0]]
+
+    def _actual(self, ref: Ref) -> Ref:
+        """Where a unit is left out everywhere, what goes on in its place."""
+        while ref[0] != "in":
+            unit = ref[0]
+            if any(units[unit].present for units in self.pattern.units):
+                break
+            ref = self._left_out(unit)
+        return ref
+
+    def _name_inputs(self) -> None:
+        inputs = list(self.level.inputs) or [v.name for v in taken(self.level)]
+        single = len(inputs) == 1
+        for i, name in enumerate(inputs):
+            wanted = (
+                "x" if single or (i == 0 and not self.level.inputs) or name in ("in", "input") else identifier(name)
+            )
+            self.variables[("in", i)] = self.names.fresh(wanted)
+
+    @property
+    def arguments(self) -> list[str]:
+        count = len(self.level.inputs) or len(taken(self.level))
+        return [self.variables[("in", i)] for i in range(count)]
+
+    def _statement(self, at: int) -> tuple[int, list[str]]:
+        """The statement that begins with item `at`, and where the next begins."""
+        item = self.items[at]
+        if item.step.left_out:
+            return at + 1, []
+        text = self._expression(item)
+        calls = bool(item.step.member)
+        while (after := self._follows(at)) and len(longer := self._expression(after, inner=text)) <= LINE:
+            if calls and after.step.member:
+                break
+            calls = calls or bool(after.step.member)
+            text, at, item = longer, at + 1, after
+        if item.step.op is not None and item.step.op.source and item.step.member:
+            self.variables[item.results[0]] = text
+            return at + 1, []
+        target = self._target(item, at)
+        if target == text:
+            return at + 1, []
+        return at + 1, [f"{target} = {text}{self._comment(item)}"]
+
+    def _follows(self, at: int) -> Item | None:
+        """The next item, if it can take this one's expression in place of a variable."""
+        item, after = self.items[at], self.items[at + 1] if at + 1 < len(self.items) else None
+        if after is None or after.step.row is not item.step.row or after.step.row is None:
+            return None
+        if after.step.training is not None or item.step.training is not None or len(item.results) != 1:
+            return None
+        ref = item.results[0]
+        once = after.inputs == [ref] and self.last.get(ref) == at + 1 and ref not in after.dims
+        same = self.pattern.varies(after.unit) == self.pattern.varies(item.unit)
+        return after if once and same and not after.step.left_out else None
+
+    def _optional(self, at: int) -> tuple[int, list[str]]:
+        """Statements of a unit that some uses leave out."""
+        unit = self.items[at].unit
+        stop = at
+        while stop < len(self.items) and self.items[stop].unit == unit:
+            stop += 1
+        before = self.variables[self._actual(self._left_out(unit))]
+        test = self._test(unit, at)
+        if stop == at + 1 and len(self.items[at].results) == 1:
+            text = self._expression(self.items[at])
+            target = self._target(self.items[at], at)
+            if target == before:
+                return stop, [f"if {test}:", f"{INDENT}{target} = {text}{self._comment(self.items[at])}"]
+            one = f"{target} = {text} if {test} else {before}"
+            if len(one) <= LINE + 12:
+                return stop, [one + self._comment(self.items[at])]
+            return stop, [f"{target} = {before}", f"if {test}:", f"{INDENT}{target} = {text}"]
+        inner: list[str] = []
+        cursor = at
+        while cursor < stop:
+            cursor, some = self._statement(cursor)
+            inner += some
+        target = self.variables[self.items[stop - 1].results[0]]
+        start = [] if target == before else [f"{target} = {before}"]
+        return stop, [*start, f"if {test}:", *(INDENT + line for line in inner)]
+
+    def _test(self, unit: int, at: int) -> str:
+        for item in self.items[at:]:
+            if item.unit == unit and item.step.member and not item.step.again:
+                return f"{reference(item.step.member)} is not None"
+        return self.stored(unit, self.items[at].step.name)
+
+    def _target(self, item: Item, at: int) -> str:
+        """The variables that a statement assigns, unpacked as torch nests its results."""
+        if item.step.body is not None or not isinstance(item.step.results, tuple):
+            return ", ".join(self._assign(ref, item, at) for ref in item.results)
+        return self._unpacked(item.step.results, iter(item.results), item, at)[1:-1].rstrip(",")
+
+    def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> str:
+        if isinstance(shape, tuple):
+            inner = [self._unpacked(part, refs, item, at) for part in shape]
+            if all(text == "_" for text in inner):
+                return "_"
+            return f"({', '.join(inner)}{',' if len(inner) == 1 else ''})"
+        ref = next(refs)
+        return self._assign(ref, item, at) if ref in self.last else "_"
+
+    def _assign(self, ref: Ref, item: Item, at: int) -> str:
+        """The variable for a new value: the flowing `x` where that is free, else a name of its own."""
+        live = {self.variables[r] for r, end in self.last.items() if r in self.variables and end > at}
+        own = self.last.get(ref, at) > at + 1 or self._read_later(ref, at)
+        flow = next((n for n in ("x", "out") if n not in live), "")
+        if flow and (not (own and "x" in live) or not self._lives_beside(ref, at)):
+            name = flow
+        else:
+            name = self._fresh(item, ref)
+        self.names.taken.add(name)
+        self.variables[ref] = name
+        return name
+
+    def _read_later(self, ref: Ref, at: int) -> bool:
+        return self.last.get(ref, at) > self._next_row(at)
+
+    def _next_row(self, at: int) -> int:
+        row = self.items[at].step.row
+        while at + 1 < len(self.items) and self.items[at + 1].step.row is row and row is not None:
+            at += 1
+        return at + 1
+
+    def _lives_beside(self, ref: Ref, at: int) -> bool:
+        """Whether other values are made while this one is still needed."""
+        return self.last.get(ref, at) > at + 1
+
+    def _fresh(self, item: Item, ref: Ref) -> str:
+        step = item.step
+        value = next((v for v in made(step) if self._ref(v) == ref), step.value)
+        name = value.name.rpartition(".")[2] if "." in value.name else value.name
+        if name.isdecimal():
+            name = step.name if not step.name.isdecimal() else "part"
+        return self.names.fresh(identifier(name))
+
+    # --- expressions ----------------------------------------------------------------------------
+
+    def _expression(self, item: Item, inner: str = "") -> str:
+        step = item.step
+        inputs = [inner] if inner else [self.variables[self._actual(r)] for r in item.inputs]
+        if step.body is not None:
+            inputs[0] = leading(step.body, inputs[0]) if inputs else ""
+            text = f"{reference(step.member)}({', '.join(inputs)})"
+        elif step.member and step.op is not None and step.op.source:
+            text = reference(step.member)
+        elif step.member and step.op is not None:
+            text = f"{reference(step.member)}({', '.join(step.op.adapt(inputs))})"
+        else:
+            text = self._function(item, inputs)
+        if step.training is None:
+            return text
+        test = "self.training" if step.training else "not self.training"
+        assert step.passed is not None
+        return f"{text} if {test} else {self.variables[self._actual(self._ref(step.passed))]}"
+
+    def _function(self, item: Item, inputs: list[str]) -> str:
+        op = item.step.op
+        assert op is not None
+        values = {}
+        for name in op.fields:
+            series = [getattr(s.op, name) for s in item.aligned if s is not None]
+            if any(repr(v) != repr(series[0]) for v in series):
+                values[name] = Code(self.stored((item, name), name))
+            else:
+                values[name] = self._known(series[0], item)
+        device = [self.variables[self._actual(item.dims[0])]] if op.needs_device and item.dims else []
+        text = op.replace(**values).call([*device, *inputs])
+        assert text is not None
+        return text
+
+    def _known(self, value: Any, item: Item) -> Any:
+        """`value` with run-time sizes as the code that reads them."""
+        if isinstance(value, Dim):
+            return Code(self._size(value, item))
+        if isinstance(value, tuple | list):
+            return type(value)(self._known(v, item) for v in value)
+        return value
+
+    def _size(self, size: Size, item: Item) -> str:
+        if isinstance(size, int):
+            return str(size)
+        for ref in dict.fromkeys([*item.inputs, *item.dims, *self.variables]):
+            tensor = self._tensor(ref)
+            if tensor is not None and size in tensor.shape and ref in self.variables:
+                return f"{self.variables[ref]}.shape[{tensor.shape.index(size)}]"
+        terms = []
+        for monomial, factor in size.terms.items():
+            atoms = [
+                f"({self._size(a.top, item)}) // ({self._size(a.bottom, item)})"
+                if isinstance(a, Quotient)
+                else self._size(Dim({(a,): 1}), item)
+                for a in monomial
+            ]
+            terms.append(" * ".join(atoms + ([str(factor)] if factor != 1 or not atoms else [])))
+        if len(terms) == 1 and terms[0] == str(size):
+            raise LookupError(f"no value in reach tells the size {size}")
+        return " + ".join(terms)
+
+    def _tensor(self, ref: Ref) -> Tensor | None:
+        for refs in self.pattern.refs:
+            for value, known in refs.items():
+                if known == ref:
+                    return value.tensor
+        return None
+
+    def _comment(self, item: Item) -> str:
+        """The shape that comes out, without the batch; letters stand for what differs between uses."""
+        shapes = [s.value.tensor.shape for s in item.aligned if s is not None and s.value.tensor is not None]
+        if not shapes or len({len(shape) for shape in shapes}) != 1:
+            return ""
+        letters = {4: "BCHW", 3: "BLC"}.get(len(shapes[0]), "")
+        sizes = []
+        for axis, column in enumerate(zip(*shapes, strict=True)):
+            if len(set(column)) == 1:
+                sizes.append(str(column[0]) if " " not in str(column[0]) else f"({column[0]})")
+            else:
+                sizes.append(letters[axis] if letters else "_")
+        if sizes[0] == "B":
+            sizes = sizes[1:]
+        return f"  # {' x '.join(sizes)}" if sizes else ""
+
+
+def reference(member: str) -> str:
+    """How a member is named in the printed class, whatever characters it has."""
+    return f"self.{member}" if is_identifier(member) else f"getattr(self, {literal(member)})"
+
+
+def _dims(value: Any) -> list[Dim]:
+    if isinstance(value, Dim):
+        return [value]
+    return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
+
+
+def _has(tensor: Tensor, size: Dim) -> bool:
+    return size in tensor.shape

@@ -1,0 +1,89 @@
+"""The whole printed file: imports, helpers, classes, in the order in which they need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netspec.graph.model import Graph, Value, flat
+from netspec.layers.base import literal, show
+from netspec.views.code.allow import check
+from netspec.views.code.classes import ClassWriter
+from netspec.views.code.naming import Namespace, class_name
+from netspec.views.code.structure import Pattern, Ref, patterns
+
+
+def source(graph: Graph) -> str:
+    """The network as a Python file that needs only torch. Its last class is the network's own."""
+    serving = patterns(graph.root)
+    order = list(dict.fromkeys(serving.values()))
+    _name(order, graph)
+    text: list[str] = []
+    for pattern in order:
+        writer = ClassWriter(pattern, serving)
+        results, ending = _results(pattern, graph)
+        text += ["", "", *writer.lines(results, ending)]
+    body = "\n".join(text)
+    helpers = dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper)
+    for helper in helpers:
+        body = f"\n\n{helper.strip()}\n{body}"
+    printed = f"{_docstring(graph)}\n\n{_imports(body)}\n{body}\n"
+    check(printed)
+    return printed
+
+
+def _docstring(graph: Graph) -> str:
+    inputs = ", ".join(show(t.shape[1:]) for t in graph.inputs.values())
+    outputs = ", ".join(show(t.shape[1:]) for t in graph.outputs.values())
+    return f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
+
+
+def _imports(body: str) -> str:
+    lines = []
+    if "OrderedDict(" in body:
+        lines += ["from collections import OrderedDict", ""]
+    if "torch." in body:
+        lines.append("import torch")
+    if "F." in body:
+        lines.append("import torch.nn.functional as F")
+    return "\n".join([*lines, "from torch import nn"])
+
+
+def _name(order: list[Pattern], graph: Graph) -> None:
+    """Class names: the network's own, its blocks', and for other levels the name of the member."""
+    names = Namespace({"nn", "F", "torch", "OrderedDict"})
+    order[-1].name = names.fresh(graph.name)
+    for pattern in order[:-1]:
+        level = pattern.levels[0]
+        base = class_name(level.block or level.name)
+        if level.name.isdecimal() and not level.block and level.parent is not None:
+            base = class_name(f"{level.parent.block or level.parent.name}_{level.name}")
+        pattern.name = names.fresh(base)
+
+
+Ending = Callable[[list[str]], str]
+
+
+def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
+    """What the class's forward returns, as places, and how it is written."""
+    level = pattern.levels[0]
+    refs = pattern.refs[0]
+    if level is graph.root:
+        return _root_results(graph, refs)
+    return [refs[inner] for inner in level.exports.values()], _joined
+
+
+def _root_results(graph: Graph, refs: dict[Value, Ref]) -> tuple[list[Ref], Ending]:
+    outputs = graph.root.outputs
+    if isinstance(outputs, dict):
+        keys = list(outputs)
+
+        def as_dict(names: list[str]) -> str:
+            return "{" + ", ".join(f"{literal(k)}: {n}" for k, n in zip(keys, names, strict=True)) + "}"
+
+        return [refs[v] for v in outputs.values()], as_dict
+    values = flat(outputs) if outputs is not None else []
+    return [refs[v] for v in values], _joined
+
+
+def _joined(names: list[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,45 @@
+"""Names in the printed source: identifiers that collide with nothing."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import Final
+
+TAKEN: Final = frozenset({"self", "torch", "nn", "F", "OrderedDict", "super", "range", "float", "getattr", "zip"})
+
+
+def is_identifier(name: str) -> bool:
+    """Whether `name` can be written after `self.`"""
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+
+
+def identifier(name: str) -> str:
+    """`name` made fit to be a variable: `block1-0` is block1_0, `0` is x0."""
+    name = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    if not name or name[0].isdigit():
+        name = f"x{name}"
+    return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
+
+
+def class_name(name: str) -> str:
+    """`encoder_block` as EncoderBlock; capitals that are there stay."""
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    made = "".join(word[0].upper() + word[1:] for word in words)
+    return made if made and not made[0].isdigit() else f"Block{made}"
+
+
+class Namespace:
+    """Hands out names that are not in use yet."""
+
+    def __init__(self, taken: set[str] | frozenset[str] = TAKEN) -> None:
+        self.taken = set(taken)
+
+    def fresh(self, name: str) -> str:
+        """`name`, or with a number behind it if it is taken."""
+        found, count = name, 1
+        while found in self.taken:
+            count += 1
+            found = f"{name}{count}" if not name[-1].isdigit() else f"{name}_{count}"
+        self.taken.add(found)
+        return found

@@ -1,0 +1,138 @@
+"""What differs between the uses of a class becomes an argument of its constructor.
+
+Each place in the class where a value stands has one value in each use. Equal values are
+written as they are; a series that a parameter of the block explains is written with that
+parameter, as in `4 * c`; any other series becomes a new argument.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any, Final
+
+from netspec.graph.model import AXES, Level
+from netspec.language import expressions
+from netspec.layers.base import Code
+from netspec.views.code.naming import TAKEN, Namespace, identifier
+
+ABSENT: Final = object()
+"""Stands for a value in a use that leaves the step out."""
+_SIZES: Final = {"c": "in_channels", "d": "in_features", "t": "length", "h": "height", "w": "width"}
+
+
+class Slots:
+    """The constructor's arguments of one class, found while its lines are written."""
+
+    def __init__(self, levels: Sequence[Level]) -> None:
+        self.levels = levels
+        self.params: dict[str, list[Any]] = {}
+        self.names = Namespace(TAKEN | {"x"})
+        self.known: list[tuple[str, list[Any]]] = []
+        declared = levels[0].params if levels[0].kind == "block" else {}
+        self.declared = {n: [level.params[n] for level in levels] for n in declared}
+
+    def code(self, values: Sequence[Any], name: str, written: str = "") -> Any:
+        """The value to print for one place: a plain value, or Code over the constructor's arguments."""
+        present = [v for v in values if v is not ABSENT]
+        if all(_equal(v, present[0]) for v in present):
+            return present[0]
+        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            columns = ([v if v is ABSENT else v[i] for v in values] for i in range(len(present[0])))
+            return tuple(self.code(column, name) for column in columns)
+        if written and (text := self.rendered(written)):
+            return self._remembered(text, values)
+        for text, series in [*((n, v) for n, v in self.declared.items()), *self.known]:
+            if _matches(values, series):
+                return Code(self._used(text))
+        return Code(self._new(name, values))
+
+    def rendered(self, text: str) -> str:
+        """An expression of the spec over the constructor's arguments; empty if it asks for anything else."""
+        try:
+            tree = ast.parse(ast.unparse(expressions.parse(text)), mode="eval").body
+            return ast.unparse(_Renderer(self).visit(tree))
+        except (expressions.ExpressionError, _Foreign):
+            return ""
+
+    def _remembered(self, text: str, values: Sequence[Any]) -> Code:
+        if not any(text == known for known, _ in self.known) and ABSENT not in values:
+            self.known.append((text, list(values)))
+        return Code(text)
+
+    def _used(self, text: str) -> str:
+        if text in self.declared and text not in self.params:
+            series = self.declared[text]
+            name = self.names.fresh(identifier(text))
+            self.params[name] = series
+            if name != text:
+                self.known.insert(0, (name, series))
+                del self.declared[text]
+            return name
+        return text
+
+    def _new(self, name: str, values: Sequence[Any]) -> str:
+        filler = next(v for v in values if v is not ABSENT)
+        series = [filler if v is ABSENT else v for v in values]
+        name = self.names.fresh(identifier(name))
+        self.params[name] = series
+        self.known.append((name, series))
+        return name
+
+    def parameter(self, name: str) -> Any:
+        """The code for one of the block's own parameters. Raises _Foreign if it has none of that name."""
+        if name not in self.declared and name not in self.params:
+            raise _Foreign
+        series = self.declared.get(name) or self.params[name]
+        if all(_equal(v, series[0]) for v in series):
+            return series[0]
+        return Code(self._used(name))
+
+    def size(self, axis: str) -> Any:
+        """The code for a size of the block's input."""
+        sizes = []
+        for level in self.levels:
+            tensor = next(iter(level.inputs.values())).tensor if level.inputs else None
+            if tensor is None:
+                raise _Foreign
+            sizes.append(tensor.shape[AXES[axis]])
+        return self.code(sizes, _SIZES[axis])
+
+
+class _Foreign(Exception):
+    """A name that the constructor does not know."""
+
+
+class _Renderer(ast.NodeTransformer):
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return _node(self.slots.parameter(node.id))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name) and node.value.id == expressions.IN and node.attr in AXES:
+            return _node(self.slots.size(node.attr))
+        raise _Foreign
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if not isinstance(node.func, ast.Name) or node.func.id not in ("min", "max", "round", "abs", "int"):
+            raise _Foreign
+        node.args = [self.visit(argument) for argument in node.args]
+        return node
+
+
+def _node(value: Any) -> ast.expr:
+    if isinstance(value, Code):
+        return ast.parse(value.text, mode="eval").body
+    if isinstance(value, int | float | str | bool):
+        return ast.Constant(value)
+    raise _Foreign
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
+
+
+def _matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
+    return all(v is ABSENT or _equal(v, s) for v, s in zip(values, series, strict=True))

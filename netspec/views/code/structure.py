@@ -1,0 +1,201 @@
+"""What the levels of a graph have in common: which share a class, and which need none.
+
+Uses of a block that differ only in numbers share one class. A `when` may let a step into
+some uses and leave it out of others; they still share the class, which then tests for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from netspec.errors import At
+from netspec.graph.model import Guard, Level, Step, Value, flat
+from netspec.layers.base import Layer
+from netspec.views.code.uses import given, made, taken
+
+Ref = tuple[Any, ...]
+"""A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
+
+
+@dataclass(slots=True)
+class Unit:
+    """Steps that are in or out together."""
+
+    guard: Guard | None
+    steps: list[Step]
+
+    @property
+    def present(self) -> bool:
+        return not any(step.left_out for step in self.steps)
+
+
+@dataclass(eq=False, slots=True)
+class Pattern:
+    """One class of the printed module: all levels that it serves, unit by unit."""
+
+    levels: list[Level]
+    units: list[list[Unit]]
+    """For each level, its units."""
+    refs: list[dict[Value, Ref]]
+    name: str = ""
+    params: dict[str, list[Any]] = field(default_factory=dict)
+    """The arguments of its constructor: for each, the value in each level."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sequential(self) -> bool:
+        return all(is_sequential(level) for level in self.levels)
+
+    def shown(self, unit: int) -> list[Step]:
+        """The steps of a unit, from a use that has them."""
+        return next((u[unit].steps for u in self.units if u[unit].present), self.units[0][unit].steps)
+
+    def varies(self, unit: int) -> bool:
+        """Whether some uses have the unit and others do not."""
+        return len({units[unit].present for units in self.units}) > 1
+
+    def aligned(self, unit: int, step: int) -> list[Step | None]:
+        """One step of a unit in every use; None where it is left out."""
+        return [u[unit].steps[step] if u[unit].present else None for u in self.units]
+
+
+def units_of(level: Level) -> list[Unit]:
+    """The steps of a level, those under one guard together."""
+    units: list[Unit] = []
+    for step in level.steps:
+        if units and step.guard is not None and units[-1].guard is not None and units[-1].guard.at == step.guard.at:
+            units[-1].steps.append(step)
+        else:
+            units.append(Unit(step.guard, [step]))
+    return units
+
+
+def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
+    """Each value that the level's steps can name, by its place."""
+    refs: dict[Value, Ref] = {value: ("in", i) for i, value in enumerate(taken(level))}
+    for u, unit in enumerate(units):
+        for s, step in enumerate(unit.steps):
+            place = s - len(unit.steps) if unit.guard is not None else s
+            for r, value in enumerate(made(step)):
+                refs[value] = (u, place, r)
+    return refs
+
+
+def is_sequential(level: Level) -> bool:
+    """Whether nn.Sequential says it all: members in a row, each taking just what the one before gives."""
+    if level.inputs and len(level.inputs) > 1:
+        return False
+    entry = taken(level)
+    steps = [step for step in level.steps if not step.left_out]
+    if len(entry) != 1 or len(level.exports) > 1:
+        return False
+    flow = entry[0].actual
+    for i, step in enumerate(steps):
+        inputs = [value.actual for value in given(step)]
+        if inputs != [flow] or step.again or step.training is not None or not step.member:
+            return False
+        if step.op is not None and not (isinstance(step.op, Layer) and _plain(step.op, first=i == 0)):
+            return False
+        if step.body is not None and len(step.body.exports) > 1:
+            return False
+        flow = step.value
+    registered = [id(step) for step in level.members.values()]
+    returned = {value.actual for value in level.exports.values()} or {flow}
+    return registered == [id(step) for step in steps] and returned == {flow} and not level.aliases
+
+
+def leading(level: Level, text: str) -> str:
+    """`text` as the level's first step wants it: flattened before a sequence that begins with fc."""
+    steps = [step for step in level.steps if not step.left_out]
+    if not steps or not is_sequential(level):
+        return text
+    step = steps[0]
+    if step.body is not None:
+        return leading(step.body, text)
+    assert step.op is not None
+    return step.op.adapt([text])[0]
+
+
+def _plain(op: Layer, first: bool) -> bool:
+    return first or list(op.adapt(["x"])) == ["x"]
+
+
+def patterns(root: Level) -> dict[Level, Pattern]:
+    """The class that serves each level; levels that are printed as nn.Sequential have none."""
+    groups: list[tuple[Hashable, dict[At, Hashable], Pattern]] = []
+    serving: dict[Level, Pattern] = {}
+    for level in _levels(root):
+        if is_inline(level):
+            continue
+        units = units_of(level)
+        refs = references(level, units)
+        outline, contents = _signature(level, units, refs, serving)
+        key = (level.source, level.kind, outline)
+        for known, merged, pattern in groups:
+            if known == key and all(merged.get(at) in (None, c) or c is None for at, c in contents.items()):
+                merged.update({at: c for at, c in contents.items() if c is not None})
+                pattern.levels.append(level)
+                pattern.units.append(units)
+                pattern.refs.append(refs)
+                break
+        else:
+            pattern = Pattern([level], [units], [refs])
+            groups.append((key, dict(contents), pattern))
+        serving[level] = pattern
+    return serving
+
+
+def is_inline(level: Level) -> bool:
+    """Whether a level is written where it is used, as nn.Sequential(...), without a class of its own."""
+    guarded = any(step.guard is not None for step in level.steps)
+    return level.kind not in ("block", "root") and not guarded and is_sequential(level)
+
+
+def _levels(level: Level) -> Iterator[Level]:
+    """Every level, inner ones first."""
+    for step in level.steps:
+        if step.body is not None and not step.again:
+            yield from _levels(step.body)
+    yield level
+
+
+def _signature(
+    level: Level, units: list[Unit], refs: dict[Value, Ref], serving: dict[Level, Pattern]
+) -> tuple[Hashable, dict[At, Hashable]]:
+    """What two uses must share to share a class, and what is in each guarded unit (None: left out)."""
+    named = not is_sequential(level)
+    outline: list[Hashable] = [named, len(taken(level))]
+    contents: dict[At, Hashable] = {}
+    for unit in units:
+        inside = tuple(_step_signature(step, refs, named, serving) for step in unit.steps)
+        if unit.guard is None:
+            outline.append(inside)
+        else:
+            outline.append(unit.guard.at)
+            contents[unit.guard.at] = inside if unit.present else None
+    outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
+    outline.append(tuple(level.members) if named and not contents else ())
+    return tuple(outline), contents
+
+
+def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: dict[Level, Pattern]) -> Hashable:
+    inputs = tuple(refs[value] for value in given(step))
+    inner: Hashable = None
+    if step.body in serving:
+        inner = id(serving[step.body])
+    elif step.body is not None:
+        units = units_of(step.body)
+        inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
+    member = step.member if named else bool(step.member)
+    return (type(step.op), _rigid(step), member, inputs, step.training, step.again, inner)
+
+
+def _rigid(step: Step) -> Hashable:
+    """Arguments that shape the printed text itself, so that they cannot differ within a class."""
+    if step.op is None:
+        return None
+    words = [(n, getattr(step.op, n)) for n, f in step.op.fields.items() if f.textual]
+    adapted = tuple(step.op.adapt([f"x{i}" for i in range(max(1, len(step.inputs)))]))
+    return (repr(words), adapted, len(flat(step.results)))

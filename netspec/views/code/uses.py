@@ -1,0 +1,46 @@
+"""Who uses which value: what a level takes from outside, and how long each value lives."""
+
+from __future__ import annotations
+
+from netspec.graph.model import Level, Step, Value, flat
+
+
+def taken(level: Level) -> list[Value]:
+    """The values that a level is called with: a block's inputs, or all it uses from around it."""
+    if level.inputs:
+        return list(level.inputs.values())
+    found: dict[Value, None] = {}
+    own = {value for step in level.steps for value in made(step)}
+    for step in level.steps:
+        for value in (*given(step), *([step.passed] if step.passed else [])):
+            if value not in own:
+                found[value] = None
+    for value in level.exports.values():
+        if value not in own:
+            found[value] = None
+    return list(found)
+
+
+def given(step: Step) -> list[Value]:
+    """The values that a step's call passes on, in order."""
+    if step.body is None or step.body.inputs or step.again:
+        return list(step.inputs)
+    return taken(step.body)
+
+
+def made(step: Step) -> list[Value]:
+    """Every value that a step makes, its named parts included."""
+    if step.body is None:
+        return flat(step.results)
+    return list(step.body.exports) or [step.value]
+
+
+def needed(level: Level, results: list[Value]) -> dict[Value, int]:
+    """For each value, the index of the last step that uses it; beyond the last for what is returned."""
+    last: dict[Value, int] = {}
+    for i, step in enumerate(level.steps):
+        for value in (*given(step), *([step.passed] if step.passed else [])):
+            last[value] = i
+    for value in results:
+        last[value] = len(level.steps)
+    return last
