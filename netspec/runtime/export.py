@@ -1,0 +1,180 @@
+"""Export: a file of another format, made from the network and proven equal to it before it is kept."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from netspec.errors import UsageError
+from netspec.exporters import ONNX
+from netspec.layers.base import Tensor as Described
+from netspec.runtime import onnx_check, onnx_graph
+from netspec.runtime.agreement import Difference
+from netspec.runtime.examples import Examples
+from netspec.runtime.onnx_check import ExportFailed, Inputs
+
+TRACED_BATCH: Final = 3
+"""The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
+ONE_FILE: Final = 2**31 - 2**20
+"""What a single file of ONNX can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written, and how far it is from the network."""
+
+    path: Path
+    bytes: int
+    opset: int
+    nodes: int
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    differences: tuple[Difference, ...]
+
+    @property
+    def absolute(self) -> float:
+        """The largest absolute difference."""
+        return max(d.absolute for d in self.differences)
+
+    @property
+    def relative(self) -> float:
+        """The largest relative difference."""
+        return max(d.relative for d in self.differences)
+
+
+def export_onnx(
+    network: nn.Module,
+    inputs: Mapping[str, Described],
+    path: Path,
+    options: ONNX,
+    *,
+    outputs: Sequence[str] = ("output",),
+    validation: Iterable[Inputs] = (),
+    name: str = "network",
+    metadata: Mapping[str, str] | None = None,
+    class_axis: int = 1,
+    sigmoid: bool = False,
+) -> Report:
+    """Write the network in evaluation mode to the .onnx file `path`, and compare both in ONNX Runtime.
+
+    `inputs` are the network's, as the graph describes them; sizes that only the run decides stay open, by their
+    names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs. With
+    `options.output` of probabilities the first output becomes its softmax along `class_axis`, or its sigmoid if
+    `sigmoid`, or if there is only one class.
+
+    The network's training mode and torch's random state are left as they were. The file appears only when it is
+    whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
+    UsageError.
+    """
+    batches = iter(validation)
+    first = next(batches, None)
+    examples = Examples(inputs, [x.cpu() for x in first] if first else ())
+    real = chain([first] if first else [], batches)
+    with _evaluating(network) as still, _beside(path) as draft:
+        sizes = examples.sizes(still)
+        example = examples.draw(TRACED_BATCH, sizes[0])
+        results = [onnx_check.tensors(still(*examples.draw(TRACED_BATCH, each))) for each in sizes]
+        scores = results[0][0]
+        end = None
+        if options.output == "probabilities":
+            single = scores.ndim < 2 or scores.shape[class_axis] == 1
+            end = onnx_graph.Probabilities(class_axis, sigmoid or single)
+        model = _traced(still, example, inputs, _names(outputs, len(results[0])), options.opset)
+        onnx_graph.reopen(model, inputs, results)
+        if end:
+            onnx_graph.append(model, end)
+        onnx_graph.tidy(model, name, metadata or {})
+        _write(model, draft)
+        check = onnx_check.Check(draft, still, end, options)
+        differences = (*check.made_up(examples, sizes), *check.real(real))
+        onnx_check.need_agreement(differences, options)
+        return _report(model, path, draft, differences)
+
+
+def metadata(version: str, name: str, text: str, classes: Sequence[str] | None) -> dict[str, str]:
+    """What a file says about where it comes from: netspec's version, the spec's name and text, the classes' names."""
+    known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
+    return known | ({"netspec.classes": json.dumps(list(classes))} if classes else {})
+
+
+def _names(outputs: Sequence[str], count: int) -> list[str]:
+    return list(outputs) if len(outputs) == count else [f"output_{i}" for i in range(count)]
+
+
+def _traced(network: nn.Module, example: Inputs, inputs: Mapping[str, Described], names: list[str], opset: int) -> Any:
+    try:
+        model = onnx_graph.traced(network, example, inputs, names, opset)
+    except ModuleNotFoundError as error:
+        raise ExportFailed(f"export needs the package {error.name}: pip install {error.name}") from None
+    except Exception as error:  # the exporter wraps whatever went wrong in types of its own
+        lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
+        reason = lines[0] if lines else type(error).__name__
+        raise ExportFailed(f"torch cannot write this network as ONNX: {reason}") from error
+    if model.opset_imports.get("") != opset:
+        found = model.opset_imports.get("")
+        raise ExportFailed(f"the network cannot be written with opset {opset}, only with {found}. Write opset: {found}")
+    return model
+
+
+def _write(model: Any, draft: Path) -> None:
+    import onnx_ir as ir
+
+    size = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None)
+    try:
+        ir.save(model, draft, external_data=f"{draft.name}.data" if size > ONE_FILE else None)
+    except OSError as error:
+        raise UsageError(f"{draft.name} cannot be written: {error.strerror or error}") from None
+
+
+def _report(model: Any, path: Path, draft: Path, differences: tuple[Difference, ...]) -> Report:
+    def shapes(values: Any) -> dict[str, str]:
+        return {v.name: " x ".join(str(getattr(s, "value", s)) for s in v.shape or ()) for v in values}
+
+    size = sum(f.stat().st_size for f in draft.parent.iterdir())
+    nodes = sum(1 for _ in model.graph.all_nodes())
+    graph = model.graph
+    opset = model.opset_imports[""]
+    return Report(path, size, opset, nodes, shapes(graph.inputs), shapes(graph.outputs), differences)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
+    """The network on the CPU in evaluation mode, without gradients; afterwards every mode is as it was."""
+    away = any(t.device.type != "cpu" for t in chain(network.parameters(), network.buffers()))
+    still = copy.deepcopy(network).cpu() if away else network
+    modes = {module: module.training for module in still.modules()}
+    still.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            yield still
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    try:
+        yield folder / path.name
+        for file in sorted(folder.iterdir(), reverse=True):  # the data, if any, before the model that names it
+            file.replace(path.parent / file.name)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
