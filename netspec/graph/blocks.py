@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.language.calls import Lookup, Refused, compute, long_value, single_call
-from netspec.language.rows import Call, Word
+from netspec.language.rows import Call, Expr, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,13 @@ def read_block(header: str, body: Any, path: Path) -> Block:
     return Block(call.op, inputs, params, body, path)
 
 
-def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> dict[str, Any]:
-    """The values that a row's call gives for a block's parameters; defaults are left out. Raises Refused."""
+def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values that a row's call gives for a block's parameters, and the expressions that some came from.
+
+    Defaults are left out. Raises Refused.
+    """
     given: dict[str, Any] = {}
+    written: dict[str, str] = {}
     free = list(block.params)
     for arg in call.args:
         at = At(path, arg.span)
@@ -71,7 +75,9 @@ def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> dict[str, Any]
         if name in given:
             raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
         given[name] = value if isinstance(value, bool) else compute(value, lookup, at)
-    return given
+        if isinstance(value, Expr) and not value.negative:
+            written[name] = value.text
+    return given, written
 
 
 def bind_long(block: Block, options: dict[str, Any], lookup: Lookup, path: Path) -> dict[str, Any]:

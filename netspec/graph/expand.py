@@ -366,7 +366,8 @@ class _Expander:
         owners = [
             s
             for s in steps
-            if not s.left_out and (s.body is not None or (s.op is not None and (owns(s.op) or _registered(s.op))))
+            if not (s.left_out or s.again)
+            and (s.body is not None or (s.op is not None and (owns(s.op) or _registered(s.op))))
         ]
         if len(owners) > 1:
             text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(_word(s) for s in owners)}"
@@ -417,9 +418,10 @@ class _Expander:
             return None
         block = self.blocks.get(word)
         if block is not None:
-            given = bind(block, call, scope.lookup, path)
+            given, expressions = bind(block, call, scope.lookup, path)
             step = self._block(block, given, self._block_inputs(block, call, path, scope), at, scope, name, row)
             step.guard = guard
+            step.written = expressions
             return step
         written = Written(word, at, At(path, call.op_span), call)
         classes = OPERATIONS.find(word)
@@ -594,7 +596,7 @@ class _Expander:
             results = step.body.outputs
             source = first(next(iter(results.values()))) if isinstance(results, dict) else first(results or value)
             value.tensor = source.tensor
-            step.body.exports[value] = source
+            step.body.exports = {value: source}
         else:
             for problem in infer(step, Arguments(), Written("use", at, at, call)):
                 self._add(problem)

@@ -124,9 +124,10 @@ def _results(step: Step, shapes: Any) -> Results:
 
 
 def _nested(step: Step, shapes: Any, names: Any, index: tuple[int, ...]) -> Results:
-    if isinstance(shapes, Tensor):
+    if shapes is None or isinstance(shapes, Tensor):
         name = names if isinstance(names, str) else ".".join(map(str, index))
         return Value(f"{step.name}.{name}", shapes, step.level, step)
+    assert isinstance(shapes, tuple)
     inner = names if isinstance(names, tuple) and len(names) == len(shapes) else [None] * len(shapes)
     return tuple(_nested(step, s, n, (*index, i)) for i, (s, n) in enumerate(zip(shapes, inner, strict=True)))
 

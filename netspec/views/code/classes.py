@@ -20,9 +20,11 @@ Serving = dict[Level, Pattern]
 class ClassWriter:
     """Writes the class of one pattern."""
 
-    def __init__(self, pattern: Pattern, serving: Serving) -> None:
+    def __init__(self, pattern: Pattern, serving: Serving, closing: Sequence[str] = ()) -> None:
+        """`closing` are statements that end the constructor."""
         self.pattern = pattern
         self.serving = serving
+        self.closing = closing
         self.slots = Slots(pattern.levels)
         members = {name for level in pattern.levels for name in level.members}
         self.attributes = Namespace(members | MODULE_ATTRIBUTES)
@@ -34,7 +36,7 @@ class ClassWriter:
         if self.pattern.sequential and self.pattern.levels[0].kind != "root":
             return self._sequential()
         body = [line for unit in range(len(self.pattern.units[0])) for line in self._members(unit)]
-        forward = Forward(self.pattern, self._stored)
+        forward = Forward(self.pattern, self)
         statements = forward.lines(results, ending)
         kept = [f"{INDENT * 2}self.{attribute} = {code}" for code, attribute in self.kept.items()]
         shape = self._input_comment()
@@ -43,6 +45,7 @@ class ClassWriter:
             *self._head(body or kept),
             *kept,
             *body,
+            *(INDENT * 2 + line for line in self.closing),
             *([""] if body or kept or self.slots.params else []),
             f"{INDENT}def forward(self, {', '.join(forward.arguments)}):{shape}",
             *(INDENT * 2 + line for line in statements),
@@ -120,7 +123,7 @@ class ClassWriter:
         arguments = []
         for name, series in inner.params.items():
             values = [ABSENT if s is None else series[_index(inner.levels, s.body)] for s in aligned]
-            code = self.slots.code(values, name)
+            code = self.slots.code(values, name, shown.written.get(name, ""))
             default = inner.defaults.get(name)
             if default is None:
                 arguments.append(literal(code))
@@ -142,11 +145,9 @@ class ClassWriter:
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> Expression:
         shown = next(step.body for step in aligned if step is not None)
         assert shown is not None
-        items: list[Expression] = []
-        steps = [s for s in shown.steps if not s.left_out]
-        for i in range(len(steps)):
-            column = [None if s is None or s.body is None else s.body.steps[i] for s in aligned]
-            items.append(self._construct(column))
+        steps = _present(shown)
+        bodies = [None if s is None else _present(s.body) for s in aligned]
+        items = [self._construct([None if b is None else b[i] for b in bodies]) for i in range(len(steps))]
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             pairs = tuple(Nested("(", (literal(n), item)) for n, item in zip(names, items, strict=True))
@@ -178,18 +179,25 @@ class ClassWriter:
 
     # --- what forward keeps ---------------------------------------------------------------------
 
-    def _stored(self, key: Any, name: str) -> str:
-        """The attribute that holds a constructor's argument for forward."""
-        if isinstance(key, int):
-            code = self._condition(key)
-            name = f"use_{name}"
-        else:
-            item, field = key
-            series = [ABSENT if s is None else getattr(s.op, field) for s in item.aligned]
-            code = literal(self.slots.code(series, field, item.step.written.get(field, "")))
+    def stored(self, series: list[Any], name: str, written: str) -> str:
+        """How forward reads a value that differs between uses: an attribute that keeps it."""
+        return self._keep(literal(self.slots.code(series, name, written)), name)
+
+    def tested(self, unit: int, name: str) -> str:
+        """How forward asks whether a unit without members is there."""
+        return self._keep(self._condition(unit), f"use_{name}")
+
+    def explained(self, sizes: Sequence[Any]) -> str:
+        return self.slots.found(sizes)
+
+    def _keep(self, code: str, name: str) -> str:
         if code not in self.kept:
             self.kept[code] = self.attributes.fresh(name)
         return f"self.{self.kept[code]}"
+
+
+def _present(level: Level | None) -> list[Step]:
+    return [step for step in level.steps if not step.left_out] if level is not None else []
 
 
 def repeated(items: Sequence[Expression]) -> list[Expression]:

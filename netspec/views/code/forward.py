@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from netspec.dims import Dim, Quotient, Size
 from netspec.graph.model import Step, Value
 from netspec.layers.base import Code, Tensor, literal
 from netspec.views.code.layout import INDENT, WIDTH
 from netspec.views.code.naming import TAKEN, Namespace, identifier, is_identifier
+from netspec.views.code.slots import ABSENT
 from netspec.views.code.structure import Pattern, Ref, leading
 from netspec.views.code.uses import given, made, taken
 
@@ -31,13 +32,25 @@ class Item:
     """Values whose shape gives the step a size that only the run knows."""
 
 
+class Keeper(Protocol):
+    """Keeps arguments of the constructor where forward can read them."""
+
+    def stored(self, series: list[Any], name: str, written: str) -> str:
+        """How forward reads a value that differs between uses."""
+
+    def tested(self, unit: int, name: str) -> str:
+        """How forward asks whether an optional unit is there."""
+
+    def explained(self, sizes: Sequence[Any]) -> str:
+        """The constructor's word for a series of sizes, if it has one."""
+
+
 class Forward:
     """Writes `forward` for one class."""
 
-    def __init__(self, pattern: Pattern, stored: Callable[[Any, str], str]) -> None:
-        """`stored` keeps a constructor's argument on self and tells how to read it there."""
+    def __init__(self, pattern: Pattern, keeper: Keeper) -> None:
         self.pattern = pattern
-        self.stored = stored
+        self.keeper = keeper
         self.level = pattern.levels[0]
         self.names = Namespace(TAKEN)
         self.variables: dict[Ref, str] = {}
@@ -209,7 +222,7 @@ class Forward:
         for item in self.items[at:]:
             if item.unit == unit and item.step.member and not item.step.again:
                 return f"{reference(item.step.member)} is not None"
-        return self.stored(unit, self.items[at].step.name)
+        return self.keeper.tested(unit, self.items[at].step.name)
 
     def _target(self, item: Item, at: int) -> str:
         """The variables that a statement assigns, unpacked as torch nests its results."""
@@ -257,7 +270,7 @@ class Forward:
         value = next((v for v in made(step) if self._ref(v) == ref), step.value)
         name = value.name.rpartition(".")[2] if "." in value.name else value.name
         if name.isdecimal():
-            name = step.name if not step.name.isdecimal() else "part"
+            name = step.name if not step.name.isdecimal() else f"x{name}"
         return self.names.fresh(identifier(name))
 
     # --- expressions ----------------------------------------------------------------------------
@@ -285,15 +298,22 @@ class Forward:
         assert op is not None
         values = {}
         for name in op.fields:
-            series = [getattr(s.op, name) for s in item.aligned if s is not None]
-            if any(repr(v) != repr(series[0]) for v in series):
-                values[name] = Code(self.stored((item, name), name))
-            else:
-                values[name] = self._known(series[0], item)
+            series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
+            values[name] = self._value(series, name, item)
         device = [self.variables[self._actual(item.dims[0])]] if op.needs_device and item.dims else []
         text = op.replace(**values).call([*device, *inputs])
         assert text is not None
         return text
+
+    def _value(self, series: list[Any], name: str, item: Item) -> Any:
+        """What to print for an argument: its value, or where uses differ, the attribute that holds it."""
+        present = [v for v in series if v is not ABSENT]
+        if all(type(v) is type(present[0]) and v == present[0] for v in present):
+            return self._known(present[0], item)
+        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
+            return tuple(self._value(column, name, item) for column in columns)
+        return Code(self.keeper.stored(series, name, item.step.written.get(name, "")))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""
@@ -341,7 +361,8 @@ class Forward:
             if len(set(column)) == 1:
                 sizes.append(str(column[0]) if " " not in str(column[0]) else f"({column[0]})")
             else:
-                sizes.append(letters[axis] if letters else "_")
+                explained = self.keeper.explained(column).replace(" ", "") if len(column) == len(item.aligned) else ""
+                sizes.append(explained or (letters[axis] if letters else "_"))
         if sizes[0] == "B":
             sizes = sizes[1:]
         return f"  # {' x '.join(sizes)}" if sizes else ""

@@ -8,7 +8,7 @@ from netspec.graph.model import Graph, Value, flat
 from netspec.layers.base import literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
-from netspec.views.code.naming import Namespace, class_name
+from netspec.views.code.naming import Namespace, class_name, is_identifier
 from netspec.views.code.structure import Pattern, Ref, patterns
 
 
@@ -19,9 +19,9 @@ def source(graph: Graph) -> str:
     _name(order, graph)
     text: list[str] = []
     for pattern in order:
-        writer = ClassWriter(pattern, serving)
+        closing = _ties(graph) if pattern is order[-1] else []
         results, ending = _results(pattern, graph)
-        text += ["", "", *writer.lines(results, ending)]
+        text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
     helpers = dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper)
     for helper in helpers:
@@ -58,6 +58,23 @@ def _name(order: list[Pattern], graph: Graph) -> None:
         if level.name.isdecimal() and not level.block and level.parent is not None:
             base = class_name(f"{level.parent.block or level.parent.name}_{level.name}")
         pattern.name = names.fresh(base)
+
+
+def _ties(graph: Graph) -> list[str]:
+    """Statements that make two parameters one tensor."""
+    lines = []
+    for name, target in graph.ties.items():
+        owner, _, attribute = name.rpartition(".")
+        other, _, source = target.rpartition(".")
+        lines.append(f"{_path(owner)}.{attribute} = {_path(other)}.{source}")
+    return lines
+
+
+def _path(dotted: str) -> str:
+    """How a module is reached from the root: `self.transformer.wte`."""
+    if all(is_identifier(part) for part in dotted.split(".")):
+        return f"self.{dotted}" if dotted else "self"
+    return f"self.get_submodule({literal(dotted)})"
 
 
 Ending = Callable[[list[str]], str]

@@ -15,6 +15,7 @@ from netspec.graph.model import AXES, Level
 from netspec.language import expressions
 from netspec.layers.base import Code
 from netspec.views.code.naming import TAKEN, Namespace, identifier
+from netspec.views.code.structure import around
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
@@ -27,10 +28,11 @@ class Slots:
     def __init__(self, levels: Sequence[Level]) -> None:
         self.levels = levels
         self.params: dict[str, list[Any]] = {}
-        self.names = Namespace(TAKEN | {"x"})
         self.known: list[tuple[str, list[Any]]] = []
-        declared = levels[0].params if levels[0].kind == "block" else {}
-        self.declared = {n: [level.params[n] for level in levels] for n in declared}
+        self.blocks = [block for level in levels if (block := around(level)) is not None]
+        declared = self.blocks[0].params if self.blocks else {}
+        self.declared = {identifier(n): [block.params[n] for block in self.blocks] for n in declared}
+        self.names = Namespace(TAKEN | {"x"} | self.declared.keys())
 
     def code(self, values: Sequence[Any], name: str, written: str = "") -> Any:
         """The value to print for one place: a plain value, or Code over the constructor's arguments."""
@@ -42,7 +44,7 @@ class Slots:
             return tuple(self.code(column, name) for column in columns)
         if written and (text := self.rendered(written)):
             return self._remembered(text, values)
-        for text, series in [*((n, v) for n, v in self.declared.items()), *self.known]:
+        for text, series in [*self.declared.items(), *self.known]:
             if _matches(values, series):
                 return Code(self._used(text))
         return Code(self._new(name, values))
@@ -61,15 +63,15 @@ class Slots:
         return Code(text)
 
     def _used(self, text: str) -> str:
-        if text in self.declared and text not in self.params:
-            series = self.declared[text]
-            name = self.names.fresh(identifier(text))
-            self.params[name] = series
-            if name != text:
-                self.known.insert(0, (name, series))
-                del self.declared[text]
-            return name
+        """Take a parameter of the block into the constructor."""
+        if text in self.declared:
+            self.params.setdefault(text, self.declared[text])
         return text
+
+    def found(self, values: Sequence[Any]) -> str:
+        """The text that explains a series, if one is known; asks for no new argument."""
+        known = [*self.params.items(), *self.known]
+        return next((text for text, series in known if _matches(values, series)), "")
 
     def _new(self, name: str, values: Sequence[Any]) -> str:
         filler = next(v for v in values if v is not ABSENT)
@@ -81,21 +83,23 @@ class Slots:
 
     def parameter(self, name: str) -> Any:
         """The code for one of the block's own parameters. Raises _Foreign if it has none of that name."""
-        if name not in self.declared and name not in self.params:
+        series = self.declared.get(identifier(name))
+        if series is None:
             raise _Foreign
-        series = self.declared.get(name) or self.params[name]
         if all(_equal(v, series[0]) for v in series):
             return series[0]
-        return Code(self._used(name))
+        return Code(self._used(identifier(name)))
 
     def size(self, axis: str) -> Any:
         """The code for a size of the block's input."""
         sizes = []
-        for level in self.levels:
-            tensor = next(iter(level.inputs.values())).tensor if level.inputs else None
+        for block in self.blocks:
+            tensor = next(iter(block.inputs.values())).tensor
             if tensor is None:
                 raise _Foreign
             sizes.append(tensor.shape[AXES[axis]])
+        if not sizes:
+            raise _Foreign
         return self.code(sizes, _SIZES[axis])
 
 

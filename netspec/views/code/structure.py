@@ -46,7 +46,7 @@ class Pattern:
 
     @property
     def sequential(self) -> bool:
-        return all(is_sequential(level) for level in self.levels)
+        return all(is_sequential(level) and positional(level) for level in self.levels)
 
     def shown(self, unit: int) -> list[Step]:
         """The steps of a unit, from a use that has them."""
@@ -95,6 +95,8 @@ def is_sequential(level: Level) -> bool:
     for i, step in enumerate(steps):
         inputs = [value.actual for value in given(step)]
         if inputs != [flow] or step.again or step.training is not None or not step.member:
+            return False
+        if isinstance(step.results, tuple):
             return False
         if step.op is not None and not (isinstance(step.op, Layer) and _plain(step.op, first=i == 0)):
             return False
@@ -149,8 +151,21 @@ def patterns(root: Level) -> dict[Level, Pattern]:
 
 def is_inline(level: Level) -> bool:
     """Whether a level is written where it is used, as nn.Sequential(...), without a class of its own."""
-    guarded = any(step.guard is not None for step in level.steps)
+    guarded = any(step.guard is not None for step in level.steps) and around(level) is not None
     return level.kind not in ("block", "root") and not guarded and is_sequential(level)
+
+
+def around(level: Level) -> Level | None:
+    """The use of a block that a level stands in, itself included."""
+    inside: Level | None = level
+    while inside is not None and inside.kind != "block":
+        inside = inside.parent
+    return inside
+
+
+def positional(level: Level) -> bool:
+    """Whether members are called by number, as nn.Sequential calls its arguments."""
+    return list(level.members) == [str(i) for i in range(len(level.members))]
 
 
 def _levels(level: Level) -> Iterator[Level]:
@@ -165,7 +180,7 @@ def _signature(
     level: Level, units: list[Unit], refs: dict[Value, Ref], serving: dict[Level, Pattern]
 ) -> tuple[Hashable, dict[At, Hashable]]:
     """What two uses must share to share a class, and what is in each guarded unit (None: left out)."""
-    named = not is_sequential(level)
+    named = not (positional(level) and is_sequential(level))
     outline: list[Hashable] = [named, len(taken(level))]
     contents: dict[At, Hashable] = {}
     for unit in units:
