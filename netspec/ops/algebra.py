@@ -18,7 +18,7 @@ class MatMul(Op):
     """
 
     inputs = (2, 2)
-    example, example_input = "matmul(a b)", "10x32, 32x20"
+    example, example_input = "matmul(a b)", "{a: 10x32, b: 32x20}"
 
     def shape(self, *inputs: Tensor) -> Tensor:
         a, b = inputs
@@ -40,7 +40,7 @@ class BMM(Op):
     """Multiplies two batches of matrices, sample by sample."""
 
     inputs = (2, 2)
-    example, example_input = "bmm(a b)", "10x32, 32x20"
+    example, example_input = "bmm(a b)", "{a: 10x32, b: 32x20}"
 
     def shape(self, *inputs: Tensor) -> Tensor:
         a, b = inputs
@@ -63,7 +63,7 @@ class CDist(Op):
     """Gives the distance of every vector of the first input to every vector of the second."""
 
     inputs = (2, 2)
-    example, example_input = "cdist(a b)", "10x3, 20x3"
+    example, example_input = "cdist(a b)", "{a: 10x3, b: 20x3}"
 
     p = Number("which distance: 2 for the ordinary one", 2.0, keyword=True)
 

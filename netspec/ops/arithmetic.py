@@ -45,8 +45,16 @@ class Add(Arithmetic):
     verb = "adds"
     example = "add(x skip)"
 
+    def result(self, *inputs: Tensor) -> Dtype:
+        if self._negative():
+            need_numbers(self.verb, *inputs)
+        return super().result(*inputs)
+
+    def _negative(self) -> bool:
+        return isinstance(self.other, int | float) and self.other < 0
+
     def call(self, inputs: Sequence[str]) -> str:
-        if isinstance(self.other, int | float) and self.other < 0:
+        if self._negative():
             return infix("-", SUM, inputs[0], literal(-self.other))
         return infix("+", SUM, *self.operands(inputs))
 
@@ -105,8 +113,9 @@ class Pow(Arithmetic):
     example = "pow(x) 2"
 
     def result(self, *inputs: Tensor) -> Dtype:
-        need_numbers(self.verb, *inputs)
         found = super().result(*inputs)
+        if found == "bool":
+            need_numbers(self.verb, *inputs)
         if found == "int64" and isinstance(self.other, int) and self.other < 0:
             hint = "Write the exponent as a float, such as -1.0."
             raise Misfit(f"raises whole numbers to the power of {self.other}", hint, field="other", code="dtype")

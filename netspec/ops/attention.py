@@ -9,7 +9,7 @@ from netspec.dims import Size, product
 from netspec.fields import Bool, Checked, Float, Int, refuse
 from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
 from netspec.ops.algebra import need_equal
-from netspec.ops.axes import Number
+from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast, fits
 from netspec.ops.comparing import need_bools
 from netspec.ops.writing import function, method, options
@@ -58,22 +58,25 @@ class SDPA(Op):
             width = x.shape[-1]
             each = width // self.heads
             if each * self.heads != width:
-                raise Misfit(f"cannot split {noun} of width {width} into {self.heads} heads", field="heads")
+                text = f"cannot split {noun} of width {width} into {self.heads} heads"
+                raise Misfit(text, field="heads", code=differ(width, self.heads))
             found.append((*x.shape[:-2], self.heads, x.shape[-2], each))
         return found
 
     def _check(self, query: Shape, key: Shape, value: Shape) -> None:
         doing = f"compares queries of {show(query)} with keys of {show(key)}"
-        if min(len(query), len(key), len(value)) < 2:
-            raise Misfit(f"takes length x width at least, its queries are {show(query)}", code="rank")
+        least = 3 if self.enable_gqa else 2
+        if min(len(query), len(key), len(value)) < least:
+            wanted = "heads x length x width" if self.enable_gqa else "length x width"
+            raise Misfit(f"takes {wanted} at least, its queries are {show(query)}", code="rank")
         need_equal(query[-1], key[-1], f"{doing}, whose widths differ")
-        need_equal(key[-2], value[-2], f"has keys of {show(key)} for values of {show(value)}, whose lengths differ")
-        if key[:-2] != value[:-2] or not self._same_batch(query, key):
-            text = f"{doing} and values of {show(value)}: all axes before length and width must be equal"
-            raise Misfit(text, code="batch")
+        if key[:-1] != value[:-1] or not self._same_batch(query, key):
+            text = f"{doing} and values of {show(value)}: only the length of queries may differ"
+            known = all(isinstance(size, int) for size in (*query, *key, *value))
+            raise Misfit(text, code="batch" if known else "unknown-size")
 
     def _same_batch(self, query: Shape, key: Shape) -> bool:
-        if not self.enable_gqa or len(query) < 3 or len(key) < 3:
+        if not self.enable_gqa:
             return query[:-2] == key[:-2]
         shared = isinstance(query[-3], int) and isinstance(key[-3], int) and query[-3] % key[-3] == 0
         return shared and query[:-3] == key[:-3]
@@ -84,9 +87,10 @@ class SDPA(Op):
         if mask.dtype == "int64":
             raise Misfit("takes a mask of booleans or floats, it is int64", "Compare, as in `ne(ids) 0`.", code="dtype")
         if not fits(mask.shape, scores):
+            known = all(isinstance(size, int) for size in (*mask.shape, *scores))
             hint = "Insert axes of 1 with unsqueeze."
             text = f"has scores of {show(scores)}, its mask of {mask} does not stretch to them"
-            raise Misfit(text, hint, code="mask")
+            raise Misfit(text, hint, code="mask" if known else "unknown-size")
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         query, key, value = (x.shape for x in inputs[:3])
@@ -117,7 +121,7 @@ class MaskedFill(Op):
 
     inputs = (2, 2)
     words = ("masked_fill",)
-    example, example_input = "masked_fill(scores mask) -1e9", "10x10, bool 10x10"
+    example, example_input = "masked_fill(scores mask) -1e9", "{scores: 10x10, mask: bool 10x10}"
 
     value = Checked("the number; without it, minus infinity", _fill, {"type": ["number", "string"]}, None)
 

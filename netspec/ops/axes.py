@@ -42,7 +42,8 @@ def Extent(sentence: str, default: Any = REQUIRED, *, low: int = -MAX_INT, **mor
             return value
         raise refuse(expected)
 
-    return Checked(sentence, check, {"type": "integer", "minimum": low}, default, symbols=True, **more)
+    json = {"type": "integer"} | ({"minimum": low} if low > -MAX_INT else {})
+    return Checked(sentence, check, json, default, symbols=True, **more)
 
 
 def Extents(sentence: str, default: Any = REQUIRED, *, low: int = -MAX_INT, **more: Any) -> Field[Any]:

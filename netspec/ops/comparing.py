@@ -116,7 +116,7 @@ class Where(Op):
     """Takes the second input where the first is true, elsewhere the third input or a number."""
 
     inputs = (2, 3)
-    example, example_input = "where(mask x) 0", "bool 10, 10"
+    example, example_input = "where(mask x) 0", "{mask: bool 10, x: 10}"
 
     other = Number("a number in place of the third input", None)
 

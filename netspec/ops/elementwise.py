@@ -172,4 +172,5 @@ class To(Elementwise):
         return found
 
     def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], {"float32": "float", "int64": "long", "bool": "bool"}[self.dtype])
+        names = {"float32": "float", "int64": "long", "bool": "bool"}
+        return method(inputs[0], names[self.dtype])

@@ -47,16 +47,14 @@ class Slice(Op):
         x = inputs[0]
         at = axis(self.dim, x)
         size = stretch(x.shape[at], self.start, self.stop, self.step)
-        written = index(self.start, self.stop, self.step)
-        need_some(size, f"takes {written} of a size of {x.shape[at]}, which is nothing", "start")
+        reach = "the end" if self.stop is None else self.stop
+        need_some(size, f"takes places {self.start} to {reach} of {x.shape[at]}, which is nothing", "start")
         return x.with_shape(*put(x.shape, at, size))
 
     def call(self, inputs: Sequence[str]) -> str:
-        text = subscript(inputs[0], self.dim, index(self.start, self.stop, self.step))
-        if text is not None:
-            return text
-        places = f"slice({literal(self.start)}, {literal(self.stop)}, {literal(self.step)})"
-        return f"{inputs[0]}[(slice(None),) * ({literal(self.dim)} % {inputs[0]}.ndim) + ({places},)]"
+        places, dim = index(self.start, self.stop, self.step), literal(self.dim)
+        text = subscript(inputs[0], self.dim, places)
+        return text or f"{method(inputs[0], 'movedim', dim, '0')}[{places}].movedim(0, {dim})"
 
 
 def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
@@ -111,7 +109,7 @@ class IndexSelect(Op):
 
     inputs = (2, 2)
     words = ("index_select",)
-    example, example_input = "index_select(table index) 0", "parameter 169x4, buffer 2401 init=arange"
+    example, example_input = "index_select(table index) 0", "{table: parameter 169x4, index: buffer 2401 init=arange}"
 
     dim = Axis("axis to take places on")
 
@@ -132,7 +130,7 @@ class Gather(Op):
     """Takes places on an axis, chosen anew for every place on the other axes by the second input."""
 
     inputs = (2, 2)
-    example, example_input = "gather(x index) 1", "10x32, int 4x32"
+    example, example_input = "gather(x index) 1", "{x: 10x32, index: int 4x32}"
 
     dim = Axis("axis to take places on")
 

@@ -18,7 +18,7 @@ class Concat(Op):
 
     inputs = (1, MANY)
     words = ("cat",)
-    example, example_input = "concat(x skip)", "16x8x8, 32x8x8"
+    example, example_input = "concat(x skip)", "{x: 16x8x8, skip: 32x8x8}"
 
     dim = Axis("axis to join along", 1, torch_default=0)
 

@@ -30,7 +30,7 @@ class Lookup(Op):
     """Takes for each whole number of the first input a row of the second, as an embedding does with its weight."""
 
     inputs = (2, 2)
-    example, example_input = "lookup(index table)", "buffer 49x49 init=arange, parameter 2401x3"
+    example, example_input = "lookup(index table)", "{index: buffer 49x49 init=arange, table: parameter 2401x3}"
 
     def shape(self, *inputs: Tensor) -> Tensor:
         index, table = inputs

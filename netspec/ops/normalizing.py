@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netspec.dims import product
 from netspec.fields import Float, Int
 from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
 from netspec.ops.axes import Axis, Number, axis
@@ -49,7 +50,7 @@ class LayerNormFunction(FunctionalNorm):
     """
 
     words = ("layer_norm",)
-    example, example_input = "layer_norm(x weight bias)", "10x32, parameter 32, parameter 32"
+    example, example_input = "layer_norm(x weight bias)", "{x: 10x32, weight: parameter 32, bias: parameter 32}"
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
 
@@ -72,7 +73,7 @@ class RMSNormFunction(FunctionalNorm):
 
     inputs = (1, 2)
     words = ("rms_norm",)
-    example, example_input = "rms_norm(x weight)", "10x32, parameter 32"
+    example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
 
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
 
@@ -94,7 +95,7 @@ class GroupNormFunction(FunctionalNorm):
     """Brings each group of channels to mean 0 and variance 1, with a weight and a bias that are given as inputs."""
 
     words = ("group_norm",)
-    example, example_input = "group_norm(x weight bias) 4", "16x8x8, parameter 16, parameter 16"
+    example, example_input = "group_norm(x weight bias) 4", "{x: 16x8x8, weight: parameter 16, bias: parameter 16}"
 
     num_groups = Int("groups that the channels are split into", ge=1)
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
@@ -105,6 +106,8 @@ class GroupNormFunction(FunctionalNorm):
         if isinstance(channels, int) and channels % self.num_groups:
             raise Misfit(f"cannot split {channels} channels into {self.num_groups} groups", field="num_groups")
         self.check(inputs, (channels,), "channels")
+        if product(x.shape) == self.num_groups:
+            raise Misfit(f"normalises groups of one element: {x} in {self.num_groups} groups", field="num_groups")
         return x
 
     def call(self, inputs: Sequence[str]) -> str:

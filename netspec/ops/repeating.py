@@ -93,8 +93,7 @@ class Roll(Op):
         return inputs[0]
 
     def call(self, inputs: Sequence[str]) -> str:
-        shifts = self.shifts if isinstance(self.shifts, tuple) else (self.shifts,)
-        return method(inputs[0], "roll", one_or_all(shifts), one_or_all(self.dims))
+        return method(inputs[0], "roll", one_or_all(self.shifts), one_or_all(self.dims))
 
 
 class Flip(Op):

@@ -1,7 +1,6 @@
 """Values that are made from nothing, on the device of the network: constants, ranges, noise.
 
-A source takes no input. Its `call` is given the text of a tensor to take the device from, and may be
-given a second one to take the dtype of floats from.
+A source takes no input; its `call` is given the text of a tensor to take the device from.
 """
 
 from __future__ import annotations
@@ -23,14 +22,10 @@ class Source(Op):
     source = True
     needs_device = True
 
-    def placed(self, name: str, arguments: Sequence[str], where: Sequence[str], dtype: str | None = None) -> str:
-        """The call of torch's function `name`, on the device of the first of `where`."""
-        shown = list(arguments)
-        if dtype is not None:
-            shown.append(f"dtype=torch.{dtype}")
-        elif len(where) > 1:
-            shown.append(f"dtype={bracketed(where[1])}.dtype")
-        return function(name, *shown, *(f"device={bracketed(text)}.device" for text in where[:1]))
+    def placed(self, name: str, arguments: Sequence[str], where: Sequence[str], dtype: Dtype = "float32") -> str:
+        """The call of torch's function `name`, on the device of the tensor called `where`."""
+        typed = [] if dtype == "float32" else [f"dtype=torch.{dtype}"]
+        return function(name, *arguments, *typed, *(f"device={bracketed(text)}.device" for text in where))
 
 
 class Filled(Source):
@@ -58,8 +53,7 @@ class Typed(Filled):
         return found  # type: ignore[no-any-return]
 
     def call(self, inputs: Sequence[str]) -> str:
-        dtype = None if self.result() == "float32" else self.dtype
-        return self.placed(f"torch.{type(self).__name__.lower()}", listed(self.size), inputs, dtype)
+        return self.placed(f"torch.{type(self).__name__.lower()}", listed(self.size), inputs, self.result())
 
 
 class Zeros(Typed):
@@ -97,8 +91,7 @@ class Full(Filled):
         return "float32" if isinstance(self.value, float) else "int64"
 
     def call(self, inputs: Sequence[str]) -> str:
-        where = inputs if self.result() == "float32" else inputs[:1]
-        return self.placed("torch.full", [literal(self.size), literal(self.value)], where)
+        return self.placed("torch.full", [literal(self.size), literal(self.value)], inputs)
 
 
 class Eye(Source):
@@ -131,7 +124,7 @@ class Arange(Source):
 
     def call(self, inputs: Sequence[str]) -> str:
         values = [self.start, self.end] if self.start != 0 or self.step != 1 else [self.end]
-        return self.placed("torch.arange", listed([*values, self.step] if self.step != 1 else values), inputs[:1])
+        return self.placed("torch.arange", listed([*values, self.step] if self.step != 1 else values), inputs)
 
 
 class Linspace(Source):
@@ -201,8 +194,7 @@ class Constant(Source):
         return next(dtype for kind, dtype in self.kinds if kind in found)
 
     def call(self, inputs: Sequence[str]) -> str:
-        where = inputs if self.result() == "float32" else inputs[:1]
-        return self.placed("torch.tensor", [literal(self.value)], where)
+        return self.placed("torch.tensor", [literal(self.value)], inputs)
 
 
 class Like(Op):

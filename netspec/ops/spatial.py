@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from netspec.dims import Dim, Size
 from netspec.fields import MAX_INT, Bool, Checked, Choice, Dims, Maybe, refuse
-from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float
+from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
 from netspec.ops.axes import Number, differ, need_some
+from netspec.ops.broadcasting import need_numbers
 from netspec.ops.writing import function, options
 
 MODES: Final = {
@@ -37,7 +38,7 @@ class Pad(Op):
         rest=True,
     )
     mode = Choice("what is added", ("constant", "reflect", "replicate", "circular"), "constant", keyword=True)
-    value = Number("the number that is added where mode=constant", 0, torch_default=None, keyword=True)
+    value = Number("the number that is added where mode=constant", 0, keyword=True)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
@@ -47,22 +48,20 @@ class Pad(Op):
             raise Misfit(f"has {len(self.pad)} sizes for an input of {x}", hint, field="pad", code="bad-argument")
         if self.mode != "constant":
             self._check_mode(x, count)
+            if self.value != 0:
+                raise Misfit(f"has a value, which mode={self.mode} does not take", field="value", code="bad-argument")
         sizes = list(x.shape)
         for at in range(count):
-            before, after = self.pad[2 * at : 2 * at + 2]
-            size = sizes[-1 - at] + before + after
-            text = f"crops axis {len(sizes) - 1 - at} of {sizes[-1 - at]} by {before} and {after}, which leaves nothing"
-            sizes[-1 - at] = need_some(size, text, "pad")
+            sizes[-1 - at] = padded(sizes[-1 - at], *self.pad[2 * at : 2 * at + 2])
         return x.with_shape(*sizes)
 
     def _check_mode(self, x: Tensor, count: int) -> None:
         """What torch asks of the modes that copy from the input."""
-        ranks = (count + 2,) if self.mode == "circular" else (count + 1, count + 2)
-        if len(x.shape) not in ranks or count > 3:
+        if len(x.shape) not in (count + 1, count + 2) or count > 3:
             text = f"has {len(self.pad)} sizes, {self.mode} padding takes two for each axis of space: the input is {x}"
             raise Misfit(text, field="pad", code="rank")
         if self.mode != "circular":
-            need_float(x)
+            need_numbers("copies", x)
         for at, amount in enumerate(self.pad):
             size = x.shape[-1 - at // 2]
             if isinstance(amount, Dim):
@@ -75,6 +74,15 @@ class Pad(Op):
 
     def call(self, inputs: Sequence[str]) -> str:
         return function("F.pad", inputs[0], literal(self.pad), *options(self, "mode", "value"))
+
+
+def padded(size: Size, before: Size, after: Size) -> Size:
+    """The size with these added; negative ones crop, before anything is added."""
+    text = f"adds {before} and {after} to a size of {size}, which leaves nothing"
+    need_some(size + before + after, text, "pad")
+    if isinstance(size, int) and isinstance(before, int) and isinstance(after, int):
+        need_some(size + min(before, 0) + min(after, 0) + 1, text, "pad")
+    return size + before + after
 
 
 def _scales(value: Any) -> Any:
@@ -164,7 +172,7 @@ class GridSample(Op):
 
     inputs = (2, 2)
     words = ("grid_sample",)
-    example, example_input = "grid_sample(x grid)", "3x32x32, 16x16x2"
+    example, example_input = "grid_sample(x grid)", "{x: 3x32x32, grid: 16x16x2}"
 
     mode = Choice("how values between the elements are found", ("bilinear", "nearest", "bicubic"), "bilinear")
     padding_mode = Choice("what lies outside", ("zeros", "border", "reflection"), "zeros", keyword=True)
@@ -206,8 +214,9 @@ class AffineGrid(Op):
             raise Misfit(f"makes a grid for maps or volumes, size has {dims + 2} numbers", field="size", code="rank")
         expected: Shape = (self.size[0], dims, dims + 1)
         if theta.shape != expected:
-            text = f"takes matrices of {expected[0]} x {dims} x {dims + 1}, its input is {theta}"
-            raise Misfit(text, code="shape-mismatch")
+            unknown = any(isinstance(size, Dim) for size in (*theta.shape, self.size[0]))
+            code = "unknown-size" if unknown and len(theta.shape) == 3 else "shape-mismatch"
+            raise Misfit(f"takes matrices of {show(expected)}, its input is {theta}", code=code)
         return theta.with_shape(self.size[0], *self.size[2:], dims)
 
     def call(self, inputs: Sequence[str]) -> str:

@@ -34,10 +34,11 @@ def relative_index(height, width):
     return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
 '''
 _SINCOS: Final = '''\
-def sincos(length, width):
+def sincos(*size):
     """The position table of "Attention Is All You Need": sines and cosines, in turn, of falling frequency."""
+    length, width = max(size[:-1]), size[-1]
     angles = torch.arange(length)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).view(size)
 '''
 
 
@@ -88,7 +89,7 @@ class State(Op):
             if getattr(self, name) is not None and name not in allowed:
                 with_one = ", ".join(word for word, names in RANDOM.items() if name in names)
                 text = f"has {name}, which init={self.init} does not take"
-                raise Misfit(text, f"It belongs to {with_one}.", field=name, code="bad-argument")
+                raise Misfit(text, f"It belongs to {with_one}.", field=name, code="unused")
         self._need_matrix()
         return Tensor(self.size, self.result())
 
@@ -96,7 +97,7 @@ class State(Op):
         matrix = str(self.init).startswith(("eye", "causal", "tril", "orthogonal", "xavier", "kaiming"))
         if (matrix and len(self.size) < 2) or (self.init == "eye" and len(self.size) != 2):
             text = f"is filled with {self.init}, which needs a matrix and not {show(self.size)}"
-            raise Misfit(text, field="init", code="rank")
+            raise Misfit(text, field="init", code="table")
 
     def result(self) -> Dtype:
         return "float32"
@@ -149,7 +150,7 @@ class Buffer(State):
             rows = [size for size in self.size[:-1] if size != 1]
             if len(self.size) < 2 or len(rows) > 1 or self.size[-1] % 2:
                 text = f"is a position table of length x width with an even width, and not {show(self.size)}"
-                raise Misfit(text, "Other axes must be 1.", field="init")
+                raise Misfit(text, "Other axes must be 1.", field="init", code="table")
         return super().shape(*inputs)
 
     def result(self) -> Dtype:
@@ -162,18 +163,20 @@ class Buffer(State):
         sizes = listed(self.size)
         match self.init:
             case "arange":
-                return self._viewed(function("torch.arange", " * ".join(s for s in sizes if s != "1") or "1"), 1)
+                return self._counted()
             case "causal":
                 return method(function("torch.full", literal(self.size), 'float("-inf")'), "triu", "1")
             case "tril":
                 return method(function("torch.ones", *sizes), "tril")
             case "sincos":
-                length = next((s for s in sizes[:-1] if s != "1"), "1")
-                return self._viewed(function("sincos", length, sizes[-1]), 2)
+                return function("sincos", *sizes)
         return super().filled()
 
-    def _viewed(self, text: str, rank: int) -> str:
-        return text if len(self.size) == rank else method(text, "view", *listed(self.size))
+    def _counted(self) -> str:
+        if isinstance(self.size, tuple) and all(isinstance(size, int) for size in self.size):
+            count = function("torch.arange", literal(prod(self.size)))
+            return count if len(self.size) == 1 else method(count, "view", *listed(self.size))
+        return f"torch.arange(torch.Size({literal(self.size)}).numel()).view({', '.join(listed(self.size))})"
 
     def construct(self) -> str:
         return self.filled()

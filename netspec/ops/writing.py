@@ -80,13 +80,13 @@ def options(record: Record, *names: str) -> list[str]:
 
 
 def listed(values: Any) -> list[str]:
-    """Each value as an argument of its own: `permute(0, 2, 1)`."""
-    return [literal(value) for value in values]
+    """Each value as an argument of its own: `permute(0, 2, 1)`; one name for them all is unpacked."""
+    return [f"*{bracketed(values.text)}"] if isinstance(values, Code) else [literal(value) for value in values]
 
 
-def one_or_all(values: tuple[Any, ...]) -> str:
+def one_or_all(values: Any) -> str:
     """A single value bare, several as a tuple: `mean(1)`, `mean((2, 3))`."""
-    return literal(values[0] if len(values) == 1 else values)
+    return literal(values[0] if isinstance(values, tuple) and len(values) == 1 else values)
 
 
 def subscript(text: str, dim: int | Code, index: str) -> str | None:
