@@ -38,6 +38,8 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
     words = ("adaptive_avg_pool1d",)
     example, example_input = "adaptive_avg_pool1d 5", "8x100"
 
+    output_size = Numbers("length of the output", ge=1)
+
 
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
     """Takes means over a map in as many windows as asked for, whatever its size."""
@@ -73,6 +75,8 @@ class AdaptiveMaxPool1d(AdaptiveMaxPool):
     dims, rank, function = 1, 3, "F.adaptive_max_pool1d"
     words = ("adaptive_max_pool1d",)
     example, example_input = "adaptive_max_pool1d 1", "8x100"
+
+    output_size = Numbers("length of the output", ge=1)
 
 
 class AdaptiveMaxPool2d(AdaptiveMaxPool):

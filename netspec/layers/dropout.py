@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from netspec.fields import Bool, Float
-from netspec.layers.base import Layer, Tensor, literal, need_float, need_rank
+from netspec.layers.base import Layer, Misfit, Tensor, literal, need_float, need_rank
 from netspec.layers.windows import AXES
 
 
@@ -52,6 +52,11 @@ class FeatureAlphaDropout(Dropping):
     function, overwrites = "F.feature_alpha_dropout", False
     words = ("feature_alpha_dropout",)
     example, example_input = "feature_alpha_dropout 0.1", "16x32x32"
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        if len(inputs[0].shape) < 2:
+            raise Misfit("takes channels, its input has none", code="rank")
+        return super().fitted(*inputs)
 
 
 class ChannelDropout(Dropping):

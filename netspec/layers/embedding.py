@@ -78,4 +78,7 @@ class EmbeddingBag(Lookup):
         bags = inputs[-1].shape[0]
         if self.include_last_offset and len(inputs) == 2:
             bags = bags - 1
+            if bags == 0:
+                text = "has no bags: with include_last_offset the last offset only ends the one before"
+                raise Misfit(text, field="include_last_offset")
         return Tensor((bags, self.embedding_dim))

@@ -50,6 +50,8 @@ class FC(Linear):
     def fitted(self, *inputs: Tensor) -> Self:
         x = inputs[0]
         need_float(x)
+        if len(x.shape) < 2:
+            raise Misfit("takes at least one axis next to the batch, its input has none", code="rank")
         sizes = [need_known(size, axis) for axis, size in enumerate(x.shape) if axis]
         total = prod(sizes)
         arithmetic = show(sizes) if len(sizes) < 2 else f"{show(sizes)} = {total}"

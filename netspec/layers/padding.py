@@ -27,6 +27,8 @@ class Pad(Layer):
 
     def fitted(self, *inputs: Tensor) -> Self:
         need_rank(inputs[0], self.dims + 2, what=AXES[self.dims])
+        if self.mode in ("reflect", "replicate") and inputs[0].dtype == "bool":
+            raise Misfit(f"cannot {self.mode} booleans", code="dtype")
         return self
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -40,11 +42,13 @@ class Pad(Layer):
     def _padded(self, size: Size, before: int, after: int) -> Size:
         out = size + before + after
         if isinstance(out, int) and isinstance(size, int):
-            if self.limit is not None and max(before, after) > size + self.limit:
-                text = f"adds {max(before, after)} rows of {self.mode} padding, too much for a size of {size}"
-                raise Misfit(text, field="padding")
-            if min(before, 0) + min(after, 0) + size < 1:
+            left = size + min(before, 0) + min(after, 0)
+            if out < 1 or left < 0:
                 raise Misfit(f"has nothing left of a size of {size} with {before} and {after} added", field="padding")
+            source = left if self.mode == "circular" else size
+            if self.limit is not None and max(before, after) > source + self.limit:
+                text = f"adds {max(before, after)} rows of {self.mode} padding, too much for a size of {source}"
+                raise Misfit(text, field="padding")
         return out
 
     def call(self, inputs: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.fields import Bool, Field, Float, Int, Numbers
@@ -29,6 +29,8 @@ def pooled(size: Size, kernel: int, stride: int, padding: int, dilation: int, ce
 class Pool(Spatial):
     """What all pools with a sliding window share."""
 
+    whole_windows: ClassVar[bool] = False
+    """Whether torch refuses a window larger than the input even where padding or ceil mode makes room for it."""
     letters = {"k": "kernel_size", "s": "stride", "p": "padding"}
 
     kernel_size = Numbers("size of the window", ge=1)
@@ -41,6 +43,8 @@ class Pool(Spatial):
             if p > k // 2:
                 text = f"has a padding of {p}, which must not be larger than half of the window's {k}"
                 raise Misfit(text, field="padding", code="bad-argument")
+            if self.whole_windows and isinstance(size, int) and k > size:
+                raise Misfit(f"has a window of {k}, larger than its input's {size}", field="kernel_size")
             sizes.append(need_window(pooled(size, k, s, p, d, ceil_mode), size, k, p, d))
         return x.with_shape(*x.shape[:2], *sizes)
 
@@ -129,6 +133,7 @@ class AvgPool3d(AvgPool):
     """Takes the mean of each window of a volume."""
 
     dims, rank, function = 3, 5, "F.avg_pool3d"
+    whole_windows = True
     words = ("avg_pool3d",)
     example, example_input = "avg_pool3d 2", "8x16x16x16"
 
@@ -174,6 +179,7 @@ class LPPool3d(LPPool):
     """Takes the p-norm of each window of a volume: (sum of x^p)^(1/p)."""
 
     dims, rank, function = 3, 5, "F.lp_pool3d"
+    whole_windows = True
     words = ("lp_pool3d",)
     example, example_input = "lp_pool3d 2 2", "8x16x16x16"
 
