@@ -265,15 +265,14 @@ class _Expander:
         self._finish(level, inner, outputs, path)
         results = level.outputs
         main = step.value
-        if isinstance(results, dict):
-            for name, value in results.items():
-                main.parts[name] = self._mirror(step, name, value)
-            source = next(iter(results.values()), None)
-        else:
-            source = first(results) if results is not None else None
+        named = results if isinstance(results, dict) else {}
+        source = next(iter(named.values()), None)
+        if results is not None and not isinstance(results, dict):
+            source = first(results)
         if source is not None:
             main.tensor = source.tensor
             level.exports[main] = source
+            main.parts.update({n: main if v is source else self._mirror(step, n, v) for n, v in named.items()})
             main.parts.update({n: self._mirror(step, n, v) for n, v in source.parts.items() if n not in main.parts})
         if ends is not None:
             mirrored = [self._mirror(step, str(i), end) for i, end in enumerate(ends)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from netspec.graph.model import Level, Step
@@ -12,7 +12,7 @@ from netspec.views.code.forward import Forward
 from netspec.views.code.layout import INDENT, Expression, Nested, lines
 from netspec.views.code.naming import Namespace, is_identifier
 from netspec.views.code.slots import ABSENT, Slots
-from netspec.views.code.structure import Pattern, Ref
+from netspec.views.code.structure import Pattern, Ref, is_inline
 
 Serving = dict[Level, Pattern]
 
@@ -25,7 +25,7 @@ class ClassWriter:
         self.pattern = pattern
         self.serving = serving
         self.closing = closing
-        self.slots = Slots(pattern.levels)
+        self.slots = Slots(pattern.levels, list(self._written()))
         members = {name for level in pattern.levels for name in level.members}
         self.attributes = Namespace(members | MODULE_ATTRIBUTES)
         self.kept: dict[str, str] = {}
@@ -35,7 +35,7 @@ class ClassWriter:
         """The whole class."""
         if self.pattern.sequential and self.pattern.levels[0].kind != "root":
             return self._sequential()
-        body = [line for unit in range(len(self.pattern.units[0])) for line in self._members(unit)]
+        body = self._registrations()
         forward = Forward(self.pattern, self)
         statements = forward.lines(results, ending)
         kept = [f"{INDENT * 2}self.{attribute} = {code}" for code, attribute in self.kept.items()]
@@ -80,19 +80,34 @@ class ClassWriter:
         names = [*first, *(n for n in order if n in params), *last]
         return {n: params[n] for n in names}
 
+    def _written(self) -> Iterator[tuple[str, list[Any]]]:
+        """Every expression that gives an argument here, with its value in each use."""
+        for unit in range(len(self.pattern.units[0])):
+            for s in range(len(self.pattern.shown(unit))):
+                yield from _expressions(self.pattern.aligned(unit, s))
+
     # --- constructor ----------------------------------------------------------------------------
 
-    def _members(self, unit: int) -> list[str]:
-        """The lines that register the members of one unit."""
+    def _registrations(self) -> list[str]:
+        """The lines that register every member, in the order that the spec gives."""
+        order = max((list(level.members) for level in self.pattern.levels), key=len)
+        found: list[tuple[int, list[str]]] = []
+        for unit in range(len(self.pattern.units[0])):
+            for first, made in self._members(unit):
+                found.append((order.index(first) if first in order else len(order), made))
+        return [line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made]
+
+    def _members(self, unit: int) -> list[tuple[str, list[str]]]:
+        """The lines that register the members of one unit, with the name of the first of them."""
         steps = self.pattern.shown(unit)
         registered = [(s, step) for s, step in enumerate(steps) if step.member and not step.again and not step.left_out]
         if not registered:
             return []
         if not self.pattern.varies(unit):
-            return [line for s, _ in registered for line in self._register(unit, s, 2)]
+            return [(step.member, self._register(unit, s, 2)) for s, step in registered]
         none = [f"{INDENT * 2}{_assign(step.member, 'None')}" for _, step in registered]
         inside = [line for s, _ in registered for line in self._register(unit, s, 3)]
-        return [*none, f"{INDENT * 2}if {self._condition(unit)}:", *inside]
+        return [(registered[0][1].member, [*none, f"{INDENT * 2}if {self._condition(unit)}:", *inside])]
 
     def _register(self, unit: int, step: int, depth: int) -> list[str]:
         aligned = self.pattern.aligned(unit, step)
@@ -109,7 +124,7 @@ class ClassWriter:
         text = self.slots.rendered(guard.text) if guard else ""
         if text:
             return text
-        name = next((s.name for s in self.pattern.shown(unit)), "extra")
+        name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
         return str(self.slots.code(series, f"with_{name}"))
 
     def _construct(self, aligned: Sequence[Step | None]) -> Expression:
@@ -192,8 +207,20 @@ class ClassWriter:
 
     def _keep(self, code: str, name: str) -> str:
         if code not in self.kept:
-            self.kept[code] = self.attributes.fresh(name)
+            self.kept[code] = self.attributes.fresh(code if code.isidentifier() else name)
         return f"self.{self.kept[code]}"
+
+
+def _expressions(aligned: Sequence[Step | None]) -> Iterator[tuple[str, list[Any]]]:
+    shown = next(step for step in aligned if step is not None)
+    for name, text in shown.written.items():
+        values = [ABSENT if s is None else s.body.params[name] if s.body else getattr(s.op, name) for s in aligned]
+        if ABSENT not in values:
+            yield text, values
+    if shown.body is not None and is_inline(shown.body):
+        bodies = [None if s is None else _present(s.body) for s in aligned]
+        for i in range(len(_present(shown.body))):
+            yield from _expressions([None if b is None else b[i] for b in bodies])
 
 
 def _present(level: Level | None) -> list[Step]:

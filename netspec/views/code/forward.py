@@ -209,20 +209,23 @@ class Forward:
             if len(one) <= LINE + 12:
                 return stop, [one + self._comment(self.items[at])]
             return stop, [f"{target} = {before}", f"if {test}:", f"{INDENT}{target} = {text}"]
+        end = self.items[stop - 1].results[0]
+        if self.last.get(self._actual(self._left_out(unit)), at) < stop:
+            self.variables[end] = before
         inner: list[str] = []
         cursor = at
         while cursor < stop:
             cursor, some = self._statement(cursor)
             inner += some
-        target = self.variables[self.items[stop - 1].results[0]]
-        start = [] if target == before else [f"{target} = {before}"]
-        return stop, [*start, f"if {test}:", *(INDENT + line for line in inner)]
+        otherwise = [] if self.variables[end] == before else ["else:", f"{INDENT}{self.variables[end]} = {before}"]
+        return stop, [f"if {test}:", *(INDENT + line for line in inner), *otherwise]
 
     def _test(self, unit: int, at: int) -> str:
         for item in self.items[at:]:
             if item.unit == unit and item.step.member and not item.step.again:
                 return f"{reference(item.step.member)} is not None"
-        return self.keeper.tested(unit, self.items[at].step.name)
+        step = self.items[at].step
+        return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
 
     def _target(self, item: Item, at: int) -> str:
         """The variables that a statement assigns, unpacked as torch nests its results."""
@@ -240,37 +243,26 @@ class Forward:
         return self._assign(ref, item, at) if ref in self.last else "_"
 
     def _assign(self, ref: Ref, item: Item, at: int) -> str:
-        """The variable for a new value: the flowing `x` where that is free, else a name of its own."""
+        """The variable for a new value: the flowing `x` for what the next step takes, else a name of its own."""
+        if ref in self.variables:
+            return self.variables[ref]
         live = {self.variables[r] for r, end in self.last.items() if r in self.variables and end > at}
-        own = self.last.get(ref, at) > at + 1 or self._read_later(ref, at)
         flow = next((n for n in ("x", "out") if n not in live), "")
-        if flow and (not (own and "x" in live) or not self._lives_beside(ref, at)):
-            name = flow
-        else:
-            name = self._fresh(item, ref)
+        passing = self.last.get(ref, at) <= at + 1 and len(item.results) == 1
+        name = flow if flow and passing else self._fresh(item, ref)
         self.names.taken.add(name)
         self.variables[ref] = name
         return name
 
-    def _read_later(self, ref: Ref, at: int) -> bool:
-        return self.last.get(ref, at) > self._next_row(at)
-
-    def _next_row(self, at: int) -> int:
-        row = self.items[at].step.row
-        while at + 1 < len(self.items) and self.items[at + 1].step.row is row and row is not None:
-            at += 1
-        return at + 1
-
-    def _lives_beside(self, ref: Ref, at: int) -> bool:
-        """Whether other values are made while this one is still needed."""
-        return self.last.get(ref, at) > at + 1
-
     def _fresh(self, item: Item, ref: Ref) -> str:
+        """A name for a value that is read later: the step's own, or that of the part."""
         step = item.step
         value = next((v for v in made(step) if self._ref(v) == ref), step.value)
-        name = value.name.rpartition(".")[2] if "." in value.name else value.name
+        part = value.name.removeprefix(f"{step.name}.") if value is not step.value or len(item.results) > 1 else ""
+        name = part.rpartition(".")[2] or step.name
         if name.isdecimal():
-            name = step.name if not step.name.isdecimal() else f"x{name}"
+            stem = step.name if not step.name.isdecimal() else "x"
+            name = f"{stem}{name}" if stem == "x" or part else stem
         return self.names.fresh(identifier(name))
 
     # --- expressions ----------------------------------------------------------------------------
@@ -352,17 +344,18 @@ class Forward:
 
     def _comment(self, item: Item) -> str:
         """The shape that comes out, without the batch; letters stand for what differs between uses."""
-        shapes = [s.value.tensor.shape for s in item.aligned if s is not None and s.value.tensor is not None]
-        if not shapes or len({len(shape) for shape in shapes}) != 1:
+        tensors = [s.value.tensor if s is not None else None for s in item.aligned]
+        ranks = {len(t.shape) for t in tensors if t is not None}
+        if len(ranks) != 1:
             return ""
-        letters = {4: "BCHW", 3: "BLC"}.get(len(shapes[0]), "")
+        (rank,) = ranks
+        letters = {4: "BCHW", 3: "BLC"}.get(rank, "_" * rank)
         sizes = []
-        for axis, column in enumerate(zip(*shapes, strict=True)):
-            if len(set(column)) == 1:
-                sizes.append(str(column[0]) if " " not in str(column[0]) else f"({column[0]})")
-            else:
-                explained = self.keeper.explained(column).replace(" ", "") if len(column) == len(item.aligned) else ""
-                sizes.append(explained or (letters[axis] if letters else "_"))
+        for axis in range(rank):
+            column = [ABSENT if t is None else t.shape[axis] for t in tensors]
+            known = {size for size in column if size is not ABSENT}
+            size = str(known.pop()) if len(known) == 1 else self.keeper.explained(column).replace(" ", "")
+            sizes.append(f"({size})" if " " in size else size or letters[axis])
         if sizes[0] == "B":
             sizes = sizes[1:]
         return f"  # {' x '.join(sizes)}" if sizes else ""

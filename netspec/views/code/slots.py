@@ -19,14 +19,17 @@ from netspec.views.code.structure import around
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
-_SIZES: Final = {"c": "in_channels", "d": "in_features", "t": "length", "h": "height", "w": "width"}
+_SIZES: Final = {"c": "in_channels", "d": "in_features"}
+"""What the sizes of a block's input are called where they become arguments."""
 
 
 class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
-    def __init__(self, levels: Sequence[Level]) -> None:
+    def __init__(self, levels: Sequence[Level], written: Sequence[tuple[str, list[Any]]] = ()) -> None:
+        """`written` are the spec's own expressions with their value in each use."""
         self.levels = levels
+        self.written = written
         self.params: dict[str, list[Any]] = {}
         self.known: list[tuple[str, list[Any]]] = []
         self.blocks = [block for level in levels if (block := around(level)) is not None]
@@ -47,6 +50,12 @@ class Slots:
         for text, series in [*self.declared.items(), *self.known]:
             if _matches(values, series):
                 return Code(self._used(text))
+        for axis in _SIZES:
+            if _matches(values, self.sizes(axis)):
+                return self.size(axis)
+        for expression, series in self.written:
+            if _matches(values, series) and (text := self.rendered(expression)):
+                return self._remembered(text, series)
         return Code(self._new(name, values))
 
     def rendered(self, text: str) -> str:
@@ -90,17 +99,21 @@ class Slots:
             return series[0]
         return Code(self._used(identifier(name)))
 
+    def sizes(self, axis: str) -> list[Any]:
+        """A size of the block's first input in each use; empty outside a block."""
+        inputs = [next(iter(block.inputs.values())).tensor for block in self.blocks]
+        at = AXES[axis]
+        return [t.shape[at] for t in inputs if t is not None and -len(t.shape) <= at < len(t.shape)]
+
     def size(self, axis: str) -> Any:
-        """The code for a size of the block's input."""
-        sizes = []
-        for block in self.blocks:
-            tensor = next(iter(block.inputs.values())).tensor
-            if tensor is None:
-                raise _Foreign
-            sizes.append(tensor.shape[AXES[axis]])
-        if not sizes:
+        """The code for a size of the block's input. Raises _Foreign outside a block."""
+        sizes = self.sizes(axis)
+        if len(sizes) != len(self.levels):
             raise _Foreign
-        return self.code(sizes, _SIZES[axis])
+        if all(_equal(v, sizes[0]) for v in sizes):
+            return sizes[0]
+        known = self.found(sizes)
+        return Code(known or self._new(_SIZES[axis], sizes))
 
 
 class _Foreign(Exception):
@@ -115,7 +128,7 @@ class _Renderer(ast.NodeTransformer):
         return _node(self.slots.parameter(node.id))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if isinstance(node.value, ast.Name) and node.value.id == expressions.IN and node.attr in AXES:
+        if isinstance(node.value, ast.Name) and node.value.id == expressions.IN and node.attr in _SIZES:
             return _node(self.slots.size(node.attr))
         raise _Foreign
 
@@ -139,4 +152,4 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
-    return all(v is ABSENT or _equal(v, s) for v, s in zip(values, series, strict=True))
+    return len(values) == len(series) and all(v is ABSENT or _equal(v, s) for v, s in zip(values, series, strict=True))
