@@ -30,7 +30,7 @@ def _names(value: Any) -> tuple[str, ...]:
 class NPZ(Dataset):
     """Arrays by name in a .npz file, a row for each sample, in the order of the network's inputs.
 
-    Where an array `x` is missing, `x_train`, `x_val` and `x_test` are taken, the last two if they are there. Bytes are
+    In place of one array `x` there may be `x_train`, with or without `x_val` and `x_test`. Bytes are
     images and become 0.0 to 1.0; other whole numbers stay whole. A target with one whole number a row holds classes.
     """
 
@@ -59,14 +59,11 @@ class NPZ(Dataset):
 
     def _arrays(self, archive: Archive) -> Arrays:
         wanted = (*self.inputs, self.target)
-        whole = all(name in archive.names for name in wanted)
-        parts: dict[str, Part] = {}
-        if whole:
-            parts["train"] = self._part(archive, "")
+        there = [p for p in PARTS if any(f"{name}_{p}" in archive.names for name in wanted)]
+        if "train" in there:
+            parts = {part: self._part(archive, f"_{part}") for part in there}
         else:
-            for part in PARTS:
-                if part == "train" or any(f"{name}_{part}" in archive.names for name in wanted):
-                    parts[part] = self._part(archive, f"_{part}")
+            parts = {"train": self._part(archive, "")}
         classes = self._classes(archive, parts)
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), self.inputs, classes)
 

@@ -24,6 +24,8 @@ from netspec.runtime.agreement import Difference
 from netspec.runtime.examples import Examples
 from netspec.runtime.onnx_check import ExportFailed, Inputs
 
+__all__ = ["ExportFailed", "Report", "export_onnx", "metadata"]
+
 TRACED_BATCH: Final = 3
 """The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
 ONE_FILE: Final = 2**31 - 2**20
@@ -84,7 +86,7 @@ def export_onnx(
     with _evaluating(network) as still, _beside(path) as draft:
         sizes = examples.sizes(still)
         example = examples.draw(TRACED_BATCH, sizes[0])
-        results = [onnx_check.tensors(still(*examples.draw(TRACED_BATCH, each))) for each in sizes]
+        results = [onnx_graph.tensors(still(*examples.draw(TRACED_BATCH, each))) for each in sizes]
         scores = results[0][0]
         end = None
         if options.output == "probabilities":
@@ -139,7 +141,7 @@ def _write(model: Any, draft: Path) -> None:
 
 def _report(model: Any, path: Path, draft: Path, differences: tuple[Difference, ...]) -> Report:
     def shapes(values: Any) -> dict[str, str]:
-        return {v.name: " x ".join(str(getattr(s, "value", s)) for s in v.shape or ()) for v in values}
+        return {v.name: " x ".join(str(getattr(s, "value", s) or "?") for s in v.shape or ()) for v in values}
 
     size = sum(f.stat().st_size for f in draft.parent.iterdir())
     nodes = sum(1 for _ in model.graph.all_nodes())

@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 
 from netspec.errors import ExportMismatch, NetspecError
 from netspec.exporters import ONNX
 from netspec.layers.base import show
 from netspec.runtime.agreement import Difference, difference
 from netspec.runtime.examples import Examples
-from netspec.runtime.onnx_graph import Probabilities
+from netspec.runtime.onnx_graph import Probabilities, tensors
 
 BATCHES: Final = (1, 2, 5)
 """The batch sizes that a file is compared at."""
@@ -27,11 +26,6 @@ class ExportFailed(NetspecError):
     """The network cannot be written in this format at all."""
 
     exit_code = ExportMismatch.exit_code
-
-
-def tensors(results: Any) -> list[torch.Tensor]:
-    """The tensors that a network returned, out of tuples, lists and dicts."""
-    return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
 
 
 class Check:

@@ -14,11 +14,13 @@ from typing import Any, Final
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from netspec.dims import Dim, Name
 from netspec.layers.base import Tensor as Described
 
 BATCH_NAME: Final = "batch"
+INNER: Final = "network"
 SCOPES: Final = "pkg.torch.onnx.name_scopes"
 
 
@@ -32,7 +34,7 @@ def traced(
     """The network as onnx_ir's model. Raises whatever the exporter does."""
     with quiet():
         program = torch.onnx.export(
-            network,
+            _Inner(network),
             example,
             dynamo=True,
             input_names=list(inputs),
@@ -42,7 +44,25 @@ def traced(
             verbose=False,
         )
         assert program is not None
+        for value in list(program.model.graph.initializers.values()):
+            value.name = (value.name or "").removeprefix(f"{INNER}.")
         return program.model
+
+
+class _Inner(nn.Module):
+    """A network one level down, because at the top a member called `meta` or `graph` would hide torch.fx's own."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(tensors(self.network(*inputs)))
+
+
+def tensors(results: Any) -> list[torch.Tensor]:
+    """The tensors that a network returned, out of tuples, lists and dicts."""
+    return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
 
 
 @contextmanager
@@ -137,7 +157,8 @@ def _module(node: Any) -> list[str]:
     """The path of the module that a node comes from, empty for the network itself."""
     noted = node.metadata_props.get(SCOPES)
     scopes = ast.literal_eval(noted) if noted else []
-    return [scopes[-2]] if len(scopes) > 1 and scopes[-2] else []
+    path = scopes[-2].removeprefix(INNER).removeprefix(".") if len(scopes) > 1 else ""
+    return [path] if path else []
 
 
 def _unique(name: str, count: Counter[str]) -> str:
@@ -145,8 +166,8 @@ def _unique(name: str, count: Counter[str]) -> str:
     return name if count[name] == 1 else f"{name}_{count[name]}"
 
 
-def _dynamic(inputs: Mapping[str, Described]) -> tuple[dict[int, Any], ...]:
-    """For each input the axes that only the run decides, by torch's names of dimensions."""
+def _dynamic(inputs: Mapping[str, Described]) -> tuple[tuple[dict[int, Any], ...]]:
+    """For each of `*inputs` the axes that only the run decides, by torch's names of dimensions."""
     known: dict[str, Any] = {}
 
     def dimension(size: Dim) -> Any:
@@ -156,4 +177,4 @@ def _dynamic(inputs: Mapping[str, Described]) -> tuple[dict[int, Any], ...]:
         name = BATCH_NAME if monomial[0].text == "B" else monomial[0].text
         return known.setdefault(name, torch.export.Dim(name))
 
-    return tuple({i: dimension(s) for i, s in enumerate(x.shape) if isinstance(s, Dim)} for x in inputs.values())
+    return (tuple({i: dimension(s) for i, s in enumerate(x.shape) if isinstance(s, Dim)} for x in inputs.values()),)

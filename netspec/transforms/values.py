@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +58,15 @@ class Normalize(Transform):
 
 
 class Scale(Transform):
-    """Multiplies by a number and adds another: `scale 2 -1` turns 0.0 to 1.0 into -1.0 to 1.0."""
+    """Multiplies by a number and adds another, as floats: `scale 2 -1` turns 0.0 to 1.0 into -1.0 to 1.0."""
 
     example = "scale 2 -1"
 
     factor = Float("what values are multiplied by")
     offset = Float("what is added then", 0)
 
+    def shape(self, x: Tensor) -> Tensor:
+        return replace(x, dtype="float32")
+
     def apply(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.factor + self.offset
+        return x.float() * self.factor + self.offset

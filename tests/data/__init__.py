@@ -1,0 +1,1 @@
+"""Tests of sources, transforms, splits and the section that names them."""

@@ -1,0 +1,114 @@
+"""The `data` and `export` sections: what they accept, and where their problems point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from netspec.dims import BATCH
+from netspec.errors import Problem
+from netspec.language.data_section import data_schema, read_data
+from netspec.language.export_section import export_schema, read_export
+from netspec.layers.base import Tensor
+from netspec.source import Source, read_text
+from tests.data.writing import section
+
+
+def problems_of(text: str) -> list[tuple[str, str]]:
+    """The code of each problem and the text that its caret marks."""
+    source = read_text(text)
+    _, problems = read_data(source.data["data"])
+    return [(p.code, marked(p, source)) for p in problems]
+
+
+def marked(problem: Problem, source: Source) -> str:
+    place = source.place(problem.at)
+    return place.text[place.column - 1 : place.column - 1 + place.width]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data: {sorce: digits}", [("unknown-key", "sorce"), ("no-source", "{")]),
+        ("data: {source: digit}", [("unknown-dataset", "digit")]),
+        ("data: {source: digits, split: {vall: 0.1}}", [("unknown-argument", "vall")]),
+        ("data: {source: digits, split: {val: 1.5}}", [("bad-argument", "1.5")]),
+        ("data: {source: digits, split: {val: 0.5, test: 0.5}}", [("split", "{")]),
+        ("data: {source: digits, transform: resize 32 modee=area}", [("unknown-argument", "modee=area")]),
+        ("data: {source: digits, transform: [resize 32, normalize 0 0]}", [("bad-argument", "0")]),
+        ("data: {source: digits, transform: normalize 1x2 1}", [("shape-mismatch", "1x2")]),
+        ("data: {source: digits, augment: crop 9}", [("shape-mismatch", "9")]),
+        ("data: {source: digits, transform: reshape 65}", [("shape-mismatch", "65")]),
+        ("data: {source: [digits]}", [("bad-value", "[")]),
+        ("data: {source: mnist}", [("missing-argument", "mnist")]),
+    ],
+)
+def test_problems_point_at_what_is_wrong(text: str, expected: list[tuple[str, str]]) -> None:
+    assert problems_of(text) == expected
+
+
+def test_all_problems_come_at_once() -> None:
+    text = "data: {source: digit, split: {val: x}, transform: [rezise 3, pad a], augment: flop}"
+    assert [code for code, _ in problems_of(text)] == [
+        "unknown-dataset",
+        "bad-argument",
+        "unknown-transform",
+        "unknown-argument",
+        "unknown-augmentation",
+    ]
+
+
+def test_an_augmentation_under_transform_is_sent_where_it_belongs() -> None:
+    _, problems = read_data({"source": "digits", "transform": "flip"})
+    assert problems[0].hint == "It belongs under augment."
+
+
+def test_short_and_long_forms_mean_the_same() -> None:
+    short = section({"source": "mnist data/mnist", "transform": ["pad 2", "normalize 0.5 0.25"], "split": 0.1})
+    long = section(
+        {
+            "source": {"mnist": {"path": "data/mnist"}},
+            "transform": [{"Pad": {"padding": 2}}, {"normalize": {"mean": 0.5, "std": 0.25}}],
+            "split": {"val": 0.1},
+        }
+    )
+    assert short == long
+    assert section("digits").source == section({"source": "digits"}).source
+
+
+def test_what_a_section_gives_is_known_without_reading() -> None:
+    read = section({"source": "digits", "transform": ["resize 32", "normalize 0.3 0.4"]})
+    gives = read.gives()
+    assert gives.inputs == (Tensor((BATCH, 1, 32, 32)),)
+    assert gives.classes == 10
+
+
+def test_expressions_of_the_spec_are_computed() -> None:
+    def lookup(name: str) -> Any:
+        return {"size": 16}[name]
+
+    read, problems = read_data({"source": "digits", "transform": ["resize $size", "pad $(size // 8)"]}, lookup=lookup)
+    assert not problems
+    assert read is not None
+    assert read.gives().inputs == (Tensor((BATCH, 1, 20, 20)),)
+
+
+def test_export_section() -> None:
+    read, problems = read_export({"onnx": {"output": "probabilities", "opset": 19}})
+    assert not problems
+    assert read is not None
+    assert (read.onnx.output, read.onnx.opset) == ("probabilities", 19)
+    assert read_export("onnx opset=19 output=probabilities") == (read, [])
+    source = read_text("export: {onnx: {opset: 3}, tflite: {}}")
+    read, problems = read_export(source.data["export"])
+    assert read is None
+    assert [(p.code, marked(p, source)) for p in problems] == [("bad-argument", "3"), ("unknown-format", "tflite")]
+
+
+def test_schemas_name_every_word_with_its_arguments() -> None:
+    schema = data_schema()["anyOf"][1]
+    sources = schema["properties"]["source"]["anyOf"][1]["properties"]
+    assert set(sources) == {"digits", "mnist", "idx", "npz"}
+    assert sources["mnist"]["anyOf"][1]["required"] == ["path"]
+    assert "opset" in export_schema()["anyOf"][1]["properties"]["onnx"]["anyOf"][1]["properties"]

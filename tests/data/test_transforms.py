@@ -1,0 +1,132 @@
+"""Every transform: its words, and that the shape it announces is the one it makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import pad
+
+from netspec import transforms
+from netspec.catalogue import Catalogue
+from netspec.language.calls import read_entry
+from netspec.layers.base import Misfit, Tensor
+from netspec.runtime.data import Steps, as_floats, seeded
+from netspec.transforms.base import Augmentation, Transform
+from netspec.vocabulary import AUGMENTATIONS, TRANSFORMS
+
+ROWS = [
+    "resize 32",
+    "resize 5x7",
+    "resize 9 mode=bicubic",
+    "resize 9 mode=area",
+    "resize 9 mode=nearest",
+    "resize 3 antialias=false",
+    "pad 2",
+    "pad 1x3",
+    "crop 6",
+    "crop 5x8",
+    "reshape 2x96",
+    "reshape 192",
+    "channels_first",
+    "normalize 0.5 0.25",
+    "normalize 0.1x0.2x0.3 1x2x3",
+    "scale 2 -1",
+]
+RANDOM_ROWS = ["crop 8 pad=2", "crop 5x6", "crop 9x10 pad=1x1", "flip", "flip vertical p=0.3"]
+
+
+def step(row: str, catalogue: Catalogue[Any] = TRANSFORMS) -> Any:
+    return read_entry(row, (), catalogue)[0]
+
+
+def images(count: int = 6) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, 8, 8), dtype=torch.uint8, generator=seeded(1))
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "table"), [(TRANSFORMS, transforms.TRANSFORMS), (AUGMENTATIONS, transforms.AUGMENTATIONS)]
+)
+def test_every_word_is_in_the_table(catalogue: Catalogue[Any], table: dict[str, str]) -> None:
+    for file, words in table.items():
+        assert set(words.lower().split()) == set(catalogue.members(f"netspec.transforms.{file}"))
+    for cls in catalogue.classes():
+        assert isinstance(step(cls.example, catalogue), cls)
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("size", [6, 1])
+def test_announced_shapes(row: str, size: int) -> None:
+    transform: Transform = step(row)
+    bytes_ = images(size)
+    x = bytes_ if transform.takes_bytes else as_floats(bytes_, 255)
+    result = transform.apply(x)
+    assert tuple(result.shape) == transform.shape(Tensor(tuple(bytes_.shape))).shape
+    assert result.dtype == x.dtype
+    assert torch.equal(as_floats(result, 255), transform.apply(as_floats(bytes_, 255)))
+
+
+@pytest.mark.parametrize("row", RANDOM_ROWS)
+def test_augmentations_depend_on_the_generator_alone(row: str) -> None:
+    augmentation: Augmentation = step(row, AUGMENTATIONS)
+    x = images(40)
+    result = augmentation.apply(x, seeded(0, 1, 2))
+    assert tuple(result.shape) == augmentation.shape(Tensor(tuple(x.shape))).shape
+    assert result.dtype == torch.uint8
+    assert torch.equal(result, augmentation.apply(x, seeded(0, 1, 2)))
+    assert not torch.equal(result, augmentation.apply(x, seeded(0, 1, 3)))
+    assert torch.equal(result.float(), augmentation.apply(x.float(), seeded(0, 1, 2)))
+
+
+def test_crop_cuts_windows_of_the_framed_image() -> None:
+    x = images(50)
+    framed = pad(x, (2, 2, 1, 1))
+    for image, window in zip(framed, step("crop 6x7 pad=1x2", AUGMENTATIONS).apply(x, seeded(5)), strict=True):
+        windows = image.unfold(1, 6, 1).unfold(2, 7, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
+        assert any(torch.equal(window, one) for one in windows)
+
+
+def test_flip_mirrors_about_the_share_that_it_says() -> None:
+    x = images(2000)
+    flipped = step("flip p=0.25", AUGMENTATIONS).apply(x, seeded(7))
+    mirrored = (flipped == x.flip(-1)).flatten(1).all(1)
+    assert ((flipped == x).flatten(1).all(1) | mirrored).all()
+    assert 0.2 < mirrored.float().mean() < 0.3
+
+
+def test_values() -> None:
+    x = images().float() / 255
+    assert torch.equal(step("normalize 0.1307 0.3081").apply(x), (x - 0.1307) / 0.3081)
+    channel = step("normalize 0.1x0.2x0.3 1x2x3").apply(x)[:, 1]
+    assert torch.equal(channel, (x[:, 1] - 0.2) / 2)
+    assert torch.equal(step("scale 2 -1").apply(x), x * 2 - 1)
+    assert step("scale 1").apply(torch.tensor([[3]])).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("row", "shape"),
+    [("resize 3", (2, 8)), ("crop 9", (2, 1, 8, 8)), ("normalize 0x0 1", (2, 3, 8, 8)), ("reshape 3", (2, 4))],
+)
+def test_what_does_not_fit_is_refused(row: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(Misfit):
+        step(row).shape(Tensor(shape))
+
+
+def test_steps_give_the_same_ahead_and_with_each_batch() -> None:
+    rows = ["pad 2", "resize 20", "normalize 0.3 0.4"]
+    steps = Steps(tuple(step(r) for r in rows[:2]), (), (step(rows[2]),), 255)
+    x = images(3000)
+    ready, left = steps.ahead(x)
+    assert left == Steps(peak=255)
+    assert torch.equal(left(ready[:100]), steps(x[:100]))
+
+
+def test_augmentation_stands_between_moving_and_values() -> None:
+    steps = Steps((step("pad 2"),), (step("crop 8", AUGMENTATIONS),), (step("normalize 0.5 1"),), 255)
+    ready, left = steps.ahead(images(10))
+    assert ready.dtype == torch.uint8
+    assert ready.shape[-1] == 12
+    assert left(ready).shape[-1] == 12
+    assert left(ready, seeded(0)).shape[-1] == 8
+    assert left(ready, seeded(0)).min() == -0.5
