@@ -1,7 +1,7 @@
 """Stateless operations, one file a family: arithmetic, joining, reshaping, reducing, attention."""
 
 FAMILIES: dict[str, str] = {
-    "arithmetic": "Add Sub RSub Mul Div Pow Maximum Minimum Lerp",
+    "arithmetic": "Add Sub RSub Mul Div Pow RPow Maximum Minimum Lerp",
     "elementwise": (
         "Neg Abs Sign Square Floor Ceil Round Sqrt RSqrt Reciprocal Exp Log Log1p Sin Cos Erf Clamp To clip cast"
     ),
@@ -20,7 +20,8 @@ FAMILIES: dict[str, str] = {
         "Zeros Ones Randn Rand Full Eye Arange Linspace Causal Constant ZerosLike OnesLike RandnLike RandLike "
         "zeros_like ones_like randn_like rand_like"
     ),
-    "state": "Parameter Buffer RelativeIndex relative_index",
+    "state": "Parameter Buffer",
+    "windows": "RelativeIndex ShiftMask relative_index shift_mask",
     "lookup": "OneHot Lookup one_hot",
     "random": "DropPath drop_path stochastic_depth",
 }

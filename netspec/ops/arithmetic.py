@@ -106,24 +106,42 @@ class Div(Arithmetic):
         return infix("/", PRODUCT, *self.operands(inputs))
 
 
-class Pow(Arithmetic):
-    """Raises the first input to the power of the second, or of a number."""
+class Power(Arithmetic):
+    """What powers share."""
 
     verb = "raises"
-    example = "pow(x) 2"
 
     def result(self, *inputs: Tensor) -> Dtype:
         found = super().result(*inputs)
         if found == "bool":
             need_numbers(self.verb, *inputs)
-        if found == "int64" and isinstance(self.other, int) and self.other < 0:
-            hint = "Write the exponent as a float, such as -1.0."
-            raise Misfit(f"raises whole numbers to the power of {self.other}", hint, field="other", code="dtype")
         return found
 
     def call(self, inputs: Sequence[str]) -> str:
         base, exponent = self.operands(inputs)
         return f"{bracketed(base, POWER + 1)} ** {bracketed(exponent, SIGN)}"
+
+
+class Pow(Power):
+    """Raises the first input to the power of the second, or of a number."""
+
+    example = "pow(x) 2"
+
+    def result(self, *inputs: Tensor) -> Dtype:
+        found = super().result(*inputs)
+        if found == "int64" and isinstance(self.other, int) and self.other < 0:
+            hint = "Write the exponent as a float, such as -1.0."
+            raise Misfit(f"raises whole numbers to the power of {self.other}", hint, field="other", code="dtype")
+        return found
+
+
+class RPow(Power):
+    """Raises a number to the power of the input: `rpow 2` is 2 ** x. With two inputs, the second to the first."""
+
+    example = "rpow(x) 2.0"
+
+    def operands(self, inputs: Sequence[str]) -> list[str]:
+        return list(reversed(super().operands(inputs)))
 
 
 class Extreme(Arithmetic):

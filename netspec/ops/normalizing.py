@@ -30,9 +30,9 @@ class Normalize(Op):
 
 
 class FunctionalNorm(Op):
-    """What the functional norms share: an input, and perhaps a weight and a bias."""
+    """What the functional norms share: an input, a weight and perhaps a bias."""
 
-    inputs = (1, 3)
+    inputs = (2, 3)
 
     def check(self, inputs: Sequence[Tensor], expected: Shape, noun: str) -> None:
         """Refuse weights of another shape."""
@@ -46,7 +46,7 @@ class FunctionalNorm(Op):
 class LayerNormFunction(FunctionalNorm):
     """Brings the last axes to mean 0 and variance 1, with a weight and a bias that are given as inputs.
 
-    The weight's axes are the ones that are normalised; without a weight it is the last one.
+    The weight's axes are the ones that are normalised.
     """
 
     words = ("layer_norm",)
@@ -56,7 +56,7 @@ class LayerNormFunction(FunctionalNorm):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
-        count = len(inputs[1].shape) if len(inputs) > 1 else 1
+        count = len(inputs[1].shape)
         if not 0 < count <= len(x.shape):
             raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
         self.check(inputs, x.shape[-count:], "last axes")
@@ -64,14 +64,13 @@ class LayerNormFunction(FunctionalNorm):
 
     def call(self, inputs: Sequence[str]) -> str:
         x, *weights = inputs
-        sizes = f"{bracketed(weights[0])}.shape" if weights else f"{bracketed(x)}.shape[-1:]"
-        return function("F.layer_norm", x, sizes, *weights, *options(self, "eps"))
+        return function("F.layer_norm", x, f"{bracketed(weights[0])}.shape", *weights, *options(self, "eps"))
 
 
 class RMSNormFunction(FunctionalNorm):
     """Divides the last axes by their root mean square, with a weight that is given as input."""
 
-    inputs = (1, 2)
+    inputs = (2, 2)
     words = ("rms_norm",)
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
 
@@ -79,16 +78,15 @@ class RMSNormFunction(FunctionalNorm):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
-        count = len(inputs[1].shape) if len(inputs) > 1 else 1
+        count = len(inputs[1].shape)
         if not 0 < count <= len(x.shape):
             raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
         self.check(inputs, x.shape[-count:], "last axes")
         return x
 
     def call(self, inputs: Sequence[str]) -> str:
-        x, *weights = inputs
-        sizes = f"{bracketed(weights[0])}.shape" if weights else f"{bracketed(x)}.shape[-1:]"
-        return function("F.rms_norm", x, sizes, *weights, *options(self, "eps"))
+        x, weight = inputs
+        return function("F.rms_norm", x, f"{bracketed(weight)}.shape", weight, *options(self, "eps"))
 
 
 class GroupNormFunction(FunctionalNorm):

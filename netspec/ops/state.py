@@ -1,4 +1,4 @@
-"""Tensors that a level owns: free parameters, buffers and index tables."""
+"""Tensors that a level owns: free parameters and buffers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import prod
 from typing import Any, Final
 
 from netspec.errors import did_you_mean
-from netspec.fields import MAX_INT, Bool, Checked, Field, Numbers, refuse
+from netspec.fields import MAX_INT, Bool, Checked, Field, refuse
 from netspec.layers.base import Code, Dtype, Misfit, Op, Tensor, literal, show
 from netspec.ops.axes import Number
 from netspec.ops.writing import function, listed, method, options
@@ -26,13 +26,6 @@ RANDOM: Final[dict[str, tuple[str, ...]]] = {
 PLAIN: Final = ("zeros", "ones", "eye")
 TABLES: Final = ("arange", "causal", "tril", "sincos")
 """Fixed fillings that make sense for buffers."""
-_RELATIVE: Final = '''\
-def relative_index(height, width):
-    """For each two places of a window, the row of a (2 height - 1) x (2 width - 1) table that they share."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    y, x = y.flatten(), x.flatten()
-    return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
-'''
 _SINCOS: Final = '''\
 def sincos(*size):
     """The position table of "Attention Is All You Need": sines and cosines, in turn, of falling frequency."""
@@ -180,37 +173,3 @@ class Buffer(State):
 
     def construct(self) -> str:
         return self.filled()
-
-
-class RelativeIndex(Op):
-    """A table of whole numbers: for each two places of a window, which learned bias they share (Swin, MaxViT)."""
-
-    inputs = (0, 0)
-    source = True
-    helper = _RELATIVE
-    words = ("relative_index",)
-    example = "relative_index 7"
-
-    window = Numbers("height and width of the window", axes=2, ge=1)
-    flat = Bool("one long row in place of a square", False, keyword=True)
-    persistent = Bool("whether it is saved with the network", True, keyword=True)
-
-    def shape(self, *inputs: Tensor) -> Tensor:
-        return Tensor(self._sizes(), "int64")
-
-    def _sizes(self) -> tuple[int, ...]:
-        places = prod(self._window())
-        return (places * places,) if self.flat else (places, places)
-
-    def _window(self) -> tuple[int, ...]:
-        return self.window if isinstance(self.window, tuple) else (self.window,) * 2
-
-    def parameters(self) -> dict[str, tuple[int, ...]]:
-        return {}
-
-    def buffers(self) -> dict[str, tuple[int, ...]]:
-        return {"": self._sizes()} if self.persistent else {}
-
-    def construct(self) -> str:
-        table = function("relative_index", *listed(self._window()))
-        return method(table, "flatten") if self.flat else table

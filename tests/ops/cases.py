@@ -146,7 +146,7 @@ def weighted(rng: Random, cls: type[Op]) -> Inputs:
     """An input with a weight and a bias for its last axes, or its channels."""
     x = shape(rng, 2, 4)
     sizes = x[1:2] if cls.__name__ == "GroupNormFunction" else x[rng.randint(1, len(x) - 1) :]
-    weights = [changed(rng, sizes, 0.15) for _ in range(rng.randint(0, cls.inputs[1] - 1))]
+    weights = [changed(rng, sizes, 0.15) for _ in range(rng.randint(cls.inputs[0], cls.inputs[1]) - 1)]
     return floats(x, *weights)
 
 
@@ -298,7 +298,7 @@ def several(low: int, high: int, most: int = 3) -> Callable[[Random, Inputs], An
 def mode(rng: Random, inputs: Inputs) -> str:
     fitting = {3: ["nearest", "linear", "area"], 4: ["nearest", "bilinear", "bicubic", "area"], 5: ["trilinear"]}
     modes = ["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"]
-    return rng.choice(fitting.get(len(inputs[0].shape), modes) if rng.random() < 0.8 else modes)
+    return rng.choice(fitting.get(len(inputs[0].shape), modes) if rng.random() < 0.9 else modes)
 
 
 def extremes(rng: Random, inputs: Inputs) -> Any:
@@ -353,9 +353,10 @@ VALUES: dict[str, Callable[[Random, Inputs], Any]] = {
     "sizes": target,
     "Expand.sizes": stretched,
     "pad": pads,
-    "Interpolate.size": lambda rng, inputs: per_axis((1, 2, 5, 8))(rng, inputs) if rng.random() < 0.6 else None,
-    "Interpolate.scale_factor": per_axis((1, 2, 0.5, 1.5, 0.3, 3)),
-    "Interpolate.align_corners": one_of(None, None, None, True, False),
+    "Interpolate.size": lambda rng, inputs: per_axis((1, 2, 5, 8))(rng, inputs) if rng.random() < 0.4 else None,
+    "Interpolate.scale_factor": per_axis((1, 2, 2, 1.5, 0.3, 3)),
+    "Interpolate.align_corners": one_of(None, None, None, None, True, False),
+    "Interpolate.antialias": one_of(False, False, False, True),
     "Interpolate.mode": mode,
     "AffineGrid.size": map_size,
     "equation": equation,
@@ -379,5 +380,7 @@ VALUES: dict[str, Callable[[Random, Inputs], Any]] = {
     "Buffer.init": one_of("zeros", "arange", "sincos", "causal", "tril", 0.5, 3, "normal"),
     **dict.fromkeys(("mean", "std", "a", "b"), one_of(None, None, None, None, 0.5)),
     "window": one_of(1, 3, [2, 3]),
+    "ShiftMask.size": one_of(6, [6, 3], 4),
+    "shift": one_of(0, 1, 1, [1, 2], 5),
 }
 """How to draw an argument, by its name or by its class and name."""

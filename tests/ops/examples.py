@@ -26,6 +26,8 @@ def read(row: str) -> Op:
 def example_inputs(cls: type[Op]) -> list[Tensor]:
     """The inputs of the example: one text for all, or `{name: text, ...}` for each."""
     text = cls.example_input
+    if not text:
+        return []
     (call,) = rows.parse(cls.example)
     if text.startswith("{"):
         return [_input(pair.split(": ")[1]) for pair in text[1:-1].split(", ")]

@@ -1,0 +1,115 @@
+"""Tables for attention inside windows (Swin, MaxViT), which a level owns as buffers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, Final
+
+from netspec.fields import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
+from netspec.layers.base import Misfit, Op, Tensor, literal
+from netspec.ops.writing import function, listed, method
+
+_RELATIVE: Final = '''\
+def relative_index(height, width):
+    """For each two places of a window, the row of a (2 height - 1) x (2 width - 1) table that they share."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
+'''
+_SHIFT: Final = '''\
+def shift_mask(size, window, shift):
+    """For each window of a map that was rolled by `shift`: -100 between places from different sides, else 0."""
+    y, x = ((torch.arange(n) >= n - w).int() + (torch.arange(n) >= n - s) for n, w, s in zip(size, window, shift))
+    sides = (3 * y[:, None] + x).view(size[0] // window[0], window[0], size[1] // window[1], window[1])
+    sides = sides.transpose(1, 2).reshape(-1, 1, window[0] * window[1])
+    return (sides != sides.mT) * -100.0
+'''
+
+
+def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple[int, int]]:
+    """A height and a width; one number stands for both."""
+
+    def check(value: Any) -> tuple[int, ...]:
+        items = tuple(value) if isinstance(value, list | tuple) else (value, value)
+        if len(items) != 2 or not all(type(item) is int and low <= item <= MAX_INT for item in items):
+            raise refuse(f"one whole number or two of at least {low}, such as 7 or 7x7")
+        return items
+
+    return Checked(sentence, check, {"type": ["integer", "array"]}, default)
+
+
+class WindowTable(Op):
+    """What the tables share: they follow from the window alone, and are made once."""
+
+    inputs = (0, 0)
+    source = True
+
+    window = Pair("height and width of the window")
+    persistent = Bool("whether it is saved with the network", True, keyword=True)
+
+    def sizes(self) -> tuple[int, ...]:
+        raise NotImplementedError(type(self).__name__)
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        return {"": self.sizes()} if self.persistent else {}
+
+
+class RelativeIndex(WindowTable):
+    """Tells for each two places of a window which row of a table of biases they share."""
+
+    helper = _RELATIVE
+    words = ("relative_index",)
+    example = "relative_index 7"
+
+    flat = Bool("one long row in place of a square", False, keyword=True)
+
+    def sizes(self) -> tuple[int, ...]:
+        places = prod(self.window)
+        return (places * places,) if self.flat else (places, places)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        return Tensor(self.sizes(), "int64")
+
+    def construct(self) -> str:
+        table = function("relative_index", *listed(self.window))
+        return method(table, "flatten") if self.flat else table
+
+
+class ShiftMask(WindowTable):
+    """Hides from each other the places that a roll brought into one window from different sides of the map.
+
+    It is windows x places x places: -100 where two places were no neighbours before the roll, else 0.
+    """
+
+    helper = _SHIFT
+    words = ("shift_mask",)
+    example = "shift_mask 56x56 7 3"
+
+    size = Pair("height and width of the map, which the window divides")
+    window = Pair("height and width of the window")
+    shift = Pair("how far the map was rolled, up and to the left", low=0)
+    persistent = Bool("whether it is saved with the network", False, keyword=True)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        return {name: fields[name] for name in ("size", "window", "shift", "persistent")}
+
+    def sizes(self) -> tuple[int, ...]:
+        places = prod(self.window)
+        return (prod(self.size) // places, places, places)
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        for size, window, shift in zip(self.size, self.window, self.shift, strict=True):
+            if size % window:
+                raise Misfit(f"cuts {size} into windows of {window}", "Pad the map before.", field="window")
+            if shift >= window:
+                raise Misfit(
+                    f"rolls by {shift}, which a window of {window} does not allow", field="shift", code="undefined"
+                )
+        return Tensor(self.sizes())
+
+    def construct(self) -> str:
+        return function("shift_mask", literal(self.size), literal(self.window), literal(self.shift))
