@@ -26,7 +26,7 @@ class Checkpoint(Record):
     """When states to resume from are kept, how many, and by what the best weights are chosen."""
 
     keep = Int("how many are kept", 3, ge=2)
-    every = Int("epochs from one to the next", 1, ge=1)
+    every = Int("epochs from one to the next; null is every epoch, but for those of a few seconds", None, ge=1)
     steps = Int("steps from one to the next, besides those at the ends of epochs", None, ge=1)
     best = Text("the value that decides which weights are best; null is the first metric, else the loss", None)
 

@@ -1,0 +1,54 @@
+"""What a run has measured so far: the records, the best of them, and how long nothing got better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Any, Literal
+
+Record = dict[str, Any]
+"""One evaluation: epoch, step, lr, train.loss, val.loss, val. and each metric, seconds, samples_per_s."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Follows one value, remembers its best and counts the evaluations since."""
+
+    monitor: str
+    goal: Literal["min", "max"] = "min"
+    min_delta: float = 0.0
+    best: float | None = None
+    epoch: int = 0
+    waited: int = 0
+
+    def see(self, value: float, epoch: int) -> bool:
+        """Take in a new value; whether it is the best so far. What is not a number never is."""
+        gain = 0.0 if self.best is None else self.best - value if self.goal == "min" else value - self.best
+        better = not isnan(value) and (self.best is None or gain > self.min_delta)
+        if better:
+            self.best, self.epoch, self.waited = float(value), epoch, 0
+        else:
+            self.waited += 1
+        return better
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "epoch": self.epoch, "waited": self.waited}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.best, self.epoch, self.waited = state["best"], state["epoch"], state["waited"]
+
+
+@dataclass(slots=True)
+class History:
+    """What came of a run."""
+
+    monitor: str
+    records: list[Record] = field(default_factory=list)
+    best: float | None = None
+    """The best value of `monitor`."""
+    best_epoch: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    """Time spent training and evaluating, the parts before a resume included."""
+    ended: Literal["epochs", "steps", "early stop"] = "epochs"
+    """Why the run ended."""

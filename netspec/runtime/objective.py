@@ -1,0 +1,122 @@
+"""What a run minimises: torch's loss module, and the check that data and network suit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.errors import At, DataError, Problem, SpecError, UsageError
+from netspec.layers.base import Dtype, Misfit
+from netspec.layers.base import Tensor as Described
+from netspec.losses.base import Loss
+from netspec.runtime.data import Split
+
+WEIGHTS = ("weight", "pos_weight")
+
+
+class Objective:
+    """A loss of torch's with the spec's arguments, on the outputs of a network."""
+
+    def __init__(self, loss: Loss, device: torch.device | str = "cpu") -> None:
+        self.loss = loss
+        self.module = make_loss(loss).to(device)
+        self.sums = getattr(loss, "reduction", "mean") == "sum"
+        self._seen: set[int] = set()
+
+    def __call__(self, outputs: Any, target: torch.Tensor) -> torch.Tensor:
+        """The loss of one batch, a single number."""
+        result = self.module(*self.loss.inputs(predictions(outputs), target))
+        # AdaptiveLogSoftmaxWithLoss gives (output, loss).
+        number: torch.Tensor = result[-1] if isinstance(result, tuple) else result
+        return number
+
+    def scores(self, outputs: Any) -> torch.Tensor:
+        """The outputs as metrics take them."""
+        scores: torch.Tensor = self.loss.scores(self.module, predictions(outputs)[0])
+        return scores
+
+    def check(self, outputs: Any, target: torch.Tensor, parts: Mapping[str, Split]) -> None:
+        """Refuse outputs and targets that the loss cannot compare, before anything is updated.
+
+        Shapes and dtypes are those of a batch; the values of the targets are looked at in every
+        part of the data. Raises SpecError or DataError.
+        """
+        given = [described(p) for p in predictions(outputs)]
+        try:
+            self.loss.expect(given, described(target))
+        except Misfit as misfit:
+            text = f"{type(self.loss).__name__} {misfit.message}"
+            raise SpecError([Problem(misfit.code, text, At(("train", "loss")), misfit.hint)]) from None
+        if not self.loss.takes_target:
+            return
+        low, high = self.loss.target_range(given, described(target))
+        for name, part in parts.items():
+            if id(part) not in self._seen:
+                check_values(name, part.target, low, high, self.loss.ignored())
+                self._seen.add(id(part))
+
+
+def make_loss(loss: Loss) -> nn.Module:
+    """The module of torch.nn that `loss` names. Raises UsageError."""
+    name = type(loss).__name__
+    cls = getattr(nn, name, None)
+    if cls is None:
+        raise UsageError(f"this torch ({torch.__version__}) has no loss {name}. Install a newer one.")
+    keywords = loss.keywords()
+    for weight in WEIGHTS:
+        if keywords.get(weight) is not None:
+            keywords[weight] = torch.tensor(keywords[weight])
+    module: nn.Module = cls(**keywords)
+    return module
+
+
+def predictions(outputs: Any) -> Sequence[torch.Tensor]:
+    """The tensors that a network gave: one, or the items of a tuple or a mapping, in order."""
+    if isinstance(outputs, torch.Tensor):
+        return (outputs,)
+    return tuple(outputs.values()) if isinstance(outputs, Mapping) else tuple(outputs)
+
+
+def described(x: torch.Tensor) -> Described:
+    """The shape and kind of a tensor as the layers' rules take them."""
+    kind: Dtype = "bool" if x.dtype == torch.bool else "float32" if x.is_floating_point() else "int64"
+    return Described(tuple(x.shape), kind)
+
+
+def check_values(part: str, target: torch.Tensor, low: float | None, high: float | None, ignored: int | None) -> None:
+    """Refuse targets outside their range, and name the first one's row. Raises DataError."""
+    wrong = torch.zeros_like(target, dtype=torch.bool)
+    if low is not None:
+        wrong |= target < low
+    if high is not None:
+        wrong |= target > high
+    if target.is_floating_point():
+        wrong |= target.isnan()
+    if ignored is not None:
+        wrong &= target != ignored
+    if not bool(wrong.any()):
+        return
+    place = wrong.nonzero()[0].tolist()
+    value = target[tuple(place)].item()
+    limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+    text = f"the target of row {place[0]:,} of the {part} data is {value}"
+    expected = " and ".join(limits) or "a number"
+    raise DataError(f"{text}, {expected} is expected. {int(wrong.sum()):,} of {wrong.numel():,} values are wrong.")
+
+
+def check_inputs(parts: Mapping[str, Split]) -> None:
+    """Refuse inputs that are not finite, and name the first one's row. Raises DataError."""
+    for name, part in parts.items():
+        for number, x in enumerate(part.inputs):
+            # A sum that is finite has only finite terms, and is far cheaper than looking at each of them.
+            if not x.is_floating_point() or bool(x.sum().isfinite()):
+                continue
+            bad = (~x.isfinite()).flatten(1).any(1) if x.dim() > 1 else ~x.isfinite()
+            if bool(bad.any()):
+                row = int(bad.nonzero()[0])
+                which = f" in input {number + 1}" if len(part.inputs) > 1 else ""
+                text = f"row {row:,} of the {name} data holds a value that is no finite number{which}"
+                raise DataError(f"{text}. {int(bad.sum()):,} of {len(x):,} rows do.")

@@ -1,0 +1,168 @@
+"""The folder of a run: what was trained, in what surroundings, how it went, and the weights.
+
+spec.yaml               the spec with everything that was set on the command line
+environment.json        versions and hardware
+metrics.jsonl           a line for each evaluation
+best.safetensors        weights of the best evaluation
+last.safetensors        weights of the last one
+checkpoints/            states to resume from
+lock                    held while a run writes here; the system lets go of it when the run ends, however it ends
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
+from pathlib import Path
+from typing import IO, Any, Self
+
+import torch
+
+from netspec.errors import UsageError
+from netspec.runtime.disk import saving, sync, write_text
+
+
+class RunFolder:
+    """A folder that belongs to one run, locked while it is open."""
+
+    def __init__(self, path: Path, lock: IO[str]) -> None:
+        self.path = path
+        self._lock: IO[str] | None = lock
+
+    @classmethod
+    def create(cls, path: str | Path, spec: str) -> Self:
+        """A new run's folder, with its spec written into it. Raises UsageError where another run is there."""
+        folder = Path(path)
+        with saving(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder, _locked(folder))
+        if run.metrics_file.exists() or run.checkpoints.exists():
+            run.close()
+            raise UsageError(f"{folder} holds a run already. Resume it, or name another folder.")
+        write_text(folder / "spec.yaml", spec)
+        write_text(folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """The folder of a run that is to be resumed. Raises UsageError where there is none."""
+        folder = Path(path)
+        if not (folder / "spec.yaml").is_file():
+            raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
+        return cls(folder, _locked(folder))
+
+    @property
+    def spec_file(self) -> Path:
+        return self.path / "spec.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "last.safetensors"
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add a line to the metrics."""
+        with saving(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(_plain(record), allow_nan=False) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of the metrics that are whole."""
+        if not self.metrics_file.exists():
+            return []
+        found = []
+        for line in self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
+
+    def rewind(self, epoch: int) -> list[dict[str, Any]]:
+        """Drop the metrics measured after `epoch`, which a resumed run measures again; return those that stay."""
+        kept = [record for record in self.records() if record["epoch"] <= epoch]
+        write_text(self.metrics_file, "".join(json.dumps(record) + "\n" for record in kept))
+        return kept
+
+    def settle(self) -> None:
+        """Put the metrics on the disk."""
+        if self.metrics_file.exists():
+            with saving(self.metrics_file):
+                sync(self.metrics_file)
+
+    def close(self) -> None:
+        """Let another run have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def fresh_folder(root: str | Path, name: str) -> Path:
+    """A path under `root` that no run has: NAME-1, NAME-2, ..."""
+    root = Path(root)
+    numbers = [
+        int(p.name.removeprefix(f"{name}-")) for p in root.glob(f"{name}-*") if p.name[len(name) + 1 :].isdecimal()
+    ]
+    return root / f"{name}-{max(numbers, default=0) + 1}"
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, as far as they may change what a run computes."""
+    packages = {name: _version(name) for name in ("netspec-torch", "torch", "numpy", "safetensors")}
+    found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform(), **packages}
+    found |= {"processor": platform.machine(), "processors": os.cpu_count(), "threads": torch.get_num_threads()}
+    found["vector instructions"] = torch.backends.cpu.get_cpu_capability()
+    if torch.cuda.is_available():
+        found |= {
+            "cuda": torch.version.cuda,
+            "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        }
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _locked(folder: Path) -> IO[str]:
+    path = folder / "lock"
+    with saving(path):
+        stream = path.open("a")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.") from None
+    return stream
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON: what is not finite has no number there and becomes null."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

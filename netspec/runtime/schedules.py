@@ -1,0 +1,91 @@
+"""Makes torch's learning rate schedules from a spec's words, with a linear warm-up before them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch.optim import lr_scheduler
+
+from netspec.schedulers.base import Scheduler
+from netspec.schedulers.plateau import ReduceLROnPlateau
+
+
+class Schedule:
+    """Moves the learning rate of an optimizer.
+
+    Call `before` ahead of each step of the optimizer, `after` behind it, and `epoch` behind
+    each evaluation. Without an entry the rate stands still.
+    """
+
+    def __init__(
+        self, entry: Scheduler | None, optimizer: torch.optim.Optimizer, steps: int, epochs: int, monitor: str
+    ) -> None:
+        self.entry = entry
+        self.optimizer = optimizer
+        self.warmup = entry.warmup if entry else 0
+        self.monitor = getattr(entry, "monitor", None) or monitor
+        self.torch: Any = None
+        if entry:
+            length = max(1, steps - self.warmup) if entry.unit == "step" else epochs
+            self.torch = make_scheduler(entry, optimizer, entry.keywords(length))
+        self.by_step = bool(entry and entry.unit == "step")
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        self.rate = float(self.rates[0])
+        """The learning rate of the newest step."""
+
+    def before(self, step: int) -> None:
+        """Set the rate for step number `step`, counted from 0, where the warm-up lasts."""
+        if step >= self.warmup:
+            self.rate = self.optimizer.param_groups[0]["lr"]
+            return
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        share = (step + 1) / (self.warmup + 1)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * share
+        self.rate = self.rates[0] * share
+
+    def after(self, step: int) -> None:
+        """Go on by a step: end the warm-up's hold on the rate, or move the schedule."""
+        if step < self.warmup:
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = rate
+        elif self.by_step:
+            self._move()
+
+    def epoch(self, values: dict[str, Any]) -> None:
+        """Go on by an epoch, whose measured values are given."""
+        if self.torch is None or self.by_step:
+            return
+        if isinstance(self.entry, ReduceLROnPlateau):
+            self._move(values[self.monitor])
+        else:
+            self._move()
+
+    def _move(self, *value: float) -> None:
+        # A OneCycleLR that is shorter than the run has no rate left to set: the last one stays.
+        total = getattr(self.torch, "total_steps", None)
+        if total is None or self.torch.last_epoch < total - 1:
+            self.torch.step(*value)
+
+    def state(self) -> Any:
+        """Everything that a resumed run needs of it."""
+        return self.torch.state_dict() if self.torch is not None else None
+
+    def load(self, state: Any) -> None:
+        """Take up a state that `state` gave."""
+        if self.torch is not None:
+            self.torch.load_state_dict(state)
+
+
+def make_scheduler(entry: Scheduler, optimizer: torch.optim.Optimizer, keywords: dict[str, Any]) -> Any:
+    """The torch scheduler that `entry` names."""
+    cls: Any = getattr(lr_scheduler, type(entry).__name__)
+    parts = keywords.pop("schedulers", None)
+    with warnings.catch_warnings():  # torch warns of step order while a composed schedule builds its parts
+        warnings.simplefilter("ignore", UserWarning)
+        if parts is None:
+            return cls(optimizer, **keywords)
+        made = [make_scheduler(part, optimizer, dict(own)) for part, own in parts]
+        return cls(optimizer, made, **keywords) if "milestones" in keywords else cls(made, optimizer=optimizer)

@@ -1,0 +1,95 @@
+"""One step of training: batch, loss, gradients, update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.language.train_record import Train
+from netspec.runtime.data import Split, seeded
+from netspec.runtime.objective import Objective
+
+
+class NotFinite(Exception):
+    """A loss that is not finite, seen before anything was updated."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class Stepper:
+    """Takes one step after the other; how is decided once, so that a step does only what it must."""
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        parameters: list[nn.Parameter],
+        objective: Objective,
+        optimizer: torch.optim.Optimizer,
+        train: Train,
+        parts: Mapping[str, Split],
+    ) -> None:
+        self.forward = forward
+        self.parameters = parameters
+        self.objective = objective
+        self.optimizer = optimizer
+        self.split = parts["train"]
+        self.parts = parts
+        self.batch = train.batch
+        self.clip = train.clip_grad
+        self.seed = train.seed
+        self.augments = bool(self.split.steps.augment)
+        self.closure = train.optimizer.needs_closure
+        # Reading a loss back costs nothing on the CPU; elsewhere it would hold up the device at every step,
+        # so there the losses are looked at now and then, and always before anything is saved.
+        self.reads = parameters[0].device.type == "cpu"
+        self.checked = False
+
+    def __call__(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
+        """Take the step with these samples and return its loss. Raises NotFinite before the update."""
+        if self.closure:
+            loss: torch.Tensor = self.optimizer.step(lambda: self._gradients(rows, epoch, index))  # type: ignore[assignment]
+            return loss.detach()
+        loss = self._gradients(rows, epoch, index)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _gradients(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
+        """The loss over these samples, its gradients left in the parameters."""
+        self.optimizer.zero_grad()
+        if len(rows) <= self.batch:
+            loss = self._loss(rows, epoch, index, 0)
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            loss = self._in_pieces(rows, epoch, index)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        return loss
+
+    def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
+        """The same for more samples than fit into a batch: each piece counts for its share of them."""
+        total: Any = 0.0
+        for number, piece in enumerate(rows.split(self.batch)):
+            share = 1.0 if self.objective.sums else len(piece) / len(rows)
+            loss = self._loss(piece, epoch, index, number) * share
+            loss.backward()  # type: ignore[no-untyped-call]
+            total = total + loss.detach()
+        whole: torch.Tensor = total
+        return whole
+
+    def _loss(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> torch.Tensor:
+        generator = seeded(self.seed, epoch, index, piece, device=rows.device) if self.augments else None
+        inputs, target = self.split.batch(rows, generator)
+        outputs = self.forward(*inputs)
+        if not self.checked:
+            self.objective.check(outputs, target, self.parts)
+            self.checked = True
+        loss = self.objective(outputs, target)
+        if self.reads and not isfinite(value := loss.item()):
+            raise NotFinite(value)
+        return loss

@@ -1,0 +1,99 @@
+"""Where a run computes and in what form: device, threads, precision, the order of a map's numbers in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.errors import UsageError
+from netspec.language.train_record import Train
+
+
+def choose_device(word: str) -> torch.device:
+    """The device that `word` names; `auto` takes an accelerator if there is one. Raises UsageError."""
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if word == "auto":
+        word = next(name for name in ("cuda", "mps", "cpu") if here[name])
+    if not here[word]:
+        raise UsageError(f"there is no {word} device here. Write device: auto, or cpu.")
+    return torch.device(word)
+
+
+@contextlib.contextmanager
+def reproducible(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Within it torch's random numbers follow from `seed`; afterwards they go on as if nothing had been.
+
+    Build a network within it, and its first weights follow from the seed too.
+    """
+    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Within it torch computes with `count` threads."""
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def wants_channels_last(module: nn.Module, train: Train) -> bool:
+    """Whether maps are stored pixel by pixel, which is faster wherever there are convolutions over maps."""
+    if train.channels_last is not None:
+        return train.channels_last
+    return any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
+
+
+@contextlib.contextmanager
+def arranged(module: nn.Module, channels_last: bool) -> Iterator[None]:
+    """Within it the module's weights are stored pixel by pixel."""
+    if channels_last:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        if channels_last:
+            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def make_forward(module: nn.Module, train: Train, device: torch.device, channels_last: bool) -> Callable[..., Any]:
+    """The call of the network as the spec wants it: compiled, in short floats, with maps stored pixel by pixel."""
+    forward: Callable[..., Any] = torch.compile(module) if train.compile else module
+    if train.precision == "bf16":
+        forward = _short(forward, device)
+    return _pixelwise(forward) if channels_last else forward
+
+
+def _short(forward: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    def run(*inputs: torch.Tensor) -> Any:
+        with torch.autocast(device.type, torch.bfloat16):
+            outputs = forward(*inputs)
+        return _floats(outputs)
+
+    return run
+
+
+def _floats(outputs: Any) -> Any:
+    """Outputs as float32 again, so that losses and metrics add up exactly."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+    if isinstance(outputs, dict):
+        return {k: _floats(v) for k, v in outputs.items()}
+    return tuple(_floats(v) for v in outputs) if isinstance(outputs, tuple | list) else outputs
+
+
+def _pixelwise(forward: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*inputs: torch.Tensor) -> Any:
+        return forward(*(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in inputs))
+
+    return run
