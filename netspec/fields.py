@@ -253,7 +253,7 @@ def Float(
     """A finite number within bounds; a whole number is welcome and kept as it is."""
     bounds = {"minimum": ge, "exclusiveMinimum": gt, "maximum": le, "exclusiveMaximum": lt}
     words = {"at least": ge, "greater than": gt, "at most": le, "less than": lt}
-    expected = "a number" + ", ".join(f" {word} {limit}" for word, limit in words.items() if limit is not None)
+    expected = "a number" + ",".join(f" {word} {limit}" for word, limit in words.items() if limit is not None)
 
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
@@ -332,10 +332,13 @@ def Numbers(
                     each = "two" if sides > 1 else "one"
                     raise refuse(f"one number or {count}, {each} an axis" if count > 1 else "one number")
                 return tuple(one(v) for v in value)
+            if value is None:
+                raise refuse(", ".join([expected, *words]))
             return one(value)
 
-        item = {"type": ["integer", "null"] if optional else "integer", "minimum": ge}
-        choices = [item, {"type": "array", "items": item, "minItems": count, "maxItems": count}]
+        number = {"type": "integer", "minimum": ge}
+        item = {**number, "type": ["integer", "null"]} if optional else number
+        choices = [number, {"type": "array", "items": item, "minItems": count, "maxItems": count}]
         json = {"anyOf": [*choices, *([{"enum": list(words)}] if words else [])]}
         return cs.no_info_plain_validator_function(check), json
 
