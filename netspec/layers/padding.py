@@ -43,7 +43,7 @@ class Pad(Layer):
         out = size + before + after
         if isinstance(out, int) and isinstance(size, int):
             left = size + min(before, 0) + min(after, 0)
-            if out < 1 or left < 0:
+            if out < 1 or (left < 0 and self.mode in (None, "circular")):
                 raise Misfit(f"has nothing left of a size of {size} with {before} and {after} added", field="padding")
             source = left if self.mode == "circular" else size
             if self.limit is not None and max(before, after) > source + self.limit:

@@ -22,13 +22,9 @@ def _code(*codes: str) -> Judge:
     return lambda case, refusal, result: isinstance(refusal, Misfit) and refusal.code in codes
 
 
-def _field(*names: str) -> Judge:
-    """The refusal is about nothing but these arguments' own bounds."""
-
-    def judge(case: Case, refusal: Misfit | Invalid, result: Any) -> bool:
-        return isinstance(refusal, Invalid) and {fault.loc[0] for fault in refusal.faults} <= set(names)
-
-    return judge
+def _bounds(case: Case, refusal: Misfit | Invalid, result: Any) -> bool:
+    """The refusal is about nothing but the bounds of arguments in `BOUNDS`."""
+    return isinstance(refusal, Invalid) and all(fault.loc[0] in BOUNDS for fault in refusal.faults)
 
 
 def _argument(*names: str) -> Judge:
@@ -53,9 +49,22 @@ def _unbatched(case: Case, refusal: Misfit | Invalid, result: Any) -> bool:
     return isinstance(refusal, Misfit) and refusal.code == "rank" and ranks[0] == ranks[1] - 1
 
 
-_norm = _layer("InstanceNorm", "BatchNorm", "SyncBatchNorm", "GroupNorm")
+BOUNDS: dict[str, str] = {
+    **dict.fromkeys(("kernel_size", "stride", "output_size"), "a window, step or size of 0"),
+    "padding": "a negative padding where it is no crop",
+    **dict.fromkeys(("out_features", "out_channels", "hidden_size", "dim_feedforward"), "a layer of width 0"),
+    **dict.fromkeys(("num_embeddings", "embedding_dim"), "an empty table"),
+    **dict.fromkeys(("eps", "layer_norm_eps"), "an eps of 0 or less: a constant input is divided by 0"),
+    "dropout": "a probability outside of 0 to 1",
+    "norm_type": "a power of 0 or less in a p-norm",
+    "max_norm": "a longest vector of length 0 or less",
+    **dict.fromkeys(("alpha", "beta"), "an activation bent the wrong way, or divided by 0"),
+    "scale_factor": "a factor of 0 next to a size, which counts as none",
+}
+"""Arguments whose bounds are tighter here, and what torch takes beyond them."""
 
 REASONS: dict[str, Judge] = {
+    "arguments out of bounds that torch does not check": _bounds,
     "an input without a batch: every value of a network has one": _unbatched,
     "whole numbers or booleans where a network computes with floats": _code("dtype"),
     "a result without elements": lambda case, refusal, result: any(0 in t.shape for t in _tensors(result)),
@@ -65,20 +74,15 @@ REASONS: dict[str, Judge] = {
     "another rank than the class is named for": _all(
         _layer("ZeroPad", "ConstantPad", "Dropout", "AdaptiveAvgPool2d", "Upsampling"), _code("rank")
     ),
-    "the axis of a softmax is guessed, with a warning": _all(_layer("Soft", "LogSoftmax"), _code("missing-argument")),
-    "eps of 0 or less: a constant input is divided by 0": _field("eps", "layer_norm_eps"),
-    "a size, step or count of 0, or a negative padding": _field(
-        "kernel_size", "stride", "padding", "output_size", "out_features", "out_channels"
+    "the axis of a softmax, which torch guesses with a warning": _all(
+        _layer("Soft", "LogSoftmax"), _code("missing-argument")
     ),
-    "a layer of width 0": _field("hidden_size", "num_embeddings", "embedding_dim", "dim_feedforward"),
-    "a power of 0 or less in a p-norm": _all(_layer("LPPool"), _field("norm_type")),
-    "an activation bent the wrong way, or divided by 0": _all(_layer("CELU", "Softplus"), _field("alpha", "beta")),
     "circular padding of what a negative side cut off: torch leaves numbers unset": _all(
         _layer("CircularPad"), _argument("padding")
     ),
-    "a factor of 0 next to a size, which counts as none": _all(_layer("Upsampl"), _field("scale_factor")),
-    "a longest vector of length 0 or less": _all(_layer("Embedding"), _field("max_norm")),
-    "a written number of channels that is wrong but unused": _all(_norm, _argument("num_features", "num_channels")),
+    "a written number of channels that is wrong but unused": _all(
+        _layer("InstanceNorm", "BatchNorm", "SyncBatchNorm", "GroupNorm"), _argument("num_features", "num_channels")
+    ),
     "is_causal over keys that are not the queries": _argument("is_causal"),
 }
 """Each reason, and what it excuses."""
