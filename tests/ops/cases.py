@@ -158,7 +158,7 @@ def lettered(rng: Random, cls: type[Op]) -> Inputs:
     found = []
     for side in left:
         before, has, after = side.partition("...")
-        part = changed(rng, dots, 0.3) if has else ()
+        part = changed(rng, dots, 0.7) if has else ()
         found.append(changed(rng, (*(size[c] for c in before), *part, *(size[c] for c in after)), 0.1))
     lettered.left = ",".join(left)  # type: ignore[attr-defined]
     return floats(*found)
