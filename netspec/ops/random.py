@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from netspec.fields import Choice, Float
+from netspec.fields import Float
 from netspec.layers.base import Misfit, Op, Tensor, literal, need_float
-from netspec.ops.writing import function, options
+from netspec.ops.writing import function
 
 _DROP_PATH: Final = '''\
-def drop_path(x, p, training, mode="row"):
+def drop_path(x, p, training):
     """Stochastic depth: in training, zero whole samples with probability `p` and scale up the others."""
     if p == 0 or not training:
         return x
-    size = (x.shape[0] if mode == "row" else 1,) + (1,) * (x.ndim - 1)
-    kept = x.new_empty(size).bernoulli_(1 - p)
-    return x * (kept.div_(1 - p) if p < 1 else kept)
+    kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - p)
+    return x * (kept / (1 - p))
 '''
 
 
@@ -27,8 +26,7 @@ class DropPath(Op):
     helper = _DROP_PATH
     example, example_input = "drop_path 0.1", "16x8x8"
 
-    p = Float("probability of leaving a sample out", ge=0, le=1)
-    mode = Choice("row decides for each sample, batch for all together", ("row", "batch"), "row", keyword=True)
+    p = Float("probability of leaving a sample out", ge=0, lt=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         need_float(inputs[0])
@@ -39,4 +37,4 @@ class DropPath(Op):
     def call(self, inputs: Sequence[str]) -> str:
         if self.p == 0:
             return inputs[0]
-        return function("drop_path", inputs[0], literal(self.p), "self.training", *options(self, "mode"))
+        return function("drop_path", inputs[0], literal(self.p), "self.training")

@@ -344,7 +344,7 @@ VALUES: dict[str, Callable[[Random, Inputs], Any]] = {
     "Narrow.start": one_of(0, 0, 0, -1, 1, -2),
     "length": one_of(1, 1, 1, 2, 3),
     "num_groups": lambda rng, inputs: rng.choice((1, 2, inputs[0].shape[1])),
-    "DropPath.p": one_of(0, 0.1, 1.0),
+    "DropPath.p": one_of(0, 0.1, 0.9),
     "weight": lambda rng, inputs: 0.3 if len(inputs) == 2 or rng.random() < 0.1 else None,
     "Where.other": lambda rng, inputs: rng.choice(NUMBERS) if len(inputs) == 2 or rng.random() < 0.1 else None,
     "min": extremes,
