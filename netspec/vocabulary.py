@@ -6,6 +6,7 @@ from netspec import datasets, layers, losses, metrics, ops, optimizers, schedule
 from netspec.catalogue import Catalogue
 from netspec.datasets.base import Dataset
 from netspec.exporters import Exporter
+from netspec.initializers import Initializer
 from netspec.layers.base import Op
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
@@ -20,6 +21,19 @@ OPERATIONS = Catalogue(
     | {f"netspec.ops.{file}": words for file, words in ops.FAMILIES.items()},
 )
 """Everything a row of the network can name, besides blocks."""
+
+INITIALIZERS = Catalogue(
+    "initialiser",
+    Initializer,
+    {
+        "netspec.initializers": (
+            "Zeros Ones Constant Uniform Normal TruncNormal XavierUniform XavierNormal KaimingUniform KaimingNormal "
+            "Orthogonal Sparse Eye Dirac Default trunc_normal xavier_uniform xavier_normal kaiming_uniform "
+            "kaiming_normal"
+        )
+    },
+)
+"""How parameters are filled before training."""
 
 DATASETS = Catalogue(
     "dataset", Dataset, {f"netspec.datasets.{file}": words for file, words in datasets.FAMILIES.items()}

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, bind, bind_long, complete, read_block
+from netspec.graph.init import Owner, Rule, assign, read_rules
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first
 from netspec.graph.names import check_member_name
@@ -68,7 +69,12 @@ class _Expander:
         self._finish(root, scope, self.document.sections.get("outputs"), ("outputs",))
         self._reorder(root, self.document.sections.get("order"))
         prune(root)
-        graph = Graph(self.document.name, root, self._ties(root), ())
+        rules: list[Rule] = []
+        owners: tuple[Owner, ...] = ()
+        if "init" in self.document.sections:
+            rules = read_rules(self.document.sections["init"], self._lookup_param, self._add)
+            owners = assign(root, rules, self._add) if not self.problems else ()
+        graph = Graph(self.document.name, root, self._ties(root), tuple(rules), owners)
         return graph, list(self.problems.values())
 
     def _lookup_param(self, name: str) -> Any:

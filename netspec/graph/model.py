@@ -202,6 +202,9 @@ class Graph:
     root: Level
     ties: Mapping[str, str] = field(default_factory=dict)
     init: tuple[Any, ...] = ()
+    """The rules of the `init` section."""
+    owners: tuple[Any, ...] = ()
+    """Every module with parameters, with the rules that fill them; only where there are rules."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

@@ -122,6 +122,14 @@ class Op(Entry):
         """What comes out for these inputs, batch first; a tuple where torch gives a tuple. Raises Misfit."""
         raise NotImplementedError(type(self).__name__)
 
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the parameters by name, in torch's order. Sizes are inferred by then."""
+        return {}
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the buffers in the state_dict, by name."""
+        return {}
+
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size | None:
         """Multiply-accumulates of one call; None where they cannot be told. Elementwise work counts 0."""
         return 0
@@ -142,14 +150,6 @@ class Layer(Op):
     """The class in torch.nn, where it is not this class's own name."""
     function: ClassVar[str | None] = None
     """The function of the same arguments that may stand for the module: `F.max_pool2d`."""
-
-    def parameters(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters by name, in torch's order. Sizes are inferred by then."""
-        return {}
-
-    def buffers(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the buffers in the state_dict, by name."""
-        return {}
 
     def construct(self) -> str:
         """The torch expression that makes the module: `nn.Conv2d(1, 6, 5)`."""

@@ -7,15 +7,16 @@ from typing import Final
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
-    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Expr, ast.Call, ast.keyword, ast.Attribute, ast.Name,
-    ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp, ast.comprehension, ast.Starred,
-    ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.JoinedStr,
-    ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
+    ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp,
+    ast.comprehension, ast.Starred, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
+    ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.expr_context,
 )  # fmt: skip
-_IMPORTS: Final = {"torch", "torch.nn.functional", "collections", "math"}
+_IMPORTS: Final = {"torch", "torch.nn.functional", "collections", "fnmatch", "math"}
 _CALLS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "OrderedDict", "sum", "list",
+    "OrderedDict", "sum", "list", "fnmatch",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from netspec.graph.model import Level, Step
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.layers.base import Code, literal
+from netspec.ops.state import Buffer
 from netspec.views.code.forward import Forward
 from netspec.views.code.layout import INDENT, Expression, Nested, lines
 from netspec.views.code.naming import Namespace, is_identifier
@@ -113,6 +114,10 @@ class ClassWriter:
         aligned = self.pattern.aligned(unit, step)
         member = next(s.member for s in aligned if s is not None)
         made = self._construct(aligned)
+        op = next(s.op for s in aligned if s is not None)
+        if isinstance(op, Buffer):
+            persistent = () if op.persistent else ("persistent=False",)
+            return lines("", Nested("self.register_buffer(", (literal(member), made, *persistent)), depth)
         if is_identifier(member):
             return lines(f"self.{member} = ", made, depth)
         return lines("", Nested("self.add_module(", (literal(member), made)), depth)

@@ -8,6 +8,7 @@ from netspec.graph.model import Graph, Value, flat
 from netspec.layers.base import literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
+from netspec.views.code.initialising import statements
 from netspec.views.code.naming import Namespace, class_name, is_identifier
 from netspec.views.code.structure import Pattern, Ref, patterns
 
@@ -19,12 +20,15 @@ def source(graph: Graph) -> str:
     _name(order, graph)
     text: list[str] = []
     for pattern in order:
-        closing = _ties(graph) if pattern is order[-1] else []
+        closing = [*statements(graph.init, graph.owners, _path), *_ties(graph)] if pattern is order[-1] else []
         results, ending = _results(pattern, graph)
         text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
     helpers = dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper)
     for helper in helpers:
+        name = helper.strip().removeprefix("def ").partition("(")[0]
+        if f"{name}(" not in body:
+            continue
         body = f"\n\n{helper.strip()}\n{body}"
     printed = f"{_docstring(graph)}\n\n{_imports(body)}\n{body}\n"
     check(printed)
@@ -40,7 +44,10 @@ def _docstring(graph: Graph) -> str:
 def _imports(body: str) -> str:
     lines = []
     if "OrderedDict(" in body:
-        lines += ["from collections import OrderedDict", ""]
+        lines.append("from collections import OrderedDict")
+    if "fnmatch(" in body:
+        lines.append("from fnmatch import fnmatch")
+    lines += [""] if lines else []
     if "torch." in body:
         lines.append("import torch")
     if "F." in body:

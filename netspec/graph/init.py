@@ -1,0 +1,120 @@
+"""Which initialiser fills which parameter: the first rule that matches wins, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.graph.model import Level
+from netspec.initializers import Default, Initializer
+from netspec.language.calls import Lookup, Refused, read_entry
+from netspec.layers.base import Op
+from netspec.vocabulary import INITIALIZERS, OPERATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of `init`: a kind of operation or a pattern of names, and what fills which tensor."""
+
+    key: str
+    classes: tuple[type[Op], ...]
+    """The operations it matches; empty for a pattern of names."""
+    tensors: dict[str, Initializer]
+    """By the tensor's own name; an empty name stands for the weight, or for the very tensor that matched."""
+    path: Path
+
+
+@dataclass(slots=True)
+class Owner:
+    """A module with parameters of its own, and what its rules say of each tensor."""
+
+    path: str
+    op: Op | None
+    shapes: dict[str, tuple[int, ...]]
+    plan: dict[str, tuple[int, Initializer]] = field(default_factory=dict)
+    """For each tensor that a rule matches: the rule's number and its initialiser."""
+
+
+Report = Callable[[Problem], None]
+
+
+def read_rules(section: dict[str, Any], lookup: Lookup, report: Report) -> list[Rule]:
+    """The rules of an `init` section."""
+    rules = []
+    for key, value in section.items():
+        path = ("init", key)
+        given = value if isinstance(value, dict) and not _is_entry(value) else {"": value}
+        tensors = {}
+        for tensor, text in given.items():
+            where = (*path, tensor) if tensor else path
+            try:
+                tensors[tensor], _ = read_entry(text, where, INITIALIZERS, lookup)
+            except Refused as refused:
+                for problem in refused.problems:
+                    report(problem)
+        rules.append(Rule(key, OPERATIONS.find(key), tensors, path))
+    return rules
+
+
+def _is_entry(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and bool(INITIALIZERS.find(next(iter(value))))
+
+
+def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
+    """Every module with parameters, each tensor with the first rule that matches it."""
+    owners = tuple(_owners(root, ""))
+    for number, rule in enumerate(rules):
+        matched = False
+        for owner in owners:
+            for tensor, initializer in _matches(rule, owner):
+                matched = True
+                low, high = initializer.ranks
+                if tensor not in owner.plan and not low <= len(owner.shapes[tensor]) <= high:
+                    name = f"{owner.path}.{tensor}"
+                    text = f"{name} has {len(owner.shapes[tensor])} axes, {rule.key}'s initialiser needs {low} or more"
+                    report(Problem("init", text, At(rule.path, on_key=True)))
+                owner.plan.setdefault(tensor, (number, initializer))
+        if not matched and not rule.classes and rule.tensors:
+            known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]
+            hint = (
+                did_you_mean(rule.key, known) or "A rule names a kind of layer, or a pattern of names as in *.weight."
+            )
+            text = f"{rule.key!r} matches no layer and no parameter"
+            report(Problem("init", text, At(rule.path, on_key=True), hint))
+    return owners
+
+
+def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, Initializer]]:
+    """The tensors of a module that a rule fills."""
+    whole = isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
+    for tensor in owner.shapes:
+        full = f"{owner.path}.{tensor}".removeprefix(".")
+        if tensor in rule.tensors and whole:
+            yield tensor, rule.tensors[tensor]
+        elif "" in rule.tensors and (
+            (whole and _main(tensor, rule)) or (not rule.classes and fnmatchcase(full, rule.key))
+        ):
+            yield tensor, rule.tensors[""]
+
+
+def _main(tensor: str, rule: Rule) -> bool:
+    return tensor == "weight" or isinstance(rule.tensors[""], Default)
+
+
+def _owners(level: Level, prefix: str) -> Iterator[Owner]:
+    own: dict[str, tuple[int, ...]] = {}
+    for name, step in level.members.items():
+        path = f"{prefix}{name}"
+        if name in level.aliases:
+            continue
+        if step.body is not None:
+            yield from _owners(step.body, f"{path}.")
+        elif step.op is not None and step.op.source:
+            own.update({name: shape for shape in step.op.parameters().values()})  # noqa: B035
+        elif step.op is not None and (shapes := step.op.parameters()):
+            yield Owner(path, step.op, shapes)
+    if own:
+        yield Owner(prefix.removesuffix("."), None, own)

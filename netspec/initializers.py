@@ -1,0 +1,146 @@
+"""The initialisers of torch.nn.init, by torch's names without the last underscore."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from netspec.catalogue import Entry
+from netspec.fields import Choice, Float, Int
+from netspec.layers.base import literal
+
+GAINS: Final = (
+    *("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    *("sigmoid", "tanh", "relu", "leaky_relu", "selu"),
+)
+MODES: Final = ("fan_in", "fan_out")
+
+
+class Initializer(Entry):
+    """How a tensor is filled before training."""
+
+    function: ClassVar[str]
+    ranks: ClassVar[tuple[int, int]] = (0, 99)
+    """The fewest and most axes that a tensor may have."""
+
+    def call(self, tensor: str) -> str:
+        """The torch statement that fills `tensor`."""
+        arguments = [literal(getattr(self, n)) if f.required else "" for n, f in self.fields.items()]
+        named = [f"{n}={literal(v)}" for n, v in self.given.items() if not self.fields[n].required]
+        return f"nn.init.{self.function}({', '.join([tensor, *filter(None, arguments), *named])})"
+
+
+class Zeros(Initializer):
+    """Fills with 0."""
+
+    function, example = "zeros_", "zeros"
+
+
+class Ones(Initializer):
+    """Fills with 1."""
+
+    function, example = "ones_", "ones"
+
+
+class Constant(Initializer):
+    """Fills with one number."""
+
+    function, example = "constant_", "constant 0.01"
+    val = Float("the number")
+
+
+class Uniform(Initializer):
+    """Draws evenly from [a, b)."""
+
+    function, example = "uniform_", "uniform a=-0.1 b=0.1"
+    a = Float("lower end", 0.0)
+    b = Float("upper end", 1.0)
+
+
+class Normal(Initializer):
+    """Draws from a normal distribution."""
+
+    function, example = "normal_", "normal std=0.02"
+    mean = Float("mean of the distribution", 0.0)
+    std = Float("its standard deviation", 1.0, ge=0)
+
+
+class TruncNormal(Normal):
+    """Draws from a normal distribution, redrawing what falls outside [a, b]."""
+
+    function, example, words = "trunc_normal_", "trunc_normal std=0.02", ("trunc_normal",)
+    a = Float("lower end", -2.0)
+    b = Float("upper end", 2.0)
+
+
+class Xavier(Initializer):
+    """What both initialisers of Glorot and Bengio (2010) share: variance 2 gain^2 / (fan_in + fan_out)."""
+
+    ranks = (2, 99)
+    gain = Float("factor on the standard deviation", 1.0)
+
+
+class XavierUniform(Xavier):
+    """Glorot and Bengio's (2010), drawn evenly."""
+
+    function, example, words = "xavier_uniform_", "xavier_uniform", ("xavier_uniform",)
+
+
+class XavierNormal(Xavier):
+    """Glorot and Bengio's (2010), drawn normally."""
+
+    function, example, words = "xavier_normal_", "xavier_normal", ("xavier_normal",)
+
+
+class Kaiming(Initializer):
+    """What both initialisers of He et al. (2015) share: variance gain^2 / fan."""
+
+    ranks = (2, 99)
+    a = Float("negative slope of the leaky ReLU that follows", 0)
+    mode = Choice("which fan keeps its variance: fan_in forward, fan_out backward", MODES, "fan_in")
+    nonlinearity = Choice("the activation that follows", GAINS, "leaky_relu")
+
+
+class KaimingUniform(Kaiming):
+    """He et al.'s (2015), drawn evenly."""
+
+    function, example, words = "kaiming_uniform_", "kaiming_uniform", ("kaiming_uniform",)
+
+
+class KaimingNormal(Kaiming):
+    """He et al.'s (2015), drawn normally."""
+
+    function, example, words = "kaiming_normal_", "kaiming_normal mode=fan_out", ("kaiming_normal",)
+
+
+class Orthogonal(Initializer):
+    """A random orthogonal matrix (Saxe et al., 2013)."""
+
+    function, example, ranks = "orthogonal_", "orthogonal", (2, 99)
+    gain = Float("factor on the matrix", 1)
+
+
+class Sparse(Initializer):
+    """A matrix whose columns are mostly zeros (Martens, 2010)."""
+
+    function, example, ranks = "sparse_", "sparse 0.1", (2, 2)
+    sparsity = Float("share of zeros in each column", ge=0, le=1)
+    std = Float("standard deviation of the others", 0.01, ge=0)
+
+
+class Eye(Initializer):
+    """The identity matrix."""
+
+    function, example, ranks = "eye_", "eye", (2, 2)
+
+
+class Dirac(Initializer):
+    """A convolution that passes its input on."""
+
+    function, example, ranks = "dirac_", "dirac", (3, 5)
+    groups = Int("groups of the convolution", 1, ge=1)
+
+
+class Default(Initializer):
+    """What torch does by itself; keeps later rules away."""
+
+    function, example = "", "default"
