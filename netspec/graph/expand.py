@@ -451,6 +451,7 @@ class _Expander:
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, written.at, op, training=training, row=row)
         step.written = given.written
+        step.wrap = written.wrap(type(op), scope.lookup)
         value.step = step
         for problem in infer(step, given, written):
             self._add(problem)

@@ -114,7 +114,7 @@ def _owners(level: Level, prefix: str) -> Iterator[Owner]:
             yield from _owners(step.body, f"{path}.")
         elif step.op is not None and step.op.source:
             own.update({name: shape for shape in step.op.parameters().values()})  # noqa: B035
-        elif step.op is not None and (shapes := step.op.parameters()):
+        elif step.op is not None and (shapes := step.parameters()):
             yield Owner(path, step.op, shapes)
     if own:
         yield Owner(prefix.removesuffix("."), None, own)

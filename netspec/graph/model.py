@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from netspec.dims import Size, substitute
 from netspec.errors import At
+from netspec.graph import wrapping
 from netspec.layers.base import Op, Tensor
 
 AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
@@ -88,6 +89,8 @@ class Step:
     """True where it runs only in training, False where only in evaluation."""
     passed: Value | None = None
     """What goes on instead where `training` keeps it from running."""
+    wrap: str = ""
+    """How its weight is reparametrised: weight_norm and its kin."""
     guard: Guard | None = None
     """The `when` that let it in or left it out."""
     written: dict[str, str] = field(default_factory=dict)
@@ -106,6 +109,17 @@ class Step:
     @property
     def path(self) -> str:
         return f"{self.level.path}.{self.name}" if self.level.path else self.name
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the parameters of its own operation, by name."""
+        return wrapping.parameters(self.wrap, self.op.parameters()) if self.op is not None else {}
+
+    def buffers(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the buffers of its own operation, by name."""
+        if self.op is None or not self.wrap:
+            return self.op.buffers() if self.op is not None else {}
+        transposed = type(self.op).__name__.startswith("ConvTranspose")
+        return wrapping.buffers(self.wrap, self.op.buffers(), self.op.parameters()["weight"], transposed)
 
     def macs(self) -> Size | None:
         """Multiply-accumulates at batch 1, those of a level included; None where one of them is unknown."""
@@ -189,8 +203,8 @@ def _owned(level: Level, prefix: str, kind: str) -> Iterator[tuple[str, tuple[in
         where = f"{prefix}{name}"
         if step.body is not None:
             yield from _owned(step.body, f"{where}.", kind)
-        elif step.value.tensor is not None and hasattr(step.op, kind):
-            for part, shape in getattr(step.op, kind)().items():
+        elif step.value.tensor is not None:
+            for part, shape in (step.parameters() if kind == "parameters" else step.buffers()).items():
                 yield (f"{where}.{part}" if part else where), shape
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netspec.errors import At, Path, Problem
+from netspec.graph import wrapping
 from netspec.graph.model import Results, Step, Value, flat
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, construct, long_arguments
 from netspec.language.rows import Call
 from netspec.layers.base import Layer, Misfit, Op, Tensor, show
 from netspec.vocabulary import OPERATIONS
@@ -30,9 +31,24 @@ class Written:
 
     def arguments(self, cls: type[Op], lookup: Lookup) -> Arguments:
         if self.options is not None:
-            return long_arguments(self.options, cls, lookup, self.options_path)
+            options = {name: value for name, value in self.options.items() if name != "wrap"}
+            return long_arguments(options, cls, lookup, self.options_path)
         assert self.call is not None
-        return arguments(self.call, cls, lookup, self.at.path)
+        call = self.call
+        if any(arg.name == "wrap" for arg in call.args):
+            call = replace(call, args=tuple(arg for arg in call.args if arg.name != "wrap"))
+        return arguments(call, cls, lookup, self.at.path)
+
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+        """The reparametrisation of the weight that `wrap=` asks for; empty without one."""
+        owns_weight = issubclass(cls, Layer) and cls.parameters is not Layer.parameters
+        if self.options is not None and "wrap" in self.options:
+            return wrapping.read(self.options["wrap"], At((*self.options_path, "wrap")), owns_weight)
+        arg = next((a for a in self.call.args if a.name == "wrap"), None) if self.call is not None else None
+        if arg is None:
+            return ""
+        at = At(self.at.path, arg.span)
+        return wrapping.read(compute(arg.value, lookup, at), at, owns_weight)
 
 
 def choose(written: Written, inputs: Sequence[Value]) -> type[Op]:

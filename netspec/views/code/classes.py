@@ -7,11 +7,12 @@ from typing import Any
 
 from netspec.graph.model import Level, Step
 from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Code, literal
 from netspec.ops.state import Buffer
-from netspec.views.code.forward import Forward
+from netspec.views.code.forward import Forward, reference
 from netspec.views.code.layout import INDENT, Expression, Nested, lines
-from netspec.views.code.naming import Namespace, is_identifier
+from netspec.views.code.naming import Namespace, identifier, is_identifier
 from netspec.views.code.slots import ABSENT, Slots
 from netspec.views.code.structure import Pattern, Ref, is_inline
 
@@ -96,7 +97,27 @@ class ClassWriter:
         for unit in range(len(self.pattern.units[0])):
             for first, made in self._members(unit):
                 found.append((order.index(first) if first in order else len(order), made))
-        return [line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made]
+        return self._with_aliases(order, sorted(found, key=lambda pair: pair[0]))
+
+    def _with_aliases(self, order: list[str], found: list[tuple[int, list[str]]]) -> list[str]:
+        """The registrations, with members that are registered twice; what an earlier alias needs is made first."""
+        level = self.pattern.levels[0]
+        first: list[str] = []
+        for name, target in level.aliases.items():
+            holder, *rest = _way(level, target)
+            inner = ".".join(rest)
+            rank = order.index(holder)
+            if order.index(name) > rank:
+                source = f"{reference(holder)}.get_submodule({literal(inner)})" if rest else reference(holder)
+            else:
+                local = identifier(holder)
+                source = f"{local}.get_submodule({literal(inner)})" if rest else local
+                if not any(line.startswith(f"{INDENT * 2}{local} = ") for line in first):
+                    own = next(lines for at, lines in found if at == rank)
+                    first += [own[0].replace(f"self.{holder} = ", f"{local} = ", 1), *own[1:]]
+                    own[:] = [f"{INDENT * 2}self.{holder} = {local}"]
+            found.append((order.index(name), [f"{INDENT * 2}{_assign(name, source)}"]))
+        return [*first, *(line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made)]
 
     def _members(self, unit: int) -> list[tuple[str, list[str]]]:
         """The lines that register the members of one unit, with the name of the first of them."""
@@ -160,7 +181,7 @@ class ClassWriter:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, shown.written.get(name, ""))
         made: str = op.replace(**values).construct()  # type: ignore[attr-defined]
-        return made
+        return f"{WRAPS[shown.wrap]}({made})" if shown.wrap else made
 
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> Expression:
         shown = next(step.body for step in aligned if step is not None)
@@ -226,6 +247,18 @@ def _expressions(aligned: Sequence[Step | None]) -> Iterator[tuple[str, list[Any
         bodies = [None if s is None else _present(s.body) for s in aligned]
         for i in range(len(_present(shown.body))):
             yield from _expressions([None if b is None else b[i] for b in bodies])
+
+
+def _way(level: Level, target: Step) -> list[str]:
+    """The names that lead from a level to one of the members below it."""
+    for name, step in level.members.items():
+        if name in level.aliases:
+            continue
+        if step is target:
+            return [name]
+        if step.body is not None and (rest := _way(step.body, target)):
+            return [name, *rest]
+    return []
 
 
 def _present(level: Level | None) -> list[Step]:

@@ -349,7 +349,7 @@ class Forward:
         if len(ranks) != 1:
             return ""
         (rank,) = ranks
-        letters = {4: "BCHW", 3: "BLC"}.get(rank, "_" * rank)
+        letters = {4: "BCHW", 3: "BLL"}.get(rank, "_" * rank)
         sizes = []
         for axis in range(rank):
             column = [ABSENT if t is None else t.shape[axis] for t in tensors]

@@ -127,6 +127,13 @@ class _Renderer(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return _node(self.slots.parameter(node.id))
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Arithmetic on plain numbers is done here: `(7 - 1) * d` is `6 * d`."""
+        node.left, node.right = self.visit(node.left), self.visit(node.right)
+        if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
+            return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
+        return node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and node.value.id == expressions.IN and node.attr in _SIZES:
             return _node(self.slots.size(node.attr))

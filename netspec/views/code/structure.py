@@ -192,6 +192,7 @@ def _signature(
             contents[unit.guard.at] = inside if unit.present else None
     outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
     outline.append(tuple(level.members) if named and not contents else ())
+    outline.append(tuple(level.aliases))
     return tuple(outline), contents
 
 
@@ -204,7 +205,7 @@ def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: di
         units = units_of(step.body)
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
     member = step.member if named else bool(step.member)
-    return (type(step.op), _rigid(step), member, inputs, step.training, step.again, inner)
+    return (type(step.op), step.wrap, _rigid(step), member, inputs, step.training, step.again, inner)
 
 
 def _rigid(step: Step) -> Hashable:

@@ -1,0 +1,63 @@
+"""Reparametrised weights: `wrap=weight_norm` and its kin, and the names that they give to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Final
+
+from netspec.errors import At, Problem, did_you_mean
+from netspec.language.calls import Refused
+
+Shapes = dict[str, tuple[int, ...]]
+
+WRAPS: Final = {
+    "weight_norm": "nn.utils.parametrizations.weight_norm",
+    "weight_norm_hook": "nn.utils.weight_norm",
+    "spectral_norm": "nn.utils.parametrizations.spectral_norm",
+    "spectral_norm_hook": "nn.utils.spectral_norm",
+    "orthogonal": "nn.utils.parametrizations.orthogonal",
+}
+"""What wraps a module's weight; `_hook` is the older form, whose tensor names old checkpoints have."""
+
+
+def parameters(wrap: str, shapes: Shapes) -> Shapes:
+    """The parameters of a wrapped module, in torch's order: the weight's parts come last."""
+    if not wrap:
+        return shapes
+    weight = shapes["weight"]
+    size = (weight[0], *(1 for _ in weight[1:]))
+    made: dict[str, Callable[[], Shapes]] = {
+        "weight_norm": lambda: {"parametrizations.weight.original0": size, "parametrizations.weight.original1": weight},
+        "weight_norm_hook": lambda: {"weight_g": size, "weight_v": weight},
+        "spectral_norm": lambda: {"parametrizations.weight.original": weight},
+        "spectral_norm_hook": lambda: {"weight_orig": weight},
+        "orthogonal": lambda: {"parametrizations.weight.original": weight},
+    }
+    return {name: shape for name, shape in shapes.items() if name != "weight"} | made[wrap]()
+
+
+def buffers(wrap: str, shapes: Shapes, weight: tuple[int, ...], transposed: bool) -> Shapes:
+    """The buffers of a wrapped module: what spectral_norm and orthogonal keep between steps.
+
+    A transposed convolution has its outputs on axis 1 of the weight, and its spectrum is taken there.
+    """
+    rows = weight[1] if transposed else weight[0]
+    columns = prod(weight) // rows
+    side = max(weight[-2:])
+    kept: dict[str, Shapes] = {
+        "spectral_norm": {"parametrizations.weight.0._u": (rows,), "parametrizations.weight.0._v": (columns,)},
+        "spectral_norm_hook": {"weight_u": (rows,), "weight_v": (columns,)},
+        "orthogonal": {"parametrizations.weight.0.base": (*weight[:-2], side, side)},
+    }
+    return shapes | kept.get(wrap, {})
+
+
+def read(word: object, at: At, owns_weight: bool) -> str:
+    """The wrap that a spec names. Raises Refused."""
+    if word not in WRAPS:
+        hint = did_you_mean(str(word), WRAPS) or f"There are: {', '.join(WRAPS)}."
+        raise Refused(Problem("bad-argument", f"there is no wrap {word!r}", at, hint))
+    if not owns_weight:
+        raise Refused(Problem("bad-argument", "only an operation with a weight can be wrapped", at))
+    return str(word)
