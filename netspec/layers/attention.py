@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
 from netspec.fields import Bool, Float, Int
@@ -51,9 +51,16 @@ def check_mask(mask: Tensor, batch: Size, heads: int, queries: Size, keys: Size)
         raise Misfit(f"takes a mask of {show(allowed[0])}, or {show(allowed[1])}, it is {mask}")
 
 
-def causal_mask(text: str, axis: int) -> str:
-    """The expression of a mask that hides what follows each place of the tensor called `text`."""
-    return f"nn.Transformer.generate_square_subsequent_mask({text}.shape[{axis}], device={text}.device)"
+CAUSAL: Final = '''\
+def causal_mask(x, axis):
+    """Hides what follows each place along an axis: minus infinity above the diagonal."""
+    return nn.Transformer.generate_square_subsequent_mask(x.shape[axis], device=x.device)
+'''
+
+
+def causal_mask(text: str, batch_first: bool) -> str:
+    """The expression of a mask that hides what follows each place of the sequence called `text`."""
+    return f"causal_mask({text}, {1 if batch_first else 0})"
 
 
 class MultiheadAttention(Layer):
@@ -63,8 +70,9 @@ class MultiheadAttention(Layer):
     values; a fourth is a mask of queries x keys, where true (or minus infinity) hides.
     """
 
-    words = ("multihead_attention",)
+    words: ClassVar[tuple[str, ...]] = ("multihead_attention",)
     flags = {"nobias": ("bias", False)}
+    helper = CAUSAL
     inputs = (1, 4)
     results = ("output", "weights")
     example, example_input = "multihead_attention 4", "TxBx32"
@@ -138,7 +146,7 @@ class MultiheadAttention(Layer):
         query, key, value, *mask = spelled_out(inputs)
         masks = [f"attn_mask={text}" for text in mask]
         if self.is_causal:
-            masks = [f"attn_mask={causal_mask(query, 1 if self.batch_first else 0)}", "is_causal=True"]
+            masks = [f"attn_mask={causal_mask(query, self.batch_first)}", "is_causal=True"]
         weights = [] if self.need_weights else ["need_weights=False"]
         each = [] if self.average_attn_weights or not self.need_weights else ["average_attn_weights=False"]
         return [query, key, value, *weights, *masks, *each]
@@ -160,6 +168,7 @@ class Attention(MultiheadAttention):
     """Multi-head attention for batch x length x width, which gives the output alone."""
 
     torch_name = "MultiheadAttention"
+    words = ()
     example, example_input = "attention 4", "10x32"
 
     batch_first = Bool("batch x length x width, not length x batch x width", True, torch_default=False)

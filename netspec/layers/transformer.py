@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from netspec.dims import Size
 from netspec.fields import Bool, Choice, Field, Float, Int
 from netspec.layers.attention import (
+    CAUSAL,
     attention_macs,
     attention_parameters,
     causal_mask,
@@ -24,6 +25,7 @@ class Transforming(Layer):
     """What all transformers share: the arguments of one layer."""
 
     flags = {"nobias": ("bias", False)}
+    helper = CAUSAL
 
     d_model = Int("width of the sequence", None, ge=1, axis=-1)
     nhead = Int("heads of the attention, which share the width between them", ge=1)
@@ -85,7 +87,7 @@ class Transforming(Layer):
 
     def causal(self, name: str, mask: str, text: str) -> list[str]:
         """The arguments that hide what follows each place of the sequence called `text`."""
-        return [f"{mask}={causal_mask(text, 1 if self.batch_first else 0)}", f"{name}=True"]
+        return [f"{mask}={causal_mask(text, self.batch_first)}", f"{name}=True"]
 
     def need_no_mask(self, name: str, masked: bool) -> None:
         if getattr(self, name) and masked:

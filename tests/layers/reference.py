@@ -18,9 +18,12 @@ DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
+TORCH = {"nn": nn, "F": F, "torch": torch}
+
+
 def evaluate(text: str, **names: Any) -> Any:
     """The value of a torch expression that an operation printed."""
-    return eval(text, {"nn": nn, "F": F, "torch": torch, **names})
+    return eval(text, {**TORCH, **names})
 
 
 def with_sizes(tensor: Tensor, sizes: Mapping[str, Size]) -> Tensor:
@@ -47,8 +50,10 @@ def build(op: Layer) -> nn.Module:
 
 def run_module(op: Layer, module: nn.Module, tensors: Sequence[torch.Tensor]) -> Any:
     """What the module gives for copies of these tensors, called as the operation says."""
-    names = [f"x{i}" for i in range(len(tensors))]
-    return seeded(lambda copies: evaluate(f"module({', '.join(op.adapt(names))})", module=module, **copies), tensors)
+    text = f"module({', '.join(op.adapt([f'x{i}' for i in range(len(tensors))]))})"
+    names: dict[str, Any] = {**TORCH, "module": module}
+    exec(op.helper, names)
+    return seeded(lambda copies: evaluate(text, **names, **copies), tensors)
 
 
 def run_function(text: str, tensors: Sequence[torch.Tensor], training: bool) -> Any:

@@ -116,6 +116,16 @@ def test_no_word_stands_in_two_families() -> None:
     assert len(words) == len(set(words))
 
 
+def test_a_word_of_its_own_means_one_class() -> None:
+    for cls in CLASSES:
+        for word in (cls.__name__, *cls.words):
+            assert LAYERS.find(word) == (cls,), word
+
+
+def test_what_is_left_out_exists() -> None:
+    assert {name for name in LEFT_OUT if not hasattr(nn, name)} == set()
+
+
 def test_a_general_word_chooses_one_class_by_rank() -> None:
     for word in {w for cls in CLASSES for w in cls.general}:
         ranks = [r for cls in LAYERS.find(word) for r in (cls.rank if isinstance(cls.rank, tuple) else (cls.rank,))]
