@@ -907,7 +907,7 @@ def _word(step: Step) -> str:
 
 def _registered(op: Op) -> bool:
     """Whether a source is a parameter or a buffer of its level."""
-    return op.source and hasattr(op, "parameters")
+    return op.source and hasattr(op, "construct")
 
 
 def _module_only(step: Step) -> bool:
