@@ -1,7 +1,13 @@
 """One YAML file to a checked, readable, trained and exported PyTorch network."""
 
-from netspec.errors import DataError, Diverged, ExportMismatch, NetspecError, Problem, SpecError, UsageError
-from netspec.spec import Spec, load, loads
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netspec.errors import DataError, Diverged, ExportMismatch, NetspecError, Problem, SpecError, UsageError
+    from netspec.spec import Spec, load, loads
 
 __version__ = "0.1.0"
 
@@ -17,3 +23,16 @@ __all__ = [
     "load",
     "loads",
 ]
+
+_IN_SPEC = ("Spec", "load", "loads")
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used, so that `netspec --help` costs next to nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("netspec.spec" if name in _IN_SPEC else "netspec.errors"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -16,7 +16,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from netspec.source import Source
 
 Path = tuple[str | int, ...]
 Span = tuple[int, int]
@@ -59,12 +62,13 @@ class UsageError(NetspecError):
 
 
 class SpecError(NetspecError):
-    """A spec that does not fit together; `problems` holds each reason."""
+    """A spec that does not fit together; `problems` holds each reason, `source` the text that they point into."""
 
     exit_code = 3
 
-    def __init__(self, problems: Iterable[Problem], report: str = "") -> None:
+    def __init__(self, problems: Iterable[Problem], report: str = "", source: Source | None = None) -> None:
         self.problems = tuple(problems)
+        self.source = source
         super().__init__(report or "\n".join(p.message for p in self.problems))
 
 

@@ -136,7 +136,8 @@ def override(source: Source, assignments: list[str]) -> Source:
         file = File("command line", (text,))
         if not equals or not dotted:
             problem = Problem("override", f"{text!r} is no path=value", hint="For example train.epochs=3.")
-            raise SpecError([problem], report([problem], Source(file, None)))
+            known = Source(file, None)
+            raise SpecError([problem], report([problem], known), known)
         offset = len(dotted) + 1
         path: Path = tuple(int(p) if p.isdecimal() else p for p in dotted.split("."))
         part = _Reader(file, column=offset).read(value)
@@ -204,7 +205,8 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
 
 def _unreadable(name: str, message: str) -> SpecError:
     name = printable(name)
-    return SpecError([Problem("unreadable", f"{name} {message}")], f"{name}  error[unreadable]  {message}")
+    problem = Problem("unreadable", f"{name} {message}")
+    return SpecError([problem], f"{name}  error[unreadable]  {message}", Source(File(name, ()), None))
 
 
 class _Reader:
@@ -238,7 +240,7 @@ class _Reader:
             self._stop(line, column, "yaml", message or "not YAML", _yaml_hint(message))
         source = Source(self.file, data, self.marks)
         if self.problems:
-            raise SpecError(self.problems, report(self.problems, source))
+            raise SpecError(self.problems, report(self.problems, source), source)
         return source
 
     def _document(self) -> Any:
@@ -330,7 +332,7 @@ class _Reader:
         problem = Problem(code, message, hint=hint)
         self.marks[()] = Mark(self.file, line, column + self.column, line, column + self.column + 1)
         known = Source(self.file, None, self.marks)
-        raise SpecError([*self.problems, problem], report([*self.problems, problem], known))
+        raise SpecError([*self.problems, problem], report([*self.problems, problem], known), known)
 
 
 def _yaml_hint(message: str) -> str:

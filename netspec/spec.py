@@ -12,10 +12,15 @@ from netspec.errors import Problem, SpecError
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.language.document import Document, read_document
+from netspec.language.experiment import Experiment, read_experiment
 from netspec.source import Source, override, read_file, read_text, report
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from netspec.language.data_section import DataSection
+    from netspec.language.export_section import ExportSection
+    from netspec.language.train_record import Train
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,28 @@ class Spec:
     document: Document
     graph: Graph
     """The network with every block expanded and every shape known."""
+    experiment: Experiment = field(default=Experiment())
+    """The sections around the network."""
     warnings: tuple[Problem, ...] = field(default=())
 
     @property
     def name(self) -> str:
         return self.graph.name
+
+    @property
+    def data(self) -> DataSection | None:
+        """Where the data comes from and how it is prepared; None where the spec has no such section."""
+        return self.experiment.data
+
+    @property
+    def train(self) -> Train | None:
+        """How the network is trained; None where the spec has no such section."""
+        return self.experiment.train
+
+    @property
+    def export(self) -> ExportSection | None:
+        """How the network is exported; None where the spec has no such section."""
+        return self.experiment.export
 
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
@@ -63,9 +85,13 @@ def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spe
 
 def _checked(source: Source) -> Spec:
     document, problems = read_document(source)
-    graph, more = expand(document)
-    problems += more
-    errors = [p for p in problems if p.severity == "error"]
-    if errors:
-        raise SpecError(problems, report(problems, source))
-    return Spec(document, graph, tuple(problems))
+    graph, in_graph = expand(document)
+    experiment, around = read_experiment(document)
+    problems = [*problems, *in_graph, *around]
+    if experiment != Experiment():
+        from netspec.lint import Facts, lint
+
+        problems += lint(Facts(graph, experiment))
+    if any(p.severity == "error" for p in problems):
+        raise SpecError(problems, report(problems, source), source)
+    return Spec(document, graph, experiment, tuple(problems))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from netspec.datasets.base import Part
 from netspec.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,6 +23,21 @@ def same_count(inputs: Array, target: Array, name: str, target_name: str) -> Non
         raise DataError(f"{text}. They must be of the same number.")
     if not len(inputs):
         raise DataError(f"{name} holds no samples")
+
+
+def is_classes(target: Array) -> bool:
+    """Whether a target holds one class number a sample."""
+    return target.ndim == 1 and target.dtype.kind == "i"
+
+
+def part(inputs: Sequence[Array], target: Array, names: Sequence[str]) -> Part:
+    """Inputs and target as a part, where they go together; `names` are theirs, in messages. Raises DataError."""
+    target = target.astype("int64") if target.dtype.kind == "u" else target
+    for array, name in zip(inputs, names, strict=False):
+        same_count(array, target, name, names[-1])
+    if is_classes(target):
+        labels_below(target, MAX_CLASSES, names[-1])
+    return Part(tuple(inputs), target)
 
 
 def labels_below(labels: Array, classes: int, name: str) -> None:
@@ -52,6 +69,8 @@ def settled(values: Array, name: str) -> Array:
     import numpy as np
 
     kind = values.dtype.kind
+    if values.ndim == 0:
+        raise DataError(f"{name} is a single value, expected a row for each sample")
     if values.dtype == np.uint8 or kind == "b":
         return np.ascontiguousarray(values)
     if kind not in "fiu":

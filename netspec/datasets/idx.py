@@ -56,10 +56,9 @@ def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> 
         raise DataError(f"{text}. Are images and labels swapped?")
     if x.ndim < 2:
         raise DataError(f"{show(images)} holds one number a sample, expected images. Are images and labels swapped?")
-    checks.same_count(x, y, show(images), show(labels))
     checks.labels_below(y, classes, show(labels))
     x = checks.settled(x, show(images))
-    return Part((x[:, None] if x.ndim == 3 else x,), y.astype(np.int64))
+    return checks.part([x[:, None] if x.ndim == 3 else x], y.astype(np.int64), [show(images), show(labels)])
 
 
 def read_idx(path: Path) -> np.ndarray[Any, Any]:

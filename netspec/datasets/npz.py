@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from math import prod
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
-from netspec.datasets.base import Arrays, Dataset, Part, numbered
+from netspec.datasets.base import Arrays, Dataset, Part
 from netspec.datasets.files import MAX_UNPACKED, Files, show
+from netspec.datasets.npy import NAMES, names, read_npy
 from netspec.errors import DataError, did_you_mean
-from netspec.fields import Checked, Maybe, Text, refuse
+from netspec.fields import Checked, Maybe, Text
 
 if TYPE_CHECKING:
     import numpy as np
 
 PARTS: Final = ("train", "val", "test")
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
-    if not names or not all(isinstance(n, str) and n for n in names):
-        raise refuse("the name of an array, or a list of names")
-    return names
 
 
 class NPZ(Dataset):
@@ -39,8 +32,8 @@ class NPZ(Dataset):
     path = Text("the .npz file")
     inputs = Checked(
         "arrays that the network takes, in its order",
-        _names,
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        names,
+        NAMES,
         ("x",),
         textual=True,
     )
@@ -68,31 +61,18 @@ class NPZ(Dataset):
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), self.inputs, classes)
 
     def _part(self, archive: Archive, suffix: str) -> Part:
-        inputs = [archive.read(f"{name}{suffix}") for name in self.inputs]
-        target = archive.read(f"{self.target}{suffix}")
-        if target.dtype.kind == "u":
-            target = target.astype("int64")
-        for name, array in zip(self.inputs, inputs, strict=True):
-            checks.same_count(array, target, archive.label(name + suffix), archive.label(self.target + suffix))
-        if is_classes(target):
-            checks.labels_below(target, checks.MAX_CLASSES, archive.label(self.target + suffix))
-        return Part(tuple(inputs), target)
+        wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
+        arrays = [archive.read(name) for name in wanted]
+        return checks.part(arrays[:-1], arrays[-1], [archive.label(name) for name in wanted])
 
     def _classes(self, archive: Archive, parts: dict[str, Part]) -> tuple[str, ...] | None:
-        if not all(is_classes(part.target) for part in parts.values()):
-            return None
-        count = 1 + max(int(part.target.max()) for part in parts.values())
-        if self.classes is None:
-            return numbered(count)
-        names = tuple(str(n) for n in archive.read(self.classes, text=True).ravel())
+        found = counted(list(parts.values()))
+        if found is None or self.classes is None:
+            return found
+        named = tuple(str(n) for n in archive.read(self.classes, text=True).ravel())
         for part, held in parts.items():
-            checks.labels_below(held.target, len(names), f"{show(archive.path)}, the target of {part}")
-        return names
-
-
-def is_classes(target: np.ndarray[Any, Any]) -> bool:
-    """Whether a target holds one class number a sample."""
-    return target.ndim == 1 and target.dtype.kind == "i"
+            checks.labels_below(held.target, len(named), f"{show(archive.path)}, the target of {part}")
+        return named
 
 
 class Archive:
@@ -122,31 +102,4 @@ class Archive:
             if array.dtype.kind not in "USiu":
                 raise DataError(f"{self.label(name)} holds {array.dtype}, expected names")
             return array.astype("U")
-        if array.ndim == 0:
-            raise DataError(f"{self.label(name)} is a single value, expected a row for each sample")
         return checks.settled(array, self.label(name))
-
-
-def read_npy(stream: IO[bytes], size: int, label: str) -> np.ndarray[Any, Any]:
-    """The array in a .npy stream of `size` bytes; what the header announces is held against that size."""
-    import numpy as np
-    from numpy.lib import format as npy
-
-    try:
-        version = npy.read_magic(stream)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, columns, dtype = reader(stream)
-        start = stream.tell()
-    except (ValueError, TypeError, SyntaxError) as error:
-        raise DataError(f"{label} has no readable header: {str(error).splitlines()[0]}") from None
-    if dtype.hasobject:
-        raise DataError(f"{label} holds Python objects, expected numbers. Objects are never unpickled.")
-    length = prod(shape) * dtype.itemsize
-    if length != size - start:
-        text = f"{label} announces {' x '.join(map(str, shape))} values of {dtype}, which are {length:,} bytes"
-        raise DataError(f"{text}, and holds {size - start:,}")
-    content = bytearray(length)
-    into = memoryview(content)
-    while into and (count := stream.readinto(into)):  # type: ignore[attr-defined]
-        into = into[count:]
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if columns else "C")

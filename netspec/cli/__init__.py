@@ -1,0 +1,67 @@
+"""The command `netspec`: a thin skin over the Python API, one file a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from netspec.cli.group import LazyGroup
+from netspec.errors import NetspecError
+
+BROKEN_PIPE = 141
+"""What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
+INTERRUPTED = 130
+
+FAULT = """\
+This is a fault of netspec, not of your spec: {error}
+`netspec --traceback ...` shows where it happened; please report it with the spec."""
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="netspec-torch", prog_name="netspec")
+@click.option("--traceback", is_flag=True, help="Show where in netspec an unexpected error happened.")
+def cli(traceback: bool) -> None:
+    """One YAML file to a checked, readable, trained and exported PyTorch network."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code: 0 fine, 1 a fault of netspec, 2 usage, 3 the spec, 4 the data,
+    5 diverged, 6 an export that does not match, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        with cli.make_context("netspec", arguments) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except NetspecError as error:
+        click.echo(_message(error), err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        if "--traceback" in arguments[:1]:
+            raise
+        click.echo(FAULT.format(error=f"{type(error).__name__}: {error}"), err=True)
+        return 1
+    return 0
+
+
+def _message(error: NetspecError) -> str:
+    text = str(error)
+    return text if hasattr(error, "problems") else f"netspec: {text}"

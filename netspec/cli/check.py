@@ -1,0 +1,62 @@
+"""`netspec check`: every problem of a spec at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netspec.cli.common import as_json, reads_spec, show, show_json
+from netspec.errors import Problem, SpecError
+
+
+@click.command()
+@reads_spec
+@as_json
+@click.pass_context
+def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check a spec, without running anything.
+
+    Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error.
+    """
+    from netspec.spec import load
+
+    try:
+        loaded = load(spec, overrides)
+    except SpecError as error:
+        if as_json:
+            _show_rows(error.problems, error.source)
+        else:
+            show(str(error))
+            count = sum(p.severity == "error" for p in error.problems)
+            show(f"\n{count} error{'s' * (count != 1)}")
+        context.exit(error.exit_code)
+    source = loaded.document.source
+    if as_json:
+        _show_rows(loaded.warnings, source)
+        return
+    if loaded.warnings:
+        from netspec.source import report
+
+        show(report(loaded.warnings, source) + "\n")
+    show(f"{spec}: {described(loaded.graph)}")
+
+
+def _show_rows(problems: Sequence[Problem], source: object) -> None:
+    from netspec.source import Source
+    from netspec.views.problems import rows
+
+    assert isinstance(source, Source)
+    show_json(rows(problems, source))
+
+
+def described(graph: object) -> str:
+    """A network in one line: what goes in, what comes out, how large it is."""
+    from netspec.graph.model import Graph
+    from netspec.layers.base import show as shape
+
+    assert isinstance(graph, Graph)
+    given, made = (", ".join(shape(t.shape[1:]) for t in x.values()) for x in (graph.inputs, graph.outputs))
+    macs = graph.macs()
+    cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
+    return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{cost}"

@@ -1,0 +1,74 @@
+"""What commands share: the spec and its overrides, results as text or JSON, files that appear whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from netspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from netspec.spec import Spec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for a machine.")
+
+
+def reads_spec(command: F) -> F:
+    """Gives a command its SPEC and any number of overrides."""
+    overrides = click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
+    return click.argument("spec", metavar="SPEC")(overrides(command))
+
+
+def load(spec: str, overrides: tuple[str, ...]) -> Spec:
+    """The spec, whole and checked; its warnings go to stderr. Raises SpecError."""
+    from netspec.source import report
+    from netspec.spec import load as load_spec
+
+    loaded = load_spec(spec, overrides)
+    if loaded.warnings:
+        talk(report(loaded.warnings, loaded.document.source))
+    return loaded
+
+
+def show(text: str) -> None:
+    """A result, on stdout."""
+    click.echo(text, color=_color())
+
+
+def show_json(value: Any) -> None:
+    """A result as JSON, on stdout."""
+    import json
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def talk(text: str) -> None:
+    """A word to the person, on stderr."""
+    click.echo(text, err=True, color=_color())
+
+
+def _color() -> bool | None:
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all. Raises UsageError."""
+    try:
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent, text=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(draft).chmod(0o644)
+        Path(draft).replace(path)
+    except OSError as error:
+        Path(draft).unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,67 @@
+"""The sections around the network: data, training, export, read together with the document's params."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from netspec.errors import At, Problem
+from netspec.language.calls import Refused, long_value
+from netspec.language.document import Document
+
+if TYPE_CHECKING:
+    from netspec.language.data_section import DataSection
+    from netspec.language.export_section import ExportSection
+    from netspec.language.train_record import Train
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What a spec says besides its network; None where it says nothing, or nothing that can be read."""
+
+    data: DataSection | None = None
+    train: Train | None = None
+    export: ExportSection | None = None
+
+
+def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
+    """The sections that are there, and everything wrong with them. A section that is not there imports nothing."""
+    given, params = document.sections, _Params(document)
+    data = train = export = None
+    problems: list[Problem] = []
+    if "data" in given:
+        from netspec.language.data_section import read_data
+
+        data, found = read_data(given["data"], ("data",), params)
+        problems += found
+    if "train" in given:
+        from netspec.language.train_section import read_train
+
+        train, found = read_train(given["train"], ("train",), params)
+        problems += found
+    if "export" in given:
+        from netspec.language.export_section import read_export
+
+        export, found = read_export(given["export"], ("export",), params)
+        problems += found
+    return Experiment(data, train, export), problems
+
+
+class _Params:
+    """Looks up the document's params by name. What is wrong with them is reported with the network."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.values: dict[str, Any] = {}
+
+    def __call__(self, name: str) -> Any:
+        if not self.values and self.document.params:
+            self._read()
+        return self.values[name]
+
+    def _read(self) -> None:
+        for name, value in self.document.params.items():
+            try:
+                self.values[name] = long_value(value, self.values.__getitem__, At(("params", name)), textual=True)
+            except Refused:
+                continue

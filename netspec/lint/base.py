@@ -1,0 +1,73 @@
+"""What every rule is: its reason, an example of what it finds, and the check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netspec.datasets.base import Gives
+from netspec.errors import Problem
+from netspec.graph.model import Graph, Value, flat
+from netspec.language.data_section import DataSection
+from netspec.language.experiment import Experiment
+from netspec.language.train_record import Train
+from netspec.layers.base import Misfit, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What rules look at: the network and what surrounds it. What an earlier problem left unknown is None."""
+
+    graph: Graph
+    experiment: Experiment
+
+    @property
+    def data(self) -> DataSection | None:
+        return self.experiment.data
+
+    @property
+    def train(self) -> Train | None:
+        return self.experiment.train
+
+    @property
+    def gives(self) -> Gives:
+        """What the data is known to give, after its transforms."""
+        try:
+            return self.data.gives() if self.data else Gives()
+        except Misfit:  # reported where the section is read
+            return Gives()
+
+    @property
+    def inputs(self) -> dict[str, Tensor] | None:
+        """The network's inputs by name."""
+        found = self.graph.inputs
+        return found if found and len(found) == len(self.graph.root.inputs) else None
+
+    @property
+    def results(self) -> list[Value]:
+        """The values that the network returns."""
+        given = self.graph.root.outputs
+        return [*given.values()] if isinstance(given, dict) else flat(given) if given is not None else []
+
+    @property
+    def predictions(self) -> list[Tensor] | None:
+        """What the loss is given."""
+        found = [v.tensor for v in self.results]
+        known = [t for t in found if t is not None]
+        return known if known and len(known) == len(found) else None
+
+
+class Rule:
+    """A check of a spec that torch would make too late, or never.
+
+    The docstring's first line says what must hold, the rest says why.
+    """
+
+    code: ClassVar[str]
+    example: ClassVar[str]
+    """A spec that the rule objects to."""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        """Every place where the rule is broken."""
+        raise NotImplementedError(type(self).__name__)

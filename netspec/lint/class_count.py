@@ -1,0 +1,40 @@
+"""The network's classes against the data's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.errors import Problem
+from netspec.lint.base import Facts, Rule
+
+
+class ClassCount(Rule):
+    """The network tells as many classes apart as the data has.
+
+    With fewer, torch stops in the middle of training, on a GPU without saying why. With more, it trains, and the
+    extra classes only cost time.
+    """
+
+    code = "class-count"
+    example = """\
+input: 1x8x8
+layers: [fc 9]
+data: {source: digits}
+train: {loss: cross_entropy, optimizer: sgd lr=0.01}
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        classes, predictions = facts.gives.classes, facts.predictions
+        if facts.train is None or facts.data is None or classes is None or predictions is None:
+            return
+        loss = facts.train.loss
+        if loss.target_kind != "class" or len(predictions) != 1 or len(predictions[0].shape) < 2:
+            return
+        found = loss.classes(predictions[0])
+        if not isinstance(found, int) or found == classes:
+            return
+        step = facts.results[0].step
+        text = f"the network tells {found} class{'es' * (found != 1)} apart, the data has {classes}"
+        hint = f"End the network with {classes} outputs."
+        severity = "error" if found < classes else "warning"
+        yield Problem(self.code, text, step.at if step else facts.data.source_at, hint, severity)

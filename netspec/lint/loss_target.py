@@ -1,0 +1,36 @@
+"""The loss against prediction and target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.errors import At, Problem
+from netspec.layers.base import Misfit
+from netspec.lint.base import Facts, Rule
+
+
+class LossTarget(Rule):
+    """The loss takes what the network gives and the target that the data gives.
+
+    Torch stretches a prediction of B x 1 and a target of B to B x B, trains on the wrong pairs and says nothing;
+    other slips end the run at its first batch.
+    """
+
+    code = "loss-target"
+    example = """\
+input: 1x8x8
+layers: [fc 10]
+data: {source: digits}
+train: {loss: mse, optimizer: sgd lr=0.01}
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        predictions = facts.predictions
+        if facts.train is None or predictions is None:
+            return
+        loss = facts.train.loss
+        try:
+            loss.expect(predictions, facts.gives.target)
+        except Misfit as misfit:
+            name = loss.words[0] if loss.words else type(loss).__name__
+            yield Problem(misfit.code, f"{name} {misfit.message}", At(("train", "loss")), misfit.hint)

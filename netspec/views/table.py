@@ -1,0 +1,218 @@
+"""The summary of a network: a row for each step, and totals. Everything is counted, nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final
+
+from netspec.dims import BATCH, Size, product, substitute
+from netspec.graph.model import Graph, Level, Step, Value, flat
+from netspec.layers.base import Layer, Tensor, literal, show
+
+ITEM_BYTES: Final = {"float32": 4, "int64": 8, "bool": 1}
+OP_WIDTH: Final = 44
+HEADS: Final = ("name", "op", "output", "parameters", "MACs", "memory")
+Counted = Size | None
+"""A number, a polynomial in sizes that only the run knows, or None where it cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step. `parameters` of a level are those of its members; `memory` is that of the output, at batch 1."""
+
+    path: str
+    depth: int
+    op: str
+    output: tuple[Tensor | None, ...]
+    parameters: int
+    macs: Counted
+    memory: Counted
+    level: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A network in numbers."""
+
+    name: str
+    rows: tuple[Row, ...]
+    parameters: int
+    trainable: int
+    macs: Counted
+    parameter_bytes: int
+    activation_bytes: Counted
+
+    def listed(self) -> dict[str, Any]:
+        """Plain data for JSON. A number that depends on the run is a text such as `4*T`, an unknown one is null."""
+        return {
+            "name": self.name,
+            "rows": [_listed(row) for row in self.rows],
+            "parameters": self.parameters,
+            "trainable": self.trainable,
+            "macs": _plain(self.macs),
+            "parameter_bytes": self.parameter_bytes,
+            "activation_bytes": _plain(self.activation_bytes),
+        }
+
+
+def summary(graph: Graph) -> Summary:
+    """Count a network."""
+    inputs = (_row(name, 0, "input", [value]) for name, value in graph.root.inputs.items())
+    rows = (*inputs, *_rows(graph.root, graph, 0, ""))
+    total = graph.parameter_count
+    activations = _sum(row.memory for row in rows if not row.level)
+    return Summary(graph.name, rows, total, total, graph.macs(), total * 4, activations)
+
+
+def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
+    for step in level.steps:
+        if step.left_out:
+            continue
+        path = f"{prefix}{step.member or step.name}"
+        if step.body is None:
+            yield _row(path, depth, _op(step), flat(step.results), _own(step, path, graph), step.macs())
+            continue
+        inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
+        count = 0 if step.again else sum(row.parameters for row in inner if not row.level)
+        yield Row(path, depth, _title(step.body), _tensors([step.value]), count, step.macs(), None, True)
+        if not step.again:
+            yield from inner
+
+
+def _row(path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0) -> Row:
+    tensors = _tensors(values)
+    return Row(path, depth, op, tensors, parameters, macs, _sum(map(_bytes, tensors)))
+
+
+def _tensors(values: list[Value]) -> tuple[Tensor | None, ...]:
+    return tuple(v.tensor for v in values)
+
+
+def _own(step: Step, path: str, graph: Graph) -> int:
+    """The parameters that this step registers; one that is tied to another counts there."""
+    if step.again or not hasattr(step.op, "parameters"):
+        return 0
+    shapes: dict[str, tuple[int, ...]] = step.op.parameters()
+    return sum(prod(shape) for part, shape in shapes.items() if (f"{path}.{part}" if part else path) not in graph.ties)
+
+
+def _op(step: Step) -> str:
+    """The operation as torch would be told it: `Conv2d(1, 6, 5)`."""
+    op = step.op
+    assert op is not None
+    if isinstance(op, Layer):
+        return f"{op.torch_name or type(op).__name__}({op.arguments()})"
+    given = [f"{name}={literal(value)}" for name, value in op.given.items() if _simple(value)]
+    return f"{type(op).__name__.lower()}({', '.join(given)})"
+
+
+def _simple(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_simple, value))
+    return value is None or isinstance(value, int | float | str)
+
+
+def _title(level: Level) -> str:
+    """A block as it is used: `bottleneck c=64 s=2`."""
+    return " ".join([level.block, *(f"{name}={value}" for name, value in level.params.items())])
+
+
+def _bytes(tensor: Tensor | None) -> Counted:
+    if tensor is None:
+        return None
+    try:
+        return substitute(product(tensor.shape) * ITEM_BYTES[tensor.dtype], {"B": 1})
+    except OverflowError:  # a size with too many terms
+        return None
+
+
+def _sum(counts: Any) -> Counted:
+    total: Size = 0
+    for count in counts:
+        if count is None:
+            return None
+        total = total + count
+    return total
+
+
+# --- as data ------------------------------------------------------------------------------------
+
+
+def _listed(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.path,
+        "op": row.op,
+        "output": [[_plain(size) for size in t.shape] if t else None for t in row.output],
+        "dtype": [t.dtype if t else None for t in row.output],
+        "parameters": row.parameters,
+        "macs": _plain(row.macs),
+        "memory": _plain(row.memory),
+    }
+
+
+def _plain(count: Counted) -> int | str | None:
+    return count if count is None or isinstance(count, int) else str(count)
+
+
+# --- as text ------------------------------------------------------------------------------------
+
+
+def text(found: Summary, depth: int | None = None) -> str:
+    """The table as lines of text; `depth` leaves out what is nested deeper."""
+    shown = [row for row in found.rows if depth is None or row.depth < depth]
+    cells = [HEADS, *(_cells(row) for row in shown)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(HEADS))]
+    lines = [_aligned(line, widths) for line in cells]
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:], rule, *_totals(found)])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    op = row.op if len(row.op) <= OP_WIDTH else f"{row.op[: OP_WIDTH - 3]}..."
+    output = ", ".join(map(_shape, row.output))
+    memory = "" if row.level else _size(row.memory)
+    return ("  " * row.depth + row.name, op, output, _count(row.parameters), _count(row.macs), memory)
+
+
+def _shape(tensor: Tensor | None) -> str:
+    """A shape without its batch, as a spec writes it; with all axes where the first is no batch."""
+    if tensor is None:
+        return "?"
+    batched = tensor.shape[:1] == (BATCH,)
+    kind = "" if tensor.dtype == "float32" else f"{tensor.dtype.removesuffix('64')} "
+    return kind + show(tensor.shape[1:] if batched else tensor.shape)
+
+
+def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
+    cells = [c.ljust(w) if i < 3 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+    return "  ".join(cells).rstrip()
+
+
+def _totals(found: Summary) -> Iterator[str]:
+    frozen = found.parameters - found.trainable
+    yield f"parameters  {found.parameters:,}" + (f", {found.trainable:,} of them trained" if frozen else "")
+    yield f"MACs        {_count(found.macs) or 0}"
+    yield f"memory      {_size(found.parameter_bytes)} parameters, {_size(found.activation_bytes)} outputs at batch 1"
+
+
+def _count(count: Counted) -> str:
+    if count is None:
+        return "?"
+    return (f"{count:,}" if count else "") if isinstance(count, int) else str(count)
+
+
+def _size(count: Counted) -> str:
+    if not isinstance(count, int):
+        return "?" if count is None else f"{count} B"
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError

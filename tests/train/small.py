@@ -1,0 +1,49 @@
+"""Small networks, data and sections that the tests of training share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.language.train_record import Train
+from netspec.language.train_section import read_train
+from netspec.runtime.data import Data, Split
+
+
+def section(**values: Any) -> Train:
+    """The section with these values, cross entropy and plain descent where nothing is said."""
+    train, problems = read_train({"loss": "ce", "optimizer": "sgd lr=0.1", "batch": 16, **values}, ("train",))
+    assert not problems, problems
+    assert train is not None
+    return train
+
+
+def data(x: torch.Tensor, y: torch.Tensor, val: int = 0) -> Data:
+    """`x` and `y` as data, the last `val` samples held out."""
+    cut = len(y) - val
+    held = Split((x[cut:],), y[cut:]) if val else None
+    return Data(Split((x[:cut],), y[:cut]), held, None, ("input",), None)
+
+
+def classes(count: int = 80, width: int = 8, val: int = 16) -> Data:
+    """Points of three classes that can be told apart."""
+    generator = torch.Generator().manual_seed(7)
+    x = torch.randn(count, width, generator=generator)
+    return data(x, (x[:, 0] > 0).long() + (x[:, 1] > 0).long(), val)
+
+
+def perceptron(dropout: float = 0.0, norm: bool = False) -> nn.Module:
+    """Eight numbers to three classes, always the same weights."""
+    torch.manual_seed(1)
+    layers: list[nn.Module] = [nn.Linear(8, 16)]
+    layers += [nn.BatchNorm1d(16)] if norm else []
+    layers += [nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 3)]
+    return nn.Sequential(*layers)
+
+
+def equal(a: nn.Module, b: nn.Module) -> bool:
+    """Whether both hold the same numbers, bit for bit."""
+    left, right = a.state_dict(), b.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)

@@ -1,0 +1,107 @@
+"""What each loss wants of prediction and target, statically and on the first batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from netspec.dims import BATCH, named
+from netspec.errors import DataError, SpecError
+from netspec.language.calls import read_entry
+from netspec.layers.base import Misfit, Tensor
+from netspec.losses.base import Loss
+from netspec.runtime.training import train
+from netspec.vocabulary import LOSSES
+from tests.train.small import data, section
+
+B, T = BATCH, named("T")
+INT = "int64"
+
+
+def loss(row: str) -> Loss:
+    return read_entry(row, ("train", "loss"), LOSSES)[0]
+
+
+FITTING = [
+    ("mse", [Tensor((B, 3))], Tensor((B, 3))),
+    ("mse", [Tensor((B, T))], Tensor((B, 7))),
+    ("ce", [Tensor((B, 10))], Tensor((B,), INT)),
+    ("ce", [Tensor((B, 10))], Tensor((B, 10))),
+    ("ce", [Tensor((B, 5, 8, 8))], Tensor((B, 8, 8), INT)),
+    ("ce axis=-1", [Tensor((B, T, 50))], Tensor((B, T), INT)),
+    ("nll weight=1x2x3", [Tensor((B, 3))], Tensor((B,), INT)),
+    ("bce", [Tensor((B, 1))], Tensor((B, 1))),
+    ("gaussian_nll", [Tensor((B, 4)), Tensor((B, 1))], Tensor((B, 4))),
+    ("triplet", [Tensor((B, 4))] * 3, None),
+    ("cosine_embedding", [Tensor((B, 4))] * 2, Tensor((B,), INT)),
+    ("ctc", [Tensor((20, B, 11))], Tensor((B, 6), INT)),
+    ("linear_cross_entropy 4 9 out_features=2", [Tensor((B, 4))], Tensor((B, 2), INT)),
+]
+MISFITS = [
+    ("mse", [Tensor((B, 1))], Tensor((B,)), "the prediction is B x 1 and the target is B"),
+    ("mse", [Tensor((B, 10))], Tensor((B,), INT), "the prediction is B x 10 and the target is B"),
+    ("l1", [Tensor((B, 3))], Tensor((B, 3), INT), "takes a target of floats, it is int64"),
+    ("ce", [Tensor((B, 10))], Tensor((B,)), "a probability for each class"),
+    ("ce", [Tensor((B, 10))], Tensor((B, 1), INT), "the target is B x 1"),
+    ("ce", [Tensor((B, 10), INT)], None, "takes a prediction of floats, it is int64"),
+    ("ce", [Tensor((B, 1))], None, "has only one class"),
+    ("ce", [Tensor((B,))], None, "batch x classes"),
+    ("ce", [Tensor((B, 3))] * 2, None, "takes 1 prediction, the network has 2 outputs"),
+    ("ce weight=1x2", [Tensor((B, 3))], None, "has weights for 2 classes, the prediction has 3"),
+    ("bce", [Tensor((B,))], Tensor((B,), INT), "takes a target of floats"),
+    ("triplet", [Tensor((B, 4))] * 2, None, "takes 3 predictions"),
+    ("triplet", [Tensor((B, 4)), Tensor((B, 4)), Tensor((B, 5))], None, "outputs of one shape"),
+    ("ctc blank=11", [Tensor((20, B, 11))], None, "has the blank 11"),
+    ("adaptive_log_softmax 8 100 cutoffs=10", [Tensor((B, 4))], None, "declares 8 features"),
+    ("adaptive_log_softmax 8 100 cutoffs=200", [Tensor((B, 8))], None, "begins at 200"),
+]
+
+
+@pytest.mark.parametrize(("row", "predictions", "target"), FITTING)
+def test_fits(row: str, predictions: list[Tensor], target: Tensor | None) -> None:
+    loss(row).expect(predictions, target)
+
+
+@pytest.mark.parametrize(("row", "predictions", "target", "words"), MISFITS)
+def test_misfits(row: str, predictions: list[Tensor], target: Tensor | None, words: str) -> None:
+    with pytest.raises(Misfit, match="") as caught:
+        loss(row).expect(predictions, target)
+    assert words in caught.value.message
+
+
+def test_mse_refuses_to_broadcast_before_the_first_step() -> None:
+    """The tutorial's own slip: (B, 1) against (B,) would become B x B and still train."""
+    net = nn.Linear(4, 1)
+    before = net.weight.clone()
+    with pytest.raises(SpecError, match="the prediction is 16 x 1 and the target is 16"):
+        train(net, section(loss="mse"), data(torch.randn(32, 4), torch.randn(32)))
+    assert torch.equal(net.weight, before)
+
+
+def test_labels_out_of_range_name_their_row() -> None:
+    y = torch.tensor([0, 1] * 16)
+    y[21] = 192
+    with pytest.raises(DataError, match="row 21 of the train data is 192, at least 0 and at most 1"):
+        train(nn.Linear(4, 2), section(), data(torch.randn(32, 4), y))
+
+
+def test_validation_labels_are_looked_at_before_the_first_step() -> None:
+    net = nn.Linear(4, 2)
+    before = net.weight.clone()
+    y = torch.tensor([0, 1] * 16)
+    y[-1] = 2
+    with pytest.raises(DataError, match="row 3 of the val data is 2"):
+        train(net, section(), data(torch.randn(32, 4), y, val=4))
+    assert torch.equal(net.weight, before)
+
+
+def test_what_is_ignored_is_in_range() -> None:
+    train(nn.Linear(4, 2), section(loss="ce ignore_index=-1", epochs=1), data(torch.randn(4, 4), torch.tensor([0, 1, -1, 0])))
+
+
+def test_inputs_that_are_not_finite_name_their_row() -> None:
+    x = torch.randn(32, 4)
+    x[13, 2] = float("nan")
+    with pytest.raises(DataError, match="row 13 of the train data"):
+        train(nn.Linear(4, 2), section(), data(x, torch.zeros(32, dtype=torch.long)))
