@@ -81,6 +81,13 @@ class Source:
     data: Any
     marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
 
+    @property
+    def text(self) -> str:
+        """The document as YAML: as it was read, or written anew where something was laid over it."""
+        if all(mark.file is self.file for mark in self.marks.values()):
+            return "\n".join(self.file.lines) + "\n"
+        return yaml.safe_dump(self.data, sort_keys=False, allow_unicode=True, width=120)
+
     def place(self, at: At) -> Place:
         """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
         path = at.path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +18,8 @@ from netspec.source import Source, override, read_file, read_text, report
 if TYPE_CHECKING:
     from torch import nn
 
-    from netspec.language.data_section import DataSection
-    from netspec.language.export_section import ExportSection
-    from netspec.language.train_record import Train
+    from netspec.runtime.experiment import Trained
+    from netspec.runtime.export import Report
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,21 @@ class Spec:
         return self.graph.name
 
     @property
-    def data(self) -> DataSection | None:
-        """Where the data comes from and how it is prepared; None where the spec has no such section."""
-        return self.experiment.data
+    def text(self) -> str:
+        """The spec as YAML, with everything that was set over it."""
+        return self.document.source.text
 
-    @property
-    def train(self) -> Train | None:
-        """How the network is trained; None where the spec has no such section."""
-        return self.experiment.train
+    @cached_property
+    def root(self) -> Path:
+        """The folder that paths in the spec start from: that of its file."""
+        path = Path(self.document.source.file.name)
+        return path.parent.resolve() if path.is_file() else Path.cwd()
 
-    @property
-    def export(self) -> ExportSection | None:
-        """How the network is exported; None where the spec has no such section."""
-        return self.experiment.export
+    def at(self, root: Path) -> Spec:
+        """The same spec, with its paths starting from another folder."""
+        moved = replace(self)
+        moved.__dict__["root"] = root
+        return moved
 
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
@@ -68,6 +69,24 @@ class Spec:
         from netspec.runtime.module import build
 
         return build(self)
+
+    def train(self, folder: str | Path | None = None, *, resume: bool = False) -> Trained:
+        """Train the network on the spec's data, into the run folder `folder` if one is named.
+
+        Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
+        """
+        from netspec.runtime.experiment import train
+
+        return train(self, Path(folder) if folder else None, resume=resume)
+
+    def export(self, path: str | Path, module: nn.Module | None = None) -> Report:
+        """Write `module`, or the network as it is built, to an ONNX file that is proven to agree with it.
+
+        Raises ExportMismatch, and leaves no file, where it does not.
+        """
+        from netspec.runtime.experiment import export
+
+        return export(self, module if module is not None else self.build(), Path(path))
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:

@@ -20,6 +20,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for a machine.")
 
 
+allow_outside = click.option(
+    "--allow-outside", is_flag=True, help="Let the spec's data lie outside the folder of the spec."
+)
+
+
 def reads_spec(command: F) -> F:
     """Gives a command its SPEC and any number of overrides."""
     overrides = click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")

@@ -9,6 +9,8 @@ from netspec.lint.data_shape import DataShape
 from netspec.lint.loss_target import LossTarget
 from netspec.lint.metric_target import MetricTarget
 
+__all__ = ["RULES", "Facts", "lint"]
+
 RULES: tuple[Rule, ...] = (DataShape(), ClassCount(), LossTarget(), MetricTarget())
 """Every rule, in the order in which problems of one place are shown."""
 

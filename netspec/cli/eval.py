@@ -1,0 +1,27 @@
+"""`netspec eval`: the loss and the metrics of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from netspec.cli.common import allow_outside, as_json, show, show_json
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
+@click.option("--part", type=click.Choice(["train", "val", "test"]), default="val", help="Which part of the data.")
+@allow_outside
+@as_json
+def command(run: Path, overrides: tuple[str, ...], part: str, allow_outside: bool, as_json: bool) -> None:
+    """Measure the best weights of the run in the folder RUN."""
+    from netspec.runtime.experiment import Run, evaluate_run
+
+    found = evaluate_run(Run.read(run, overrides), part, allow_outside)
+    if as_json:
+        show_json({f"{part}.{name}": value for name, value in found.items()})
+        return
+    for name, value in found.items():
+        show(f"{part}.{name:20} {value:.6g}" if isinstance(value, int | float) else f"{part}.{name}\n{value}")

@@ -1,0 +1,29 @@
+"""`netspec init`: a spec to start from."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from netspec.cli.common import show, talk, write
+from netspec.errors import UsageError
+
+TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+@click.option("--template", type=click.Choice(TEMPLATES), default="lenet", help="What to start from.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def command(path: Path | None, template: str, force: bool) -> None:
+    """Write a ready spec, with comments, to FILE; to stdout without one."""
+    text = files("netspec").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
+    if path is None:
+        show(text.rstrip("\n"))
+        return
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already. Name another file, or add --force.")
+    write(path, text)
+    talk(f"wrote {path}; next: netspec check {path}")

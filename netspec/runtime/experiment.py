@@ -1,0 +1,151 @@
+"""A whole experiment: a spec trained into a run folder, and what is done with the folder afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+import netspec
+from netspec.errors import DataError, UsageError
+from netspec.exporters import ONNX
+from netspec.runtime.data import Data, Split, load_data
+from netspec.runtime.disk import write_text
+from netspec.runtime.evaluate import batch_size, evaluate
+from netspec.runtime.export import Report, export_onnx, metadata
+from netspec.runtime.history import History
+from netspec.runtime.objective import Objective
+from netspec.runtime.progress import Progress
+from netspec.runtime.run import RunFolder
+from netspec.runtime.training import train as run_training
+from netspec.runtime.weights import load_weights
+from netspec.spec import Spec, load
+
+COMPARED: Final = 4
+"""Batches of validation data that an exported file is compared on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training leaves: the network with its last weights, how it went, and where it is kept."""
+
+    module: nn.Module
+    history: History
+    folder: Path | None
+
+
+def train(
+    spec: Spec,
+    folder: Path | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    allow_outside: bool = False,
+) -> Trained:
+    """Train a spec's network on its data, into a run folder if one is named.
+
+    Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
+    """
+    section, data = spec.experiment.train, _data(spec, allow_outside)
+    if section is None:
+        raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
+    torch.manual_seed(section.seed)
+    module = build(spec)
+    data.need_fit(spec.graph.inputs)
+    if folder is None:
+        return Trained(module, run_training(module, section, data, progress=progress), None)
+    with RunFolder.open(folder) if resume else RunFolder.create(folder, spec.text) as run:
+        if not resume:
+            write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
+        history = run_training(module, section, data, run, resume=resume, progress=progress)
+    return Trained(module, history, folder)
+
+
+def build(spec: Spec) -> nn.Module:
+    """The network with the weights that the spec's `weights` section loads, and what it freezes."""
+    module = spec.build()
+    section = spec.document.sections.get("weights", {})
+    if "load" in section:
+        load_weights(module, spec.root / str(section["load"]))
+    for pattern in section.get("freeze", []):
+        for name, parameter in module.named_parameters():
+            if fnmatchcase(name, str(pattern)) or fnmatchcase(name, f"{pattern}.*"):
+                parameter.requires_grad_(False)
+    return module
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder that is read again: its spec, and where its data's paths start."""
+
+    folder: Path
+    spec: Spec
+
+    @classmethod
+    def read(cls, folder: Path, overrides: Iterable[str] = ()) -> Run:
+        """The run in `folder`. Raises UsageError where there is none, SpecError for overrides that do not fit."""
+        if not (folder / "spec.yaml").is_file():
+            raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
+        spec = load(folder / "spec.yaml", list(overrides))
+        origin = folder / "origin.json"
+        root = folder / json.loads(origin.read_text())["root"] if origin.is_file() else folder
+        return cls(folder, spec.at(root.resolve()))
+
+    def module(self) -> nn.Module:
+        """The network with the best weights of the run, or its last ones."""
+        module = self.spec.build()
+        best = self.folder / "best.safetensors"
+        load_weights(module, best if best.is_file() else self.folder / "last.safetensors")
+        return module
+
+
+def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> dict[str, Any]:
+    """The loss and the metrics of a run's best weights on one part of the data: train, val or test."""
+    section = run.spec.experiment.train
+    if section is None:
+        raise UsageError(f"{run.folder} has no train section that says what to measure")
+    split: Split | None = getattr(_data(run.spec, allow_outside), part)
+    if split is None:
+        raise DataError(f"the data of {run.spec.name} has no {part} part")
+    found = evaluate(run.module(), split, Objective(section.loss), section.metrics, batch=section.batch)
+    assert found is not None
+    return found
+
+
+def export(spec: Spec, module: nn.Module, path: Path, allow_outside: bool = False) -> Report:
+    """Write a network to an ONNX file that agrees with it, also on the validation data where there is some."""
+    section, training = spec.experiment.export, spec.experiment.train
+    data = _data(spec, allow_outside) if spec.experiment.data is not None else None
+    loss = type(training.loss).__name__ if training is not None else ""
+    return export_onnx(
+        module,
+        spec.graph.inputs,
+        path,
+        section.onnx if section is not None else ONNX(),
+        outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else ["output"],
+        validation=_validation(data),
+        name=spec.name,
+        metadata=metadata(netspec.__version__, spec.name, spec.text, data.classes if data else None),
+        sigmoid=loss.startswith("BCE"),
+    )
+
+
+def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    if data is not None:
+        part = data.val or data.train
+        for inputs, _ in islice(part.batches(batch_size(part, 64)), COMPARED):
+            yield inputs
+
+
+def _data(spec: Spec, allow_outside: bool) -> Data:
+    if spec.experiment.data is None:
+        raise UsageError(f"{spec.name} has no data: its spec has no data section")
+    return load_data(spec.experiment.data, spec.root, allow_outside=allow_outside)

@@ -1,0 +1,81 @@
+"""The JSON Schema of a spec, made of the same records that check it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.catalogue import Catalogue
+from netspec.language.data_section import data_schema
+from netspec.language.document import SECTIONS
+from netspec.language.export_section import export_schema
+from netspec.language.train_section import train_schema
+from netspec.vocabulary import INITIALIZERS, OPERATIONS
+
+_BODY: dict[str, Any] = {"$ref": "#/$defs/body"}
+
+
+def schema() -> dict[str, Any]:
+    """The whole schema, draft 2020-12. Imports every family of layers."""
+    known: dict[str, dict[str, Any]] = {
+        "netspec": {"const": 1},
+        "name": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+        "input": {"type": ["string", "integer"], "examples": ["1x32x32", "int T"]},
+        "inputs": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
+        "params": {"type": "object"},
+        "blocks": {"type": "object", "additionalProperties": _BODY},
+        "defaults": {"type": "object"},
+        "layers": _BODY,
+        "outputs": {"type": ["array", "object", "string"]},
+        "order": {"type": "array", "items": {"type": "string"}},
+        "tie": {"type": "object", "additionalProperties": {"type": "string"}},
+        "init": {"type": "object", "additionalProperties": {"type": ["string", "object"]}},
+        "weights": {
+            "type": "object",
+            "properties": {"load": {"type": "string"}, "freeze": {"type": "array", "items": {"type": "string"}}},
+            "additionalProperties": False,
+        },
+        "extends": {"type": "string"},
+        "data": data_schema(),
+        "train": train_schema(),
+        "export": export_schema(),
+    }
+    properties = {name: {"description": SECTIONS[name][1], **known[name]} for name in SECTIONS}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "netspec",
+        "description": "A neural network, its data, its training and its export.",
+        "type": "object",
+        "properties": properties,
+        "required": ["layers"],
+        "additionalProperties": False,
+        "$defs": _definitions(),
+    }
+
+
+def _definitions() -> dict[str, Any]:
+    rows = {"type": "string", "description": "a row: operations with their arguments, separated by commas"}
+    examples = [cls.example for cls in OPERATIONS.classes()]
+    long = {name: {"anyOf": [{"$ref": f"#/$defs/{name}"}, _BODY]} for name in _long(OPERATIONS)}
+    step = {
+        "type": "object",
+        "properties": {
+            **long,
+            "layers": _BODY,
+            "repeat": {"description": "a count, or a table of rows", "type": ["integer", "string", "array"]},
+            "as": {"description": "names for the columns of a row", "type": ["string", "array"]},
+            "when": {"description": "a condition", "type": ["string", "boolean"]},
+            "order": {"type": "array", "items": {"type": "string"}},
+            "outputs": {"type": ["array", "object", "string"]},
+        },
+        "additionalProperties": {"anyOf": [_BODY, {}]},
+    }
+    body = {"anyOf": [{**rows, "examples": examples}, {"type": "array", "items": _BODY}, step]}
+    return {"body": body, **_long(OPERATIONS), **_long(INITIALIZERS)}
+
+
+def _long(catalogue: Catalogue[Any]) -> dict[str, Any]:
+    """The long form of each entry, by its class name."""
+    return {
+        cls.__name__: {"description": (cls.__doc__ or "").split("\n", 1)[0], **cls.json_schema()}
+        for cls in catalogue.classes()
+    }
