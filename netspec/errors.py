@@ -15,7 +15,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ class ExportMismatch(NetspecError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that offers the nearest known word, or an empty string."""
+    from difflib import get_close_matches  # only mistakes pay for it
+
     near = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
     exact = {k.lower(): k for k in known}
     return f"Did you mean {exact[near[0]]!r}?" if near else ""

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from netspec import datasets, layers, losses, metrics, ops, optimizers, schedulers, transforms
 from netspec.catalogue import Catalogue
-from netspec.datasets.base import Dataset
-from netspec.exporters import Exporter
-from netspec.initializers import Initializer
-from netspec.layers.base import Op
-from netspec.losses.base import Loss
-from netspec.metrics.base import Metric
-from netspec.optimizers.base import Optimizer
-from netspec.schedulers.base import Scheduler
-from netspec.transforms.base import Augmentation, Transform
 
-OPERATIONS = Catalogue(
-    "operation",
-    Op,
-    {f"netspec.layers.{file}": words for file, words in layers.FAMILIES.items()}
-    | {f"netspec.ops.{file}": words for file, words in ops.FAMILIES.items()},
+if TYPE_CHECKING:
+    from netspec.datasets.base import Dataset
+    from netspec.exporters import Exporter
+    from netspec.initializers import Initializer
+    from netspec.layers.base import Op
+    from netspec.losses.base import Loss
+    from netspec.metrics.base import Metric
+    from netspec.optimizers.base import Optimizer
+    from netspec.schedulers.base import Scheduler
+    from netspec.transforms.base import Augmentation, Transform
+
+
+def _in(package: str, families: dict[str, str]) -> dict[str, str]:
+    """The words of each family by its module's whole name."""
+    return {f"netspec.{package}.{file}": words for file, words in families.items()}
+
+
+OPERATIONS: Catalogue[Op] = Catalogue(
+    "operation", "netspec.layers.base.Op", _in("layers", layers.FAMILIES) | _in("ops", ops.FAMILIES)
 )
 """Everything a row of the network can name, besides blocks."""
 
-INITIALIZERS = Catalogue(
+INITIALIZERS: Catalogue[Initializer] = Catalogue(
     "initialiser",
-    Initializer,
+    "netspec.initializers.Initializer",
     {
         "netspec.initializers": (
             "Zeros Ones Constant Uniform Normal TruncNormal XavierUniform XavierNormal KaimingUniform KaimingNormal "
@@ -35,38 +42,34 @@ INITIALIZERS = Catalogue(
 )
 """How parameters are filled before training."""
 
-DATASETS = Catalogue(
-    "dataset", Dataset, {f"netspec.datasets.{file}": words for file, words in datasets.FAMILIES.items()}
-)
+DATASETS: Catalogue[Dataset] = Catalogue("dataset", "netspec.datasets.base.Dataset", _in("datasets", datasets.FAMILIES))
 """Sources of data."""
 
-TRANSFORMS = Catalogue(
-    "transform", Transform, {f"netspec.transforms.{file}": words for file, words in transforms.TRANSFORMS.items()}
+TRANSFORMS: Catalogue[Transform] = Catalogue(
+    "transform", "netspec.transforms.base.Transform", _in("transforms", transforms.TRANSFORMS)
 )
 """What is done to all data on its way to the network."""
 
-AUGMENTATIONS = Catalogue(
-    "augmentation",
-    Augmentation,
-    {f"netspec.transforms.{file}": words for file, words in transforms.AUGMENTATIONS.items()},
+AUGMENTATIONS: Catalogue[Augmentation] = Catalogue(
+    "augmentation", "netspec.transforms.base.Augmentation", _in("transforms", transforms.AUGMENTATIONS)
 )
 """Random changes to training data."""
 
-EXPORTERS = Catalogue("format", Exporter, {"netspec.exporters": "onnx"})
+EXPORTERS: Catalogue[Exporter] = Catalogue("format", "netspec.exporters.Exporter", {"netspec.exporters": "onnx"})
 """Formats that a trained network is exported to."""
 
-LOSSES = Catalogue("loss", Loss, {f"netspec.losses.{file}": words for file, words in losses.FAMILIES.items()})
+LOSSES: Catalogue[Loss] = Catalogue("loss", "netspec.losses.base.Loss", _in("losses", losses.FAMILIES))
 """What training minimises."""
 
-OPTIMIZERS = Catalogue(
-    "optimizer", Optimizer, {f"netspec.optimizers.{file}": words for file, words in optimizers.FAMILIES.items()}
+OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
+    "optimizer", "netspec.optimizers.base.Optimizer", _in("optimizers", optimizers.FAMILIES)
 )
 """How a step is made of gradients."""
 
-SCHEDULERS = Catalogue(
-    "scheduler", Scheduler, {f"netspec.schedulers.{file}": words for file, words in schedulers.FAMILIES.items()}
+SCHEDULERS: Catalogue[Scheduler] = Catalogue(
+    "scheduler", "netspec.schedulers.base.Scheduler", _in("schedulers", schedulers.FAMILIES)
 )
 """How the learning rate moves."""
 
-METRICS = Catalogue("metric", Metric, {f"netspec.metrics.{file}": words for file, words in metrics.FAMILIES.items()})
+METRICS: Catalogue[Metric] = Catalogue("metric", "netspec.metrics.base.Metric", _in("metrics", metrics.FAMILIES))
 """What is measured besides the loss."""

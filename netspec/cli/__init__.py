@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from netspec.errors import NetspecError
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
 INTERRUPTED = 130
+NEEDS_TORCH = {"train", "eval", "export"}
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     5 diverged, 6 an export that does not match, 130 interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if not NEEDS_TORCH & set(given[:2]):
+        gc.disable()  # the other commands end before a collection would pay
     sys.exit(_run(given))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -65,6 +64,8 @@ def _color() -> bool | None:
 
 def write(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all. Raises UsageError."""
+    import tempfile
+
     try:
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent, text=True)
     except OSError as error:

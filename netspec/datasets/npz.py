@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Part
-from netspec.datasets.npy import counted
 from netspec.datasets.files import MAX_UNPACKED, Files, show
-from netspec.datasets.npy import NAMES, names, read_npy
+from netspec.datasets.npy import NAMES, counted, names, read_npy
 from netspec.errors import DataError, did_you_mean
 from netspec.fields import Checked, Maybe, Text
 

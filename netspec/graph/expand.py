@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, bind, bind_long, complete, read_block
-from netspec.graph.init import Owner, Rule, assign, read_rules
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first
 from netspec.graph.names import check_member_name
@@ -28,6 +27,9 @@ from netspec.language.document import Document
 from netspec.language.rows import Arg, Call, Expr, Input, RowError, Word
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
+
+if TYPE_CHECKING:
+    from netspec.graph.init import Owner, Rule
 
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 MAX_STEPS: Final = 100_000
@@ -72,6 +74,8 @@ class _Expander:
         rules: list[Rule] = []
         owners: tuple[Owner, ...] = ()
         if "init" in self.document.sections:
+            from netspec.graph.init import assign, read_rules
+
             rules = read_rules(self.document.sections["init"], self._lookup_param, self._add)
             owners = assign(root, rules, self._add) if not self.problems else ()
         graph = Graph(self.document.name, root, self._ties(root), tuple(rules), owners)

@@ -86,7 +86,7 @@ class Call:
 _NUMBER = r"\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d+"
 _SIZE = re.compile(rf"(?P<sign>-?)(?:(?P<number>{_NUMBER})|(?P<dim>[A-Z][A-Z0-9_]*)|\$(?P<name>[A-Za-z_]\w*)|\$\()")
 _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-_WORD = re.compile(r"[A-Za-z_][\w./:+@~-]*")
+_WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
 _INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_]\w*|\d+|\*))*)")

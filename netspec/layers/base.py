@@ -6,7 +6,6 @@ parameters and buffers. Shapes count the batch as axis 0, as torch does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
@@ -66,7 +65,9 @@ def literal(value: Any) -> str:
         case Code():
             return value.text
         case str():
-            return json.dumps(value)
+            from json import dumps  # double quotes, and every other character escaped
+
+            return dumps(value)
         case bool() | int() | float() | None:
             return repr(value) if value not in (float("inf"), float("-inf")) else f'float("{value}")'
         case tuple():
