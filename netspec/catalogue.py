@@ -38,13 +38,13 @@ E_ = TypeVar("E_", bound=Entry)
 class Catalogue(Generic[E_]):
     """Finds entries by word, and imports a family's file only when one of its words is used."""
 
-    def __init__(self, noun: str, base: str, families: Mapping[str, str]) -> None:
-        """`base` is the path of the class that all entries have in common, imported when it is needed.
+    def __init__(self, noun: str, base: type[E_] | str, families: Mapping[str, str]) -> None:
+        """`base` is what all entries have in common: the class, or its path to import it from when it is needed.
 
         `families` gives for each module all words that its classes answer to.
         """
         self.noun = noun
-        self._base = base
+        self._base: type[E_] | str = base
         self.families = dict(families)
         self._modules = {w.lower(): module for module, words in families.items() for w in words.split()}
         self._members: dict[str, dict[str, tuple[type[E_], ...]]] = {}
@@ -53,9 +53,11 @@ class Catalogue(Generic[E_]):
     @property
     def base(self) -> type[E_]:
         """The class that all entries have in common."""
-        module, _, name = self._base.rpartition(".")
-        found: type[E_] = getattr(import_module(module), name)
-        return found
+        if isinstance(self._base, str):
+            module, _, name = self._base.rpartition(".")
+            self._base = getattr(import_module(module), name)
+        assert not isinstance(self._base, str)
+        return self._base
 
     def words(self) -> list[str]:
         return [w for words in self.families.values() for w in words.split()] + list(self._added)
