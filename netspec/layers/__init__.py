@@ -21,14 +21,14 @@ FAMILIES: dict[str, str] = {
     ),
     "normalisation": (
         "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm "
-        "LayerNorm RMSNorm LocalResponseNorm CrossMapLRN2d bn batchnorm batch_norm sync_batchnorm sync_batch_norm "
-        "instancenorm instance_norm group_norm layer_norm rms_norm local_response_norm"
+        "bn batchnorm batch_norm sync_batchnorm sync_batch_norm instancenorm instance_norm group_norm"
     ),
+    "layernorm": "LayerNorm RMSNorm LocalResponseNorm CrossMapLRN2d layer_norm rms_norm local_response_norm",
     "activation": (
         "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Hardswish Sigmoid LogSigmoid Hardsigmoid "
-        "Tanh Hardtanh Tanhshrink Softplus Softsign Softshrink Hardshrink Threshold Softmax Softmin LogSoftmax "
-        "Softmax2d GLU leaky_relu swish log_sigmoid log_softmax"
+        "Tanh Hardtanh Tanhshrink Softplus Softsign Softshrink Hardshrink Threshold leaky_relu swish log_sigmoid"
     ),
+    "softmax": "Softmax Softmin LogSoftmax Softmax2d GLU log_softmax",
     "dropout": (
         "Dropout AlphaDropout FeatureAlphaDropout Dropout1d Dropout2d Dropout3d alpha_dropout feature_alpha_dropout "
         "channel_dropout"

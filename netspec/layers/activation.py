@@ -1,13 +1,12 @@
-"""Activations: functions of each number alone, or of the numbers along one axis."""
+"""Activations: functions of each number alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Self
 
-from netspec.dims import Size
 from netspec.fields import Bool, Choice, Field, Float, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, need_rank
+from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known
 
 
 class Activation(Layer):
@@ -227,66 +226,3 @@ class Threshold(Overwriting):
 
     threshold = Float("what numbers have to exceed to stay")
     value = Float("what the others become")
-
-
-class AlongAxis(Activation):
-    """An activation over the numbers along one axis."""
-
-    dim = Int("the axis along which the numbers belong together: -1 is the last, 1 the channels", None)
-
-    def fitted(self, *inputs: Tensor) -> Self:
-        if self.dim is None:
-            hint = "`-1` is the last axis, `1` the channels or classes."
-            raise Misfit("needs the axis that it runs along", hint, code="missing-argument")
-        axis_size(inputs[0], self.dim)
-        return super().fitted(*inputs)
-
-
-class Softmax(AlongAxis):
-    """Turns numbers along an axis into probabilities: exp(x) divided by its sum."""
-
-    function, example = "F.softmax", "softmax 1"
-
-
-class Softmin(AlongAxis):
-    """Turns numbers along an axis into probabilities, the smallest number being the likeliest."""
-
-    function, example = "F.softmin", "softmin 1"
-
-
-class LogSoftmax(AlongAxis):
-    """Takes the logarithm of the softmax, without losing precision."""
-
-    function, example = "F.log_softmax", "log_softmax 1"
-    words = ("log_softmax",)
-
-
-class Softmax2d(Activation):
-    """Turns the channels at each place of a map into probabilities."""
-
-    example = "softmax2d"
-
-    def fitted(self, *inputs: Tensor) -> Self:
-        need_rank(inputs[0], 4, what="channels x height x width")
-        return super().fitted(*inputs)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"F.softmax({inputs[0]}, dim=1)"
-
-
-class GLU(Activation):
-    """Splits an axis in two halves and gates the first with the sigmoid of the second: a sigmoid(b)."""
-
-    function, example = "F.glu", "glu 1"
-
-    dim = Int("the axis that is split", -1)
-
-    def shape(self, *inputs: Tensor) -> Tensor:
-        x = inputs[0]
-        axis = self.dim % len(x.shape) if axis_size(x, self.dim) else 0
-        size = need_known(x.shape[axis], axis)
-        if size % 2:
-            raise Misfit(f"splits axis {self.dim} in two halves, its size is {size}", field="dim")
-        sizes: list[Size] = list(x.shape)
-        sizes[axis] = size // 2
-        return x.with_shape(*sizes)
