@@ -42,7 +42,7 @@ def test_counts_are_known_without_running() -> None:
     graph = netspec.load(SPEC).graph
     assert graph.parameter_count == 61_706
     assert graph.macs() == 416_520
-    assert [shape for shape in graph.parameters().values()] == SHAPES
+    assert list(graph.parameters().values()) == SHAPES
 
 
 def test_print_shows_the_five_children(net: torch.nn.Module) -> None:

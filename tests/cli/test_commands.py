@@ -1,0 +1,150 @@
+"""The commands as a person runs them: what they print, and what they end with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netspec.cli.group import COMMANDS
+
+ROOT = Path(__file__).parent.parent.parent
+LENET = str(ROOT / "specs" / "lenet5_tutorial.yaml")
+DIGITS = str(ROOT / "specs" / "lenet5_digits.yaml")
+TORCHLESS = [
+    ["--help"],
+    ["check", LENET],
+    ["check", DIGITS, "--json"],
+    ["summary", LENET],
+    ["build", LENET],
+    ["schema"],
+    ["init"],
+    *([name, "--help"] for name in COMMANDS),
+]
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "netspec", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", TORCHLESS, ids=lambda a: " ".join(x.rpartition("/")[2] for x in a))
+def test_no_torch_is_imported(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from netspec.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n"
+        "    heavy = [m for m in ('torch', 'numpy', 'onnx', 'rich') if m in sys.modules]\n"
+        "    sys.exit(f'imported {heavy}' if heavy else end.code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_says_what_fits() -> None:
+    done = run("check", LENET)
+    assert done.returncode == 0
+    assert "1 x 32 x 32 -> 10, 61,706 parameters, 416,520 MACs" in done.stdout
+
+
+def test_check_as_json_names_each_place(tmp_path: Path) -> None:
+    spec = tmp_path / "bad.yaml"
+    spec.write_text("netspec: 1\ninput: 1x8x8\nlayers:\n  - conv 4 k9\n  - fcc 10\n")
+    done = run("check", str(spec), "--json")
+    assert done.returncode == 3
+    rows = json.loads(done.stdout)
+    assert [(row["code"], row["line"], row["column"]) for row in rows] == [
+        ("shape-mismatch", 4, 12),
+        ("unknown-op", 5, 5),
+    ]
+
+
+def test_overrides_reach_any_value() -> None:
+    done = run("summary", LENET, "input=1x28x28", "layers.2=fc 10", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "256" in done.stdout
+
+
+def test_build_writes_a_module_that_runs_alone(tmp_path: Path) -> None:
+    target = tmp_path / "net.py"
+    assert run("build", LENET, "-o", str(target)).returncode == 0
+    code = "import torch, net; print(list(net.LeNet5()(torch.zeros(2, 1, 32, 32)).shape))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[2, 10]", done.stderr
+
+
+def test_train_evaluate_export(tmp_path: Path) -> None:
+    trained = run("train", DIGITS, "train.epochs=2", "--run", "run", "--json", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout)["epochs"] == 2
+    assert trained.stderr.count("epoch ") == 2
+    names = {p.name for p in (tmp_path / "run").iterdir()}
+    assert names >= {
+        "spec.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "best.safetensors",
+        "last.safetensors",
+        "checkpoints",
+    }
+    measured = run("eval", "run", "--json", cwd=tmp_path)
+    assert json.loads(measured.stdout)["val.accuracy"] > 0.5
+    exported = run("export", "run", "--onnx", "-o", "m.onnx", "--json", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    assert exported.stderr == ""
+    assert json.loads(exported.stdout)["absolute"] < 1e-4
+    again = run("train", DIGITS, "train.epochs=2", "--run", "run", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "Resume it" in again.stderr
+
+
+def test_an_export_that_does_not_match_leaves_no_file(tmp_path: Path) -> None:
+    done = run("export", DIGITS, "export.onnx.atol=0", "export.onnx.rtol=0", "--onnx", "-o", "m.onnx", cwd=tmp_path)
+    assert done.returncode == 6, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_init_writes_specs_that_fit(tmp_path: Path) -> None:
+    for template in ("lenet", "mlp", "resnet", "gpt"):
+        assert run("init", f"{template}.yaml", "--template", template, cwd=tmp_path).returncode == 0
+        done = run("check", f"{template}.yaml", cwd=tmp_path)
+        assert done.returncode == 0, done.stdout
+    assert run("init", "lenet.yaml", cwd=tmp_path).returncode == 2
+
+
+def test_the_readers_end_is_no_fault() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m netspec schema | head -1", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["chekc", LENET], 2, "Did you mean 'check'?"),
+        (["check", "nowhere.yaml"], 3, "nowhere.yaml"),
+        (["check", str(ROOT)], 3, "is a folder"),
+        (["check", LENET, "epochs"], 3, "no path=value"),
+        (["train", LENET], 2, "no data section"),
+        (["train", DIGITS, "--resume"], 2, "--run"),
+        (["eval", str(ROOT)], 2, "no spec.yaml"),
+        (["export", LENET], 2, "--onnx"),
+        (["train", DIGITS, "data.source=npz nowhere.npz"], 4, "nowhere.npz"),
+        (["train", DIGITS, "train.optimizer=adamm"], 3, "Did you mean"),
+    ],
+    ids=lambda v: "",
+)
+def test_mistakes_are_told_without_a_traceback(arguments: list[str], code: int, text: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert text in said
+    assert "Traceback" not in said

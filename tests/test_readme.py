@@ -1,0 +1,49 @@
+"""The README says what is so: its commands, its printed code and its error are those of the program."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netspec
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_continuous_integration_runs_the_readmes_test_command() -> None:
+    install, test = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)
+    assert test in (ROOT / ".ci" / "run").read_text()
+    assert "netspec train specs/lenet5_digits.yaml" in install
+
+
+def test_the_first_spec_is_the_main_job() -> None:
+    shown = re.search(r"```yaml\n(netspec: 1.*?)```", README, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == (ROOT / "specs" / "lenet5_digits.yaml").read_text()
+    assert len(shown[1].splitlines()) <= 12
+
+
+def test_the_printed_class_is_what_build_prints() -> None:
+    shown = re.search(r"```python\n(class LeNet5.*?)```", README, re.DOTALL)
+    assert shown is not None
+    assert netspec.load(ROOT / "specs" / "lenet5_digits.yaml").source().endswith(shown[1])
+
+
+def test_the_error_is_what_check_says() -> None:
+    text = (ROOT / "specs" / "lenet5_tutorial.yaml").read_text().replace("400->120", "256->120")
+    text = "\n".join(line.partition("  #")[0].rstrip() for line in text.splitlines())
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(text, name="lenet.yaml")
+    assert "\n".join("    " + line for line in str(caught.value).splitlines()) in README
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_run(example: Path) -> None:
+    done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
