@@ -38,7 +38,7 @@ def test_the_error_is_what_check_says() -> None:
     text = (ROOT / "specs" / "lenet5_tutorial.yaml").read_text().replace("400->120", "256->120")
     text = "\n".join(line.partition("  #")[0].rstrip() for line in text.splitlines())
     with pytest.raises(netspec.SpecError) as caught:
-        netspec.loads(text, name="lenet.yaml")
+        netspec.loads(text, name="lenet5.yaml")
     assert "\n".join("    " + line for line in str(caught.value).splitlines()) in README
 
 
