@@ -150,7 +150,10 @@ class Buffer(State):
         return "int64" if self.init == "arange" else "float32"
 
     def buffers(self) -> dict[str, tuple[int, ...]]:
-        return {"": self.size} if self.persistent else {}
+        return {"": self.sizes()} if self.persistent else {}
+
+    def sizes(self) -> tuple[int, ...]:
+        return self.size
 
     def filled(self) -> str:
         sizes = listed(self.size)

@@ -6,7 +6,8 @@ from math import prod
 from typing import Any, Final
 
 from netspec.fields import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
-from netspec.layers.base import Misfit, Op, Tensor, literal
+from netspec.layers.base import Misfit, Tensor, literal
+from netspec.ops.state import Buffer
 from netspec.ops.writing import function, listed, method
 
 _RELATIVE: Final = '''\
@@ -38,33 +39,19 @@ def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple
     return Checked(sentence, check, {"type": ["integer", "array"]}, default)
 
 
-class WindowTable(Op):
-    """What the tables share: they follow from the window alone, and are made once."""
-
-    inputs = (0, 0)
-    source = True
-
-    window = Pair("height and width of the window")
-    persistent = Bool("whether it is saved with the network", True, keyword=True)
-
-    def sizes(self) -> tuple[int, ...]:
-        raise NotImplementedError(type(self).__name__)
-
-    def parameters(self) -> dict[str, tuple[int, ...]]:
-        return {}
-
-    def buffers(self) -> dict[str, tuple[int, ...]]:
-        return {"": self.sizes()} if self.persistent else {}
-
-
-class RelativeIndex(WindowTable):
+class RelativeIndex(Buffer):
     """Tells for each two places of a window which row of a table of biases they share."""
 
     helper = _RELATIVE
     words = ("relative_index",)
     example = "relative_index 7"
 
+    window = Pair("height and width of the window")
     flat = Bool("one long row in place of a square", False, keyword=True)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        return {name: fields[name] for name in ("window", "flat", "persistent")}
 
     def sizes(self) -> tuple[int, ...]:
         places = prod(self.window)
@@ -78,7 +65,7 @@ class RelativeIndex(WindowTable):
         return method(table, "flatten") if self.flat else table
 
 
-class ShiftMask(WindowTable):
+class ShiftMask(Buffer):
     """Hides from each other the places that a roll brought into one window from different sides of the map.
 
     It is windows x places x places: -100 where two places were no neighbours before the roll, else 0.
@@ -88,21 +75,21 @@ class ShiftMask(WindowTable):
     words = ("shift_mask",)
     example = "shift_mask 56x56 7 3"
 
-    size = Pair("height and width of the map, which the window divides")
+    map = Pair("height and width of the map, which the window divides")
     window = Pair("height and width of the window")
     shift = Pair("how far the map was rolled, up and to the left", low=0)
     persistent = Bool("whether it is saved with the network", False, keyword=True)
 
     @classmethod
     def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
-        return {name: fields[name] for name in ("size", "window", "shift", "persistent")}
+        return {name: fields[name] for name in ("map", "window", "shift", "persistent")}
 
     def sizes(self) -> tuple[int, ...]:
         places = prod(self.window)
-        return (prod(self.size) // places, places, places)
+        return (prod(self.map) // places, places, places)
 
     def shape(self, *inputs: Tensor) -> Tensor:
-        for size, window, shift in zip(self.size, self.window, self.shift, strict=True):
+        for size, window, shift in zip(self.map, self.window, self.shift, strict=True):
             if size % window:
                 raise Misfit(f"cuts {size} into windows of {window}", "Pad the map before.", field="window")
             if shift >= window:
@@ -112,4 +99,4 @@ class ShiftMask(WindowTable):
         return Tensor(self.sizes())
 
     def construct(self) -> str:
-        return function("shift_mask", literal(self.size), literal(self.window), literal(self.shift))
+        return function("shift_mask", literal(self.map), literal(self.window), literal(self.shift))

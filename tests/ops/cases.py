@@ -380,7 +380,7 @@ VALUES: dict[str, Callable[[Random, Inputs], Any]] = {
     "Buffer.init": one_of("zeros", "arange", "sincos", "causal", "tril", 0.5, 3, "normal"),
     **dict.fromkeys(("mean", "std", "a", "b"), one_of(None, None, None, None, 0.5)),
     "window": one_of(1, 3, [2, 3]),
-    "ShiftMask.size": one_of(6, [6, 3], 4),
+    "map": one_of(6, [6, 3], 4),
     "shift": one_of(0, 1, 1, [1, 2], 5),
 }
 """How to draw an argument, by its name or by its class and name."""
