@@ -23,6 +23,8 @@ MAX_NODES: Final = 50_000
 MAX_DIGITS: Final = 18
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+_UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
+"""What YAML does not allow in a text, lone halves of surrogate pairs among it."""
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: Final = {
@@ -130,6 +132,7 @@ def read_file(path: str | FilePath) -> Source:
 
 def read_text(text: str, name: str = "<spec>") -> Source:
     """Read YAML from `text`; `name` stands in messages where a file name would."""
+    text = text.removeprefix("\ufeff")
     file = File(printable(name), tuple(text.splitlines()))
     if len(text) > MAX_BYTES:
         raise _unreadable(name, f"is larger than {MAX_BYTES // 1024} KB, too large for a spec")
@@ -228,18 +231,17 @@ class _Reader:
         self.depth = 0
 
     def read(self, text: str) -> Source:
-        hidden = _BIDI.search(text)
+        hidden = _BIDI.search(text) or _UNPRINTABLE.search(text)
         if hidden:
-            line = text.count("\n", 0, hidden.start())
-            column = hidden.start() - (text.rfind("\n", 0, hidden.start()) + 1)
-            self._stop(line, column, "hidden-character", "a bidirectional control character hides text here")
+            before = (text[: hidden.start()] + "x").splitlines()
+            what = "a bidirectional control character hides text here"
+            if not _BIDI.match(hidden[0]):
+                what = f"character #x{ord(hidden[0]):04x} is not allowed"
+            self._stop(len(before) - 1, len(before[-1]) - 1, "hidden-character", what)
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
             self.events: Iterator[Any] = yaml.parse(text, Loader=loader)
             data = self._document()
-        except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position)
-            self._stop(line, 0, "hidden-character", f"character #x{error.character:04x} is not allowed")
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line, mark.column) if mark else (0, 0)

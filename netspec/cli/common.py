@@ -66,6 +66,8 @@ def write(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all. Raises UsageError."""
     import tempfile
 
+    import tempfile
+
     try:
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent, text=True)
     except OSError as error:

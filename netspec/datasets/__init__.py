@@ -5,5 +5,7 @@ FAMILIES: dict[str, str] = {
     "mnist": "mnist",
     "idx": "idx",
     "npz": "npz",
+    "npy": "npy",
+    "table": "csv",
 }
 """Each file and every word that it answers to; a test holds this against the classes."""

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+MAX_TEXT: Final = 256 * 2**20
 
 
 class CSV(Dataset):
@@ -146,25 +148,20 @@ def read_table(path: Path, separator: str) -> Table:
     """All the texts of a file whose first line names its columns. Raises DataError."""
     if len(separator) != 1:
         raise DataError(f"csv: the separator is {separator!r}, expected one character")
+    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
-    with unpacked(path) as stream:
-        try:
-            reader = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), delimiter=separator, strict=True)
-            header = tuple(name.strip() for name in next(reader, []))
-            for row in reader:
-                if row and len(row) != len(header):
-                    text = (
-                        f"{show(path)}, line {reader.line_num}: {len(row)} columns, the first line names {len(header)}"
-                    )
-                    raise DataError(f"{text}. Is the separator {separator!r} right?")
-                if row:
-                    rows.append(row)
-                    lines.append(reader.line_num)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{show(path)} is not UTF-8: {error.reason}") from None
-        except csv.Error as error:
-            raise DataError(f"{show(path)}, line {reader.line_num}: {error}") from None
+    try:
+        header = tuple(name.strip() for name in next(reader, []))
+        for row in reader:
+            if row and len(row) != len(header):
+                text = f"{show(path)}, line {reader.line_num}: {len(row)} columns, the first line names {len(header)}"
+                raise DataError(f"{text}. Is the separator {separator!r} right?")
+            if row:
+                rows.append(row)
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(f"{show(path)}, line {reader.line_num}: {error}") from None
     double = next((name for name in header if header.count(name) > 1), None)
     if double is not None:
         raise DataError(f"{show(path)} has two columns called {double!r}")
@@ -172,6 +169,18 @@ def read_table(path: Path, separator: str) -> Table:
         raise DataError(f"{show(path)} holds no rows below the line that names its columns")
     columns = tuple(tuple(text.strip() for text in column) for column in zip(*rows, strict=True))
     return Table(path, header, columns, tuple(lines))
+
+
+def _text(path: Path) -> str:
+    with unpacked(path) as stream:
+        content = stream.read(MAX_TEXT + 1)
+    if len(content) > MAX_TEXT:
+        raise DataError(f"{show(path)} holds more than {MAX_TEXT:,} bytes of text. Save the columns as npz instead.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{show(path)} is not UTF-8: byte 0x{content[error.start]:02x} on line {line}") from None
 
 
 def _as_floats(texts: Sequence[str]) -> Array | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.errors import Problem
+from netspec.errors import Problem, Severity
 from netspec.lint.base import Facts, Rule
 
 
@@ -36,5 +36,5 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
         step = facts.results[0].step
         text = f"the network tells {found} class{'es' * (found != 1)} apart, the data has {classes}"
         hint = f"End the network with {classes} outputs."
-        severity = "error" if found < classes else "warning"
+        severity: Severity = "error" if found < classes else "warning"
         yield Problem(self.code, text, step.at if step else facts.data.source_at, hint, severity)

@@ -53,6 +53,7 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum."""
 
+    same_together = False
     example = "nadam lr=2e-3"
 
     lr = Rate(2e-3)
@@ -68,6 +69,7 @@ class NAdam(Optimizer):
 class RAdam(Optimizer):
     """Adam that waits with scaling until its estimate of the squares can be trusted."""
 
+    same_together = False
     example = "radam lr=1e-3"
 
     lr = Rate(1e-3)

@@ -37,6 +37,7 @@ class Adadelta(Optimizer):
 class Adafactor(Optimizer):
     """Keeps squares of a matrix only by row and column, which saves memory."""
 
+    same_together = False
     example = "adafactor lr=0.01"
 
     lr = Rate(1e-2)

@@ -17,6 +17,8 @@ class Optimizer(Entry):
     """Whether a step computes the loss anew, several times."""
     sparse: ClassVar[bool] = False
     """Whether it takes only the sparse gradients of an embedding."""
+    same_together: ClassVar[bool] = True
+    """Whether torch's update of all tensors together (foreach) gives the same bits as one tensor after the other."""
     ranks: ClassVar[tuple[int, ...]] = ()
     """The numbers of axes that a parameter may have; empty where any will do."""
 

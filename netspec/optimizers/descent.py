@@ -30,6 +30,7 @@ class SGD(Optimizer):
 class ASGD(Optimizer):
     """Gradient descent whose result is the average of the weights passed."""
 
+    same_together = False
     example = "asgd lr=0.01"
 
     lr = Rate(0.01)

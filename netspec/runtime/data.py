@@ -122,6 +122,8 @@ class Data:
     test: Split | None
     names: tuple[str, ...]
     classes: tuple[str, ...] | None
+    steps: Steps = Steps()
+    """What is done to the first input of new samples, with all that was learned from the training data."""
 
     @property
     def inputs(self) -> tuple[Described, ...]:
@@ -156,10 +158,11 @@ def load_data(
     """
     arrays = split(section.source.read(Files(root, allow_outside)), section.split, section.source.default_val)
     _check_steps(section, arrays)
+    section = _fitted(section, arrays)
     plain = Steps(section.before, (), section.after, arrays.peak)
     train = _part(arrays.train, replace(plain, augment=section.augment), device)
     val, test = (_part(part, plain, device) if part else None for part in (arrays.val, arrays.test))
-    return Data(train, val, test, arrays.names, arrays.classes)
+    return Data(train, val, test, arrays.names, arrays.classes, plain)
 
 
 def seeded(*numbers: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -178,6 +181,18 @@ def _part(part: Part, steps: Steps, device: torch.device | str) -> Split:
     first, *rest = (torch.from_numpy(x).to(device) for x in part.inputs)
     prepared, left = steps.ahead(first)
     return Split((prepared, *rest), torch.from_numpy(part.target).to(device), left)
+
+
+def _fitted(section: DataSection, arrays: Arrays) -> DataSection:
+    """The section with every step that learns fitted to the training part, as the steps before it leave it."""
+    if not any(step.learns for step in section.transform):
+        return section
+    x = torch.from_numpy(arrays.train.inputs[0])
+    done: tuple[Transform, ...] = ()
+    for step in section.transform:
+        ahead = Steps(after=done, peak=arrays.peak)
+        done = (*done, step.fitted(ahead(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)))
+    return replace(section, transform=done)
 
 
 def _check_steps(section: DataSection, arrays: Arrays) -> None:

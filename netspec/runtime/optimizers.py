@@ -51,8 +51,9 @@ def make_optimizer(entry: Optimizer, parameters: Iterable[tuple[str, nn.Paramete
 
 
 def _keywords(entry: Optimizer, device: torch.device) -> dict[str, Any]:
-    """The arguments; where nothing is said, the CPU takes foreach, which is the same to the bit with less Python."""
+    """The arguments; where nothing is said, the CPU takes foreach if it gives the same bits with less Python."""
     found = entry.keywords()
-    if device.type == "cpu" and "foreach" in entry.fields and entry.foreach is None:  # type: ignore[attr-defined]
-        found["foreach"] = not found.get("fused")
+    said = any(found.get(word) is not None for word in ("foreach", "fused"))
+    if device.type == "cpu" and "foreach" in entry.fields and entry.same_together and not said:
+        found["foreach"] = True
     return found

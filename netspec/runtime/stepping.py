@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -53,7 +53,8 @@ class Stepper:
     def __call__(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """Take the step with these samples and return its loss. Raises NotFinite before the update."""
         if self.closure:
-            loss: torch.Tensor = self.optimizer.step(lambda: self._gradients(rows, epoch, index))  # type: ignore[assignment]
+            closure: Any = lambda: self._gradients(rows, epoch, index)  # noqa: E731  torch's stub wants a float
+            loss = cast("torch.Tensor", self.optimizer.step(closure))
             return loss.detach()
         loss = self._gradients(rows, epoch, index)
         self.optimizer.step()
@@ -64,7 +65,7 @@ class Stepper:
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
             loss = self._loss(rows, epoch, index, 0)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         else:
             loss = self._in_pieces(rows, epoch, index)
         if self.clip is not None:
@@ -77,7 +78,7 @@ class Stepper:
         for number, piece in enumerate(rows.split(self.batch)):
             share = 1.0 if self.objective.sums else len(piece) / len(rows)
             loss = self._loss(piece, epoch, index, number) * share
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total = total + loss.detach()
         whole: torch.Tensor = total
         return whole

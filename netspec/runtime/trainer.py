@@ -239,7 +239,7 @@ class Trainer:
     def _due(self) -> bool:
         every = self.train.checkpoint.every
         if every is not None:
-            return self.position.epoch % every == 0
+            return bool(self.position.epoch % every == 0)
         return time.perf_counter() - self.saved_at >= BETWEEN_CHECKPOINTS
 
     # --- keeping ---------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 TRANSFORMS: dict[str, str] = {
     "geometry": "resize pad crop reshape ChannelsFirst channels_first",
-    "values": "normalize scale",
+    "values": "normalize standardize scale",
 }
 """Steps for all data: each file and every word that it answers to; a test holds this against the classes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from netspec.catalogue import Entry
@@ -22,10 +23,16 @@ class Step(Entry):
 class Transform(Step):
     """One step for all data, the same each time. Batches are tensors with the batch as axis 0."""
 
+    learns: ClassVar[bool] = False
+    """Whether it must be fitted to the training data."""
     takes_bytes: ClassVar[bool] = False
     """Whether bytes may stay bytes, because points only move. Otherwise they become 0.0 to 1.0 first."""
     before_augment: ClassVar[bool] = False
     """Whether it comes before augmentation. From the first step that does not, all come after it."""
+
+    def fitted(self, pieces: Iterable[torch.Tensor]) -> Transform:
+        """The step to take, for one that depends on the training data, which comes in `pieces`."""
+        return self
 
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         """The transformed batch: floats, or bytes too where `takes_bytes`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,23 @@ class Normalize(Transform):
 
         centred = x - along_channels(self.mean)
         return centred.div_(along_channels(self.std))
+
+
+class Standardize(Transform):
+    """Normalizes by the mean and the standard deviation of the training data, taken for each channel or column."""
+
+    example = "standardize"
+    learns = True
+
+    def fitted(self, pieces: Iterable[torch.Tensor]) -> Normalize:
+        count, total, squares = 0, 0.0, 0.0
+        for piece in pieces:
+            rows = piece.double().movedim(1, -1).flatten(0, -2) if piece.ndim > 1 else piece.double()[:, None]
+            count, total, squares = count + len(rows), total + rows.sum(0), squares + (rows * rows).sum(0)
+        mean = total / count
+        deviation = (squares / count - mean * mean).clamp_min(0).sqrt()
+        deviation[deviation <= 1e-7 * mean.abs()] = 1  # a constant column, but for rounding
+        return Normalize(mean=mean.tolist(), std=deviation.tolist())
 
 
 class Scale(Transform):
