@@ -65,12 +65,15 @@ class Standardize(Transform):
     learns = True
 
     def fitted(self, pieces: Iterable[torch.Tensor]) -> Normalize:
-        count, total, squares = 0, 0.0, 0.0
+        import torch
+
+        count, sums = 0, []
         for piece in pieces:
             rows = piece.double().movedim(1, -1).flatten(0, -2) if piece.ndim > 1 else piece.double()[:, None]
-            count, total, squares = count + len(rows), total + rows.sum(0), squares + (rows * rows).sum(0)
-        mean = total / count
-        deviation = (squares / count - mean * mean).clamp_min(0).sqrt()
+            count += len(rows)
+            sums.append(torch.stack((rows.sum(0), rows.square().sum(0))))
+        mean, square = torch.stack(sums).sum(0) / count
+        deviation = (square - mean.square()).clamp_min(0).sqrt()
         deviation[deviation <= 1e-7 * mean.abs()] = 1  # a constant column, but for rounding
         return Normalize(mean=mean.tolist(), std=deviation.tolist())
 

@@ -130,6 +130,21 @@ def test_transforms_that_do_not_fit_what_was_read(tmp_path: Path) -> None:
         load({"source": "npz a.npz", "transform": "resize 3"}, tmp_path)
 
 
+def test_standardize_is_fitted_to_the_training_part_alone(tmp_path: Path) -> None:
+    text = "".join(f"{i},{i % 3},{i % 2}\n" for i in range(40))
+    (tmp_path / "a.csv").write_text(f"a,b,y\n{text}")
+    data = load({"source": "csv a.csv y", "transform": "standardize", "split": {"val": 10}}, tmp_path)
+    assert data.val is not None
+    (x,), _ = data.train.batch(torch.arange(30))
+    assert torch.allclose(x.mean(0), torch.zeros(2), atol=1e-6)
+    assert torch.allclose(x.std(0, correction=0), torch.ones(2), atol=1e-5)
+    (held,), _ = data.val.batch(torch.arange(10))
+    assert held.mean(0).abs().max() > 1e-3
+    raw = load({"source": "csv a.csv y", "split": {"val": 10}}, tmp_path)
+    assert raw.val is not None
+    assert torch.equal(data.steps(raw.val.inputs[0]), held)
+
+
 def test_several_inputs(tmp_path: Path) -> None:
     image = np.random.RandomState(0).randint(0, 256, (20, 1, 4, 4), dtype=np.uint8)
     ids = np.arange(20 * 3).reshape(20, 3)

@@ -12,6 +12,7 @@ from netspec.language.data_section import data_schema, read_data
 from netspec.language.export_section import export_schema, read_export
 from netspec.layers.base import Tensor
 from netspec.source import Source, read_text
+from netspec.vocabulary import DATASETS
 from tests.data.writing import section
 
 
@@ -109,6 +110,6 @@ def test_export_section() -> None:
 def test_schemas_name_every_word_with_its_arguments() -> None:
     schema = data_schema()["anyOf"][1]
     sources = schema["properties"]["source"]["anyOf"][1]["properties"]
-    assert set(sources) == {"digits", "mnist", "idx", "npz"}
+    assert set(sources) == set(DATASETS.words())
     assert sources["mnist"]["anyOf"][1]["required"] == ["path"]
     assert "opset" in export_schema()["anyOf"][1]["properties"]["onnx"]["anyOf"][1]["properties"]

@@ -104,6 +104,17 @@ def test_values() -> None:
     assert step("scale 1").apply(torch.tensor([[3]])).dtype == torch.float32
 
 
+def test_standardize_learns_from_what_it_is_given() -> None:
+    x = torch.randn(3000, 3, 4, generator=seeded(2)) * torch.tensor([[1.0], [20], [0]]) + torch.tensor(
+        [[0.0], [5], [7]]
+    )
+    learned = step("standardize").fitted([x[:1000], x[1000:]])
+    y = learned.apply(x)
+    assert torch.allclose(y.mean((0, 2)), torch.zeros(3), atol=1e-4)
+    assert torch.allclose(y.std((0, 2), correction=0), torch.tensor([1.0, 1, 0]), atol=1e-4)
+    assert learned.std[2] == 1
+
+
 @pytest.mark.parametrize(
     ("row", "shape"),
     [("resize 3", (2, 8)), ("crop 9", (2, 1, 8, 8)), ("normalize 0x0 1", (2, 3, 8, 8)), ("reshape 3", (2, 4))],
