@@ -72,7 +72,7 @@ REASONS: dict[str, Judge] = {
         _layer("Conv"), _code("even-kernel", "contradiction")
     ),
     "another rank than the class is named for": _all(
-        _layer("ZeroPad", "ConstantPad", "Dropout", "FeatureAlphaDropout", "AdaptiveAvgPool2d", "Upsampling"),
+        _layer("ZeroPad", "ConstantPad", "Dropout", "FeatureAlphaDropout", "AdaptiveAvgPool", "Upsampling"),
         _code("rank"),
     ),
     "the axis of a softmax, which torch guesses with a warning": _all(
