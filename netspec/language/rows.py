@@ -156,7 +156,8 @@ def _closing(text: str, start: int, stop: int) -> int:
             depth -= 1
             if not depth:
                 return at
-    raise RowError("a bracket that is never closed", (start, start + 1))
+    hint = "Close it; and inside [ ] or { }, quote text that has a comma."
+    raise RowError("a bracket that is never closed", (start, start + 1), hint)
 
 
 def _call(text: str, start: int, stop: int) -> Call:

@@ -96,10 +96,9 @@ def _tensors(values: list[Value]) -> tuple[Tensor | None, ...]:
 
 def _own(step: Step, path: str, graph: Graph) -> int:
     """The parameters that this step registers; one that is tied to another counts there."""
-    if step.again or not hasattr(step.op, "parameters"):
+    if step.again:
         return 0
-    shapes: dict[str, tuple[int, ...]] = step.op.parameters()
-    return sum(prod(shape) for part, shape in shapes.items() if (f"{path}.{part}" if part else path) not in graph.ties)
+    return sum(prod(shape) for part, shape in step.parameters().items() if (f"{path}.{part}" if part else path) not in graph.ties)
 
 
 def _op(step: Step) -> str:

@@ -23,7 +23,9 @@ ENTRIES = [(catalogue, cls) for catalogue, _ in TABLES for cls in catalogue.clas
 
 
 def torch_losses() -> dict[str, type]:
-    found = {n: c for n, c in vars(nn).items() if isinstance(c, type) and "Loss" in n and n != "LinearCrossEntropyOptions"}
+    found = {
+        n: c for n, c in vars(nn).items() if isinstance(c, type) and "Loss" in n and n != "LinearCrossEntropyOptions"
+    }
     return found | {"AdaptiveLogSoftmaxWithLoss": nn.AdaptiveLogSoftmaxWithLoss}
 
 

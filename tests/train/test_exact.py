@@ -57,7 +57,9 @@ def test_optimizer(name: str) -> None:
     assert equal(mine, theirs)
 
 
-@pytest.mark.parametrize("row", ["sgd lr=0.1 momentum=0.9 nesterov weight_decay=0.01", "adamw lr=0.01 fused", "adam amsgrad"])
+@pytest.mark.parametrize(
+    "row", ["sgd lr=0.1 momentum=0.9 nesterov weight_decay=0.01", "adamw lr=0.01 fused", "adam amsgrad"]
+)
 def test_optimizer_with_arguments(row: str) -> None:
     known: dict[str, Any] = {
         "sgd": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),

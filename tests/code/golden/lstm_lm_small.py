@@ -1,0 +1,25 @@
+"""LSTMLanguageModel: B, B x 40, B x 40 in, 120, B x 40, B x 40 out, 31,480 parameters."""
+
+import torch.nn.functional as F
+from torch import nn
+
+
+class LSTMLanguageModel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Embedding(120, 24)
+        self.rnn = nn.LSTM(24, 40, num_layers=2, dropout=0.2)
+        self.decoder = nn.Linear(40, 120)
+        for name, module in self.named_modules():
+            if name == "decoder":
+                nn.init.zeros_(module.bias)
+                nn.init.uniform_(module.weight, a=-0.1, b=0.1)
+            elif isinstance(module, nn.Embedding) and name.endswith("coder"):
+                nn.init.uniform_(module.weight, a=-0.1, b=0.1)
+
+    def forward(self, x, h0, c0):
+        x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x 24
+        rnn, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
+        x = self.decoder(F.dropout(rnn, 0.2, self.training))  # T x B x 120
+        x = F.log_softmax(x.reshape(-1, 120), dim=1)  # B*T x 120
+        return x, h, c

@@ -1,0 +1,83 @@
+"""MobileNetV2: 3 x 224 x 224 in, 1000 out, 3,504,872 parameters."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Cbr(nn.Sequential):
+    def __init__(self, in_channels, c, k, s, g, padding):
+        super().__init__(
+            nn.Conv2d(in_channels, c, k, stride=s, padding=padding, groups=g, bias=False),
+            nn.BatchNorm2d(c),
+            nn.ReLU6(),
+        )
+
+
+class Conv(nn.Sequential):
+    def __init__(self, in_channels, t, s, c):
+        layers = []
+        if t != 1:
+            layers.append(Cbr(in_channels, t * in_channels, 1, 1, 1, 0))
+        layers.append(Cbr(t * in_channels, t * in_channels, 3, s, t * in_channels, 1))
+        layers.append(nn.Conv2d(t * in_channels, c, 1, bias=False))
+        layers.append(nn.BatchNorm2d(c))
+        super().__init__(*layers)
+
+
+class Inverted(nn.Module):
+    def __init__(self, in_channels, t, c, s):
+        super().__init__()
+        self.use_out = s == 1 and in_channels == c
+        self.conv = Conv(in_channels, t, s, c)
+
+    def forward(self, x):
+        out = self.conv(x)  # c x H x W
+        return out + x if self.use_out else out  # in_channels x H x W
+
+
+class Classifier(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.add_module("0", nn.Dropout(p=0.2))
+        self.add_module("1", nn.Linear(1280, 1000))
+
+    def forward(self, x):
+        x = getattr(self, "0")(x)  # 1280 x 1 x 1
+        return getattr(self, "1")(torch.flatten(x, 1))  # 1000
+
+
+class MobileNetV2(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            Cbr(3, 32, 3, 2, 1, 1),
+            Inverted(32, 1, 16, 1),
+            Inverted(16, 6, 24, 2),
+            Inverted(24, 6, 24, 1),
+            Inverted(24, 6, 32, 2),
+            Inverted(32, 6, 32, 1),
+            Inverted(32, 6, 32, 1),
+            Inverted(32, 6, 64, 2),
+            *[Inverted(64, 6, 64, 1) for _ in range(3)],
+            Inverted(64, 6, 96, 1),
+            Inverted(96, 6, 96, 1),
+            Inverted(96, 6, 96, 1),
+            Inverted(96, 6, 160, 2),
+            Inverted(160, 6, 160, 1),
+            Inverted(160, 6, 160, 1),
+            Inverted(160, 6, 320, 1),
+            Cbr(320, 1280, 1, 1, 1, 0),
+        )
+        self.classifier = Classifier()
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x):  # 3 x 224 x 224
+        x = self.features(x)  # 1280 x 7 x 7
+        x = F.adaptive_avg_pool2d(x, 1)  # 1280 x 1 x 1
+        return self.classifier(x)  # 1000

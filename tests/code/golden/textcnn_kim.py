@@ -1,0 +1,33 @@
+"""Net: T in, 2 out, 794,502 parameters."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Convs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.add_module("0", nn.Conv2d(1, 100, (3, 128)))
+        self.add_module("1", nn.Conv2d(1, 100, (4, 128)))
+        self.add_module("2", nn.Conv2d(1, 100, (5, 128)))
+
+    def forward(self, x):
+        x0 = F.relu(getattr(self, "0")(x)).squeeze(3).amax(2)  # 100
+        x1 = F.relu(getattr(self, "1")(x)).squeeze(3).amax(2)  # 100
+        x = F.relu(getattr(self, "2")(x)).squeeze(3).amax(2)  # 100
+        return x0, x1, x
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(5000, 128, padding_idx=0)
+        self.convs = Convs()
+        self.fc1 = nn.Linear(300, 2)
+
+    def forward(self, x):  # T
+        x = self.embed(x).unsqueeze(1)  # 1 x T x 128
+        convs0, convs1, convs2 = self.convs(x)  # 100
+        x = F.dropout(torch.cat([convs0, convs1, convs2], dim=1), 0.5, self.training)  # 300
+        return self.fc1(x)  # 2

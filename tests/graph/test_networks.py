@@ -1,0 +1,145 @@
+"""What a spec means: names, levels, references, repeats, conditions, and what is said of mistakes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import netspec
+from netspec.errors import SpecError
+
+
+def graph(layers: str, head: str = "input: 3x8x8\n") -> netspec.Spec:
+    return netspec.loads(f"netspec: 1\n{head}layers:\n{layers}")
+
+
+def names(spec: netspec.Spec) -> list[str]:
+    return list(dict.fromkeys(n.rpartition(".")[0] for n in spec.graph.parameters()))
+
+
+def refused(layers: str, head: str = "input: 3x8x8\n") -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        graph(layers, head)
+    return caught.value
+
+
+def test_the_root_list_names_by_word_and_count() -> None:
+    assert names(graph("  - conv 4 k3, bn, relu, conv 8 k3\n  - [fc 5, relu, fc 2]\n")) == [
+        "conv1", "bn1", "conv2", "seq1.0", "seq1.2",
+    ]  # fmt: skip
+
+
+def test_lists_count_every_member_and_mappings_name_theirs() -> None:
+    spec = graph("  a: [conv 4 k3 x2, relu, conv 4 k3]\n  b: {c: conv 4 k1, d: relu}\n  e: bn, relu, pool 2\n")
+    assert names(spec) == ["a.0", "a.1", "a.3", "b.c", "e"]
+
+
+def test_a_chain_has_one_owner() -> None:
+    error = refused("  a: conv 4 k3, bn\n")
+    assert error.problems[0].code == "two-owners"
+    assert "[ ]" in error.problems[0].hint
+
+
+def test_blocks_bind_parameters_defaults_and_sizes_of_the_input() -> None:
+    head = "input: 3x8x8\nblocks:\n  b c k=3 twice=$(2*c): [conv $c k$k same, conv $twice k1, conv $(in.c) k1]\n"
+    spec = graph("  - b 4\n  - b 5 k=1 twice=7\n", head)
+    shapes = [s for n, s in spec.graph.parameters().items() if n.endswith("weight")]
+    assert shapes == [(4, 3, 3, 3), (8, 4, 1, 1), (3, 8, 1, 1), (5, 3, 1, 1), (7, 5, 1, 1), (3, 7, 1, 1)]
+
+
+def test_when_false_leaves_no_index_and_passes_on() -> None:
+    spec = graph(
+        "  a: [conv 4 k3 when 1 > 2, bn, conv 5 k3]\n  b: {when: false, layers: [conv 9 k3]}\n  c: conv 6 k1\n"
+    )
+    assert names(spec) == ["a.0", "a.1", "c"]
+    assert spec.graph.parameters()["c.weight"] == (6, 5, 1, 1)
+
+
+def test_repeats_splice_over_tables_and_templates_name() -> None:
+    spec = graph("  f:\n    - repeat: [[4, 1], [5, 2]]\n      as: [c, n]\n      layers: {b$(i+1): [conv $c k1 x$n]}\n")
+    assert names(spec) == ["f.b1.0", "f.b2.0", "f.b2.1"]
+
+
+def test_parallel_rounds_are_collected() -> None:
+    spec = graph("  p: {repeat: 3, layers: ['conv(in) $(i+1) k1']}\n  q: concat(p.*), conv 2 k1\n")
+    assert spec.graph.parameters()["q.weight"] == (2, 6, 1, 1)
+
+
+def test_inserting_a_step_changes_no_edge_it_does_not_touch() -> None:
+    before = graph("  a: conv 4 k1\n  b: conv 4 k1\n  c: add(a b)\n")
+    after = graph("  a: conv 4 k1\n  new: relu\n  b: conv 4 k1\n  c: add(a b)\n")
+
+    def inputs(spec: netspec.Spec) -> list[str]:
+        return [v.name for v in spec.graph.root.steps[-1].inputs]
+
+    assert inputs(before) == inputs(after) == ["a", "b"]
+
+
+def test_one_child_runs_twice_and_tied_weights_count_once() -> None:
+    head = "inputs: {x: 8, y: 8}\ntie: {b.weight: a.weight}\n"
+    spec = graph("  a: linear(x) 8 nobias\n  t: use(y) a\n  b: linear 8 nobias\n  c: add(a b)\n", head)
+    assert spec.graph.parameter_count == 64
+    net = spec.build()
+    assert len(list(net.parameters())) == 1
+
+
+def test_problems_come_sorted_all_at_once_and_without_cascades() -> None:
+    error = refused("  - conv 4 k9\n  - conv 8 k3, lenear 3\n  - fc 5->4\n  - dropout 2\n")
+    assert [p.code for p in error.problems] == ["shape-mismatch", "unknown-op", "bad-argument"]
+
+
+def test_a_problem_in_a_block_shows_the_line_that_used_it() -> None:
+    head = "input: 3x8x8\nblocks:\n  b c:\n    x: conv $c k3\n    y: add(x in)\n"
+    error = refused("  - b 3\n", head)
+    text = str(error)
+    assert text.startswith("<spec>:6:8")
+    assert "used at <spec>:8:5: - b 3" in text
+
+
+@pytest.mark.parametrize(
+    ("layers", "code", "hint"),
+    [
+        ("  - conv(nowhere) 4 k3\n", "unknown-name", ""),
+        ("  a: conv 4 k3\n  b: add(aa in)\n", "unknown-name", "Did you mean 'a'?"),
+        ("  - conv 4 k3 stide=2\n", "unknown-argument", "Did you mean 'stride'?"),
+        ("  - linear 3\n  - conv $x k3\n", "expression", ""),
+        ("  train: conv 4 k3\n", "name", "train1"),
+        ("  a: conv 4 k3\n  a.b: conv 4 k3\n", "name", "no dot"),
+        ("  - conv 4 k2 same\n", "even-kernel", "odd kernel"),
+        ("  - fc 3, conv 4 k3\n", "rank", "fc"),
+        ("  - {add: [1]}\n", "row", ""),
+        ("  -\n", "empty-step", ""),
+    ],
+)
+def test_mistakes(layers: str, code: str, hint: str) -> None:
+    error = refused(layers)
+    assert error.problems[0].code in (code, "row", "empty-step")
+    assert hint in error.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "  - {repeat: 10000, layers: [{repeat: 10000, layers: [relu]}]}\n",
+        "  - relu x10000\n" * 12,
+        "  - {repeat: 99999999, layers: [relu]}\n",
+    ],
+)
+def test_networks_beyond_bounds_are_refused_in_time(layers: str) -> None:
+    start = time.perf_counter()
+    assert refused(layers).problems[0].code in ("too-large", "repeat")
+    assert time.perf_counter() - start < 20
+
+
+def test_a_block_inside_itself_is_refused() -> None:
+    error = refused("  - a\n", "input: 3x8x8\nblocks:\n  a: [b]\n  b: [a]\n")
+    assert error.problems[0].code == "recursion"
+
+
+def test_dynamic_sizes_survive_arithmetic_and_are_refused_where_a_number_is_needed() -> None:
+    spec = graph("  - conv 4 k3 s2, conv 8 k3\n", "input: 3xT\n")
+    assert str(next(iter(spec.graph.outputs.values()))) == "B x 8 x (T - 3) // 2 - 1".replace(
+        "(T - 3) // 2 - 1", "((T - 3) // 2 - 1)"
+    )
+    assert refused("  - conv 4 k3, fc 10\n", "input: 3xT\n").problems[0].code == "unknown-size"
