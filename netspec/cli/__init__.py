@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -34,7 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code: 0 fine, 1 a fault of netspec, 2 usage, 3 the spec, 4 the data,
     5 diverged, 6 an export that does not match, 130 interrupted.
     """
-    gc.set_threshold(100_000, 20, 20)  # imports only make objects that stay; looking through them costs a tenth
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not NEEDS_TORCH & set(given[:2]):
         gc.disable()  # the other commands end before a collection would pay

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for a machine.")
-
-
 allow_outside = click.option(
     "--allow-outside", is_flag=True, help="Let the spec's data lie outside the folder of the spec."
 )
@@ -64,8 +62,6 @@ def _color() -> bool | None:
 
 def write(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all. Raises UsageError."""
-    import tempfile
-
     import tempfile
 
     try:

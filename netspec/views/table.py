@@ -98,7 +98,11 @@ def _own(step: Step, path: str, graph: Graph) -> int:
     """The parameters that this step registers; one that is tied to another counts there."""
     if step.again:
         return 0
-    return sum(prod(shape) for part, shape in step.parameters().items() if (f"{path}.{part}" if part else path) not in graph.ties)
+    return sum(
+        prod(shape)
+        for part, shape in step.parameters().items()
+        if (f"{path}.{part}" if part else path) not in graph.ties
+    )
 
 
 def _op(step: Step) -> str:
