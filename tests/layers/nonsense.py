@@ -50,7 +50,7 @@ def _unbatched(case: Case, refusal: Misfit | Invalid, result: Any) -> bool:
 
 
 BOUNDS: dict[str, str] = {
-    **dict.fromkeys(("kernel_size", "stride", "output_size"), "a window, step or size of 0"),
+    **dict.fromkeys(("kernel_size", "stride", "dilation", "output_size"), "a window, step, spacing or size of 0"),
     "padding": "a negative padding where it is no crop",
     **dict.fromkeys(("out_features", "out_channels", "hidden_size", "dim_feedforward"), "a layer of width 0"),
     **dict.fromkeys(("num_embeddings", "embedding_dim"), "an empty table"),
