@@ -65,7 +65,10 @@ class _Expander:
         naming: Naming = "names" if isinstance(self.document.layers, dict) else "root"
         scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=self.params)
         if self.document.layers is not None:
-            self._body(self.document.layers, ("layers",), scope)
+            try:
+                self._body(self.document.layers, ("layers",), scope)
+            except _TooLarge as too_large:
+                self._add(too_large.problem)
             if not root.steps and not self.problems:
                 self._add(Problem("empty", "the network has no layers", At(("layers",))))
         self._finish(root, scope, self.document.sections.get("outputs"), ("outputs",))
@@ -210,6 +213,7 @@ class _Expander:
         rounds = self._rounds(group, path, scope)
         ends: list[Value] = []
         for params in rounds:
+            self._count(At((*path, "repeat")))
             flow = scope.flow
             each = Scope(scope.level, scope.block_input, flow, scope, params=params, guard=scope.guard)
             self._body(body, inner, each)
@@ -381,7 +385,7 @@ class _Expander:
         if len(owners) > 1:
             text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(_word(s) for s in owners)}"
             self._add(Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name."))
-        modules = owners[:1] or [s for s in steps if _module_only(s)]
+        modules = owners[:1] or [s for s in steps if _module_only(s) and not s.again]
         for i, step in enumerate(modules):
             self._register(step, name if i == 0 else f"{name}_{i}", scope)
         if steps:
@@ -831,9 +835,12 @@ class _Expander:
             raise _TooLarge(at)
 
 
-class _TooLarge(Refused):
+class _TooLarge(Exception):
+    """A network with too many steps, at which the walk ends."""
+
     def __init__(self, at: At) -> None:
-        super().__init__(Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at))
+        super().__init__(at)
+        self.problem = Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at)
 
 
 def _naming(body: Any) -> Naming:

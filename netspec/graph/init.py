@@ -108,7 +108,7 @@ def _owners(level: Level, prefix: str) -> Iterator[Owner]:
     own: dict[str, tuple[int, ...]] = {}
     for name, step in level.members.items():
         path = f"{prefix}{name}"
-        if name in level.aliases:
+        if name in level.aliases or step.value.tensor is None:
             continue
         if step.body is not None:
             yield from _owners(step.body, f"{path}.")

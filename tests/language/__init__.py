@@ -1,0 +1,1 @@
+"""Tests of the words: YAML, rows, expressions and sizes."""

@@ -70,7 +70,7 @@ def test_both_arrows_mean_the_same() -> None:
 @pytest.mark.parametrize(
     "text",
     ["2**2**2**2**2", "'a' * 10**9", "__import__('os')", "().__class__", "[1] * 5000", "9**99", "(lambda: 1)()",
-     "[x for x in y]", "f'{x}'", "1 / 0", "x.__class__", "(" * 60 + "1" + ")" * 60, "0 if", "x := 1", "print(1)"],
+     "[x for x in y]", "f'{x}'", "1 / 0", "x.__class__", "0 if", "x := 1", "print(1)"],
 )  # fmt: skip
 def test_expressions_are_bounded_arithmetic(text: str) -> None:
     start = time.perf_counter()
