@@ -9,14 +9,14 @@ from torch import nn
 from netspec.dims import BATCH, named
 from netspec.errors import DataError, SpecError
 from netspec.language.calls import read_entry
-from netspec.layers.base import Misfit, Tensor
+from netspec.layers.base import Dtype, Misfit, Tensor
 from netspec.losses.base import Loss
 from netspec.runtime.training import train
 from netspec.vocabulary import LOSSES
 from tests.train.small import data, section
 
 B, T = BATCH, named("T")
-INT = "int64"
+INT: Dtype = "int64"
 
 
 def loss(row: str) -> Loss:
