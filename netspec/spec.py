@@ -8,12 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netspec.errors import Problem, SpecError
+from netspec.errors import At, Problem, SpecError
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.language.document import Document, read_document
 from netspec.language.experiment import Experiment, read_experiment
-from netspec.source import Source, override, read_file, read_text, report
+from netspec.source import Source, merged, override, read_file, read_text, report
+
+MAX_EXTENDS = 8
+"""How many specs may extend each other in a row."""
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,12 +97,33 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
 
     Raises SpecError with every problem found, each with its file, line and column.
     """
-    return _checked(override(read_file(path), list(overrides)))
+    source = _extended(read_file(path), Path(path).parent, 0)
+    return _checked(override(source, list(overrides)))
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:
     """The same for a spec that is already in memory."""
     return _checked(override(read_text(text, name), list(overrides)))
+
+
+def _extended(source: Source, folder: Path, depth: int) -> Source:
+    """`source` laid over the spec that it extends, which lies in its folder or below. Raises SpecError."""
+    name = source.data.get("extends") if isinstance(source.data, dict) else None
+    if not isinstance(name, str):
+        return source
+    path = folder / name
+    outside = not path.resolve().is_relative_to(folder.resolve())
+    if outside or depth >= MAX_EXTENDS or not path.is_file():
+        why = (
+            "lies outside the folder of this spec"
+            if outside
+            else "is no file"
+            if not path.is_file()
+            else "goes on too long"
+        )
+        problem = Problem("extends", f"{name!r} {why}", At(("extends",)))
+        raise SpecError([problem], report([problem], source), source)
+    return merged(_extended(read_file(path), path.parent, depth + 1), source)
 
 
 def _checked(source: Source) -> Spec:

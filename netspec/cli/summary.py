@@ -19,7 +19,8 @@ def command(spec: str, overrides: tuple[str, ...], depth: int | None, as_json: b
     """
     from netspec.views.table import summary, text
 
-    found = summary(load(spec, overrides).graph)
+    loaded = load(spec, overrides)
+    found = summary(loaded.graph, loaded.document.sections.get("weights", {}).get("freeze", []))
     if as_json:
         show_json(found.listed())
     else:

@@ -25,9 +25,9 @@ train: {loss: mse, optimizer: sgd lr=0.01, metrics: [accuracy]}
     def check(self, facts: Facts) -> Iterator[Problem]:
         if facts.train is None or not facts.predictions:
             return
-        for metric in facts.train.metrics:
+        for place, metric in enumerate(facts.train.metrics):
             try:
                 metric.expect(facts.train.loss, facts.predictions[0])
             except Misfit as misfit:
-                at = At(("train", "metrics"))
+                at = At(("train", "metrics", place))
                 yield Problem(misfit.code, f"{metric.label} {misfit.message}", at, misfit.hint)

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from torch import nn
 import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
+from netspec.graph.frozen import is_frozen
 from netspec.runtime.data import Data, Split, load_data
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
@@ -74,11 +74,13 @@ def build(spec: Spec) -> nn.Module:
     module = spec.build()
     section = spec.document.sections.get("weights", {})
     if "load" in section:
-        load_weights(module, spec.root / str(section["load"]))
-    for pattern in section.get("freeze", []):
-        for name, parameter in module.named_parameters():
-            if fnmatchcase(name, str(pattern)) or fnmatchcase(name, f"{pattern}.*"):
-                parameter.requires_grad_(False)
+        path = spec.root / str(section["load"])
+        if not path.resolve().is_relative_to(spec.root):
+            raise DataError(f"the weights {section['load']} lie outside {spec.root}, the folder of the spec")
+        load_weights(module, path)
+    for name, parameter in module.named_parameters():
+        if is_frozen(name, section.get("freeze", [])):
+            parameter.requires_grad_(False)
     return module
 
 

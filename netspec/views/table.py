@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
 from netspec.dims import BATCH, Size, product, substitute
+from netspec.graph.frozen import is_frozen
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer, Tensor, literal, show
 
@@ -61,13 +62,15 @@ class Summary:
         }
 
 
-def summary(graph: Graph) -> Summary:
-    """Count a network."""
+def summary(graph: Graph, freeze: Sequence[object] = ()) -> Summary:
+    """Count a network. `freeze` are the patterns of parameters that are not trained."""
     inputs = (_row(name, 0, "input", [value]) for name, value in graph.root.inputs.items())
     rows = (*inputs, *_rows(graph.root, graph, 0, ""))
     total = graph.parameter_count
+    shapes = graph.parameters().items()
+    frozen = sum(prod(shape) for name, shape in shapes if name not in graph.ties and is_frozen(name, freeze))
     activations = _sum(row.memory for row in rows if not row.level)
-    return Summary(graph.name, rows, total, total, graph.macs(), total * 4, activations)
+    return Summary(graph.name, rows, total, total - frozen, graph.macs(), total * 4, activations)
 
 
 def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
