@@ -15,7 +15,7 @@ class Exporter(Entry):
 class ONNX(Exporter):
     """One .onnx file, compared with the network in ONNX Runtime before it is kept.
 
-    Two values agree where |exported - torch| <= atol + rtol * |torch|.
+    Both agree where |exported - torch| <= atol + rtol * the largest |torch| of that output.
     """
 
     words = ("onnx",)
@@ -27,5 +27,5 @@ class ONNX(Exporter):
         ("logits", "probabilities"),
         "logits",
     )
-    atol = Float("largest difference allowed near 0", 1e-4, ge=0)
-    rtol = Float("largest difference allowed in proportion to the value", 1e-3, ge=0)
+    atol = Float("difference that is always allowed", 1e-7, ge=0)
+    rtol = Float("difference allowed in proportion to the largest value of an output", 1e-4, ge=0)

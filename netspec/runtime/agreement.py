@@ -14,40 +14,41 @@ Array = np.ndarray[Any, Any]
 class Difference:
     """The largest differences over some samples.
 
-    `relative` is taken over the values that are large enough for rtol to count, rtol * |value| > atol. `excess` is by
-    how much the worst value leaves its tolerance; at most 0 where all agree.
+    `relative` is the absolute difference over the largest value of its output, `scale`: rounding grows with the values
+    that are added up, so a small number among large ones is as near as those are. `excess` is by how much the worst
+    value leaves its tolerance, atol + rtol * scale; at most 0 where all agree.
     """
 
     what: str
     samples: int
     absolute: float
     relative: float
+    scale: float
     excess: float
 
     @property
     def agrees(self) -> bool:
         return self.excess <= 0
 
-    def joined(self, other: Difference) -> Difference:
-        """The largest of both, over the samples of both."""
-        worst = (max(getattr(self, n), getattr(other, n)) for n in ("absolute", "relative", "excess"))
-        return Difference(self.what, self.samples + other.samples, *worst)
+    def joined(self, other: Difference, samples: int) -> Difference:
+        """The largest of both."""
+        names = ("absolute", "relative", "scale", "excess")
+        return Difference(self.what, samples, *(max(getattr(self, n), getattr(other, n)) for n in names))
 
 
 def difference(what: str, found: Array, expected: Array, atol: float, rtol: float) -> Difference:
-    """How `found` differs from `expected`, of the same shape. NaN or infinity on one side only is infinitely far."""
+    """How `found` differs from `expected`, of the same shape. NaN or infinity on one side only is infinitely far.
+
+    Whole numbers and booleans agree only where they are the same.
+    """
     samples = len(expected) if expected.ndim else 1
-    if not expected.size:
-        return Difference(what, samples, 0.0, 0.0, 0.0)
-    if expected.dtype.kind in "biu":
-        far = float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max())
-        return Difference(what, samples, far, 0.0, far)
+    exact = expected.dtype.kind in "biu"
     a, b = found.astype(np.float64), expected.astype(np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(invalid="ignore"):
         apart = np.where(same, 0.0, np.abs(a - b))
     apart[~same & ~(np.isfinite(a) & np.isfinite(b))] = np.inf
-    size = np.where(np.isfinite(b), np.abs(b), 0.0)
-    counts = (rtol * size > atol) & (size > 0)
-    relative = float((apart[counts] / size[counts]).max()) if counts.any() else 0.0
-    return Difference(what, samples, float(apart.max()), relative, float((apart - atol - rtol * size).max()))
+    absolute = float(apart.max(initial=0))
+    scale = float(np.abs(b).max(initial=0, where=np.isfinite(b)))
+    relative = absolute / scale if scale else absolute and np.inf
+    return Difference(what, samples, absolute, relative, scale, absolute - (0 if exact else atol + rtol * scale))

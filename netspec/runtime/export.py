@@ -51,8 +51,13 @@ class Report:
 
     @property
     def relative(self) -> float:
-        """The largest relative difference."""
+        """The largest difference relative to the largest value of its output."""
         return max(d.relative for d in self.differences)
+
+    @property
+    def trivial(self) -> bool:
+        """Whether the network gave nothing but zeros, so that the comparison says little: a head not yet trained."""
+        return max(d.scale for d in self.differences) == 0
 
 
 def export_onnx(
@@ -86,13 +91,13 @@ def export_onnx(
     with _evaluating(network) as still, _beside(path) as draft:
         sizes = examples.sizes(still)
         example = examples.draw(TRACED_BATCH, sizes[0])
-        results = [onnx_graph.tensors(still(*examples.draw(TRACED_BATCH, each))) for each in sizes]
-        scores = results[0][0]
+        results = _results(still, examples, sizes)
+        scores = results[0][1][0]
         end = None
         if options.output == "probabilities":
             single = scores.ndim < 2 or scores.shape[class_axis] == 1
             end = onnx_graph.Probabilities(class_axis, sigmoid or single)
-        model = _traced(still, example, inputs, _names(outputs, len(results[0])), options.opset)
+        model = _traced(still, example, inputs, _names(outputs, len(results[0][1])), options.opset)
         onnx_graph.reopen(model, inputs, results)
         if end:
             onnx_graph.append(model, end)
@@ -108,6 +113,17 @@ def metadata(version: str, name: str, text: str, classes: Sequence[str] | None) 
     """What a file says about where it comes from: netspec's version, the spec's name and text, the classes' names."""
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
     return known | ({"netspec.classes": json.dumps(list(classes))} if classes else {})
+
+
+def _results(network: nn.Module, examples: Examples, sizes: Sequence[Mapping[str, int]]) -> onnx_graph.Varied:
+    """What the network gives for the example, for one more sample, and for the other sizes."""
+    free = frozenset(onnx_graph.dimension_name(name) for name in examples.free)
+    choices = [
+        (frozenset[str](), TRACED_BATCH, sizes[0]),
+        (frozenset({onnx_graph.BATCH_NAME}), TRACED_BATCH + 1, sizes[0]),
+    ]
+    choices += [(free, TRACED_BATCH, other) for other in sizes[1:]]
+    return [(names, onnx_graph.tensors(network(*examples.draw(batch, each)))) for names, batch, each in choices]
 
 
 def _names(outputs: Sequence[str], count: int) -> list[str]:

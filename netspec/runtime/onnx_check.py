@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +50,7 @@ class Check:
         total: Difference | None = None
         for inputs in batches:
             part = self.apart("validation data", tuple(x.cpu() for x in inputs))
-            total = total.joined(part) if total else part
+            total = total.joined(part, total.samples + part.samples) if total else part
         if total:
             yield total
 
@@ -65,9 +66,9 @@ class Check:
                 text = f"for {what} the file gives {found}, the network {wanted}"
                 raise ExportMismatch(f"{text}: the exporter took a size for fixed. Give that size a number in `input`.")
             one = difference(what, a, b.numpy(), self.options.atol, self.options.rtol)
-            worst = worst.joined(one) if worst else one
+            worst = worst.joined(one, one.samples) if worst else one
         assert worst is not None
-        return Difference(what, len(inputs[0]), worst.absolute, worst.relative, worst.excess)
+        return replace(worst, samples=len(inputs[0]))
 
     def _run(self, inputs: Inputs) -> list[Any]:
         named = {name: x.numpy() for name, x in zip(self._names, inputs, strict=True)}
@@ -83,7 +84,7 @@ def need_agreement(differences: Sequence[Difference], options: ONNX) -> None:
     bad = [d for d in differences if not d.agrees]
     if bad:
         found = [f"  {d.what}: {d.absolute:.3g} absolute, {d.relative:.3g} relative, {d.samples} samples" for d in bad]
-        tolerance = f"{options.atol:g} + {options.rtol:g} * |value|"
+        tolerance = f"{options.atol:g} + {options.rtol:g} * the largest value"
         text = f"the exported file does not compute what the network does, within {tolerance}:"
         hint = "No file is written. If that is near enough, raise atol or rtol under export.onnx."
         raise ExportMismatch("\n".join([text, *found, hint]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from netspec.layers.base import Tensor as Described
 BATCH_NAME: Final = "batch"
 INNER: Final = "network"
 SCOPES: Final = "pkg.torch.onnx.name_scopes"
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def traced(
@@ -103,27 +105,39 @@ def append(model: Any, end: Probabilities) -> None:
     model.graph.outputs[0] = result
 
 
-def reopen(model: Any, inputs: Mapping[str, Described], results: Sequence[Sequence[torch.Tensor]]) -> None:
-    """Open again the input sizes that tracing took for fixed, as it does with the steps of an LSTM.
+Varied = Sequence[tuple[frozenset[str], Sequence[torch.Tensor]]]
+"""Results of a network, each with the names of the sizes that differ from those of the first."""
 
-    `results` are the network's results at two choices of sizes: axes that differ are open in the outputs too.
-    Whether the graph really holds for other sizes is for the comparison to find out.
+
+def reopen(model: Any, inputs: Mapping[str, Described], results: Varied) -> None:
+    """Open again the sizes that tracing took for fixed, as it does with the steps of an LSTM.
+
+    An axis of an output that `results` show to differ is open, and what the exporter said of it is kept only if it
+    names what it differs with. Whether the graph really holds for other sizes is for the comparison to find out.
     """
     fixed = False
     for value, described in zip(model.graph.inputs, inputs.values(), strict=True):
         for axis, size in enumerate(described.shape):
             if isinstance(size, Dim) and isinstance(value.shape[axis], int):
-                value.shape[axis] = BATCH_NAME if str(size) == "B" else str(size)
+                value.shape[axis] = dimension_name(str(size))
                 fixed = True
-    for value, *seen in zip(model.graph.outputs, *results, strict=True):
-        for axis, sizes in enumerate(zip(*(x.shape for x in seen), strict=True)):
-            if len(set(sizes)) > 1 and isinstance(value.shape[axis], int):
-                value.shape[axis] = None
-                fixed = True
+    (_, first), *others = results
+    for names, other in others:
+        for value, x, y in zip(model.graph.outputs, first, other, strict=True):
+            for axis in range(x.ndim):
+                said = set(_WORD.findall(str(value.shape[axis])))
+                if x.shape[axis] != y.shape[axis] and not said & names:
+                    value.shape[axis] = None
+                    fixed = True
     for node in model.graph.all_nodes() if fixed else ():
         for value in node.outputs:
             if not value.is_graph_output():
                 value.shape = None
+
+
+def dimension_name(name: str) -> str:
+    """What a dimension of the spec is called in the file."""
+    return BATCH_NAME if name == "B" else name
 
 
 def tidy(model: Any, name: str, metadata: Mapping[str, str]) -> None:
@@ -174,7 +188,7 @@ def _dynamic(inputs: Mapping[str, Described]) -> tuple[tuple[dict[int, Any], ...
         (monomial, factor), *more = size.terms.items()
         if more or factor != 1 or len(monomial) != 1 or not isinstance(monomial[0], Name):
             return torch.export.Dim.DYNAMIC
-        name = BATCH_NAME if monomial[0].text == "B" else monomial[0].text
+        name = dimension_name(monomial[0].text)
         return known.setdefault(name, torch.export.Dim(name))
 
     return (tuple({i: dimension(s) for i, s in enumerate(x.shape) if isinstance(s, Dim)} for x in inputs.values()),)
