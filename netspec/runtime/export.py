@@ -118,12 +118,10 @@ def metadata(version: str, name: str, text: str, classes: Sequence[str] | None) 
 def _results(network: nn.Module, examples: Examples, sizes: Sequence[Mapping[str, int]]) -> onnx_graph.Varied:
     """What the network gives for the example, for one more sample, and for the other sizes."""
     free = frozenset(onnx_graph.dimension_name(name) for name in examples.free)
-    choices = [
-        (frozenset[str](), TRACED_BATCH, sizes[0]),
-        (frozenset({onnx_graph.BATCH_NAME}), TRACED_BATCH + 1, sizes[0]),
-    ]
+    batch = frozenset({onnx_graph.BATCH_NAME})
+    choices = [(frozenset[str](), TRACED_BATCH, sizes[0]), (batch, TRACED_BATCH + 1, sizes[0])]
     choices += [(free, TRACED_BATCH, other) for other in sizes[1:]]
-    return [(names, onnx_graph.tensors(network(*examples.draw(batch, each)))) for names, batch, each in choices]
+    return [(names, onnx_graph.tensors(network(*examples.draw(count, each)))) for names, count, each in choices]
 
 
 def _names(outputs: Sequence[str], count: int) -> list[str]:

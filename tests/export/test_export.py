@@ -18,7 +18,7 @@ from netspec.dims import BATCH
 from netspec.errors import ExportMismatch, NetspecError, UsageError
 from netspec.exporters import ONNX
 from netspec.layers.base import Tensor
-from netspec.runtime import onnx_check, onnx_graph
+from netspec.runtime import examples, onnx_check, onnx_graph
 from netspec.runtime.agreement import difference
 from netspec.runtime.export import ExportFailed, Report, export_onnx, metadata
 from tests.export.networks import CASES, Convolutional, Deciding, Freezing, H, Segmenting, T, TwoInputs, Unwritable, W
@@ -95,6 +95,7 @@ def test_metadata(exported: Any) -> None:
     assert (model.producer_name, model.graph.name) == ("netspec", "Net")
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("name", CASES)
 def test_networks_of_every_kind(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     case = CASES[name]
@@ -109,6 +110,7 @@ def test_networks_of_every_kind(name: str, tmp_path: Path, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_an_output_that_mixes_batch_and_steps_is_announced_open(tmp_path: Path) -> None:
     class Mixing(nn.Module):
         def __init__(self) -> None:
@@ -151,6 +153,12 @@ def test_one_output_becomes_a_probability_by_a_sigmoid(tmp_path: Path) -> None:
     export_onnx(network, case.inputs, tmp_path / "net.onnx", ONNX(output="probabilities"))
     inputs = torch.rand(4, 3, 8, 8), torch.rand(4, 12)
     assert np.allclose(run(tmp_path / "net.onnx", *inputs)[0], network(*inputs).sigmoid().detach(), atol=1e-6)
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short sequences: torch unrolls recurrent layers while it traces them."""
+    monkeypatch.setattr(examples, "SIZES", (4, 6))
 
 
 def nothing_left(folder: Path) -> bool:
