@@ -143,16 +143,24 @@ def override(source: Source, assignments: list[str]) -> Source:
     """`source` with each `path.to.value=YAML` of the command line laid over it."""
     for text in assignments:
         dotted, equals, value = text.partition("=")
-        file = File("command line", (text,))
-        if not equals or not dotted:
-            problem = Problem("override", f"{text!r} is no path=value", hint="For example train.epochs=3.")
-            known = Source(file, None)
-            raise SpecError([problem], report([problem], known), known)
+        file = File("command line", tuple(text.splitlines()) or ("",))
+        parts = dotted.split(".")
+        if not equals or not all(parts) or len(parts) > MAX_DEPTH:
+            raise _no_override(file, f"{text!r} is no path=value", "For example train.epochs=3.")
         offset = len(dotted) + 1
-        path: Path = tuple(int(p) if p.isdecimal() else p for p in dotted.split("."))
+        path: Path = tuple(int(p) if p.isdecimal() and len(p) < MAX_DIGITS else p for p in parts)
         part = _Reader(file, column=offset).read(value)
-        source = _replaced(source, path, part)
+        try:
+            source = _replaced(source, path, part)
+        except IndexError as error:
+            raise _no_override(file, f"{dotted} stands nowhere: {error}", "Entries count from 0.") from None
     return source
+
+
+def _no_override(file: File, message: str, hint: str) -> SpecError:
+    problem = Problem("override", message, hint=hint)
+    known = Source(file, None)
+    return SpecError([problem], report([problem], known), known)
 
 
 def _replaced(source: Source, path: Path, part: Source) -> Source:
@@ -171,7 +179,9 @@ def _with_value(data: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
     head, rest = path[0], path[1:]
-    if isinstance(data, list) and isinstance(head, int) and head < len(data):
+    if isinstance(data, list):
+        if not isinstance(head, int) or head >= len(data):
+            raise IndexError(f"a list of {len(data)} has no entry {head}")
         return [*data[:head], _with_value(data[head], rest, value), *data[head + 1 :]]
     inner = data if isinstance(data, dict) else {}
     return {**inner, str(head): _with_value(inner.get(str(head)), rest, value)}
@@ -307,11 +317,12 @@ class _Reader:
             if name in items:
                 first = self.marks[where].key or (0, 0)
                 text = f"{name!r} is given twice; it stands on line {first[0] + 1} already"
-                self._add(Problem("duplicate-key", text, At((*where, 2), on_key=True)))
-                self.marks[(*where, 2)] = Mark(self.file, mark.line, mark.column, mark.line, mark.column + len(name))
-                self._node(next(self.events), (*where, 2, "value"))
+                again = (*where, self.nodes)
+                self._add(Problem("duplicate-key", text, At(again, on_key=True)))
+                self._mark(mark, event.end_mark, again, None)
+                self._node(next(self.events), (*again, "value"))
                 continue
-            items[name] = self._node(next(self.events), where, (mark.line, mark.column + self.column))
+            items[name] = self._node(next(self.events), where, (mark.line, self._column(mark)))
         return items
 
     def _scalar(self, event: Any, path: Path, key: tuple[int, int] | None) -> Any:
@@ -331,15 +342,24 @@ class _Reader:
         return text
 
     def _mark(self, start: Any, end: Any, path: Path, key: tuple[int, int] | None, value: str | None = None) -> None:
-        shift = self.column
-        self.marks[path] = Mark(self.file, start.line, start.column + shift, end.line, end.column + shift, key, value)
+        ends = self._column(start), end.line, self._column(end)
+        self.marks[path] = Mark(self.file, start.line, *ends, key, value)
+
+    def _column(self, mark: Any) -> int:
+        """Where `mark` stands in its line; an override's value begins behind its path."""
+        return int(mark.column) + (0 if mark.line else self.column)
 
     def _add(self, problem: Problem) -> None:
         self.problems.append(problem)
 
     def _stop(self, line: int, column: int, code: str, message: str, hint: str = "") -> NoReturn:
         problem = Problem(code, message, hint=hint)
-        self.marks[()] = Mark(self.file, line, column + self.column, line, column + self.column + 1)
+        lines = self.file.lines
+        if line >= len(lines):  # behind the last line break: the end of the text is what can be shown
+            line, column = max(0, len(lines) - 1), len(lines[-1]) if lines else 0
+        else:
+            column += 0 if line else self.column
+        self.marks[()] = Mark(self.file, line, column, line, column + 1)
         known = Source(self.file, None, self.marks)
         raise SpecError([*self.problems, problem], report([*self.problems, problem], known), known)
 
@@ -347,6 +367,8 @@ class _Reader:
 def _yaml_hint(message: str) -> str:
     if "cannot start any token" in message or "\\t" in message:
         return "Indent with spaces; quote text that begins with @, ` or %."
+    if "block" in message:
+        return "Keys of one mapping, and items of one list, begin in the same column."
     if "flow" in message or "key" in message or "expected ',' or" in message:
         return "Inside [ ] and { }, text with a comma, a colon or ${ must be quoted."
     if "mapping values are not allowed" in message:
