@@ -208,6 +208,15 @@ def _owned(level: Level, prefix: str, kind: str) -> Iterator[tuple[str, tuple[in
                 yield (f"{where}.{part}" if part else where), shape
 
 
+def _aliases(level: Level, prefix: str) -> Iterator[str]:
+    """The paths under which members are registered a second time."""
+    for name, step in level.members.items():
+        if name in level.aliases:
+            yield f"{prefix}{name}"
+        elif step.body is not None:
+            yield from _aliases(step.body, f"{prefix}{name}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """A whole network. Everything that shows, prints or builds one reads only this."""
@@ -243,8 +252,10 @@ class Graph:
 
     @property
     def parameter_count(self) -> int:
-        """All parameters together, a tied one counted once."""
-        return sum(prod(shape) for name, shape in self.parameters().items() if name not in self.ties)
+        """All parameters together; one that is tied, or registered under two names, counts once."""
+        again = tuple(f"{name}." for name in _aliases(self.root, ""))
+        counted = ((n, s) for n, s in self.parameters().items() if n not in self.ties and not n.startswith(again))
+        return sum(prod(shape) for _, shape in counted)
 
     def macs(self) -> Size | None:
         """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""
