@@ -148,7 +148,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     check(folder)
     try:
         packed = json.loads((folder / FILES[1]).read_text(encoding="utf-8"))
-        state: dict[str, Any] = unpack(packed, load_file(folder / FILES[0]))
+        # The file's tensors lie anywhere in memory, and sums over them depend on how they are aligned.
+        tensors = {name: tensor.clone() for name, tensor in load_file(folder / FILES[0]).items()}
+        state: dict[str, Any] = unpack(packed, tensors)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise Damaged(str(error)) from None
     return state

@@ -58,10 +58,10 @@ class Schedule:
         """Go on by an epoch, whose measured values are given."""
         if self.torch is None or self.by_step:
             return
-        if isinstance(self.entry, ReduceLROnPlateau):
-            self._move(values[self.monitor])
-        else:
-            self._move()
+        watched = (values[self.monitor],) if isinstance(self.entry, ReduceLROnPlateau) else ()
+        with warnings.catch_warnings():  # a run resumed at the end of an epoch moves before its first step
+            warnings.simplefilter("ignore", UserWarning)
+            self._move(*watched)
 
     def _move(self, *value: float) -> None:
         # A OneCycleLR that is shorter than the run has no rate left to set: the last one stays.
@@ -71,12 +71,13 @@ class Schedule:
 
     def state(self) -> Any:
         """Everything that a resumed run needs of it."""
-        return self.torch.state_dict() if self.torch is not None else None
+        return {"torch": self.torch.state_dict() if self.torch is not None else None, "rate": self.rate}
 
     def load(self, state: Any) -> None:
         """Take up a state that `state` gave."""
+        self.rate = state["rate"]
         if self.torch is not None:
-            self.torch.load_state_dict(state)
+            self.torch.load_state_dict(state["torch"])
 
 
 def make_scheduler(entry: Scheduler, optimizer: torch.optim.Optimizer, keywords: dict[str, Any]) -> Any:

@@ -1,0 +1,161 @@
+"""A run that was stopped and resumed ends with the very bits of one that never was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from netspec.language.train_record import Train
+from netspec.runtime.data import Data
+from netspec.runtime.history import History
+from netspec.runtime.progress import Plan, Silent
+from netspec.runtime.run import RunFolder
+from netspec.runtime.stopping import Interrupted, StopSignals
+from netspec.runtime.training import train
+from netspec.runtime.weights import load_weights
+from tests.train.small import classes, equal, perceptron, section
+
+SPEC = "netspec: 1\n"
+
+
+class StopAfter(StopSignals):
+    """Signals that come after a number of steps."""
+
+    left = 0
+
+    @property  # type: ignore[override]
+    def number(self) -> int | None:
+        StopAfter.left -= 1
+        return 2 if StopAfter.left < 0 else None
+
+    @number.setter
+    def number(self, value: int | None) -> None: ...
+
+
+def never_stopped(train_: Train, data: Data, folder: Path, **net: Any) -> tuple[nn.Module, History]:
+    module = perceptron(**net)
+    with RunFolder.create(folder, SPEC) as run:
+        return module, train(module, train_, data, run)
+
+
+def stopped_and_resumed(
+    train_: Train, data: Data, folder: Path, stops: list[int], monkeypatch: pytest.MonkeyPatch, **net: Any
+) -> tuple[nn.Module, History]:
+    """The same run, stopped after each of `stops` steps and resumed with a fresh network and fresh random numbers."""
+    with monkeypatch.context() as patch:
+        patch.setattr("netspec.runtime.training.StopSignals", StopAfter)
+        for number, stop in enumerate(stops):
+            StopAfter.left = stop
+            torch.manual_seed(1000 + number)
+            with RunFolder.open(folder) if number else RunFolder.create(folder, SPEC) as run:
+                with pytest.raises(Interrupted) as caught:
+                    train(perceptron(**net), train_, data, run, resume=bool(number))
+                assert caught.value.exit_code == 130
+    torch.manual_seed(5)
+    module = nn.Sequential(*perceptron(**net))
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    with RunFolder.open(folder) as run:
+        return module, train(module, train_, data, run, resume=True)
+
+
+def timeless(history: History) -> list[dict[str, Any]]:
+    return [{k: v for k, v in r.items() if k not in ("seconds", "samples_per_s")} for r in history.records]
+
+
+OPTIMIZERS = [
+    "sgd lr=0.1 momentum=0.9",
+    "adamw lr=0.01",
+    "adam lr=0.01 amsgrad",
+    "nadam lr=0.01",
+    "radam lr=0.01",
+    "rmsprop lr=0.01 momentum=0.9 centered",
+    "adagrad lr=0.01",
+    "adadelta",
+    "adamax",
+    "asgd lr=0.05",
+    "rprop lr=0.01",
+    "adafactor",
+    "lbfgs lr=0.1 max_iter=2",
+]
+SCHEDULES: list[Any] = [
+    None,
+    "cosine warmup=3",
+    "step 1 gamma=0.5",
+    "multistep 1x2",
+    "exponential 0.9 every=step",
+    "onecycle max_lr=0.1 cycle_momentum=false",
+    "cyclic base_lr=0.01 max_lr=0.1 step_size_up=3 cycle_momentum=false",
+    "cosine_restarts 2",
+    "plateau patience=0 threshold=10",
+    "polynomial total_iters=3",
+    {"sequential": {"schedulers": ["linear total_iters=5", "exponential 0.9"], "milestones": [5], "every": "step"}},
+    {"chained": {"schedulers": ["constant total_iters=2", "exponential 0.9"]}},
+]
+REST: list[dict[str, Any]] = [
+    {"accumulate": 2, "batch": 8},
+    {"ema": 0.8},
+    {"clip_grad": 0.5},
+    {"precision": "bf16"},
+    {"early_stop": "val.loss patience=2 min_delta=10"},
+    {"metrics": ["accuracy"], "checkpoint": {"every": 1, "steps": 3}},
+]
+CELLS = [{"optimizer": row} for row in OPTIMIZERS]
+CELLS += [{"scheduler": row, "optimizer": "sgd lr=0.1 momentum=0.9"} for row in SCHEDULES]
+CELLS += [{"optimizer": "adamw lr=0.01", **rest} for rest in REST]
+
+
+@pytest.mark.parametrize("stops", [[6], [3, 4, 1]], ids=["once", "often"])
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_resumed_to_the_bit(
+    cell: dict[str, Any], stops: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With dropout and batch norm, stopped within epochs and, after the fourth step, while evaluating."""
+    train_, data = section(epochs=4, **cell), classes()
+    net = {"dropout": 0.4, "norm": True}
+    whole, whole_history = never_stopped(train_, data, tmp_path / "whole", **net)
+    parts, parts_history = stopped_and_resumed(train_, data, tmp_path / "parts", stops, monkeypatch, **net)
+    assert equal(whole, parts)
+    assert timeless(whole_history) == timeless(parts_history)
+    assert (whole_history.best, whole_history.best_epoch) == (parts_history.best, parts_history.best_epoch)
+    for name in ("best.safetensors", "last.safetensors"):
+        left, right = perceptron(**net), perceptron(**net)
+        load_weights(left, tmp_path / "whole" / name)
+        load_weights(right, tmp_path / "parts" / name)
+        assert equal(left, right)
+
+
+def test_a_finished_run_resumes_to_its_end(tmp_path: Path) -> None:
+    train_, data = section(epochs=2), classes()
+    module, history = never_stopped(train_, data, tmp_path / "run")
+    again = perceptron()
+    with RunFolder.open(tmp_path / "run") as run:
+        more = train(again, train_, data, run, resume=True)
+    assert equal(module, again)
+    assert more.records == history.records
+    assert more.steps == history.steps
+
+
+def test_other_data_is_refused(tmp_path: Path) -> None:
+    train_ = section(epochs=2)
+    never_stopped(train_, classes(80), tmp_path / "run")
+    with RunFolder.open(tmp_path / "run") as run, pytest.raises(Exception, match="64 samples, now there are 44"):
+        train(perceptron(), train_, classes(60), run, resume=True)
+
+
+def test_the_plan_says_how_much_is_done(tmp_path: Path) -> None:
+    plans = []
+
+    class Listening(Silent):
+        def start(self, plan: Plan) -> None:
+            plans.append(plan)
+
+    train_, data = section(epochs=2), classes()
+    never_stopped(train_, data, tmp_path / "run")
+    with RunFolder.open(tmp_path / "run") as run:
+        train(perceptron(), train_, data, run, resume=True, progress=Listening())
+    assert plans == [Plan(2, 4, 16, 2)]
