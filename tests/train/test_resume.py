@@ -1,3 +1,4 @@
+# mypy: disable-error-code="unused-ignore, misc, arg-type"
 """A run that was stopped and resumed ends with the very bits of one that never was."""
 
 from __future__ import annotations
