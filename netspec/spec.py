@@ -13,6 +13,7 @@ from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.language.document import Document, read_document
 from netspec.language.experiment import Experiment, read_experiment
+from netspec.lint import Facts, lint
 from netspec.source import Source, merged, override, read_file, read_text, report
 
 MAX_EXTENDS = 8
@@ -131,10 +132,7 @@ def _checked(source: Source) -> Spec:
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
     problems = [*problems, *in_graph, *around]
-    if experiment != Experiment():
-        from netspec.lint import Facts, lint
-
-        problems += lint(Facts(graph, experiment))
+    problems += lint(Facts(graph, experiment))
     if any(p.severity == "error" for p in problems):
         raise SpecError(problems, report(problems, source), source)
     return Spec(document, graph, experiment, tuple(problems))

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import click
 
+from netspec.cli.common import painted, talk
 from netspec.cli.group import LazyGroup
-from netspec.errors import NetspecError
+from netspec.errors import NetspecError, SpecError
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
@@ -50,7 +51,7 @@ def _run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except NetspecError as error:
-        click.echo(_message(error), err=True)
+        talk(_message(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -68,4 +69,4 @@ def _run(arguments: list[str]) -> int:
 
 def _message(error: NetspecError) -> str:
     text = str(error)
-    return text if hasattr(error, "problems") else f"netspec: {text}"
+    return painted(text) if isinstance(error, SpecError) else f"netspec: {text}"

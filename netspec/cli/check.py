@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from netspec.cli.common import as_json, reads_spec, show, show_json
+from netspec.cli.common import as_json, painted, reads_spec, show, show_json
 from netspec.errors import Problem, SpecError
 
 
@@ -27,7 +27,7 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
         if as_json:
             _show_rows(error.problems, error.source)
         else:
-            show(str(error))
+            show(painted(str(error)))
             count = sum(p.severity == "error" for p in error.problems)
             show(f"\n{count} error{'s' * (count != 1)}")
         context.exit(error.exit_code)
@@ -38,7 +38,7 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
     if loaded.warnings:
         from netspec.source import report
 
-        show(report(loaded.warnings, source) + "\n")
+        show(painted(report(loaded.warnings, source)) + "\n")
     show(f"{spec}: {described(loaded.graph)}")
 
 

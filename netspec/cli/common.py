@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,8 +36,24 @@ def load(spec: str, overrides: tuple[str, ...]) -> Spec:
 
     loaded = load_spec(spec, overrides)
     if loaded.warnings:
-        talk(report(loaded.warnings, loaded.document.source))
+        talk(painted(report(loaded.warnings, loaded.document.source)))
     return loaded
+
+
+_HEAD = re.compile(r"^(\S.*:\d+:\d+)  (error|warning|info)(\[.*?\])", re.MULTILINE)
+_CARET = re.compile(r"^( +\| +)(\^+)$", re.MULTILINE)
+_PAINT = {"error": "red", "warning": "yellow", "info": "blue"}
+
+
+def painted(report: str) -> str:
+    """A report of problems in colours, which a terminal shows and anything else never sees."""
+
+    def head(match: re.Match[str]) -> str:
+        place, severity, code = match.groups()
+        return f"{click.style(place, bold=True)}  {click.style(severity + code, fg=_PAINT[severity], bold=True)}"
+
+    report = _HEAD.sub(head, report)
+    return _CARET.sub(lambda match: match[1] + click.style(match[2], fg="red"), report)
 
 
 def show(text: str) -> None:

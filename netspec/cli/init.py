@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,12 +19,18 @@ TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
 @click.option("--template", type=click.Choice(TEMPLATES), default="lenet", help="What to start from.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(path: Path | None, template: str, force: bool) -> None:
-    """Write a ready spec, with comments, to FILE; to stdout without one."""
+    """Write a ready spec, with comments, to FILE; to stdout without one.
+
+    Beside FILE goes netspec.schema.json, by which an editor completes, explains and checks the spec.
+    """
     text = files("netspec").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
     if path is None:
         show(text.rstrip("\n"))
         return
     if path.exists() and not force:
         raise UsageError(f"{path} is there already. Name another file, or add --force.")
+    from netspec.views.schema import schema
+
     write(path, text)
+    write(path.with_name("netspec.schema.json"), json.dumps(schema()) + "\n")
     talk(f"wrote {path}; next: netspec check {path}")

@@ -19,6 +19,7 @@ from netspec.language.calls import (
     read_entry,
     single_call,
 )
+from netspec.language.sections import entries_schema, entry_schema
 from netspec.language.train_record import Checkpoint, EarlyStop, Train
 from netspec.metrics.base import Metric
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
@@ -34,8 +35,9 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
     reader = _Reader(path, lookup)
     for key, value in data.items():
         reader.take(key, value)
+    meant = {did_you_mean(key, Train.fields) for key in data if key not in Train.fields}
     for key in ("loss", "optimizer"):
-        if data.get(key) is None:
+        if data.get(key) is None and not any(repr(key) in hint for hint in meant):
             sentence = Train.fields[key].sentence
             reader.problems.append(Problem("missing-argument", f"train needs {key}: {sentence}", At(path, on_key=True)))
     if reader.problems:
@@ -184,5 +186,9 @@ def _checked(key: str, value: Any, at: At) -> Any:
 def train_schema() -> dict[str, Any]:
     """The JSON Schema of the section."""
     schema = Train.json_schema()
-    del schema["properties"]["checkpoint"]["default"]
+    properties = schema["properties"]
+    del properties["checkpoint"]["default"]
+    for key, catalogue in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
+        properties[key] = entry_schema(catalogue, Train.fields[key].sentence)
+    properties["metrics"] = entries_schema(METRICS, Train.fields["metrics"].sentence)
     return {**schema, "required": ["loss", "optimizer"]}

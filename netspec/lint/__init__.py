@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-from netspec.lint.class_count import ClassCount
-from netspec.lint.data_shape import DataShape
-from netspec.lint.loss_target import LossTarget
-from netspec.lint.metric_target import MetricTarget
 
-__all__ = ["RULES", "Facts", "lint"]
+__all__ = ["EXPERIMENT", "NETWORK", "Facts", "lint", "rules"]
 
-RULES: tuple[Rule, ...] = (DataShape(), ClassCount(), LossTarget(), MetricTarget())
-"""Every rule, in the order in which problems of one place are shown."""
+NETWORK = ("linear_after_map",)
+"""Rules about the network alone. Each is the class that its file is named for."""
+EXPERIMENT = ("data_shape", "class_count", "loss_target", "metric_target")
+"""Rules about the network with its data and its training; imported only for a spec that has such a section."""
+
+
+def rules(files: Iterable[str] = (*NETWORK, *EXPERIMENT)) -> Iterator[Rule]:
+    """The rules in these files."""
+    for file in files:
+        rule: Rule = getattr(import_module(f"netspec.lint.{file}"), file.title().replace("_", ""))()
+        yield rule
 
 
 def lint(facts: Facts) -> list[Problem]:
     """What the rules object to."""
-    return [problem for rule in RULES for problem in rule.check(facts)]
+    files = (*NETWORK, *(EXPERIMENT if facts.data or facts.train else ()))
+    return [problem for rule in rules(files) for problem in rule.check(facts)]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from netspec.datasets.base import Gives
 from netspec.errors import Problem
 from netspec.graph.model import Graph, Value, flat
-from netspec.language.data_section import DataSection
 from netspec.language.experiment import Experiment
-from netspec.language.train_record import Train
 from netspec.layers.base import Misfit, Tensor
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Gives
+    from netspec.language.data_section import DataSection
+    from netspec.language.train_record import Train
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Facts:
     @property
     def gives(self) -> Gives:
         """What the data is known to give, after its transforms."""
+        from netspec.datasets.base import Gives
+
         try:
             return self.data.gives() if self.data else Gives()
         except Misfit:  # reported where the section is read

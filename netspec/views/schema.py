@@ -8,8 +8,9 @@ from netspec.catalogue import Catalogue
 from netspec.language.data_section import data_schema
 from netspec.language.document import SECTIONS
 from netspec.language.export_section import export_schema
+from netspec.language.sections import entries_schema, entry_schema
 from netspec.language.train_section import train_schema
-from netspec.vocabulary import INITIALIZERS, OPERATIONS
+from netspec.vocabulary import INITIALIZERS, LOSSES, METRICS, OPERATIONS, OPTIMIZERS, SCHEDULERS
 
 _BODY: dict[str, Any] = {"$ref": "#/$defs/body"}
 
@@ -28,7 +29,7 @@ def schema() -> dict[str, Any]:
         "outputs": {"type": ["array", "object", "string"]},
         "order": {"type": "array", "items": {"type": "string"}},
         "tie": {"type": "object", "additionalProperties": {"type": "string"}},
-        "init": {"type": "object", "additionalProperties": {"type": ["string", "object"]}},
+        "init": {"type": "object", "additionalProperties": {"type": ["string", "object"], "examples": _initial()}},
         "weights": {
             "type": "object",
             "properties": {"load": {"type": "string"}, "freeze": {"type": "array", "items": {"type": "string"}}},
@@ -36,7 +37,7 @@ def schema() -> dict[str, Any]:
         },
         "extends": {"type": "string"},
         "data": data_schema(),
-        "train": train_schema(),
+        "train": _train(),
         "export": export_schema(),
     }
     properties = {name: {"description": SECTIONS[name][1], **known[name]} for name in SECTIONS}
@@ -52,10 +53,24 @@ def schema() -> dict[str, Any]:
     }
 
 
+def _train() -> dict[str, Any]:
+    section = train_schema()
+    found: dict[str, Any] = section["properties"]
+    catalogues: dict[str, Catalogue[Any]] = {"loss": LOSSES, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS}
+    for key, catalogue in catalogues.items():
+        found[key] = entry_schema(catalogue, found[key]["description"])
+    found["metrics"] = entries_schema(METRICS, found["metrics"]["description"])
+    return section
+
+
+def _initial() -> list[str]:
+    return [cls.example for cls in INITIALIZERS.classes()]
+
+
 def _definitions() -> dict[str, Any]:
     rows = {"type": "string", "description": "a row: operations with their arguments, separated by commas"}
     examples = [cls.example for cls in OPERATIONS.classes()]
-    long = {name: {"anyOf": [{"$ref": f"#/$defs/{name}"}, _BODY]} for name in _long(OPERATIONS)}
+    long = {word: {"anyOf": [*_references(word), _BODY]} for word in OPERATIONS.words()}
     step = {
         "type": "object",
         "properties": {
@@ -67,10 +82,15 @@ def _definitions() -> dict[str, Any]:
             "order": {"type": "array", "items": {"type": "string"}},
             "outputs": {"type": ["array", "object", "string"]},
         },
-        "additionalProperties": {"anyOf": [_BODY, {}]},
+        "additionalProperties": {"anyOf": [_BODY, {}]},  # {}: the arguments of a block may be anything
     }
     body = {"anyOf": [{**rows, "examples": examples}, {"type": "array", "items": _BODY}, step]}
-    return {"body": body, **_long(OPERATIONS), **_long(INITIALIZERS)}
+    return {"body": body, **_long(OPERATIONS)}
+
+
+def _references(word: str) -> list[dict[str, Any]]:
+    """The long forms that a word may have: one for each class that it stands for."""
+    return [{"$ref": f"#/$defs/{cls.__name__}"} for cls in OPERATIONS.find(word)]
 
 
 def _long(catalogue: Catalogue[Any]) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""How commands end when something goes wrong that is no mistake in a spec, and what a terminal sees."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netspec.spec
+from netspec.cli import main
+from netspec.cli.common import painted
+
+ROOT = Path(__file__).parent.parent.parent
+LENET = str(ROOT / "specs" / "lenet5_tutorial.yaml")
+DIGITS = str(ROOT / "specs" / "lenet5_digits.yaml")
+
+
+def ended(*arguments: str) -> object:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("the graph is upside down")
+
+
+def test_a_fault_of_netspec_is_owned_up_to(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(netspec.spec, "load", broken)
+    assert ended("check", LENET) == 1
+    said = capsys.readouterr()
+    assert "a fault of netspec" in said.err
+    assert "RuntimeError: the graph is upside down" in said.err
+    assert "Traceback" not in said.err
+    with pytest.raises(RuntimeError, match="upside down"):
+        main(["--traceback", "check", LENET])
+
+
+def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(netspec.spec, "load", interrupted)
+    assert ended("check", LENET) == 130
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_is_saved(number: int, code: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "netspec", "train", DIGITS, "train.epochs=1000", "--run", "run"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert first.split()[:2] == ["epoch", "1/1000"]
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    assert list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_colours_leave_the_words_as_they_are() -> None:
+    report = "a.yaml:1:3  error[row]  what\n  1 | x y\n    |   ^\n  Try another."
+    shown = painted(report)
+    assert "\x1b[31m^\x1b[0m" in shown
+    assert shown.replace("\x1b[0m", "").replace("\x1b[1m", "").replace("\x1b[31m", "") == report
+
+
+def test_no_colours_where_no_terminal_is(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text("netspec: 1\ninput: 3\nlayers: [fcc 3]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "netspec", "check", str(spec)],
+        capture_output=True, text=True, check=False, env={**os.environ, "TERM": "xterm-256color"},
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "\x1b" not in done.stdout
