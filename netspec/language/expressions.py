@@ -21,6 +21,7 @@ MAX_LENGTH: Final = 400
 MAX_DEPTH: Final = 24
 MAX_NUMBER: Final = 2**62
 MAX_ITEMS: Final = 4096
+MAX_NESTED: Final = 65_536
 
 _BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
@@ -48,7 +49,7 @@ _UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "min": min,
     "max": max,
-    "round": round,
+    "round": lambda value, digits=None: round(value, digits if digits is None else max(-20, min(digits, 20))),
     "ceil": math.ceil,
     "floor": math.floor,
     "sqrt": math.sqrt,
@@ -80,10 +81,15 @@ def parse(text: str) -> ast.expr:
     if not text.isascii():
         raise ExpressionError(f"{printable(text)!r} is not written in plain characters")
     try:
-        tree = ast.parse(_IN.sub(IN, text.replace("\n", " ")), mode="eval").body
+        blank = len(text) - len(text.lstrip())
+        tree = ast.parse(_IN.sub(IN, text.lstrip().replace("\n", " ")), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        start = getattr(error, "offset", None) or 1
+        start = blank + (getattr(error, "offset", None) or 1)
         raise ExpressionError(f"{text.strip()!r} is no expression", max(0, start - 1)) from None
+    for node in ast.walk(tree) if blank else ():
+        if isinstance(node, ast.expr):
+            node.col_offset += blank
+            node.end_col_offset = (node.end_col_offset or 0) + blank
     _check(tree, 0)
     return tree
 
@@ -227,9 +233,21 @@ def _bounded(value: Any) -> Any:
         raise ExpressionError("a result that is not finite")
     if isinstance(value, complex):
         raise ExpressionError("a result that is no real number")
-    if isinstance(value, str | list) and len(value) > MAX_ITEMS:
+    if isinstance(value, str | list) and (len(value) > MAX_ITEMS or _items(value) > MAX_NESTED):
         raise ExpressionError("a result that is too long")
     return value
+
+
+def _items(value: Any) -> int:
+    """How many values a list holds, those of the lists in it included; stops counting where it is too many."""
+    count = 0
+    waiting = [value]
+    while waiting and count <= MAX_NESTED:
+        inner = waiting.pop()
+        if isinstance(inner, list):
+            count += len(inner)
+            waiting += (item for item in inner if isinstance(item, list))
+    return count
 
 
 def _check_growth(op: ast.operator, left: Any, right: Any) -> None:
@@ -245,7 +263,8 @@ def _check_growth(op: ast.operator, left: Any, right: Any) -> None:
 def _power(base: Any, exponent: Any) -> Any:
     if not isinstance(base, int | float) or not isinstance(exponent, int | float):
         raise ExpressionError("only numbers have powers")
-    if isinstance(base, int) and isinstance(exponent, int) and exponent * max(1, abs(base).bit_length()) > 64:
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and abs(base) > 1 and exponent * math.log2(abs(base)) > MAX_NUMBER.bit_length():
         raise ExpressionError("a result that is too large")
     return base**exponent
 

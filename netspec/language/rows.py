@@ -83,7 +83,7 @@ class Call:
     op_span: Span = (0, 0)
 
 
-_NUMBER = r"\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d+"
+_NUMBER = r"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|[0-9]+"
 _SIZE = re.compile(rf"(?P<sign>-?)(?:(?P<number>{_NUMBER})|(?P<dim>[A-Z][A-Z0-9_]*)|\$(?P<name>[A-Za-z_]\w*)|\$\()")
 _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
@@ -162,7 +162,9 @@ def _closing(text: str, start: int, stop: int) -> int:
 
 def _call(text: str, start: int, stop: int) -> Call:
     if start == stop:
-        raise RowError("nothing between two commas", (max(0, start - 1), start + 1), "Remove a comma.")
+        raise RowError(
+            "nothing between two commas", (max(0, start - 1), min(start + 1, max(1, len(text)))), "Remove a comma."
+        )
     op, at = _op(text, start, stop)
     op_span = (start, at)
     inputs: tuple[Input, ...] | None = None
