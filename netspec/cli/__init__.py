@@ -37,12 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not NEEDS_TORCH & set(given[:2]):
         gc.disable()  # the other commands end before a collection would pay
-    sys.exit(_run(given))
-
-
-def _run(arguments: list[str]) -> int:
     try:
-        with cli.make_context("netspec", arguments) as context:
+        sys.exit(_run(given))
+    finally:
+        gc.enable()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        with cli.make_context("netspec", list(arguments)) as context:
             cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as done:
