@@ -11,7 +11,7 @@ from netspec.errors import At, Path, Problem
 from netspec.fields import Bool, Checked, Int, Maybe, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.sections import Places, entries_schema, entry_schema, read_entries, unknown_keys
-from netspec.layers.base import Misfit, Tensor
+from netspec.layers.base import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
@@ -162,7 +162,8 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     inputs = section.source.gives().inputs
     if not inputs:
         return []
-    problems = []
+    problems: list[Problem] = []
+    shapes = []
     for steps in section.chains():
         x = inputs[0]
         for step in steps:
@@ -173,7 +174,17 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
                 text = f"{type(step).__name__.lower()} {misfit.message}"
                 problems.append(Problem(misfit.code, text, at, misfit.hint))
                 break
+        shapes.append(x)
+    use, training = shapes
+    if not problems and use != training:
+        problems.append(_two_shapes(use, training, places[id(section.augment[-1])][None]))
     return list(dict.fromkeys(problems))
+
+
+def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:
+    text = f"the network gets {show(training.shape[1:])} in training and {show(use.shape[1:])} otherwise"
+    hint = "`crop` under transform cuts the middle out, after augmentation."
+    return Problem("two-shapes", text, at, hint, severity="warning")
 
 
 def data_schema() -> dict[str, Any]:

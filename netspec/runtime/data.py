@@ -139,6 +139,12 @@ class Data:
     def need_fit(self, wanted: Mapping[str, Described]) -> None:
         """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError."""
         faults = unfit(self.inputs, wanted)
+        if not faults and self.train.steps.augment:
+            first = torch.zeros(1, dtype=torch.int64, device=self.train.target.device)
+            augmented, _ = self.train.batch(first, seeded(0, device=first.device))
+            faults = [
+                (f"{text}, after augmentation", "") for text, _ in unfit([described(x) for x in augmented], wanted)
+            ]
         if faults:
             raise DataError("\n".join(f"{message}. {hint}".rstrip() for message, hint in faults))
 

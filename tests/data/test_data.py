@@ -12,7 +12,7 @@ import torch
 from netspec.datasets.base import Arrays, Part
 from netspec.dims import BATCH, named
 from netspec.errors import DataError
-from netspec.language.data_section import Split
+from netspec.language.data_section import Split, read_data
 from netspec.layers.base import Tensor
 from netspec.runtime.data import Data, load_data, seeded
 from netspec.runtime.splitting import held_out, split
@@ -122,6 +122,16 @@ def test_a_network_of_another_size_is_refused_with_a_way_out() -> None:
         data.need_fit({"ids": Tensor((BATCH, 64), "int64")})
     with pytest.raises(DataError, match=r"1 input, the network takes 2: a, b"):
         data.need_fit({"a": Tensor((BATCH, 64)), "b": Tensor((BATCH, 64))})
+
+
+def test_augmentation_that_changes_the_size_is_refused_where_the_network_does_not_take_it() -> None:
+    read, problems = read_data({"source": "digits", "augment": "crop 6"})
+    assert read is not None
+    assert [p.severity for p in problems] == ["warning"]
+    data = load_data(read, Path())
+    data.need_fit({"image": Tensor((BATCH, 1, named("H"), named("W")))})
+    with pytest.raises(DataError, match="gives 1 x 6 x 6, image takes 1 x 8 x 8, after augmentation"):
+        data.need_fit({"image": Tensor((BATCH, 1, 8, 8))})
 
 
 def test_transforms_that_do_not_fit_what_was_read(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def marked(problem: Problem, source: Source) -> str:
         ("data: {source: digits, transform: [resize 32, normalize 0 0]}", [("bad-argument", "0")]),
         ("data: {source: digits, transform: normalize 1x2 1}", [("shape-mismatch", "1x2")]),
         ("data: {source: digits, augment: crop 9}", [("shape-mismatch", "9")]),
+        ("data: {source: digits, augment: crop 6}", [("two-shapes", "crop 6")]),
+        ("data: {source: digits, transform: crop 6, augment: crop 6}", []),
         ("data: {source: digits, transform: reshape 65}", [("shape-mismatch", "65")]),
         ("data: {source: [digits]}", [("bad-value", "[")]),
         ("data: {source: mnist}", [("missing-argument", "mnist")]),
