@@ -47,5 +47,5 @@ class CTCLoss(Loss):
 
     def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
         prediction = predictions[0]
-        steps = (prediction.shape[0],) * prediction.shape[1]
-        return prediction, target, steps, (target != self.blank).sum(1)
+        lengths = (target != self.blank).sum(1)
+        return prediction, target, lengths.new_full((prediction.shape[1],), prediction.shape[0]), lengths
