@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from netspec.layers.base import Dtype, Misfit
 from netspec.layers.base import Tensor as Described
 from netspec.losses.base import Loss
 from netspec.runtime.data import Split
+from netspec.runtime.weights import load_weights, loss_file
 
 WEIGHTS = ("weight", "pos_weight")
 
@@ -32,6 +34,15 @@ class Objective:
         # AdaptiveLogSoftmaxWithLoss gives (output, loss).
         number: torch.Tensor = result[-1] if isinstance(result, tuple) else result
         return number
+
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """The weights of the loss itself, which few losses have."""
+        return self.module.state_dict() if self.loss.owns_parameters else {}
+
+    def restore(self, weights: Path) -> None:
+        """Take up the loss's own weights from beside a network's weights, if it has some. Raises DataError."""
+        if self.loss.owns_parameters:
+            load_weights(self.module, loss_file(weights))
 
     def scores(self, outputs: Any) -> torch.Tensor:
         """The outputs as metrics take them."""

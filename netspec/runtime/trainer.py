@@ -6,6 +6,7 @@ import signal
 import time
 from dataclasses import asdict, dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 import torch
@@ -26,8 +27,10 @@ from netspec.runtime.schedules import Schedule
 from netspec.runtime.stepping import NotFinite, Stepper
 from netspec.runtime.stopping import Interrupted, StopSignals
 from netspec.runtime.surroundings import make_forward
-from netspec.runtime.weights import save_weights
+from netspec.runtime.weights import loss_file, save_weights
 
+Weights = tuple[dict[str, torch.Tensor], ...]
+"""The weights of the network, and those of a loss that has some."""
 BETWEEN_CHECKPOINTS: Final = 5.0
 """Seconds. Where the spec does not say, an epoch that ends sooner after a checkpoint writes none of its own."""
 
@@ -71,7 +74,7 @@ class Trainer:
         self.losses = torch.zeros(self.per_epoch, device=self.device)
         self.history = History(self.best.monitor)
         self.checkpoints = Checkpoints(run.checkpoints, train.checkpoint.keep, progress.warn) if run else None
-        self.best_weights: dict[str, torch.Tensor] | None = None
+        self.best_weights: Weights | None = None
         self.saved_at = self.read_at = time.perf_counter()
 
     def _make_movers(self) -> None:
@@ -231,7 +234,7 @@ class Trainer:
         if self.run:
             self.run.append(record)
         if better and self.run:
-            self.best_weights = {name: tensor.clone() for name, tensor in self._weights().items()}
+            self.best_weights = tuple({k: v.clone() for k, v in part.items()} for part in self._weights())
         self.progress.epoch(record, better)
         if self.checkpoints and self._due():
             self._save()
@@ -244,11 +247,10 @@ class Trainer:
 
     # --- keeping ---------------------------------------------------------------------------------
 
-    def _weights(self) -> dict[str, torch.Tensor]:
-        """The network's weights as they are saved: averaged, where the spec averages."""
+    def _weights(self) -> Weights:
+        """The weights of the network, averaged where the spec averages, and those of the loss."""
         shown = self.average.module if self.average is not None else self.module
-        weights: dict[str, torch.Tensor] = shown.state_dict()
-        return weights
+        return shown.state_dict(), self.objective.parameters()
 
     def _save(self) -> None:
         """Put everything on the disk that a resumed run needs."""
@@ -256,15 +258,19 @@ class Trainer:
         if not (self.run and self.checkpoints):
             return
         if self.best_weights is not None:
-            save_weights(self.best_weights, self.run.best, self._metadata())
+            self._save_weights(self.best_weights, self.run.best)
             self.best_weights = None
-        save_weights(self._weights(), self.run.last, self._metadata())
+        self._save_weights(self._weights(), self.run.last)
         self.run.settle()
         self.checkpoints.save(self.position.step, self.position.epoch, self.state())
         self.saved_at = time.perf_counter()
 
-    def _metadata(self) -> dict[str, str]:
-        return {"epoch": str(self.position.epoch), "step": str(self.position.step)}
+    def _save_weights(self, weights: Weights, path: Path) -> None:
+        metadata = {"epoch": str(self.position.epoch), "step": str(self.position.step)}
+        network, loss = weights
+        if loss:
+            save_weights(loss, loss_file(path), metadata)
+        save_weights(network, path, metadata)
 
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""

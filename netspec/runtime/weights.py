@@ -21,6 +21,11 @@ def save_weights(weights: Mapping[str, torch.Tensor], path: Path, metadata: Mapp
     write_file(path, lambda beside: save_file(tensors, beside, dict(metadata or {})))
 
 
+def loss_file(weights: Path) -> Path:
+    """Where the weights of a loss lie that has some of its own: beside the network's."""
+    return weights.with_name(f"{weights.stem}.loss{weights.suffix}")
+
+
 def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
     """Put the weights of a file into `module`, name for name, and return the metadata. Raises DataError."""
     try:
