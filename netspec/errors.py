@@ -15,6 +15,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -85,10 +86,15 @@ class ExportMismatch(NetspecError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that offers the nearest known word, or an empty string."""
+    return _nearest(word.lower(), tuple(known))
+
+
+@lru_cache(maxsize=256)  # a mistake inside a repeat is met many times
+def _nearest(word: str, known: tuple[str, ...]) -> str:
     from difflib import get_close_matches  # only mistakes pay for it
 
-    near = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
     exact = {k.lower(): k for k in known}
+    near = get_close_matches(word, exact, n=1, cutoff=0.6)
     return f"Did you mean {exact[near[0]]!r}?" if near else ""
 
 

@@ -21,6 +21,7 @@ MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000
 MAX_DIGITS: Final = 18
+WIDTH: Final = 240
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
@@ -97,7 +98,10 @@ class Source:
             path = path[:-1]
         mark = self.marks.get(path) or Mark(self.file, 0, 0, 0, 0)
         if at.on_key and mark.key and path == at.path:
-            return Place(mark.file, mark.key[0] + 1, mark.key[1] + 1, len(str(path[-1])))
+            key, (line, column) = str(path[-1]), mark.key
+            start, stop = at.span or (0, len(key))
+            written = mark.file.lines[line].find(key, column) if at.span else column
+            return Place(mark.file, line + 1, max(written, column) + start + 1, max(1, stop - start))
         first = mark.file.lines[mark.line] if mark.line < len(mark.file.lines) else ""
         end = mark.end_column if mark.end_line == mark.line else len(first)
         if at.span is None or mark.value is None or path != at.path:
@@ -213,12 +217,15 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
     yield f"{place}  {problem.severity}[{problem.code}]  {printable(problem.message)}"
     if place.text:
         number = str(place.line)
-        visible = printable(place.text.expandtabs(1))
-        yield f"  {number} | {visible}"
-        yield f"  {' ' * len(number)} | {' ' * (place.column - 1)}{'^' * place.width}"
+        line, begin = place.text.expandtabs(1), 0
+        if len(line) > WIDTH:  # of a very long line, the part around the place
+            begin = max(0, min(place.column - WIDTH // 2, len(line) - WIDTH))
+        carets = "^" * min(place.width, WIDTH)
+        yield f"  {number} | {printable(line[begin : begin + WIDTH])}"
+        yield f"  {' ' * len(number)} | {' ' * (place.column - 1 - begin)}{carets}"
     if problem.hint:
         yield f"  {printable(problem.hint)}"
-    for used in problem.used_at:
+    for used in dict.fromkeys(problem.used_at):
         where = source.place(used)
         yield f"  used at {where}: {printable(where.text.strip())}"
 

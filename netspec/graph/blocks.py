@@ -23,7 +23,7 @@ class Block:
 
     @property
     def usage(self) -> str:
-        given = [n if d is ... else f"{n}={d}" for n, d in self.params.items()]
+        given = [n if d is ... else f"{n}={_written(d)}" for n, d in self.params.items()]
         inputs = f"({' '.join(self.inputs)})" if self.inputs != ("in",) else ""
         return " ".join([f"{self.name}{inputs}", *given])
 
@@ -104,6 +104,15 @@ def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dic
         else:
             values[name] = compute(default, see, At(block.path, on_key=True))
     return values
+
+
+def _written(value: Any) -> str:
+    """A default as the header has it."""
+    if isinstance(value, tuple):
+        return "x".join(_written(part) for part in value)
+    if isinstance(value, Expr):
+        return f"{'-' if value.negative else ''}${value.text if value.text.isidentifier() else f'({value.text})'}"
+    return value.text if isinstance(value, Word) else str(value)
 
 
 def _unknown(block: Block, name: str, at: At) -> Problem:

@@ -17,7 +17,7 @@ from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, bind, bind_long, complete, read_block
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first
-from netspec.graph.names import check_member_name
+from netspec.graph.names import check_input_name, check_member_name
 from netspec.graph.prune import prune
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import Defaults, Written, infer, make, owns
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule
 
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
+UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
 MAX_STEPS: Final = 100_000
 MAX_ROUNDS: Final = 10_000
 MAX_DEPTH: Final = 32
@@ -132,6 +133,7 @@ class _Expander:
             path: Path = ("input",) if "input" in sections else ("inputs", name)
             found[name] = Value(name, None, root)
             with self._catching():
+                check_input_name(name, At(path, on_key=True))
                 found[name].tensor = read_input(value, path, self._lookup_param)
         return found
 
@@ -234,6 +236,8 @@ class _Expander:
             raise Refused(Problem("repeat", f"a repeat of {count:,}; it can be 0 to {MAX_ROUNDS:,}", at))
         names = group.get("as", [])
         names = [names] if isinstance(names, str) else names
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            raise Refused(Problem("repeat", "`as` takes a name, or a list of names", At((*path, "as"))))
         if isinstance(table, int):
             return [{**dict.fromkeys(names, i), "i": i} for i in range(count)]
         return [{**_columns(names, row, At((*at.path, i))), "i": i} for i, row in enumerate(table)]
@@ -387,7 +391,7 @@ class _Expander:
             self._add(Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name."))
         modules = owners[:1] or [s for s in steps if _module_only(s) and not s.again]
         for i, step in enumerate(modules):
-            self._register(step, name if i == 0 else f"{name}_{i}", scope)
+            self._register(step, name if i == 0 else f"{name}_{i}", scope, At(path, on_key=True))
         if steps:
             end = steps[-1].value
             end.name = name
@@ -403,6 +407,7 @@ class _Expander:
                 text = f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}"
                 raise Refused(Problem("repeat", text, At(path, call.span)))
             for i in range(count):
+                self._count(At(path, call.span))
                 each = Scope(scope.level, scope.block_input, scope.flow, scope, params={"i": i})
                 self._piece(call, path, each, "", row)
                 scope.names.update(each.names)
@@ -705,6 +710,8 @@ class _Expander:
             return True, None
         text = str(options["when"]).lower() if isinstance(options["when"], bool) else str(options["when"])
         at = At((*path, "when"))
+        if not isinstance(options["when"], bool | int | str):
+            raise Refused(Problem("when", "a condition is expected here", at, "For example: s != 1 or in.c != c"))
         if text in ("true", "false"):
             return text == "true", Guard(at, text.capitalize())
         return self._condition(Expr(text, (0, len(text))), (*path, "when"), scope), Guard(at, text)
@@ -729,7 +736,7 @@ class _Expander:
 
     def _skip(self, value: Value, name: str, scope: Scope, guard: Guard | None) -> Step:
         """Note a step that is left out; the value that goes on stands for it."""
-        passed = Value(name or value.name, value.tensor, scope.level, parts=value.parts, alias=value)
+        passed = Value(name or value.name, value.tensor, scope.level, parts=value.parts, alias=value.actual)
         at = guard.at if guard else At()
         step = Step(passed.name, scope.level, (value,), passed, at, guard=guard)
         passed.step = step
@@ -772,10 +779,9 @@ class _Expander:
         scope.level.steps.append(step)
         self._register(step, name, scope)
 
-    def _register(self, step: Step, name: str, scope: Scope) -> None:
+    def _register(self, step: Step, name: str, scope: Scope, at: At | None = None) -> None:
         if name in scope.level.members:
-            hint = "Names are unique in a body; in a repeat, write a counter: name$(i)."
-            self._add(Problem("duplicate-name", f"{name} is there twice", step.at, hint))
+            self._add(Problem("duplicate-name", f"{name} is there twice", at or step.at, UNIQUE))
             return
         step.member = name
         if step.body is not None:
@@ -789,7 +795,7 @@ class _Expander:
 
     def _bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
         if name in scope.names and scope.flow.naming != "list":
-            self._add(Problem("duplicate-name", f"{name} is there twice", at, "Names are unique in a body."))
+            self._add(Problem("duplicate-name", f"{name} is there twice", at, UNIQUE))
         scope.names[name] = value
 
     def _ties(self, root: Level) -> dict[str, str]:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from netspec.errors import At, Problem
+from netspec.language.calls import Refused
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 
@@ -24,6 +25,14 @@ MODULE_ATTRIBUTES: Final = frozenset(
     )
 )
 """What nn.Module calls its own; a test holds this against the installed torch."""
+
+
+def check_input_name(name: str, at: At) -> None:
+    """Raises Refused where an input cannot be called so."""
+    if name in ("in", "prev"):
+        raise Refused(Problem("name", f"{name!r} has a meaning of its own in every body", at))
+    if not _NAME.fullmatch(name):
+        raise Refused(Problem("name", f"{name!r} is no name", at, "A name has letters, digits, _ and -; no dot."))
 
 
 def check_member_name(name: str, at: At) -> Problem | None:

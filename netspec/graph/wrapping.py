@@ -55,9 +55,9 @@ def buffers(wrap: str, shapes: Shapes, weight: tuple[int, ...], transposed: bool
 
 def read(word: object, at: At, owns_weight: bool) -> str:
     """The wrap that a spec names. Raises Refused."""
-    if word not in WRAPS:
+    if not isinstance(word, str) or word not in WRAPS:
         hint = did_you_mean(str(word), WRAPS) or f"There are: {', '.join(WRAPS)}."
         raise Refused(Problem("bad-argument", f"there is no wrap {word!r}", at, hint))
     if not owns_weight:
         raise Refused(Problem("bad-argument", "only an operation with a weight can be wrapped", at))
-    return str(word)
+    return word

@@ -70,7 +70,7 @@ def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
     except expressions.ExpressionError as error:
         start = expr.span[0] + error.start
         stop = expr.span[1] if error.stop is None else expr.span[0] + error.stop
-        place = At(at.path, (start, max(stop, start + 1)))
+        place = At(at.path, (start, max(stop, start + 1)), at.on_key)
         raise Refused(Problem("expression", error.message, place, error.hint)) from None
 
 
@@ -215,9 +215,13 @@ def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup 
             return construct(cls, given, at), given
         given = long_arguments(options or {}, cls, lookup, (*path, word))
         return construct(cls, given, at), given
-    text = f"expected the name of a {catalogue.noun}, alone or with its arguments"
+    text = f"expected the name of {_one(catalogue.noun)}, alone or with its arguments"
     example = next(iter(catalogue.words()), "")
     raise Refused(Problem("bad-value", text, At(path), f"For example: {example}" if example else ""))
+
+
+def _one(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def single_call(text: str, path: Path) -> Call:

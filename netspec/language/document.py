@@ -84,7 +84,7 @@ def _missing(data: dict[str, Any], sections: dict[str, Any]) -> list[Problem]:
         problems.append(Problem("version", text, At(("netspec",))))
     if "layers" not in data:
         problems.append(Problem("no-layers", "the spec has no layers", At(), "Add a section: layers: [...]"))
-    if "input" not in data and "inputs" not in data:
+    if "input" not in data and not data.get("inputs"):
         problems.append(Problem("no-input", "the spec has no input", At(), "For example: input: 1x32x32"))
     if "input" in data and "inputs" in data:
         problems.append(Problem("two-inputs", "input and inputs are both there", At(("input",), on_key=True)))

@@ -60,6 +60,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "len": len,
     "sum": sum,
 }
+_WORDS: Final = {"true": True, "false": False, "null": None}
 _IN = re.compile(r"(?<![\w.'\"])in(?=\s*\.)")
 IN: Final = "_i"
 """How `in`, a word of Python's, is called while Python's parser reads the expression."""
@@ -186,6 +187,8 @@ class _Evaluation:
         try:
             return self.lookup(name)
         except KeyError as error:
+            if name in _WORDS:
+                return _WORDS[name]
             hint = str(error.args[0]) if error.args else ""
             stop = node.col_offset + len(name)
             raise ExpressionError(f"there is nothing called {name!r} here", node.col_offset, stop, hint) from None

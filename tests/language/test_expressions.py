@@ -56,6 +56,8 @@ def refusal(text: str) -> ExpressionError:
         ("[a, b]", [3, -2]),
         ("(a, b)", [3, -2]),
         ("None", None),
+        ("a > 2 and true", True),
+        ("null", None),
         ("  a  ", 3),
         ("a\n + 1", 4),
         ("2*T - T", named("T")),

@@ -187,6 +187,7 @@ def test_a_file_may_begin_with_a_mark_of_byte_order(tmp_path: Path) -> None:
         ("- x\n- ab: [1, 23]", At((1, "ab"), on_key=True), "2:3", "ab"),
         ("ab: 1", At(("ab", "nowhere", 3)), "1:5", "1"),
         ("ab: 1", At(("nowhere",)), "1:1", "a"),
+        ("'a bc': 1", At(("a bc",), (2, 4), on_key=True), "1:4", "bc"),
         ("", At(("nowhere",)), "1:1", ""),
     ],
 )
@@ -209,6 +210,14 @@ def test_a_report_underlines_what_is_wrong() -> None:
         "  3 | layers: 1\n"
         "    | ^^^^^^"
     )
+
+
+def test_of_a_very_long_line_the_part_around_the_place_is_shown() -> None:
+    with pytest.raises(SpecError) as caught:
+        read_text("a: [" + "x, " * 9000 + "&anchor y, " + "x, " * 9000 + "]")
+    _, line, carets, *_ = str(caught.value).splitlines()
+    assert len(line) < 300
+    assert line[carets.index("^") :].startswith("&anchor")
 
 
 # --- overrides ------------------------------------------------------------------------------------
