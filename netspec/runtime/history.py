@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Any, Literal
 
+Goal = Literal["min", "max"]
 Record = dict[str, Any]
 """One evaluation: epoch, step, lr, train.loss, val.loss, val. and each metric, seconds, samples_per_s."""
 
@@ -15,7 +16,7 @@ class Watch:
     """Follows one value, remembers its best and counts the evaluations since."""
 
     monitor: str
-    goal: Literal["min", "max"] = "min"
+    goal: Goal = "min"
     min_delta: float = 0.0
     best: float | None = None
     epoch: int = 0

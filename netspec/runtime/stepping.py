@@ -11,7 +11,7 @@ from torch import nn
 
 from netspec.language.train_record import Train
 from netspec.runtime.data import Split, seeded
-from netspec.runtime.objective import Objective
+from netspec.runtime.state import State
 
 
 class NotFinite(Exception):
@@ -28,16 +28,14 @@ class Stepper:
     def __init__(
         self,
         forward: Callable[..., Any],
-        parameters: list[nn.Parameter],
-        objective: Objective,
-        optimizer: torch.optim.Optimizer,
+        state: State,
         train: Train,
         parts: Mapping[str, Split],
     ) -> None:
         self.forward = forward
-        self.parameters = parameters
-        self.objective = objective
-        self.optimizer = optimizer
+        self.parameters = state.trained
+        self.objective = state.objective
+        self.optimizer = state.optimizer
         self.split = parts["train"]
         self.parts = parts
         self.batch = train.batch
@@ -47,7 +45,7 @@ class Stepper:
         self.closure = train.optimizer.needs_closure
         # Reading a loss back costs nothing on the CPU; elsewhere it would hold up the device at every step,
         # so there the losses are looked at now and then, and always before anything is saved.
-        self.reads = parameters[0].device.type == "cpu"
+        self.reads = state.device.type == "cpu"
         self.checked = False
 
     def __call__(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 
 from netspec.errors import Diverged, SpecError, UsageError
+from netspec.runtime.evaluate import evaluate
+from netspec.runtime.objective import Objective
 from netspec.runtime.run import RunFolder, fresh_folder
 from netspec.runtime.training import train
 from netspec.runtime.weights import load_weights
@@ -23,6 +25,8 @@ from tests.train.small import classes, data, equal, perceptron, section
 
 SCRIPT = """
 import sys
+from netspec.runtime.evaluate import evaluate
+from netspec.runtime.objective import Objective
 from netspec.runtime.run import RunFolder
 from netspec.runtime.progress import Lines
 from netspec.runtime.training import train
@@ -53,6 +57,31 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
     assert load_weights(last, run.last) == {"epoch": "3", "step": "12"}
     assert equal(last, module)
     assert history.best == max(line["val.accuracy"] for line in lines)
+
+
+def test_the_best_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "") as run:
+        history = train(perceptron(), section(optimizer="sgd lr=2", epochs=8, metrics=["accuracy"]), classes(), run)
+    best = perceptron()
+    assert load_weights(best, run.best)["epoch"] == str(history.best_epoch)
+    split = classes().val
+    assert split is not None
+    found = evaluate(best, split, Objective(section().loss), section(metrics=["accuracy"]).metrics)
+    assert found is not None
+    assert found["accuracy"] == history.best
+
+
+def test_a_loss_keeps_its_own_weights(tmp_path: Path) -> None:
+    train_ = section(loss="adaptive_log_softmax 3 9 cutoffs=2x4 div_value=1", epochs=2)
+    net = perceptron()
+    with RunFolder.create(tmp_path, "") as run:
+        history = train(net, train_, classes(), run)
+    split, objective = classes().val, Objective(train_.loss)
+    assert split is not None
+    objective.restore(run.last)
+    found = evaluate(net, split, objective, batch=train_.batch)
+    assert found is not None
+    assert found["loss"] == history.records[-1]["val.loss"]
 
 
 def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:

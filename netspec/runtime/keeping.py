@@ -1,0 +1,85 @@
+"""What of a run is kept on the disk, and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from netspec.errors import UsageError
+from netspec.language.train_record import Checkpoint
+from netspec.runtime.checkpoint import Checkpoints
+from netspec.runtime.history import Record
+from netspec.runtime.run import RunFolder
+from netspec.runtime.state import State, Weights
+from netspec.runtime.weights import loss_file, save_weights
+
+BETWEEN: Final = 5.0
+"""Seconds. Where the spec does not say, an epoch that ends sooner after a checkpoint writes none of its own."""
+
+
+class Keeper:
+    """Writes metrics, weights and checkpoints into a run's folder; without a folder it does nothing."""
+
+    def __init__(self, run: RunFolder | None, wanted: Checkpoint, warn: Callable[[str], None]) -> None:
+        self.run = run
+        self.wanted = wanted
+        self.checkpoints = Checkpoints(run.checkpoints, wanted.keep, warn) if run else None
+        self._best: tuple[Weights, dict[str, str]] | None = None
+        self._saved_at = time.perf_counter()
+
+    def record(self, record: Record, best: bool, state: State) -> None:
+        """Take in an evaluation, and hold on to the weights if it is the best so far."""
+        if self.run is None:
+            return
+        self.run.append(record)
+        if best:
+            network, loss = state.weights()
+            held = {k: v.clone() for k, v in network.items()}, {k: v.clone() for k, v in loss.items()}
+            self._best = held, _metadata(state)
+
+    def due(self, epoch: int) -> bool:
+        """Whether the end of this epoch is a time to save."""
+        if self.wanted.every is not None:
+            return epoch % self.wanted.every == 0
+        return time.perf_counter() - self._saved_at >= BETWEEN
+
+    def save(self, state: State) -> None:
+        """Put everything on the disk that a resumed run needs, the weights first: a checkpoint vouches for them."""
+        if not (self.run and self.checkpoints):
+            return
+        if self._best is not None:
+            _save(self.run.best, *self._best)
+            self._best = None
+        _save(self.run.last, state.weights(), _metadata(state))
+        self.run.settle()
+        self.checkpoints.save(state.position.step, state.position.epoch, state.pack())
+        self._saved_at = time.perf_counter()
+
+    def resume(self, state: State) -> list[Record]:
+        """Bring `state` to the newest whole checkpoint, and return the evaluations up to there. Raises DataError."""
+        if not (self.run and self.checkpoints):
+            raise UsageError("a run without a folder cannot be resumed")
+        self.checkpoints.tidy()
+        packed = self.checkpoints.newest()
+        if packed is not None:
+            state.unpack(packed)
+        return self.run.rewind(state.position.epoch)
+
+    @property
+    def newest(self) -> Path | None:
+        """The newest checkpoint."""
+        found = self.checkpoints.list() if self.checkpoints else []
+        return found[-1] if found else None
+
+
+def _metadata(state: State) -> dict[str, str]:
+    return {"epoch": str(state.position.epoch), "step": str(state.position.step)}
+
+
+def _save(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
+    network, loss = weights
+    if loss:
+        save_weights(loss, loss_file(path), metadata)
+    save_weights(network, path, metadata)

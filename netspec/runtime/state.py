@@ -1,0 +1,142 @@
+"""Everything that changes in the course of a run, and that a resumed run takes up again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from netspec.errors import DataError, UsageError
+from netspec.language.train_record import Train
+from netspec.runtime.data import Data
+from netspec.runtime.history import Goal, Watch
+from netspec.runtime.objective import Objective
+from netspec.runtime.optimizers import make_optimizer
+from netspec.runtime.schedules import Schedule
+
+Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
+"""The weights of the network, and those of a loss that has some."""
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a run has come: whole epochs, steps of the one after them, steps in all."""
+
+    epoch: int = 0
+    index: int = 0
+    step: int = 0
+
+
+class State:
+    """The network with all that trains it, where the run stands, and what was best so far."""
+
+    def __init__(self, module: nn.Module, train: Train, data: Data) -> None:
+        self.module = module
+        self.device = next(module.parameters()).device
+        self.count = len(data.train)
+        self.samples = train.batch * train.accumulate
+        self.per_epoch = ceil(self.count / self.samples)
+        self.total = min(self.per_epoch * train.epochs, train.max_steps or self.per_epoch * train.epochs)
+        self.objective = Objective(train.loss, self.device)
+        named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
+        self.trained = [p for _, p in named if p.requires_grad]
+        self.optimizer = make_optimizer(train.optimizer, named)
+        fallback = "val.loss" if data.val else "train.loss"
+        self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
+        self.average = _average(module, train.ema) if train.ema is not None else None
+        self.best, self.early = _watches(train, data.val is not None)
+        self.position = Position()
+        self.losses = torch.zeros(self.per_epoch, device=self.device)
+        """The loss of each step of this epoch, on the device."""
+        self.seconds = 0.0
+
+    @property
+    def shown(self) -> nn.Module:
+        """The network as it is measured and saved: averaged, where the spec averages."""
+        return self.average.module if self.average is not None else self.module
+
+    def weights(self) -> Weights:
+        """What is saved for use: the network's weights, and those of a loss that has some."""
+        return self.shown.state_dict(), self.objective.parameters()
+
+    def newest_loss(self) -> float:
+        """The loss of the newest step of this epoch."""
+        return float(self.losses[self.position.index - 1]) if self.position.index else 0.0
+
+    def not_finite(self) -> tuple[int, float] | None:
+        """The first step of this epoch whose loss is not finite, counted from 0, and that loss."""
+        seen = self.losses[: self.position.index]
+        wrong = ~seen.isfinite()
+        if not bool(wrong.any()):
+            return None
+        index = int(wrong.nonzero()[0])
+        return index, float(seen[index])
+
+    def mean_loss(self) -> float:
+        """The mean loss of this epoch's steps, each counting for its samples."""
+        losses = self.losses[: self.position.index].double()
+        counts = torch.full_like(losses, self.samples)
+        if self.position.index == self.per_epoch:
+            counts[-1] = self.count - (self.per_epoch - 1) * self.samples
+        total = losses.sum() if self.objective.sums else (losses * counts).sum()
+        return float(total / counts.sum())
+
+    def pack(self) -> dict[str, Any]:
+        """All of it, as plain data and tensors."""
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {
+            "position": asdict(self.position),
+            "samples": self.count,
+            "module": self.module.state_dict(),
+            "loss": self.objective.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "random": {"cpu": torch.get_rng_state(), "cuda": cuda},
+            "losses": self.losses[: self.position.index],
+            "best": self.best.state(),
+            "early": self.early.state() if self.early else None,
+            "seconds": self.seconds,
+        }
+
+    def unpack(self, state: dict[str, Any]) -> None:
+        """Take up what `pack` gave. Raises DataError where the data is not the same."""
+        if state["samples"] != self.count:
+            text = f"the run was trained on {state['samples']:,} samples, now there are {self.count:,}"
+            raise DataError(f"{text}. Resume it with the data it began with.")
+        self.position = Position(**state["position"])
+        self.module.load_state_dict(state["module"])
+        self.objective.module.load_state_dict(state["loss"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load(state["schedule"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        torch.set_rng_state(state["random"]["cpu"])
+        if state["random"]["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        self.losses[: self.position.index] = state["losses"].to(self.device)
+        self.best.load(state["best"])
+        if self.early:
+            self.early.load(state["early"])
+        self.seconds = state["seconds"]
+
+
+def _average(module: nn.Module, decay: float) -> AveragedModel:
+    return AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:
+    """What chooses the best weights, and what stops early. Raises UsageError for a value that is never measured."""
+    early = train.early_stop
+    best = train.best if validated or train.checkpoint.best else "train.loss"
+    for monitor in (best, early and early.monitor, getattr(train.scheduler, "monitor", None)):
+        if monitor and monitor.startswith("val.") and not validated:
+            raise UsageError(f"{monitor} is watched, but there is no validation data. Write data.split.val=0.1.")
+    watch = Watch(best, cast("Goal", train.goal(best)))
+    if early is None:
+        return watch, None
+    return watch, Watch(early.monitor, cast("Goal", train.goal(early.monitor)), early.min_delta)

@@ -1,0 +1,82 @@
+"""How a run talks: one line an epoch on stderr, a live bar on a terminal, and no dynamo for it."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from netspec.runtime.progress import Lines, Live, Plan, progress_for
+from netspec.runtime.training import train
+from tests.train.small import classes, perceptron, section
+
+RECORD = {
+    "epoch": 3,
+    "step": 30,
+    "lr": 0.1,
+    "train.loss": 0.5,
+    "val.accuracy": 0.975,
+    "seconds": 1.25,
+    "samples_per_s": 12345.6,
+}
+
+
+def test_a_line_an_epoch() -> None:
+    stream = io.StringIO()
+    train(perceptron(), section(epochs=12, metrics=["accuracy", "confusion"]), classes(), progress=Lines(stream))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 12
+    assert lines[0].startswith("epoch  1/12  train.loss ")
+    assert lines[0].endswith("  best")
+    assert "confusion" not in stream.getvalue()
+
+
+def test_the_line_of_an_epoch() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.start(Plan(15, 10, 64))
+    lines.epoch(RECORD, best=False)
+    assert stream.getvalue() == ("epoch  3/15  train.loss 0.5000  val.accuracy 0.9750  12,346 samples/s  1.2 s\n")
+
+
+def test_a_resumed_run_says_so() -> None:
+    stream = io.StringIO()
+    Lines(stream).start(Plan(15, 10, 64, done=7))
+    assert stream.getvalue() == "resumed after epoch 7\n"
+
+
+def test_no_bar_without_a_terminal() -> None:
+    assert isinstance(progress_for(io.StringIO()), Lines)
+
+
+def test_the_bar_and_the_lines_above_it() -> None:
+    live = Live()
+    screen = io.StringIO()
+    live.console = live.bar.live.console = Console(file=screen, force_terminal=True, width=100)
+    live.interval = 0.0
+    train(perceptron(), section(epochs=2), classes(), progress=live)
+    live.warn("something [odd]")
+    shown = screen.getvalue()
+    assert "epoch 1/2  train.loss" in shown
+    assert "warning: something [odd]" in shown
+    task = live.bar.tasks[0]
+    assert (task.completed, task.total) == (8, 8)
+    assert task.fields["loss"].startswith("loss ")
+
+
+@pytest.mark.parametrize("row", ["adamw", "sgd lr=0.1 momentum=0.9", "muon"])
+def test_training_imports_no_dynamo(row: str) -> None:
+    """Importing torch._dynamo costs more than a second, for nothing."""
+    script = f"""
+import sys
+from torch import nn
+from netspec.runtime.training import train
+from tests.train.small import classes, section
+net = nn.Sequential(nn.Linear(8, 3, bias=False))
+train(net, section(optimizer={row!r}, scheduler="cosine warmup=2", epochs=1, clip_grad=1.0, ema=0.9), classes())
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
