@@ -7,16 +7,16 @@ unknown values give no further problems.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, bind, bind_long, complete, read_block
 from netspec.graph.inputs import read_input
-from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first
+from netspec.graph.model import Graph, Guard, Level, Step, Unknown, Value, first, flat
 from netspec.graph.names import check_input_name, check_member_name
 from netspec.graph.prune import prune
 from netspec.graph.scope import Flow, Naming, Scope
@@ -311,27 +311,37 @@ class _Expander:
         if outputs is None:
             return
         with self._catching():
+            if not outputs:
+                raise Refused(Problem("outputs", "outputs names nothing", At(path), "Leave it out for the last value."))
             if isinstance(outputs, dict):
                 named = {n: self._reference(r, (*path, n), scope) for n, r in outputs.items()}
                 level.outputs = named
             else:
                 given = outputs if isinstance(outputs, list) else [outputs]
-                values = [self._reference(r, (*path, i), scope) for i, r in enumerate(given)]
+                values = [v for i, r in enumerate(given) for v in self._references(r, (*path, i), scope)]
+                twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
+                if twice is not None:
+                    raise Refused(Problem("twice", f"{twice.name} is given twice", At(path), "Keep one of them."))
                 level.outputs = tuple(values) if isinstance(outputs, list) else values[0]
 
     def _reference(self, text: Any, path: Path, scope: Scope) -> Value:
-        if not isinstance(text, str):
-            raise Refused(Problem("outputs", "an output is the name of a step", At(path)))
-        found = self._input(Input(tuple(text.split(".")), None, (0, len(text))), path, scope)
+        found = self._references(text, path, scope)
+        if len(found) != 1:
+            raise Refused(Problem("outputs", f"{text} is {len(found)} values, one is expected here", At(path)))
         return found[0]
+
+    def _references(self, text: Any, path: Path, scope: Scope) -> list[Value]:
+        """The value that a text names, or with .* those of all rounds. Raises Refused."""
+        if not isinstance(text, str):
+            raise Refused(Problem("outputs", "the name of a step is expected here", At(path)))
+        return self._input(Input(tuple(text.split(".")), None, (0, len(text))), path, scope)
 
     def _reorder(self, level: Level, order: Any) -> None:
         if not isinstance(order, list):
             return
-        patterns = [re.compile(re.escape(str(p)).replace(r"\*", ".*")) for p in order]
 
         def rank(name: str) -> int:
-            return next((i for i, p in enumerate(patterns) if p.fullmatch(name)), len(patterns))
+            return next((i for i, pattern in enumerate(order) if fnmatchcase(name, str(pattern))), len(order))
 
         level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
 
@@ -539,11 +549,14 @@ class _Expander:
 
     def _block_inputs(self, block: Block, call: Call | None, path: Path, scope: Scope) -> list[Value]:
         values = self._inputs(call, path, scope) if call else [scope.flow.prev]
-        if len(values) != len(block.inputs):
-            text = f"the block {block.name} takes {len(block.inputs)} inputs, here it has {len(values)}"
-            at = At(path, call.span) if call else At(path)
-            raise Refused(Problem("inputs", text, at, f"It is declared as: {block.usage}"))
+        self._check_inputs(block, values, At(path, call.span) if call else At(path))
         return values
+
+    def _check_inputs(self, block: Block, values: list[Value], at: At) -> None:
+        if len(values) != len(block.inputs):
+            count = f"{len(block.inputs)} input{'s' if len(block.inputs) != 1 else ''}"
+            text = f"the block {block.name} takes {count}, here it has {len(values)}"
+            raise Refused(Problem("inputs", text, at, f"It is declared as: {block.usage}"))
 
     # --- the long form --------------------------------------------------------------------------
 
@@ -579,10 +592,10 @@ class _Expander:
         values = [scope.flow.prev]
         if named is not None:
             given = named if isinstance(named, list) else [named]
-            values = [self._reference(r, (*where, "inputs", i), scope) for i, r in enumerate(given)]
+            values = [v for i, r in enumerate(given) for v in self._references(r, (*where, "inputs", i), scope)]
         holds, guard = self._when(item, path, scope)
         if holds is False:
-            step = self._skip(values[0], name, scope, guard)
+            step = self._skip(values[0] if values else scope.flow.prev, name, scope, guard)
             if name:
                 scope.names[name] = step.value
             return
@@ -590,6 +603,7 @@ class _Expander:
         if word in self.blocks:
             block = self.blocks[word]
             bound = bind_long(block, options, scope.lookup, where)
+            self._check_inputs(block, values, at)
             step = self._block(block, bound, values, at, scope, name, row)
         else:
             written = Written(word, at, word_at, None, options, where)
@@ -604,22 +618,20 @@ class _Expander:
     # --- using a member again -------------------------------------------------------------------
 
     def _use(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> Step:
-        target = self._target(call, path, scope, "use")
+        target, member = self._target(call, path, scope, "use")
         inputs = tuple(self._inputs(call, path, scope))
+        self._check_uses(target, inputs, at)
         label = name or scope.flow.next_name("use", scope.level.members)
         value = Value(label, None, scope.level)
-        step = Step(label, scope.level, inputs, value, at, target.op, target.body, target.member, again=True)
+        step = Step(label, scope.level, inputs, value, at, target.op, target.body, member, again=True)
         value.step = step
         if target.body is not None:
-            step.body = self._again(target, inputs, scope)
-            results = step.body.outputs
-            source = first(next(iter(results.values()))) if isinstance(results, dict) else first(results or value)
-            value.tensor = source.tensor
-            step.body.exports = {value: source}
+            self._again(step, target, scope)
         else:
             for problem in infer(step, Arguments(), Written("use", at, at, call)):
                 self._add(problem)
-        if _shapes(step) != _shapes(target):
+        known = step.value.tensor is not None and target.value.tensor is not None
+        if known and _shapes(step) != _shapes(target):
             text = f"{target.name} would need other parameters for this input than for its first"
             self._add(Problem("shape-mismatch", text, at))
         scope.level.steps.append(step)
@@ -628,10 +640,20 @@ class _Expander:
             self._bind(label, step.value, scope, at)
         return step
 
-    def _again(self, target: Step, inputs: tuple[Value, ...], scope: Scope) -> Level:
-        """The same level for other inputs, beside the tree: only its shapes count."""
+    def _check_uses(self, target: Step, inputs: tuple[Value, ...], at: At) -> None:
+        """Raises Refused where a member takes another number of inputs than it is used with."""
+        low, high = target.op.inputs if target.op is not None else (1, 1)
+        if target.body is not None and target.body.inputs:
+            low = high = len(target.body.inputs)
+        if not low <= len(inputs) <= high:
+            text = f"{target.name} takes {low} input{'s' if low != 1 else ''}, here it has {len(inputs)}"
+            raise Refused(Problem("inputs", text, at, f"Name them in brackets: use(a b) {target.name}"))
+
+    def _again(self, step: Step, target: Step, scope: Scope) -> None:
+        """Run the target's level for other inputs, beside the tree: only its shapes count."""
         aside = Level("mapping", target.name, scope.level)
         recipe = self.bodies[target]
+        inputs = step.inputs
         flow = Flow(inputs[0], "names")
         if isinstance(recipe[0], Block):
             beside = Scope(aside, inputs[0], flow, scope)
@@ -642,29 +664,37 @@ class _Expander:
             made = self._level(kind, target.name, body, path, beside, options)
         assert made is not None
         assert made.body is not None
-        return made.body
+        if not made.body.inputs and (other := _foreign(made.body, inputs[0].actual)) is not None:
+            text = f"{target.name} also reads {other.name}, which another use cannot give it"
+            raise Refused(Problem("use", text, step.at, "Make it a block that has this as an input."))
+        step.body, step.results = made.body, made.results
+        for value in made.body.exports:
+            value.name = value.name.replace(target.name, step.name, 1)
+            value.level, value.step = step.level, step
 
     def _alias(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> None:
-        target = self._target(call, path, scope, "alias")
+        target, _ = self._target(call, path, scope, "alias")
         if not name:
             raise Refused(Problem("alias", "an alias needs a name", at, "Write name: alias other.member"))
         scope.level.members[name] = target
         scope.level.aliases[name] = target
 
-    def _target(self, call: Call, path: Path, scope: Scope, what: str) -> Step:
-        """The member that `use` and `alias` name, by its path from here outward."""
+    def _target(self, call: Call, path: Path, scope: Scope, what: str) -> tuple[Step, str]:
+        """The member that `use` and `alias` name, and its path from this body inward."""
         word = next((a.value for a in call.args if isinstance(a.value, Word)), None)
         at = At(path, call.span)
         if word is None:
             raise Refused(Problem(what, f"{what} names a member", at, f"Write {what} name."))
         parts = word.text.split(".")
-        level: Level | None = scope.level
-        while level is not None:
-            step = _descend(level, parts)
-            if step is not None:
-                return step
-            level = level.parent
+        step = _descend(scope.level, parts)
+        if step is not None:
+            return step, word.text
         hint = did_you_mean(parts[0], scope.level.members)
+        level = scope.level.parent
+        while level is not None:
+            if _descend(level, parts) is not None:
+                hint = f"{word.text} stands outside; a body reaches only members of its own. Write the {what} there."
+            level = level.parent
         raise Refused(Problem("unknown-name", f"there is no member {word.text!r} before this", at, hint))
 
     # --- names, inputs, conditions --------------------------------------------------------------
@@ -730,7 +760,7 @@ class _Expander:
         """A body that is left out: the first step's first input goes on."""
         call, where = _first_call(body, path)
         values = self._inputs(call, where, scope) if call is not None else [scope.flow.prev]
-        step = self._skip(values[0], name, scope, guard)
+        step = self._skip(values[0] if values else scope.flow.prev, name, scope, guard)
         if name:
             scope.names[name] = step.value
 
@@ -916,6 +946,17 @@ def _descend(level: Level, parts: list[str]) -> Step | None:
 def _base(cls: type[Op], word: str) -> str:
     """The word that unnamed members of a class are counted under: conv, bn, fc."""
     return next(iter((*cls.general, *cls.words)), word.lower())
+
+
+def _foreign(level: Level, flow: Value) -> Value | None:
+    """A value from outside that a level reads besides the one that flows into it."""
+    own = {flow}
+    for step in level.walk():
+        own.update(flat(step.results))
+        if step.body is not None:
+            own.update(step.body.exports, step.body.inputs.values())
+    reads = (v.actual for step in level.walk() for v in (*step.inputs, *([step.passed] if step.passed else [])))
+    return next((v for v in reads if v not in own), None)
 
 
 def _word(step: Step) -> str:

@@ -37,7 +37,7 @@ def fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         f"layers: [{NEST.format('[[[]]]')}]",
         f"layers: [{NEST.format('add(prev in)')}]",
         "layers: [{repeat: 10000, layers: [{repeat: 10000, layers: []}]}]",
-        "layers: {x: [conv 3 k1], y: [use x x10000], z: [use y x10000], q: [use z x10000]}",
+        "blocks:\n  y: [x: conv 3 k1, use x x5000]\n  z: [y: y, use y x10000]\nlayers: [z: z, use z x10000]",
         "blocks:\n  a: [relu x1000]\n  b: [a x1000]\n  c: [b x1000]\nlayers: [c x1000]",
         "blocks:\n  a: [a, a]\nlayers: [a]",
         "blocks:\n  a: [b, b]\n  b: [a, a]\nlayers: [a]",

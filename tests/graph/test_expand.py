@@ -158,13 +158,13 @@ def test_outputs_are_one_value_a_tuple_or_a_dict() -> None:
 
 
 def test_aliases_ties_and_uses() -> None:
-    text = "layers: {a: [fc 192], b: {again: alias a.0}, c: use a, d: linear 192}\ntie: {d.weight: a.0.weight}"
+    text = "layers: {a: [fc 192], b: alias a.0, c: use a, d: linear 192}\ntie: {d.weight: a.0.weight}"
     found = graph(text)
     assert list(found.parameters()) == [
         "a.0.weight",
         "a.0.bias",
-        "b.again.weight",
-        "b.again.bias",
+        "b.weight",
+        "b.bias",
         "d.weight",
         "d.bias",
     ]
@@ -205,6 +205,16 @@ def problems(text: str) -> list[str]:
         ("layers: [fc 3, conv 4 k1]", ["2:16 rank"]),
         ("layers: [conv 4 k1 when training]", ["2:10 shape-mismatch"]),
         ("layers: {a: use b, b: relu, c: alias b}", ["2:13 unknown-name", "2:32 unknown-name"]),
+        ("layers: {a: bn, b: [use a], c: {d: alias a}}", ["2:21 unknown-name", "2:36 unknown-name"]),
+        ("layers: {a: {x: conv 3 k1, y: add(x in)}, b: use a}", ["2:46 use"]),
+        ("layers: {a: bn, b: use(a a) a, c: use() a}", ["2:20 inputs", "2:35 inputs"]),
+        ("layers: {a: 'relu(b)', c: bn, d: use a}", ["2:19 unknown-name", "2:34 unknown-name"]),
+        ("layers: [{two: {}}]\nblocks: {two(x y): [add(x y)]}", ["2:11 inputs"]),
+        ("layers: [relu]\nblocks: {a(x x): [relu], b(x=y): [relu], c(x) x: [relu]}",
+         ["3:14 header", "3:28 header", "3:44 header"]),
+        ("layers: {a: {outputs: [], layers: relu}}", ["2:23 outputs"]),
+        ("layers: [relu]\noutputs: [in, in]", ["3:10 twice"]),
+        ("layers: [{repeat: 2, layers: {c: relu}}]\noutputs: {x: c.*}", ["3:14 outputs"]),
         ("layers: [alias conv1]", ["2:10 unknown-name"]),
         ("layers: [relu(in.c), relu(in.*)]", ["2:15 unknown-name", "2:27 unknown-name"]),
         ("layers: [add(in), relu(in in)]", ["2:10 inputs", "2:19 inputs"]),

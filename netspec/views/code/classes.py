@@ -238,7 +238,9 @@ class ClassWriter:
 
 
 def _expressions(aligned: Sequence[Step | None]) -> Iterator[tuple[str, list[Any]]]:
-    shown = next(step for step in aligned if step is not None)
+    shown = next((step for step in aligned if step is not None), None)
+    if shown is None:  # left out of every use
+        return
     for name, text in shown.written.items():
         values = [ABSENT if s is None else s.body.params[name] if s.body else getattr(s.op, name) for s in aligned]
         if ABSENT not in values:

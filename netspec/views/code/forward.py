@@ -362,7 +362,10 @@ class Forward:
 
 
 def reference(member: str) -> str:
-    """How a member is named in the printed class, whatever characters it has."""
+    """How a member, or one below it by its path, is named in the printed class, whatever characters it has."""
+    if "." in member:
+        plain = all(is_identifier(part) for part in member.split("."))
+        return f"self.{member}" if plain else f"self.get_submodule({literal(member)})"
     return f"self.{member}" if is_identifier(member) else f"getattr(self, {literal(member)})"
 
 
