@@ -101,11 +101,16 @@ class Run:
         root = folder / json.loads(origin.read_text())["root"] if origin.is_file() else folder
         return cls(folder, spec.at(root.resolve()))
 
-    def module(self) -> nn.Module:
-        """The network with the best weights of the run, or its last ones."""
-        module = self.spec.build()
+    @property
+    def weights(self) -> Path:
+        """The file of the run's best weights, or of its last ones."""
         best = self.folder / "best.safetensors"
-        load_weights(module, best if best.is_file() else self.folder / "last.safetensors")
+        return best if best.is_file() else self.folder / "last.safetensors"
+
+    def module(self) -> nn.Module:
+        """The network with those weights."""
+        module = self.spec.build()
+        load_weights(module, self.weights)
         return module
 
 
@@ -117,7 +122,9 @@ def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> di
     split: Split | None = getattr(_data(run.spec, allow_outside), part)
     if split is None:
         raise DataError(f"the data of {run.spec.name} has no {part} part")
-    found = evaluate(run.module(), split, Objective(section.loss), section.metrics, batch=section.batch)
+    objective = Objective(section.loss)
+    objective.restore(run.weights)
+    found = evaluate(run.module(), split, objective, section.metrics, batch=section.batch)
     assert found is not None
     return found
 
