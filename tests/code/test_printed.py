@@ -87,6 +87,12 @@ BLOCKS = {
         "out": "add(bn short)",
     },
     "pair": {"outputs": {"deep": "b", "flat": "a"}, "layers": {"a": "conv 4 k1", "b": "conv 5 k1"}},
+    "shift": {
+        "b": "buffer 3x1x1 when in.c == 3",
+        "a-0": "parameter 3x1x1 when in.c == 3",
+        "c": "add(in b) when in.c == 3",
+    },
+    "late": ["concat(prev in)", "bn", "conv 5 k1 when in.c == 3"],
     "join(x skip) c=$(in.c + 1)": {"out": "concat(x skip), conv $c k1"},
 }
 
@@ -118,6 +124,8 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
     [
         "[cell 3, relu]",
         "[cell 3 x3, cell 4]",
+        "[late, late]",
+        "[shift, conv 4 k1, shift]",
         "{a: [conv 3 k1, relu], b: use a.0, c: use a}",
         "{a: {x: conv 3 k1, y: bn}, b: use a.x, c: alias a.x}",
         "{a: {self: conv 3 k1}, b: use a.self}",
@@ -129,6 +137,7 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
         "{a: {layers: {x: conv 4 k1, y: conv 2 k1}, outputs: {p: x, q: y}}, b: use(in) a, c: concat(b.q a.q)}",
         "{a: {layers: {x: conv 4 k1, y: conv 2 k1}, outputs: [x, y]}, b: concat(a prev)}",
         "{a: conv 3 k1, b: use a when in.c > 3, c: use a when training}",
+        "{a-0: parameter 3x1x1, b-1: buffer 3x1x1, c: add(in a-0), d: add(prev b-1)}",
         "{p: parameter 3x1x1, c: [add(prev p), conv 3 k1]}",
         "{d: {repeat: 3, layers: {c$i: conv(in) 2 k1}}, e: {concat: {inputs: [d.*]}}}\noutputs: [e, d.*]",
         "{a: {repeat: 0, layers: [conv 3 k1]}, b: [relu when false], c: {when: false, layers: [conv 3 k1]}}",

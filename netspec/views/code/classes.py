@@ -127,21 +127,24 @@ class ClassWriter:
             return []
         if not self.pattern.varies(unit):
             return [(step.member, self._register(unit, s, 2)) for s, step in registered]
-        none = [f"{INDENT * 2}{_assign(step.member, 'None')}" for _, step in registered]
+        none = [line for _, step in registered for line in self._registered(step, "None", 2)]
         inside = [line for s, _ in registered for line in self._register(unit, s, 3)]
         return [(registered[0][1].member, [*none, f"{INDENT * 2}if {self._condition(unit)}:", *inside])]
 
     def _register(self, unit: int, step: int, depth: int) -> list[str]:
         aligned = self.pattern.aligned(unit, step)
-        member = next(s.member for s in aligned if s is not None)
         made = self._construct(aligned)
-        op = next(s.op for s in aligned if s is not None)
-        if isinstance(op, Buffer):
-            persistent = () if op.persistent else ("persistent=False",)
-            return lines("", Nested("self.register_buffer(", (literal(member), made, *persistent)), depth)
-        if is_identifier(member):
-            return lines(f"self.{member} = ", made, depth)
-        return lines("", Nested("self.add_module(", (literal(member), made)), depth)
+        return self._registered(next(s for s in aligned if s is not None), made, depth)
+
+    def _registered(self, step: Step, made: Expression, depth: int) -> list[str]:
+        """The lines that register what `made` makes under the step's name, whatever characters it has."""
+        if isinstance(step.op, Buffer):
+            persistent = () if step.op.persistent else ("persistent=False",)
+            return lines("", Nested("self.register_buffer(", (literal(step.member), made, *persistent)), depth)
+        if is_identifier(step.member):
+            return lines(f"self.{step.member} = ", made, depth)
+        register = "register_parameter" if step.op is not None and step.op.source else "add_module"
+        return lines("", Nested(f"self.{register}(", (literal(step.member), made)), depth)
 
     def _condition(self, unit: int) -> str:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
