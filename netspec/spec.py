@@ -69,7 +69,7 @@ class Spec:
         return source(self.graph)
 
     def build(self) -> nn.Module:
-        """A freshly initialised torch module, made by running the very text that `source` gives."""
+        """A torch module, made by running the very text that `source` gives, with the weights that the spec loads."""
         from netspec.runtime.module import build
 
         return build(self)
@@ -103,28 +103,32 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:
-    """The same for a spec that is already in memory."""
-    return _checked(override(read_text(text, name), list(overrides)))
+    """The same for a spec that is already in memory, which has no folder and so extends no other."""
+    return _checked(override(_extended(read_text(text, name), None, 0), list(overrides)))
 
 
-def _extended(source: Source, folder: Path, depth: int) -> Source:
+def _extended(source: Source, folder: Path | None, depth: int) -> Source:
     """`source` laid over the spec that it extends, which lies in its folder or below. Raises SpecError."""
     name = source.data.get("extends") if isinstance(source.data, dict) else None
     if not isinstance(name, str):
         return source
+    if folder is None:
+        raise _not_extended(source, "a spec in memory has no folder to find another in")
     path = folder / name
-    outside = not path.resolve().is_relative_to(folder.resolve())
-    if outside or depth >= MAX_EXTENDS or not path.is_file():
-        why = (
-            "lies outside the folder of this spec"
-            if outside
-            else "is no file"
-            if not path.is_file()
-            else "goes on too long"
-        )
-        problem = Problem("extends", f"{name!r} {why}", At(("extends",)))
-        raise SpecError([problem], report([problem], source), source)
-    return merged(_extended(read_file(path), path.parent, depth + 1), source)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise _not_extended(source, f"{name!r} lies outside the folder of this spec")
+    if not path.is_file():
+        raise _not_extended(source, f"{name!r} is no file")
+    if depth >= MAX_EXTENDS:
+        raise _not_extended(source, f"more than {MAX_EXTENDS} specs extend each other")
+    whole = merged(_extended(read_file(path), path.parent, depth + 1), source)
+    del whole.data["extends"]
+    return whole
+
+
+def _not_extended(source: Source, message: str) -> SpecError:
+    problem = Problem("extends", message, At(("extends",)))
+    return SpecError([problem], report([problem], source), source)
 
 
 def _checked(source: Source) -> Spec:

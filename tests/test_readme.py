@@ -47,3 +47,15 @@ def test_examples_run(example: Path) -> None:
     done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_the_python_lines_run(tmp_path: Path) -> None:
+    shown = re.search(r"## From Python\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    done = subprocess.run(
+        [sys.executable, "-c", shown[1]], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "lenet5.onnx").is_file()
+    assert (tmp_path / "runs" / "lenet5" / "best.safetensors").is_file()

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from netspec.errors import UsageError
-
 if TYPE_CHECKING:
     from netspec.spec import Spec
 
@@ -79,17 +77,6 @@ def _color() -> bool | None:
 
 def write(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all. Raises UsageError."""
-    import tempfile
+    from netspec.runtime.disk import write_text
 
-    try:
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent, text=True)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(path)
-    except OSError as error:
-        Path(draft).unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    write_text(path, text)

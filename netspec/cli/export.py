@@ -37,10 +37,10 @@ def command(
         spec, module, default = run.spec, run.module(), source / "model.onnx"
     else:
         spec = load(str(source), overrides)
-        from netspec.runtime.experiment import build, export
+        from netspec.runtime.experiment import export
 
         talk("no run is named, so the weights are those the network starts with")
-        module, default = build(spec), Path(f"{spec.name}.onnx")
+        module, default = spec.build(), Path(f"{spec.name}.onnx")
     report = export(spec, module, output or default, allow_outside)
     if as_json:
         show_json({"file": str(report.path), "bytes": report.bytes, "opset": report.opset, "nodes": report.nodes,

@@ -19,8 +19,7 @@ def command(spec: str, overrides: tuple[str, ...], depth: int | None, as_json: b
     """
     from netspec.views.table import summary, text
 
-    loaded = load(spec, overrides)
-    found = summary(loaded.graph, loaded.document.sections.get("weights", {}).get("freeze", []))
+    found = summary(load(spec, overrides).graph)
     if as_json:
         show_json(found.listed())
     else:

@@ -21,6 +21,7 @@ from netspec.graph.names import check_input_name, check_member_name
 from netspec.graph.prune import prune
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import Defaults, Written, infer, make, owns
+from netspec.graph.weights import read_weights
 from netspec.language import rows
 from netspec.language.calls import Arguments, Refused, arguments, compute, evaluate, long_arguments, long_value
 from netspec.language.document import Document
@@ -51,6 +52,7 @@ class _Expander:
         self.blocks: dict[str, Block] = {}
         self.defaults: Defaults = {}
         self.params: dict[str, Any] = {}
+        self.used: set[str] = set()
         self.steps = 0
         self.bodies: dict[Step, tuple[Any, ...]] = {}
 
@@ -72,8 +74,9 @@ class _Expander:
                 self._add(too_large.problem)
             if not root.steps and not self.problems:
                 self._add(Problem("empty", "the network has no layers", At(("layers",))))
+        self._check_unused()
         self._finish(root, scope, self.document.sections.get("outputs"), ("outputs",))
-        self._reorder(root, self.document.sections.get("order"))
+        self._reorder(root, self.document.sections.get("order"), ("order",))
         prune(root)
         rules: list[Rule] = []
         owners: tuple[Owner, ...] = ()
@@ -82,7 +85,10 @@ class _Expander:
 
             rules = read_rules(self.document.sections["init"], self._lookup_param, self._add)
             owners = assign(root, rules, self._add) if not self.problems else ()
-        graph = Graph(self.document.name, root, self._ties(root), tuple(rules), owners)
+        ties = self._ties(root)
+        names = list(dict(root.parameters())) if not self.problems else []
+        weights = read_weights(self.document.sections.get("weights", {}), names, self._add)
+        graph = Graph(self.document.name, root, ties, tuple(rules), owners, weights)
         return graph, list(self.problems.values())
 
     def _lookup_param(self, name: str) -> Any:
@@ -107,6 +113,23 @@ class _Expander:
                     raise Refused(Problem("block-name", f"there are two blocks {block.name}", At(path, on_key=True)))
                 self.blocks[block.name] = block
 
+    def _check_unused(self) -> None:
+        """Read the rows of blocks that nothing uses: their words can be checked, their shapes cannot."""
+        for block in self.blocks.values():
+            if block.name not in self.used:
+                for text, path in _texts(block.body, block.path):
+                    with self._catching():
+                        for call in self._rows(text, path):
+                            if isinstance(call.op, str):
+                                self._check_word(call.op, At(path, call.op_span))
+
+    def _check_word(self, word: str, at: At) -> None:
+        """Raises Refused for a word that is no operation and no block."""
+        if word in ("use", "alias") or word in self.blocks or OPERATIONS.find(word):
+            return
+        hint = did_you_mean(word, [*OPERATIONS.words(), *self.blocks]) or "`netspec schema` lists every operation."
+        raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
+
     def _read_defaults(self) -> None:
         for word, value in self.document.defaults.items():
             path = ("defaults", word)
@@ -119,8 +142,11 @@ class _Expander:
                 if isinstance(value, dict):
                     given = long_arguments(value, classes[0], self._lookup_param, path)
                 else:
-                    call = _shifted(self._rows(f"{word} {value}", path)[0], -len(word) - 1)
-                    given = arguments(call, classes[0], self._lookup_param, path)
+                    calls = self._rows(f"{word} {value}", path)
+                    if len(calls) > 1:
+                        text = "defaults are the arguments of one operation, without a comma"
+                        raise Refused(Problem("row", text, At(path)))
+                    given = arguments(_shifted(calls[0], -len(word) - 1), classes[0], self._lookup_param, path)
                 self.defaults[word.lower()] = given.values
 
     def _read_inputs(self, root: Level) -> dict[str, Value]:
@@ -202,6 +228,7 @@ class _Expander:
             if holds is False:
                 self._pass(body, inner, scope, "", guard)
                 return
+            self._check_group(group, holds, path)
             around = scope.guard
             scope.guard = guard or around
             if "repeat" in group:
@@ -209,6 +236,16 @@ class _Expander:
             else:
                 self._body(body, inner, scope)
             scope.guard = around
+
+    def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
+        """What only a level has cannot be asked of a group. Raises Refused."""
+        hint = "Give it a name, which makes it a level."
+        for key in ("order", "outputs"):
+            if key in group:
+                text = f"a group has no {key}; its members are those of what surrounds it"
+                raise Refused(Problem("group", text, At((*path, key), on_key=True), hint))
+        if isinstance(holds, str):
+            raise Refused(Problem("when", f"a group cannot run only when {holds}", At((*path, "when")), hint))
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
@@ -251,6 +288,8 @@ class _Expander:
         if holds is False:
             self._pass(body, path, scope, name, guard)
             return None
+        training = None if holds is True else holds == "training"
+        passed = self._entry(body, path, scope) if training is not None else None
         name = name or scope.flow.next_name("seq", scope.level.members)
         level = Level(kind, name, scope.level, source=path)
         naming = _naming(body)
@@ -263,9 +302,11 @@ class _Expander:
         step = self._call_level(level, name, (), At(where, on_key=True), scope)
         step.guard = guard or scope.guard
         self._finish_step(step, inner, options.get("outputs"), (*where, "outputs"), ends, scope)
-        self._reorder(level, options.get("order"))
+        self._reorder(level, options.get("order"), (*where, "order"))
         self.bodies[step] = (kind, body, path, scope, options)
-        return step
+        if training is not None:
+            scope.rounds.pop(step.name, None)
+        return self._only(step, training, passed)
 
     def _call_level(self, level: Level, name: str, inputs: tuple[Value, ...], at: At, scope: Scope) -> Step:
         value = Value(name, None, scope.level)
@@ -336,12 +377,20 @@ class _Expander:
             raise Refused(Problem("outputs", "the name of a step is expected here", At(path)))
         return self._input(Input(tuple(text.split(".")), None, (0, len(text))), path, scope)
 
-    def _reorder(self, level: Level, order: Any) -> None:
-        if not isinstance(order, list):
+    def _reorder(self, level: Level, order: Any, path: Path) -> None:
+        """Register the members in the order of the patterns that they match; the others come last."""
+        if order is None:
             return
+        if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):
+            self._add(Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]"))
+            return
+        for i, pattern in enumerate(order):
+            if not any(fnmatchcase(name, pattern) for name in level.members):
+                hint = did_you_mean(pattern, level.members)
+                self._add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 
         def rank(name: str) -> int:
-            return next((i for i, pattern in enumerate(order) if fnmatchcase(name, str(pattern))), len(order))
+            return next((i for i, pattern in enumerate(order) if fnmatchcase(name, pattern)), len(order))
 
         level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
 
@@ -351,7 +400,7 @@ class _Expander:
         """The calls of one row. A name goes to the one piece that owns parameters, and to the end."""
         row = object()
         try:
-            calls = [piece for call in self._rows(text, path) for piece in _arrows(call)]
+            calls = [piece for call in self._rows(text, path) for piece in _arrows(call, path)]
         except Refused as refused:
             self._refuse(refused, scope, name)
             return
@@ -440,7 +489,7 @@ class _Expander:
                 return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
             training = None if holds is True else holds == "training"
         if word == "use":
-            return self._use(call, path, scope, name, at)
+            return self._only(self._use(call, path, scope, name, at), training)
         if word == "alias":
             self._alias(call, path, scope, name, at)
             return None
@@ -450,37 +499,27 @@ class _Expander:
             step = self._block(block, given, self._block_inputs(block, call, path, scope), at, scope, name, row)
             step.guard = guard
             step.written = expressions
-            return step
+            return self._only(step, training)
         written = Written(word, at, At(path, call.op_span), call)
         classes = OPERATIONS.find(word)
         source = bool(classes) and classes[0].source
         inputs = () if source and call.inputs is None else tuple(self._inputs(call, path, scope))
-        if not classes and word not in self.blocks:
-            hint = did_you_mean(word, [*OPERATIONS.words(), *self.blocks])
-            text = f"there is no operation or block {word!r}"
-            raise Refused(
-                Problem("unknown-op", text, written.word_at, hint or "`netspec schema` lists every operation.")
-            )
-        step = self._operation(written, inputs, scope, name, row, training)
+        self._check_word(word, written.word_at)
+        step = self._operation(written, inputs, scope, name, row)
         step.guard = guard
-        return step
+        return self._only(step, training)
 
-    def _operation(
-        self, written: Written, inputs: tuple[Value, ...], scope: Scope, name: str, row: object, training: bool | None
-    ) -> Step:
+    def _operation(self, written: Written, inputs: tuple[Value, ...], scope: Scope, name: str, row: object) -> Step:
         self._count(written.at)
         op, given = make(written, inputs, scope.lookup, self.defaults)
         label = name or scope.flow.next_name(_base(type(op), written.word), scope.level.members)
         value = Value(label, None, scope.level)
-        step = Step(label, scope.level, inputs, value, written.at, op, training=training, row=row)
+        step = Step(label, scope.level, inputs, value, written.at, op, row=row)
         step.written = given.written
         step.wrap = written.wrap(type(op), scope.lookup)
         value.step = step
         for problem in infer(step, given, written):
             self._add(problem)
-        if training is not None:
-            step.passed = inputs[0] if inputs else scope.flow.prev
-            self._check_passed(step)
         scope.level.steps.append(step)
         if not name:
             op = step.op or op
@@ -492,14 +531,23 @@ class _Expander:
             scope.flow.prev = step.value
         return step
 
-    def _check_passed(self, step: Step) -> None:
-        """A step that runs only sometimes must give what it otherwise passes on."""
-        before, after = step.passed, step.value
-        if before is None or before.tensor is None or after.tensor is None or step.training is False:
-            return
-        if before.tensor.shape != after.tensor.shape:
-            text = f"{step.name} gives {after.tensor} in training and {before.tensor} otherwise"
+    def _only(self, step: Step, training: bool | None, passed: Value | None = None) -> Step:
+        """Let a step run only in training, or only outside; `passed`, else its first input, goes on otherwise."""
+        if training is None:
+            return step
+        step.training = training
+        step.passed = passed or (step.inputs[0] if step.inputs else None)
+        step.value.parts = {}
+        when = "in training" if training else "outside training"
+        if step.passed is None or isinstance(step.results, tuple):
+            what = "takes no input" if step.passed is None else "gives several values"
+            text = f"{step.name} {what}, so it cannot run only {when}"
+            raise Refused(Problem("when", text, step.at, "Only a step from one value to one value can be skipped."))
+        before, after = step.passed.tensor, step.value.tensor
+        if training and before is not None and after is not None and before != after:
+            text = f"{step.name} gives {after} in training and {before} otherwise"
             self._add(Problem("shape-mismatch", text, step.at, "A step that runs only in training keeps the shape."))
+        return step
 
     def _block(
         self, block: Block, given: dict[str, Any], inputs: list[Value], at: At, scope: Scope, name: str, row: object
@@ -512,6 +560,7 @@ class _Expander:
                 else "blocks nested too deeply"
             )
             raise Refused(Problem("recursion", text, at))
+        self.used.add(block.name)
         label = name or scope.flow.next_name(block.name, scope.level.members)
         level = Level("block", label, scope.level, block.name, source=block.path)
         for formal, actual in zip(block.inputs, inputs, strict=True):
@@ -541,7 +590,7 @@ class _Expander:
             self._register(step, label, scope)
         self._finish_step(step, inner, options.get("outputs"), (*block.path, "outputs"), ends, scope)
         self.used_at.pop()
-        self._reorder(level, options.get("order"))
+        self._reorder(level, options.get("order"), (*block.path, "order"))
         if not name:
             self._bind(label, step.value, scope, at)
         self.bodies[step] = (block, given)
@@ -609,9 +658,9 @@ class _Expander:
             written = Written(word, at, word_at, None, options, where)
             classes = OPERATIONS.find(word)
             inputs = () if named is None and classes and classes[0].source else tuple(values)
-            training = None if holds is True else holds == "training"
-            step = self._operation(written, inputs, scope, name, row, training)
+            step = self._operation(written, inputs, scope, name, row)
         step.guard = guard or scope.guard
+        self._only(step, None if holds is True else holds == "training")
         if name:
             self._own_name(name, [step], path, scope)
 
@@ -736,6 +785,9 @@ class _Expander:
 
     def _when(self, options: Mapping[str, Any], path: Path, scope: Scope) -> tuple[bool | str, Guard | None]:
         """Whether a condition holds, and the guard that it makes of its steps."""
+        if "as" in options and "repeat" not in options:
+            text = "`as` names the columns of a repeat, and there is none"
+            raise Refused(Problem("repeat", text, At((*path, "as"), on_key=True)))
         if "when" not in options:
             return True, None
         text = str(options["when"]).lower() if isinstance(options["when"], bool) else str(options["when"])
@@ -758,11 +810,15 @@ class _Expander:
 
     def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
-        call, where = _first_call(body, path)
-        values = self._inputs(call, where, scope) if call is not None else [scope.flow.prev]
-        step = self._skip(values[0] if values else scope.flow.prev, name, scope, guard)
+        step = self._skip(self._entry(body, path, scope), name, scope, guard)
         if name:
             scope.names[name] = step.value
+
+    def _entry(self, body: Any, path: Path, scope: Scope) -> Value:
+        """The first input of a body's first step: what goes on where the body does not run."""
+        call, where = _first_call(body, path)
+        values = self._inputs(call, where, scope) if call is not None else []
+        return values[0] if values else scope.flow.prev
 
     def _skip(self, value: Value, name: str, scope: Scope, guard: Guard | None) -> Step:
         """Note a step that is left out; the value that goes on stands for it."""
@@ -843,7 +899,17 @@ class _Expander:
                 self._add(Problem("shape-mismatch", text, at))
             else:
                 ties[name] = target
-        return ties
+        return {name: self._tied(name, ties) for name in ties}
+
+    def _tied(self, name: str, ties: dict[str, str]) -> str:
+        """The parameter at the end of a chain of ties."""
+        seen = [name]
+        while (target := ties.get(seen[-1])) is not None:
+            if target in seen:
+                self._add(Problem("tie", f"{name} is tied to itself in a circle", At(("tie", name), on_key=True)))
+                break
+            seen.append(target)
+        return seen[-1]
 
     # --- problems -------------------------------------------------------------------------------
 
@@ -883,8 +949,8 @@ def _naming(body: Any) -> Naming:
     return "list" if isinstance(body, list | str) else "names"
 
 
-def _arrows(call: Call) -> Iterator[Call]:
-    """`fc 400->120->84 between=relu` as fc 400->120, relu, fc 120->84."""
+def _arrows(call: Call, path: Path) -> Iterator[Call]:
+    """`fc 400->120->84 between=relu` as fc 400->120, relu, fc 120->84. Raises Refused."""
     arrow = next((a for a in call.args if a.kind == "arrow"), None)
     between = next((a for a in call.args if a.kind == "keyword" and a.name == "between"), None)
     if arrow is None or not isinstance(arrow.value, tuple):
@@ -892,12 +958,29 @@ def _arrows(call: Call) -> Iterator[Call]:
         return
     others = tuple(a for a in call.args if a not in (arrow, between))
     sizes = arrow.value
+    if between is not None and (len(sizes) < 3 or not isinstance(between.value, Word)):
+        text = "nothing lies between the two sizes" if len(sizes) < 3 else "between names one operation"
+        raise Refused(Problem("between", text, At(path, between.span), "For example: fc 400->120->84 between=relu"))
     for i in range(len(sizes) - 1):
         if i and between is not None and isinstance(between.value, Word):
             span = (between.span[0] + len("between="), between.span[1])
             yield Call(between.value.text, span, None, (), op_span=span)
         pair = Arg("arrow", sizes[i : i + 2] if i == 0 else (None, sizes[i + 1]), arrow.span)
         yield replace(call, args=(pair, *others), inputs=call.inputs if i == 0 else None)
+
+
+def _texts(body: Any, path: Path) -> Iterator[tuple[str, Path]]:
+    """The rows of a body, as far as they can be told from other texts."""
+    if isinstance(body, str):
+        yield body, path
+    elif isinstance(body, list):
+        for i, item in enumerate(body):
+            yield from _texts(item, (*path, i))
+    elif isinstance(body, dict):
+        inner = {"layers": body["layers"]} if "layers" in body and body.keys() <= GROUP else body
+        for key, item in inner.items():
+            if not isinstance(item, dict) or not OPERATIONS.find(str(key)):
+                yield from _texts(item, (*path, key))
 
 
 def _columns(names: list[str], row: Any, at: At) -> dict[str, Any]:

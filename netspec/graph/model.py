@@ -14,6 +14,7 @@ from typing import Any, Literal
 from netspec.dims import Size, substitute
 from netspec.errors import At
 from netspec.graph import wrapping
+from netspec.graph.weights import Weights
 from netspec.layers.base import Op, Tensor
 
 AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
@@ -228,6 +229,8 @@ class Graph:
     """The rules of the `init` section."""
     owners: tuple[Any, ...] = ()
     """Every module with parameters, with the rules that fill them; only where there are rules."""
+    weights: Weights = field(default_factory=Weights)
+    """What the network starts from, and what of it is not trained."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

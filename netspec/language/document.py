@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.errors import At, Problem, did_you_mean
+from netspec.language.reserved import is_class_name
 from netspec.source import Source
 
 SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -63,6 +64,7 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         else:
             sections[key] = value
     problems += _missing(data, sections)
+    problems += _named(sections)
     return (
         Document(
             source,
@@ -89,6 +91,16 @@ def _missing(data: dict[str, Any], sections: dict[str, Any]) -> list[Problem]:
     if "input" in data and "inputs" in data:
         problems.append(Problem("two-inputs", "input and inputs are both there", At(("input",), on_key=True)))
     return problems
+
+
+def _named(sections: dict[str, Any]) -> list[Problem]:
+    """The network's name becomes that of a class."""
+    name = sections.get("name", "Net")
+    if is_class_name(name):
+        return []
+    del sections["name"]
+    hint = "A name has letters, digits and _, begins with no digit, and is no word of Python's."
+    return [Problem("name", f"the network cannot be called {name!r}", At(("name",)), hint)]
 
 
 def _kind(value: Any) -> str:

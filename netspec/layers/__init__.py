@@ -21,9 +21,9 @@ FAMILIES: dict[str, str] = {
     ),
     "normalisation": (
         "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm "
-        "bn batchnorm batch_norm sync_batchnorm sync_batch_norm instancenorm instance_norm group_norm"
+        "bn batchnorm batch_norm sync_batchnorm sync_batch_norm instancenorm instance_norm"
     ),
-    "layernorm": "LayerNorm RMSNorm LocalResponseNorm CrossMapLRN2d layer_norm rms_norm local_response_norm",
+    "layernorm": "LayerNorm RMSNorm LocalResponseNorm CrossMapLRN2d local_response_norm",
     "activation": (
         "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Hardswish Sigmoid LogSigmoid Hardsigmoid "
         "Tanh Hardtanh Tanhshrink Softplus Softsign Softshrink Hardshrink Threshold leaky_relu swish log_sigmoid"

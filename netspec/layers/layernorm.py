@@ -76,7 +76,6 @@ class TrailingNorm(Layer):
 class LayerNorm(TrailingNorm):
     """Normalises each sample over its last axis, or its last axes."""
 
-    words = ("layer_norm",)
     flags = {"nobias": ("bias", False)}
     example, example_input = "layernorm", "10x32"
 
@@ -96,7 +95,6 @@ class LayerNorm(TrailingNorm):
 class RMSNorm(TrailingNorm):
     """Divides each sample by the root of its mean square over the last axis, or the last axes."""
 
-    words = ("rms_norm",)
     example, example_input = "rmsnorm", "10x32"
 
     eps = Float("added to the mean square; by default the smallest step of the dtype", None, gt=0)

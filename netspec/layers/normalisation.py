@@ -121,7 +121,6 @@ class InstanceNorm3d(InstanceNorm):
 class GroupNorm(Layer):
     """Normalises each sample over groups of channels and all of space."""
 
-    words = ("group_norm",)
     flags = {"nobias": ("bias", False)}
     example, example_input = "groupnorm 4", "16x32x32"
 

@@ -16,12 +16,12 @@ from torch import nn
 import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
-from netspec.graph.frozen import is_frozen
 from netspec.runtime.data import Data, Split, load_data
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
 from netspec.runtime.export import Report, export_onnx, metadata
 from netspec.runtime.history import History
+from netspec.runtime.module import initialised
 from netspec.runtime.objective import Objective
 from netspec.runtime.progress import Progress
 from netspec.runtime.run import RunFolder
@@ -58,7 +58,7 @@ def train(
     if section is None:
         raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
     torch.manual_seed(section.seed)
-    module = build(spec)
+    module = spec.build()
     data.need_fit(spec.graph.inputs)
     if folder is None:
         return Trained(module, run_training(module, section, data, progress=progress), None)
@@ -67,21 +67,6 @@ def train(
             write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
         history = run_training(module, section, data, run, resume=resume, progress=progress)
     return Trained(module, history, folder)
-
-
-def build(spec: Spec) -> nn.Module:
-    """The network with the weights that the spec's `weights` section loads, and what it freezes."""
-    module = spec.build()
-    section = spec.document.sections.get("weights", {})
-    if "load" in section:
-        path = spec.root / str(section["load"])
-        if not path.resolve().is_relative_to(spec.root):
-            raise DataError(f"the weights {section['load']} lie outside {spec.root}, the folder of the spec")
-        load_weights(module, path)
-    for name, parameter in module.named_parameters():
-        if is_frozen(name, section.get("freeze", [])):
-            parameter.requires_grad_(False)
-    return module
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +94,7 @@ class Run:
 
     def module(self) -> nn.Module:
         """The network with those weights."""
-        module = self.spec.build()
+        module = initialised(self.spec)
         load_weights(module, self.weights)
         return module
 

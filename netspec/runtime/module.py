@@ -8,11 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from netspec.errors import DataError
+from netspec.runtime.weights import load_weights
+
 if TYPE_CHECKING:
     from netspec.spec import Spec
 
 
 def build(spec: Spec) -> nn.Module:
+    """The network with the weights that its spec loads, and without gradients for those that it freezes.
+
+    Raises DataError where the weights cannot be read, do not fit, or lie outside the spec's folder.
+    """
+    module, weights = initialised(spec), spec.graph.weights
+    if weights.load:
+        path = spec.root / weights.load
+        if not path.resolve().is_relative_to(spec.root):
+            raise DataError(f"the weights {weights.load} lie outside {spec.root}, the folder of the spec")
+        load_weights(module, path)
+    for name, parameter in module.named_parameters():
+        if weights.frozen(name):
+            parameter.requires_grad_(False)
+    return module
+
+
+def initialised(spec: Spec) -> nn.Module:
     """An instance of the printed network. Tracebacks and debuggers show the lines of that text."""
     with warnings.catch_warnings():
         # torch would rather have weight_norm_hook's newer form; a spec that names the older one means it

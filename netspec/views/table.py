@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
 from netspec.dims import BATCH, Size, product, substitute
-from netspec.graph.frozen import is_frozen
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer, Tensor, literal, show
 
@@ -62,13 +61,13 @@ class Summary:
         }
 
 
-def summary(graph: Graph, freeze: Sequence[object] = ()) -> Summary:
-    """Count a network. `freeze` are the patterns of parameters that are not trained."""
+def summary(graph: Graph) -> Summary:
+    """Count a network."""
     inputs = (_row(name, 0, "input", [value]) for name, value in graph.root.inputs.items())
     rows = (*inputs, *_rows(graph.root, graph, 0, ""))
     total = graph.parameter_count
     shapes = graph.parameters().items()
-    frozen = sum(prod(shape) for name, shape in shapes if name not in graph.ties and is_frozen(name, freeze))
+    frozen = sum(prod(shape) for name, shape in shapes if name not in graph.ties and graph.weights.frozen(name))
     activations = _sum(row.memory for row in rows if not row.level)
     return Summary(graph.name, rows, total, total - frozen, graph.macs(), total * 4, activations)
 

@@ -70,6 +70,6 @@ def test_levels_are_indented_and_can_be_left_out() -> None:
 
 
 def test_frozen_parameters_are_not_trained() -> None:
-    found = summary(load("  a: conv 4 k3\n  b: fc 2\n").graph, ["a"])
+    found = summary(load("  a: conv 4 k3\n  b: fc 2\nweights: {freeze: [a]}\n").graph)
     assert found.parameters - found.trainable == 112
     assert "of them trained" in text(found)

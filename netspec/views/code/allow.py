@@ -20,19 +20,37 @@ _CALLS: Final = {
 }  # fmt: skip
 
 
+class Disallowed(Exception):
+    """Source with something that netspec does not print: a fault of netspec, never a spec's."""
+
+
 def check(source: str) -> None:
-    """Refuse source with anything that netspec does not print. Raises AssertionError: it would be our fault."""
-    assert source.isascii(), "printed source is plain ASCII"
+    """Refuse source with anything that netspec does not print. Raises Disallowed."""
+    if not source.isascii():
+        raise Disallowed("a character beyond ASCII")
     tree = ast.parse(source)
     own = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
     for node in ast.walk(tree):
-        assert isinstance(node, _NODES), f"line {getattr(node, 'lineno', '?')}: {type(node).__name__}"
-        if isinstance(node, ast.Import):
-            assert all(alias.name in _IMPORTS for alias in node.names), "an import"
-        if isinstance(node, ast.ImportFrom):
-            assert node.module in _IMPORTS, "an import"
-        if isinstance(node, ast.Attribute):
-            allowed = not node.attr.startswith("__") or node.attr == "__init__"
-            assert allowed, f"the attribute {node.attr}"
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id in _CALLS | own, f"a call of {node.func.id}"
+        fault = _fault(node, own)
+        if fault:
+            raise Disallowed(f"line {getattr(node, 'lineno', '?')}: {fault}")
+
+
+def _fault(node: ast.AST, own: set[str]) -> str:
+    """What is wrong with a node; empty if nothing is."""
+    match node:
+        case ast.Import() if not all(alias.name in _IMPORTS for alias in node.names):
+            return "an import"
+        case ast.ImportFrom() if node.module not in _IMPORTS:
+            return "an import"
+        case ast.Attribute() if node.attr.startswith("__") and node.attr != "__init__":
+            return f"the attribute {node.attr}"
+        case ast.Call(func=ast.Name(id=name)) if name not in _CALLS | own:
+            return f"a call of {name}"
+        case ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, ast.Constant(value=str(name)), *_]):
+            return f"the attribute {name}" if name.startswith("__") else ""
+        case ast.Call(func=ast.Name(id="getattr" | "setattr")):
+            return "an attribute that is not named"
+        case ast.Name(id=name) if name.startswith("__"):
+            return f"the name {name}"
+    return "" if isinstance(node, _NODES) else type(node).__name__

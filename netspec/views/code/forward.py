@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from netspec.dims import Dim, Quotient, Size
 from netspec.graph.model import Step, Value
+from netspec.language.reserved import RESERVED
 from netspec.layers.base import Code, Tensor, literal
 from netspec.views.code.layout import INDENT, WIDTH
-from netspec.views.code.naming import TAKEN, Namespace, identifier, is_identifier
+from netspec.views.code.naming import Namespace, identifier, is_identifier
 from netspec.views.code.slots import ABSENT
 from netspec.views.code.structure import Pattern, Ref, leading
 from netspec.views.code.uses import given, made, taken
@@ -52,7 +53,7 @@ class Forward:
         self.pattern = pattern
         self.keeper = keeper
         self.level = pattern.levels[0]
-        self.names = Namespace(TAKEN)
+        self.names = Namespace(RESERVED)
         self.variables: dict[Ref, str] = {}
         self.items = self._items()
 

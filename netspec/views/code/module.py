@@ -57,7 +57,7 @@ def _imports(body: str) -> str:
 
 def _name(order: list[Pattern], graph: Graph) -> None:
     """Class names: the network's own, its blocks', and for other levels the name of the member."""
-    names = Namespace({"nn", "F", "torch", "OrderedDict"})
+    names = Namespace()
     order[-1].name = names.fresh(graph.name)
     for pattern in order[:-1]:
         level = pattern.levels[0]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from typing import Final
 
-TAKEN: Final = frozenset({"self", "torch", "nn", "F", "OrderedDict", "super", "range", "float", "getattr", "zip"})
+from netspec.language.reserved import RESERVED
 
 
 def is_identifier(name: str) -> bool:
@@ -19,7 +18,7 @@ def identifier(name: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_]", "_", name)
     if not name or name[0].isdigit():
         name = f"x{name}"
-    return f"{name}_" if keyword.iskeyword(name) or name in TAKEN else name
+    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED else name
 
 
 def class_name(name: str) -> str:
@@ -32,7 +31,7 @@ def class_name(name: str) -> str:
 class Namespace:
     """Hands out names that are not in use yet."""
 
-    def __init__(self, taken: set[str] | frozenset[str] = TAKEN) -> None:
+    def __init__(self, taken: set[str] | frozenset[str] = RESERVED) -> None:
         self.taken = set(taken)
 
     def fresh(self, name: str) -> str:

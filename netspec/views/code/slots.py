@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
+from netspec.language.reserved import RESERVED
 from netspec.layers.base import Code
-from netspec.views.code.naming import TAKEN, Namespace, identifier
+from netspec.views.code.naming import Namespace, identifier
 from netspec.views.code.structure import around
 
 ABSENT: Final = object()
@@ -35,7 +36,7 @@ class Slots:
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         declared = self.blocks[0].params if self.blocks else {}
         self.declared = {identifier(n): [block.params[n] for block in self.blocks] for n in declared}
-        self.names = Namespace(TAKEN | {"x"} | self.declared.keys())
+        self.names = Namespace(RESERVED | {"x"} | self.declared.keys())
 
     def code(self, values: Sequence[Any], name: str, written: str = "") -> Any:
         """The value to print for one place: a plain value, or Code over the constructor's arguments."""

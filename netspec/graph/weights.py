@@ -1,0 +1,50 @@
+"""The `weights` section: a file that the network starts from, and what training leaves as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from netspec.errors import At, Problem, did_you_mean
+
+KEYS = ("load", "freeze")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where the weights come from, and patterns of the names of those that are not trained."""
+
+    load: str = ""
+    freeze: tuple[str, ...] = ()
+
+    def frozen(self, name: str) -> bool:
+        """Whether a pattern means this parameter, by its own name or by that of a module around it."""
+        return any(_means(pattern, name) for pattern in self.freeze)
+
+
+def _means(pattern: str, name: str) -> bool:
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def read_weights(section: dict[str, Any], names: Collection[str], report: Callable[[Problem], None]) -> Weights:
+    """The section, checked; `names` are the network's parameters, empty where they are not known."""
+    for key in section:
+        if key not in KEYS:
+            hint = did_you_mean(key, KEYS) or f"It has: {', '.join(KEYS)}."
+            report(Problem("unknown-key", f"weights has no {key!r}", At(("weights", key), on_key=True), hint))
+    load, freeze = section.get("load", ""), section.get("freeze", [])
+    if not isinstance(load, str):
+        text = "load names a file of weights"
+        report(Problem("bad-value", text, At(("weights", "load")), "For example: resnet18.safetensors"))
+        load = ""
+    if not isinstance(freeze, list) or not all(isinstance(pattern, str) for pattern in freeze):
+        text = "freeze is a list of names and patterns"
+        report(Problem("bad-value", text, At(("weights", "freeze")), 'For example: ["conv1", "layer1.*"]'))
+        freeze = []
+    for i, pattern in enumerate(freeze):
+        if names and not any(_means(pattern, name) for name in names):
+            hint = did_you_mean(pattern, names)
+            report(Problem("unknown-name", f"{pattern!r} matches no parameter", At(("weights", "freeze", i)), hint))
+    return Weights(load, tuple(freeze))

@@ -1,0 +1,19 @@
+"""Names that the printed source uses itself, so that no network, class or variable there may have them."""
+
+from __future__ import annotations
+
+import keyword
+from typing import Final
+
+PRINTED: Final = frozenset(
+    {"self", "super", "torch", "nn", "F", "OrderedDict", "fnmatch", "range", "float", "getattr", "setattr", "zip"}
+)
+"""Modules and functions that the source calls."""
+HELPERS: Final = frozenset({"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos"})
+"""Functions that the source defines above its classes; a test holds this against the operations that need them."""
+RESERVED: Final = PRINTED | HELPERS
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a network can be called so: a plain Python name that means nothing else in its source."""
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED

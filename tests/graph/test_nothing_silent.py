@@ -1,0 +1,94 @@
+"""Nothing that a spec says is passed over: what cannot be done is said, with its place."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import netspec
+from netspec.errors import SpecError
+from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.language.reserved import HELPERS
+from netspec.vocabulary import OPERATIONS
+
+HEAD = "netspec: 1\ninput: 4\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ("name: Le Net\nlayers: [fc 2]\n", "name", "3:7"),
+        ("name: class\nlayers: [fc 2]\n", "name", "3:7"),
+        ("name: nn\nlayers: [fc 2]\n", "name", "3:7"),
+        ("name: attend\nlayers: [fc 2]\n", "name", "3:7"),
+        ("order: [zzz]\nlayers: {a: fc 2}\n", "order", "3:9"),
+        ("layers: {a: {order: x, layers: [fc 2]}}\n", "order", "3:21"),
+        ("layers: [{order: [a], layers: [fc 2]}]\n", "group", "3:11"),
+        ("layers: [{outputs: [a], layers: [fc 2]}]\n", "group", "3:11"),
+        ("layers: [{as: c, layers: [fc 2]}]\n", "repeat", "3:11"),
+        ("layers: {a: {as: c, layers: [fc 2]}}\n", "repeat", "3:14"),
+        ("layers: ['fc 4->5 between=relu']\n", "between", "3:19"),
+        ("layers: ['fc 4->5->6 between=3']\n", "between", "3:22"),
+        ("weights: {lod: x}\nlayers: [fc 2]\n", "unknown-key", "3:11"),
+        ("weights: {load: 3}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ("weights: {freeze: [zz]}\nlayers: [fc 2]\n", "unknown-name", "3:20"),
+        ("tie: {a.weight: b.weight, b.weight: a.weight}\nlayers: {a: fc 4, b: fc 4}\n", "tie", "3:7"),
+        ("defaults: {linear: 'nobias, relu'}\nlayers: [fc 4]\n", "row", "3:20"),
+        ("extends: base.yaml\nlayers: [fc 4]\n", "extends", "3:10"),
+        ("blocks: {b: [lineer 3]}\nlayers: [fc 4]\n", "unknown-op", "3:14"),
+        ("layers: [{when: training, layers: [fc 4]}]\n", "when", "3:17"),
+    ],
+)
+def test_what_cannot_be_done_is_said(text: str, code: str, place: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(HEAD + text)
+    assert caught.value.problems[0].code == code
+    assert str(caught.value).startswith(f"<spec>:{place} ")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    ["{a: linear 4 when training}", "{a: 'b when training'}", "{a: {when: training, layers: [linear 4, relu]}}",
+     "{a: {Linear: {out_features: 4}, when: training}}", "['linear 4 when training']"],
+)  # fmt: skip
+def test_whatever_runs_only_in_training_passes_its_input_on_otherwise(layers: str) -> None:
+    net = netspec.loads(f"{HEAD}blocks: {{b: [linear 4]}}\nlayers: {layers}\n").build()
+    x = torch.randn(2, 4)
+    assert torch.equal(net.eval()(x), x)
+    assert not torch.equal(net.train()(x), x)
+
+
+def test_using_a_member_again_only_in_training() -> None:
+    net = netspec.loads(f"{HEAD}layers: {{a: linear 4, b: use(prev) a when not training}}\n").build()
+    assert isinstance(net.a, nn.Module)
+    x = torch.randn(2, 4)
+    assert torch.equal(net.eval()(x), net.a(net.a(x)))
+    assert torch.equal(net.train()(x), net.a(x))
+
+
+def test_a_step_with_several_values_cannot_be_skipped() -> None:
+    with pytest.raises(SpecError, match="several values"):
+        netspec.loads("netspec: 1\ninput: Tx4\nlayers: {a: lstm 4 batch_first when training}\n")
+
+
+def test_a_chain_of_ties_is_one_tensor() -> None:
+    tie = "tie: {a.weight: b.weight, b.weight: c.weight}\n"
+    spec = netspec.loads(f"{HEAD}{tie}layers: {{a: linear 4 nobias, b: linear 4 nobias, c: linear 4 nobias}}\n")
+    assert len(list(spec.build().parameters())) == 1
+    assert spec.graph.parameter_count == 16
+
+
+def test_frozen_weights_have_no_gradient() -> None:
+    net = netspec.loads(f"{HEAD}weights: {{freeze: [a]}}\nlayers: {{a: linear 4, b: linear 2}}\n").build()
+    assert [name for name, p in net.named_parameters() if p.requires_grad] == ["b.weight", "b.bias"]
+
+
+def test_reserved_names_are_those_of_the_installed_torch() -> None:
+    own = {name for name in dir(nn.Module()) if not name.startswith("_")}
+    assert own <= MODULE_ATTRIBUTES
+
+
+def test_reserved_helpers_are_those_that_operations_print() -> None:
+    printed = {cls.helper.strip().removeprefix("def ").partition("(")[0] for cls in OPERATIONS.classes() if cls.helper}
+    assert printed == HELPERS
