@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec import SpecError, loads
-from netspec.graph import expand
+from netspec.graph import report
 
 SPECS = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))}
 SMALL = [text for text in SPECS.values() if len(text) < 900]
@@ -24,7 +24,7 @@ NEST = "{{repeat: 10000, layers: [{{repeat: 10000, layers: [{}]}}]}}"
 @pytest.fixture
 def fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of steps, met sooner, so that the tests take little time."""
-    monkeypatch.setattr(expand, "MAX_STEPS", 10_000)
+    monkeypatch.setattr(report, "MAX_STEPS", 10_000)
 
 
 @pytest.mark.usefixtures("fewer_steps")

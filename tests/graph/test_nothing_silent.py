@@ -92,3 +92,8 @@ def test_reserved_names_are_those_of_the_installed_torch() -> None:
 def test_reserved_helpers_are_those_that_operations_print() -> None:
     printed = {cls.helper.strip().removeprefix("def ").partition("(")[0] for cls in OPERATIONS.classes() if cls.helper}
     assert printed == HELPERS
+
+
+def test_a_block_has_no_condition_of_its_own() -> None:
+    with pytest.raises(SpecError, match="the row that uses it"):
+        netspec.loads(f"{HEAD}blocks:\n  b: {{when: true, layers: [fc 2]}}\nlayers: [b]\n")

@@ -1,0 +1,124 @@
+"""What a spec declares before its layers: params, blocks, and arguments that hold for a kind of layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.graph.blocks import Block, read_block
+from netspec.graph.references import check_columns
+from netspec.graph.report import Report
+from netspec.graph.rows import read_row
+from netspec.graph.steps import Defaults
+from netspec.language.calls import Refused, arguments, long_arguments, long_value
+from netspec.language.document import Document
+from netspec.language.rows import Call
+from netspec.vocabulary import OPERATIONS
+
+GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
+"""The keys of a group, and of the long form of a level."""
+
+
+def is_group(body: Any) -> bool:
+    """Whether a mapping is a group or the long form of a level, and not steps by name."""
+    return isinstance(body, dict) and "layers" in body and body.keys() <= GROUP
+
+
+class Declared:
+    """The declarations of a document."""
+
+    def __init__(self, document: Document, report: Report) -> None:
+        self.report = report
+        self.params: dict[str, Any] = {}
+        self.blocks: dict[str, Block] = {}
+        self.defaults: Defaults = {}
+        self.used: set[str] = set()
+        """Blocks that the network uses."""
+        self._read_params(document)
+        self._read_blocks(document)
+        self._read_defaults(document)
+
+    def lookup(self, name: str) -> Any:
+        if name not in self.params:
+            raise KeyError(did_you_mean(name, self.params))
+        return self.params[name]
+
+    def _read_params(self, document: Document) -> None:
+        for name, value in document.params.items():
+            with self.report.catching():
+                self.params[name] = long_value(value, self.lookup, At(("params", name)), textual=True)
+
+    def _read_blocks(self, document: Document) -> None:
+        for header, body in document.blocks.items():
+            path = ("blocks", header)
+            with self.report.catching():
+                block = read_block(header, body, path)
+                if OPERATIONS.find(block.name):
+                    text = f"{block.name} is an operation already; a block needs a name of its own"
+                    raise Refused(Problem("block-name", text, At(path, on_key=True)))
+                if block.name in self.blocks:
+                    raise Refused(Problem("block-name", f"there are two blocks {block.name}", At(path, on_key=True)))
+                if is_group(body) and "when" in body:
+                    text = "a block has no when of its own; the row that uses it may have one"
+                    raise Refused(Problem("when", text, At((*path, "when"), on_key=True)))
+                if is_group(body):
+                    check_columns(body, path)
+                self.blocks[block.name] = block
+
+    def _read_defaults(self, document: Document) -> None:
+        for word, value in document.defaults.items():
+            path = ("defaults", word)
+            classes = OPERATIONS.find(word)
+            if not classes:
+                hint = OPERATIONS.suggest(word)
+                self.report.add(Problem("unknown-op", f"there is no operation {word!r}", At(path, on_key=True), hint))
+                continue
+            with self.report.catching():
+                if isinstance(value, dict):
+                    given = long_arguments(value, classes[0], self.lookup, path)
+                else:
+                    calls = read_row(f"{word} {value}", path)
+                    if len(calls) > 1:
+                        text = "defaults are the arguments of one operation, without a comma"
+                        raise Refused(Problem("row", text, At(path)))
+                    given = arguments(shifted(calls[0], -len(word) - 1), classes[0], self.lookup, path)
+                self.defaults[word.lower()] = given.values
+
+    def check_word(self, word: str, at: At) -> None:
+        """Raises Refused for a word that is no operation and no block."""
+        if word in ("use", "alias") or word in self.blocks or OPERATIONS.find(word):
+            return
+        hint = did_you_mean(word, [*OPERATIONS.words(), *self.blocks]) or "`netspec schema` lists every operation."
+        raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
+
+    def check_unused(self) -> None:
+        """Read the rows of blocks that nothing uses: their words can be checked, their shapes cannot."""
+        for block in self.blocks.values():
+            if block.name not in self.used:
+                for text, path in texts(block.body, block.path):
+                    with self.report.catching():
+                        for call in read_row(text, path):
+                            if isinstance(call.op, str):
+                                self.check_word(call.op, At(path, call.op_span))
+
+
+def texts(body: Any, path: Path) -> Iterator[tuple[str, Path]]:
+    """The rows of a body, as far as they can be told from other texts."""
+    if isinstance(body, str):
+        yield body, path
+    elif isinstance(body, list):
+        for i, item in enumerate(body):
+            yield from texts(item, (*path, i))
+    elif isinstance(body, dict):
+        inner = {"layers": body["layers"]} if is_group(body) else body
+        for key, item in inner.items():
+            if not isinstance(item, dict) or not OPERATIONS.find(str(key)):
+                yield from texts(item, (*path, key))
+
+
+def shifted(call: Call, by: int) -> Call:
+    """A call whose places are moved along its text."""
+    args = tuple(replace(a, span=(max(0, a.span[0] + by), max(1, a.span[1] + by))) for a in call.args)
+    return replace(call, args=args)

@@ -1,0 +1,94 @@
+"""Members: what a level registers, under which name, in which order."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.graph.model import Level, Step, Value
+from netspec.graph.report import Report
+from netspec.graph.scope import Scope
+from netspec.graph.steps import owns
+from netspec.layers.base import Layer, Op
+
+UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
+
+
+class Members:
+    """Registers steps in their levels, and notes names that clash."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def own_name(self, name: str, steps: list[Step], path: Path, scope: Scope) -> None:
+        """Register the piece of a named chain that owns something; the name is the value at its end."""
+        owners = [
+            s
+            for s in steps
+            if not (s.left_out or s.again)
+            and (s.body is not None or (s.op is not None and (owns(s.op) or registers(s.op))))
+        ]
+        if len(owners) > 1:
+            text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(described(s) for s in owners)}"
+            self.report.add(
+                Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name.")
+            )
+        modules = owners[:1] or [s for s in steps if module_only(s) and not s.again]
+        for i, step in enumerate(modules):
+            self.register(step, name if i == 0 else f"{name}_{i}", scope, At(path, on_key=True))
+        if steps:
+            end = steps[-1].value
+            end.name = name
+            self.bind(name, end, scope, At(path, on_key=True))
+
+    def register(self, step: Step, name: str, scope: Scope, at: At | None = None) -> None:
+        if name in scope.level.members:
+            self.report.add(Problem("duplicate-name", f"{name} is there twice", at or step.at, UNIQUE))
+            return
+        step.member = name
+        if step.body is not None:
+            step.body.name = name
+        scope.level.members[name] = step
+
+    def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
+        if name in scope.names and scope.flow.naming != "list":
+            self.report.add(Problem("duplicate-name", f"{name} is there twice", at, UNIQUE))
+        scope.names[name] = value
+
+    def reorder(self, level: Level, order: Any, path: Path) -> None:
+        """Register the members in the order of the patterns that they match; the others come last."""
+        if order is None:
+            return
+        if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):
+            self.report.add(
+                Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]")
+            )
+            return
+        for i, pattern in enumerate(order):
+            if not any(fnmatchcase(name, pattern) for name in level.members):
+                hint = did_you_mean(pattern, level.members)
+                self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
+
+        def rank(name: str) -> int:
+            return next((i for i, pattern in enumerate(order) if fnmatchcase(name, pattern)), len(order))
+
+        level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
+
+
+def base_word(cls: type[Op], word: str) -> str:
+    """The word that unnamed members of a class are counted under: conv, bn, fc."""
+    return next(iter((*cls.general, *cls.words)), word.lower())
+
+
+def registers(op: Op) -> bool:
+    """Whether a source is a parameter or a buffer of its level."""
+    return op.source and hasattr(op, "construct")
+
+
+def module_only(step: Step) -> bool:
+    return isinstance(step.op, Layer) and step.op.call([f"x{i}" for i in range(len(step.inputs) or 1)]) is None
+
+
+def described(step: Step) -> str:
+    return type(step.op).__name__ if step.op is not None else step.body.block or "a level" if step.body else ""

@@ -1,0 +1,177 @@
+"""From words to what they stand for here: values, names, conditions, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.graph.model import Guard, Unknown, Value
+from netspec.graph.names import check_member_name
+from netspec.graph.scope import Scope
+from netspec.language import rows
+from netspec.language.calls import Refused, evaluate, long_value
+from netspec.language.rows import Call, Expr, Input, RowError
+
+MAX_ROUNDS: Final = 10_000
+
+
+def values_of(call: Call, path: Path, scope: Scope) -> list[Value]:
+    if call.inputs is None:
+        return [scope.flow.prev]
+    return [value for given in call.inputs for value in resolve(given, path, scope)]
+
+
+def resolve(given: Input, path: Path, scope: Scope) -> list[Value]:
+    """The value or values that a reference names. Raises Refused."""
+    at = At(path, given.span)
+    head, *rest = given.path
+    if "$" in head:
+        head = filled(head, path, scope)
+    if rest and rest[0] == "*":
+        values = scope.all_rounds(head)
+        if values is None:
+            raise Refused(Problem("unknown-name", f"{head} is not repeated, so it has no .*", at))
+        rest = rest[1:]
+    else:
+        value = scope.value(head)
+        if value is None:
+            known = [n for n in scope.known() if not n.startswith("_")]
+            hint = did_you_mean(head, known) or f"In sight are: {', '.join(dict.fromkeys(known))}."
+            raise Refused(Problem("unknown-name", f"there is no value {head!r} before this", at, hint))
+        values = [value]
+    return [part_of(value, rest, at) for value in values]
+
+
+def part_of(value: Value, rest: list[str], at: At) -> Value:
+    for name in rest:
+        if value.tensor is None and name not in value.parts:
+            return Value(name, None, value.level)
+        if name not in value.parts:
+            hint = f"It has: {', '.join(value.parts)}." if value.parts else "It is a single tensor."
+            raise Refused(Problem("unknown-name", f"{value.name} has no part {name!r}", at, hint))
+        value = value.parts[name]
+    return value
+
+
+def reference(text: Any, path: Path, scope: Scope) -> Value:
+    found = references(text, path, scope)
+    if len(found) != 1:
+        raise Refused(Problem("outputs", f"{text} is {len(found)} values, one is expected here", At(path)))
+    return found[0]
+
+
+def references(text: Any, path: Path, scope: Scope) -> list[Value]:
+    """The value that a text names, or with .* those of all rounds. Raises Refused."""
+    if not isinstance(text, str):
+        raise Refused(Problem("outputs", "the name of a step is expected here", At(path)))
+    return resolve(Input(tuple(text.split(".")), None, (0, len(text))), path, scope)
+
+
+def op_word(call: Call, path: Path, scope: Scope) -> str:
+    if isinstance(call.op, str):
+        return call.op
+    word = evaluate(call.op, scope.lookup, At(path))
+    if not isinstance(word, str):
+        raise Refused(Problem("unknown-op", f"{word!r} is no operation", At(path, call.op_span)))
+    return word
+
+
+def member_name(template: str, path: Path, scope: Scope) -> str:
+    name = filled(template, path, scope) if "$" in template else template
+    problem = check_member_name(name, At(path, on_key=True))
+    if problem is not None:
+        raise Refused(problem)
+    return name
+
+
+def filled(text: str, path: Path, scope: Scope) -> str:
+    try:
+        parts = rows.template(text)
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(path, on_key=True), error.hint)) from None
+    at = At(path, on_key=True)
+    return "".join(str(evaluate(p, scope.lookup, at)) if isinstance(p, Expr) else p for p in parts)
+
+
+def check_columns(options: Mapping[str, Any], path: Path) -> None:
+    """Raises Refused for names of columns without a repeat that has any."""
+    if "as" in options and "repeat" not in options:
+        text = "`as` names the columns of a repeat, and there is none"
+        raise Refused(Problem("repeat", text, At((*path, "as"), on_key=True)))
+
+
+def decide(options: Mapping[str, Any], path: Path, scope: Scope) -> tuple[bool | str, Guard | None]:
+    """Whether a condition holds, and the guard that it makes of its steps."""
+    check_columns(options, path)
+    if "when" not in options:
+        return True, None
+    text = str(options["when"]).lower() if isinstance(options["when"], bool) else str(options["when"])
+    at = At((*path, "when"))
+    if not isinstance(options["when"], bool | int | str):
+        raise Refused(Problem("when", "a condition is expected here", at, "For example: s != 1 or in.c != c"))
+    if text in ("true", "false"):
+        return text == "true", Guard(at, text.capitalize())
+    return condition(Expr(text, (0, len(text))), (*path, "when"), scope), Guard(at, text)
+
+
+def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:
+    """True or False, or `training` or `not training`, which only the run decides."""
+    text = " ".join(expr.text.split())
+    if text in ("training", "not training"):
+        return text
+    try:
+        return bool(evaluate(expr, scope.lookup, At(path)))
+    except Unknown:
+        return True
+
+
+def entry_of(body: Any, path: Path, scope: Scope) -> Value:
+    """The first input of a body's first step: what goes on where the body does not run."""
+    call, where = first_call(body, path)
+    values = values_of(call, where, scope) if call is not None else []
+    return values[0] if values else scope.flow.prev
+
+
+def rounds_of(group: dict[str, Any], path: Path, scope: Scope) -> list[dict[str, Any]]:
+    at = At((*path, "repeat"))
+    given = group["repeat"]
+    table = long_value(given, scope.lookup, at)
+    if isinstance(table, bool) or not isinstance(table, int | list):
+        raise Refused(Problem("repeat", f"repeat takes a count or a table of rows, not {table!r}", at))
+    count = table if isinstance(table, int) else len(table)
+    if not 0 <= count <= MAX_ROUNDS:
+        raise Refused(Problem("repeat", f"a repeat of {count:,}; it can be 0 to {MAX_ROUNDS:,}", at))
+    names = group.get("as", [])
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise Refused(Problem("repeat", "`as` takes a name, or a list of names", At((*path, "as"))))
+    if isinstance(table, int):
+        return [{**dict.fromkeys(names, i), "i": i} for i in range(count)]
+    return [{**columns(names, row, At((*at.path, i))), "i": i} for i, row in enumerate(table)]
+
+
+def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:
+    if len(names) <= 1 and not (isinstance(row, list) and len(names) == 1 and len(row) == 1):
+        return dict.fromkeys(names, row)
+    if not isinstance(row, list) or len(row) != len(names):
+        found = len(row) if isinstance(row, list) else 1
+        raise Refused(Problem("repeat", f"this row has {found} values, `as` names {len(names)}", at))
+    return dict(zip(names, row, strict=True))
+
+
+def first_call(body: Any, path: Path) -> tuple[Call | None, Path]:
+    while not isinstance(body, str):
+        if isinstance(body, list) and body:
+            body, path = body[0], (*path, 0)
+        elif isinstance(body, dict) and "layers" in body:
+            body, path = body["layers"], (*path, "layers")
+        elif isinstance(body, dict) and body:
+            key = next(iter(body))
+            body, path = body[key], (*path, key)
+        else:
+            return None, path
+    try:
+        return rows.parse(body)[0], path
+    except RowError:
+        return None, path

@@ -1,0 +1,128 @@
+"""Members used again: `use` runs one for other inputs, `alias` registers one under another name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.graph.members import Members
+from netspec.graph.model import Level, Step, Value, flat
+from netspec.graph.references import values_of
+from netspec.graph.report import Report
+from netspec.graph.scope import Scope
+from netspec.graph.steps import Written, infer
+from netspec.language.calls import Arguments, Refused
+from netspec.language.rows import Call, Word
+from netspec.layers.base import Layer
+
+Recipe = Callable[[Level, tuple[Value, ...]], Step]
+"""Makes a level once more, inside another level and for other inputs."""
+
+
+class Reuse:
+    """Runs and registers members again."""
+
+    def __init__(self, report: Report, members: Members) -> None:
+        self.report = report
+        self.members = members
+        self.recipes: dict[Step, Recipe] = {}
+
+    def use(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> Step:
+        target, member = target_of(call, path, scope, "use")
+        inputs = tuple(values_of(call, path, scope))
+        check_uses(target, inputs, at)
+        label = name or scope.flow.next_name("use", scope.level.members)
+        value = Value(label, None, scope.level)
+        step = Step(label, scope.level, inputs, value, at, target.op, target.body, member, again=True)
+        value.step = step
+        if target.body is not None:
+            self._again(step, target, scope)
+        else:
+            for problem in infer(step, Arguments(), Written("use", at, at, call)):
+                self.report.add(problem)
+        known = step.value.tensor is not None and target.value.tensor is not None
+        if known and shapes_of(step) != shapes_of(target):
+            text = f"{target.name} would need other parameters for this input than for its first"
+            self.report.add(Problem("shape-mismatch", text, at))
+        scope.level.steps.append(step)
+        scope.flow.prev = step.value
+        if not name:
+            self.members.bind(label, step.value, scope, at)
+        return step
+
+    def _again(self, step: Step, target: Step, scope: Scope) -> None:
+        """Run the target's level for other inputs, beside the tree: only its shapes count."""
+        flow = step.inputs[0]
+        made = self.recipes[target](Level("mapping", target.name, scope.level), step.inputs)
+        assert made.body is not None
+        if not made.body.inputs and (other := foreign(made.body, flow.actual)) is not None:
+            text = f"{target.name} also reads {other.name}, which another use cannot give it"
+            raise Refused(Problem("use", text, step.at, "Make it a block that has this as an input."))
+        step.body, step.results = made.body, made.results
+        for value in made.body.exports:
+            value.name = value.name.replace(target.name, step.name, 1)
+            value.level, value.step = step.level, step
+
+    def alias(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> None:
+        target, _ = target_of(call, path, scope, "alias")
+        if not name:
+            raise Refused(Problem("alias", "an alias needs a name", at, "Write name: alias other.member"))
+        scope.level.members[name] = target
+        scope.level.aliases[name] = target
+
+
+def check_uses(target: Step, inputs: tuple[Value, ...], at: At) -> None:
+    """Raises Refused where a member takes another number of inputs than it is used with."""
+    low, high = target.op.inputs if target.op is not None else (1, 1)
+    if target.body is not None and target.body.inputs:
+        low = high = len(target.body.inputs)
+    if not low <= len(inputs) <= high:
+        text = f"{target.name} takes {low} input{'s' if low != 1 else ''}, here it has {len(inputs)}"
+        raise Refused(Problem("inputs", text, at, f"Name them in brackets: use(a b) {target.name}"))
+
+
+def target_of(call: Call, path: Path, scope: Scope, what: str) -> tuple[Step, str]:
+    """The member that `use` and `alias` name, and its path from this body inward."""
+    word = next((a.value for a in call.args if isinstance(a.value, Word)), None)
+    at = At(path, call.span)
+    if word is None:
+        raise Refused(Problem(what, f"{what} names a member", at, f"Write {what} name."))
+    parts = word.text.split(".")
+    step = descend(scope.level, parts)
+    if step is not None:
+        return step, word.text
+    hint = did_you_mean(parts[0], scope.level.members)
+    level = scope.level.parent
+    while level is not None:
+        if descend(level, parts) is not None:
+            hint = f"{word.text} stands outside; a body reaches only members of its own. Write the {what} there."
+        level = level.parent
+    raise Refused(Problem("unknown-name", f"there is no member {word.text!r} before this", at, hint))
+
+
+def descend(level: Level, parts: list[str]) -> Step | None:
+    step: Step | None = None
+    for part in parts:
+        step = level.members.get(part)
+        if step is None:
+            return None
+        if step.body is not None:
+            level = step.body
+    return step
+
+
+def foreign(level: Level, flow: Value) -> Value | None:
+    """A value from outside that a level reads besides the one that flows into it."""
+    own = {flow}
+    for step in level.walk():
+        own.update(flat(step.results))
+        if step.body is not None:
+            own.update(step.body.exports, step.body.inputs.values())
+    reads = (v.actual for step in level.walk() for v in (*step.inputs, *([step.passed] if step.passed else [])))
+    return next((v for v in reads if v not in own), None)
+
+
+def shapes_of(step: Step) -> list[tuple[int, ...]]:
+    if step.body is not None:
+        return [shape for _, shape in step.body.parameters()]
+    return list(step.op.parameters().values()) if isinstance(step.op, Layer) else []

@@ -1,0 +1,38 @@
+"""Rows of the network as calls: read, and with their arrows spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from netspec.errors import At, Path, Problem
+from netspec.language import rows
+from netspec.language.calls import Refused
+from netspec.language.rows import Arg, Call, RowError, Word
+
+
+def read_row(text: str, path: Path) -> tuple[Call, ...]:
+    try:
+        return rows.parse(text)
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+
+
+def spread(call: Call, path: Path) -> Iterator[Call]:
+    """`fc 400->120->84 between=relu` as fc 400->120, relu, fc 120->84. Raises Refused."""
+    arrow = next((a for a in call.args if a.kind == "arrow"), None)
+    between = next((a for a in call.args if a.kind == "keyword" and a.name == "between"), None)
+    if arrow is None or not isinstance(arrow.value, tuple):
+        yield call
+        return
+    others = tuple(a for a in call.args if a not in (arrow, between))
+    sizes = arrow.value
+    if between is not None and (len(sizes) < 3 or not isinstance(between.value, Word)):
+        text = "nothing lies between the two sizes" if len(sizes) < 3 else "between names one operation"
+        raise Refused(Problem("between", text, At(path, between.span), "For example: fc 400->120->84 between=relu"))
+    for i in range(len(sizes) - 1):
+        if i and between is not None and isinstance(between.value, Word):
+            span = (between.span[0] + len("between="), between.span[1])
+            yield Call(between.value.text, span, None, (), op_span=span)
+        pair = Arg("arrow", sizes[i : i + 2] if i == 0 else (None, sizes[i + 1]), arrow.span)
+        yield replace(call, args=(pair, *others), inputs=call.inputs if i == 0 else None)
