@@ -66,7 +66,22 @@ def need_alike(first: Tensor, other: Tensor, free: int | None, doing: str) -> No
             raise Misfit(f"{doing}: {a} and {b} on axis {at} {what}", code=code)
 
 
-class Split(Op):
+class Cut(Op):
+    """What split and chunk share: parts of an axis, one after the other."""
+
+    dim: int
+
+    def shape(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        x = inputs[0]
+        at = axis(self.dim, x)
+        return tuple(x.with_shape(*put(x.shape, at, part)) for part in self.parts(x.shape[at]))
+
+    def parts(self, size: Size) -> Sequence[Size]:
+        """The sizes of the parts of an axis of this size. Raises Misfit."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class Split(Cut):
     """Cuts an axis into parts of a size, or of several sizes: `split 16x48`. The parts are .0, .1, .2."""
 
     example, example_input = "split 16x48", "64x8x8"
@@ -74,12 +89,7 @@ class Split(Op):
     split_size: Any = Extents("size of each part, or one size for every part", low=1)
     dim = Axis("axis to cut", 1, torch_default=0)
 
-    def shape(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        x = inputs[0]
-        at = axis(self.dim, x)
-        return tuple(x.with_shape(*put(x.shape, at, part)) for part in self._parts(x.shape[at]))
-
-    def _parts(self, size: Size) -> Sequence[Size]:
+    def parts(self, size: Size) -> Sequence[Size]:
         if isinstance(self.split_size, tuple):
             total = sum(self.split_size)
             if total != size:
@@ -96,7 +106,7 @@ class Split(Op):
         return method(inputs[0], "split", literal(self.split_size), f"dim={literal(self.dim)}")
 
 
-class Chunk(Op):
+class Chunk(Cut):
     """Cuts an axis into a number of equal parts, the last one perhaps smaller. The parts are .0, .1, .2."""
 
     example, example_input = "chunk 3 -1", "10x96"
@@ -104,12 +114,7 @@ class Chunk(Op):
     chunks = Int("number of parts", ge=1)
     dim = Axis("axis to cut", 1, torch_default=0)
 
-    def shape(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        x = inputs[0]
-        at = axis(self.dim, x)
-        return tuple(x.with_shape(*put(x.shape, at, part)) for part in self._parts(x.shape[at]))
-
-    def _parts(self, size: Size) -> Sequence[Size]:
+    def parts(self, size: Size) -> Sequence[Size]:
         if isinstance(size, int):
             return pieces(size, -(-size // self.chunks))
         each = size // self.chunks

@@ -43,7 +43,19 @@ class FunctionalNorm(Op):
                 raise Misfit(f"has a {name} of {weight}, its input has {noun} of {show(expected)}")
 
 
-class LayerNormFunction(FunctionalNorm):
+class LastAxesNorm(FunctionalNorm):
+    """A norm over as many of the last axes as its weight has."""
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        count = len(inputs[1].shape)
+        if not 0 < count <= len(x.shape):
+            raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
+        self.check(inputs, x.shape[-count:], "last axes")
+        return x
+
+
+class LayerNormFunction(LastAxesNorm):
     """Brings the last axes to mean 0 and variance 1, with a weight and a bias that are given as inputs.
 
     The weight's axes are the ones that are normalised.
@@ -54,20 +66,12 @@ class LayerNormFunction(FunctionalNorm):
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
 
-    def shape(self, *inputs: Tensor) -> Tensor:
-        x = inputs[0]
-        count = len(inputs[1].shape)
-        if not 0 < count <= len(x.shape):
-            raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
-        self.check(inputs, x.shape[-count:], "last axes")
-        return x
-
     def call(self, inputs: Sequence[str]) -> str:
         x, *weights = inputs
         return function("F.layer_norm", x, f"{bracketed(weights[0])}.shape", *weights, *options(self, "eps"))
 
 
-class RMSNormFunction(FunctionalNorm):
+class RMSNormFunction(LastAxesNorm):
     """Divides the last axes by their root mean square, with a weight that is given as input."""
 
     inputs = (2, 2)
@@ -75,14 +79,6 @@ class RMSNormFunction(FunctionalNorm):
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
 
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
-
-    def shape(self, *inputs: Tensor) -> Tensor:
-        x = inputs[0]
-        count = len(inputs[1].shape)
-        if not 0 < count <= len(x.shape):
-            raise Misfit(f"normalises {count} axes, its input has {len(x.shape)}: {x}", code="rank")
-        self.check(inputs, x.shape[-count:], "last axes")
-        return x
 
     def call(self, inputs: Sequence[str]) -> str:
         x, weight = inputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import Counter
@@ -11,6 +10,7 @@ from random import Random
 import torch
 
 from netspec.dims import Dim
+from tests import campaigns
 from tests.ops.cases import Case, case
 from tests.ops.comparison import accepted, difference, unknown_difference
 from tests.ops.examples import CLASSES
@@ -29,12 +29,7 @@ def problems(found: Case) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="names of classes, with commas between")
-    parser.add_argument("--show", type=int, default=40, help="how many differences to print")
-    options = parser.parse_args()
+    options = campaigns.options(__doc__)
     torch.set_num_threads(1)
     begin = time.perf_counter()
     classes = [c for c in CLASSES if not options.only or c.__name__ in options.only.split(",")]
