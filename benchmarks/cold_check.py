@@ -1,7 +1,6 @@
 """What a cold `netspec check` costs, as a share of a cold `import torch`.
 
-Both run as fresh processes, one after the other in pairs, so that a busy machine slows both alike. The ratio is that
-of the fastest runs; the median of the pairs is printed beside it. Bytecode is kept, as it is wherever a package is
+Both run as fresh processes. The ratio is that of the fastest runs. Bytecode is kept, as it is wherever a package is
 installed, in a folder of the benchmark's own.
 """
 
@@ -9,48 +8,37 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from benchmarks.ratios import Row, Work, pairs, report, timed
+
 SPEC = Path(__file__).parent.parent / "specs" / "lenet5_tutorial.yaml"
-BOUND = 0.12
 
 
-def seconds(bytecode: str, *arguments: str) -> float:
-    """The wall-clock time of one fresh Python process."""
+def process(bytecode: str, *arguments: str) -> Work:
+    """One fresh Python process from start to end."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, *arguments],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        env={**kept, "PYTHONPYCACHEPREFIX": bytecode},
-    )
-    return time.perf_counter() - start
+    environment = {**kept, "PYTHONPYCACHEPREFIX": bytecode}
+
+    def run() -> None:
+        command = [sys.executable, *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+    return timed(run)
 
 
-def measure(pairs: int, spec: Path = SPEC) -> tuple[list[float], list[float]]:
-    """Times of `netspec check` and of `import torch`, pair by pair; a first pair only writes the bytecode."""
-    check, torch = ("-m", "netspec", "check", str(spec)), ("-c", "import torch")
+def measure(count: int, spec: Path = SPEC) -> list[Row]:
     with tempfile.TemporaryDirectory() as bytecode:
-        times = [(seconds(bytecode, *check), seconds(bytecode, *torch)) for _ in range(pairs + 1)]
-    return [first for first, _ in times[1:]], [second for _, second in times[1:]]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=7)
-    checks, torches = measure(parser.parse_args().pairs)
-    ratio = min(checks) / min(torches)
-    median = statistics.median(a / b for a, b in zip(checks, torches, strict=True))
-    print(f"netspec check {min(checks):.3f} s, import torch {min(torches):.3f} s")
-    print(f"ratio {ratio:.3f} (median of pairs {median:.3f}), bound {BOUND}")
-    sys.exit(ratio > BOUND)
+        check = process(bytecode, "-m", "netspec", "check", str(spec))
+        found = pairs(check, process(bytecode, "-c", "import torch"), count)
+    note = f"{found}, median of pairs {found.ratio:.3f}"
+    return [Row("cold check / cold import torch", found.fastest, at_most=0.12, note=note)]
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=7)
+    report(measure(parser.parse_args().pairs))

@@ -1,0 +1,60 @@
+"""Benchmarks run, and their arithmetic is right; how long anything takes is not held to a bound here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from benchmarks import cold_check
+from benchmarks.ratios import Pairs, Row, pairs, report, timed
+
+
+def test_works_take_turns_and_the_first_pair_is_left_out() -> None:
+    order: list[str] = []
+    costs = {"a": count(1), "b": count(10)}
+
+    def work(name: str) -> float:
+        order.append(name)
+        return next(costs[name])
+
+    found = pairs(lambda: work("a"), lambda: work("b"), 3)
+    assert "".join(order) == "ba" + "ab" + "ba" + "ab"
+    assert found == Pairs((2, 3, 4), (11, 12, 13))
+
+
+def test_the_ratio_is_that_of_neighbours() -> None:
+    found = Pairs((1, 30, 3), (2, 40, 3))
+    assert found.ratio == 0.75
+    assert found.fastest == 0.5
+
+
+def test_timed_work_returns_the_seconds_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Iterator[float] = iter([10.0, 14.0])
+    monkeypatch.setattr("benchmarks.ratios.time.perf_counter", lambda: next(clock))
+    done: list[int] = []
+    assert timed(lambda: done.append(1), times=4)() == 1.0
+    assert len(done) == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "text"),
+    [
+        (Row("a", 1.02, at_most=1.02), 0, "at most 1.02"),
+        (Row("a", 1.03, at_most=1.02), 1, "at most 1.02  MISSED"),
+        (Row("a", 3.5, at_least=3.5), 0, "at least 3.5"),
+        (Row("a", 3.4, at_least=3.5), 1, "at least 3.5  MISSED"),
+        (Row("a", 9), 0, "a  9"),
+    ],
+)
+def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        report([Row("b", 0), row])
+    assert end.value.code == code
+    assert text in capsys.readouterr().out
+
+
+def test_cold_check_runs() -> None:
+    (row,) = cold_check.measure(1)
+    assert row.found > 0
