@@ -374,6 +374,8 @@ class _Reader:
 def _yaml_hint(message: str) -> str:
     if "cannot start any token" in message or "\\t" in message:
         return "Indent with spaces; quote text that begins with @, ` or %."
+    if "alias" in message:
+        return 'Quote a pattern that begins with *, as in "*.bias".'
     if "block" in message:
         return "Keys of one mapping, and items of one list, begin in the same column."
     if "flow" in message or "key" in message or "expected ',' or" in message:

@@ -136,6 +136,12 @@ def _checked(source: Source) -> Spec:
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
     problems = [*problems, *in_graph, *around]
+    if not in_graph and experiment.train and experiment.train.groups:
+        from netspec.graph.groups import assigned
+
+        groups, unmatched = assigned(graph, experiment.train.groups)
+        experiment = replace(experiment, train=experiment.train.replace(groups=groups))
+        problems += unmatched
     problems += lint(Facts(graph, experiment))
     if any(p.severity == "error" for p in problems):
         raise SpecError(problems, report(problems, source), source)

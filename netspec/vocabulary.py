@@ -29,6 +29,14 @@ OPERATIONS: Catalogue[Op] = Catalogue(
 )
 """Everything a row of the network can name, besides blocks."""
 
+
+def kind_of_layer(word: str) -> tuple[type[Op], ...]:
+    """The operations that a word means in `init` and `train.groups`; `norm` is every normalisation."""
+    families = layers.KINDS.get(word.lower(), ())
+    found = {c: None for f in families for cs in OPERATIONS.members(f"netspec.layers.{f}").values() for c in cs}
+    return tuple(found) or OPERATIONS.find(word)
+
+
 INITIALIZERS: Catalogue[Initializer] = Catalogue(
     "initialiser",
     "netspec.initializers.Initializer",

@@ -12,7 +12,7 @@ from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, Refused, read_entry
 from netspec.layers.base import Op
-from netspec.vocabulary import INITIALIZERS, OPERATIONS
+from netspec.vocabulary import INITIALIZERS, kind_of_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def read_rules(section: dict[str, Any], lookup: Lookup, report: Report) -> list[
             except Refused as refused:
                 for problem in refused.problems:
                     report(problem)
-        rules.append(Rule(key, OPERATIONS.find(key), tensors, path))
+        rules.append(Rule(key, kind_of_layer(key), tensors, path))
     return rules
 
 

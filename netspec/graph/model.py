@@ -191,22 +191,30 @@ class Level:
 
     def parameters(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
         """Parameters as `named_parameters` gives them: own ones first, then member by member."""
-        yield from _owned(self, prefix, "parameters")
+        for where, step in self.owners(prefix):
+            yield from _named(where, step.parameters())
 
     def buffers(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
-        yield from _owned(self, prefix, "buffers")
+        for where, step in self.owners(prefix):
+            yield from _named(where, step.buffers())
+
+    def owners(self, prefix: str = "") -> Iterator[tuple[str, Step]]:
+        """The path and the step of every member that is no level, in the order of the state_dict.
+
+        A member that is registered twice comes twice.
+        """
+        own = [m for m in self.members.items() if getattr(m[1].op, "source", False)]
+        rest = [m for m in self.members.items() if not getattr(m[1].op, "source", False)]
+        for name, step in own + rest:
+            where = f"{prefix}{name}"
+            if step.body is not None:
+                yield from step.body.owners(f"{where}.")
+            elif step.value.tensor is not None:
+                yield where, step
 
 
-def _owned(level: Level, prefix: str, kind: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    own = [m for m in level.members.items() if getattr(m[1].op, "source", False)]
-    rest = [m for m in level.members.items() if not getattr(m[1].op, "source", False)]
-    for name, step in own + rest:
-        where = f"{prefix}{name}"
-        if step.body is not None:
-            yield from _owned(step.body, f"{where}.", kind)
-        elif step.value.tensor is not None:
-            for part, shape in (step.parameters() if kind == "parameters" else step.buffers()).items():
-                yield (f"{where}.{part}" if part else where), shape
+def _named(path: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    return ((f"{path}.{part}" if part else path, shape) for part, shape in shapes.items())
 
 
 def _aliases(level: Level, prefix: str) -> Iterator[str]:

@@ -21,10 +21,11 @@ class Weights:
 
     def frozen(self, name: str) -> bool:
         """Whether a pattern means this parameter, by its own name or by that of a module around it."""
-        return any(_means(pattern, name) for pattern in self.freeze)
+        return any(means(pattern, name) for pattern in self.freeze)
 
 
-def _means(pattern: str, name: str) -> bool:
+def means(pattern: str, name: str) -> bool:
+    """Whether a pattern is that of a parameter's name, or of a module around it."""
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
@@ -44,7 +45,7 @@ def read_weights(section: dict[str, Any], names: Collection[str], report: Callab
         report(Problem("bad-value", text, At(("weights", "freeze")), 'For example: ["conv1", "layer1.*"]'))
         freeze = []
     for i, pattern in enumerate(freeze):
-        if names and not any(_means(pattern, name) for name in names):
+        if names and not any(means(pattern, name) for name in names):
             hint = did_you_mean(pattern, names)
             report(Problem("unknown-name", f"{pattern!r} matches no parameter", At(("weights", "freeze", i)), hint))
     return Weights(load, tuple(freeze))

@@ -102,6 +102,11 @@ def parse(text: str) -> tuple[Call, ...]:
     return calls
 
 
+def parse_arguments(text: str) -> tuple[Arg, ...]:
+    """The arguments of a row that names no operation: `lr=3e-5 weight_decay=0`. Raises RowError."""
+    return tuple(_arg(text, start, stop) for start, stop in _split(text, 0, len(text), " ") if start < stop)
+
+
 def parse_value(text: str) -> Value:
     """A text that stands where a value is expected: `$width`, `$(2*d)`, `3x224x224`; else a plain word."""
     try:

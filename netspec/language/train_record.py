@@ -6,6 +6,7 @@ from typing import Any
 
 from netspec.catalogue import Entry
 from netspec.fields import Bool, Checked, Choice, Field, Float, Int, Record, Text, refuse
+from netspec.language.groups import Group
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer
@@ -48,11 +49,15 @@ def _row(noun: str) -> dict[str, Any]:
     return {"anyOf": [{"type": "string", "description": f"a {noun} with its arguments"}, long]}
 
 
+_GROUPS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "object"]}}
+
+
 class Train(Record):
     """How the network is trained."""
 
     loss = Part("what is minimised", Loss, json=_row("loss"))
     optimizer = Part("how a step is made of gradients", Optimizer, json=_row("optimizer"))
+    groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
     epochs = Int("how often all training data is passed", 10, ge=1)
     batch = Int("samples in a step", 64, ge=1)

@@ -19,6 +19,7 @@ from netspec.language.calls import (
     read_entry,
     single_call,
 )
+from netspec.language.groups import read_groups
 from netspec.language.sections import entries_schema, entry_schema
 from netspec.language.train_record import Checkpoint, EarlyStop, Train
 from netspec.metrics.base import Metric
@@ -35,6 +36,7 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
     reader = _Reader(path, lookup)
     for key, value in data.items():
         reader.take(key, value)
+    reader.take_groups(data.get("groups"))
     meant = {did_you_mean(key, Train.fields) for key in data if key not in Train.fields}
     for key in ("loss", "optimizer"):
         if data.get(key) is None and not any(repr(key) in hint for hint in meant):
@@ -61,10 +63,20 @@ class _Reader:
             hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
             self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
             return
-        if value is None:
+        if value is None or key == "groups":
             return
         try:
             self.values[key] = self._read(key, value, at)
+        except Refused as refused:
+            self.problems += refused.problems
+
+    def take_groups(self, value: Any) -> None:
+        """Read the groups, whose options are those of the optimizer, once that is read."""
+        optimizer = self.values.get("optimizer")
+        if value is None or optimizer is None:
+            return
+        try:
+            self.values["groups"] = read_groups(value, (*self.path, "groups"), optimizer, self.lookup)
         except Refused as refused:
             self.problems += refused.problems
 
@@ -134,7 +146,7 @@ class _Reader:
 
     def cross(self, train: Train) -> list[Problem]:
         """What the parts do not agree on."""
-        return [*self._momentum(train), *self._watched(train), *self._plateau(train)]
+        return [*self._momentum(train), *self._overridden(train), *self._watched(train), *self._plateau(train)]
 
     def _momentum(self, train: Train) -> list[Problem]:
         scheduler = train.scheduler
@@ -143,6 +155,21 @@ class _Reader:
         text = f"{type(scheduler).__name__} moves the momentum, {type(train.optimizer).__name__} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
         return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
+
+    def _overridden(self, train: Train) -> list[Problem]:
+        """Options of a group that the schedule would set to one value for all parameters."""
+        scheduler = train.scheduler
+        if scheduler is None:
+            return []
+        lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
+        name = type(scheduler).__name__
+        hint = "Take another scheduler, such as cosine, or leave it out of the group."
+        return [
+            Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
+            for g in train.groups
+            for option in lost
+            if option in g.options
+        ]
 
     def _watched(self, train: Train) -> list[Problem]:
         watched = [

@@ -54,3 +54,6 @@ FAMILIES: dict[str, str] = {
     ),
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""
+
+KINDS: dict[str, tuple[str, ...]] = {"norm": ("normalisation", "layernorm")}
+"""Words for all layers of some families, which a spec may use where it names layers of a kind."""

@@ -17,6 +17,8 @@ class Optimizer(Entry):
     """Whether a step computes the loss anew, several times."""
     sparse: ClassVar[bool] = False
     """Whether it takes only the sparse gradients of an embedding."""
+    takes_groups: ClassVar[bool] = True
+    """Whether some parameters may have other options than the rest."""
     same_together: ClassVar[bool] = True
     """Whether torch's update of all tensors together (foreach) gives the same bits as one tensor after the other."""
     ranks: ClassVar[tuple[int, ...]] = ()

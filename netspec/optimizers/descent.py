@@ -62,6 +62,7 @@ class LBFGS(Optimizer):
     """Estimates the curvature from past gradients; each step computes the loss several times."""
 
     needs_closure = True
+    takes_groups = False
     example = "lbfgs lr=1 max_iter=10"
 
     lr = Rate(1)

@@ -8,7 +8,7 @@ compiles an optimizer, so it takes the functions inside the wrappers; the arithm
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from netspec.errors import UsageError
+from netspec.language.groups import Group, options_of
 from netspec.optimizers.base import Optimizer
 
 WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
@@ -34,8 +35,13 @@ def light(cls: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     return type(cls.__name__, (cls,), {**methods, "step": step, "__doc__": cls.__doc__})
 
 
-def make_optimizer(entry: Optimizer, parameters: Iterable[tuple[str, nn.Parameter]]) -> torch.optim.Optimizer:
-    """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError."""
+def make_optimizer(
+    entry: Optimizer, parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group] = ()
+) -> torch.optim.Optimizer:
+    """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError.
+
+    Parameters with the same options of `groups` make one of torch's groups; those without come first.
+    """
     name = type(entry).__name__
     cls = getattr(torch.optim, name, None)
     if cls is None:
@@ -47,7 +53,16 @@ def make_optimizer(entry: Optimizer, parameters: Iterable[tuple[str, nn.Paramete
         if entry.ranks and p.dim() not in entry.ranks:
             shape = " x ".join(map(str, p.shape))
             raise UsageError(f"{name} takes matrices only, {path} is {shape}. Take adamw, or freeze {path}.")
-    return light(cls)([p for _, p in trained], **_keywords(entry, trained[0][1].device))
+    return light(cls)(list(param_groups(trained, groups)), **_keywords(entry, trained[0][1].device))
+
+
+def param_groups(parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
+    """The parameters as torch's groups: first those that no line matches, then the others as they come."""
+    found: dict[tuple[tuple[str, Any], ...], list[nn.Parameter]] = {(): []}
+    for name, parameter in parameters:
+        options = options_of(name, groups)
+        found.setdefault(tuple(sorted(options.items())), []).append(parameter)
+    return ({"params": members, **dict(options)} for options, members in found.items() if members)
 
 
 def _keywords(entry: Optimizer, device: torch.device) -> dict[str, Any]:

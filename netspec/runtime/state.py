@@ -44,7 +44,7 @@ class State:
         self.objective = Objective(train.loss, self.device)
         named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
-        self.optimizer = make_optimizer(train.optimizer, named)
+        self.optimizer = make_optimizer(train.optimizer, named, train.groups)
         fallback = "val.loss" if data.val else "train.loss"
         self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
         self.average = _average(module, train.ema) if train.ema is not None else None

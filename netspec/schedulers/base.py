@@ -33,6 +33,11 @@ class Scheduler(Entry):
         return "step" if (self.every or self.habit) == "step" else "epoch"
 
     @property
+    def sets_rate(self) -> bool:
+        """Whether it gives all parameters one rate of its own, whatever that of their group."""
+        return False
+
+    @property
     def moves_momentum(self) -> bool:
         """Whether it sets the optimizer's momentum too, which the optimizer must then have."""
         return False

@@ -50,6 +50,10 @@ class Composed(Scheduler):
         return super().unit
 
     @property
+    def sets_rate(self) -> bool:
+        return any(part.sets_rate for part in self.schedulers)
+
+    @property
     def moves_momentum(self) -> bool:
         return any(part.moves_momentum for part in self.schedulers)
 

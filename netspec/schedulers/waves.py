@@ -56,6 +56,10 @@ class CyclicLR(Scheduler):
     max_momentum = Float("the highest momentum", 0.9, ge=0, lt=1)
 
     @property
+    def sets_rate(self) -> bool:
+        return True
+
+    @property
     def moves_momentum(self) -> bool:
         return self.cycle_momentum
 
@@ -79,6 +83,10 @@ class OneCycleLR(Scheduler):
     div_factor = Float("max_lr divided by this is the rate at the beginning", 25.0, gt=0)
     final_div_factor = Float("the first rate divided by this is the last", 1e4, gt=0)
     three_phase = Bool("whether the rate falls to its beginning first, and then to its end", False)
+
+    @property
+    def sets_rate(self) -> bool:
+        return True
 
     @property
     def moves_momentum(self) -> bool:

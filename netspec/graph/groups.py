@@ -1,0 +1,67 @@
+"""Which parameters the groups of an optimizer mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from netspec.errors import At, Problem, did_you_mean
+from netspec.graph.model import Graph, Step
+from netspec.graph.weights import means
+from netspec.language.groups import Group
+from netspec.layers import KINDS
+from netspec.vocabulary import OPERATIONS, kind_of_layer
+
+
+@dataclass(slots=True)
+class Tensor:
+    """A parameter: its names, the first of which is the one that `named_parameters` gives, and its owners."""
+
+    names: list[str]
+    owners: list[Step]
+
+
+def assigned(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Group, ...], list[Problem]]:
+    """The groups with the names of the parameters that they match, and a problem for each that matches none."""
+    tensors = list(_tensors(graph))
+    found = tuple(replace(group, parameters=frozenset(_matched(group.key, tensors))) for group in groups)
+    return found, [_unmatched(group, tensors) for group in found if not group.parameters]
+
+
+def _tensors(graph: Graph) -> Iterator[Tensor]:
+    """Every parameter once, however many names it has."""
+    named = [
+        (f"{path}.{part}" if part else path, step, part)
+        for path, step in graph.root.owners()
+        for part in step.parameters()
+    ]
+    shared = {name: (id(step), part) for name, step, part in named}
+    found: dict[tuple[int, str], Tensor] = {}
+    for name, step, _ in named:
+        tensor = found.setdefault(shared[graph.ties.get(name, name)], Tensor([], []))
+        tensor.names.append(name)
+        tensor.owners.append(step)
+    return iter(found.values())
+
+
+def _matched(key: str, tensors: Sequence[Tensor]) -> Iterator[str]:
+    """The names of the parameters that a kind of layer or a pattern means."""
+    classes = kind_of_layer(key)
+    for tensor in tensors:
+        if classes:
+            matches = any(isinstance(step.op, classes) for step in tensor.owners)
+        else:
+            matches = any(means(key, name) for name in tensor.names)
+        if matches:
+            yield tensor.names[0]
+
+
+def _unmatched(group: Group, tensors: Sequence[Tensor]) -> Problem:
+    at = At(group.path, on_key=True)
+    if kind_of_layer(group.key):
+        return Problem("unknown-name", f"no layer with parameters is a {group.key}", at)
+    names = [name for tensor in tensors for name in tensor.names]
+    levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
+    hint = did_you_mean(group.key, [*names, *sorted(levels), *KINDS, *OPERATIONS.words()])
+    hint = hint or "A group names a kind of layer, or a pattern of names as in *.bias."
+    return Problem("unknown-name", f"{group.key!r} matches no layer and no parameter", at, hint)

@@ -1,0 +1,90 @@
+"""Reads `groups` of the train section: other options of the optimizer for some of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from netspec.errors import At, Path, Problem
+from netspec.language import rows
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments
+from netspec.language.rows import Call, RowError
+from netspec.optimizers.base import Optimizer
+
+WHOLE: Final = ("foreach", "fused")
+"""Options that say how all parameters are updated, whatever their group."""
+EXAMPLE: Final = 'For example: {norm: weight_decay=0, "backbone.*": lr=3e-5}'
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One line of `groups`: a kind of layer or a pattern of names, and the options of what it matches.
+
+    Each option of a parameter is taken from the first line that matches it and gives that option.
+    """
+
+    key: str
+    options: Mapping[str, Any]
+    path: Path
+    parameters: frozenset[str] = frozenset()
+    """The names of the network's parameters that it matches, once the network is known."""
+
+
+def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> tuple[Group, ...]:
+    """The lines of the section, in order. Raises Refused with every problem."""
+    if not isinstance(value, dict):
+        raise Refused(Problem("bad-value", "groups is a mapping of kinds of layer or patterns", At(path), EXAMPLE))
+    if value and not optimizer.takes_groups:
+        text = f"{type(optimizer).__name__} has one set of options for all parameters"
+        raise Refused(Problem("contradiction", text, At(path, on_key=True)))
+    groups, problems = [], []
+    for key, given in value.items():
+        try:
+            groups.append(Group(key, _options(given, (*path, key), optimizer, lookup), (*path, key)))
+        except Refused as refused:
+            problems += refused.problems
+    if problems:
+        raise Refused(*problems)
+    return tuple(groups)
+
+
+def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
+    """The options of one line, checked with the others of the optimizer. Raises Refused."""
+    cls, at = type(optimizer), At(path)
+    if isinstance(value, str):
+        given = arguments(_bare(value, path), cls, lookup, path)
+    elif isinstance(value, dict):
+        given = long_arguments(value, cls, lookup, path)
+    else:
+        raise Refused(Problem("bad-value", f"expected options of {cls.__name__}", at, EXAMPLE))
+    if not given.values:
+        raise Refused(Problem("bad-value", f"a group without options of {cls.__name__}", at, EXAMPLE))
+    for name in set(WHOLE) & set(given.values):
+        raise Refused(
+            Problem(
+                "bad-argument", f"{name} holds for all parameters", given.places[name], "Write it with the optimizer."
+            )
+        )
+    made = construct(cls, Arguments({**optimizer.__dict__, **given.values}, given.places), at)
+    for field, text in made.problems():
+        problem = Problem("contradiction", f"{cls.__name__}: {field} {text}", given.places.get(field, at))
+        raise Refused(problem)
+    return {name: getattr(made, name) for name in given.values}
+
+
+def _bare(text: str, path: Path) -> Call:
+    """Arguments without the word that they belong to, as the call that they would make. Raises Refused."""
+    try:
+        return Call("", (0, len(text)), None, rows.parse_arguments(text))
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+
+
+def options_of(name: str, groups: Sequence[Group]) -> dict[str, Any]:
+    """What the groups say of the parameter with this name: of each option, what the first match says."""
+    found: dict[str, Any] = {}
+    for group in groups:
+        if name in group.parameters:
+            found = {**group.options, **found}
+    return found

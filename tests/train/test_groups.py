@@ -1,0 +1,200 @@
+"""Groups of parameters: what a line means, what it refuses, and the very bits of hand-written groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+import netspec
+from netspec.language.groups import WHOLE, options_of
+from netspec.runtime.data import seeded
+from netspec.runtime.optimizers import make_optimizer, param_groups
+from netspec.runtime.training import train
+from netspec.source import report
+from netspec.vocabulary import OPTIMIZERS
+from tests.train.small import classes, equal
+from tests.train.test_resume import never_stopped, stopped_and_resumed
+
+SPEC = """\
+netspec: 1
+input: 8
+layers:
+  backbone: [linear 16, layernorm, relu]
+  head: linear 3
+train:
+  loss: ce
+  optimizer: OPTIMIZER
+  groups:
+    norm: weight_decay=0
+    "*.bias": weight_decay=0
+    "backbone.*": lr=0.02
+  batch: 16
+  epochs: 5
+"""
+
+
+def spec(optimizer: str = "adamw lr=0.1 weight_decay=0.3", *overrides: str) -> netspec.Spec:
+    return netspec.loads(SPEC.replace("OPTIMIZER", optimizer), overrides, "x.yaml")
+
+
+def section(found: netspec.Spec) -> Any:
+    assert found.experiment.train is not None
+    return found.experiment.train
+
+
+def groups_of(net: nn.Module) -> Iterator[dict[str, Any]]:
+    """The groups of SPEC, by hand."""
+    named = dict(net.named_parameters())
+    yield {"params": [named["head.weight"]]}
+    yield {"params": [named["backbone.0.weight"]], "lr": 0.02}
+    plain = ["backbone.0.bias", "backbone.1.weight", "backbone.1.bias"]
+    yield {"params": [named[name] for name in plain], "lr": 0.02, "weight_decay": 0}
+    yield {"params": [named["head.bias"]], "weight_decay": 0}
+
+
+def test_each_option_comes_from_the_first_line_that_matches_and_gives_it() -> None:
+    groups = section(spec("adamw", "train.groups={'head.*': lr=1, '*.bias': lr=2 weight_decay=3}")).groups
+    assert options_of("head.bias", groups) == {"lr": 1, "weight_decay": 3}
+    assert options_of("head.weight", groups) == {"lr": 1}
+    assert options_of("backbone.0.bias", groups) == {"lr": 2, "weight_decay": 3}
+    assert options_of("backbone.0.weight", groups) == {}
+
+
+def test_a_module_stands_for_all_that_it_holds() -> None:
+    (group,) = section(spec("adamw", "train.groups={backbone: lr=1}")).groups
+    assert group.parameters == {f"backbone.{i}.{name}" for i in (0, 1) for name in ("weight", "bias")}
+
+
+def test_a_shared_tensor_is_matched_by_any_of_its_names() -> None:
+    text = "netspec: 1\ninput: int T\nlayers: {wte: embedding 20 8, lm_head: linear 20 nobias}\n"
+    text += "tie: {lm_head.weight: wte.weight}\n"
+    text += "train: {loss: ce, optimizer: adamw, groups: {lm_head: lr=1, embedding: weight_decay=0}}\n"
+    found = netspec.loads(text)
+    groups, net = section(found).groups, found.build()
+    ((name, parameter),) = net.named_parameters()
+    assert options_of(name, groups) == {"lr": 1, "weight_decay": 0}
+    (group,) = param_groups([(name, parameter)], groups)
+    assert group["params"] == [parameter]
+
+
+def test_groups_are_those_that_a_person_writes() -> None:
+    found = spec()
+    net = found.build()
+    made = make_optimizer(section(found).optimizer, net.named_parameters(), section(found).groups)
+    wanted = torch.optim.AdamW(list(groups_of(net)), lr=0.1, weight_decay=0.3)
+    for mine, theirs in zip(made.param_groups, wanted.param_groups, strict=True):
+        assert [id(p) for p in mine["params"]] == [id(p) for p in theirs["params"]]
+        assert (mine["lr"], mine["weight_decay"]) == (theirs["lr"], theirs["weight_decay"])
+
+
+@pytest.mark.parametrize("scheduler", [None, "cosine warmup=3", "step 2 gamma=0.5"])
+def test_ten_steps_give_the_bits_of_hand_written_groups(scheduler: str | None) -> None:
+    found = spec("adamw lr=0.1 weight_decay=0.3", *([f"train.scheduler={scheduler}"] if scheduler else []))
+    torch.manual_seed(3)
+    mine, theirs, data = found.build(), found.build(), classes()
+    theirs.load_state_dict(mine.state_dict())
+    train(mine, section(found).replace(max_steps=10), data)
+    optimizer = torch.optim.AdamW(list(groups_of(theirs)), lr=0.1, weight_decay=0.3, foreach=True)
+    (x,), y = data.train.inputs, data.train.target
+    warmup = 3 if scheduler and "warmup" in scheduler else 0
+    rates = [group["lr"] for group in optimizer.param_groups]
+    schedule: Any = None
+    if scheduler:
+        made = {"cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, 7)}
+        made["step"] = lambda: lr_scheduler.StepLR(optimizer, 2, gamma=0.5)  # type: ignore[assignment, return-value]
+        schedule = made[scheduler.split()[0]]()
+    for step in range(10):
+        epoch, index = divmod(step, 4)
+        order = torch.randperm(len(y), generator=seeded(0, epoch))
+        rows = order[index * 16 : index * 16 + 16]
+        if step < warmup:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * ((step + 1) / (warmup + 1))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
+        optimizer.step()
+        if step < warmup:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+        elif schedule and (warmup or index == 3):
+            schedule.step()
+    assert equal(mine, theirs)
+
+
+def test_a_resumed_run_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = section(spec("adamw lr=0.1", "train.scheduler=cosine warmup=3"))
+    names = {"backbone.0.bias": "0.bias", "head.bias": "2.bias", "backbone.0.weight": "0.weight"}
+    groups = tuple(  # the same lines over the small network of these tests
+        type(g)(g.key, g.options, g.path, frozenset(names[n] for n in g.parameters if n in names))
+        for g in wanted.groups
+    )
+    section_, data = wanted.replace(groups=groups), classes()
+    whole, _ = never_stopped(section_, data, tmp_path / "whole")
+    parts, _ = stopped_and_resumed(section_, data, tmp_path / "parts", [3, 4, 1], monkeypatch)
+    assert equal(whole, parts)
+
+
+@pytest.mark.parametrize("cls", [c for c in OPTIMIZERS.classes() if c.takes_groups], ids=lambda c: c.__name__)
+def test_torch_takes_every_option_for_a_group(cls: type[Any]) -> None:
+    """What a line may give is what torch reads from a group."""
+    optimizer = getattr(torch.optim, cls.__name__)([nn.Parameter(torch.zeros(2, 2))])
+    assert set(cls.fields) - set(WHOLE) <= set(optimizer.defaults)
+
+
+WRONG = [
+    ("nrom: weight_decay=0", "10:5", "matches no layer and no parameter", "Did you mean 'norm'?"),
+    ("'bacbone.*': lr=1", "10:5", "matches no layer and no parameter", "Did you mean 'backbone.*'?"),
+    ("conv: lr=1", "10:5", "no layer with parameters is a conv", ""),
+    ("head: lr=-1", "10:11", "lr is -1", ""),
+    ("head: rate=1", "10:11", "no argument 'rate'", "It has: lr"),
+    ("head: {lr: 1, weight_decay: -1}", "10:33", "weight_decay is -1", ""),
+    ("head: nesterov", "10:11", "needs a momentum", ""),
+    ("head: foreach=false", "10:11", "holds for all parameters", ""),
+    ("head: 0.1", "10:11", "expected options of SGD", "For example"),
+    ("head: {}", "10:11", "without options", "For example"),
+    ("head: lr=", "10:14", "is no value", ""),
+]
+
+
+@pytest.mark.parametrize(("line", "place", "words", "hint"), WRONG, ids=[w[0] for w in WRONG])
+def test_wrong(line: str, place: str, words: str, hint: str) -> None:
+    text = SPEC.replace("OPTIMIZER", "sgd lr=0.1")
+    before, after = text.index("    norm:"), text.index("  batch:")
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(f"{text[:before]}    {line}\n{text[after:]}", name="x.yaml")
+    (problem,) = caught.value.problems
+    said = report([problem], caught.value.source)
+    assert said.startswith(f"x.yaml:{place} "), said
+    assert words in said
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["train.optimizer=lbfgs"], "LBFGS has one set of options"),
+        (["train.scheduler=onecycle max_lr=1 cycle_momentum=false"], "OneCycleLR sets lr for all parameters"),
+        (
+            ["train.scheduler=onecycle max_lr=1", "train.groups={head: betas=0.8x0.9}"],
+            "OneCycleLR sets betas for all parameters",
+        ),
+        (["train.groups=[head]"], "groups is a mapping"),
+    ],
+    ids=lambda v: str(v)[:40],
+)
+def test_contradictions(overrides: list[str], words: str) -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        spec("adamw", *overrides)
+    assert [words in p.message for p in caught.value.problems] == [True]
+
+
+def test_a_pattern_that_yaml_takes_for_an_alias_is_told_to_be_quoted() -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads("netspec: 1\ntrain:\n  groups:\n    *.bias: weight_decay=0\n")
+    assert caught.value.problems[0].hint.startswith("Quote")
