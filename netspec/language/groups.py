@@ -38,7 +38,8 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
     if value and not optimizer.takes_groups:
         text = f"{type(optimizer).__name__} has one set of options for all parameters"
         raise Refused(Problem("contradiction", text, At(path, on_key=True)))
-    groups, problems = [], []
+    groups: list[Group] = []
+    problems: list[Problem] = []
     for key, given in value.items():
         try:
             groups.append(Group(key, _options(given, (*path, key), optimizer, lookup), (*path, key)))

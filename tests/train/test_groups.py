@@ -169,6 +169,7 @@ def test_wrong(line: str, place: str, words: str, hint: str) -> None:
     with pytest.raises(netspec.SpecError) as caught:
         netspec.loads(f"{text[:before]}    {line}\n{text[after:]}", name="x.yaml")
     (problem,) = caught.value.problems
+    assert caught.value.source is not None
     said = report([problem], caught.value.source)
     assert said.startswith(f"x.yaml:{place} "), said
     assert words in said
