@@ -147,24 +147,31 @@ def override(source: Source, assignments: list[str]) -> Source:
     """`source` with each `path.to.value=YAML` of the command line laid over it."""
     for text in assignments:
         dotted, equals, value = text.partition("=")
-        file = File("command line", tuple(text.splitlines()) or ("",))
-        parts = dotted.split(".")
-        if not equals or not all(parts) or len(parts) > MAX_DEPTH:
-            raise _no_override(file, f"{text!r} is no path=value", "For example train.epochs=3.")
-        offset = len(dotted) + 1
-        path: Path = tuple(int(p) if p.isdecimal() and len(p) < MAX_DIGITS else p for p in parts)
-        part = _Reader(file, column=offset).read(value)
+        path = override_path(dotted)
+        if not equals or not all(dotted.split(".")) or len(path) > MAX_DEPTH:
+            raise not_laid(text, f"{text!r} is no path=value", "For example train.epochs=3.")
+        part = _Reader(_command_line(text), column=len(dotted) + 1).read(value)
         try:
             source = _replaced(source, path, part)
         except IndexError as error:
-            raise _no_override(file, f"{dotted} stands nowhere: {error}", "Entries count from 0.") from None
+            raise not_laid(text, f"{dotted} stands nowhere: {error}", "Entries count from 0.") from None
     return source
 
 
-def _no_override(file: File, message: str, hint: str) -> SpecError:
+def override_path(dotted: str) -> Path:
+    """The path that the left side of an override names."""
+    return tuple(int(p) if p.isdecimal() and len(p) < MAX_DIGITS else p for p in dotted.split("."))
+
+
+def not_laid(text: str, message: str, hint: str) -> SpecError:
+    """What is raised for an override that cannot be laid over the spec."""
     problem = Problem("override", message, hint=hint)
-    known = Source(file, None)
+    known = Source(_command_line(text), None)
     return SpecError([problem], report([problem], known), known)
+
+
+def _command_line(text: str) -> File:
+    return File("command line", tuple(text.splitlines()) or ("",))
 
 
 def _replaced(source: Source, path: Path, part: Source) -> Source:

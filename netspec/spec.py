@@ -13,8 +13,9 @@ from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.language.document import Document, read_document
 from netspec.language.experiment import Experiment, read_experiment
+from netspec.language.overrides import overridden
 from netspec.lint import Facts, lint
-from netspec.source import Source, merged, override, read_file, read_text, report
+from netspec.source import Source, merged, read_file, read_text, report
 
 MAX_EXTENDS = 8
 """How many specs may extend each other in a row."""
@@ -99,12 +100,12 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
     Raises SpecError with every problem found, each with its file, line and column.
     """
     source = _extended(read_file(path), Path(path).parent, 0)
-    return _checked(override(source, list(overrides)))
+    return _checked(overridden(source, overrides))
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:
     """The same for a spec that is already in memory, which has no folder and so extends no other."""
-    return _checked(override(_extended(read_text(text, name), None, 0), list(overrides)))
+    return _checked(overridden(_extended(read_text(text, name), None, 0), overrides))
 
 
 def _extended(source: Source, folder: Path | None, depth: int) -> Source:

@@ -95,8 +95,19 @@ def _take(found: Arguments, arg: Arg, cls: type[Entry], free: list[str], lookup:
     if arg.kind == "arrow":
         _take_arrow(found, arg, cls, lookup, at)
         return
-    value = arg.value
-    name = arg.name
+    name, value = field_of(arg, cls, free, at)
+    described = cls.fields[name]
+    computed = compute(value, lookup, at, described.symbols)
+    if described.rest and arg.kind == "positional":
+        computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
+    elif name in found.values:
+        raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+    _put(found, name, computed, at, value)
+
+
+def field_of(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any]:
+    """The field that an argument sets, and to what; `free` are the fields left for bare values. Raises Refused."""
+    value, name = arg.value, arg.name
     match arg.kind:
         case "letter" | "keyword":
             name = cls.letters.get(arg.name, arg.name)
@@ -108,13 +119,7 @@ def _take(found: Arguments, arg: Arg, cls: type[Entry], free: list[str], lookup:
             name = free[0] if cls.fields[free[0]].rest else free.pop(0)
     if name not in cls.fields:
         raise Refused(unknown_argument(name, cls, at))
-    described = cls.fields[name]
-    computed = compute(value, lookup, at, described.symbols)
-    if described.rest and arg.kind == "positional":
-        computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
-    elif name in found.values:
-        raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
-    _put(found, name, computed, at, value)
+    return name, value
 
 
 def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:

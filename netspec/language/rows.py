@@ -129,7 +129,7 @@ def template(text: str) -> tuple[str | Expr, ...]:
             parts.append(Expr(match[1], (match.start(1), match.end())))
             at = match.end()
         else:
-            stop = _closing(text, match.end() - 1, len(text))
+            stop = closing(text, match.end() - 1, len(text))
             parts.append(Expr(text[match.end() : stop], (match.end(), stop)))
             at = stop + 1
     return (*parts, text[at:])
@@ -142,7 +142,7 @@ def _split(text: str, start: int, stop: int, separators: str) -> Iterator[Span]:
     while at <= stop:
         c = text[at] if at < stop else separators[0]
         if c in "([" and at < stop:
-            at = _closing(text, at, stop)
+            at = closing(text, at, stop)
         elif c in separators:
             piece = text[begin:at]
             lead = len(piece) - len(piece.lstrip())
@@ -151,7 +151,7 @@ def _split(text: str, start: int, stop: int, separators: str) -> Iterator[Span]:
         at += 1
 
 
-def _closing(text: str, start: int, stop: int) -> int:
+def closing(text: str, start: int, stop: int) -> int:
     """The index of the bracket that closes the one at `start`."""
     depth = 0
     for at in range(start, stop):
@@ -174,7 +174,7 @@ def _call(text: str, start: int, stop: int) -> Call:
     op_span = (start, at)
     inputs: tuple[Input, ...] | None = None
     if at < stop and text[at] == "(":
-        close = _closing(text, at, stop)
+        close = closing(text, at, stop)
         inputs = _inputs(text, at + 1, close)
         at = close + 1
     if at < stop and text[at] != " ":
@@ -300,7 +300,7 @@ def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
         return Word(match["sign"] + match["dim"]), match.end()
     if match["name"]:
         return Expr(match["name"], (match.start("name"), match.end()), negative), match.end()
-    close = _closing(text, match.end() - 1, stop)
+    close = closing(text, match.end() - 1, stop)
     return Expr(text[match.end() : close], (match.end(), close), negative), close + 1
 
 
