@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netspec.metrics.base import Metric
     from netspec.optimizers.base import Optimizer
     from netspec.schedulers.base import Scheduler
-    from netspec.transforms.base import Augmentation, Transform
+    from netspec.transforms.base import Random, Transform
 
 
 def _in(package: str, families: dict[str, str]) -> dict[str, str]:
@@ -58,8 +58,8 @@ TRANSFORMS: Catalogue[Transform] = Catalogue(
 )
 """What is done to all data on its way to the network."""
 
-AUGMENTATIONS: Catalogue[Augmentation] = Catalogue(
-    "augmentation", "netspec.transforms.base.Augmentation", _in("transforms", transforms.AUGMENTATIONS)
+AUGMENTATIONS: Catalogue[Random] = Catalogue(
+    "augmentation", "netspec.transforms.base.Random", _in("transforms", transforms.AUGMENTATIONS)
 )
 """Random changes to training data."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from netspec.fields import Bool, Checked, Int, Maybe, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.sections import Places, entries_schema, entry_schema, read_entries, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, Step, Transform
+from netspec.transforms.base import Augmentation, Mixing, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
 KEYS: Final = {
@@ -51,6 +52,7 @@ class DataSection:
     split: Split
     transform: tuple[Transform, ...] = ()
     augment: tuple[Augmentation, ...] = ()
+    mixing: tuple[Mixing, ...] = ()
     source_at: At = field(default=At())
 
     @property
@@ -73,9 +75,26 @@ class DataSection:
 
     def shape(self, x: Tensor) -> Tensor:
         """What the transforms make of an input, outside training. Raises Misfit."""
-        for step in self.transform:
-            x = step.shape(x)
-        return x
+        return through(self.transform, x)
+
+    def misfits(self, inputs: Sequence[Tensor]) -> list[tuple[Step, Misfit]]:
+        """Every step that does not take what the steps before it make of a source's inputs, in use and in training."""
+        found: dict[int, tuple[Step, Misfit]] = {}
+        x = inputs[0]
+        for steps in self.chains():
+            x = inputs[0]
+            for step in steps:
+                try:
+                    x = step.shape(x)
+                except Misfit as misfit:
+                    found.setdefault(id(step), (step, misfit))
+                    break
+        for mixing in self.mixing if not found else ():
+            try:
+                mixing.fit((x, *inputs[1:]))
+            except Misfit as misfit:
+                found[id(mixing)] = mixing, misfit
+        return list(found.values())
 
     def chains(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
         """All steps in order: those of validation and use, and those of training."""
@@ -83,6 +102,13 @@ class DataSection:
 
     def _cut(self) -> int:
         return next((i for i, step in enumerate(self.transform) if not step.before_augment), len(self.transform))
+
+
+def through(steps: Sequence[Step], x: Tensor) -> Tensor:
+    """What steps make of an input. Raises Misfit."""
+    for step in steps:
+        x = step.shape(x)
+    return x
 
 
 def read_data(data: Any, path: Path = ("data",), lookup: Lookup = nothing) -> tuple[DataSection | None, list[Problem]]:
@@ -118,10 +144,12 @@ def _section(
         problems += refused.problems
     steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
     random, more = _steps(data, "augment", path, AUGMENTATIONS, lookup)
+    augment = tuple(s for s, _ in random if isinstance(s, Augmentation))
+    mixing = tuple(s for s, _ in random if isinstance(s, Mixing))
     problems += [*wrong, *more]
     if source is None or split is None:
         return None, problems
-    section = DataSection(source, split, tuple(s for s, _ in steps), tuple(s for s, _ in random), At(paths["source"]))
+    section = DataSection(source, split, tuple(s for s, _ in steps), augment, mixing, At(paths["source"]))
     if not problems:
         problems = _misfits(section, {id(step): places for step, places in (*steps, *random)})
     return section, problems
@@ -158,27 +186,19 @@ def _steps(
 
 
 def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
-    """The first step that does not fit what the source is known to give, in use and in training."""
+    """The steps that do not fit what the source is known to give, in use and in training."""
     inputs = section.source.gives().inputs
     if not inputs:
         return []
-    problems: list[Problem] = []
-    shapes = []
-    for steps in section.chains():
-        x = inputs[0]
-        for step in steps:
-            try:
-                x = step.shape(x)
-            except Misfit as misfit:
-                at = places[id(step)].get(misfit.field) or places[id(step)][None]
-                text = f"{type(step).__name__.lower()} {misfit.message}"
-                problems.append(Problem(misfit.code, text, at, misfit.hint))
-                break
-        shapes.append(x)
-    use, training = shapes
-    if not problems and use != training:
-        problems.append(_two_shapes(use, training, places[id(section.augment[-1])][None]))
-    return list(dict.fromkeys(problems))
+    problems = []
+    for step, misfit in section.misfits(inputs):
+        at = places[id(step)].get(misfit.field) or places[id(step)][None]
+        problems.append(Problem(misfit.code, f"{type(step).__name__.lower()} {misfit.message}", at, misfit.hint))
+    if not problems:
+        use, training = (through(steps, inputs[0]) for steps in section.chains())
+        if use != training:
+            problems.append(_two_shapes(use, training, places[id(section.augment[-1])][None]))
+    return problems
 
 
 def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:

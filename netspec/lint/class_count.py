@@ -12,7 +12,7 @@ class ClassCount(Rule):
     """The network tells as many classes apart as the data has.
 
     With fewer, torch stops in the middle of training, on a GPU without saying why. With more, it trains, and the
-    extra classes only cost time.
+    extra classes only cost time. Mixed targets have a share for each class of the data, and none for extra ones.
     """
 
     code = "class-count"
@@ -36,5 +36,5 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
         step = facts.results[0].step
         text = f"the network tells {found} class{'es' * (found != 1)} apart, the data has {classes}"
         hint = f"End the network with {classes} outputs."
-        severity: Severity = "error" if found < classes else "warning"
+        severity: Severity = "error" if found < classes or facts.data.mixing else "warning"
         yield Problem(self.code, text, step.at if step else facts.data.source_at, hint, severity)

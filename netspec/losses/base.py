@@ -30,6 +30,8 @@ class Loss(Entry):
     """Whether it looks at the target at all."""
     owns_parameters: ClassVar[bool] = False
     """Whether torch's module holds weights of its own, which are trained with the network's."""
+    mixes: ClassVar[bool] = True
+    """Whether a target may lie between those that it knows, as mixup makes them."""
     target_kind: ClassVar[Literal["class", "label", "value", "none"]] = "value"
     """What the target says: the number of a class, yes or no, a value, or nothing."""
 

@@ -88,6 +88,7 @@ class HingeEmbeddingLoss(YesNo):
     """Keeps the distance where the label is 1, and pushes it beyond the margin where it is -1."""
 
     words = ("hinge", "hinge_embedding_loss")
+    mixes = False
     example = "hinge"
 
     margin = Float("the distance that unlike pairs should have", 1.0)

@@ -12,6 +12,8 @@ from netspec.losses.base import Loss, Range, Reduction, alike, need_batch_rank, 
 class Together(Loss):
     """A loss over two or three outputs of one shape."""
 
+    mixes = False
+
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         first, *others = predictions
         for other in others:

@@ -19,8 +19,10 @@ from netspec.errors import DataError
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Dtype, Misfit
 from netspec.layers.base import Tensor as Described
+from netspec.runtime.mixing import Batch, Mixer
 from netspec.runtime.splitting import split
 from netspec.transforms.base import Augmentation, Transform
+from netspec.transforms.mixing import mixed_target
 
 PREPARED_BYTES: Final = 512 * 2**20
 """The largest result of the steps before augmentation that is kept, so that they need not run with each batch."""
@@ -28,8 +30,6 @@ FLOAT_BYTES: Final = 64 * 2**20
 """The largest part that is kept as finished floats. Beyond it, filling the memory takes longer than turning bytes
 into floats a batch at a time for ten epochs."""
 CHUNK: Final = 1024
-
-Batch = tuple[tuple[torch.Tensor, ...], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Steps:
         x = self._transform(x, self.before)
         if generator is not None:
             for step in self.augment:
-                x = step.apply(x, generator)
+                x = step.apply(x if step.takes_bytes else as_floats(x, self.peak), generator)
         return as_floats(self._transform(x, self.after), self.peak)
 
     def _transform(self, x: torch.Tensor, steps: tuple[Transform, ...]) -> torch.Tensor:
@@ -89,14 +89,21 @@ class Split:
     inputs: tuple[torch.Tensor, ...]
     target: torch.Tensor
     steps: Steps = Steps()
+    mixer: Mixer | None = None
 
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def augments(self) -> bool:
+        """Whether chance has a part in the batches for training."""
+        return bool(self.steps.augment or self.mixer)
+
     def batch(self, indices: torch.Tensor, generator: torch.Generator | None = None) -> Batch:
         """The inputs and the target of these samples; augmented if a generator is given, and by it alone."""
         picked = tuple(x.index_select(0, indices) for x in self.inputs)
-        return self._given(picked, generator), self.target.index_select(0, indices)
+        batch = self._given(picked, generator), self.target.index_select(0, indices)
+        return self.mixer(batch, generator) if self.mixer and generator is not None else batch
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All samples in their order, without augmentation; the last batch may be smaller."""
@@ -139,7 +146,7 @@ class Data:
     def need_fit(self, wanted: Mapping[str, Described]) -> None:
         """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError."""
         faults = unfit(self.inputs, wanted)
-        if not faults and self.train.steps.augment:
+        if not faults and self.train.augments:
             first = torch.zeros(1, dtype=torch.int64, device=self.train.target.device)
             augmented, _ = self.train.batch(first, seeded(0, device=first.device))
             faults = [
@@ -167,6 +174,8 @@ def load_data(
     section = _fitted(section, arrays)
     plain = Steps(section.before, (), section.after, arrays.peak)
     train = _part(arrays.train, replace(plain, augment=section.augment), device)
+    if section.mixing:
+        train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
     val, test = (_part(part, plain, device) if part else None for part in (arrays.val, arrays.test))
     return Data(train, val, test, arrays.names, arrays.classes, plain)
 
@@ -202,12 +211,14 @@ def _fitted(section: DataSection, arrays: Arrays) -> DataSection:
 
 
 def _check_steps(section: DataSection, arrays: Arrays) -> None:
-    """Hold the transforms against what was read: a source may not know its shapes before."""
-    x = described(torch.from_numpy(arrays.train.inputs[0][:1]))
-    for steps in section.chains():
-        shaped = x
-        for step in steps:
-            try:
-                shaped = step.shape(shaped)
-            except Misfit as misfit:
-                raise DataError(f"{type(step).__name__.lower()} {misfit.message}. {misfit.hint}".rstrip()) from None
+    """Hold the steps against what was read: a source may not know its shapes before."""
+    inputs = [described(torch.from_numpy(x[:1])) for x in arrays.train.inputs]
+    faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs)]
+    if section.mixing:
+        try:
+            mixed_target(described(torch.from_numpy(arrays.train.target[:1])), len(arrays.classes or ()))
+        except Misfit as misfit:
+            faults.append((section.mixing[0], misfit.message, misfit.hint))
+    if faults:
+        lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
+        raise DataError("\n".join(lines))

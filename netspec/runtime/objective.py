@@ -63,9 +63,9 @@ class Objective:
             raise SpecError([Problem(misfit.code, text, At(("train", "loss")), misfit.hint)]) from None
         if not self.loss.takes_target:
             return
-        low, high = self.loss.target_range(given, described(target))
         for name, part in parts.items():
             if id(part) not in self._seen:
+                low, high = self.loss.target_range(given, described(part.target))
                 check_values(name, part.target, low, high, self.loss.ignored())
                 self._seen.add(id(part))
 

@@ -41,7 +41,7 @@ class Stepper:
         self.batch = train.batch
         self.clip = train.clip_grad
         self.seed = train.seed
-        self.augments = bool(self.split.steps.augment)
+        self.augments = self.split.augments
         self.closure = train.optimizer.needs_closure
         # Reading a loss back costs nothing on the CPU; elsewhere it would hold up the device at every step,
         # so there the losses are looked at now and then, and always before anything is saved.

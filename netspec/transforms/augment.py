@@ -1,7 +1,8 @@
-"""Augmentations: random changes that make more of the training data."""
+"""Augmentations that move, turn or blacken the points of images."""
 
 from __future__ import annotations
 
+from math import log, radians
 from typing import TYPE_CHECKING
 
 from netspec.fields import Choice, Float, Numbers
@@ -16,6 +17,7 @@ class Crop(Augmentation):
     """Cuts out a window at random, from the image with a black frame of `pad` points around it."""
 
     example = "crop 8 pad=1"
+    takes_bytes = True
 
     size = Numbers("height and width of the window; one number is both", axes=2, ge=1)
     pad = Numbers("black points added on each side first", 0, axes=2)
@@ -55,6 +57,7 @@ class Flip(Augmentation):
     """Mirrors each image with a given probability, left to right unless told otherwise."""
 
     example = "flip"
+    takes_bytes = True
 
     direction = Choice("which way images are mirrored", ("horizontal", "vertical"), "horizontal")
     p = Float("share of the images that are mirrored", 0.5, ge=0, le=1)
@@ -66,7 +69,79 @@ class Flip(Augmentation):
     def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         import torch
 
-        chosen = torch.rand(len(x), generator=generator, device=generator.device).to(x.device) < self.p
+        chosen = uniform(x, generator) < self.p
         mirrored = x.flip(-1 if self.direction == "horizontal" else -2)
         both = torch.stack((x, mirrored), 1).view(2 * len(x), -1)
         return both.index_select(0, 2 * torch.arange(len(x), device=x.device) + chosen).view_as(x)
+
+
+class Rotate(Augmentation):
+    """Turns each image around its middle by an angle drawn at random; what comes in at the corners is black."""
+
+    example = "rotate 15"
+
+    degrees = Float("the largest angle, to either side", gt=0, le=180)
+
+    def shape(self, x: Tensor) -> Tensor:
+        need_image(x)
+        return x
+
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return rotated(x, (2 * uniform(x, generator) - 1) * radians(self.degrees))
+
+
+class Erase(Augmentation):
+    """Blackens a rectangle of an image, drawn at random: random erasing, https://arxiv.org/abs/1708.04896."""
+
+    example = "erase p=0.25"
+    takes_bytes = True
+
+    p = Float("share of the images that lose a rectangle", 0.5, ge=0, le=1)
+    smallest = Float("the least share of an image's points that a rectangle takes", 0.02, gt=0, le=1)
+    largest = Float("the largest share of them", 0.33, gt=0, le=1)
+    ratio = Float("how many times as long as wide, or as wide as long, a rectangle may be", 3.3, ge=1)
+
+    def shape(self, x: Tensor) -> Tensor:
+        need_image(x)
+        if self.smallest > self.largest:
+            raise Misfit(f"has a smallest of {self.smallest} above its largest of {self.largest}", field="smallest")
+        return x
+
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        import torch
+
+        rows, columns = x.shape[-2:]
+        area = (self.smallest + uniform(x, generator) * (self.largest - self.smallest)) * rows * columns
+        slant = ((2 * uniform(x, generator) - 1) * log(self.ratio)).exp()
+
+        def stretch(length: int, within: torch.Tensor) -> torch.Tensor:
+            """Which of an axis's points lie within the rectangle of each image."""
+            within = within.round().clamp(1, length)
+            start = (uniform(x, generator) * (length - within + 1)).floor()
+            points = torch.arange(length, device=x.device)
+            return (points >= start[:, None]) & (points < (start + within)[:, None])
+
+        down, across = stretch(rows, (area * slant).sqrt()), stretch(columns, (area / slant).sqrt())
+        chosen = uniform(x, generator) < self.p
+        return x.masked_fill((chosen[:, None, None] & down[:, :, None] & across[:, None, :])[:, None], 0)
+
+
+def uniform(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A number from 0 to 1 for each sample of a batch."""
+    import torch
+
+    return torch.rand(len(x), generator=generator, device=generator.device).to(x.device)
+
+
+def rotated(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+    """Each image turned by its angle in radians, counter-clockwise; points in between are found bilinearly."""
+    import torch
+    from torch.nn.functional import affine_grid, grid_sample
+
+    height, width = x.shape[-2:]
+    cos, sin, none = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    # Where each point comes from, in coordinates that go from -1 to 1 along both axes, whatever their lengths.
+    from_x = torch.stack((cos, -sin * height / width, none), 1)
+    from_y = torch.stack((sin * width / height, cos, none), 1)
+    grid = affine_grid(torch.stack((from_x, from_y), 1).to(x.dtype), list(x.shape), align_corners=False)
+    return grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

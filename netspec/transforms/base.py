@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from netspec.catalogue import Entry
@@ -10,10 +10,14 @@ from netspec.layers.base import Misfit, Tensor, show
 
 if TYPE_CHECKING:
     import torch
+    from numpy.random import RandomState
 
 
 class Step(Entry):
     """One step on the way from the source to the network."""
+
+    takes_bytes: ClassVar[bool] = False
+    """Whether bytes may stay bytes, because points only move. Otherwise they become 0.0 to 1.0 first."""
 
     def shape(self, x: Tensor) -> Tensor:
         """What comes out for this input, batch first. Raises Misfit."""
@@ -25,8 +29,6 @@ class Transform(Step):
 
     learns: ClassVar[bool] = False
     """Whether it must be fitted to the training data."""
-    takes_bytes: ClassVar[bool] = False
-    """Whether bytes may stay bytes, because points only move. Otherwise they become 0.0 to 1.0 first."""
     before_augment: ClassVar[bool] = False
     """Whether it comes before augmentation. From the first step that does not, all come after it."""
 
@@ -39,12 +41,36 @@ class Transform(Step):
         raise NotImplementedError(type(self).__name__)
 
 
-class Augmentation(Step):
-    """One random step for training data. The same generator state gives the same batch."""
+class Random(Step):
+    """One step that chance has a part in. Only training data takes it."""
+
+
+class Augmentation(Random):
+    """Changes each sample of a batch by itself. The same generator state gives the same batch."""
 
     def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """The changed batch; bytes stay bytes."""
+        """The changed batch: floats, or bytes too where `takes_bytes`."""
         raise NotImplementedError(type(self).__name__)
+
+
+class Mixing(Random):
+    """Mixes each sample of a batch with another one. It meets finished batches, after all other steps.
+
+    The target is mixed in the same proportion: numbers as they are, class numbers as a probability for each class.
+    """
+
+    def fit(self, inputs: Sequence[Tensor]) -> None:
+        """Refuse inputs that cannot be mixed. Raises Misfit."""
+        raise NotImplementedError(type(self).__name__)
+
+    def mix(self, inputs: Sequence[torch.Tensor], draw: RandomState) -> tuple[tuple[torch.Tensor, ...], float]:
+        """The mixed inputs, and the share that each sample keeps of itself; the rest is its `partner`'s."""
+        raise NotImplementedError(type(self).__name__)
+
+
+def partner(x: torch.Tensor) -> torch.Tensor:
+    """For each sample of a batch the one that it is mixed with: the one before it, and the last for the first."""
+    return x.roll(1, 0)
 
 
 def need_image(x: Tensor) -> tuple[int, int]:

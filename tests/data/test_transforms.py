@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import pi
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from netspec.catalogue import Catalogue
 from netspec.language.calls import read_entry
 from netspec.layers.base import Misfit, Tensor
 from netspec.runtime.data import Steps, as_floats, seeded
+from netspec.transforms.augment import rotated
 from netspec.transforms.base import Augmentation, Transform
+from netspec.transforms.colour import grey
 from netspec.vocabulary import AUGMENTATIONS, TRANSFORMS
 
 ROWS = [
@@ -34,7 +37,17 @@ ROWS = [
     "normalize 0.1x0.2x0.3 1x2x3",
     "scale 2 -1",
 ]
-RANDOM_ROWS = ["crop 8 pad=2", "crop 5x6", "crop 9x10 pad=1x1", "flip", "flip vertical p=0.3"]
+RANDOM_ROWS = [
+    "crop 8 pad=2",
+    "crop 5x6",
+    "crop 9x10 pad=1x1",
+    "flip",
+    "flip vertical p=0.3",
+    "rotate 30",
+    "erase",
+    "erase p=1 smallest=0.5 largest=1 ratio=1",
+    "jitter 0.4 0.4 0.2",
+]
 
 
 def step(row: str, catalogue: Catalogue[Any] = TRANSFORMS) -> Any:
@@ -70,10 +83,10 @@ def test_announced_shapes(row: str, size: int) -> None:
 @pytest.mark.parametrize("row", RANDOM_ROWS)
 def test_augmentations_depend_on_the_generator_alone(row: str) -> None:
     augmentation: Augmentation = step(row, AUGMENTATIONS)
-    x = images(40)
+    x = images(40) if augmentation.takes_bytes else as_floats(images(40), 255)
     result = augmentation.apply(x, seeded(0, 1, 2))
     assert tuple(result.shape) == augmentation.shape(Tensor(tuple(x.shape))).shape
-    assert result.dtype == torch.uint8
+    assert result.dtype == x.dtype
     assert torch.equal(result, augmentation.apply(x, seeded(0, 1, 2)))
     assert not torch.equal(result, augmentation.apply(x, seeded(0, 1, 3)))
     assert torch.equal(result.float(), augmentation.apply(x.float(), seeded(0, 1, 2)))
@@ -93,6 +106,60 @@ def test_flip_mirrors_about_the_share_that_it_says() -> None:
     mirrored = (flipped == x.flip(-1)).flatten(1).all(1)
     assert ((flipped == x).flatten(1).all(1) | mirrored).all()
     assert 0.2 < mirrored.float().mean() < 0.3
+
+
+def test_a_turn_by_a_right_angle_is_exact_whatever_the_sides() -> None:
+    x = as_floats(images(), 255)
+    quarter = torch.tensor([pi / 2] * len(x))
+    assert torch.allclose(rotated(x, quarter), x.rot90(1, (-2, -1)), atol=1e-5)
+    assert torch.allclose(rotated(x, -quarter), x.rot90(-1, (-2, -1)), atol=1e-5)
+    assert torch.allclose(rotated(x[..., :5], 2 * quarter), x[..., :5].flip(-1, -2), atol=1e-5)
+    square = (torch.arange(41.0) - 20).square()
+    hill = (-(square[:, None] + square) / 50).exp()[None, None, :, 3:-3]
+    assert torch.allclose(rotated(hill, torch.tensor([0.7])), hill, atol=0.01)
+
+
+def test_angles_stay_within_their_limit() -> None:
+    line = torch.zeros(500, 1, 41, 41)
+    line[:, :, 20, 30] = 1
+    turned = step("rotate 40", AUGMENTATIONS).apply(line, seeded(3)).flatten(1).argmax(1)
+    angles = torch.atan2(20.0 - turned // 41, turned % 41 - 20.0) * 180 / pi
+    assert -43 < angles.min() < -35
+    assert 35 < angles.max() < 43
+
+
+def test_erase_blackens_rectangles_of_the_sizes_that_it_says() -> None:
+    x = torch.ones(3000, 2, 40, 30, dtype=torch.uint8)
+    black = step("erase p=0.5 smallest=0.1 largest=0.3 ratio=2", AUGMENTATIONS).apply(x, seeded(4)) == 0
+    assert torch.equal(black[:, 0], black[:, 1])
+    black = black[:, 0]
+    hit = black.flatten(1).any(1)
+    assert 0.45 < hit.float().mean() < 0.55
+    black = black[hit]
+    height, width = black.any(2).sum(1), black.any(1).sum(1)
+    area = black.flatten(1).sum(1)
+    assert torch.equal(area, height * width)
+    assert (area.min() / 1200, area.max() / 1200) == (pytest.approx(0.1, abs=0.02), pytest.approx(0.3, abs=0.02))
+    assert (height / width).max() < 2.3
+    assert (width / height).max() < 2.3
+    assert black.any(0).all()
+
+
+def test_jitter_moves_brightness_contrast_and_saturation_and_nothing_else() -> None:
+    x = as_floats(images(300), 255)
+    ratio = step("jitter 0.3", AUGMENTATIONS).apply(x, seeded(1)) / x
+    factor = ratio[:, 0, 0, 0]
+    assert torch.allclose(ratio[x > 0], factor[:, None, None, None].expand_as(x)[x > 0])
+    assert (factor > 0.7).all()
+    assert (factor < 1.3).all()
+    assert factor.std() > 0.1
+    contrasted = step("jitter 0 0.5", AUGMENTATIONS).apply(x, seeded(1))
+    mean = grey(x).mean((2, 3))
+    assert torch.allclose(grey(contrasted).mean((2, 3)), mean, atol=1e-6)
+    assert not torch.allclose(contrasted, x, atol=0.1)
+    saturated = step("jitter 0 0 1", AUGMENTATIONS).apply(x, seeded(1))
+    assert torch.allclose(grey(saturated), grey(x), atol=1e-6)
+    assert not torch.allclose(saturated, x, atol=0.1)
 
 
 def test_values() -> None:
@@ -122,6 +189,19 @@ def test_standardize_learns_from_what_it_is_given() -> None:
 def test_what_does_not_fit_is_refused(row: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(Misfit):
         step(row).shape(Tensor(shape))
+
+
+@pytest.mark.parametrize(
+    ("row", "shape", "words"),
+    [
+        ("rotate 5", (2, 8), "takes images"),
+        ("erase smallest=0.5", (2, 1, 8, 8), "a smallest of 0.5 above its largest of 0.33"),
+        ("jitter 0.1 0.1 0.1", (2, 1, 8, 8), "the saturation of red, green and blue, the data is 1 x 8 x 8"),
+    ],
+)
+def test_augmentations_that_do_not_fit_are_refused(row: str, shape: tuple[int, ...], words: str) -> None:
+    with pytest.raises(Misfit, match=words):
+        step(row, AUGMENTATIONS).shape(Tensor(shape))
 
 
 def test_steps_give_the_same_ahead_and_with_each_batch() -> None:

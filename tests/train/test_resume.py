@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ import torch
 from torch import nn
 
 from netspec.language.train_record import Train
-from netspec.runtime.data import Data
+from netspec.runtime.data import Data, Steps
 from netspec.runtime.history import History
+from netspec.runtime.mixing import Mixer
 from netspec.runtime.progress import Plan, Silent
 from netspec.runtime.run import RunFolder
 from netspec.runtime.stopping import Interrupted, StopSignals
 from netspec.runtime.training import train
 from netspec.runtime.weights import load_weights
+from netspec.transforms.augment import Crop, Erase, Flip, Rotate
+from netspec.transforms.colour import Jitter
+from netspec.transforms.geometry import Reshape
+from netspec.transforms.mixing import Mixup
 from tests.train.small import classes, equal, perceptron, section
 
 SPEC = "netspec: 1\n"
@@ -128,6 +134,26 @@ def test_resumed_to_the_bit(
         load_weights(left, tmp_path / "whole" / name)
         load_weights(right, tmp_path / "parts" / name)
         assert equal(left, right)
+
+
+def test_augmented_and_mixed_batches_are_drawn_again_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = classes()
+    augment = (Crop(size=(2, 4), pad=1), Flip(), Rotate(degrees=30), Erase(), Jitter(brightness=0.4, contrast=0.4))
+    train = replace(
+        plain.train,
+        inputs=(plain.train.inputs[0].view(-1, 1, 2, 4),),
+        steps=Steps(augment=augment, after=(Reshape(sizes=[8]),)),
+        mixer=Mixer((Mixup(),), 3),
+    )
+    data, train_ = replace(plain, train=train), section(epochs=4, accumulate=2, batch=8)
+    whole, whole_history = never_stopped(train_, data, tmp_path / "whole")
+    parts, parts_history = stopped_and_resumed(train_, data, tmp_path / "parts", [3, 4, 1], monkeypatch)
+    unmixed, _ = never_stopped(train_, replace(plain, train=replace(train, mixer=None)), tmp_path / "unmixed")
+    assert equal(whole, parts)
+    assert not equal(whole, unmixed)
+    assert timeless(whole_history) == timeless(parts_history)
 
 
 def test_a_finished_run_resumes_to_its_end(tmp_path: Path) -> None:

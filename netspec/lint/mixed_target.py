@@ -1,0 +1,57 @@
+"""The loss against mixed targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.errors import At, Problem
+from netspec.layers.base import Misfit
+from netspec.lint.base import Facts, Rule
+
+
+class MixedTarget(Rule):
+    """The loss takes the targets that mixup and cutmix make.
+
+    Mixed samples have mixed targets: in place of a class number a probability for each class, in place of yes or no
+    something between. Few losses know what to make of these.
+    """
+
+    code = "mixed-target"
+    example = """\
+input: 1x8x8
+layers: [fc 10, log_softmax 1]
+data: {source: digits, augment: mixup}
+train: {loss: nll, optimizer: sgd lr=0.01}
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        target, predictions = facts.gives.target, facts.predictions
+        if facts.data is None or facts.train is None or target is None or predictions is None:
+            return
+        if not facts.data.mixing:
+            return
+        from netspec.transforms.mixing import mixed_target
+
+        loss = facts.train.loss
+        way = type(facts.data.mixing[0]).__name__.lower()
+        at = At(("data", "augment"))
+        try:
+            loss.expect(predictions, target)
+        except Misfit:  # reported as it is, by another rule
+            return
+        try:
+            mixed = mixed_target(target, loss.classes(predictions[0]) or 1)
+        except Misfit as misfit:
+            yield Problem(self.code, f"{way} {misfit.message}", at)
+            return
+        try:
+            loss.expect(predictions, mixed)
+        except Misfit as misfit:
+            yield self._refused(f"{type(loss).__name__} {misfit.message}", way, at)
+            return
+        if not loss.mixes:
+            yield self._refused(f"{type(loss).__name__} knows no targets between those of the data", way, at)
+
+    def _refused(self, reason: str, way: str, at: At) -> Problem:
+        hint = f"Drop {way}, or take a loss that knows shares of a target: cross_entropy, bce_logits, mse."
+        return Problem(self.code, f"{way} mixes targets: {reason}", at, hint)

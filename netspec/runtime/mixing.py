@@ -1,0 +1,29 @@
+"""Mixes batches of training data, as mixup does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from numpy.random import RandomState
+
+from netspec.transforms.base import Mixing
+from netspec.transforms.mixing import blend
+
+Batch = tuple[tuple[torch.Tensor, ...], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixer:
+    """Mixes each batch by one of the ways that a spec names. `classes` are as many as the target tells apart."""
+
+    ways: tuple[Mixing, ...]
+    classes: int
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The mixed batch. It follows from the generator's seed; numpy draws, because torch has no seeded Beta."""
+        inputs, target = batch
+        draw = RandomState(generator.initial_seed() % 2**32)
+        way = self.ways[draw.randint(len(self.ways))]
+        mixed, share = way.mix(inputs, draw)
+        return mixed, blend(target, share, self.classes)
