@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ MAX_EXTENDS = 8
 """How many specs may extend each other in a row."""
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from netspec.runtime.experiment import Trained
     from netspec.runtime.export import Report
@@ -69,11 +69,15 @@ class Spec:
 
         return source(self.graph)
 
-    def build(self) -> nn.Module:
-        """A torch module, made by running the very text that `source` gives, with the weights that the spec loads."""
+    def build(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+        """A torch module, made by running the very text that `source` gives.
+
+        It uses `weights`, a state_dict, as its own without copying them; else those that the spec loads; else it is
+        initialised. Raises DataError where they do not fit.
+        """
         from netspec.runtime.module import build
 
-        return build(self)
+        return build(self, weights)
 
     def train(self, folder: str | Path | None = None, *, resume: bool = False) -> Trained:
         """Train the network on the spec's data, into the run folder `folder` if one is named.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from benchmarks import cold_check
+from benchmarks import build, cold_check
 from benchmarks.ratios import Pairs, Row, pairs, report, timed
+
+SPECS = Path(__file__).parent.parent / "specs"
 
 
 def test_works_take_turns_and_the_first_pair_is_left_out() -> None:
@@ -55,6 +58,15 @@ def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pyte
     assert text in capsys.readouterr().out
 
 
-def test_cold_check_runs() -> None:
-    (row,) = cold_check.measure(1)
-    assert row.found > 0
+@pytest.mark.parametrize(
+    "measured",
+    [
+        lambda: cold_check.measure(1),
+        lambda: build.measure(1, SPECS / "lenet5_tutorial.yaml"),
+    ],
+    ids=["cold_check", "build"],
+)
+def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
+    rows = measured()
+    assert all(row.found > 0 for row in rows)
+    assert any(row.target for row in rows)

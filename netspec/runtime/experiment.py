@@ -21,12 +21,12 @@ from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
 from netspec.runtime.export import Report, export_onnx, metadata
 from netspec.runtime.history import History
-from netspec.runtime.module import initialised
+from netspec.runtime.module import build
 from netspec.runtime.objective import Objective
 from netspec.runtime.progress import Progress
 from netspec.runtime.run import RunFolder
 from netspec.runtime.training import train as run_training
-from netspec.runtime.weights import load_weights
+from netspec.runtime.weights import read_weights
 from netspec.spec import Spec, load
 
 COMPARED: Final = 4
@@ -94,9 +94,7 @@ class Run:
 
     def module(self) -> nn.Module:
         """The network with those weights."""
-        module = initialised(self.spec)
-        load_weights(module, self.weights)
-        return module
+        return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}")
 
 
 def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> dict[str, Any]:

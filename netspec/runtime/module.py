@@ -9,30 +9,38 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from netspec.errors import DataError
-from netspec.runtime.weights import load_weights
+from netspec.runtime.undrawn import Undrawn
+from netspec.runtime.weights import Weights, give_weights, read_weights
 
 if TYPE_CHECKING:
     from netspec.spec import Spec
 
 
-def build(spec: Spec) -> nn.Module:
-    """The network with the weights that its spec loads, and without gradients for those that it freezes.
+def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights") -> nn.Module:
+    """The network with these weights, or those of the file that its spec loads, or initialised.
 
-    Raises DataError where the weights cannot be read, do not fit, or lie outside the spec's folder.
+    What the spec freezes has no gradients. Raises DataError where weights cannot be read, do not fit, or lie
+    outside the spec's folder; `origin` says whose they are.
     """
-    module, weights = initialised(spec), spec.graph.weights
-    if weights.load:
-        path = spec.root / weights.load
+    section = spec.graph.weights
+    if weights is None and section.load:
+        path = spec.root / section.load
         if not path.resolve().is_relative_to(spec.root):
-            raise DataError(f"the weights {weights.load} lie outside {spec.root}, the folder of the spec")
-        load_weights(module, path)
+            raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
+        weights, origin = read_weights(path)[0], f"the weights in {path}"
+    if weights is None:
+        module = _made(spec)
+    else:
+        with Undrawn():
+            module = _made(spec)
+        give_weights(module, weights, origin)
     for name, parameter in module.named_parameters():
-        if weights.frozen(name):
+        if section.frozen(name):
             parameter.requires_grad_(False)
     return module
 
 
-def initialised(spec: Spec) -> nn.Module:
+def _made(spec: Spec) -> nn.Module:
     """An instance of the printed network. Tracebacks and debuggers show the lines of that text."""
     with warnings.catch_warnings():
         # torch would rather have weight_norm_hook's newer form; a spec that names the older one means it

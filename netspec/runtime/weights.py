@@ -14,8 +14,11 @@ from netspec.errors import DataError
 from netspec.runtime.checkpoint import storable
 from netspec.runtime.disk import write_file
 
+Weights = Mapping[str, torch.Tensor]
+"""Tensors by their names in a state_dict."""
 
-def save_weights(weights: Mapping[str, torch.Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
+
+def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a state_dict to one file, whole or not at all. Raises UsageError where the disk refuses."""
     tensors = storable(dict(weights))
     write_file(path, lambda beside: save_file(tensors, beside, dict(metadata or {})))
@@ -26,28 +29,45 @@ def loss_file(weights: Path) -> Path:
     return weights.with_name(f"{weights.stem}.loss{weights.suffix}")
 
 
-def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
-    """Put the weights of a file into `module`, name for name, and return the metadata. Raises DataError."""
+def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The weights in a file, and its metadata. Raises DataError."""
     try:
-        tensors = load_file(path)
+        # The file's tensors lie anywhere in memory, and sums over them depend on how they are aligned.
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
         with safe_open(path, "pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
+            return tensors, file.metadata() or {}
     except FileNotFoundError:
         raise DataError(f"there are no weights at {path}") from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} holds no weights that can be read: {error}") from None
-    _need_same(module.state_dict(), tensors, path)
-    module.load_state_dict(tensors)
+
+
+def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
+    """Put the weights of a file into `module`, name for name, and return the metadata. Raises DataError."""
+    tensors, metadata = read_weights(path)
+    give_weights(module, tensors, f"the weights in {path}")
     return metadata
 
 
-def _need_same(wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], path: Path) -> None:
+def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights") -> None:
+    """Let `module` use these very tensors as its own, name for name, each with the kind of number that it had.
+
+    Its parameters stay the same objects, so that those which are tied stay tied. Raises DataError where a
+    tensor is missing, is one too many or has another shape; `origin` says in the message whose they are.
+    """
+    own = module.state_dict(keep_vars=True)
+    _need_same(own, weights, origin)
+    for name, tensor in own.items():
+        tensor.data = weights[name].detach().to(tensor.device, tensor.dtype)
+
+
+def _need_same(wanted: Weights, found: Weights, origin: str) -> None:
     faults = [f"{name} is missing" for name in wanted if name not in found]
     faults += [f"{name} is not in the network" for name in found if name not in wanted]
     for name in wanted.keys() & found.keys():
         mine, other = tuple(wanted[name].shape), tuple(found[name].shape)
         if mine != other:
-            faults.append(f"{name} is {mine} in the network and {other} in the file")
+            faults.append(f"{name} is {mine} in the network and {other} there")
     if faults:
         more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise DataError(f"the weights in {path} are another network's: {'; '.join(faults[:5])}{more}")
+        raise DataError(f"{origin} are another network's: {'; '.join(faults[:5])}{more}")

@@ -1,0 +1,119 @@
+"""A network that is built with weights is the network that is built, and then loaded with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import netspec
+from netspec.graph.wrapping import WRAPS
+from netspec.runtime.examples import Examples
+from netspec.runtime.weights import save_weights
+
+SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
+TIED = """
+netspec: 1
+input: int T
+layers:
+  table: embedding 7 5
+  body: linear 5
+  head: linear 7 nobias
+tie: {head.weight: table.weight}
+weights: {freeze: [table]}
+"""
+
+
+def assert_same(given: nn.Module, plain: nn.Module) -> None:
+    """Every parameter and buffer, those that no state_dict holds included, and which of them are trained."""
+    left, right = (list(m.named_parameters(remove_duplicate=False)) for m in (given, plain))
+    assert_equal(left, right)
+    assert_equal(list(given.named_buffers()), list(plain.named_buffers()))
+    assert [p.requires_grad for _, p in left] == [p.requires_grad for _, p in right]
+    assert len({p for _, p in left}) == len({p for _, p in right}), "what is tied stays tied"
+
+
+def assert_equal(left: Sequence[tuple[str, torch.Tensor]], right: Sequence[tuple[str, torch.Tensor]]) -> None:
+    assert [name for name, _ in left] == [name for name, _ in right]
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(left, right, strict=True))
+
+
+def both(spec: netspec.Spec) -> tuple[nn.Module, nn.Module]:
+    """The network built with weights, and the network that was built without, whose weights they are."""
+    plain = spec.build()
+    return spec.build(plain.state_dict()), plain
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_building_with_weights_is_building_and_loading(path: Path) -> None:
+    spec = netspec.load(path)
+    given, plain = both(spec)
+    assert_same(given, plain)
+    inputs = Examples(spec.graph.inputs)
+    given.eval(), plain.eval()
+    with torch.inference_mode():
+        drawn = inputs.draw(1, inputs.sizes(given)[0])
+        torch.testing.assert_close(given(*drawn), plain(*drawn), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("layer", ["linear 6", "conv_transpose1d 6 k3"])
+def test_wrapped_weights(wrap: str, layer: str) -> None:
+    spec = netspec.loads(f"netspec: 1\ninput: 6x8\nlayers: ['{layer} wrap={wrap}']\n")
+    given, plain = both(spec)
+    assert_same(given, plain)
+    given.eval(), plain.eval()
+    x = torch.randn(2, 6, 8)
+    torch.testing.assert_close(given(x), plain(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("fill", ["arange", "causal", "sincos", "normal std=2"])
+def test_what_is_not_among_the_weights_is_computed(fill: str) -> None:
+    spec = netspec.loads(
+        f"netspec: 1\ninput: 4x6\nlayers: {{table: buffer 4x6 init={fill} persistent=false, sum: add(in table)}}\n"
+    )
+    torch.manual_seed(0)
+    plain = spec.build()
+    torch.manual_seed(0)
+    assert_same(spec.build({}), plain)
+
+
+def test_ties_and_frozen_parameters_stay() -> None:
+    given, plain = both(netspec.loads(TIED))
+    assert_same(given, plain)
+    trained = {name: p.requires_grad for name, p in given.named_parameters()}
+    assert trained == {"table.weight": False, "body.weight": True, "body.bias": True}
+
+
+def test_no_random_number_is_drawn() -> None:
+    spec = netspec.load(Path(__file__).parent.parent.parent / "specs" / "resnet18.yaml")
+    weights = spec.build().state_dict()
+    before = torch.get_rng_state()
+    spec.build(weights)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_weights_are_taken_as_they_are_but_for_their_kind() -> None:
+    spec = netspec.loads("netspec: 1\ninput: 3\nlayers: {fc: linear 2}\n")
+    weights = {"fc.weight": torch.ones(2, 3), "fc.bias": torch.ones(2, dtype=torch.float64)}
+    net = spec.build(weights)
+    assert net.get_parameter("fc.weight").data_ptr() == weights["fc.weight"].data_ptr()
+    assert net.get_parameter("fc.bias").dtype == torch.float32
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    spec = netspec.loads("netspec: 1\ninput: 3\nlayers: {fc: linear 2}\n")
+    wrong = {"fc.weight": torch.ones(3, 2), "fc.shift": torch.ones(2)}
+    with pytest.raises(netspec.DataError, match="the weights are another network's") as found:
+        spec.build(wrong)
+    text = str(found.value)
+    assert "fc.bias is missing" in text
+    assert "fc.shift is not in the network" in text
+    assert "fc.weight is (2, 3) in the network and (3, 2) there" in text
+    save_weights(wrong, tmp_path / "w.safetensors")
+    (tmp_path / "s.yaml").write_text("netspec: 1\ninput: 3\nlayers: {fc: linear 2}\nweights: {load: w.safetensors}\n")
+    with pytest.raises(netspec.DataError, match=r"the weights in .*w\.safetensors are another network's"):
+        netspec.load(tmp_path / "s.yaml").build()
