@@ -19,9 +19,9 @@ from netspec.errors import DataError
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Dtype, Misfit
 from netspec.layers.base import Tensor as Described
-from netspec.runtime.mixing import Batch, Mixer
+from netspec.runtime.mixing import Batch, Mixer, with_partners
 from netspec.runtime.splitting import split
-from netspec.transforms.base import Augmentation, Transform
+from netspec.transforms.base import Augmentation, Chance, Transform
 from netspec.transforms.mixing import mixed_target
 
 PREPARED_BYTES: Final = 512 * 2**20
@@ -34,18 +34,18 @@ CHUNK: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What becomes of a batch of the first input. Augmentation runs only where a generator is given."""
+    """What becomes of a batch of the first input. Augmentation runs only where there is a chance."""
 
     before: tuple[Transform, ...] = ()
     augment: tuple[Augmentation, ...] = ()
     after: tuple[Transform, ...] = ()
     peak: int = 255
 
-    def __call__(self, x: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, chance: Chance | None = None) -> torch.Tensor:
         x = self._transform(x, self.before)
-        if generator is not None:
+        if chance is not None:
             for step in self.augment:
-                x = step.apply(x if step.takes_bytes else as_floats(x, self.peak), generator)
+                x = step.apply(x if step.takes_bytes else as_floats(x, self.peak), chance)
         return as_floats(self._transform(x, self.after), self.peak)
 
     def _transform(self, x: torch.Tensor, steps: tuple[Transform, ...]) -> torch.Tensor:
@@ -99,25 +99,44 @@ class Split:
         """Whether chance has a part in the batches for training."""
         return bool(self.steps.augment or self.mixer)
 
-    def batch(self, indices: torch.Tensor, generator: torch.Generator | None = None) -> Batch:
-        """The inputs and the target of these samples; augmented if a generator is given, and by it alone."""
-        picked = tuple(x.index_select(0, indices) for x in self.inputs)
-        batch = self._given(picked, generator), self.target.index_select(0, indices)
-        return self.mixer(batch, generator) if self.mixer and generator is not None else batch
+    def batch(
+        self, indices: torch.Tensor, generator: torch.Generator | None = None, rows: slice | None = None
+    ) -> Batch:
+        """The inputs and the target of these samples; augmented if a generator is given, and by it alone.
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """All samples in their order, without augmentation; the last batch may be smaller."""
+        With `rows` it is those rows of the same batch.
+        """
+        if self.mixer is None or generator is None:
+            return self._batch(indices, generator, rows if rows is not None else slice(None))
+        if rows is None or rows == slice(0, len(indices)):
+            return self.mixer(self._batch(indices, generator, slice(None)), generator)
+        places = with_partners(rows, len(indices)).to(indices.device)
+        inputs, target = self.mixer(self._batch(indices, generator, places), generator)
+        return tuple(x[1:] for x in inputs), target[1:]
+
+    def _batch(self, indices: torch.Tensor, generator: torch.Generator | None, places: slice | torch.Tensor) -> Batch:
+        """The same, not mixed, of the samples at some places."""
+        chance = Chance(generator, len(indices), places) if generator is not None else None
+        own = indices[places]
+        return self._given(tuple(x.index_select(0, own) for x in self.inputs), chance), self.target.index_select(0, own)
+
+    def batches(self, size: int, rows: Callable[[int], slice] = slice) -> Iterator[Batch]:
+        """All samples in their order, without augmentation; the last batch may be smaller.
+
+        `rows` says for the number of samples in a batch which of its rows are wanted; all are without.
+        """
         for start in range(0, len(self), size):
-            piece = slice(start, start + size)
+            wanted = rows(min(size, len(self) - start))
+            piece = slice(start + (wanted.start or 0), start + wanted.stop)
             yield self._given(tuple(x[piece] for x in self.inputs), None), self.target[piece]
 
     def to(self, device: torch.device | str) -> Split:
         """The same part with its tensors on `device`."""
         return replace(self, inputs=tuple(x.to(device) for x in self.inputs), target=self.target.to(device))
 
-    def _given(self, inputs: tuple[torch.Tensor, ...], generator: torch.Generator | None) -> tuple[torch.Tensor, ...]:
+    def _given(self, inputs: tuple[torch.Tensor, ...], chance: Chance | None) -> tuple[torch.Tensor, ...]:
         first, *rest = inputs
-        return self.steps(first, generator), *(as_floats(x, self.steps.peak) for x in rest)
+        return self.steps(first, chance), *(as_floats(x, self.steps.peak) for x in rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,3 +27,8 @@ class Mixer:
         way = self.ways[draw.randint(len(self.ways))]
         mixed, share = way.mix(inputs, draw)
         return mixed, blend(target, share, self.classes)
+
+
+def with_partners(rows: slice, count: int) -> torch.Tensor:
+    """The places of these rows of a batch of `count`, after that of the one that the first of them is mixed with."""
+    return torch.arange(rows.start - 1, rows.stop) % count

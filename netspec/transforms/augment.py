@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netspec.fields import Choice, Float, Numbers
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, need_image, pair
+from netspec.transforms.base import Augmentation, Chance, need_image, pair
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ class Crop(Augmentation):
             raise Misfit(text, "Cut less, or give a larger pad.", field="size")
         return x.with_shape(*x.shape[:2], *wanted)
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
         import torch
         from torch.nn.functional import pad
 
@@ -38,15 +38,13 @@ class Crop(Augmentation):
         framed = pad(x, (left, left, top, top)).contiguous()
         count, channels, rows, columns = framed.shape
 
-        def draw(positions: int) -> torch.Tensor:
-            return torch.randint(positions, (count,), generator=generator, device=generator.device).to(x.device)
-
         def steps(length: int) -> torch.Tensor:
             return torch.arange(length, device=x.device)
 
         # A row of a window is a stretch of memory, so the windows are one lookup of stretches by where they begin:
         # a third of the time of indexing rows and columns.
-        corners = (steps(count) * channels * rows + draw(rows - height + 1)) * columns + draw(columns - width + 1)
+        tops = steps(count) * channels * rows + chance.below(rows - height + 1)
+        corners = tops * columns + chance.below(columns - width + 1)
         within = ((steps(channels) * rows)[:, None] + steps(height)) * columns
         stretches = framed.view(-1).as_strided((framed.numel() - width + 1, width), (1, 1))
         starts = corners[:, None] + within.view(-1)
@@ -66,10 +64,10 @@ class Flip(Augmentation):
         need_image(x)
         return x
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
         import torch
 
-        chosen = uniform(x, generator) < self.p
+        chosen = chance.uniform() < self.p
         mirrored = x.flip(-1 if self.direction == "horizontal" else -2)
         both = torch.stack((x, mirrored), 1).view(2 * len(x), -1)
         return both.index_select(0, 2 * torch.arange(len(x), device=x.device) + chosen).view_as(x)
@@ -86,8 +84,8 @@ class Rotate(Augmentation):
         need_image(x)
         return x
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return rotated(x, (2 * uniform(x, generator) - 1) * radians(self.degrees))
+    def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
+        return rotated(x, (2 * chance.uniform() - 1) * radians(self.degrees))
 
 
 class Erase(Augmentation):
@@ -107,30 +105,23 @@ class Erase(Augmentation):
             raise Misfit(f"has a smallest of {self.smallest} above its largest of {self.largest}", field="smallest")
         return x
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
         import torch
 
         rows, columns = x.shape[-2:]
-        area = (self.smallest + uniform(x, generator) * (self.largest - self.smallest)) * rows * columns
-        slant = ((2 * uniform(x, generator) - 1) * log(self.ratio)).exp()
+        area = (self.smallest + chance.uniform() * (self.largest - self.smallest)) * rows * columns
+        slant = ((2 * chance.uniform() - 1) * log(self.ratio)).exp()
 
         def stretch(length: int, within: torch.Tensor) -> torch.Tensor:
             """Which of an axis's points lie within the rectangle of each image."""
             within = within.round().clamp(1, length)
-            start = (uniform(x, generator) * (length - within + 1)).floor()
+            start = (chance.uniform() * (length - within + 1)).floor()
             points = torch.arange(length, device=x.device)
             return (points >= start[:, None]) & (points < (start + within)[:, None])
 
         down, across = stretch(rows, (area * slant).sqrt()), stretch(columns, (area / slant).sqrt())
-        chosen = uniform(x, generator) < self.p
+        chosen = chance.uniform() < self.p
         return x.masked_fill((chosen[:, None, None] & down[:, :, None] & across[:, None, :])[:, None], 0)
-
-
-def uniform(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A number from 0 to 1 for each sample of a batch."""
-    import torch
-
-    return torch.rand(len(x), generator=generator, device=generator.device).to(x.device)
 
 
 def rotated(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:

@@ -45,10 +45,35 @@ class Random(Step):
     """One step that chance has a part in. Only training data takes it."""
 
 
-class Augmentation(Random):
-    """Changes each sample of a batch by itself. The same generator state gives the same batch."""
+class Chance:
+    """Random numbers for the samples of a batch, which follow from the state of `generator`.
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    They are drawn for all `count` samples of the batch, also where only those at `places` are at hand: a sample
+    meets the same chance however many processes share the batch.
+    """
+
+    def __init__(self, generator: torch.Generator, count: int, places: slice | torch.Tensor = slice(None)) -> None:
+        self.generator, self.count, self.places = generator, count, places
+
+    def uniform(self) -> torch.Tensor:
+        """A number from 0 to 1 for each sample at hand."""
+        import torch
+
+        drawn = torch.rand(self.count, generator=self.generator, device=self.generator.device)
+        return drawn[self.places]
+
+    def below(self, end: int) -> torch.Tensor:
+        """A whole number from 0 to `end` - 1 for each sample at hand."""
+        import torch
+
+        drawn = torch.randint(end, (self.count,), generator=self.generator, device=self.generator.device)
+        return drawn[self.places]
+
+
+class Augmentation(Random):
+    """Changes each sample of a batch by itself."""
+
+    def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
         """The changed batch: floats, or bytes too where `takes_bytes`."""
         raise NotImplementedError(type(self).__name__)
 

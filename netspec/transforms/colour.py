@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from netspec.fields import Float
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.augment import uniform
-from netspec.transforms.base import Augmentation, need_image
+from netspec.transforms.base import Augmentation, Chance, need_image
 
 if TYPE_CHECKING:
     import torch
@@ -35,12 +34,12 @@ class Jitter(Augmentation):
             raise Misfit(text, field="saturation")
         return x
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
         import torch
 
         def stretched(middle: torch.Tensor | float, strength: float) -> torch.Tensor:
             """`x` with its distance from `middle` times a factor for each image."""
-            factor = 1 + strength * (2 * uniform(x, generator) - 1)
+            factor = 1 + strength * (2 * chance.uniform() - 1)
             return torch.lerp(torch.as_tensor(middle, dtype=x.dtype, device=x.device), x, factor[:, None, None, None])
 
         x = stretched(0.0, self.brightness)

@@ -54,6 +54,26 @@ def test_augmentation_only_with_a_generator_and_only_in_training() -> None:
     assert torch.equal(data.val.batch(rows, seeded(0))[0][0], data.val.batch(rows)[0][0])
 
 
+@pytest.mark.parametrize("augment", [["crop 8 pad=1", "flip", "rotate 20", "erase", "jitter 0.3"], ["flip", "mixup 1"]])
+def test_rows_of_a_batch_are_those_of_the_whole_batch(augment: list[str]) -> None:
+    data = load({"source": "digits", "augment": augment})
+    samples = torch.randperm(len(data.train), generator=seeded(3))[:33]
+    (whole,), target = data.train.batch(samples, seeded(1))
+    for rows in (slice(0, 7), slice(7, 32), slice(32, 33), slice(0, 33)):
+        (x,), y = data.train.batch(samples, seeded(1), rows)
+        assert torch.equal(x, whole[rows])
+        assert torch.equal(y, target[rows])
+
+
+def test_rows_of_the_batches() -> None:
+    val = load("digits").val
+    assert val is not None
+    halves = [list(val.batches(100, half)) for half in (lambda n: slice(0, n // 2), lambda n: slice(n // 2, n))]
+    for whole, left, right in zip(val.batches(100), *halves, strict=True):
+        assert torch.equal(torch.cat([left[1], right[1]]), whole[1])
+        assert torch.equal(torch.cat([left[0][0], right[0][0]]), whole[0][0])
+
+
 def test_generators_differ_by_every_number() -> None:
     drawn = {torch.rand(1, generator=seeded(*n)).item() for n in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0)]}
     assert len(drawn) == 5

@@ -15,7 +15,7 @@ from netspec.language.calls import read_entry
 from netspec.layers.base import Misfit, Tensor
 from netspec.runtime.data import Steps, as_floats, seeded
 from netspec.transforms.augment import rotated
-from netspec.transforms.base import Augmentation, Transform
+from netspec.transforms.base import Augmentation, Chance, Transform
 from netspec.transforms.colour import grey
 from netspec.vocabulary import AUGMENTATIONS, TRANSFORMS
 
@@ -84,25 +84,26 @@ def test_announced_shapes(row: str, size: int) -> None:
 def test_augmentations_depend_on_the_generator_alone(row: str) -> None:
     augmentation: Augmentation = step(row, AUGMENTATIONS)
     x = images(40) if augmentation.takes_bytes else as_floats(images(40), 255)
-    result = augmentation.apply(x, seeded(0, 1, 2))
+    result = augmentation.apply(x, Chance(seeded(0, 1, 2), len(x)))
     assert tuple(result.shape) == augmentation.shape(Tensor(tuple(x.shape))).shape
     assert result.dtype == x.dtype
-    assert torch.equal(result, augmentation.apply(x, seeded(0, 1, 2)))
-    assert not torch.equal(result, augmentation.apply(x, seeded(0, 1, 3)))
-    assert torch.equal(result.float(), augmentation.apply(x.float(), seeded(0, 1, 2)))
+    assert torch.equal(result, augmentation.apply(x, Chance(seeded(0, 1, 2), len(x))))
+    assert not torch.equal(result, augmentation.apply(x, Chance(seeded(0, 1, 3), len(x))))
+    assert torch.equal(result.float(), augmentation.apply(x.float(), Chance(seeded(0, 1, 2), len(x))))
 
 
 def test_crop_cuts_windows_of_the_framed_image() -> None:
     x = images(50)
     framed = pad(x, (2, 2, 1, 1))
-    for image, window in zip(framed, step("crop 6x7 pad=1x2", AUGMENTATIONS).apply(x, seeded(5)), strict=True):
+    cut = step("crop 6x7 pad=1x2", AUGMENTATIONS).apply(x, Chance(seeded(5), len(x)))
+    for image, window in zip(framed, cut, strict=True):
         windows = image.unfold(1, 6, 1).unfold(2, 7, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
         assert any(torch.equal(window, one) for one in windows)
 
 
 def test_flip_mirrors_about_the_share_that_it_says() -> None:
     x = images(2000)
-    flipped = step("flip p=0.25", AUGMENTATIONS).apply(x, seeded(7))
+    flipped = step("flip p=0.25", AUGMENTATIONS).apply(x, Chance(seeded(7), len(x)))
     mirrored = (flipped == x.flip(-1)).flatten(1).all(1)
     assert ((flipped == x).flatten(1).all(1) | mirrored).all()
     assert 0.2 < mirrored.float().mean() < 0.3
@@ -122,7 +123,7 @@ def test_a_turn_by_a_right_angle_is_exact_whatever_the_sides() -> None:
 def test_angles_stay_within_their_limit() -> None:
     line = torch.zeros(500, 1, 41, 41)
     line[:, :, 20, 30] = 1
-    turned = step("rotate 40", AUGMENTATIONS).apply(line, seeded(3)).flatten(1).argmax(1)
+    turned = step("rotate 40", AUGMENTATIONS).apply(line, Chance(seeded(3), len(line))).flatten(1).argmax(1)
     angles = torch.atan2(20.0 - turned // 41, turned % 41 - 20.0) * 180 / pi
     assert -43 < angles.min() < -35
     assert 35 < angles.max() < 43
@@ -130,7 +131,7 @@ def test_angles_stay_within_their_limit() -> None:
 
 def test_erase_blackens_rectangles_of_the_sizes_that_it_says() -> None:
     x = torch.ones(3000, 2, 40, 30, dtype=torch.uint8)
-    black = step("erase p=0.5 smallest=0.1 largest=0.3 ratio=2", AUGMENTATIONS).apply(x, seeded(4)) == 0
+    black = step("erase p=0.5 smallest=0.1 largest=0.3 ratio=2", AUGMENTATIONS).apply(x, Chance(seeded(4), len(x))) == 0
     assert torch.equal(black[:, 0], black[:, 1])
     black = black[:, 0]
     hit = black.flatten(1).any(1)
@@ -147,17 +148,17 @@ def test_erase_blackens_rectangles_of_the_sizes_that_it_says() -> None:
 
 def test_jitter_moves_brightness_contrast_and_saturation_and_nothing_else() -> None:
     x = as_floats(images(300), 255)
-    ratio = step("jitter 0.3", AUGMENTATIONS).apply(x, seeded(1)) / x
+    ratio = step("jitter 0.3", AUGMENTATIONS).apply(x, Chance(seeded(1), len(x))) / x
     factor = ratio[:, 0, 0, 0]
     assert torch.allclose(ratio[x > 0], factor[:, None, None, None].expand_as(x)[x > 0])
     assert (factor > 0.7).all()
     assert (factor < 1.3).all()
     assert factor.std() > 0.1
-    contrasted = step("jitter 0 0.5", AUGMENTATIONS).apply(x, seeded(1))
+    contrasted = step("jitter 0 0.5", AUGMENTATIONS).apply(x, Chance(seeded(1), len(x)))
     mean = grey(x).mean((2, 3))
     assert torch.allclose(grey(contrasted).mean((2, 3)), mean, atol=1e-6)
     assert not torch.allclose(contrasted, x, atol=0.1)
-    saturated = step("jitter 0 0 1", AUGMENTATIONS).apply(x, seeded(1))
+    saturated = step("jitter 0 0 1", AUGMENTATIONS).apply(x, Chance(seeded(1), len(x)))
     assert torch.allclose(grey(saturated), grey(x), atol=1e-6)
     assert not torch.allclose(saturated, x, atol=0.1)
 
@@ -219,5 +220,5 @@ def test_augmentation_stands_between_moving_and_values() -> None:
     assert ready.dtype == torch.uint8
     assert ready.shape[-1] == 12
     assert left(ready).shape[-1] == 12
-    assert left(ready, seeded(0)).shape[-1] == 8
-    assert left(ready, seeded(0)).min() == -0.5
+    assert left(ready, Chance(seeded(0), 10)).shape[-1] == 8
+    assert left(ready, Chance(seeded(0), 10)).min() == -0.5
