@@ -8,6 +8,7 @@ machinery is left out, because importing it would cost more than checking a spec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -265,6 +266,27 @@ def Float(
 
     json = {"type": "number"} | {k: v for k, v in bounds.items() if v is not None}
     return Checked(sentence, check, json, default, **more)
+
+
+def Duration(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[float]:
+    """A stretch of time in seconds, written as a number of them or with units: `45s`, `30m`, `1h30m`, `2d`."""
+    expected = "a time such as 45s, 30m, 2h or 1h30m"
+
+    def check(value: Any) -> float:
+        if isinstance(value, str) and _DURATION.fullmatch(value):
+            value = sum(int(number) * _SECONDS[unit] for number, unit in _PIECE.findall(value))
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_INT:
+            raise refuse(expected)
+        return value
+
+    words = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
+    json = {"anyOf": [words, {"type": "number", "exclusiveMinimum": 0}]}
+    return Checked(sentence, check, json, default, textual=True, **more)
+
+
+_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PIECE: Final = re.compile(r"(\d+)([dhms])", re.ASCII)
+_DURATION: Final = re.compile(r"([0-9]{1,9}[dhms])+")
 
 
 def Bool(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[bool]:

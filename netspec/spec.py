@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from netspec.errors import At, Problem, SpecError
 from netspec.graph.expand import expand
@@ -79,9 +79,10 @@ class Spec:
 
         return build(self, weights)
 
-    def train(self, folder: str | Path | None = None, *, resume: bool = False) -> Trained:
+    def train(self, folder: str | Path | None = None, *, resume: bool | Literal["auto"] = False) -> Trained:
         """Train the network on the spec's data, into the run folder `folder` if one is named.
 
+        `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
         Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
         """
         from netspec.runtime.experiment import train

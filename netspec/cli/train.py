@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final, Literal
 
 import click
 
 from netspec.cli.common import allow_outside, as_json, load, reads_spec, show_json, talk
 
+ENDED: Final = {
+    "epochs": "all epochs are done",
+    "steps": "max_steps is reached",
+    "early stop": "stopped early",
+    "time": "max_time is over, --resume goes on from there",
+}
 
-@click.command()
+
+class Resuming(click.Command):
+    """Lets `--resume` stand alone or before the word `auto`; any other word behind it is the command's own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        joined: list[str] = []
+        for word in args:
+            if word == "auto" and joined[-1:] == ["--resume=always"]:
+                joined[-1] = "--resume=auto"
+            else:
+                joined.append("--resume=always" if word == "--resume" else word)
+        return super().parse_args(ctx, joined)
+
+
+@click.command(cls=Resuming)
 @reads_spec
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="The run's folder; runs/NAME-1 and so on without."
 )
-@click.option("--resume", is_flag=True, help="Go on where the run in --run stopped, to the very bit.")
+@click.option(
+    "--resume",
+    type=click.Choice(["always", "auto"]),
+    metavar="[auto]",
+    help="Go on where the run in --run stopped, to the very bit; with auto, begin one where there is none.",
+)
 @click.option(
     "--export", "export_to", type=click.Path(path_type=Path), metavar="FILE", help="Export the best weights to FILE."
 )
@@ -24,7 +50,7 @@ def command(
     spec: str,
     overrides: tuple[str, ...],
     folder: Path | None,
-    resume: bool,
+    resume: Literal["always", "auto"] | None,
     export_to: Path | None,
     allow_outside: bool,
     as_json: bool,
@@ -42,16 +68,18 @@ def command(
     from netspec.runtime.run import fresh_folder
 
     place = folder or fresh_folder("runs", loaded.name)
-    trained = train(loaded, place, resume=resume, progress=progress_for(), allow_outside=allow_outside)
-    talk(f"the run is in {place}")
-    history = trained.history
+    going_on = resume if resume == "auto" else resume is not None
+    history = train(loaded, place, resume=going_on, progress=progress_for(), allow_outside=allow_outside).history
+    talk(f"{ENDED[history.ended]}; the run is in {place}")
     result: dict[str, object] = {
         "run": str(place),
-        "epochs": len(history.records),
+        "epochs": history.epochs,
+        "steps": history.steps,
         "seconds": round(history.seconds, 3),
         "ended": history.ended,
         history.monitor: history.best,
         "best_epoch": history.best_epoch,
+        "best_step": history.best_step,
     }
     if export_to is not None:
         from netspec.cli.export import described

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalogue import Entry
-from netspec.fields import Bool, Checked, Choice, Field, Float, Int, Record, Text, refuse
+from netspec.fields import Bool, Checked, Choice, Duration, Field, Float, Int, Record, Text, refuse
 from netspec.language.groups import Group
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
@@ -23,11 +23,22 @@ class EarlyStop(Entry):
     min_delta = Float("by how much a value must be better to count", 0, ge=0)
 
 
+class Evaluate(Record):
+    """When the network is measured on the validation data. The end of a run always is."""
+
+    example = "{steps: 500}"
+
+    every = Int("epochs from one evaluation to the next", 1, ge=1)
+    steps = Int("steps from one evaluation to the next, besides those at the ends of epochs", None, ge=1)
+
+
 class Checkpoint(Record):
     """When states to resume from are kept, how many, and by what the best weights are chosen."""
 
+    example = "{keep: 3}"
+
     keep = Int("how many are kept", 3, ge=2)
-    every = Int("epochs from one to the next; null is every epoch, but for those of a few seconds", None, ge=1)
+    every = Int("epochs from one to the next; null is every evaluation, but for those within a few seconds", None, ge=1)
     steps = Int("steps from one to the next, besides those at the ends of epochs", None, ge=1)
     best = Text("the value that decides which weights are best; null is the first metric, else the loss", None)
 
@@ -64,16 +75,19 @@ class Train(Record):
     metrics = Part("what is measured besides the loss", Metric, (), json={"type": ["array", "string"]})
     clip_grad = Float("the largest norm that a gradient may have; longer ones are shortened", None, gt=0)
     precision = Choice("the numbers that the network computes with", ("float32", "bf16"), "float32")
+    evaluate = Part("when the validation data is measured", Evaluate, Evaluate(), json=Evaluate.json_schema())
     early_stop = Part("when to stop before the last epoch", EarlyStop, json={"type": ["string", "object"]})
     checkpoint = Part("what is kept to resume from", Checkpoint, Checkpoint(), json=Checkpoint.json_schema())
     seed = Int("what all random numbers of the run follow from", 0, ge=0)
     accumulate = Int("batches whose gradients are added up to one step", 1, ge=1)
     ema = Float("share of the averaged weights that each step keeps; null averages none", None, gt=0, lt=1)
     max_steps = Int("steps after which the run ends, whatever the epochs", None, ge=1)
+    max_time = Duration("the time after which a run saves its state and ends; resumed, it has as much again", None)
     device = Choice("where to compute", ("auto", "cpu", "cuda", "mps"), "auto")
     threads = Int("threads on the CPU; null leaves the choice to torch", None, ge=1)
     channels_last = Bool("whether maps are stored pixel by pixel; null where there are convolutions", None)
     compile = Bool("whether torch.compile makes a step faster, at the cost of a slow start", False)
+    tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
 
     @property
     def best(self) -> str:

@@ -21,11 +21,12 @@ from netspec.language.calls import (
 )
 from netspec.language.groups import read_groups
 from netspec.language.sections import entries_schema, entry_schema
-from netspec.language.train_record import Checkpoint, EarlyStop, Train
+from netspec.language.train_record import Checkpoint, EarlyStop, Evaluate, Train
 from netspec.metrics.base import Metric
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 
 E_ = TypeVar("E_", bound=Entry)
+R_ = TypeVar("R_", Checkpoint, Evaluate)
 
 
 def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train | None, list[Problem]]:
@@ -87,7 +88,8 @@ class _Reader:
             "scheduler": lambda v, p: self._entry(v, p, SCHEDULERS),
             "metrics": self._metrics,
             "early_stop": self._early_stop,
-            "checkpoint": self._checkpoint,
+            "evaluate": lambda v, p: self._record(v, p, Evaluate),
+            "checkpoint": lambda v, p: self._record(v, p, Checkpoint),
         }
         if key in readers:
             return readers[key](value, at.path)
@@ -135,12 +137,13 @@ class _Reader:
             raise Refused(Problem("bad-value", text, At(path), f"As: {EarlyStop.example}"))
         return construct(EarlyStop, given, At(path))
 
-    def _checkpoint(self, value: Any, path: Path) -> Checkpoint:
+    def _record(self, value: Any, path: Path, cls: type[R_]) -> R_:
         if not isinstance(value, dict):
-            raise Refused(Problem("bad-value", "checkpoint is a mapping", At(path), "As: {keep: 3}"))
-        plain = {k: long_value(v, self.lookup, At((*path, k)), textual=k == "best") for k, v in value.items()}
+            raise Refused(Problem("bad-value", f"{path[-1]} is a mapping", At(path), f"As: {cls.example}"))
+        textual = {name for name, field in cls.fields.items() if field.textual}
+        plain = {k: long_value(v, self.lookup, At((*path, k)), textual=k in textual) for k, v in value.items()}
         try:
-            return Checkpoint(**plain)
+            return cls(**plain)
         except Invalid as invalid:
             raise Refused(*(_problem(fault, path) for fault in invalid.faults)) from None
 
@@ -214,7 +217,8 @@ def train_schema() -> dict[str, Any]:
     """The JSON Schema of the section."""
     schema = Train.json_schema()
     properties = schema["properties"]
-    del properties["checkpoint"]["default"]
+    for key in ("evaluate", "checkpoint"):
+        del properties[key]["default"]
     for key, catalogue in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
         properties[key] = entry_schema(catalogue, Train.fields[key].sentence)
     properties["metrics"] = entries_schema(METRICS, Train.fields["metrics"].sentence)

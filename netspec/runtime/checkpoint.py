@@ -1,12 +1,12 @@
 """Checkpoints: a folder for each, checksummed, complete or not there at all.
 
-    checkpoints/step-000001200-0003/
+    checkpoints/step-000001200-0003/     the state after 1,200 steps and three evaluations
         tensors.safetensors     every tensor of the state
         state.json              the rest of it
         manifest.json           size and SHA-256 of both; written last, so a folder without it is no checkpoint
 
 A checkpoint is written beside its place, put on the disk, renamed, read back, and only then is
-the oldest one dropped. Which is the newest is decided by its step, never by a clock.
+the oldest one dropped. Which is the newest is decided by its name, never by a clock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from netspec.errors import DataError
 from netspec.runtime.disk import remove, saving, sha256, sync
 from netspec.runtime.packing import pack, unpack
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FILES: Final = ("tensors.safetensors", "state.json")
 MANIFEST: Final = "manifest.json"
 _NAME: Final = re.compile(r"step-(\d{9,})-(\d{4,})")
@@ -45,9 +45,9 @@ class Checkpoints:
     keep: int = 3
     warn: Callable[[str], None] = print
 
-    def save(self, step: int, epoch: int, state: dict[str, Any]) -> Path:
-        """Write the state after `step` steps, in `epoch`. Raises UsageError where the disk refuses."""
-        place = self.folder / f"step-{step:09d}-{epoch:04d}"
+    def save(self, step: int, records: int, state: dict[str, Any]) -> Path:
+        """Write the state after so many steps and evaluations. Raises UsageError where the disk refuses."""
+        place = self.folder / f"step-{step:09d}-{records:04d}"
         if place.exists() and self._fault(place) is None:
             return place
         with saving(place):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 from torch import nn
@@ -46,12 +46,13 @@ def train(
     spec: Spec,
     folder: Path | None = None,
     *,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
     progress: Progress | None = None,
     allow_outside: bool = False,
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
+    `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
     Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
     """
     section, data = spec.experiment.train, _data(spec, allow_outside)
@@ -62,6 +63,8 @@ def train(
     data.need_fit(spec.graph.inputs)
     if folder is None:
         return Trained(module, run_training(module, section, data, progress=progress), None)
+    if resume == "auto":
+        resume = RunFolder.begun(folder)
     with RunFolder.open(folder) if resume else RunFolder.create(folder, spec.text) as run:
         if not resume:
             write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")

@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 Goal = Literal["min", "max"]
 Record = dict[str, Any]
-"""One evaluation: epoch, step, lr, train.loss, val.loss, val. and each metric, seconds, samples_per_s."""
+"""One evaluation: epoch, step, lr, train.loss, val.loss, val. and each metric, seconds, samples_per_s.
+
+`epoch` is that of the newest step, counted from 1. What begins with `val.` is missing at the end of an epoch whose
+validation data the spec has not measured."""
 
 
 @dataclass(slots=True)
@@ -20,23 +23,28 @@ class Watch:
     min_delta: float = 0.0
     best: float | None = None
     epoch: int = 0
+    step: int = 0
     waited: int = 0
 
-    def see(self, value: float, epoch: int) -> bool:
-        """Take in a new value; whether it is the best so far. What is not a number never is."""
+    def see(self, record: Record) -> bool:
+        """Take in an evaluation; whether it is the best so far. What is not a number never is."""
+        if self.monitor not in record:
+            return False
+        value = record[self.monitor]
         gain = 0.0 if self.best is None else self.best - value if self.goal == "min" else value - self.best
         better = not isnan(value) and (self.best is None or gain > self.min_delta)
         if better:
-            self.best, self.epoch, self.waited = float(value), epoch, 0
+            self.best, self.epoch, self.step, self.waited = float(value), record["epoch"], record["step"], 0
         else:
             self.waited += 1
         return better
 
     def state(self) -> dict[str, Any]:
-        return {"best": self.best, "epoch": self.epoch, "waited": self.waited}
+        return {"best": self.best, "epoch": self.epoch, "step": self.step, "waited": self.waited}
 
     def load(self, state: dict[str, Any]) -> None:
-        self.best, self.epoch, self.waited = state["best"], state["epoch"], state["waited"]
+        self.best, self.waited = state["best"], state["waited"]
+        self.epoch, self.step = state["epoch"], state["step"]
 
 
 @dataclass(slots=True)
@@ -48,8 +56,11 @@ class History:
     best: float | None = None
     """The best value of `monitor`."""
     best_epoch: int = 0
+    best_step: int = 0
+    epochs: int = 0
+    """Epochs that were begun; the last may not be whole."""
     steps: int = 0
     seconds: float = 0.0
     """Time spent training and evaluating, the parts before a resume included."""
-    ended: Literal["epochs", "steps", "early stop"] = "epochs"
+    ended: Literal["epochs", "steps", "early stop", "time"] = "epochs"
     """Why the run ended."""

@@ -8,41 +8,56 @@ from pathlib import Path
 from typing import Final
 
 from netspec.errors import UsageError
-from netspec.language.train_record import Checkpoint
+from netspec.language.train_record import Train
+from netspec.runtime.board import Board
 from netspec.runtime.checkpoint import Checkpoints
 from netspec.runtime.history import Record
 from netspec.runtime.run import RunFolder
-from netspec.runtime.state import State, Weights
+from netspec.runtime.state import Position, State, Weights
 from netspec.runtime.weights import loss_file, save_weights
 
 BETWEEN: Final = 5.0
-"""Seconds. Where the spec does not say, an epoch that ends sooner after a checkpoint writes none of its own."""
+"""Seconds. Where the spec does not say, an evaluation that ends sooner after a checkpoint writes none of its own."""
 
 
 class Keeper:
     """Writes metrics, weights and checkpoints into a run's folder; without a folder it does nothing."""
 
-    def __init__(self, run: RunFolder | None, wanted: Checkpoint, warn: Callable[[str], None]) -> None:
+    def __init__(self, run: RunFolder | None, train: Train, warn: Callable[[str], None]) -> None:
         self.run = run
-        self.wanted = wanted
-        self.checkpoints = Checkpoints(run.checkpoints, wanted.keep, warn) if run else None
+        self.wanted = train.checkpoint
+        self.checkpoints = Checkpoints(run.checkpoints, self.wanted.keep, warn) if run else None
+        self.shows = train.tensorboard
+        self.board: Board | None = None
         self._best: tuple[Weights, dict[str, str]] | None = None
         self._saved_at = time.perf_counter()
+
+    def begin(self, position: Position) -> None:
+        """Make ready to go on from `position`."""
+        if self.run is not None and self.shows:
+            self.board = Board(self.run.board, position.measured)
+
+    def close(self) -> None:
+        """Write no more."""
+        if self.board is not None:
+            self.board.close()
 
     def record(self, record: Record, best: bool, state: State) -> None:
         """Take in an evaluation, and hold on to the weights if it is the best so far."""
         if self.run is None:
             return
         self.run.append(record)
+        if self.board is not None:
+            self.board.add(record)
         if best:
             network, loss = state.weights()
             held = {k: v.clone() for k, v in network.items()}, {k: v.clone() for k, v in loss.items()}
             self._best = held, _metadata(state)
 
-    def due(self, epoch: int) -> bool:
-        """Whether the end of this epoch is a time to save."""
+    def due(self, position: Position) -> bool:
+        """Whether the end of an evaluation is a time to save."""
         if self.wanted.every is not None:
-            return epoch % self.wanted.every == 0
+            return position.index == 0 and position.epoch % self.wanted.every == 0
         return time.perf_counter() - self._saved_at >= BETWEEN
 
     def save(self, state: State) -> None:
@@ -54,7 +69,9 @@ class Keeper:
             self._best = None
         _save(self.run.last, state.weights(), _metadata(state))
         self.run.settle()
-        self.checkpoints.save(state.position.step, state.position.epoch, state.pack())
+        if self.board is not None:
+            self.board.settle()
+        self.checkpoints.save(state.position.step, state.position.records, state.pack())
         self._saved_at = time.perf_counter()
 
     def resume(self, state: State) -> list[Record]:
@@ -65,7 +82,7 @@ class Keeper:
         packed = self.checkpoints.newest()
         if packed is not None:
             state.unpack(packed)
-        return self.run.rewind(state.position.epoch)
+        return self.run.rewind(state.position.measured)
 
     @property
     def newest(self) -> Path | None:
@@ -75,7 +92,7 @@ class Keeper:
 
 
 def _metadata(state: State) -> dict[str, str]:
-    return {"epoch": str(state.position.epoch), "step": str(state.position.step)}
+    return {"epoch": str(state.position.current), "step": str(state.position.step)}
 
 
 def _save(path: Path, weights: Weights, metadata: dict[str, str]) -> None:

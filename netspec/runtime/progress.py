@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import IO, Any, Protocol
 
-from netspec.runtime.history import Record
+from netspec.runtime.history import Record, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,14 @@ class Plan:
     epochs: int
     steps: int
     """Steps in an epoch."""
+    total: int
+    """Steps in all."""
+    done: int
+    """Steps that an earlier part of the run has done."""
     samples: int
     """Samples in a step."""
-    done: int = 0
-    """Epochs that an earlier part of the run has done."""
+    best: Watch
+    """Follows the value that chooses the best weights."""
 
 
 class Progress(Protocol):
@@ -34,8 +38,8 @@ class Progress(Protocol):
     def tick(self, epoch: int, step: int, loss: float) -> None:
         """So many epochs are done, so many steps of the next, and this is the newest loss."""
 
-    def epoch(self, record: Record, best: bool) -> None:
-        """An epoch has been measured; whether it is the best so far."""
+    def measured(self, record: Record, best: bool) -> None:
+        """A record has been made; whether it is the best so far."""
 
     def warn(self, text: str) -> None:
         """Something that a person should know."""
@@ -53,7 +57,7 @@ class Silent:
 
     def tick(self, epoch: int, step: int, loss: float) -> None: ...
 
-    def epoch(self, record: Record, best: bool) -> None: ...
+    def measured(self, record: Record, best: bool) -> None: ...
 
     def warn(self, text: str) -> None:
         import warnings
@@ -64,23 +68,22 @@ class Silent:
 
 
 class Lines:
-    """One line an epoch."""
+    """One line an epoch, and one for each evaluation within it."""
 
     interval = inf
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self.stream = stream or sys.stderr
-        self.plan = Plan(0, 0, 0)
 
     def start(self, plan: Plan) -> None:
         self.plan = plan
         if plan.done:
-            self._say(f"resumed after epoch {plan.done}")
+            self._say(resumed(plan))
 
     def tick(self, epoch: int, step: int, loss: float) -> None: ...
 
-    def epoch(self, record: Record, best: bool) -> None:
-        self._say(described(record, self.plan.epochs) + ("  best" if best else ""))
+    def measured(self, record: Record, best: bool) -> None:
+        self._say(described(record, self.plan) + ("  best" if best else ""))
 
     def warn(self, text: str) -> None:
         self._say(f"warning: {text}")
@@ -92,41 +95,49 @@ class Lines:
 
 
 class Live:
-    """A bar with the newest loss and the time left; an epoch's line stays above it."""
+    """A bar with the time left, the speed, the newest loss and the best value; records stay above it."""
 
     interval = 0.2
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.console = Console(stderr=True)
-        self.bar = Progress(*columns, TextColumn("{task.fields[loss]}"), console=self.console, transient=True)
-        self.plan = Plan(0, 0, 0)
+        columns = (TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn())
+        values = TextColumn("{task.fields[values]}")
+        self.bar = Progress(*columns, values, console=self.console, transient=True, expand=True)
         self.task: Any = None
 
     def start(self, plan: Plan) -> None:
         self.plan = plan
-        total = plan.epochs * plan.steps
-        self.task = self.bar.add_task("training", total=total, completed=plan.done * plan.steps, loss="")
+        self.task = self.bar.add_task("training", total=plan.total, completed=plan.done, values="")
         self.bar.start()
+        if plan.done:
+            self._say(resumed(plan))
 
     def tick(self, epoch: int, step: int, loss: float) -> None:
-        done = epoch * self.plan.steps + step
-        description = f"epoch {epoch + 1}/{self.plan.epochs}"
-        self.bar.update(self.task, completed=done, description=description, loss=f"loss {loss:.4g}")
+        self._move(epoch + 1, epoch * self.plan.steps + step, loss)
 
-    def epoch(self, record: Record, best: bool) -> None:
-        line = described(record, self.plan.epochs)
-        self.console.print(line, style="bold" if best else None, markup=False, highlight=False)
-        self.bar.update(self.task, completed=record["epoch"] * self.plan.steps)
+    def measured(self, record: Record, best: bool) -> None:
+        self._say(described(record, self.plan), "bold" if best else "")
+        self._move(record["epoch"], record["step"], record["train.loss"])
 
     def warn(self, text: str) -> None:
-        self.console.print(f"warning: {text}", style="yellow", markup=False, highlight=False)
+        self._say(f"warning: {text}", "yellow")
 
     def close(self) -> None:
         self.bar.stop()
+
+    def _say(self, text: str, style: str = "") -> None:
+        self.console.print(text, style=style, markup=False, highlight=False)
+
+    def _move(self, epoch: int, done: int, loss: float) -> None:
+        speed, best = self.bar.tasks[self.task].speed, self.plan.best.best
+        values = [f"{speed * self.plan.samples:,.0f} samples/s"] if speed else []
+        values += [f"loss {loss:.4g}"] + ([f"best {best:.4f}"] if best is not None else [])
+        described = f"epoch {epoch}/{self.plan.epochs}"
+        self.bar.update(self.task, completed=done, description=described, values="  ".join(values))
 
 
 def progress_for(stream: IO[str] | None = None) -> Progress:
@@ -135,11 +146,21 @@ def progress_for(stream: IO[str] | None = None) -> Progress:
     return Live() if stream.isatty() else Lines(stream)
 
 
-def described(record: Record, epochs: int) -> str:
-    """An evaluation on one line."""
+def resumed(plan: Plan) -> str:
+    """Where a run goes on."""
+    epochs, steps = divmod(plan.done, plan.steps)
+    within = f"step {steps:,} of epoch {epochs + 1}" if steps else f"epoch {epochs}"
+    return f"resumed after {within}"
+
+
+def described(record: Record, plan: Plan) -> str:
+    """A record on one line."""
     skipped = ("epoch", "step", "lr", "seconds", "samples_per_s")
     values = [
         f"{name} {value:.4f}" for name, value in record.items() if name not in skipped and isinstance(value, float)
     ]
-    head = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}"
+    head = f"epoch {record['epoch']:>{len(str(plan.epochs))}}/{plan.epochs}"
+    within = record["step"] - (record["epoch"] - 1) * plan.steps
+    if within != plan.steps:
+        head += f" step {within:>{len(str(plan.steps))}}/{plan.steps}"
     return "  ".join([head, *values, f"{record['samples_per_s']:,.0f} samples/s", f"{record['seconds']:.1f} s"])

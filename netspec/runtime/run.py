@@ -5,6 +5,7 @@ environment.json        versions and hardware
 metrics.jsonl           a line for each evaluation
 best.safetensors        weights of the best evaluation
 last.safetensors        weights of the last one
+tensorboard/            the same for TensorBoard, where the spec asks for it
 checkpoints/            states to resume from
 lock                    held while a run writes here; the system lets go of it when the run ends, however it ends
 """
@@ -51,9 +52,14 @@ class RunFolder:
     def open(cls, path: str | Path) -> Self:
         """The folder of a run that is to be resumed. Raises UsageError where there is none."""
         folder = Path(path)
-        if not (folder / "spec.yaml").is_file():
+        if not cls.begun(folder):
             raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
         return cls(folder, _locked(folder))
+
+    @staticmethod
+    def begun(path: str | Path) -> bool:
+        """Whether a run has begun in a folder."""
+        return (Path(path) / "spec.yaml").is_file()
 
     @property
     def spec_file(self) -> Path:
@@ -66,6 +72,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def board(self) -> Path:
+        return self.path / "tensorboard"
 
     @property
     def best(self) -> Path:
@@ -92,9 +102,9 @@ class RunFolder:
                 break
         return found
 
-    def rewind(self, epoch: int) -> list[dict[str, Any]]:
-        """Drop the metrics measured after `epoch`, which a resumed run measures again; return those that stay."""
-        kept = [record for record in self.records() if record["epoch"] <= epoch]
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Drop the metrics measured after `step`, which a resumed run measures again; return those that stay."""
+        kept = [record for record in self.records() if record["step"] <= step]
         write_text(self.metrics_file, "".join(json.dumps(record) + "\n" for record in kept))
         return kept
 

@@ -15,8 +15,8 @@ from netspec.schedulers.plateau import ReduceLROnPlateau
 class Schedule:
     """Moves the learning rate of an optimizer.
 
-    Call `before` ahead of each step of the optimizer, `after` behind it, and `epoch` behind
-    each evaluation. Without an entry the rate stands still.
+    Call `before` ahead of each step of the optimizer, `after` behind it, `measured` with what
+    an evaluation has found and `epoch` at the end of each epoch. Without an entry the rate stands still.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Schedule:
             length = max(1, steps - self.warmup) if entry.unit == "step" else epochs
             self.torch = make_scheduler(entry, optimizer, entry.keywords(length))
         self.by_step = bool(entry and entry.unit == "step")
+        self.by_value = isinstance(entry, ReduceLROnPlateau)
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.rate = float(self.rates[0])
         """The learning rate of the newest step."""
@@ -54,14 +55,18 @@ class Schedule:
         elif self.by_step:
             self._move()
 
-    def epoch(self, values: dict[str, Any]) -> None:
-        """Go on by an epoch, whose measured values are given."""
-        if self.torch is None or self.by_step:
+    def measured(self, values: dict[str, Any]) -> None:
+        """Go on by an evaluation that found these values."""
+        if self.by_value and self.monitor in values:
+            self._move(values[self.monitor])
+
+    def epoch(self) -> None:
+        """Go on by an epoch."""
+        if self.torch is None or self.by_step or self.by_value:
             return
-        watched = (values[self.monitor],) if isinstance(self.entry, ReduceLROnPlateau) else ()
         with warnings.catch_warnings():  # a run resumed at the end of an epoch moves before its first step
             warnings.simplefilter("ignore", UserWarning)
-            self._move(*watched)
+            self._move()
 
     def _move(self, *value: float) -> None:
         # A OneCycleLR that is shorter than the run has no rate left to set: the last one stays.

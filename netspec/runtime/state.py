@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any, cast
@@ -29,6 +30,29 @@ class Position:
     epoch: int = 0
     index: int = 0
     step: int = 0
+    measured: int = 0
+    """The step behind which the newest record was made."""
+    records: int = 0
+
+    @property
+    def current(self) -> int:
+        """The epoch that the newest step belongs to, counted from 1."""
+        return self.epoch + (self.index > 0)
+
+    @property
+    def unmeasured(self) -> int:
+        """The steps of this epoch that no record has taken in."""
+        return self.step - self.measured
+
+    def close_record(self) -> None:
+        """Go on behind a record of all steps so far."""
+        self.measured = self.step
+        self.records += 1
+
+    def close_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch += 1
+        self.index = 0
 
 
 class State:
@@ -52,7 +76,12 @@ class State:
         self.position = Position()
         self.losses = torch.zeros(self.per_epoch, device=self.device)
         """The loss of each step of this epoch, on the device."""
-        self.seconds = 0.0
+        self._before, self._began = 0.0, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, without the time between a stop and a resume."""
+        return self._before + time.perf_counter() - self._began
 
     @property
     def shown(self) -> nn.Module:
@@ -77,10 +106,11 @@ class State:
         return index, float(seen[index])
 
     def mean_loss(self) -> float:
-        """The mean loss of this epoch's steps, each counting for its samples."""
-        losses = self.losses[: self.position.index].double()
+        """The mean loss of this epoch's unmeasured steps, each counting for its samples."""
+        index = self.position.index
+        losses = self.losses[index - self.position.unmeasured : index].double()
         counts = torch.full_like(losses, self.samples)
-        if self.position.index == self.per_epoch:
+        if index == self.per_epoch:
             counts[-1] = self.count - (self.per_epoch - 1) * self.samples
         total = losses.sum() if self.objective.sums else (losses * counts).sum()
         return float(total / counts.sum())
@@ -91,6 +121,7 @@ class State:
         return {
             "position": asdict(self.position),
             "samples": self.count,
+            "per epoch": self.per_epoch,
             "module": self.module.state_dict(),
             "loss": self.objective.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -108,6 +139,9 @@ class State:
         if state["samples"] != self.count:
             text = f"the run was trained on {state['samples']:,} samples, now there are {self.count:,}"
             raise DataError(f"{text}. Resume it with the data it began with.")
+        if state["per epoch"] != self.per_epoch:
+            text = f"the run took {state['per epoch']:,} steps an epoch, now it would take {self.per_epoch:,}"
+            raise UsageError(f"{text}. Resume it with the batch and the accumulate it began with.")
         self.position = Position(**state["position"])
         self.module.load_state_dict(state["module"])
         self.objective.module.load_state_dict(state["loss"])
@@ -122,7 +156,7 @@ class State:
         self.best.load(state["best"])
         if self.early:
             self.early.load(state["early"])
-        self.seconds = state["seconds"]
+        self._before, self._began = state["seconds"], time.perf_counter()
 
 
 def _average(module: nn.Module, decay: float) -> AveragedModel:

@@ -1,10 +1,9 @@
-"""Runs epochs: steps, evaluations, and what follows from them."""
+"""Runs steps and evaluations, and does what follows from them."""
 
 from __future__ import annotations
 
 import signal
 import time
-from typing import Any
 
 import torch
 from torch import nn
@@ -45,9 +44,13 @@ class Trainer:
         shown = self.state.shown
         self.measured = forward if shown is module else make_forward(shown, train, self.state.device, channels_last)
         self.stepper = Stepper(forward, self.state, train, self.parts)
-        self.keeper = Keeper(run, train.checkpoint, progress.warn)
+        self.keeper = Keeper(run, train, progress.warn)
         self.history = History(self.state.best.monitor)
-        self.read_at = time.perf_counter()
+        self.began = self.read_at = time.perf_counter()
+        self.stretch = (self.began, 0)
+        """When the steps began that the next record takes in, and how many steps of the epoch were done before."""
+        self.order = torch.empty(0)
+        """The samples of this epoch in the order of its steps."""
 
     def resume(self) -> None:
         """Take up the newest whole checkpoint of the run's folder. Raises DataError where none is whole."""
@@ -58,50 +61,59 @@ class Trainer:
         """Train to the end, from wherever the position is."""
         check_inputs(self.parts)
         state = self.state
-        self.progress.start(Plan(self.train.epochs, state.per_epoch, state.samples, self.position.epoch))
+        self.keeper.begin(self.position)
+        steps = (state.per_epoch, state.total, self.position.step)
+        self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best))
         try:
-            while not self._done():
-                self._epoch()
+            state.module.train()
+            self._begin_epoch()
+            self._begin_stretch()
+            while not self._ended():
+                if self._due():
+                    self._measure()
+                else:
+                    self._step()
+                self._heed()
             self._finish()
         finally:
             self.progress.close()
+            self.keeper.close()
         return self.history
 
-    def _done(self) -> bool:
-        early = self.train.early_stop
+    def _ended(self) -> bool:
+        early, position = self.train.early_stop, self.position
         if early and self.state.early and self.state.early.waited >= early.patience:
             self.history.ended = "early stop"
-        elif self.position.epoch >= self.train.epochs:
-            self.history.ended = "epochs"
-        elif self.position.step >= self.state.total:
-            self.history.ended = "steps"
+        elif position.step >= self.state.total and not position.unmeasured:
+            self.history.ended = "epochs" if position.epoch >= self.train.epochs else "steps"
+        elif self._late():
+            self.history.ended = "time"
         else:
             return False
         return True
 
-    def _epoch(self) -> None:
-        """Train the rest of an epoch and measure."""
-        position, state = self.position, self.state
-        began, first = time.perf_counter(), position.index
-        order = torch.randperm(state.count, generator=seeded(self.train.seed, position.epoch)).to(state.device)
-        state.module.train()
-        last = min(state.per_epoch, position.index + state.total - position.step)
-        while position.index < last:
-            self._step(order)
-        self._check_losses()
-        trained = time.perf_counter() - began
-        values = self._measure()
-        if values is None:
-            raise self._interrupted()
-        state.seconds += time.perf_counter() - began
-        self._record(values, min((last - first) * state.samples, state.count) / trained)
+    def _late(self) -> bool:
+        limit = self.train.max_time
+        return limit is not None and time.perf_counter() - self.began >= limit
 
-    def _step(self, order: torch.Tensor) -> None:
+    def _heed(self) -> None:
+        """Raises Interrupted if a signal has come."""
+        if self.stop.number is not None:
+            raise self._interrupted()
+
+    def _begin_epoch(self) -> None:
+        order = torch.randperm(self.state.count, generator=seeded(self.train.seed, self.position.epoch))
+        self.order = order.to(self.state.device)
+
+    def _begin_stretch(self) -> None:
+        self.stretch = (time.perf_counter(), self.position.index)
+
+    def _step(self) -> None:
         position, state = self.position, self.state
         start = position.index * state.samples
         state.schedule.before(position.step)
         try:
-            loss = self.stepper(order[start : start + state.samples], position.epoch, position.index)
+            loss = self.stepper(self.order[start : start + state.samples], position.epoch, position.index)
         except NotFinite as fault:
             raise self._diverged(position.index, fault.value) from None
         state.losses[position.index] = loss
@@ -110,8 +122,6 @@ class Trainer:
             state.average.update_parameters(state.module)
         position.index += 1
         position.step += 1
-        if self.stop.number is not None:
-            raise self._interrupted()
         if self.train.checkpoint.steps and position.step % self.train.checkpoint.steps == 0:
             self._save()
         now = time.perf_counter()
@@ -133,38 +143,60 @@ class Trainer:
         advice = f"{kept}Try a smaller lr, a warmup, or clip_grad: 1.0."
         return Diverged(f"{text}, at a learning rate of {self.state.schedule.rate:g}. {advice}")
 
-    def _measure(self) -> dict[str, Any] | None:
-        """The values of this epoch by name; None where a signal came between."""
-        values: dict[str, Any] = {"train.loss": self.state.mean_loss()}
-        if self.data.val is None:
-            return values
-        measured = evaluate(
-            self.state.shown,
-            self.data.val,
-            self.state.objective,
-            self.train.metrics,
-            batch=self.train.batch,
-            forward=self.measured,
-            stopped=lambda: self.stop.number is not None,
-        )
-        return None if measured is None else values | {f"val.{name}": value for name, value in measured.items()}
+    def _due(self) -> bool:
+        """Whether the steps since the newest record are to be measured before another is taken."""
+        position, steps = self.position, self.train.evaluate.steps
+        ended = position.index == self.state.per_epoch or position.step == self.state.total
+        return position.unmeasured > 0 and (ended or bool(steps and position.step % steps == 0))
 
-    def _record(self, values: dict[str, Any], speed: float) -> None:
-        """Take in an epoch's values: schedule, best weights, early stop, files, screen."""
+    def _measure(self) -> None:
+        """Make a record of the steps since the last one; none where the run has to stop on the way."""
+        self._check_losses()
         state, position = self.state, self.position
-        rate = state.schedule.rate
-        state.schedule.epoch(values)
-        position.epoch += 1
-        position.index = 0
-        better = state.best.see(values[state.best.monitor], position.epoch)
+        since, index = self.stretch
+        samples = min(position.index * state.samples, state.count) - index * state.samples
+        speed = samples / (time.perf_counter() - since)
+        values = {"train.loss": state.mean_loss()}
+        if self.data.val is not None and self._validates():
+            measured = evaluate(
+                state.shown,
+                self.data.val,
+                state.objective,
+                self.train.metrics,
+                batch=self.train.batch,
+                forward=self.measured,
+                stopped=lambda: self.stop.number is not None or self._late(),
+            )
+            if measured is None:
+                return
+            values |= {f"val.{name}": value for name, value in measured.items()}
+        head = {"epoch": position.current, "step": position.step, "lr": state.schedule.rate}
+        tail = {"seconds": round(state.seconds, 3), "samples_per_s": round(speed, 1)}
+        self._record({**head, **values, **tail})
+
+    def _validates(self) -> bool:
+        """Whether the validation data is measured here, and not only the loss of the steps."""
+        position, wanted = self.position, self.train.evaluate
+        by_step = wanted.steps is not None and position.step % wanted.steps == 0
+        return by_step or position.current % wanted.every == 0 or position.step == self.state.total
+
+    def _record(self, record: Record) -> None:
+        """Take in a record: schedule, best weights, early stop, files, screen."""
+        state, position = self.state, self.position
+        better = state.best.see(record)
         if state.early:
-            state.early.see(values[state.early.monitor], position.epoch)
-        head = {"epoch": position.epoch, "step": position.step, "lr": rate}
-        record: Record = {**head, **values, "seconds": round(state.seconds, 3), "samples_per_s": round(speed, 1)}
+            state.early.see(record)
+        state.schedule.measured(record)
+        position.close_record()
         self.history.records.append(record)
         self.keeper.record(record, better, state)
-        self.progress.epoch(record, better)
-        if self.keeper.due(position.epoch):
+        self.progress.measured(record, better)
+        if position.index == state.per_epoch:
+            state.schedule.epoch()
+            position.close_epoch()
+            self._begin_epoch()
+        self._begin_stretch()
+        if self.keeper.due(position):
             self._save()
 
     def _save(self) -> None:
@@ -176,7 +208,7 @@ class Trainer:
         self._save()
         number = self.stop.number
         assert number is not None
-        where = f"epoch {self.position.epoch + 1}, step {self.position.step:,}"
+        where = f"epoch {self.position.current}, step {self.position.step:,}"
         run = self.keeper.run
         kept = f"saved in {run.path}, resume goes on from there" if run else "not saved, there is no run folder"
         return Interrupted(number, f"stopped by {signal.Signals(number).name} in {where}: {kept}")
@@ -187,7 +219,7 @@ class Trainer:
         state, history = self.state, self.history
         if state.shown is not state.module:
             state.module.load_state_dict(state.shown.state_dict())
-        history.best, history.best_epoch = state.best.best, state.best.epoch
-        history.steps, history.seconds = self.position.step, state.seconds
-        if self.stop.number is not None:
-            raise self._interrupted()
+        history.best, history.best_epoch, history.best_step = state.best.best, state.best.epoch, state.best.step
+        history.epochs, history.steps = self.position.current, self.position.step
+        history.seconds = state.seconds
+        self._heed()

@@ -112,6 +112,25 @@ def test_train_evaluate_export(tmp_path: Path) -> None:
     assert "Resume it" in again.stderr
 
 
+def test_resume_auto_begins_and_goes_on(tmp_path: Path) -> None:
+    begun = run("train", "--run", "run", "--resume", "auto", DIGITS, "train.epochs=1", cwd=tmp_path)
+    assert begun.returncode == 0, begun.stderr
+    assert "all epochs are done; the run is in run" in begun.stderr
+    for arguments in (["--resume", "auto", DIGITS], [DIGITS, "--resume", "auto"], [DIGITS, "--resume"]):
+        done = run("train", "--run", "run", *arguments, "train.epochs=1", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith("resumed after epoch 1\n")
+    missing = run("train", "--run", "other", DIGITS, "--resume", cwd=tmp_path)
+    assert (missing.returncode, "no run's folder" in missing.stderr) == (2, True)
+
+
+def test_a_run_whose_time_is_up_is_no_failure(tmp_path: Path) -> None:
+    done = run("train", DIGITS, "train.epochs=1000", "train.max_time=1s", "--run", "run", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ended"] == "time"
+    assert "max_time is over, --resume goes on from there; the run is in run" in done.stderr
+
+
 def test_an_export_that_does_not_match_leaves_no_file(tmp_path: Path) -> None:
     done = run("export", DIGITS, "export.onnx.atol=0", "export.onnx.rtol=0", "--onnx", "-o", "m.onnx", cwd=tmp_path)
     assert done.returncode == 6, done.stderr

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
 import pytest
 from rich.console import Console
 
+from netspec.runtime.history import Watch
 from netspec.runtime.progress import Lines, Live, Plan, progress_for
 from netspec.runtime.training import train
 from tests.train.small import classes, perceptron, section
@@ -24,6 +26,10 @@ RECORD = {
 }
 
 
+def plan(done: int = 0) -> Plan:
+    return Plan(15, 10, 150, done, 64, Watch("val.accuracy", "max"))
+
+
 def test_a_line_an_epoch() -> None:
     stream = io.StringIO()
     train(perceptron(), section(epochs=12, metrics=["accuracy", "confusion"]), classes(), progress=Lines(stream))
@@ -37,15 +43,18 @@ def test_a_line_an_epoch() -> None:
 def test_the_line_of_an_epoch() -> None:
     stream = io.StringIO()
     lines = Lines(stream)
-    lines.start(Plan(15, 10, 64))
-    lines.epoch(RECORD, best=False)
-    assert stream.getvalue() == ("epoch  3/15  train.loss 0.5000  val.accuracy 0.9750  12,346 samples/s  1.2 s\n")
+    lines.start(plan())
+    lines.measured(RECORD, best=False)
+    lines.measured({**RECORD, "step": 25}, best=True)
+    values = "train.loss 0.5000  val.accuracy 0.9750  12,346 samples/s  1.2 s"
+    assert stream.getvalue() == f"epoch  3/15  {values}\nepoch  3/15 step  5/10  {values}  best\n"
 
 
 def test_a_resumed_run_says_so() -> None:
     stream = io.StringIO()
-    Lines(stream).start(Plan(15, 10, 64, done=7))
-    assert stream.getvalue() == "resumed after epoch 7\n"
+    Lines(stream).start(plan(done=70))
+    Lines(stream).start(plan(done=73))
+    assert stream.getvalue() == "resumed after epoch 7\nresumed after step 3 of epoch 8\n"
 
 
 def test_no_bar_without_a_terminal() -> None:
@@ -57,14 +66,14 @@ def test_the_bar_and_the_lines_above_it() -> None:
     screen = io.StringIO()
     live.console = live.bar.live.console = Console(file=screen, force_terminal=True, width=100)
     live.interval = 0.0
-    train(perceptron(), section(epochs=2), classes(), progress=live)
+    train(perceptron(), section(epochs=2, metrics=["accuracy"]), classes(), progress=live)
     live.warn("something [odd]")
     shown = screen.getvalue()
     assert "epoch 1/2  train.loss" in shown
     assert "warning: something [odd]" in shown
     task = live.bar.tasks[0]
     assert (task.completed, task.total) == (8, 8)
-    assert task.fields["loss"].startswith("loss ")
+    assert re.fullmatch(r"[\d,]+ samples/s  loss \d\S+  best 0\.\d{4}", task.fields["values"])
 
 
 @pytest.mark.parametrize("row", ["adamw", "sgd lr=0.1 momentum=0.9", "muon"])

@@ -110,6 +110,9 @@ REST: list[dict[str, Any]] = [
     {"precision": "bf16"},
     {"early_stop": "val.loss patience=2 min_delta=10"},
     {"metrics": ["accuracy"], "checkpoint": {"every": 1, "steps": 3}},
+    {"evaluate": {"steps": 3}, "early_stop": "val.loss patience=4 min_delta=10"},
+    {"evaluate": {"steps": 2, "every": 3}, "checkpoint": {"steps": 1}, "scheduler": "plateau patience=0 threshold=10"},
+    {"evaluate": {"every": 2}, "ema": 0.8, "accumulate": 2, "batch": 8},
 ]
 CELLS = [{"optimizer": row} for row in OPTIMIZERS]
 CELLS += [{"scheduler": row, "optimizer": "sgd lr=0.1 momentum=0.9"} for row in SCHEDULES]
@@ -182,7 +185,9 @@ def test_the_plan_says_how_much_is_done(tmp_path: Path) -> None:
             plans.append(plan)
 
     train_, data = section(epochs=2), classes()
-    never_stopped(train_, data, tmp_path / "run")
+    _, history = never_stopped(train_, data, tmp_path / "run")
     with RunFolder.open(tmp_path / "run") as run:
         train(perceptron(), train_, data, run, resume=True, progress=Listening())
-    assert plans == [Plan(2, 4, 16, 2)]
+    (plan,) = plans
+    assert (plan.epochs, plan.steps, plan.total, plan.done, plan.samples) == (2, 4, 8, 8, 16)
+    assert (plan.best.monitor, plan.best.best) == ("val.loss", history.best)

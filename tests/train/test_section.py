@@ -62,6 +62,12 @@ WRONG = [
     ("early_stop: val.los", "4:15", "nothing measured is called 'val.los'", "val.loss"),
     ("checkpoint: {keep: 1}", "4:22", "keep is 1", ""),
     ("chekpoint: {keep: 3}", "4:3", "no 'chekpoint'", "checkpoint"),
+    ("evaluate: 500", "4:13", "evaluate is a mapping", "{steps: 500}"),
+    ("evaluate: {step: 500}", "4:14", "no 'step'", "steps"),
+    ("evaluate: {steps: 0}", "4:21", "steps is 0", ""),
+    ("max_time: 2 hours", "4:13", "a time such as 45s, 30m, 2h", ""),
+    ("max_time: 1:30", "4:13", "a time such as 45s, 30m, 2h", ""),
+    ("max_time: 0", "4:13", "a time such as 45s, 30m, 2h", ""),
     ("ema: 1", "4:8", "less", ""),
 ]
 
@@ -80,6 +86,16 @@ def test_wrong(line: str, place: str, words: str, hint: str) -> None:
     assert text.startswith(f"x.yaml:{place} ")
     assert words in text
     assert hint in problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0.5", 0.5), ("45s", 45), ("30m", 1800), ("1h30m", 5400), ("2d", 172_800)]
+)
+def test_times_have_units(text: str, seconds: float) -> None:
+    train, problems = read_train(read_text(f"{{loss: ce, optimizer: sgd, max_time: {text}}}").data, ("train",))
+    assert not problems
+    assert train is not None
+    assert train.max_time == seconds
 
 
 def test_all_problems_come_at_once() -> None:

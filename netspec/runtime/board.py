@@ -1,0 +1,40 @@
+"""What a run measures, for TensorBoard: an extra that is imported only where a spec asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netspec.errors import UsageError
+from netspec.runtime.disk import saving
+from netspec.runtime.history import Record
+
+
+class Board:
+    """Writes records into a folder that TensorBoard reads. Raises UsageError where the package is missing."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """`step` is the one a resumed run goes on from: what was written behind it no longer counts."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            text = "train.tensorboard needs a package that is not here: pip install 'netspec-torch[tensorboard]'"
+            raise UsageError(text) from None
+        self.folder = folder
+        with saving(folder):
+            self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def add(self, record: Record) -> None:
+        """Take in a record: its numbers become curves over the steps, such as `val/accuracy`."""
+        with saving(self.folder):
+            for name, value in record.items():
+                if isinstance(value, float):
+                    self.writer.add_scalar(name.replace(".", "/"), value, record["step"])
+
+    def settle(self) -> None:
+        """Hand everything to the system."""
+        with saving(self.folder):
+            self.writer.flush()
+
+    def close(self) -> None:
+        """Write no more."""
+        self.writer.close()

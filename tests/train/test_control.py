@@ -1,0 +1,140 @@
+"""When a run measures, when it ends, and how it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from netspec.errors import UsageError
+from netspec.runtime.progress import Silent
+from netspec.runtime.run import RunFolder
+from netspec.runtime.training import train
+from netspec.runtime.weights import load_weights
+from tests.train.small import classes, equal, perceptron, section
+
+
+class Slow(Silent):
+    """Makes every step last a while."""
+
+    interval = 0.0
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def tick(self, epoch: int, step: int, loss: float) -> None:
+        time.sleep(self.seconds)
+
+
+def measured(**values: Any) -> list[tuple[int, int, bool]]:
+    """Epoch and step of each record, and whether the validation data was measured."""
+    records = train(perceptron(), section(**values), classes()).records
+    return [(r["epoch"], r["step"], "val.loss" in r) for r in records]
+
+
+def test_epochs_of_four_steps_are_measured_at_their_ends() -> None:
+    assert measured(epochs=2) == [(1, 4, True), (2, 8, True)]
+
+
+def test_every_second_epoch_and_the_last() -> None:
+    assert measured(epochs=5, evaluate={"every": 2}) == [
+        (1, 4, False), (2, 8, True), (3, 12, False), (4, 16, True), (5, 20, True),
+    ]  # fmt: skip
+
+
+def test_every_third_step_and_the_ends_of_epochs() -> None:
+    assert [step for _, step, _ in measured(epochs=3, evaluate={"steps": 3})] == [3, 4, 6, 8, 9, 12]
+    assert measured(epochs=2, evaluate={"steps": 3, "every": 9}) == [
+        (1, 3, True), (1, 4, False), (2, 6, True), (2, 8, True),
+    ]  # fmt: skip
+
+
+def test_a_record_has_the_loss_of_its_own_steps() -> None:
+    often = train(perceptron(), section(epochs=1, evaluate={"steps": 1}), classes()).records
+    once = train(perceptron(), section(epochs=1), classes()).records
+    assert len({r["train.loss"] for r in often}) == 4
+    assert sum(r["train.loss"] for r in often) / 4 == pytest.approx(once[0]["train.loss"])
+    assert often[-1]["val.loss"] == once[0]["val.loss"]
+
+
+def test_the_best_weights_may_be_those_of_a_step(tmp_path: Path) -> None:
+    train_ = section(optimizer="sgd lr=3", epochs=6, metrics=["accuracy"], evaluate={"steps": 1})
+    with RunFolder.create(tmp_path, "") as run:
+        history = train(perceptron(), train_, classes(), run)
+    values = {r["step"]: r["val.accuracy"] for r in history.records}
+    assert history.best == max(values.values())
+    assert values[history.best_step] == history.best
+    assert history.best_step % 4
+    assert load_weights(perceptron(), run.best) == {"epoch": str(history.best_epoch), "step": str(history.best_step)}
+
+
+def test_patience_counts_evaluations() -> None:
+    train_ = section(epochs=50, evaluate={"steps": 1}, early_stop="val.loss patience=5 min_delta=100")
+    history = train(perceptron(), train_, classes())
+    assert (history.ended, history.epochs, history.steps) == ("early stop", 2, 6)
+
+
+def test_the_time_is_up_and_the_run_goes_on_to_the_bit(tmp_path: Path) -> None:
+    """Each part has time for a few steps; together they are the run that had all the time."""
+    words: dict[str, Any] = {"epochs": 3, "optimizer": "adamw lr=0.01", "evaluate": {"steps": 3}}
+    whole = perceptron(dropout=0.3)
+    history = train(whole, section(**words), classes())
+    parts = 0
+    ended = ""
+    while ended != "epochs":
+        module = perceptron(dropout=0.3)
+        torch.manual_seed(parts)
+        with RunFolder.open(tmp_path) if parts else RunFolder.create(tmp_path, "") as run:
+            train_ = section(max_time=0.1, **words)
+            found = train(module, train_, classes(), run, resume=bool(parts), progress=Slow(0.03))
+        ended = found.ended
+        parts += 1
+        assert parts < 12
+        assert ended in ("time", "epochs")
+    assert parts > 2
+    assert equal(whole, module)
+    assert [r["val.loss"] for r in found.records] == [r["val.loss"] for r in history.records]
+
+
+def test_the_seconds_of_all_parts_are_added_up(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "") as run:
+        first = train(perceptron(), section(max_time=0.1, epochs=9), classes(), run, progress=Slow(0.03))
+        second = train(perceptron(), section(epochs=9), classes(), run, resume=True)
+    assert 0.1 <= first.seconds < second.seconds < first.seconds + 10
+
+
+def test_another_batch_does_not_go_on(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(), section(epochs=1), classes(), run)
+        with pytest.raises(UsageError, match="took 4 steps an epoch, now it would take 8"):
+            train(perceptron(), section(epochs=2, batch=8), classes(), run, resume=True)
+
+
+def test_curves_for_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    plain, shown = perceptron(dropout=0.3), perceptron(dropout=0.3)
+    words: dict[str, Any] = {"epochs": 2, "metrics": ["accuracy"], "checkpoint": {"every": 1}}
+    train(plain, section(**words), classes())
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(dropout=0.3), section(tensorboard=True, **{**words, "epochs": 1}), classes(), run)
+        history = train(shown, section(tensorboard=True, **words), classes(), run, resume=True)
+    assert equal(plain, shown)
+    curves = EventAccumulator(str(run.board)).Reload()
+    assert {"lr", "train/loss", "val/loss", "val/accuracy"} <= set(curves.Tags()["scalars"])
+    assert [(e.step, e.value) for e in curves.Scalars("val/loss")] == [
+        (r["step"], pytest.approx(r["val.loss"])) for r in history.records
+    ]
+
+
+def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with (
+        RunFolder.create(tmp_path, "") as run,
+        pytest.raises(UsageError, match=r"pip install 'netspec-torch\[tensorboard\]'"),
+    ):
+        train(perceptron(), section(tensorboard=True), classes(), run)
