@@ -25,6 +25,8 @@ class Entry(Record):
     """The two fields that `in->out` sets."""
     example: ClassVar[str] = ""
     """A row that works."""
+    rule: ClassVar[str] = ""
+    """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
 
     @classmethod
     def positional(cls) -> list[str]:

@@ -12,6 +12,7 @@ from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, ne
 class Activation(Layer):
     """What all activations share: floats in, the same shape out."""
 
+    rule = "The shape of the input stays."
     example_input = "16x8x8"
 
     def fitted(self, *inputs: Tensor) -> Self:

@@ -14,6 +14,7 @@ from netspec.layers.windows import Factors, Spatial, for_axes, spread
 class AdaptivePool(Spatial):
     """What all adaptive pools share: windows as large as the wanted size asks for."""
 
+    rule = "Channels stay; the sizes become output_size, null keeping the input's own."
     output_size = Numbers("size of the output; null keeps the input's own", ge=1, optional=True)
 
     def resized(self, x: Tensor) -> Tensor:
@@ -98,6 +99,7 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
 class GAP(Layer):
     """Takes the mean of each channel over all of space and keeps the axes, now of size 1."""
 
+    rule = "Channels stay; every other axis becomes 1."
     words = ("gap",)
     example, example_input = "gap", "8x7x7"
 
@@ -122,6 +124,7 @@ class GAP(Layer):
 class FractionalMaxPool(Spatial):
     """FractionalMaxPool2d and 3d: windows at random places, which shrink a map by any ratio."""
 
+    rule = "Channels stay; the sizes become output_size, or output_ratio of themselves, rounded down."
     general = ("fractional_max_pool",)
     letters = {"k": "kernel_size"}
     results = ("output", "indices")

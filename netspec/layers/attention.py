@@ -70,6 +70,7 @@ class MultiheadAttention(Layer):
     values; a fourth is a mask of queries x keys, where true (or minus infinity) hides.
     """
 
+    rule = "output has the shape of the queries; weights are batch x queries x keys."
     words: ClassVar[tuple[str, ...]] = ("multihead_attention",)
     flags = {"nobias": ("bias", False)}
     helper = CAUSAL
@@ -167,6 +168,7 @@ def spelled_out(inputs: Sequence[Any]) -> list[Any]:
 class Attention(MultiheadAttention):
     """Multi-head attention for batch x length x width, which gives the output alone."""
 
+    rule = "The shape of the queries stays."
     torch_name = "MultiheadAttention"
     words = ()
     example, example_input = "attention 4", "10x32"

@@ -42,6 +42,10 @@ class Convolution(Spatial):
 class DirectConvolution(Convolution):
     """Conv1d, Conv2d and Conv3d."""
 
+    rule = (
+        "channels x sizes become out_channels x (size + 2 padding - dilation (kernel_size - 1) - 1) // stride "
+        "+ 1, axis by axis."
+    )
     padding = Numbers("zeros added on both sides of each axis; or same, valid", 0, words=("same", "valid"))
     same = Bool("pad by dilation * (kernel - 1) / 2", False, torch=False, keyword=True)
 
@@ -120,6 +124,10 @@ class Conv3d(DirectConvolution):
 class TransposedConvolution(Convolution):
     """ConvTranspose1d, 2d and 3d: the gradient of a convolution, used to make maps larger."""
 
+    rule = (
+        "channels x sizes become out_channels x (size - 1) stride - 2 padding + dilation (kernel_size - 1) + "
+        "output_padding + 1."
+    )
     output_padding = Numbers("extra size on one side of each axis, to choose among the sizes that the stride allows", 0)
 
     @classmethod

@@ -13,6 +13,7 @@ from netspec.layers.windows import AXES
 class Dropping(Layer):
     """What all dropouts share."""
 
+    rule = "The shape of the input stays."
     overwrites: ClassVar[bool] = True
     """Whether torch's function takes `inplace`; the modules of the others ignore it."""
 

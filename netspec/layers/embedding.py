@@ -34,6 +34,7 @@ class Lookup(Layer):
 class Embedding(Lookup):
     """Looks up a learned vector for each number."""
 
+    rule = "Whole numbers of any shape get a last axis of embedding_dim."
     example, example_input = "embedding 1000 64", "int 10"
 
     padding_idx = Int("number whose vector stays 0 and is not learned", None)
@@ -52,6 +53,7 @@ class EmbeddingBag(Lookup):
     One input holds a bag in each row; with two, the second says where each bag begins in the first.
     """
 
+    rule = "Bags of whole numbers become one vector of embedding_dim each."
     inputs = (1, 2)
     words = ("embedding_bag",)
     example, example_input = "embedding_bag 1000 64", "int 10"

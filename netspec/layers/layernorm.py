@@ -47,6 +47,7 @@ def Trailing(sentence: str) -> Any:
 class TrailingNorm(Layer):
     """What LayerNorm and RMSNorm share: they normalise over the last axes, `normalized_shape`."""
 
+    rule = "The shape of the input stays."
     normalized_shape = Trailing("sizes of the last axes, over which each sample is normalised")
 
     def fitted(self, *inputs: Tensor) -> Self:
@@ -112,6 +113,7 @@ class RMSNorm(TrailingNorm):
 class ResponseNorm(Layer):
     """What the two local response norms share."""
 
+    rule = "The shape of the input stays."
     size = Int("how many channels are summed", ge=1)
     alpha = Float("what the sum of squares is multiplied by", 1e-4)
     beta = Float("the power that it is raised to", 0.75)

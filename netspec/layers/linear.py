@@ -14,6 +14,7 @@ from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, ne
 class Linear(Layer):
     """Multiplies the last axis by a learned matrix: y = x W^T + b."""
 
+    rule = "The last axis becomes out_features; all others stay."
     flags = {"nobias": ("bias", False)}
     arrow = ("in_features", "out_features")
     example, example_input = "linear 64", "10x32"
@@ -41,6 +42,7 @@ class Linear(Layer):
 class FC(Linear):
     """Flattens everything after the batch, then multiplies by a learned matrix."""
 
+    rule = "Everything after the batch becomes one axis of out_features."
     torch_name = "Linear"
     words = ("fc",)
     example, example_input = "fc 10", "16x5x5"
@@ -67,6 +69,7 @@ class FC(Linear):
 class Bilinear(Layer):
     """Multiplies two inputs through a learned matrix for each output: y = x1^T W x2 + b."""
 
+    rule = "The last axis becomes out_features; all others stay, and are the same in both inputs."
     inputs = (2, 2)
     flags = {"nobias": ("bias", False)}
     example, example_input = "bilinear(a b) 16", "{a: 32, b: 32}"
@@ -101,6 +104,7 @@ class Bilinear(Layer):
 class Identity(Layer):
     """Gives back its input."""
 
+    rule = "The shape of the input stays."
     example, example_input = "identity", "8"
 
     def shape(self, *inputs: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from netspec.layers.windows import Spatial
 class ChannelNorm(Layer):
     """What norms with a number for each channel share: parameters and running statistics."""
 
+    rule = "The shape of the input stays."
     flags = {"nobias": ("bias", False)}
 
     num_features = Int("channels of the input", None, ge=1, axis=1)
@@ -121,6 +122,7 @@ class InstanceNorm3d(InstanceNorm):
 class GroupNorm(Layer):
     """Normalises each sample over groups of channels and all of space."""
 
+    rule = "The shape of the input stays."
     flags = {"nobias": ("bias", False)}
     example, example_input = "groupnorm 4", "16x32x32"
 

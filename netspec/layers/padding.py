@@ -16,6 +16,8 @@ SENTENCE = "rows to add: one number, or a pair for each axis, the last axis firs
 class Pad(Layer):
     """What all paddings share."""
 
+    rule = "Channels stay; each size grows by what is added at its two ends."
+
     dims: ClassVar[int]
     mode: ClassVar[str | None] = None
     """What torch's function calls it, if it does not pad with a constant."""

@@ -56,6 +56,10 @@ class Pool(Spatial):
 class MaxPool(Pool):
     """MaxPool1d, 2d and 3d."""
 
+    rule = (
+        "Channels stay; each size becomes (size + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1, "
+        "or rounds up with ceil_mode."
+    )
     letters = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation"}
     general = ("pool", "maxpool", "max_pool")
     results = ("output", "indices")
@@ -101,6 +105,9 @@ class MaxPool3d(MaxPool):
 class AvgPool(Pool):
     """AvgPool1d, 2d and 3d."""
 
+    rule = (
+        "Channels stay; each size becomes (size + 2 padding - kernel_size) // stride + 1, or rounds up with ceil_mode."
+    )
     general = ("avgpool", "avg_pool")
 
     padding = Numbers("zeros added on both sides of each axis", 0)
@@ -143,6 +150,7 @@ class AvgPool3d(AvgPool):
 class LPPool(Pool):
     """LPPool1d, 2d and 3d."""
 
+    rule = "Channels stay; each size becomes (size - kernel_size) // stride + 1, or rounds up with ceil_mode."
     general = ("lp_pool",)
 
     norm_type = Float("the power p: 1 sums, a large one comes near the maximum", gt=0)
@@ -187,6 +195,7 @@ class LPPool3d(LPPool):
 class MaxUnpool(Pool):
     """MaxUnpool1d, 2d and 3d."""
 
+    rule = "Channels stay; each size becomes (size - 1) stride - 2 padding + kernel_size."
     general = ("max_unpool",)
     inputs = (2, 2)
 

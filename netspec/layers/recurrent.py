@@ -15,6 +15,10 @@ NONLINEARITIES = ("tanh", "relu")
 class Recurrent(Layer):
     """What RNN, GRU and LSTM share. The first state may be given as further inputs; it is zeros if not."""
 
+    rule = (
+        "length x batch x width become length x batch x hidden_size, twice that if bidirectional; batch comes "
+        "first with batch_first."
+    )
     inputs = (1, 2)
     results: ClassVar[tuple[Any, ...]] = ("output", "h")
     flags = {"nobias": ("bias", False)}
@@ -140,6 +144,7 @@ def with_state_pair(inputs: Sequence[str]) -> Sequence[str]:
 class Cell(Layer):
     """What the cells share: one step for a batch of vectors. The state may be given; it is zeros if not."""
 
+    rule = "batch x width become batch x hidden_size."
     inputs = (1, 2)
     flags = {"nobias": ("bias", False)}
     gates: ClassVar[int]

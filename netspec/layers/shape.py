@@ -13,6 +13,7 @@ from netspec.layers.base import Layer, Misfit, Tensor, axis_size, literal, need_
 class Flatten(Layer):
     """Makes one axis of several: all after the batch, if not told otherwise."""
 
+    rule = "The axes from start_dim to end_dim become one, as long as their product."
     example, example_input = "flatten", "16x5x5"
 
     start_dim = Int("first axis to merge", 1)
@@ -36,6 +37,7 @@ class Flatten(Layer):
 class Unflatten(Layer):
     """Makes several axes of one."""
 
+    rule = "The axis dim becomes the axes of unflattened_size, whose product is its size."
     example, example_input = "unflatten 1 4x8", "32x10"
 
     dim = Int("axis to split")
@@ -73,6 +75,7 @@ class Unflatten(Layer):
 class ChannelShuffle(Layer):
     """Mixes the groups of channels: the first of each group, then the second of each."""
 
+    rule = "The shape of the input stays."
     function = "F.channel_shuffle"
     words = ("channel_shuffle",)
     example, example_input = "channel_shuffle 4", "16x8x8"

@@ -59,6 +59,7 @@ class Softmax2d(Activation):
 class GLU(Activation):
     """Splits an axis in two halves and gates the first with the sigmoid of the second: a sigmoid(b)."""
 
+    rule = "The axis dim becomes half as long; all others stay."
     function, example = "F.glu", "glu 1"
 
     dim = Int("the axis that is split", -1)

@@ -97,6 +97,7 @@ class Transforming(Layer):
 class Encoding(Transforming):
     """What the encoder and its layer share: one sequence, and perhaps a mask of length x length."""
 
+    rule = "The shape of the input stays."
     inputs = (1, 2)
     is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
     mask_name: ClassVar[str]
@@ -116,6 +117,7 @@ class Encoding(Transforming):
 class Decoding(Transforming):
     """What the decoder and its layer share: a sequence, the memory it looks at, and perhaps a mask for each."""
 
+    rule = "The shape of the first input stays."
     inputs = (2, 4)
     tgt_is_causal = Bool("hide what follows each place of the first input", False, torch=False, keyword=True)
 
@@ -218,6 +220,7 @@ class TransformerDecoder(Decoding, Stack):
 class Transformer(Transforming):
     """Encodes one sequence and decodes another: two stacks, each with a norm at the end."""
 
+    rule = "The shape of the second input, the target, stays."
     inputs = (2, 5)
     example, example_input = "transformer(src tgt) batch_first nhead=4", "{src: 12x32, tgt: 10x32}"
 

@@ -19,6 +19,7 @@ SCALE = "what the size is multiplied by"
 class Resize(Layer):
     """What the upsamplings share: a size, or a factor."""
 
+    rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     letters = {"s": "scale_factor"}
 
     size = Factors(SIZE, None, whole=True)
@@ -113,6 +114,7 @@ class UpsamplingBilinear2d(Upsampling2d):
 class PixelShuffle(Layer):
     """Makes a map larger by spreading groups of channels over space: C r^2 x H x W to C x H r x W r."""
 
+    rule = "channels x height x width become channels / r^2 x height r x width r, r being upscale_factor."
     function = "F.pixel_shuffle"
     words = ("pixel_shuffle",)
     example, example_input = "pixel_shuffle 2", "16x8x8"
@@ -131,6 +133,7 @@ class PixelShuffle(Layer):
 class PixelUnshuffle(Layer):
     """Makes a map smaller by moving blocks of it into channels: C x H r x W r to C r^2 x H x W."""
 
+    rule = "channels x height x width become channels r^2 x height / r x width / r, r being downscale_factor."
     function = "F.pixel_unshuffle"
     words = ("pixel_unshuffle",)
     example, example_input = "pixel_unshuffle 2", "4x16x16"
@@ -178,6 +181,7 @@ class Patches(Layer):
 class Unfold(Patches, Spatial):
     """Cuts a map into windows: C x H x W to C k^2 x windows."""
 
+    rule = "channels x height x width become channels times the window's points x the number of windows."
     function = "F.unfold"
     example, example_input = "unfold 3 p1", "3x8x8"
 
@@ -189,6 +193,7 @@ class Unfold(Patches, Spatial):
 class Fold(Patches):
     """Puts windows back onto a map and sums where they overlap: C k^2 x windows to C x H x W."""
 
+    rule = "channels times the window's points x the number of windows become channels x output_size."
     function = "F.fold"
     example, example_input = "fold 8 3 p1", "27x64"
 

@@ -116,6 +116,10 @@ class CrossEntropyLoss(ClassLoss):
     The target is a class number for each place, or as many probabilities as there are scores.
     """
 
+    rule = (
+        "Takes raw scores of B x classes x places and class numbers of B x places, or probabilities of the "
+        "scores' shape."
+    )
     words = ("ce", "cross_entropy")
     example = "cross_entropy label_smoothing=0.1"
 
@@ -135,6 +139,7 @@ class CrossEntropyLoss(ClassLoss):
 class NLLLoss(ClassLoss):
     """The negative of the true class's value, from log probabilities; a log_softmax must have made them."""
 
+    rule = "Takes log probabilities of B x classes x places and class numbers of B x places."
     words = ("nll", "nll_loss")
     example = "nll"
 
@@ -153,6 +158,7 @@ class NLLLoss(ClassLoss):
 class MultiMarginLoss(ClassLoss):
     """Asks that the true class scores more than every other class by a margin."""
 
+    rule = "Takes scores of B x classes and class numbers of B."
     words = ("multi_margin", "multi_margin_loss")
     example = "multi_margin margin=0.5"
 

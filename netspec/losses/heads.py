@@ -24,6 +24,7 @@ from netspec.losses.base import (
 class Head(Loss):
     """A loss that takes features instead of scores."""
 
+    rule = "Takes features of B x in_features and class numbers of B."
     owns_parameters = True
     target_kind = "class"
 

@@ -45,6 +45,7 @@ class YesNo(Loss):
 class BCELoss(YesNo):
     """Binary cross entropy of predicted probabilities, which a sigmoid must have made."""
 
+    rule = "Takes probabilities between 0 and 1 and labels between 0 and 1 of the same shape."
     words = ("bce", "binary_cross_entropy")
     example = "bce"
 
@@ -58,6 +59,7 @@ class BCELoss(YesNo):
 class BCEWithLogitsLoss(YesNo):
     """Binary cross entropy of raw scores; the sigmoid is inside, and exact for large scores."""
 
+    rule = "Takes raw scores and labels between 0 and 1 of the same shape."
     words = ("bce_logits", "binary_cross_entropy_with_logits")
     example = "bce_logits"
 
@@ -75,6 +77,7 @@ class BCEWithLogitsLoss(YesNo):
 class SoftMarginLoss(YesNo):
     """The logistic loss of scores against labels of -1 and 1."""
 
+    rule = "Takes scores and labels of -1 and 1 of the same shape."
     words = ("soft_margin", "soft_margin_loss")
     example = "soft_margin"
 
@@ -87,6 +90,7 @@ class SoftMarginLoss(YesNo):
 class HingeEmbeddingLoss(YesNo):
     """Keeps the distance where the label is 1, and pushes it beyond the margin where it is -1."""
 
+    rule = "Takes distances and labels of -1 and 1 of the same shape."
     words = ("hinge", "hinge_embedding_loss")
     mixes = False
     example = "hinge"
@@ -101,6 +105,7 @@ class HingeEmbeddingLoss(YesNo):
 class MultiLabelMarginLoss(Loss):
     """Asks that every class of the target scores at least 1 more than every other class."""
 
+    rule = "Takes scores of B x classes and class numbers of B x classes, which a -1 ends."
     words = ("multilabel_margin", "multilabel_margin_loss")
     example = "multilabel_margin"
 
@@ -124,6 +129,7 @@ class MultiLabelMarginLoss(Loss):
 class MultiLabelSoftMarginLoss(YesNo):
     """Binary cross entropy of raw scores, averaged over the classes of each sample."""
 
+    rule = "Takes raw scores of B x classes and labels between 0 and 1 of the same shape."
     words = ("multilabel_soft_margin", "multilabel_soft_margin_loss")
     example = "multilabel_soft_margin"
 

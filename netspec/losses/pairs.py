@@ -33,6 +33,7 @@ class Together(Loss):
 class CosineEmbeddingLoss(Together):
     """Turns two outputs towards each other where the target is 1, and apart where it is -1."""
 
+    rule = "Takes two outputs of B x width and targets of -1 and 1 of B."
     predictions = 2
     words = ("cosine_embedding", "cosine_embedding_loss")
     example = "cosine_embedding margin=0.2"
@@ -48,6 +49,7 @@ class CosineEmbeddingLoss(Together):
 class MarginRankingLoss(Together):
     """Asks that the first output is larger by a margin where the target is 1, smaller where it is -1."""
 
+    rule = "Takes two outputs of one shape and targets of -1 and 1 of that shape."
     predictions = 2
     words = ("margin_ranking", "margin_ranking_loss")
     example = "margin_ranking margin=0.1"
@@ -62,6 +64,7 @@ class MarginRankingLoss(Together):
 class Triplet(Together):
     """What both triplet losses share: an anchor, one of its kind and one of another kind."""
 
+    rule = "Takes three outputs of one shape, an anchor, its like and its unlike; the target is not looked at."
     predictions = 3
     takes_target = False
     target_kind = "none"

@@ -12,6 +12,8 @@ from netspec.losses.base import Array, Loss, Range, Reduction, alike, need_float
 class Elementwise(Loss):
     """A loss that compares each number of the prediction with the target's number at the same place."""
 
+    rule = "Takes a prediction and a target of the same shape; neither is stretched."
+
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         if target is not None:
             need_same_shape(predictions[0], target)
@@ -74,6 +76,7 @@ class PoissonNLLLoss(Elementwise):
 class GaussianNLLLoss(Loss):
     """The negative log likelihood of numbers whose mean and variance are predicted."""
 
+    rule = "Takes two outputs, the mean and the variance, and a target of the mean's shape."
     predictions = 2
     words = ("gaussian_nll", "gaussian_nll_loss")
     example = "gaussian_nll"
@@ -100,6 +103,7 @@ class GaussianNLLLoss(Loss):
 class KLDivLoss(Elementwise):
     """The Kullback-Leibler divergence of predicted log probabilities from the target's distribution."""
 
+    rule = "Takes log probabilities and a distribution of the same shape."
     words = ("kl", "kl_div")
     example = "kl reduction=batchmean"
 

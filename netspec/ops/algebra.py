@@ -17,6 +17,7 @@ class MatMul(Op):
     The axes before these two broadcast.
     """
 
+    rule = "n x k and k x m become n x m; the axes before these broadcast."
     inputs = (2, 2)
     example, example_input = "matmul(a b)", "{a: 10x32, b: 32x20}"
 
@@ -39,6 +40,7 @@ class MatMul(Op):
 class BMM(Op):
     """Multiplies two batches of matrices, sample by sample."""
 
+    rule = "batch x n x k and batch x k x m become batch x n x m."
     inputs = (2, 2)
     example, example_input = "bmm(a b)", "{a: 10x32, b: 32x20}"
 
@@ -62,6 +64,7 @@ class BMM(Op):
 class CDist(Op):
     """Gives the distance of every vector of the first input to every vector of the second."""
 
+    rule = "n x width and m x width become n x m; the axes before these broadcast."
     inputs = (2, 2)
     example, example_input = "cdist(a b)", "{a: 10x3, b: 20x3}"
 

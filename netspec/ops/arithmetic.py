@@ -15,6 +15,7 @@ from netspec.ops.writing import POWER, PRODUCT, SIGN, SUM, bracketed, function, 
 class Arithmetic(Op):
     """What all arithmetic shares: two tensors that broadcast, or one tensor and a number."""
 
+    rule = "The inputs broadcast: axes are aligned from the last, and sizes of 1 stretch."
     inputs = (1, 2)
     example_input = "16x8x8"
     verb: ClassVar[str]
@@ -177,6 +178,7 @@ class Minimum(Extreme):
 class Lerp(Op):
     """Goes from the first input towards the second: a + weight * (b - a). A third input is the weight."""
 
+    rule = "The inputs broadcast: axes are aligned from the last, and sizes of 1 stretch."
     inputs = (2, 3)
     example, example_input = "lerp(a b) 0.5", "16x8x8"
 

@@ -29,6 +29,7 @@ class SDPA(Op):
     With `heads` the inputs are batch x length x width, and the width is shared between the heads.
     """
 
+    rule = "The shape of the queries, with the width of the values."
     inputs = (3, 4)
     words = ("scaled_dot_product_attention",)
     helper = _ATTEND
@@ -119,6 +120,7 @@ def _fill(value: Any) -> Any:
 class MaskedFill(Op):
     """Puts a number where the second input, a mask, is true; without another word minus infinity."""
 
+    rule = "The two inputs broadcast."
     inputs = (2, 2)
     words = ("masked_fill",)
     example, example_input = "masked_fill(scores mask) -1e9", "{scores: 10x10, mask: bool 10x10}"
@@ -141,6 +143,7 @@ class MaskedFill(Op):
 class Triangle(Op):
     """What tril and triu share."""
 
+    rule = "The shape of the input stays."
     example_input = "10x10"
 
     diagonal = Int("the last diagonal that is kept: 0 is the main one, 1 the one above", 0)

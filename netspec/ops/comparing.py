@@ -15,6 +15,7 @@ from netspec.ops.writing import AND, LOOSE, SIGN, bracketed, function, infix
 class Comparison(Arithmetic):
     """What all comparisons share: two tensors that broadcast, or one and a number; the result is boolean."""
 
+    rule = "The inputs broadcast; the result is booleans."
     verb = "compares"
     symbol: ClassVar[str]
 
@@ -71,6 +72,7 @@ class Ge(Comparison):
 class LogicalNot(Op):
     """Turns true into false and false into true."""
 
+    rule = "The shape of the input stays."
     words = ("logical_not",)
     example, example_input = "logical_not(mask)", "bool 10"
 
@@ -85,6 +87,7 @@ class LogicalNot(Op):
 class LogicalAnd(Op):
     """Tells where all inputs are true."""
 
+    rule = "The inputs broadcast."
     inputs = (2, 2)
     words = ("logical_and",)
     example, example_input = "logical_and(a b)", "bool 10"
@@ -100,6 +103,7 @@ class LogicalAnd(Op):
 class LogicalOr(Op):
     """Tells where either input is true."""
 
+    rule = "The inputs broadcast."
     inputs = (2, 2)
     words = ("logical_or",)
     example, example_input = "logical_or(a b)", "bool 10"
@@ -115,6 +119,7 @@ class LogicalOr(Op):
 class Where(Op):
     """Takes the second input where the first is true, elsewhere the third input or a number."""
 
+    rule = "The three inputs broadcast."
     inputs = (2, 3)
     example, example_input = "where(mask x) 0", "{mask: bool 10, x: 10}"
 

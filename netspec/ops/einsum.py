@@ -38,6 +38,7 @@ def _equation(value: Any) -> str:
 class Einsum(Op):
     """Multiplies inputs and sums over the letters that the result leaves out: `einsum(a b) bij/bjk:bik`."""
 
+    rule = "The sizes of the letters that the result keeps, in its order."
     inputs = (1, MANY)
     example, example_input = "einsum(q k) bhid/bhjd:bhij", "4x10x8"
 

@@ -15,6 +15,7 @@ from netspec.ops.writing import SIGN, bracketed, function, method, options
 class Elementwise(Op):
     """What functions of one element share: the shape stays, the result is a float."""
 
+    rule = "The shape of the input stays."
     example_input: ClassVar[str] = "16x8x8"
 
     def shape(self, *inputs: Tensor) -> Tensor:

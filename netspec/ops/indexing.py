@@ -14,6 +14,7 @@ from netspec.ops.writing import method, subscript
 class Select(Op):
     """Takes one place on an axis, and drops the axis: `select 1 0` is x[:, 0]."""
 
+    rule = "The axis goes away."
     example, example_input = "select 1 0", "10x32"
 
     dim = Axis("axis to take a place on")
@@ -36,6 +37,7 @@ class Select(Op):
 class Slice(Op):
     """Takes a stretch of an axis: `slice 1 -1` from the last on, `slice 2 0 -3` all but the last three."""
 
+    rule = "The axis becomes as long as the stretch; all others stay."
     example, example_input = "slice 2 0 -3", "16x100"
 
     dim = Axis("axis to take a stretch of")
@@ -84,6 +86,7 @@ def index(start: Size | Code, stop: Size | Code | None, step: int | Code) -> str
 class Narrow(Op):
     """Takes a stretch of an axis by its first place and its length; it must lie within the axis."""
 
+    rule = "The axis becomes as long as the stretch; all others stay."
     example, example_input = "narrow 1 0 16", "32x8"
 
     dim = Axis("axis to take a stretch of")
@@ -107,6 +110,7 @@ class Narrow(Op):
 class IndexSelect(Op):
     """Takes the places on an axis that the second input lists."""
 
+    rule = "The axis becomes as long as the list; all others stay."
     inputs = (2, 2)
     words = ("index_select",)
     example, example_input = "index_select(table index) 0", "{table: parameter 169x4, index: buffer 2401 init=arange}"
@@ -129,6 +133,7 @@ class IndexSelect(Op):
 class Gather(Op):
     """Takes places on an axis, chosen anew for every place on the other axes by the second input."""
 
+    rule = "The shape of the second input."
     inputs = (2, 2)
     example, example_input = "gather(x index) 1", "{x: 10x32, index: int 4x32}"
 

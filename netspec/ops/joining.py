@@ -16,6 +16,7 @@ from netspec.ops.writing import method
 class Concat(Op):
     """Joins inputs one after the other along an axis; without another word, along the channels."""
 
+    rule = "The sizes along dim add up; all other axes agree and stay."
     inputs = (1, MANY)
     words = ("cat",)
     example, example_input = "concat(x skip)", "{x: 16x8x8, skip: 32x8x8}"
@@ -38,6 +39,7 @@ class Concat(Op):
 class Stack(Op):
     """Puts inputs of one shape side by side along a new axis."""
 
+    rule = "All inputs have one shape; a new axis at dim counts them."
     inputs = (1, MANY)
     example, example_input = "stack(a b)", "16x8"
 
@@ -84,6 +86,7 @@ class Cut(Op):
 class Split(Cut):
     """Cuts an axis into parts of a size, or of several sizes: `split 16x48`. The parts are .0, .1, .2."""
 
+    rule = "Several parts, each as the input but for its own size along dim."
     example, example_input = "split 16x48", "64x8x8"
 
     split_size: Any = Extents("size of each part, or one size for every part", low=1)
@@ -109,6 +112,7 @@ class Split(Cut):
 class Chunk(Cut):
     """Cuts an axis into a number of equal parts, the last one perhaps smaller. The parts are .0, .1, .2."""
 
+    rule = "Several parts, each as the input but for its own size along dim."
     example, example_input = "chunk 3 -1", "10x96"
 
     chunks = Int("number of parts", ge=1)
@@ -130,6 +134,7 @@ class Chunk(Cut):
 class Unbind(Op):
     """Takes an axis apart: one part, without the axis, for each place on it. The parts are .0, .1, .2."""
 
+    rule = "As many parts as the axis is long, each without that axis."
     example, example_input = "unbind 1", "3x10"
 
     dim = Axis("axis to take apart", torch_default=0)

@@ -13,6 +13,7 @@ from netspec.ops.writing import function
 class OneHot(Op):
     """Turns each whole number into zeros with a single one at its place. The result is whole numbers too."""
 
+    rule = "A last axis of as many places as there are classes."
     words = ("one_hot",)
     example, example_input = "one_hot 10", "int 5"
 
@@ -29,6 +30,7 @@ class OneHot(Op):
 class Lookup(Op):
     """Takes for each whole number of the first input a row of the second, as an embedding does with its weight."""
 
+    rule = "The shape of the first input, with the other axes of the table behind it."
     inputs = (2, 2)
     example, example_input = "lookup(index table)", "{index: buffer 49x49 init=arange, table: parameter 2401x3}"
 

@@ -14,6 +14,7 @@ from netspec.ops.writing import bracketed, function, options
 class Normalize(Op):
     """Divides the vectors along an axis by their length."""
 
+    rule = "The shape of the input stays."
     example, example_input = "normalize", "64"
 
     p = Number("which length: 2 for the ordinary one", 2.0, keyword=True)
@@ -32,6 +33,7 @@ class Normalize(Op):
 class FunctionalNorm(Op):
     """What the functional norms share: an input, a weight and perhaps a bias."""
 
+    rule = "The shape of the first input stays."
     inputs = (2, 3)
 
     def check(self, inputs: Sequence[Tensor], expected: Shape, noun: str) -> None:

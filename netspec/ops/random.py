@@ -22,6 +22,7 @@ def drop_path(x, p, training):
 class DropPath(Op):
     """Leaves out whole samples of a residual branch at random while training: stochastic depth."""
 
+    rule = "The shape of the input stays."
     words = ("drop_path", "stochastic_depth")
     helper = _DROP_PATH
     example, example_input = "drop_path 0.1", "16x8x8"

@@ -16,6 +16,7 @@ from netspec.ops.writing import function, method, one_or_all, options
 class Reduction(Op):
     """What reductions over one axis or several share."""
 
+    rule = "Without the axes named, or with 1 in their place with keepdim; without axes, one number."
     example_input: ClassVar[str] = "16x8x8"
 
     dim = Axes("axes to reduce; they are dropped")
@@ -132,6 +133,7 @@ class VectorNorm(Reduction):
 class SingleAxis(Op):
     """What reductions over exactly one axis share."""
 
+    rule = "Without the axis named, or with 1 in its place with keepdim."
     example_input: ClassVar[str] = "10x32"
 
     dim = Axis("axis to reduce; it is dropped")
@@ -200,6 +202,7 @@ class Prod(SingleAxis):
 class CumSum(Op):
     """Sums along an axis, keeping every sum on the way."""
 
+    rule = "The shape of the input stays."
     example, example_input = "cumsum 1", "10x32"
 
     dim = Axis("axis to sum along")

@@ -13,6 +13,7 @@ from netspec.ops.writing import listed, method, one_or_all
 class Expand(Op):
     """Stretches axes of size 1 without copying; -1 keeps a size. New axes may come first."""
 
+    rule = "The sizes that are written; only axes of size 1 stretch, and -1 keeps a size."
     example, example_input = "expand B -1 -1", "parameter 1x1x32"
 
     sizes = Dims("sizes of the whole result, the batch included; -1 keeps a size", rest=True)
@@ -42,6 +43,7 @@ class Expand(Op):
 class Tile(Op):
     """Repeats the whole tensor along its axes; the numbers are for the last axes, as in torch.tile."""
 
+    rule = "Each axis multiplied by its number."
     example, example_input = "tile 1 1 4", "16x1"
 
     dims = Dims("how many times along each axis", low=1, rest=True)
@@ -60,6 +62,7 @@ class Tile(Op):
 class RepeatInterleave(Op):
     """Repeats each element on an axis, one after the other: a, a, b, b."""
 
+    rule = "The axis multiplied by the number of repeats; all others stay."
     words = ("repeat_interleave",)
     example, example_input = "repeat_interleave 2 1", "8x10"
 
@@ -78,6 +81,7 @@ class RepeatInterleave(Op):
 class Roll(Op):
     """Moves elements along axes; what leaves at one end comes back at the other: `roll -3x-3 2x3`."""
 
+    rule = "The shape of the input stays."
     example, example_input = "roll -3x-3 2x3", "16x8x8"
 
     shifts = Extents("how far to move, one number for each axis of `dims`")
@@ -99,6 +103,7 @@ class Roll(Op):
 class Flip(Op):
     """Reverses the order of the elements along axes."""
 
+    rule = "The shape of the input stays."
     example, example_input = "flip 1", "10x32"
 
     dims = Axes("axes to reverse")

@@ -14,6 +14,7 @@ from netspec.ops.writing import listed, method, one_or_all
 class Reshape(Op):
     """Gives the elements, in their order, another shape. Sizes count the batch; one of them may be -1."""
 
+    rule = "The sizes that are written; their product is that of the input, and -1 is what is left."
     words = ("view",)
     example, example_input = "reshape B 4 -1", "8x6"
 
@@ -48,6 +49,7 @@ class Reshape(Op):
 class Permute(Op):
     """Puts the axes into another order: `permute 0 2 3 1` moves the channels to the end."""
 
+    rule = "The axes in the order that is written."
     example, example_input = "permute 0 2 3 1", "16x8x8"
 
     dims = Axes("for each axis of the result, the axis of the input that it is")
@@ -66,6 +68,7 @@ class Permute(Op):
 class Transpose(Op):
     """Exchanges two axes."""
 
+    rule = "Two axes exchanged."
     words = ("swapaxes",)
     example, example_input = "transpose 1 2", "32x10"
 
@@ -86,6 +89,7 @@ class Transpose(Op):
 class MoveDim(Op):
     """Moves one axis to another place."""
 
+    rule = "One axis at another place; the others keep their order."
     words = ("moveaxis",)
     example, example_input = "movedim 1 -1", "16x8x8"
 
@@ -105,6 +109,7 @@ class MoveDim(Op):
 class Squeeze(Op):
     """Drops axes that have a size of 1."""
 
+    rule = "Without the axes named, which have a size of 1."
     example, example_input = "squeeze 2", "16x1x10"
 
     dim = Axes("axes to drop; each must have a size of 1")
@@ -125,6 +130,7 @@ class Squeeze(Op):
 class Unsqueeze(Op):
     """Inserts an axis of size 1."""
 
+    rule = "With a new axis of size 1."
     example, example_input = "unsqueeze 1", "10x32"
 
     dim = Axis("where the new axis stands in the result")

@@ -31,6 +31,7 @@ class Source(Op):
 class Filled(Source):
     """What sources of one shape share."""
 
+    rule = "The shape that is written."
     size = Dims("sizes; none of them is the batch unless it is written", low=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -97,6 +98,7 @@ class Full(Filled):
 class Eye(Source):
     """Makes a matrix with ones on its diagonal and zeros elsewhere."""
 
+    rule = "n x n, or n x m."
     example = "eye 64"
 
     n = Extent("rows", low=1)
@@ -112,6 +114,7 @@ class Eye(Source):
 class Arange(Source):
     """Counts: `arange T` is 0, 1, 2, ... up to the last place of an axis."""
 
+    rule = "One axis, as long as it counts."
     example, example_input = "arange T", ""
 
     end = Extent("where to stop; this number is not reached")
@@ -130,6 +133,7 @@ class Arange(Source):
 class Linspace(Source):
     """Goes evenly from one number to another, both of them included."""
 
+    rule = "One axis of as many steps as are written."
     example = "linspace -1 1 32"
 
     start = Number("the first number")
@@ -146,6 +150,7 @@ class Linspace(Source):
 class Causal(Source):
     """Makes a mask to be added to scores: minus infinity where a place would see what comes after it, else 0."""
 
+    rule = "length x length."
     example = "causal T"
 
     size = Extent("length of the sequence", low=1)
@@ -181,6 +186,7 @@ def _leaves(value: Any) -> list[Any]:
 class Constant(Source):
     """Makes a tensor of numbers that are written in the spec: `constant 0.485x0.456x0.406`."""
 
+    rule = "The shape of the numbers that are written."
     example = "constant 0.485x0.456x0.406"
 
     kinds: ClassVar[tuple[tuple[type, Dtype], ...]] = ((float, "float32"), (int, "int64"), (bool, "bool"))
@@ -200,6 +206,7 @@ class Constant(Source):
 class Like(Op):
     """What sources share that take their shape from an input."""
 
+    rule = "The shape of the input stays."
     example_input: ClassVar[str] = "16x8"
 
     def shape(self, *inputs: Tensor) -> Tensor:

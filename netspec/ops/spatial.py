@@ -30,6 +30,7 @@ _SMOOTH: Final = ("linear", "bilinear", "bicubic", "trilinear")
 class Pad(Op):
     """Adds elements at both ends of the last axes: `pad 1 1 2 2` is left, right, top, bottom."""
 
+    rule = "The last axes grow by what is added at their ends; all others stay."
     example, example_input = "pad 1 1 2 2", "16x8x8"
 
     pad = Dims(
@@ -96,6 +97,7 @@ def _scales(value: Any) -> Any:
 class Interpolate(Op):
     """Makes maps larger or smaller, to a size or by a factor: `interpolate scale_factor=2 mode=bilinear`."""
 
+    rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     example, example_input = "interpolate 32x32 mode=bilinear", "16x8x8"
 
     size = Maybe(Dims("sizes of the result's axes of space, or one for all", None, low=1))
@@ -170,6 +172,7 @@ def scaled(size: Size, factor: float) -> Size:
 class GridSample(Op):
     """Takes values from a map at the places that the second input gives, as x, y between -1 and 1."""
 
+    rule = "The channels of the map x the height and width of the grid."
     inputs = (2, 2)
     words = ("grid_sample",)
     example, example_input = "grid_sample(x grid)", "{x: 3x32x32, grid: 16x16x2}"
@@ -200,6 +203,7 @@ class GridSample(Op):
 class AffineGrid(Op):
     """Gives the grid of places for grid_sample that turns, shifts and scales by a matrix for each sample."""
 
+    rule = "batch x height x width x 2 for the size that is written."
     words = ("affine_grid",)
     example, example_input = "affine_grid(theta) Bx1x16x16", "2x3"
 

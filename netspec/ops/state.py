@@ -66,6 +66,7 @@ def Filling(sentence: str, words: Sequence[str]) -> Field[Any]:
 class State(Op):
     """What parameters and buffers share: they are made once, with their level, and stay."""
 
+    rule = "The shape that is written, without a batch."
     inputs = (0, 0)
     source = True
 

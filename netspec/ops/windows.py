@@ -42,6 +42,7 @@ def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple
 class RelativeIndex(Buffer):
     """Tells for each two places of a window which row of a table of biases they share."""
 
+    rule = "The square of the window's places, as one axis."
     helper = _RELATIVE
     words = ("relative_index",)
     example = "relative_index 7"
@@ -71,6 +72,7 @@ class ShiftMask(Buffer):
     It is windows x places x places: -100 where two places were no neighbours before the roll, else 0.
     """
 
+    rule = "windows x places x places."
     helper = _SHIFT
     words = ("shift_mask",)
     example = "shift_mask 56x56 7 3"
