@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from netspec.dims import Dim, names
 from netspec.errors import At, Path, Problem
 from netspec.graph import wrapping
 from netspec.graph.model import Results, Step, Value, flat
@@ -55,7 +56,7 @@ def choose(written: Written, inputs: Sequence[Value]) -> type[Op]:
     """The class that a word means for these inputs. Raises Refused."""
     classes = OPERATIONS.find(written.word)
     if not classes:
-        hint = OPERATIONS.suggest(written.word) or "`netspec schema` lists every operation."
+        hint = OPERATIONS.suggest(written.word) or f"`netspec ops {written.word}` searches the operations."
         raise Refused(Problem("unknown-op", f"there is no operation or block {written.word!r}", written.word_at, hint))
     x = inputs[0].tensor if inputs else None
     if len(classes) == 1 or x is None:
@@ -97,6 +98,10 @@ def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
     if step.op is None or any(t is None for t in tensors):
         return []
     known: list[Tensor] = [t for t in tensors if t is not None]
+    unheard = _unheard(step)
+    if unheard:
+        text = f"{step.name} asks for the size {unheard}, which no input of the network has"
+        return [Problem("unknown-size", text, written.at, "Sizes of the run are named in `input`, as in: int T")]
     try:
         step.op = step.op.fitted(*known)
         shapes = step.op.shape(*known)
@@ -104,6 +109,26 @@ def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
         return [_problem(misfit, step, given, written)]
     step.results = _results(step, shapes)
     return []
+
+
+def _unheard(step: Step) -> str:
+    """A size among the arguments that only the run could know, and does not."""
+    assert step.op is not None
+    asked = {n for name, f in step.op.fields.items() if f.symbols for n in _names(getattr(step.op, name))}
+    if not asked:
+        return ""
+    root = step.level
+    while root.parent is not None:
+        root = root.parent
+    given = {n for value in root.inputs.values() if value.tensor for n in _names(value.tensor.shape)}
+    return min(asked - given, default="")
+
+
+def _names(value: Any) -> frozenset[str]:
+    """The names of the sizes of the run in a size or a shape."""
+    if isinstance(value, tuple | list):
+        return frozenset().union(*map(_names, value))
+    return names(value) if isinstance(value, Dim) else frozenset()
 
 
 def _problem(misfit: Misfit, step: Step, given: Arguments, written: Written) -> Problem:

@@ -19,6 +19,14 @@ WRAPS: Final = {
     "orthogonal": "nn.utils.parametrizations.orthogonal",
 }
 """What wraps a module's weight; `_hook` is the older form, whose tensor names old checkpoints have."""
+SENTENCES: Final = {
+    "weight_norm": "Learns the length and the direction of each output's weights apart.",
+    "weight_norm_hook": "The same by torch's older function, whose tensors are weight_g and weight_v.",
+    "spectral_norm": "Divides the weight by its largest singular value.",
+    "spectral_norm_hook": "The same by torch's older function, whose tensor is weight_orig.",
+    "orthogonal": "Keeps the weight an orthogonal matrix.",
+}
+"""What each of them does."""
 
 
 def parameters(wrap: str, shapes: Shapes) -> Shapes:

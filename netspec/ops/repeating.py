@@ -14,7 +14,7 @@ class Expand(Op):
     """Stretches axes of size 1 without copying; -1 keeps a size. New axes may come first."""
 
     rule = "The sizes that are written; only axes of size 1 stretch, and -1 keeps a size."
-    example, example_input = "expand B -1 -1", "parameter 1x1x32"
+    example, example_input = "expand(token) B -1 -1", "{token: parameter 1x1x32}"
 
     sizes = Dims("sizes of the whole result, the batch included; -1 keeps a size", rest=True)
 

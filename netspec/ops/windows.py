@@ -42,7 +42,7 @@ def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple
 class RelativeIndex(Buffer):
     """Tells for each two places of a window which row of a table of biases they share."""
 
-    rule = "The square of the window's places, as one axis."
+    rule = "places x places, the places of the window being counted row by row."
     helper = _RELATIVE
     words = ("relative_index",)
     example = "relative_index 7"

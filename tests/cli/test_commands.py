@@ -24,6 +24,9 @@ TORCHLESS = [
     ["summary", LENET],
     ["build", LENET],
     ["schema"],
+    ["ops"],
+    ["ops", "conv2d"],
+    ["ops", "adaptive", "pool", "--json"],
     ["init"],
     *([name, "--help"] for name in COMMANDS),
 ]

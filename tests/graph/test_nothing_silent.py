@@ -97,3 +97,11 @@ def test_reserved_helpers_are_those_that_operations_print() -> None:
 def test_a_block_has_no_condition_of_its_own() -> None:
     with pytest.raises(SpecError, match="the row that uses it"):
         netspec.loads(f"{HEAD}blocks:\n  b: {{when: true, layers: [fc 2]}}\nlayers: [b]\n")
+
+
+@pytest.mark.parametrize("row", ["arange T", "zeros 2xT", "causal T"])
+def test_a_size_that_no_input_has_is_refused(row: str) -> None:
+    """Only the inputs could tell it at run time."""
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(f"netspec: 1\ninput: 4\nlayers:\n  y: {row}\noutputs: y\n")
+    assert "T" in caught.value.problems[0].message

@@ -1,0 +1,152 @@
+"""Examples of the reference: the row of a record in its short and its long form, and what the real rules make of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from netspec.catalogue import Entry
+from netspec.dims import Dim
+from netspec.graph.expand import expand
+from netspec.graph.model import Graph, Step, flat
+from netspec.language import rows
+from netspec.language.calls import arguments, nothing, read_entry
+from netspec.language.document import read_document
+from netspec.layers.base import Op, Tensor, literal, show
+from netspec.schedulers.base import Scheduler
+from netspec.source import read_text
+from netspec.views.reference.rooms import Room
+
+RESULT: Final = "layer"
+"""The name of the step that an example of an operation is about."""
+STEPS: Final = 1000
+"""The length of the run that the example of a scheduler is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An example: `short` is empty where only the long form can be written."""
+
+    short: str
+    long: str
+    torch: tuple[str, ...] = ()
+    """Torch's own lines for it."""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    count: int = 0
+    """The numbers that all parameters hold."""
+
+
+def example(cls: type[Entry], room: Room) -> Example:
+    """The example of a record."""
+    if issubclass(cls, Op):
+        return _operation(cls)
+    given = yaml.safe_load(cls.example)
+    entry, found = read_entry(given, (), room.catalogue)
+    long = {cls.__name__: found.values} if isinstance(given, str) else given
+    return Example(given if isinstance(given, str) else "", flow(long), _torch(entry, room))
+
+
+def _torch(entry: Entry, room: Room) -> tuple[str, ...]:
+    call = getattr(entry, "call", None)
+    if room.noun == "initialiser" and call is not None:
+        return (call("tensor"),) if getattr(entry, "function", "") else ()
+    values = {name: value for name, value in entry.given.items() if entry.fields[name].torch}
+    if isinstance(entry, Scheduler):
+        values = entry.keywords(STEPS)
+    if not room.torch or "schedulers" in values:
+        return ()
+    options = [f"{name}={literal(value)}" for name, value in values.items()]
+    return (f"{room.torch}{type(entry).__name__}({', '.join([*room.first, *options])})",)
+
+
+# --- operations: a network of one step ----------------------------------------------------------
+
+
+def _operation(cls: type[Op]) -> Example:
+    (call,) = rows.parse(cls.example)
+    names = [".".join(given.path) for given in call.inputs or ()]
+    values = dict(arguments(call, cls, nothing, ()).values)
+    long = {cls.__name__: {"inputs": names, **values} if names else values}
+    return _counted(cls.example, long, network(cls))
+
+
+def wrapped(word: str) -> Example:
+    """The example of what wraps a weight."""
+    row = f"linear 4 wrap={word}"
+    return _counted(row, {"Linear": {"out_features": 4, "wrap": word}}, _network({"x": "8"}, {RESULT: row}))
+
+
+def _counted(short: str, long: dict[str, Any], graph: Graph) -> Example:
+    """What the real rules say of the one step that matters."""
+    step = next(step for step in graph.root.steps if step.name == RESULT)
+    shapes = {**step.parameters(), **step.buffers()}
+    return Example(
+        short,
+        flow(long),
+        _lines(graph),
+        tuple(_shape(value.tensor) for value in step.inputs),
+        tuple(_made(step)),
+        tuple(f"{name} {show(shape)}".strip() for name, shape in shapes.items()),
+        graph.parameter_count,
+    )
+
+
+def network(cls: type[Op], written: str = "") -> Graph:
+    """The network that the example of an operation makes, by itself; `written` is another form of the same row."""
+    (call,) = rows.parse(cls.example)
+    names = [".".join(given.path) for given in call.inputs or ()]
+    text = cls.example_input or "int T"
+    given = yaml.safe_load(text) if text.startswith("{") else dict.fromkeys(names or ["x"], text)
+    steps = {name: row for name, row in given.items() if str(row).startswith(("parameter", "buffer"))}
+    inputs = {name: shape for name, shape in given.items() if name not in steps} or {"input": "1"}
+    return _network(inputs, {**steps, RESULT: yaml.safe_load(written or cls.example)})
+
+
+def _network(inputs: dict[str, Any], steps: dict[str, Any]) -> Graph:
+    spec = {"inputs": inputs, "layers": steps, "outputs": RESULT}
+    document, problems = read_document(read_text(yaml.safe_dump(spec, sort_keys=False)))
+    graph, found = expand(document)
+    assert not problems, problems
+    assert not found, found
+    return graph
+
+
+def _lines(graph: Graph) -> tuple[str, ...]:
+    """Torch's lines for the step, as `netspec build` prints them: what makes the module, and what runs it."""
+    from netspec.views.code import source
+
+    printed = [line.strip().partition("  #")[0] for line in source(graph).splitlines()]
+    made = [line for line in printed if line.startswith((f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"'))]
+    start = next(i for i, line in enumerate(printed) if line.startswith("def forward"))
+    return (*made, *(line for line in printed[start + 1 :] if line and line != f"return {RESULT}"))
+
+
+def _made(step: Step) -> list[str]:
+    values = [value for value in flat(step.results) if value.tensor is not None]
+    if len(values) == 1:
+        return [_shape(values[0].tensor)]
+    return [f".{name} {_shape(value.tensor)}" for name, value in step.value.parts.items()]
+
+
+def _shape(tensor: Tensor | None) -> str:
+    """A shape with its batch, and its dtype where that is not float."""
+    assert tensor is not None
+    kind = "" if tensor.dtype == "float32" else f"{tensor.dtype.removesuffix('64')} "
+    return kind + show(tensor.shape)
+
+
+def flow(value: Any) -> str:
+    """Plain data as YAML on one line."""
+    return yaml.safe_dump(_plain(value), default_flow_style=True, sort_keys=False, width=10_000).strip()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Dim) else value

@@ -1,0 +1,44 @@
+"""Finds pages by what a person types: a word, torch's name, or words of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.errors import did_you_mean
+from netspec.views.reference.pages import Page, pages
+
+
+def named(word: str) -> list[Page]:
+    """The pages that are called so; several where rooms share a word, as `linear` does."""
+    return [page for page in pages() if word.lower() in page.words]
+
+
+def search(words: Sequence[str]) -> list[Page]:
+    """The pages that every word occurs in, those first whose names begin with the first one."""
+    wanted = [word.lower() for word in words]
+    found = [page for page in pages() if all(any(w in text for text in _texts(page)) for w in wanted)]
+    return sorted(found, key=lambda page: _distance(page, wanted[0])) if wanted else found
+
+
+def related(page: Page) -> list[Page]:
+    """The other pages whose names hold this one's."""
+    return [other for other in search(page.words[:1]) if _distance(other, page.words[0]) < 3 and other is not page]
+
+
+def suggest(words: Sequence[str]) -> str:
+    """What may have been meant by a word that occurs nowhere."""
+    known = {word for page in pages() for word in (*page.words, *page.general)}
+    return did_you_mean(" ".join(words), known)
+
+
+def _texts(page: Page) -> tuple[str, ...]:
+    arguments = (f"{argument.name}: {argument.sentence.lower()}" for argument in page.arguments)
+    return (*page.words, *page.general, page.text.lower(), *arguments)
+
+
+def _distance(page: Page, word: str) -> int:
+    """How far a page is from a word: 0 shares it, 1 begins with it, 2 has it in a name, 3 in its text."""
+    names = (*page.words, *page.general)
+    if word in names:
+        return 0
+    return 1 if any(name.startswith(word) for name in names) else 2 if any(word in name for name in names) else 3

@@ -1,0 +1,84 @@
+"""The reference as lines of text: lists of words, and whole pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netspec.views.reference.examples import Example
+from netspec.views.reference.pages import Page
+from netspec.views.reference.search import related
+
+
+def listing(pages: Sequence[Page]) -> str:
+    """A line for each page, room by room: its name, its shortest word, what it does."""
+    names = max((len(page.name) for page in pages), default=0)
+    words = max((len(_short(page)) for page in pages), default=0)
+    lines: list[str] = []
+    for room in dict.fromkeys(page.room for page in pages):
+        members = [page for page in pages if page.room == room]
+        lines += ["", f"{room} ({len(members)}), in {members[0].place}"]
+        lines += [f"  {page.name:{names}}  {_short(page):{words}}  {page.sentence}" for page in members]
+    return "\n".join(lines[1:])
+
+
+def _short(page: Page) -> str:
+    """The shortest word that means this page, where that is not just its name."""
+    word = min((*page.words, *page.general), key=len)
+    return word if word != page.name.lower() else ""
+
+
+def whole(page: Page) -> str:
+    """One page."""
+    return "\n".join(_page(page))
+
+
+def _page(page: Page) -> Iterator[str]:
+    yield f"{page.name}, {page.noun}, in {page.place}"
+    yield page.text.replace("\n\n", "\n")
+    if page.rule:
+        yield page.rule
+    yield ""
+    shared = f"; {', '.join(page.general)} by the shape it meets" if page.general else ""
+    yield f"words      {', '.join(page.words)}{shared}"
+    if page.flags:
+        yield f"flags      {', '.join(f'{word} ({meaning})' for word, meaning in page.flags.items())}"
+    if page.arguments:
+        yield from ("arguments", *_arguments(page))
+    yield from _example(page.example)
+    others = ", ".join(other.name for other in related(page))
+    if others:
+        yield f"see also   {others}"
+
+
+def _arguments(page: Page) -> Iterator[str]:
+    rows = [
+        (f"{a.name} ({a.letter})" if a.letter else a.name, a.default, a.sentence, f"[{a.takes}]")
+        for a in page.arguments
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    for name, default, sentence, takes in rows:
+        yield f"  {name:{widths[0]}}  {default:{widths[1]}}  {sentence} {takes}"
+
+
+def _example(example: Example) -> Iterator[str]:
+    yield "example"
+    if example.short:
+        yield f"  short    {example.short}"
+    yield f"  long     {example.long}"
+    for i, line in enumerate(example.torch):
+        yield f"  {'' if i else 'torch':8} {line}"
+    if example.outputs:
+        yield f"  shapes   {gives(example)}"
+    if example.parameters:
+        yield f"  tensors  {tensors(example)}"
+
+
+def gives(example: Example) -> str:
+    """What the example makes of what: `B x 3 x 32 x 32 -> B x 16 x 32 x 32`."""
+    return " -> ".join(filter(None, (", ".join(example.inputs), ", ".join(example.outputs))))
+
+
+def tensors(example: Example, most: int = 8) -> str:
+    """The parameters and buffers of the example, and how many numbers are learned."""
+    shown = [*example.parameters[:most], *(["..."] if len(example.parameters) > most else [])]
+    return f"{', '.join(shown)}; {example.count:,} parameters"

@@ -1,0 +1,146 @@
+"""The reference tells what is so: every example is worked out, every form means the same, the files are fresh."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from netspec.cli import main
+from netspec.graph.model import Graph
+from netspec.language.calls import read_entry
+from netspec.layers.base import Op
+from netspec.source import read_text
+from netspec.views.reference.examples import network
+from netspec.views.reference.markdown import files
+from netspec.views.reference.pages import Page, pages
+from netspec.views.reference.rooms import ROOMS
+from netspec.views.reference.search import named, search, suggest
+from netspec.views.reference.text import listing, whole
+from netspec.views.reference.values import accepted
+from tests.cli.test_commands import run
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = pages()
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: f"{p.room}-{p.name}")
+SCOPE = {"torch": torch, "nn": nn, "lr_scheduler": torch.optim.lr_scheduler}
+
+
+def test_every_word_of_every_catalogue_has_a_page() -> None:
+    for room in ROOMS:
+        words = {word for page in PAGES if page.place == room.place for word in (*page.words, *page.general)}
+        assert {word.lower() for word in room.catalogue.words()} <= words
+
+
+@every_page
+def test_a_page_says_what_it_is_about(page: Page) -> None:
+    assert page.sentence.endswith(".")
+    assert page.example.long
+    assert page.words
+    if page.room in ("layers", "operations", "losses"):
+        assert page.rule.endswith(".")
+    if page.room in ("layers", "operations"):
+        assert page.example.outputs
+        assert page.example.torch
+    text = whole(page)
+    assert text.startswith(f"{page.name}, {page.noun}")
+    assert all(argument.name in text for argument in page.arguments)
+    json.dumps(page.listed())
+
+
+@every_page
+def test_short_and_long_form_mean_the_same(page: Page) -> None:
+    if page.cls is None:
+        return
+    if issubclass(page.cls, Op):
+        assert shape(network(page.cls)) == shape(network(page.cls, page.example.long))
+        return
+    catalogue = next(room.catalogue for room in ROOMS if room.name == page.room)
+    forms = [page.example.short, read_text(page.example.long).data]
+    short, long = (read_entry(form or forms[1], (), catalogue)[0] for form in forms)
+    assert short == long
+
+
+def shape(graph: Graph) -> object:
+    return [(step.op, step.value.tensor) for step in graph.root.steps], graph.parameters()
+
+
+@every_page
+def test_torch_understands_its_line(page: Page) -> None:
+    if page.room in ("layers", "operations", "wraps"):
+        return  # printed by the code view, which has tests of its own
+    weights = [nn.Parameter(torch.zeros(4, 4))]
+    momentum = torch.optim.SGD(weights, lr=0.1, momentum=0.9)
+    tensor = torch.zeros(4, 4, 4) if page.name == "Dirac" else torch.zeros(4, 4)
+    for line in page.example.torch:
+        made = eval(line, {**SCOPE, "parameters": weights, "optimizer": momentum, "tensor": tensor})
+        assert page.noun == "initialiser" or type(made).__name__ == page.name
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "count"),
+    [
+        (["pool"], "MaxPool1d", 10),
+        (["POOL"], "MaxPool1d", 10),
+        (["MaxPool"], "MaxPool1d", 3),
+        (["learning", "rate"], "SGD", 10),
+        (["nothing", "of", "the", "kind"], None, 0),
+    ],
+    ids=str,
+)
+def test_search(words: list[str], first: str | None, count: int) -> None:
+    found = search(words)
+    assert (found[0].name if found else None) == first
+    assert len(found) >= count
+
+
+def test_a_name_that_rooms_share_has_several_pages() -> None:
+    assert [page.room for page in named("linear")] == ["layers", "schedulers"]
+    assert [page.name for page in named("Conv2d")] == ["Conv2d"]
+    assert named("conv") == []  # a word of three classes is searched for
+    assert suggest(["conv2"]) == "Did you mean 'conv2d'?"
+
+
+def test_the_list_has_a_line_for_each_page() -> None:
+    lines = listing(PAGES).splitlines()
+    assert sum(line.startswith("  ") for line in lines) == len(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer", "minimum": 1}, "whole number >= 1"),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "number > 0 and <= 1"),
+        ({"enum": ["mean", "sum"]}, "mean, sum"),
+        ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "true or false or null"),
+        ({"type": ["string", "object"]}, "word or mapping"),
+        ({"type": "array", "minItems": 2, "maxItems": 2}, "2 of them"),
+        ({"type": "array"}, "list"),
+        ({}, "value"),
+    ],
+    ids=str,
+)
+def test_what_an_argument_takes(schema: dict[str, object], words: str) -> None:
+    assert accepted(schema) == words
+
+
+def test_the_written_reference_is_fresh() -> None:
+    """After a change to a record: `netspec ops --markdown docs/reference`."""
+    folder = ROOT / "docs" / "reference"
+    assert {path.name for path in folder.iterdir()} == set(files())
+    for name, text in files().items():
+        assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: {main.__module__} ops --markdown {folder}"
+
+
+def test_the_command() -> None:
+    page = run("ops", "conv2d")
+    assert "B x 3 x 32 x 32 -> B x 16 x 32 x 32" in page.stdout
+    assert "448 parameters" in page.stdout
+    assert json.loads(run("ops", "conv2d", "--json").stdout)[0]["name"] == "Conv2d"
+    assert "layers (" in run("ops").stdout
+    wrong = run("ops", "conv22d")
+    assert wrong.returncode == 2
+    assert "Did you mean 'conv2d'?" in wrong.stderr
