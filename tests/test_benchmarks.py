@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import build, cold_check
+from benchmarks import build, cold_check, expand, forward
 from benchmarks.ratios import Pairs, Row, pairs, report, timed
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -63,8 +63,10 @@ def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pyte
     [
         lambda: cold_check.measure(1),
         lambda: build.measure(1, SPECS / "lenet5_tutorial.yaml"),
+        lambda: expand.measure(1, (40, 80)),
+        lambda: forward.measure(1, 1),
     ],
-    ids=["cold_check", "build"],
+    ids=["cold_check", "build", "expand", "forward"],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()

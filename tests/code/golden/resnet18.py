@@ -21,12 +21,12 @@ class Basic(nn.Module):
 
     def forward(self, x):
         out = self.conv1(x)  # c x H x W
-        out = F.relu(self.bn1(out))  # c x H x W
+        out = F.relu(self.bn1(out), inplace=True)  # c x H x W
         out = self.conv2(out)  # c x H x W
         bn2 = self.bn2(out)  # c x H x W
         if self.downsample is not None:
             x = self.downsample(x)  # c x H x W
-        return F.relu(bn2 + x)  # c x H x W
+        return F.relu(bn2 + x, inplace=True)  # c x H x W
 
 
 class ResNet(nn.Module):
@@ -45,7 +45,7 @@ class ResNet(nn.Module):
 
     def forward(self, x):  # 3 x 224 x 224
         x = self.conv1(x)  # 64 x 112 x 112
-        x = F.max_pool2d(F.relu(self.bn1(x)), 3, stride=2, padding=1)  # 64 x 56 x 56
+        x = F.max_pool2d(F.relu(self.bn1(x), inplace=True), 3, stride=2, padding=1)  # 64 x 56 x 56
         x = self.layer1(x)  # 64 x 56 x 56
         x = self.layer2(x)  # 128 x 28 x 28
         x = self.layer3(x)  # 256 x 14 x 14
