@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from netspec.catalogue import Entry
 from netspec.fields import Choice, Field, Int
+from netspec.schedulers.curve import Moving, Rate, Single
 
 Unit = Literal["step", "epoch"]
 
@@ -49,3 +50,28 @@ class Scheduler(Entry):
     def keywords(self, length: int) -> dict[str, Any]:
         """The arguments of torch's class by name, for a run of `length` steps of the schedule."""
         return {name: value for name, value in self.given.items() if self.fields[name].torch}
+
+    # --- what it does to a rate, told without torch ---------------------------------------------
+
+    def moving(self, rate: Rate, length: int) -> Moving:
+        """The schedule under way on `rate`, in a run of `length` of its steps."""
+        return Single(self.over(length), rate)
+
+    def over(self, length: int) -> Self:
+        """The same with everything said that follows from the length of the run."""
+        return self
+
+    def moves(self, length: int) -> int:
+        """How often it moves at most; below 0 without an end."""
+        return -1
+
+    def prepare(self, rate: Rate) -> None:
+        """What torch's constructor does to the rate before anything else."""
+
+    def base(self, initial: float) -> float:
+        """The rate that it starts from."""
+        return initial
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        """The rate at step `at` of the schedule, from the rate before; at 0 its very first."""
+        return rate

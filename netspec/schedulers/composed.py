@@ -8,8 +8,10 @@ from netspec.catalogue import Catalogue
 from netspec.fields import Checked, Field, refuse
 from netspec.language.calls import Refused, read_entry
 from netspec.schedulers.base import Scheduler, Unit
+from netspec.schedulers.curve import AtOnce, InTurn, Moving, Rate, Single
 from netspec.schedulers.falling import Milestones
 from netspec.schedulers.plateau import ReduceLROnPlateau
+from netspec.schedulers.waves import OneCycleLR
 
 
 def _parts(value: Any) -> tuple[Scheduler, ...]:
@@ -58,7 +60,15 @@ class Composed(Scheduler):
         return any(part.moves_momentum for part in self.schedulers)
 
     def problems(self) -> list[tuple[str, str]]:
-        return [("schedulers", f"{field} {text}") for part in self.schedulers for field, text in part.problems()]
+        found = [("schedulers", f"{field} {text}") for part in self.schedulers for field, text in part.problems()]
+        if sum(isinstance(part, OneCycleLR) for part in self.schedulers) > 1:
+            found.append(("schedulers", "has several OneCycleLR, of which torch would take one highest rate"))
+        return found
+
+    def begun(self, rate: Rate, length: int) -> list[Single]:
+        """The parts under way, made one after the other."""
+        lengths = self.lengths(length)
+        return [Single(part.over(own), rate) for part, own in zip(self.schedulers, lengths, strict=True)]
 
     def lengths(self, length: int) -> list[int]:
         """How long each part runs, of a run of `length`."""
@@ -88,9 +98,15 @@ class SequentialLR(Composed):
         ends = [*self.milestones, length]
         return [max(1, end - begin) for begin, end in zip([0, *self.milestones], ends, strict=True)]
 
+    def moving(self, rate: Rate, length: int) -> Moving:
+        return InTurn(self.begun(rate, length), self.milestones, rate)
+
 
 class ChainedScheduler(Composed):
     """Follows several schedules at once, the factor of each multiplying the rate."""
 
     words = ("chained",)
     example = "{chained: {schedulers: [constant total_iters=2, exponential 0.9]}}"
+
+    def moving(self, rate: Rate, length: int) -> Moving:
+        return AtOnce(self.begun(rate, length))

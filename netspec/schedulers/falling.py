@@ -30,6 +30,9 @@ class StepLR(Scheduler):
     step_size = Int("from one fall of the rate to the next", ge=1)
     gamma = Float("what the rate is multiplied by", 0.1, ge=0)
 
+    def moved(self, at: int, rate: float, base: float) -> float:
+        return rate * self.gamma if at and at % self.step_size == 0 else rate
+
 
 class MultiStepLR(Scheduler):
     """Multiplies the rate by gamma at each milestone."""
@@ -40,6 +43,9 @@ class MultiStepLR(Scheduler):
     milestones = Milestones("when the rate falls")
     gamma = Float("what the rate is multiplied by", 0.1, ge=0)
 
+    def moved(self, at: int, rate: float, base: float) -> float:
+        return rate * self.gamma ** self.milestones.count(at)
+
 
 class ExponentialLR(Scheduler):
     """Multiplies the rate by gamma every time."""
@@ -49,6 +55,9 @@ class ExponentialLR(Scheduler):
 
     gamma = Float("what the rate is multiplied by", ge=0)
 
+    def moved(self, at: int, rate: float, base: float) -> float:
+        return rate * self.gamma if at else rate
+
 
 class ConstantLR(Scheduler):
     """Keeps the rate at a fraction until `total_iters`, and then at its whole."""
@@ -56,8 +65,13 @@ class ConstantLR(Scheduler):
     words = ("constant",)
     example = "constant factor=0.5 total_iters=2"
 
-    factor = Float("the fraction", 1.0 / 3, ge=0, le=1)
-    total_iters = Int("how long", 5, ge=0)
+    factor = Float("the fraction", 1.0 / 3, gt=0, le=1)
+    total_iters = Int("how long", 5, ge=1)
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        if at == 0:
+            return rate * self.factor
+        return rate * (1 / self.factor) if at == self.total_iters else rate
 
 
 class LinearLR(Scheduler):
@@ -70,6 +84,13 @@ class LinearLR(Scheduler):
     end_factor = Float("the fraction at the end", 1.0, ge=0, le=1)
     total_iters = Int("how long", 5, ge=1)
 
+    def moved(self, at: int, rate: float, base: float) -> float:
+        if at == 0:
+            return rate * self.start_factor
+        rise = self.end_factor - self.start_factor
+        before = self.total_iters * self.start_factor + (at - 1) * rise
+        return rate if at > self.total_iters else rate * (1 + rise / before)
+
 
 class PolynomialLR(Scheduler):
     """Lowers the rate to 0 along a power of the time left."""
@@ -79,3 +100,9 @@ class PolynomialLR(Scheduler):
 
     total_iters = Int("how long", 5, ge=1)
     power = Float("the power", 1.0)
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        if at == 0 or at > self.total_iters:
+            return rate
+        left, before = 1 - at / self.total_iters, 1 - (at - 1) / self.total_iters
+        return rate * (left / before) ** self.power

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import cos, pi
+from typing import Any, Self
 
+from netspec.errors import UsageError
 from netspec.fields import Bool, Choice, Float, Int
 from netspec.schedulers.base import Scheduler, Unit
+from netspec.schedulers.curve import Rate
+
 
 
 class CosineAnnealingLR(Scheduler):
@@ -26,6 +30,17 @@ class CosineAnnealingLR(Scheduler):
     def keywords(self, length: int) -> dict[str, Any]:
         return {"T_max": length, **super().keywords(length)}
 
+    def over(self, length: int) -> Self:
+        return self.replace(T_max=self.T_max or length)
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        if at == 0:
+            return rate
+        if (at - 1 - self.T_max) % (2 * self.T_max) == 0:
+            return rate + (base - self.eta_min) * (1 - cos(pi / self.T_max)) / 2
+        now, before = 1 + cos(pi * at / self.T_max), 1 + cos(pi * (at - 1) / self.T_max)
+        return now / before * (rate - self.eta_min) + self.eta_min
+
 
 class CosineAnnealingWarmRestarts(Scheduler):
     """Lowers the rate along half a cosine again and again, each time longer by T_mult."""
@@ -36,6 +51,14 @@ class CosineAnnealingWarmRestarts(Scheduler):
     T_0 = Int("how long the first fall takes", ge=1)
     T_mult = Int("by what the next one is longer", 1, ge=1)
     eta_min = Float("the rate at the end of a fall", 0.0, ge=0)
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        length = self.T_0
+        if self.T_mult == 1:
+            at %= length
+        while at >= length:
+            at, length = at - length, length * self.T_mult
+        return self.eta_min + (base - self.eta_min) * (1 + cos(pi * at / length)) / 2
 
 
 class CyclicLR(Scheduler):
@@ -62,6 +85,19 @@ class CyclicLR(Scheduler):
     @property
     def moves_momentum(self) -> bool:
         return self.cycle_momentum
+
+    def prepare(self, rate: Rate) -> None:
+        rate.value = self.base_lr
+
+    def base(self, initial: float) -> float:
+        return self.base_lr
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        up, down = self.step_size_up, self.step_size_down or self.step_size_up
+        cycle, place = divmod(at, up + down)
+        height = place / up if place <= up else (up + down - place) / down
+        shrunk = {"triangular": 1.0, "triangular2": 0.5**cycle, "exp_range": self.gamma**at}[self.mode]
+        return base + (self.max_lr - base) * height * shrunk
 
 
 class OneCycleLR(Scheduler):
@@ -100,5 +136,38 @@ class OneCycleLR(Scheduler):
         return []
 
     def keywords(self, length: int) -> dict[str, Any]:
-        found = super().keywords(length) | {"pct_start": float(self.pct_start)}
-        return found if self.epochs is not None else {"total_steps": length, **found}
+        total = self.over(length).total_steps
+        return super().keywords(length) | {"pct_start": float(self.pct_start), "total_steps": total}
+
+    def over(self, length: int) -> Self:
+        given = self.epochs * self.steps_per_epoch if self.epochs is not None else self.total_steps
+        total = given or length
+        if self.pct_start * total == 1:
+            text = f"a OneCycleLR of {total} steps would rise in none of them, which torch cannot divide"
+            raise UsageError(f"{text}. Change pct_start={self.pct_start} a little.")
+        return self.replace(total_steps=total)
+
+    def moves(self, length: int) -> int:
+        return self.over(length).total_steps - 1
+
+    def prepare(self, rate: Rate) -> None:
+        rate.initial = self.max_lr / self.div_factor
+
+    def moved(self, at: int, rate: float, base: float) -> float:
+        low, high, last = base, self.max_lr, base / self.final_div_factor
+        top = self.pct_start * self.total_steps - 1
+        ways = [(top, low, high), (self.total_steps - 1, high, last)]
+        if self.three_phase:
+            ways[1:] = [(2 * top, high, low), (self.total_steps - 1, low, last)]
+        begin = 0.0
+        for end, start, goal in ways[:-1]:
+            if at <= end:
+                return self._between(start, goal, (at - begin) / (end - begin))
+            begin = end
+        end, start, goal = ways[-1]
+        return self._between(start, goal, (at - begin) / (end - begin))
+
+    def _between(self, start: float, goal: float, share: float) -> float:
+        if self.anneal_strategy == "linear":
+            return (goal - start) * share + start
+        return goal + (start - goal) / 2 * (cos(pi * share) + 1)
