@@ -1,4 +1,4 @@
-"""`netspec summary`: the network as a table."""
+"""`netspec summary`: the network, or its training, as a table."""
 
 from __future__ import annotations
 
@@ -10,16 +10,27 @@ from netspec.cli.common import as_json, load, reads_spec, show, show_json
 @click.command()
 @reads_spec
 @click.option("--depth", type=click.IntRange(1), help="Leave out what is nested deeper than this.")
+@click.option("--train", "of_training", is_flag=True, help="Show the training instead: groups, steps, learning rate.")
+@click.option("--samples", type=click.IntRange(1), help="With --train: the training samples, if the spec cannot tell.")
 @as_json
-def command(spec: str, overrides: tuple[str, ...], depth: int | None, as_json: bool) -> None:
+def command(
+    spec: str, overrides: tuple[str, ...], depth: int | None, of_training: bool, samples: int | None, as_json: bool
+) -> None:
     """Show every step with its output shape, parameters, MACs and memory.
 
     Shapes are without the batch. MACs are multiply-accumulates of one forward pass at batch 1; memory is that of
     the output at batch 1. Nothing is run.
     """
+    loaded = load(spec, overrides)
+    if of_training:
+        from netspec.views import training
+
+        planned = training.training(loaded.name, loaded.graph, loaded.experiment, samples)
+        show_json(planned.listed()) if as_json else show(training.text(planned))
+        return
     from netspec.views.table import summary, text
 
-    found = summary(load(spec, overrides).graph)
+    found = summary(loaded.graph)
     if as_json:
         show_json(found.listed())
     else:

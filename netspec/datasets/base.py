@@ -24,6 +24,8 @@ class Gives:
     inputs: tuple[Tensor, ...] | None = None
     target: Tensor | None = None
     classes: int | None = None
+    count: int | None = None
+    """The samples of a source that keeps no part apart, all of them together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ class Tensor:
 
 def assigned(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Group, ...], list[Problem]]:
     """The groups with the names of the parameters that they match, and a problem for each that matches none."""
-    tensors = list(_tensors(graph))
-    found = tuple(replace(group, parameters=frozenset(_matched(group.key, tensors))) for group in groups)
-    return found, [_unmatched(group, tensors) for group in found if not group.parameters]
+    known = list(tensors(graph))
+    found = tuple(replace(group, parameters=frozenset(_matched(group.key, known))) for group in groups)
+    return found, [_unmatched(group, known) for group in found if not group.parameters]
 
 
-def _tensors(graph: Graph) -> Iterator[Tensor]:
+def tensors(graph: Graph) -> Iterator[Tensor]:
     """Every parameter once, however many names it has."""
     named = [
         (f"{path}.{part}" if part else path, step, part)
@@ -44,10 +44,10 @@ def _tensors(graph: Graph) -> Iterator[Tensor]:
     return iter(found.values())
 
 
-def _matched(key: str, tensors: Sequence[Tensor]) -> Iterator[str]:
+def _matched(key: str, known: Sequence[Tensor]) -> Iterator[str]:
     """The names of the parameters that a kind of layer or a pattern means."""
     classes = kind_of_layer(key)
-    for tensor in tensors:
+    for tensor in known:
         if classes:
             matches = any(isinstance(step.op, classes) for step in tensor.owners)
         else:
@@ -56,11 +56,11 @@ def _matched(key: str, tensors: Sequence[Tensor]) -> Iterator[str]:
             yield tensor.names[0]
 
 
-def _unmatched(group: Group, tensors: Sequence[Tensor]) -> Problem:
+def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):
         return Problem("unknown-name", f"no layer with parameters is a {group.key}", at)
-    names = [name for tensor in tensors for name in tensor.names]
+    names = [name for tensor in known for name in tensor.names]
     levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
     hint = did_you_mean(group.key, [*names, *sorted(levels), *KINDS, *OPERATIONS.words()])
     hint = hint or "A group names a kind of layer, or a pattern of names as in *.bias."

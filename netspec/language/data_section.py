@@ -44,6 +44,11 @@ class Split(Entry):
     stratify = Bool("keep the proportions of the classes in every part", True)
 
 
+def held(share: float, total: int) -> int:
+    """How many of `total` samples a share, or a number of samples, holds out."""
+    return share if isinstance(share, int) else max(1, round(share * total))
+
+
 @dataclass(frozen=True, slots=True)
 class DataSection:
     """The checked section. Transforms run on the first input; others pass as they are."""
@@ -72,6 +77,14 @@ class DataSection:
             return gives
         first, *rest = gives.inputs
         return replace(gives, inputs=(self.shape(first), *rest))
+
+    def trained_on(self) -> int | None:
+        """The samples that are left to train on, where that is known without reading the data."""
+        total = self.source.gives().count
+        if total is None:
+            return None
+        val = self.source.default_val if self.split.val is None else self.split.val
+        return total - sum(held(share, total) for share in (val, self.split.test) if share)
 
     def shape(self, x: Tensor) -> Tensor:
         """What the transforms make of an input, outside training. Raises Misfit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from netspec.catalogue import Entry
@@ -88,6 +89,20 @@ class Train(Record):
     channels_last = Bool("whether maps are stored pixel by pixel; null where there are convolutions", None)
     compile = Bool("whether torch.compile makes a step faster, at the cost of a slow start", False)
     tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
+
+    @property
+    def samples(self) -> int:
+        """Samples in a step, all its batches together."""
+        return self.batch * self.accumulate
+
+    def per_epoch(self, count: int) -> int:
+        """The steps of an epoch over `count` samples."""
+        return ceil(count / self.samples)
+
+    def steps(self, count: int) -> int:
+        """The steps of the whole run over `count` samples."""
+        whole = self.per_epoch(count) * self.epochs
+        return min(whole, self.max_steps or whole)
 
     @property
     def best(self) -> str:

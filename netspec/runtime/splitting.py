@@ -9,7 +9,7 @@ import numpy as np
 
 from netspec.datasets.base import Arrays, Part
 from netspec.errors import DataError
-from netspec.language.data_section import Split
+from netspec.language.data_section import Split, held
 
 Array = np.ndarray[Any, Any]
 
@@ -24,7 +24,7 @@ def split(arrays: Arrays, wanted: Split, default_val: float) -> Arrays:
             raise DataError(f"the source keeps its {name} part apart already. Drop split.{name}.")
     val = wanted.val if wanted.val is not None or arrays.val is not None else default_val
     total = len(arrays.train)
-    counts = {name: _count(share, total) for name, share in (("val", val), ("test", wanted.test)) if share}
+    counts = {name: held(share, total) for name, share in (("val", val), ("test", wanted.test)) if share}
     if sum(counts.values()) >= total:
         text = " and ".join(f"{count:,} for {name}" for name, count in counts.items())
         raise DataError(f"split asks for {text}, the source has {total:,} samples: nothing is left to train on")
@@ -49,10 +49,6 @@ def held_out(target: Array, count: int, seed: int, stratify: bool) -> Array:
         order = order[np.argsort(target[order], kind="stable")]
     evenly = ((np.arange(count) + 0.5) * len(target) / count).astype(np.int64)
     return np.sort(order[evenly])
-
-
-def _count(share: float, total: int) -> int:
-    return share if isinstance(share, int) else max(1, round(share * total))
 
 
 def _rows(part: Part, rows: Array) -> Part:

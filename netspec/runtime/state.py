@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from math import ceil
 from typing import Any, cast
 
 import torch
@@ -62,9 +61,9 @@ class State:
         self.module = module
         self.device = next(module.parameters()).device
         self.count = len(data.train)
-        self.samples = train.batch * train.accumulate
-        self.per_epoch = ceil(self.count / self.samples)
-        self.total = min(self.per_epoch * train.epochs, train.max_steps or self.per_epoch * train.epochs)
+        self.samples = train.samples
+        self.per_epoch = train.per_epoch(self.count)
+        self.total = train.steps(self.count)
         self.objective = Objective(train.loss, self.device)
         named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]

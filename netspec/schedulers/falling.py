@@ -44,7 +44,9 @@ class MultiStepLR(Scheduler):
     gamma = Float("what the rate is multiplied by", 0.1, ge=0)
 
     def moved(self, at: int, rate: float, base: float) -> float:
-        return rate * self.gamma ** self.milestones.count(at)
+        falls: int = self.milestones.count(at)
+        share: float = self.gamma**falls
+        return rate * share
 
 
 class ExponentialLR(Scheduler):
@@ -105,4 +107,5 @@ class PolynomialLR(Scheduler):
         if at == 0 or at > self.total_iters:
             return rate
         left, before = 1 - at / self.total_iters, 1 - (at - 1) / self.total_iters
-        return rate * (left / before) ** self.power
+        share: float = (left / before) ** self.power
+        return rate * share

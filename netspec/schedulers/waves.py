@@ -11,7 +11,6 @@ from netspec.schedulers.base import Scheduler, Unit
 from netspec.schedulers.curve import Rate
 
 
-
 class CosineAnnealingLR(Scheduler):
     """Lowers the rate along half a cosine: over the whole run, step by step, unless T_max says otherwise."""
 

@@ -1,0 +1,197 @@
+"""A training in numbers: what a step is, how many there are, who moves how, and the learning rate. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from math import prod
+from typing import Any, Final
+
+from netspec.catalogue import Entry
+from netspec.errors import UsageError
+from netspec.graph.groups import tensors
+from netspec.graph.model import Graph
+from netspec.language.experiment import Experiment
+from netspec.language.groups import options_of
+from netspec.language.train_record import Train
+from netspec.schedulers.base import Scheduler
+from netspec.schedulers.curve import curve
+from netspec.schedulers.plateau import ReduceLROnPlateau
+
+ROWS: Final = 16
+"""The most rates that are shown, besides the first and the last."""
+NAMES: Final = 4
+"""The names of parameters that a line has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Parameters with the same options of the optimizer."""
+
+    options: Mapping[str, Any]
+    """What differs from the options of the optimizer."""
+    rate: float
+    parameters: tuple[str, ...]
+    count: int
+    """The numbers that they hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The learning rates of one step: one for each group."""
+
+    step: int
+    """Counted from 1."""
+    epoch: int
+    rates: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training, as far as it is known before it runs. What depends on the size of the data is None without it."""
+
+    name: str
+    loss: str
+    optimizer: str
+    scheduler: str
+    moves: str
+    """When the scheduler moves the rate."""
+    epochs: int
+    samples_per_step: int
+    data: int | None
+    steps_per_epoch: int | None
+    steps: int | None
+    groups: tuple[Members, ...]
+    frozen: int
+    """The numbers that are not trained."""
+    rates: tuple[Point, ...]
+
+    def listed(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+def training(name: str, graph: Graph, experiment: Experiment, samples: int | None = None) -> Training:
+    """The training of a spec. `samples` is the size of the training data where the spec does not tell it.
+
+    Raises UsageError for a spec that is not trained.
+    """
+    train = experiment.train
+    if train is None:
+        raise UsageError(f"{name} is not trained: its spec has no train section")
+    count = samples or (experiment.data.trained_on() if experiment.data else None)
+    groups, frozen = _groups(graph, train)
+    steps = train.steps(count) if count else None
+    per_epoch = train.per_epoch(count) if count else None
+    scheduler = train.scheduler
+    return Training(
+        name,
+        shown(train.loss),
+        shown(train.optimizer),
+        shown(scheduler) if scheduler else "",
+        _moves(scheduler) if scheduler else "",
+        train.epochs,
+        train.samples,
+        count,
+        per_epoch,
+        steps,
+        groups,
+        frozen,
+        tuple(_points(train, groups, steps, per_epoch)) if steps and per_epoch else (),
+    )
+
+
+def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
+    """The parameters by their options, those without any first, and how many numbers are frozen."""
+    found: dict[tuple[tuple[str, Any], ...], dict[str, int]] = {(): {}}
+    frozen, shapes = 0, graph.parameters()
+    for tensor in tensors(graph):
+        name = tensor.names[0]
+        if graph.weights.frozen(name):
+            frozen += prod(shapes[name])
+        else:
+            options = options_of(name, train.groups)
+            found.setdefault(tuple(sorted(options.items())), {})[name] = prod(shapes[name])
+    rate = train.optimizer.lr
+    made = [
+        Members(dict(options), dict(options).get("lr", rate), tuple(sizes), sum(sizes.values()))
+        for options, sizes in found.items()
+        if sizes
+    ]
+    return tuple(made), frozen
+
+
+def _points(train: Train, groups: Sequence[Members], steps: int, per_epoch: int) -> Iterator[Point]:
+    """The rates of the first and the last step, of the end of the warm-up, and of steps between them."""
+    warmup = train.scheduler.warmup if train.scheduler else 0
+    stride = per_epoch if steps <= per_epoch * ROWS else -(-steps // ROWS)
+    chosen = {*range(0, steps, stride), warmup, steps - 1}
+    curves = [curve(train.scheduler, group.rate, steps, per_epoch, train.epochs) for group in groups]
+    for step, rates in enumerate(zip(*curves, strict=True)):
+        if step in chosen:
+            yield Point(step + 1, step // per_epoch + 1, rates)
+
+
+def _moves(scheduler: Scheduler) -> str:
+    if isinstance(scheduler, ReduceLROnPlateau):
+        return "moves when a measured value stops improving, which no one knows before"
+    return f"moves at every {scheduler.unit}"
+
+
+def shown(entry: Entry) -> str:
+    """An entry with what was said of it: `AdamW lr=0.002`."""
+    return " ".join([type(entry).__name__, *(f"{name}={_value(value)}" for name, value in entry.given.items())])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return shown(value) if isinstance(value, Entry) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# --- as text ------------------------------------------------------------------------------------
+
+
+def text(found: Training) -> str:
+    """The training as lines of text."""
+    return "\n".join(_lines(found))
+
+
+def _lines(found: Training) -> Iterator[str]:
+    yield f"loss       {found.loss}"
+    yield f"optimizer  {found.optimizer}"
+    for group in found.groups:
+        options = "".join(f" {name}={_value(value)}" for name, value in group.options.items())
+        yield f"  {group.count:,} parameters{' with' if options else ''}{options}: {_names(group.parameters)}"
+    if found.frozen:
+        yield f"  {found.frozen:,} parameters that are frozen"
+    yield (
+        f"scheduler  {found.scheduler}, {found.moves}" if found.scheduler else "scheduler  none, the rate stands still"
+    )
+    yield f"step       {found.samples_per_step:,} samples"
+    if found.steps is None:
+        yield f"run        {found.epochs:,} epochs; how many steps, only the data tells: say --samples NUMBER"
+        return
+    yield (
+        f"run        {found.steps:,} steps, {found.steps_per_epoch:,} an epoch over {found.data:,} samples, "
+        f"{found.epochs:,} epochs"
+    )
+    yield from ("", *_table(found))
+
+
+def _names(names: Sequence[str]) -> str:
+    listed = ", ".join(islice(names, NAMES))
+    return f"{listed}, ..." if len(names) > NAMES else listed
+
+
+def _table(found: Training) -> Iterator[str]:
+    """The rates, a column for each group whose rate differs."""
+    columns = [i for i, g in enumerate(found.groups) if g.rate not in [o.rate for o in found.groups[:i]]]
+    heads = ["epoch", "step", *("learning rate" if i == 0 else f"from {found.groups[i].rate:g}" for i in columns)]
+    rows = [
+        [f"{point.epoch:,}", f"{point.step:,}", *(f"{point.rates[i]:.4g}" for i in columns)] for point in found.rates
+    ]
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
