@@ -62,11 +62,8 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
     if not given.values:
         raise Refused(Problem("bad-value", f"a group without options of {cls.__name__}", at, EXAMPLE))
     for name in set(WHOLE) & set(given.values):
-        raise Refused(
-            Problem(
-                "bad-argument", f"{name} holds for all parameters", given.places[name], "Write it with the optimizer."
-            )
-        )
+        text = f"{name} holds for all parameters"
+        raise Refused(Problem("bad-argument", text, given.places[name], "Write it with the optimizer."))
     made = construct(cls, Arguments({**optimizer.__dict__, **given.values}, given.places), at)
     for field, text in made.problems():
         problem = Problem("contradiction", f"{cls.__name__}: {field} {text}", given.places.get(field, at))

@@ -43,7 +43,8 @@ def planned(*overrides: str, samples: int | None = None) -> Training:
 def test_steps_groups_and_rates_are_those_of_the_run(overrides: list[str]) -> None:
     spec = netspec.loads(SPEC, overrides)
     plan = training(spec.name, spec.graph, spec.experiment)
-    assert spec.experiment.data and spec.experiment.train
+    assert spec.experiment.data
+    assert spec.experiment.train
     state = State(spec.build(), spec.experiment.train, load_data(spec.experiment.data, Path()))
     assert (plan.data, plan.steps_per_epoch, plan.steps) == (state.count, state.per_epoch, state.total)
     groups = state.optimizer.param_groups
