@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from netspec.cli.common import painted, talk
+from netspec.cli.common import painted, speaks, talk
 from netspec.cli.group import LazyGroup
 from netspec.errors import NetspecError, SpecError
 
@@ -45,13 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        with cli.make_context("netspec", list(arguments)) as context:
+        with cli.make_context("netspec", list(arguments), obj=list(arguments)) as context:
             cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        error.show()
+        if speaks():
+            error.show()
         return error.exit_code
     except NetspecError as error:
         talk(_message(error))

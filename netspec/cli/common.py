@@ -68,7 +68,13 @@ def show_json(value: Any) -> None:
 
 def talk(text: str) -> None:
     """A word to the person, on stderr."""
-    click.echo(text, err=True, color=_color())
+    if speaks():
+        click.echo(text, err=True, color=_color())
+
+
+def speaks() -> bool:
+    """Whether the screen is this process's: it is alone, or the first of several that train together."""
+    return "WORLD_SIZE" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 
 def _color() -> bool | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -44,14 +47,18 @@ class Resuming(click.Command):
 @click.option(
     "--export", "export_to", type=click.Path(path_type=Path), metavar="FILE", help="Export the best weights to FILE."
 )
+@click.option("--nproc", type=click.IntRange(1), default=1, help="How many processes of this machine share each batch.")
 @allow_outside
 @as_json
+@click.pass_obj
 def command(
+    arguments: list[str],
     spec: str,
     overrides: tuple[str, ...],
     folder: Path | None,
     resume: Literal["always", "auto"] | None,
     export_to: Path | None,
+    nproc: int,
     allow_outside: bool,
     as_json: bool,
 ) -> None:
@@ -63,13 +70,24 @@ def command(
     loaded = load(spec, overrides)
     if resume and folder is None:
         raise click.UsageError("--resume needs the folder of the run that goes on: --run runs/NAME-1")
-    from netspec.runtime.experiment import Run, export, train
-    from netspec.runtime.progress import progress_for
-    from netspec.runtime.run import fresh_folder
+    if nproc > 1 and "WORLD_SIZE" not in os.environ:
+        from netspec.cli import main
+        from netspec.runtime.launching import launch
 
-    place = folder or fresh_folder("runs", loaded.name)
+        sys.exit(launch(partial(main, arguments), nproc))
+    from netspec.runtime.experiment import Run, export, train
+    from netspec.runtime.progress import Silent, progress_for
+    from netspec.runtime.run import fresh_folder
+    from netspec.runtime.world import joined
+
     going_on = resume if resume == "auto" else resume is not None
-    history = train(loaded, place, resume=going_on, progress=progress_for(), allow_outside=allow_outside).history
+    with joined() as world:
+        place = world.told(folder or fresh_folder("runs", loaded.name))
+        progress = progress_for() if world.main else Silent()
+        trained = train(loaded, place, resume=going_on, progress=progress, allow_outside=allow_outside, world=world)
+    if not world.main:
+        return
+    history = trained.history
     talk(f"{ENDED[history.ended]}; the run is in {place}")
     result: dict[str, object] = {
         "run": str(place),

@@ -87,6 +87,9 @@ class Train(Record):
     device = Choice("where to compute", ("auto", "cpu", "cuda", "mps"), "auto")
     threads = Int("threads on the CPU; null leaves the choice to torch", None, ge=1)
     channels_last = Bool("whether maps are stored pixel by pixel; null where there are convolutions", None)
+    parallel = Choice(
+        "what each of several processes holds: ddp the network, fsdp a part of it", ("ddp", "fsdp"), "ddp"
+    )
     compile = Bool("whether torch.compile makes a step faster, at the cost of a slow start", False)
     tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
 

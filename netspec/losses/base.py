@@ -85,6 +85,14 @@ class Loss(Entry):
         return {name: value for name, value in self.given.items() if self.fields[name].torch}
 
 
+def places(target: Array, ignored: int | None, weight: Array | None) -> Any:
+    """What torch's mean over class numbers divides by: the places not ignored, each by its class's weight."""
+    if target.is_floating_point() or (ignored is None and weight is None):
+        return len(target)
+    kept = target == target if ignored is None else target != ignored
+    return kept.sum() if weight is None else (weight[target.where(kept, 0)] * kept).sum()
+
+
 def Reduction(*more: str, keyword: bool = False) -> Field[str]:
     """How the values of a batch become one number; torch's `none` gives no number to minimise."""
     return Choice("how the values of a batch become one number", ("mean", "sum", *more), "mean", keyword=keyword)

@@ -19,6 +19,7 @@ from netspec.losses.base import (
     need_batch_rank,
     need_integers,
     need_target_shape,
+    places,
 )
 
 
@@ -85,13 +86,7 @@ class ClassLoss(Loss):
         return self.scores(None, predictions[0]), target
 
     def share(self, module: Any, target: Array) -> Any:
-        """The places that torch's mean divides by: those not ignored, each by its class's weight."""
-        ignored = self.ignored()
-        if target.is_floating_point():
-            return len(target)
-        kept = target if ignored is None else target[target != ignored]
-        weight = getattr(module, "weight", None)
-        return kept.numel() if weight is None else weight[kept].sum()
+        return places(target, self.ignored(), getattr(module, "weight", None))
 
     def scores(self, module: Any, prediction: Array) -> Array:
         axis = self._axis(prediction.dim())

@@ -18,6 +18,7 @@ from netspec.losses.base import (
     need_batch_rank,
     need_integers,
     need_target_shape,
+    places,
 )
 
 
@@ -147,3 +148,6 @@ class LinearCrossEntropyLoss(Head):
 
     def ignored(self) -> int | None:
         return -100 if self.ignore_index is None else self.ignore_index
+
+    def share(self, module: Any, target: Array) -> Any:
+        return places(target, self.ignored(), module.weight)

@@ -82,12 +82,12 @@ class Checkpoints:
         found = [(match, p) for p in self.folder.iterdir() if (match := _NAME.fullmatch(p.name))]
         return [p for m, p in sorted(found, key=lambda item: (int(item[0][1]), int(item[0][2])))]
 
-    def newest(self) -> dict[str, Any] | None:
-        """The state of the newest checkpoint that is whole; None where there is none at all. Raises DataError."""
+    def newest(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest checkpoint that is whole, and its state; None where there is none at all. Raises DataError."""
         damaged = []
         for place in reversed(self.list()):
             try:
-                return read_state(place)
+                return place, read_state(place)
             except Damaged as fault:
                 damaged.append(f"{place.name}: {fault}")
                 self.warn(f"checkpoint {place.name} is damaged ({fault}); the one before it is taken")

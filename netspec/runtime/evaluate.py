@@ -13,6 +13,7 @@ from netspec.layers.base import Misfit
 from netspec.metrics.base import Counts, Metric
 from netspec.runtime.data import Split
 from netspec.runtime.objective import Objective, described, predictions
+from netspec.runtime.world import ALONE, World
 
 BATCH_BYTES: Final = 4 * 2**20
 """Inputs of a batch of evaluation, at most, unless the training batch is larger: beyond it no more speed is won."""
@@ -32,11 +33,33 @@ class Tally:
         """Take in one batch."""
         share = self.objective.loss.share(self.objective.module, target)
         loss = self.objective(outputs, target).double()
-        self.loss = self.loss + (loss if self.objective.sums else loss * share)
-        self.share = self.share + share
+        if not self.objective.sums:
+            loss = loss * share
+            if isinstance(share, torch.Tensor):  # a mean over nothing is 0/0, and counts nothing
+                loss = loss.where(share > 0, 0)
+        self._add(loss, share)
         scores = self.objective.scores(outputs) if self.metrics else None
         for metric, counts in zip(self.metrics, self.counts, strict=True):
             self._merge(metric, counts, metric.count(scores, target, self.objective.loss))
+
+    def exchange(self, world: World) -> None:
+        """Add up what all processes have counted."""
+        counts = [{k: _on_cpu(v) for k, v in whole.items()} for whole in self._whole()]
+        every = world.gathered((_on_cpu(self.loss), _on_cpu(self.share), counts))
+        self.loss, self.share, self.counts = 0.0, 0, [{} for _ in self.metrics]
+        for loss, share, others in every:
+            self._add(loss, share)
+            for metric, held, new in zip(self.metrics, self.counts, others, strict=True):
+                self._merge(metric, held, new)
+
+    def _add(self, loss: Any, share: Any) -> None:
+        self.loss = self.loss + loss
+        self.share = self.share + share
+
+    def _whole(self) -> list[Counts]:
+        """The counts of each metric, with what was gathered in one piece."""
+        pairs = zip(self.metrics, self.counts, strict=True)
+        return [{k: torch.cat(v) for k, v in held.items()} if m.gathers else held for m, held in pairs]
 
     def _merge(self, metric: Metric, counts: Counts, new: Counts) -> None:
         for name, value in new.items():
@@ -49,10 +72,11 @@ class Tally:
         """The loss and each metric by its label."""
         share = float(self.share)
         found: dict[str, Any] = {"loss": float(self.loss) / share if share else float("nan")}
-        for metric, counts in zip(self.metrics, self.counts, strict=True):
-            whole = {k: torch.cat(v) for k, v in counts.items()} if metric.gathers else counts
-            found[metric.label] = metric.value(whole)
-        return found
+        return found | {m.label: m.value(whole) for m, whole in zip(self.metrics, self._whole(), strict=True)}
+
+
+def _on_cpu(value: Any) -> Any:
+    return value.cpu() if isinstance(value, torch.Tensor) else value
 
 
 def evaluate(
@@ -64,9 +88,11 @@ def evaluate(
     batch: int = 64,
     forward: Callable[..., Any] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    world: World = ALONE,
 ) -> dict[str, Any] | None:
     """The loss and the metrics of `module` over a part of the data; None if `stopped` said so on the way.
 
+    Of several processes each measures its rows of every batch, and all get the same values.
     The module is in evaluation mode meanwhile, and no random number is drawn. `forward` is called
     in its place if given. Raises SpecError and DataError where outputs, targets and loss do not go together.
     """
@@ -76,15 +102,19 @@ def evaluate(
     run = forward or module
     try:
         with torch.inference_mode():
-            for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch))):
+            for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch), world.rows)):
                 outputs = run(*inputs)
                 if not number:
-                    objective.check(outputs, target, {"given": split})
-                    check_metrics(metrics, objective, outputs)
-                tally.add(outputs, target)
+                    with world.together():
+                        objective.check(outputs, target, {"given": split})
+                        check_metrics(metrics, objective, outputs)
+                if world.divided or world.main:
+                    tally.add(outputs, target)
                 if stopped():
                     return None
-            return tally.values()
+            if world.size > 1:
+                tally.exchange(world)
+            return world.told(tally.values())
     finally:
         module.train(was_training)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,7 @@ from netspec.runtime.progress import Progress
 from netspec.runtime.run import RunFolder
 from netspec.runtime.training import train as run_training
 from netspec.runtime.weights import read_weights
+from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
 
 COMPARED: Final = 4
@@ -49,27 +51,38 @@ def train(
     resume: bool | Literal["auto"] = False,
     progress: Progress | None = None,
     allow_outside: bool = False,
+    world: World | None = None,
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
     `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
+    Under torchrun every process calls it, and the folder belongs to the first of them; `world` is known where
+    they have joined before.
     Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
     """
-    section, data = spec.experiment.train, _data(spec, allow_outside)
-    if section is None:
-        raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
-    torch.manual_seed(section.seed)
-    module = spec.build()
-    data.need_fit(spec.graph.inputs)
-    if folder is None:
-        return Trained(module, run_training(module, section, data, progress=progress), None)
-    if resume == "auto":
-        resume = RunFolder.begun(folder)
-    with RunFolder.open(folder) if resume else RunFolder.create(folder, spec.text) as run:
-        if not resume:
-            write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
-        history = run_training(module, section, data, run, resume=resume, progress=progress)
+    with contextlib.ExitStack() as stack:
+        world = stack.enter_context(joined()) if world is None else world
+        with world.together():
+            section, data = spec.experiment.train, _data(spec, allow_outside)
+            if section is None:
+                raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
+            torch.manual_seed(section.seed)
+            module = spec.build()
+            data.need_fit(spec.graph.inputs)
+            going_on = folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume)
+            run = None
+            if folder is not None and world.main:
+                run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, folder))
+        going_on = world.told(going_on)
+        history = run_training(module, section, data, run, resume=going_on, progress=progress, world=world)
     return Trained(module, history, folder)
+
+
+def _begun(spec: Spec, folder: Path) -> RunFolder:
+    """The folder of a new run."""
+    run = RunFolder.create(folder, spec.text)
+    write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
+    return run
 
 
 @dataclass(frozen=True, slots=True)

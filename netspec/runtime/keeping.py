@@ -5,26 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from netspec.errors import UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.board import Board
-from netspec.runtime.checkpoint import Checkpoints
+from netspec.runtime.checkpoint import Checkpoints, read_state
 from netspec.runtime.history import Record
 from netspec.runtime.run import RunFolder
 from netspec.runtime.state import Position, State, Weights
 from netspec.runtime.weights import loss_file, save_weights
+from netspec.runtime.world import World
 
 BETWEEN: Final = 5.0
 """Seconds. Where the spec does not say, an evaluation that ends sooner after a checkpoint writes none of its own."""
 
 
 class Keeper:
-    """Writes metrics, weights and checkpoints into a run's folder; without a folder it does nothing."""
+    """Writes metrics, weights and checkpoints into a run's folder; without a folder it does nothing.
 
-    def __init__(self, run: RunFolder | None, train: Train, warn: Callable[[str], None]) -> None:
-        self.run = run
+    Of several processes only the main one has the folder; the others give it their part of what is written.
+    """
+
+    def __init__(self, run: RunFolder | None, train: Train, warn: Callable[[str], None], world: World) -> None:
+        self.run, self.world = run, world
+        self.kept = world.told(run is not None)
+        """Whether the run has a folder."""
         self.wanted = train.checkpoint
         self.checkpoints = Checkpoints(run.checkpoints, self.wanted.keep, warn) if run else None
         self.shows = train.tensorboard
@@ -44,13 +50,15 @@ class Keeper:
 
     def record(self, record: Record, best: bool, state: State) -> None:
         """Take in an evaluation, and hold on to the weights if it is the best so far."""
+        if not self.kept:
+            return
+        network, loss = state.weights() if best else ({}, {})
         if self.run is None:
             return
         self.run.append(record)
         if self.board is not None:
             self.board.add(record)
         if best:
-            network, loss = state.weights()
             held = {k: v.clone() for k, v in network.items()}, {k: v.clone() for k, v in loss.items()}
             self._best = held, _metadata(state)
 
@@ -58,31 +66,40 @@ class Keeper:
         """Whether the end of an evaluation is a time to save."""
         if self.wanted.every is not None:
             return position.index == 0 and position.epoch % self.wanted.every == 0
-        return time.perf_counter() - self._saved_at >= BETWEEN
+        return self.world.told(time.perf_counter() - self._saved_at >= BETWEEN)
 
     def save(self, state: State) -> None:
         """Put everything on the disk that a resumed run needs, the weights first: a checkpoint vouches for them."""
-        if not (self.run and self.checkpoints):
+        if not self.kept:
             return
-        if self._best is not None:
-            _save(self.run.best, *self._best)
-            self._best = None
-        _save(self.run.last, state.weights(), _metadata(state))
-        self.run.settle()
-        if self.board is not None:
-            self.board.settle()
-        self.checkpoints.save(state.position.step, state.position.records, state.pack())
+        weights, packed = state.weights(), state.pack()
+        with self.world.together():
+            if self.run and self.checkpoints:
+                if self._best is not None:
+                    _save(self.run.best, *self._best)
+                    self._best = None
+                _save(self.run.last, weights, _metadata(state))
+                self.run.settle()
+                if self.board is not None:
+                    self.board.settle()
+                self.checkpoints.save(state.position.step, state.position.records, packed)
         self._saved_at = time.perf_counter()
 
     def resume(self, state: State) -> list[Record]:
         """Bring `state` to the newest whole checkpoint, and return the evaluations up to there. Raises DataError."""
-        if not (self.run and self.checkpoints):
+        if not self.kept:
             raise UsageError("a run without a folder cannot be resumed")
-        self.checkpoints.tidy()
-        packed = self.checkpoints.newest()
-        if packed is not None:
-            state.unpack(packed)
-        return self.run.rewind(state.position.measured)
+        found: tuple[Path, dict[str, Any]] | None = None
+        with self.world.together():
+            if self.checkpoints:
+                self.checkpoints.tidy()
+                found = self.checkpoints.newest()
+        place = self.world.told(found[0].absolute() if found else None)
+        with self.world.together():
+            if place is not None:
+                state.unpack(found[1] if found else read_state(place))
+        with self.world.together():
+            return self.run.rewind(state.position.measured) if self.run else []
 
     @property
     def newest(self) -> Path | None:

@@ -35,6 +35,10 @@ class Objective:
         number: torch.Tensor = result[-1] if isinstance(result, tuple) else result
         return number
 
+    def share(self, target: torch.Tensor) -> Any:
+        """What a batch counts for in the mean over several; None where the loss is a sum."""
+        return None if self.sums else self.loss.share(self.module, target)
+
     def parameters(self) -> dict[str, torch.Tensor]:
         """The weights of the loss itself, which few losses have."""
         return self.module.state_dict() if self.loss.owns_parameters else {}

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from netspec.errors import DataError, UsageError
 from netspec.language.train_record import Train
@@ -17,6 +16,8 @@ from netspec.runtime.history import Goal, Watch
 from netspec.runtime.objective import Objective
 from netspec.runtime.optimizers import make_optimizer
 from netspec.runtime.schedules import Schedule
+from netspec.runtime.spread import Whole
+from netspec.runtime.world import ALONE, World
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
@@ -57,8 +58,9 @@ class Position:
 class State:
     """The network with all that trains it, where the run stands, and what was best so far."""
 
-    def __init__(self, module: nn.Module, train: Train, data: Data) -> None:
-        self.module = module
+    def __init__(self, spread: Whole, train: Train, data: Data, world: World = ALONE) -> None:
+        self.spread, self.world, self.seed = spread, world, train.seed
+        self.module = module = spread.module
         self.device = next(module.parameters()).device
         self.count = len(data.train)
         self.samples = train.samples
@@ -70,7 +72,7 @@ class State:
         self.optimizer = make_optimizer(train.optimizer, named, train.groups)
         fallback = "val.loss" if data.val else "train.loss"
         self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
-        self.average = _average(module, train.ema) if train.ema is not None else None
+        self.average = spread.average(train.ema) if train.ema is not None else None
         self.best, self.early = _watches(train, data.val is not None)
         self.position = Position()
         self.losses = torch.zeros(self.per_epoch, device=self.device)
@@ -89,7 +91,7 @@ class State:
 
     def weights(self) -> Weights:
         """What is saved for use: the network's weights, and those of a loss that has some."""
-        return self.shown.state_dict(), self.objective.parameters()
+        return self.spread.gather(self.shown.state_dict()), self.objective.parameters()
 
     def newest_loss(self) -> float:
         """The loss of the newest step of this epoch."""
@@ -115,18 +117,18 @@ class State:
         return float(total / counts.sum())
 
     def pack(self) -> dict[str, Any]:
-        """All of it, as plain data and tensors."""
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        """All of it, as plain data and tensors. Every process calls it, the main one gets it whole."""
+        gather = self.spread.gather
         return {
             "position": asdict(self.position),
             "samples": self.count,
             "per epoch": self.per_epoch,
-            "module": self.module.state_dict(),
+            "module": gather(self.module.state_dict()),
             "loss": self.objective.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": gather(self.optimizer.state_dict()),
             "schedule": self.schedule.state(),
-            "average": self.average.state_dict() if self.average is not None else None,
-            "random": {"cpu": torch.get_rng_state(), "cuda": cuda},
+            "average": gather(self.average.state_dict()) if self.average is not None else None,
+            "random": self.world.gathered(self._random()),
             "losses": self.losses[: self.position.index],
             "best": self.best.state(),
             "early": self.early.state() if self.early else None,
@@ -142,24 +144,35 @@ class State:
             text = f"the run took {state['per epoch']:,} steps an epoch, now it would take {self.per_epoch:,}"
             raise UsageError(f"{text}. Resume it with the batch and the accumulate it began with.")
         self.position = Position(**state["position"])
-        self.module.load_state_dict(state["module"])
+        self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
         self.objective.module.load_state_dict(state["loss"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.optimizer.load_state_dict(self.spread.scatter_optimizer(state["optimizer"], parameters))
         self.schedule.load(state["schedule"])
         if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        torch.set_rng_state(state["random"]["cpu"])
-        if state["random"]["cuda"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+            self.average.load_state_dict(self.spread.scatter(state["average"], self.average.state_dict()))
+        self._set_random(state["random"])
         self.losses[: self.position.index] = state["losses"].to(self.device)
         self.best.load(state["best"])
         if self.early:
             self.early.load(state["early"])
         self._before, self._began = state["seconds"], time.perf_counter()
 
+    def _random(self) -> dict[str, torch.Tensor | None]:
+        """The state of this process's own random numbers."""
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
 
-def _average(module: nn.Module, decay: float) -> AveragedModel:
-    return AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    def _set_random(self, states: list[dict[str, torch.Tensor | None]]) -> None:
+        """Go on with this process's random numbers; a process that was not there before begins its own."""
+        if self.world.rank >= len(states):
+            torch.manual_seed(self.world.seed(self.seed) + self.position.step)
+            return
+        own = states[self.world.rank]
+        assert own["cpu"] is not None
+        torch.set_rng_state(own["cpu"])
+        if own["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(own["cuda"], self.device)
 
 
 def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from netspec.language.train_record import Train
 from netspec.runtime.data import Split, seeded
+from netspec.runtime.objective import predictions
 from netspec.runtime.state import State
 
 
@@ -34,6 +35,7 @@ class Stepper:
     ) -> None:
         self.forward = forward
         self.parameters = state.trained
+        self.spread, self.world = state.spread, state.world
         self.objective = state.objective
         self.optimizer = state.optimizer
         self.split = parts["train"]
@@ -52,20 +54,25 @@ class Stepper:
         """Take the step with these samples and return its loss. Raises NotFinite before the update."""
         if self.closure:
             closure: Any = lambda: self._gradients(rows, epoch, index)  # noqa: E731  torch's stub wants a float
-            loss = cast("torch.Tensor", self.optimizer.step(closure))
-            return loss.detach()
+            return cast("torch.Tensor", self.optimizer.step(closure))
         loss = self._gradients(rows, epoch, index)
         self.optimizer.step()
-        return loss.detach()
+        return loss
 
     def _gradients(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """The loss over these samples, its gradients left in the parameters."""
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
+            self.spread.add(last=True)
             loss = self._loss(rows, epoch, index, 0)
-            loss.backward()
+            self.world.backward(loss)
         else:
             loss = self._in_pieces(rows, epoch, index)
+        loss = self.world.sum(loss.detach())
+        if self.reads and not isfinite(value := loss.item()):
+            raise NotFinite(value)
+        if self.objective.loss.owns_parameters:
+            self.world.average_gradients(self.objective.module.parameters())
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
@@ -73,22 +80,25 @@ class Stepper:
     def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """The same for more samples than fit into a batch: each piece counts for its share of them."""
         total: Any = 0.0
-        for number, piece in enumerate(rows.split(self.batch)):
+        pieces = rows.split(self.batch)
+        for number, piece in enumerate(pieces):
             share = 1.0 if self.objective.sums else len(piece) / len(rows)
+            self.spread.add(last=number == len(pieces) - 1)
             loss = self._loss(piece, epoch, index, number) * share
-            loss.backward()
+            self.world.backward(loss)
             total = total + loss.detach()
         whole: torch.Tensor = total
         return whole
 
     def _loss(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> torch.Tensor:
         generator = seeded(self.seed, epoch, index, piece, device=rows.device) if self.augments else None
-        inputs, target = self.split.batch(rows, generator)
+        inputs, target = self.split.batch(rows, generator, self.world.rows(len(rows)))
         outputs = self.forward(*inputs)
         if not self.checked:
-            self.objective.check(outputs, target, self.parts)
+            with self.world.together():
+                self.objective.check(outputs, target, self.parts)
             self.checked = True
         loss = self.objective(outputs, target)
-        if self.reads and not isfinite(value := loss.item()):
-            raise NotFinite(value)
-        return loss
+        if self.world.size == 1:
+            return loss
+        return self.world.portion(loss, self.objective.share(target), predictions(outputs))

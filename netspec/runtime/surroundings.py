@@ -11,16 +11,28 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.language.train_record import Train
+from netspec.runtime.world import ALONE, World
 
 
-def choose_device(word: str) -> torch.device:
-    """The device that `word` names; `auto` takes an accelerator if there is one. Raises UsageError."""
+def choose_device(word: str, world: World = ALONE) -> torch.device:
+    """The device that `word` names; `auto` takes an accelerator if there is one. Raises UsageError.
+
+    Of several processes on a machine each takes a CUDA device of its own.
+    """
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if word == "auto":
         word = next(name for name in ("cuda", "mps", "cpu") if here[name])
     if not here[word]:
         raise UsageError(f"there is no {word} device here. Write device: auto, or cpu.")
-    return torch.device(word)
+    if world.size == 1 or word == "cpu":
+        return torch.device(word)
+    if word == "mps":
+        raise UsageError("several processes compute on cuda or the cpu, not on mps. Write device: cpu.")
+    if world.local >= torch.cuda.device_count():
+        text = f"there are more processes on this machine than its {torch.cuda.device_count()} CUDA devices"
+        raise UsageError(f"{text}. Start one for each, or write device: cpu.")
+    torch.cuda.set_device(world.local)
+    return torch.device(word, world.local)
 
 
 @contextlib.contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+from typing import Final
 
 import torch
-from torch import nn
 
 from netspec.errors import Diverged
 from netspec.language.train_record import Train
@@ -17,10 +17,15 @@ from netspec.runtime.keeping import Keeper
 from netspec.runtime.objective import check_inputs
 from netspec.runtime.progress import Plan, Progress
 from netspec.runtime.run import RunFolder
+from netspec.runtime.spread import Whole
 from netspec.runtime.state import State
 from netspec.runtime.stepping import NotFinite, Stepper
 from netspec.runtime.stopping import Interrupted, StopSignals
 from netspec.runtime.surroundings import make_forward
+from netspec.runtime.world import World
+
+LATE: Final = 1
+"""Stands beside the numbers of signals, of which none that is heeded is as small: the time is over."""
 
 
 class Trainer:
@@ -28,29 +33,33 @@ class Trainer:
 
     def __init__(
         self,
-        module: nn.Module,
+        spread: Whole,
         train: Train,
         data: Data,
         run: RunFolder | None,
         progress: Progress,
         stop: StopSignals,
         channels_last: bool,
+        world: World,
     ) -> None:
-        self.train, self.data, self.progress, self.stop = train, data, progress, stop
+        self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
-        self.state = State(module, train, data)
+        self.state = State(spread, train, data, world)
         self.position = self.state.position
-        forward = make_forward(module, train, self.state.device, channels_last)
+        forward = make_forward(spread.call, train, self.state.device, channels_last)
         shown = self.state.shown
-        self.measured = forward if shown is module else make_forward(shown, train, self.state.device, channels_last)
+        same = shown is spread.call
+        self.measured = forward if same else make_forward(shown, train, self.state.device, channels_last)
         self.stepper = Stepper(forward, self.state, train, self.parts)
-        self.keeper = Keeper(run, train, progress.warn)
+        self.keeper = Keeper(run, train, progress.warn, world)
         self.history = History(self.state.best.monitor)
         self.began = self.read_at = time.perf_counter()
         self.stretch = (self.began, 0)
         """When the steps began that the next record takes in, and how many steps of the epoch were done before."""
         self.order = torch.empty(0)
         """The samples of this epoch in the order of its steps."""
+        self.halt = 0
+        """Why all processes have to stop: the number of a signal, LATE, or 0."""
 
     def resume(self) -> None:
         """Take up the newest whole checkpoint of the run's folder. Raises DataError where none is whole."""
@@ -59,9 +68,10 @@ class Trainer:
 
     def run_all(self) -> History:
         """Train to the end, from wherever the position is."""
-        check_inputs(self.parts)
         state = self.state
-        self.keeper.begin(self.position)
+        with self.world.together():
+            check_inputs(self.parts)
+            self.keeper.begin(self.position)
         steps = (state.per_epoch, state.total, self.position.step)
         self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best))
         try:
@@ -86,19 +96,22 @@ class Trainer:
             self.history.ended = "early stop"
         elif position.step >= self.state.total and not position.unmeasured:
             self.history.ended = "epochs" if position.epoch >= self.train.epochs else "steps"
-        elif self._late():
+        elif self.halt == LATE:
             self.history.ended = "time"
         else:
             return False
         return True
 
-    def _late(self) -> bool:
+    def _halts(self) -> bool:
+        """Whether a signal has come to any process, or the time is over."""
         limit = self.train.max_time
-        return limit is not None and time.perf_counter() - self.began >= limit
+        late = limit is not None and time.perf_counter() - self.began >= limit
+        self.halt = self.world.most(self.stop.number or LATE * late)
+        return self.halt > 0
 
     def _heed(self) -> None:
         """Raises Interrupted if a signal has come."""
-        if self.stop.number is not None:
+        if self._halts() and self.halt != LATE:
             raise self._interrupted()
 
     def _begin_epoch(self) -> None:
@@ -165,7 +178,8 @@ class Trainer:
                 self.train.metrics,
                 batch=self.train.batch,
                 forward=self.measured,
-                stopped=lambda: self.stop.number is not None or self._late(),
+                stopped=self._halts,
+                world=self.world,
             )
             if measured is None:
                 return
@@ -206,12 +220,10 @@ class Trainer:
     def _interrupted(self) -> Interrupted:
         """Save, and end the command as the signal asked."""
         self._save()
-        number = self.stop.number
-        assert number is not None
         where = f"epoch {self.position.current}, step {self.position.step:,}"
         run = self.keeper.run
         kept = f"saved in {run.path}, resume goes on from there" if run else "not saved, there is no run folder"
-        return Interrupted(number, f"stopped by {signal.Signals(number).name} in {where}: {kept}")
+        return Interrupted(self.halt, f"stopped by {signal.Signals(self.halt).name} in {where}: {kept}")
 
     def _finish(self) -> None:
         """Save the end of the run, and leave the module with the weights that were saved."""

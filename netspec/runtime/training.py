@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from netspec.language.train_record import Train
@@ -9,9 +10,12 @@ from netspec.runtime.data import Data
 from netspec.runtime.history import History
 from netspec.runtime.progress import Progress, Silent
 from netspec.runtime.run import RunFolder
+from netspec.runtime.spread import spread
+from netspec.runtime.statistics import joint_statistics
 from netspec.runtime.stopping import StopSignals
 from netspec.runtime.surroundings import arranged, choose_device, reproducible, threads, wants_channels_last
 from netspec.runtime.trainer import Trainer
+from netspec.runtime.world import ALONE, World
 
 
 def train(
@@ -22,6 +26,7 @@ def train(
     *,
     resume: bool = False,
     progress: Progress | None = None,
+    world: World = ALONE,
 ) -> History:
     """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
 
@@ -29,13 +34,22 @@ def train(
     newest whole checkpoint, and ends with the very bits of a run that was never stopped. Raises
     SpecError or DataError before the first step where network, loss and data do not go together,
     Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the state is saved.
+
+    Several processes each call it with the same arguments, but that the run belongs to the main one.
     """
-    device = choose_device(train.device)
-    channels_last = wants_channels_last(module, train)
+    device = choose_device(train.device, world)
+    parted = world.size > 1 and train.parallel == "fsdp"
+    channels_last = wants_channels_last(module, train) and not parted
     with threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
-        module.to(device)
         with arranged(module, channels_last):
-            trainer = Trainer(module, train, data.to(device), run, progress or Silent(), stop, channels_last)
+            network = spread(module, train, device, world)
+            trainer = Trainer(network, train, data.to(device), run, progress or Silent(), stop, channels_last, world)
+            if not world.main:  # what the network drops is each process's own chance, its first weights are not
+                torch.manual_seed(world.seed(train.seed))
             if resume:
                 trainer.resume()
-            return trainer.run_all()
+            with joint_statistics(network.module, world):
+                history = trainer.run_all()
+        if parted:
+            module.load_state_dict(network.gather(trainer.state.shown.state_dict(), everywhere=True))
+        return history

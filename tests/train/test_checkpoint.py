@@ -69,7 +69,7 @@ def test_the_newest_is_by_step_and_the_oldest_go(tmp_path: Path) -> None:
     assert [p.name for p in kept.list()] == ["step-000000400-0001", "step-3000000000-0001"]
     found = kept.newest()
     assert found is not None
-    assert found["number"] == 0
+    assert found[1]["number"] == 0
 
 
 def test_what_an_interrupted_save_left_is_no_checkpoint(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_every_cut_is_noticed_and_the_one_before_is_taken(name: str, left: float
         place.write_bytes(place.read_bytes()[: int(left * place.stat().st_size)])
     found = kept.newest()
     assert found is not None
-    assert found["number"] == 1
+    assert found[1]["number"] == 1
     assert len(said) == 1
     assert "step-000000002-0000 is damaged" in said[0]
 

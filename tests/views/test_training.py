@@ -9,6 +9,7 @@ import pytest
 
 import netspec
 from netspec.runtime.data import load_data
+from netspec.runtime.spread import Whole
 from netspec.runtime.state import State
 from netspec.views.training import Training, text, training
 from tests.cli.test_commands import DIGITS, LENET, run
@@ -45,7 +46,7 @@ def test_steps_groups_and_rates_are_those_of_the_run(overrides: list[str]) -> No
     plan = training(spec.name, spec.graph, spec.experiment)
     assert spec.experiment.data
     assert spec.experiment.train
-    state = State(spec.build(), spec.experiment.train, load_data(spec.experiment.data, Path()))
+    state = State(Whole(spec.build()), spec.experiment.train, load_data(spec.experiment.data, Path()))
     assert (plan.data, plan.steps_per_epoch, plan.steps) == (state.count, state.per_epoch, state.total)
     groups = state.optimizer.param_groups
     assert [g.count for g in plan.groups] == [sum(p.numel() for p in group["params"]) for group in groups]

@@ -1,0 +1,180 @@
+"""How a network lies in the processes that train it: whole in each of them, or in parts."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from netspec.errors import UsageError
+from netspec.language.train_record import Train
+from netspec.runtime.world import World
+
+CONTAINERS: Final = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+"""What only holds other modules, and is no block by itself."""
+
+
+class Whole:
+    """In one process: the network itself."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module: Any = module
+        """Holds what is trained."""
+        self.call: Any = module
+        """Is called for a training step."""
+
+    def add(self, last: bool) -> None:
+        """Say of the backward pass that follows whether it is the last one of its step."""
+
+    def average(self, decay: float) -> AveragedModel:
+        """A copy that follows the network's weights at a distance."""
+        return AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+    def gather(self, state: Any, everywhere: bool = False) -> Any:
+        """A nested state with each tensor whole, in the main process or everywhere."""
+        return state
+
+    def scatter(self, state: dict[str, Any], like: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        """Whole tensors by name, each laid out as the tensor of that name in `like`."""
+        return state
+
+    def scatter_optimizer(self, state: dict[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:
+        """The state of an optimizer, laid out as its parameters."""
+        return state
+
+
+class Replicated(Whole):
+    """Whole in each of several processes, which exchange their gradients: torch's DistributedDataParallel."""
+
+    def __init__(self, module: nn.Module, device: torch.device) -> None:
+        super().__init__(module)
+        self.begun = False
+        if not any(p.requires_grad for p in module.parameters()):  # only the loss learns
+            return
+        # The statistics of BatchNorm are the same everywhere, so there is nothing to hand round before a step. What
+        # says so has another name in newer torch.
+        known = inspect.signature(DistributedDataParallel).parameters
+        still = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+        # A step takes the same way through the network each time; what never gets a gradient is known after the first.
+        options: dict[str, Any] = {still: False, "static_graph": True}
+        devices = [device] if device.type == "cuda" else None
+        self.call = DistributedDataParallel(module, device_ids=devices, gradient_as_bucket_view=True, **options)
+
+    def add(self, last: bool) -> None:
+        # In the first step each pass exchanges its gradients, which comes to the same and lets DDP see them all.
+        if self.call is not self.module:
+            self.call.require_backward_grad_sync = last or not self.begun
+        self.begun |= last
+
+
+class Sharded(Whole):
+    """In parts, which are put together block by block while they are needed: torch's FSDP2."""
+
+    def __init__(self, module: nn.Module, device: torch.device, world: World) -> None:
+        from torch.distributed.device_mesh import init_device_mesh
+
+        self.world = world
+        self.mesh = init_device_mesh(device.type, (world.size,))
+        self.plain = module
+        super().__init__(self._parted(module))
+
+    def _parted(self, module: nn.Module) -> nn.Module:
+        """A copy of `module` of which each process holds a part. Raises UsageError."""
+        from torch.distributed.fsdp import fully_shard
+
+        module = copy.deepcopy(module)
+        for name, parameter in module.named_parameters():
+            if not parameter.dim():
+                raise UsageError(f"fsdp cannot part {name}, which is a single number. Write parallel: ddp.")
+        for part in (*blocks(module), module):
+            # Only parts that are given up after every pass lie still between steps, to be measured and saved.
+            fully_shard(part, mesh=self.mesh, reshard_after_forward=True)
+        return module
+
+    def add(self, last: bool) -> None:
+        self.module.set_requires_gradient_sync(last)
+
+    def average(self, decay: float) -> AveragedModel:
+        averaged = AveragedModel(self.plain, multi_avg_fn=_by_kind(get_ema_multi_avg_fn(decay)), use_buffers=True)
+        averaged.module = self._parted(self.plain)
+        return averaged
+
+    def gather(self, state: Any, everywhere: bool = False) -> Any:
+        from torch.distributed.tensor import DTensor
+
+        match state:
+            case DTensor():
+                whole = state.full_tensor()
+                return whole.cpu() if everywhere or self.world.main else None
+            case dict():
+                return {name: self.gather(value, everywhere) for name, value in state.items()}
+            case list() | tuple():
+                return type(state)(self.gather(value, everywhere) for value in state)
+        return state
+
+    def scatter(self, state: dict[str, Any], like: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        return {name: _as(value, like[name]) if name in like else value for name, value in state.items()}
+
+    def scatter_optimizer(self, state: dict[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:
+        held = state["state"]
+        parted = {
+            number: {k: _as(v, parameter) for k, v in held[number].items()}
+            for number, parameter in enumerate(parameters)
+            if number in held
+        }
+        return {**state, "state": parted}
+
+
+def spread(module: nn.Module, train: Train, device: torch.device, world: World) -> Whole:
+    """`module` as the spec wants it to lie in the processes."""
+    if world.size == 1:
+        return Whole(module.to(device))
+    return Sharded(module, device, world) if train.parallel == "fsdp" else Replicated(module.to(device), device)
+
+
+def blocks(module: nn.Module) -> list[nn.Module]:
+    """The outermost submodules of a kind that occurs several times, whose parameters are theirs alone."""
+    kinds = Counter(type(m) for m in module.modules())
+    uses = Counter(p for _, p in module.named_parameters(remove_duplicate=False))
+
+    def found(parent: nn.Module) -> Iterator[nn.Module]:
+        for child in parent.children():
+            own = Counter(p for _, p in child.named_parameters(remove_duplicate=False))
+            if any(child.children()) and kinds[type(child)] > 1 and not isinstance(child, CONTAINERS):
+                if all(uses[p] == count for p, count in own.items()):
+                    yield child
+            else:
+                yield from found(child)
+
+    return list(dict.fromkeys(found(module)))
+
+
+def _as(value: Any, like: torch.Tensor) -> Any:
+    """A whole tensor, laid out as `like` if it is as large."""
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    if not isinstance(like, DTensor) or not isinstance(value, torch.Tensor) or value.shape != like.shape:
+        return value
+    # Every process has read the same file.
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def _by_kind(average: Callable[..., None]) -> Callable[..., None]:
+    """`average` for tensors that lie in parts, and by itself for those that do not, such as buffers."""
+    from torch.distributed.tensor import DTensor
+
+    def both(averaged: Iterable[torch.Tensor], current: Iterable[torch.Tensor], count: Any) -> None:
+        pairs = list(zip(averaged, current, strict=True))
+        for parted in (True, False):
+            chosen = [pair for pair in pairs if isinstance(pair[0], DTensor) is parted]
+            if chosen:
+                average([a for a, _ in chosen], [c for _, c in chosen], count)
+
+    return both

@@ -1,0 +1,135 @@
+"""Runs that one process and several must end alike, and what several processes of a test do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from netspec.language.train_record import Train
+from netspec.runtime.data import Data, load_data
+from netspec.runtime.history import Record
+from netspec.runtime.run import RunFolder
+from netspec.runtime.training import train
+from netspec.runtime.world import ALONE, World, joined
+from tests.data.writing import section as data_section
+from tests.train.small import classes, data, perceptron, section
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run that is small."""
+
+    train: Train
+    module: Callable[[], nn.Module] = perceptron
+    data: Callable[[], Data] = classes
+
+    def run(self, world: World = ALONE, run: RunFolder | None = None, **more: Any) -> dict[str, Any]:
+        """Train, and return all that the run ended with."""
+        module, loss = self.module(), self.train.loss
+        history = train(module, self.train, self.data(), run, world=world, **more)
+        assert loss is self.train.loss
+        return {"records": [kept(r) for r in history.records], "weights": module.state_dict(), "ended": history.ended}
+
+
+def kept(record: Record) -> Record:
+    return {name: value for name, value in record.items() if name not in ("seconds", "samples_per_s")}
+
+
+def normed() -> nn.Module:
+    return perceptron(norm=True)
+
+
+def images() -> Data:
+    rows = ["crop 8 pad=1", "flip", "erase", "mixup 0.4"]
+    found = load_data(data_section({"source": "digits", "augment": rows, "split": {"val": 40}}), Path())
+    return Data(found.train, found.val, None, found.names, found.classes, found.steps)
+
+
+def convolutions() -> nn.Module:
+    torch.manual_seed(2)
+    layers = [
+        nn.Conv2d(1, 6, 3, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Conv2d(6, 6, 3, bias=False),
+        nn.BatchNorm2d(6, momentum=None),
+    ]
+    return nn.Sequential(*layers, nn.ReLU(), nn.Flatten(), nn.Linear(96, 10))
+
+
+def half_ignored() -> Data:
+    """Samples of which a third has a target that is skipped, so that some rows count for nothing."""
+    found = classes(val=16)
+    target = found.train.target.clone()
+    target[torch.arange(len(target)) % 3 == 0] = -100
+    return data(torch.cat([found.train.inputs[0], found.val.inputs[0]]), torch.cat([target, found.val.target]), 16)  # type: ignore[union-attr]
+
+
+def blocked() -> nn.Module:
+    """Two blocks of one kind, between layers of their own."""
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(8, 12), Block(), Block(), nn.Linear(12, 3))
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.norm, self.fc2 = nn.Linear(12, 20, bias=False), nn.BatchNorm1d(20), nn.Linear(20, 12)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = x + self.fc2(self.norm(self.fc1(x)).relu())
+        return result
+
+
+def features() -> nn.Module:
+    torch.manual_seed(4)
+    return nn.Sequential(nn.Linear(8, 12), nn.Tanh())
+
+
+ALL: dict[str, Any] = {
+    "optimizer": "adamw lr=0.01",
+    "scheduler": "cosine warmup=5",
+    "batch": 7,
+    "accumulate": 3,
+    "clip_grad": 0.05,
+    "ema": 0.8,
+    "epochs": 4,
+    "metrics": ["accuracy", "f1", "roc_auc", "confusion"],
+}
+CASES: dict[str, Case] = {
+    "plain": Case(section(epochs=3, optimizer="sgd lr=0.1 momentum=0.9")),
+    "uneven": Case(section(epochs=3, batch=15)),
+    "one row left": Case(section(epochs=3, batch=21)),
+    "batch of one": Case(section(epochs=1, batch=1, max_steps=9)),
+    "sum": Case(section(epochs=3, loss="ce reduction=sum", optimizer="sgd lr=0.01", batch=21, accumulate=2)),
+    "ignored": Case(section(epochs=3, loss="ce weight=1x2x3", batch=5), data=half_ignored),
+    "everything": Case(section(**ALL)),
+    "norm": Case(section(**ALL | {"batch": 10, "optimizer": "sgd lr=0.1 momentum=0.9"}), normed),
+    "norm uneven": Case(section(epochs=3, batch=15), normed),
+    "lbfgs": Case(section(epochs=1, optimizer="lbfgs lr=0.1", batch=32)),
+    "loss that learns": Case(
+        section(epochs=3, loss="adaptive_log_softmax 12 3 cutoffs=1", optimizer="adamw lr=0.01"), features
+    ),
+    "early stop": Case(section(epochs=30, early_stop="val.loss patience=1", optimizer="sgd lr=2")),
+    "images": Case(section(epochs=1, batch=50, optimizer="adamw lr=0.003", metrics=["accuracy"]), convolutions, images),
+    "fsdp": Case(section(**ALL | {"batch": 10}, parallel="fsdp"), blocked),
+    "fsdp momentum": Case(section(epochs=3, batch=15, optimizer="sgd lr=0.1 momentum=0.9", parallel="fsdp"), blocked),
+    "fsdp images": Case(
+        section(epochs=1, batch=50, optimizer="adamw lr=0.003", max_steps=5, parallel="fsdp"), convolutions, images
+    ),
+}
+
+
+def run_all(folder: Path) -> None:
+    """Run every case as one of several processes; each leaves what it ended with in a file of its own."""
+    torch.set_num_threads(1)
+    with joined() as world:
+        for name, case in CASES.items():
+            torch.save(case.run(world), folder / f"{name}-{world.rank}.pt")
+    sys.exit(0)

@@ -1,0 +1,44 @@
+"""Several processes give the run of one, and what is saved by so many goes on with any other number."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from netspec.runtime.launching import launch
+from tests.train.many import CASES, run_all
+
+
+@pytest.fixture(scope="module")
+def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where two processes have left what their runs ended with."""
+    folder = tmp_path_factory.mktemp("many")
+    assert launch(partial(run_all, folder), 2) == 0
+    return folder
+
+
+def near(a: Any, b: Any) -> None:
+    """Demand that two results are equal but for rounding."""
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for name in a:
+            near(a[name], b[name])
+    elif isinstance(a, list):
+        assert len(a) == len(b)
+        for left, right in zip(a, b, strict=True):
+            near(left, right)
+    elif isinstance(a, float | torch.Tensor):
+        torch.testing.assert_close(torch.as_tensor(b), torch.as_tensor(a), rtol=1e-3, atol=2e-5)
+    else:
+        assert a == b
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_end_like_one(name: str, by_two: Path) -> None:
+    alone = CASES[name].run()
+    for rank in range(2):
+        near(alone, torch.load(by_two / f"{name}-{rank}.pt"))
