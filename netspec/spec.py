@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from netspec.runtime.experiment import Trained
     from netspec.runtime.export import Report
+    from netspec.sweeps.results import Sweep
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class Spec:
         moved.__dict__["root"] = root
         return moved
 
+    def over(self, overrides: Sequence[str]) -> Spec:
+        """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
+        return _checked(overridden(self.document.source, overrides)).at(self.root)
+
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
         return self._printed
@@ -88,6 +93,38 @@ class Spec:
         from netspec.runtime.experiment import train
 
         return train(self, Path(folder) if folder else None, resume=resume)
+
+    def sweep(
+        self,
+        values: Sequence[str],
+        *,
+        metric: str | None = None,
+        trials: int = 50,
+        folder: str | Path | None = None,
+        prune: bool = False,
+        max_params: int | None = None,
+        max_macs: int | None = None,
+        seed: int = 0,
+    ) -> Sweep:
+        """Train the network with many settings, and go on where the same sweep stopped.
+
+        `values` are overrides with choices, `params.width=32,64,96`, and ranges, `train.optimizer.lr=1e-4..1e-2:log`.
+        Each trial is a run in `folder`, which other processes and machines may share. Needs optuna. Raises UsageError,
+        SpecError where no combination fits, what training raises if the first trial fails, and Interrupted.
+        """
+        from netspec.sweeps.sweep import sweep
+
+        return sweep(
+            self,
+            values,
+            metric=metric,
+            trials=trials,
+            folder=Path(folder) if folder else None,
+            prune=prune,
+            max_params=max_params,
+            max_macs=max_macs,
+            seed=seed,
+        )
 
     def export(self, path: str | Path, module: nn.Module | None = None) -> Report:
         """Write `module`, or the network as it is built, to an ONNX file that is proven to agree with it.

@@ -21,14 +21,14 @@ FLOORS = [
     },
     {"graph"},
     {"lint", "views", "spec"},
-    {"runtime"},
+    {"runtime", "sweeps"},
     {"cli", "__init__", "__main__"},
 ]  # fmt: skip
 """Rooms by floor. `language` reads sections with what `vocabulary` holds; the two may know each other."""
 ALLOWED = {("language", "vocabulary")} | {("language", room) for room in FLOORS[2]}
 HOLDERS = {"datasets", "transforms"}
 """Their functions do the work on tensors; the classes are read without them."""
-HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn"}
+HEAVY = {"torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn"}
 
 
 def files() -> list[str]:

@@ -1,0 +1,95 @@
+"""`netspec sweep`: one spec trained with many settings."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk
+
+
+class Count(click.ParamType[int]):
+    """A number of things, which may be written as 2e6."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        try:
+            return int(float(str(value)))
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no number. For example: 200000 or 2e6", param, context)
+
+
+@click.command()
+@click.argument("spec", metavar="SPEC")
+@click.argument("values", nargs=-1, required=True, metavar="PATH.TO.VALUE=CHOICES...")
+@click.option(
+    "--metric", help="What is compared, such as val.accuracy; what the spec keeps its best weights by without."
+)
+@click.option(
+    "--trials", type=click.IntRange(0), default=50, show_default=True, help="How many in all, here and elsewhere."
+)
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the runs lie; sweeps/NAME-... without.")
+@click.option("--prune", is_flag=True, help="Stop a trial that is worse than the median of the others at its epoch.")
+@click.option("--max-params", type=Count(), help="Train no network with more parameters.")
+@click.option("--max-macs", type=Count(), help="Train no network with more multiply-accumulates.")
+@click.option(
+    "--seed", type=click.IntRange(0, 4000), default=0, show_default=True, help="What the drawn values follow from."
+)
+@allow_outside
+@as_json
+def command(
+    spec: str,
+    values: tuple[str, ...],
+    metric: str | None,
+    trials: int,
+    folder: Path | None,
+    prune: bool,
+    max_params: int | None,
+    max_macs: int | None,
+    seed: int,
+    allow_outside: bool,
+    as_json: bool,
+) -> None:
+    """Train a spec with many settings and compare them.
+
+    \b
+    params.width=32,64,96              a choice
+    train.optimizer.lr=1e-4..1e-2:log  a range, here by ratio
+    params.depth=2..8:step=2           a range of whole numbers
+
+    A few combinations are all tried, of many those are drawn that promise most (optuna's TPE). What does not fit
+    together or is too large is never trained, and of equal networks only one is. The same command goes on where it
+    was stopped; run it on another machine that shares the folder, and both work on it.
+    """
+    loaded = load(spec, ())
+    from netspec.runtime.progress import Live, Silent
+    from netspec.sweeps.results import table
+    from netspec.sweeps.sweep import sweep
+
+    found = sweep(
+        loaded,
+        values,
+        metric=metric,
+        trials=trials,
+        folder=folder,
+        prune=prune,
+        max_params=max_params,
+        max_macs=max_macs,
+        seed=seed,
+        allow_outside=allow_outside,
+        say=talk,
+        bar=Live if sys.stderr.isatty() else Silent,
+    )
+    best = found.best
+    again = None if best is None else shlex.join(["netspec", "train", spec, *best.overrides])
+    if as_json:
+        show_json({**found.listed(), "command": again})
+        return
+    show(table(found))
+    if best is not None:
+        talk(f"\nthe best is in {found.run_of(best)}; again:\n{again}")
+    talk(f"the picture is {found.folder / 'sweep.svg'}")

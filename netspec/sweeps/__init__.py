@@ -1,0 +1,1 @@
+"""Sweeps: one spec trained with many settings, by one process or by several that share a folder."""

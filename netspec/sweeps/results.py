@@ -1,0 +1,105 @@
+"""What came of a sweep: its trials, the best of them, and both as a table and as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from netspec.sweeps.space import Axis
+
+Goal = Literal["min", "max"]
+End = Literal["trained", "same", "unfit", "too large", "pruned", "diverged", "failed", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One combination, and how it ended."""
+
+    number: int
+    end: End
+    """`same` is a network that an earlier trial trained with the same values, `unfit` one that the checks refuse."""
+    overrides: tuple[str, ...] = ()
+    """What was laid over the spec: `netspec train SPEC` with them repeats the trial."""
+    tried: dict[str, str] | None = None
+    """The value of each axis, as it is written."""
+    value: float | None = None
+    """The metric's best value."""
+    reason: str = ""
+    """Why it was not trained to its end."""
+    parameters: int | None = None
+    macs: int | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """All trials of a sweep so far, those of other processes among them."""
+
+    name: str
+    folder: Path
+    metric: str
+    goal: Goal
+    axes: tuple[Axis, ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best value; of equal ones the first."""
+        return next(iter(self.ranked), None)
+
+    @property
+    def ranked(self) -> list[Trial]:
+        """The trials that have a value, best first."""
+        sign = -1 if self.goal == "max" else 1
+        valued = [(sign * t.value, t.number, t) for t in self.trials if t.value is not None]
+        return [trial for _, _, trial in sorted(valued, key=lambda x: x[:2])]
+
+    def run_of(self, trial: Trial) -> Path:
+        """The folder of a trial's run."""
+        return trial_folder(self.folder, trial.number)
+
+    def listed(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "sweep": str(self.folder),
+            "metric": self.metric,
+            "goal": self.goal,
+            "best": None if self.best is None else {**asdict(self.best), "run": str(self.run_of(self.best))},
+            "trials": [asdict(trial) for trial in self.trials],
+        }
+
+
+def written(value: float) -> str:
+    """A value in four digits."""
+    return f"{value:#.4g}"
+
+
+def trial_folder(folder: Path, number: int) -> Path:
+    return folder / "trials" / str(number)
+
+
+def table(sweep: Sweep) -> str:
+    """The trials under their heads: the best first, then those without a value, each with its reason."""
+    paths = [axis.path for axis in sweep.axes]
+    lines = [("trial", sweep.metric, *paths, "parameters", "epochs", "seconds", "")]
+    rest = [trial for trial in sweep.trials if trial.value is None]
+    for trial in [*sweep.ranked, *rest]:
+        tried = trial.tried or {}
+        note = "best" if trial is sweep.best else trial.reason if trial.reason else trial.end
+        lines.append(
+            (
+                str(trial.number),
+                "" if trial.value is None else written(trial.value),
+                *(tried.get(path, "") for path in paths),
+                "" if trial.parameters is None else f"{trial.parameters:,}",
+                str(trial.epochs or ""),
+                "" if trial.seconds is None else f"{trial.seconds:.1f}",
+                "" if note == "trained" else note,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join([*(c.rjust(w) for c, w in zip(line[:-1], widths, strict=False)), line[-1]]).rstrip() for line in lines
+    )
