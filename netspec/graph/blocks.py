@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from netspec.errors import At, Path, Problem, did_you_mean
-from netspec.language.calls import Lookup, Refused, compute, long_value, single_call
+from netspec.language.calls import Lookup, Refused, compute, expression, long_value, single_call
 from netspec.language.rows import Call, Expr, Word
 
 
@@ -86,12 +87,15 @@ def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> tuple[dict[str
     return given, written
 
 
-def bind_long(block: Block, options: dict[str, Any], lookup: Lookup, path: Path) -> dict[str, Any]:
+def bind_long(
+    block: Block, options: Mapping[str, Any], lookup: Lookup, path: Path
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The same for the long form."""
     for name in options:
         if name not in block.params:
             raise Refused(_unknown(block, name, At((*path, name), on_key=True)))
-    return {name: long_value(value, lookup, At((*path, name))) for name, value in options.items()}
+    given = {name: long_value(value, lookup, At((*path, name))) for name, value in options.items()}
+    return given, {name: text for name, value in options.items() if (text := expression(value))}
 
 
 def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dict[str, Any]:

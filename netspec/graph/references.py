@@ -11,23 +11,16 @@ from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
 from netspec.language.calls import Refused, evaluate, long_value
-from netspec.language.rows import Call, Expr, Input, RowError
+from netspec.language.rows import Expr, Input, RowError
 
 MAX_ROUNDS: Final = 10_000
 
 
-def values_of(call: Call, path: Path, scope: Scope) -> list[Value]:
-    if call.inputs is None:
-        return [scope.flow.prev]
-    return [value for given in call.inputs for value in resolve(given, path, scope)]
-
-
-def resolve(given: Input, path: Path, scope: Scope) -> list[Value]:
+def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
     """The value or values that a reference names. Raises Refused."""
-    at = At(path, given.span)
     head, *rest = given.path
     if "$" in head:
-        head = filled(head, path, scope)
+        head = filled(head, at.path, scope)
     if rest and rest[0] == "*":
         values = scope.all_rounds(head)
         if values is None:
@@ -65,16 +58,7 @@ def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     """The value that a text names, or with .* those of all rounds. Raises Refused."""
     if not isinstance(text, str):
         raise Refused(Problem("outputs", "the name of a step is expected here", At(path)))
-    return resolve(Input(tuple(text.split(".")), None, (0, len(text))), path, scope)
-
-
-def op_word(call: Call, path: Path, scope: Scope) -> str:
-    if isinstance(call.op, str):
-        return call.op
-    word = evaluate(call.op, scope.lookup, At(path))
-    if not isinstance(word, str):
-        raise Refused(Problem("unknown-op", f"{word!r} is no operation", At(path, call.op_span)))
-    return word
+    return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 
 
 def member_name(template: str, path: Path, scope: Scope) -> str:
@@ -126,14 +110,7 @@ def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:
         return True
 
 
-def entry_of(body: Any, path: Path, scope: Scope) -> Value:
-    """The first input of a body's first step: what goes on where the body does not run."""
-    call, where = first_call(body, path)
-    values = values_of(call, where, scope) if call is not None else []
-    return values[0] if values else scope.flow.prev
-
-
-def rounds_of(group: dict[str, Any], path: Path, scope: Scope) -> list[dict[str, Any]]:
+def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[str, Any]]:
     at = At((*path, "repeat"))
     given = group["repeat"]
     table = long_value(given, scope.lookup, at)
@@ -158,20 +135,3 @@ def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:
         found = len(row) if isinstance(row, list) else 1
         raise Refused(Problem("repeat", f"this row has {found} values, `as` names {len(names)}", at))
     return dict(zip(names, row, strict=True))
-
-
-def first_call(body: Any, path: Path) -> tuple[Call | None, Path]:
-    while not isinstance(body, str):
-        if isinstance(body, list) and body:
-            body, path = body[0], (*path, 0)
-        elif isinstance(body, dict) and "layers" in body:
-            body, path = body["layers"], (*path, "layers")
-        elif isinstance(body, dict) and body:
-            key = next(iter(body))
-            body, path = body[key], (*path, key)
-        else:
-            return None, path
-    try:
-        return rows.parse(body)[0], path
-    except RowError:
-        return None, path

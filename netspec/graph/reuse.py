@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Problem, did_you_mean
 from netspec.graph.members import Members
 from netspec.graph.model import Level, Step, Value, flat
-from netspec.graph.references import values_of
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
-from netspec.graph.steps import Written, infer
+from netspec.graph.steps import infer
+from netspec.graph.values import values_of
+from netspec.graph.written import Short
 from netspec.language.calls import Arguments, Refused
-from netspec.language.rows import Call, Word
+from netspec.language.rows import Word
 from netspec.layers.base import Layer
 
 Recipe = Callable[[Level, tuple[Value, ...]], Step]
@@ -27,9 +28,10 @@ class Reuse:
         self.members = members
         self.recipes: dict[Step, Recipe] = {}
 
-    def use(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> Step:
-        target, member = target_of(call, path, scope, "use")
-        inputs = tuple(values_of(call, path, scope))
+    def use(self, call: Short, scope: Scope, name: str) -> Step:
+        at = call.at
+        target, member = target_of(call, scope, "use")
+        inputs = values_of(call, scope)
         check_uses(target, inputs, at)
         label = name or scope.flow.next_name("use", scope.level.members)
         value = Value(label, None, scope.level)
@@ -38,7 +40,7 @@ class Reuse:
         if target.body is not None:
             self._again(step, target, scope)
         else:
-            for problem in infer(step, Arguments(), Written("use", at, at, call)):
+            for problem in infer(step, Arguments(), call):
                 self.report.add(problem)
         known = step.value.tensor is not None and target.value.tensor is not None
         if known and shapes_of(step) != shapes_of(target):
@@ -63,10 +65,10 @@ class Reuse:
             value.name = value.name.replace(target.name, step.name, 1)
             value.level, value.step = step.level, step
 
-    def alias(self, call: Call, path: Path, scope: Scope, name: str, at: At) -> None:
-        target, _ = target_of(call, path, scope, "alias")
+    def alias(self, call: Short, scope: Scope, name: str) -> None:
+        target, _ = target_of(call, scope, "alias")
         if not name:
-            raise Refused(Problem("alias", "an alias needs a name", at, "Write name: alias other.member"))
+            raise Refused(Problem("alias", "an alias needs a name", call.at, "Write name: alias other.member"))
         scope.level.members[name] = target
         scope.level.aliases[name] = target
 
@@ -81,10 +83,10 @@ def check_uses(target: Step, inputs: tuple[Value, ...], at: At) -> None:
         raise Refused(Problem("inputs", text, at, f"Name them in brackets: use(a b) {target.name}"))
 
 
-def target_of(call: Call, path: Path, scope: Scope, what: str) -> tuple[Step, str]:
+def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
     """The member that `use` and `alias` name, and its path from this body inward."""
-    word = next((a.value for a in call.args if isinstance(a.value, Word)), None)
-    at = At(path, call.span)
+    word = next((a.value for a in call.call.args if isinstance(a.value, Word)), None)
+    at = call.at
     if word is None:
         raise Refused(Problem(what, f"{what} names a member", at, f"Write {what} name."))
     parts = word.text.split(".")

@@ -3,68 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from netspec.dims import Dim, names
-from netspec.errors import At, Path, Problem
-from netspec.graph import wrapping
+from netspec.errors import At, Problem
 from netspec.graph.model import Results, Step, Value, flat
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, construct, long_arguments
-from netspec.language.rows import Call
+from netspec.graph.written import Written
+from netspec.language.calls import Arguments, Lookup, Refused, construct
 from netspec.layers.base import Layer, Misfit, Op, Tensor, show
 from netspec.vocabulary import OPERATIONS
 
 Defaults = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A call as it stands in the spec: a row's piece, or the long form of one."""
-
-    word: str
-    at: At
-    """The whole call."""
-    word_at: At
-    call: Call | None = None
-    options: dict[str, Any] | None = None
-    options_path: Path = ()
-
-    def arguments(self, cls: type[Op], lookup: Lookup) -> Arguments:
-        if self.options is not None:
-            options = {name: value for name, value in self.options.items() if name != "wrap"}
-            return long_arguments(options, cls, lookup, self.options_path)
-        assert self.call is not None
-        call = self.call
-        if any(arg.name == "wrap" for arg in call.args):
-            call = replace(call, args=tuple(arg for arg in call.args if arg.name != "wrap"))
-        return arguments(call, cls, lookup, self.at.path)
-
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
-        """The reparametrisation of the weight that `wrap=` asks for; empty without one."""
-        owns_weight = issubclass(cls, Layer) and cls.parameters is not Layer.parameters
-        if self.options is not None and "wrap" in self.options:
-            return wrapping.read(self.options["wrap"], At((*self.options_path, "wrap")), owns_weight)
-        arg = next((a for a in self.call.args if a.name == "wrap"), None) if self.call is not None else None
-        if arg is None:
-            return ""
-        at = At(self.at.path, arg.span)
-        return wrapping.read(compute(arg.value, lookup, at), at, owns_weight)
-
-
-def choose(written: Written, inputs: Sequence[Value]) -> type[Op]:
+def choose(word: str, inputs: Sequence[Value], at: At) -> type[Op]:
     """The class that a word means for these inputs. Raises Refused."""
+<<<<<<< HEAD
     classes = OPERATIONS.find(written.word)
     if not classes:
         hint = OPERATIONS.suggest(written.word) or f"`netspec ops {written.word}` searches the operations."
         raise Refused(Problem("unknown-op", f"there is no operation or block {written.word!r}", written.word_at, hint))
+=======
+    classes = OPERATIONS.find(word)
+>>>>>>> 4642a76 (Read short and long calls as one thing, give inputs by name, and write rows as chains of long calls)
     x = inputs[0].tensor if inputs else None
     if len(classes) == 1 or x is None:
         return classes[0]
     fitting = [c for c in classes if c.takes_rank(len(x.shape))]
     if not fitting:
-        text = f"{written.word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
-        raise Refused(Problem("rank", text, written.at, _rank_hint(written.word, len(x.shape))))
+        text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
+        raise Refused(Problem("rank", text, at, _rank_hint(word, len(x.shape))))
     return fitting[0]
 
 
@@ -76,19 +44,21 @@ def _rank_hint(word: str, rank: int) -> str:
     return ""
 
 
-def make(written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults) -> tuple[Op, Arguments]:
+def make(
+    word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
+) -> tuple[Op, Arguments]:
     """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
-    cls = choose(written, inputs)
+    cls = choose(word, inputs, written.at)
     given = written.arguments(cls, lookup)
-    for word in (cls.__name__.lower(), *cls.general, *cls.words):
-        for name, value in defaults.get(word.lower(), {}).items():
+    for kind in (cls.__name__.lower(), *cls.general, *cls.words):
+        for name, value in defaults.get(kind.lower(), {}).items():
             if name in cls.fields:
                 given.values.setdefault(name, value)
     low, high = cls.inputs
     if not low <= len(inputs) <= high:
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
-        text = f"{written.word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
-        raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {written.word}(a b)"))
+        text = f"{word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
+        raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {word}(a b)"))
     return construct(cls, given, written.at), given
 
 
@@ -133,21 +103,11 @@ def _names(value: Any) -> frozenset[str]:
 
 def _problem(misfit: Misfit, step: Step, given: Arguments, written: Written) -> Problem:
     at = given.places.get(misfit.field or "", written.at)
-    if step.op and misfit.field == (step.op.arrow or ("",))[0] and at.span and written.call:
-        at = _first_size(at, written)
+    if step.op and misfit.field == (step.op.arrow or ("",))[0]:
+        at = written.narrowed(at)
     source = step.inputs[0].name if step.inputs else "the input"
     hint = misfit.hint.replace("{source}", source)
     return Problem(misfit.code, f"{step.name} {misfit.message}", at, hint)
-
-
-def _first_size(at: At, written: Written) -> At:
-    """Of an arrow, the part before it."""
-    assert at.span is not None
-    assert written.call is not None
-    arrow = next((a for a in written.call.args if a.kind == "arrow" and a.span == at.span), None)
-    if arrow is None or not isinstance(arrow.value, tuple):
-        return at
-    return At(at.path, (at.span[0], at.span[0] + len(str(arrow.value[0]))))
 
 
 def _results(step: Step, shapes: Any) -> Results:

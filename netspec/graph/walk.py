@@ -10,29 +10,19 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.graph.blocks import Block, bind, bind_long, complete
+from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared, is_group
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.model import Guard, Level, Step, Unknown, Value
-from netspec.graph.references import (
-    MAX_ROUNDS,
-    condition,
-    decide,
-    entry_of,
-    member_name,
-    op_word,
-    references,
-    rounds_of,
-    values_of,
-)
+from netspec.graph.references import decide, member_name, rounds_of
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
-from netspec.graph.rows import read_row, spread
 from netspec.graph.scope import Flow, Naming, Scope
-from netspec.graph.steps import Written, infer, make, owns
-from netspec.language.calls import Refused, compute
-from netspec.language.rows import Call
+from netspec.graph.steps import infer, make, owns
+from netspec.graph.values import op_word, values_of
+from netspec.graph.written import Short, Written, calls_of, first_call, is_chain, long_call
+from netspec.language.calls import Refused
 from netspec.layers.base import Layer
 from netspec.vocabulary import OPERATIONS
 
@@ -63,38 +53,36 @@ class Walk:
                 self.report.add(Problem("empty", "layers are expected here", At(path), "A row, a list or a mapping."))
 
     def _item(self, item: Any, path: Path, scope: Scope) -> None:
-        if isinstance(item, dict):
-            if is_group(item):
-                self._group(item, path, scope)
-            elif long := self._long_call(item, path):
-                with self.report.catching():
-                    self._repeated_long(long, item, path, scope, "")
-            else:
-                self.body(item, path, scope)
+        if is_group(item):
+            self._group(item, path, scope)
+        elif self._is_row(item, path):
+            self._chain(item, path, scope, "")
+        elif isinstance(item, dict):
+            self.body(item, path, scope)
         elif isinstance(item, list):
             self._level("list", "", item, path, scope, {})
-        elif isinstance(item, str):
-            self._chain(item, path, scope, "")
         else:
             self._null(item, path)
 
     def _named(self, template: str, step: Any, path: Path, scope: Scope) -> None:
         with self.report.catching():
             name = member_name(template, path, scope)
-            if isinstance(step, str):
+            if self._is_row(step, path):
                 self._chain(step, path, scope, name)
-            elif isinstance(step, list):
-                self._level("list", name, step, path, scope, {})
-            elif not isinstance(step, dict):
-                self._null(step, path)
             elif is_group(step):
                 body = step["layers"]
                 kind = "list" if isinstance(body, list | str) else "mapping"
                 self._level(kind, name, body, (*path, "layers"), scope, step)
-            elif long := self._long_call(step, path):
-                self._repeated_long(long, step, path, scope, name)
+            elif isinstance(step, list | dict):
+                self._level("list" if isinstance(step, list) else "mapping", name, step, path, scope, {})
             else:
-                self._level("mapping", name, step, path, scope, {})
+                self._null(step, path)
+
+    def _is_row(self, item: Any, path: Path) -> bool:
+        """Whether an item is a row, or the long form of one."""
+        if isinstance(item, dict):
+            return is_chain(item) or long_call(item, path, self.declared.blocks) is not None
+        return isinstance(item, str)
 
     def _null(self, item: Any, path: Path) -> None:
         hint = (
@@ -154,7 +142,7 @@ class Walk:
             self._pass(body, path, scope, name, guard)
             return None
         training = None if holds is True else holds == "training"
-        passed = entry_of(body, path, scope) if training is not None else None
+        passed = self._entry(body, path, scope) if training is not None else None
         name = name or scope.flow.next_name("seq", scope.level.members)
         level = Level(kind, name, scope.level, source=path)
         inner = Scope(level, scope.block_input, Flow(scope.flow.prev, naming_of(body)), scope)
@@ -183,29 +171,27 @@ class Walk:
         self.body(body, path, inner)
         return None
 
-    def _chain(self, text: str, path: Path, scope: Scope, name: str) -> None:
+    def _chain(self, item: Any, path: Path, scope: Scope, name: str) -> None:
         """The calls of one row. A name goes to the one piece that owns parameters, and to the end."""
         row = object()
         try:
-            calls = [piece for call in read_row(text, path) for piece in spread(call, path)]
+            calls = calls_of(item, path, self.declared.blocks) or []
         except Refused as refused:
             self._refuse(refused, scope, name)
             return
-        if name and any(call.times is not None for call in calls):
-            at = At(path, calls[0].span)
-            self.report.add(
-                Problem("two-owners", f"{name} is one step; a repetition makes several", at, "Write [ ] around it.")
-            )
+        if name and any(call.repeats for call in calls):
+            text = f"{name} is one step; a repetition makes several"
+            self.report.add(Problem("two-owners", text, calls[0].at, "Write [ ] around it."))
             return
         if not name:
             for call in calls:
-                self._times(call, path, scope, row)
+                self._rounds(call, scope, row)
             return
         steps = []
         sound = True
         for call in calls:
             try:
-                step = self._piece(call, path, scope, name, row)
+                step = self._piece(call, scope, name, row)
             except Refused as refused:
                 self._refuse(refused, scope, name)
                 sound = False
@@ -224,63 +210,54 @@ class Walk:
         if name:
             scope.names[name] = unknown
 
-    def _times(self, call: Call, path: Path, scope: Scope, row: object) -> None:
+    def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         try:
-            if call.times is None:
-                self._piece(call, path, scope, "", row)
+            if not call.repeats:
+                self._piece(call, scope, "", row)
                 return
-            count = compute(call.times, scope.lookup, At(path, call.span))
-            if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
-                text = f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}"
-                raise Refused(Problem("repeat", text, At(path, call.span)))
-            for i in range(count):
-                self.report.count(At(path, call.span))
-                each = Scope(scope.level, scope.block_input, scope.flow, scope, params={"i": i})
-                self._piece(call, path, each, "", row)
+            for params in call.rounds(scope):
+                self.report.count(call.at)
+                each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
+                self._piece(call, each, "", row)
                 scope.names.update(each.names)
         except Refused as refused:
             self._refuse(refused, scope, "")
         except Unknown:
             scope.flow.prev = Value("it", None, scope.level)
 
-    def _piece(self, call: Call, path: Path, scope: Scope, name: str, row: object) -> Step | None:
-        """One call of a row; None where its condition is false."""
-        at = At(path, call.span)
-        word = op_word(call, path, scope)
-        training = None
-        guard = scope.guard
-        if call.when is not None:
-            holds = condition(call.when, path, scope)
-            guard = Guard(at, call.when.text)
-            if holds is False:
-                passed = values_of(call, path, scope)
-                return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
-            training = None if holds is True else holds == "training"
-        if word == "use":
-            return self._only(self.reuse.use(call, path, scope, name, at), training)
-        if word == "alias":
-            self.reuse.alias(call, path, scope, name, at)
+    def _piece(self, call: Written, scope: Scope, name: str, row: object) -> Step | None:
+        """One call; None where nothing is run."""
+        word = op_word(call, scope)
+        holds, guard = call.decide(scope)
+        if holds is False:
+            passed = values_of(call, scope)
+            return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
+        training = None if holds is True else holds == "training"
+        if word in ("use", "alias"):
+            assert isinstance(call, Short)
+            if word == "use":
+                return self._only(self.reuse.use(call, scope, name), training)
+            self.reuse.alias(call, scope, name)
             return None
         block = self.declared.blocks.get(word)
         if block is not None:
-            given, expressions = bind(block, call, scope.lookup, path)
-            step = self._block(block, given, self._block_inputs(block, call, path, scope), at, scope, name, row)
-            step.guard = guard
+            given, expressions = call.bind(block, scope.lookup)
+            inputs = values_of(call, scope, block.inputs)
+            self._check_inputs(block, inputs, call.at)
+            step = self._block(block, given, inputs, call.at, scope, name, row)
             step.written = expressions
-            return self._only(step, training)
-        written = Written(word, at, At(path, call.op_span), call)
-        classes = OPERATIONS.find(word)
-        source = bool(classes) and classes[0].source
-        inputs = () if source and call.inputs is None else tuple(values_of(call, path, scope))
-        self.declared.check_word(word, written.word_at)
-        step = self._operation(written, inputs, scope, name, row)
-        step.guard = guard
+        else:
+            self.declared.check_word(word, call.op_at)
+            step = self._operation(word, call, scope, name, row)
+        step.guard = guard or scope.guard
         return self._only(step, training)
 
-    def _operation(self, written: Written, inputs: tuple[Value, ...], scope: Scope, name: str, row: object) -> Step:
+    def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         self.report.count(written.at)
-        op, given = make(written, inputs, scope.lookup, self.declared.defaults)
-        label = name or scope.flow.next_name(base_word(type(op), written.word), scope.level.members)
+        classes = OPERATIONS.find(word)
+        inputs = () if classes[0].source and written.inputs is None else values_of(written, scope, classes[0].takes)
+        op, given = make(word, written, inputs, scope.lookup, self.declared.defaults)
+        label = name or scope.flow.next_name(base_word(type(op), word), scope.level.members)
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, written.at, op, row=row)
         step.written = given.written
@@ -320,7 +297,14 @@ class Walk:
         return step
 
     def _block(
-        self, block: Block, given: dict[str, Any], inputs: list[Value], at: At, scope: Scope, name: str, row: object
+        self,
+        block: Block,
+        given: dict[str, Any],
+        inputs: tuple[Value, ...],
+        at: At,
+        scope: Scope,
+        name: str,
+        row: object,
     ) -> Step:
         """One use of a block: a level with inputs and parameters of its own, which sees nothing around it."""
         self.report.count(at)
@@ -336,7 +320,7 @@ class Walk:
         ends = None
         with self.report.catching():
             ends = self._inside(options, body, block.path, path, inner)
-        step = _call(inner.level, tuple(inputs), at, scope)
+        step = _call(inner.level, inputs, at, scope)
         step.row = row
         if not name:
             self.members.register(step, label, scope)
@@ -348,7 +332,7 @@ class Walk:
 
         def again(aside: Level, inputs: tuple[Value, ...]) -> Step:
             beside = Scope(aside, inputs[0], Flow(inputs[0], "names"), scope)
-            return self._block(block, given, list(inputs), at, beside, step.name, None)
+            return self._block(block, given, inputs, at, beside, step.name, None)
 
         self.reuse.recipes[step] = again
         return step
@@ -360,7 +344,7 @@ class Walk:
             text = f"the block {block.name} is used inside itself" if inside else "blocks nested too deeply"
             raise Refused(Problem("recursion", text, at))
 
-    def _open(self, block: Block, given: dict[str, Any], inputs: list[Value], at: At, level: Level) -> Scope:
+    def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
         """What the body of a block sees: its inputs, its parameters, and the document's. Raises Refused."""
         level.inputs = {
             formal: Value(formal, actual.tensor, level) for formal, actual in zip(block.inputs, inputs, strict=True)
@@ -371,77 +355,23 @@ class Walk:
         inner.params = level.params = complete(block, given, inner.lookup, at)
         return inner
 
-    def _block_inputs(self, block: Block, call: Call | None, path: Path, scope: Scope) -> list[Value]:
-        values = values_of(call, path, scope) if call else [scope.flow.prev]
-        self._check_inputs(block, values, At(path, call.span) if call else At(path))
-        return values
-
-    def _check_inputs(self, block: Block, values: list[Value], at: At) -> None:
+    def _check_inputs(self, block: Block, values: tuple[Value, ...], at: At) -> None:
         if len(values) != len(block.inputs):
             count = f"{len(block.inputs)} input{'s' if len(block.inputs) != 1 else ''}"
             text = f"the block {block.name} takes {count}, here it has {len(values)}"
             raise Refused(Problem("inputs", text, at, f"It is declared as: {block.usage}"))
 
-    def _long_call(self, item: dict[str, Any], path: Path) -> str:
-        """The word of a long call, `{Conv2d: {out_channels: 6}}`; empty if the mapping is something else."""
-        words = [k for k in item if k not in ("when", "repeat", "as")]
-        if len(words) != 1 or not isinstance(item[words[0]], dict):
-            return ""
-        word, options = words[0], item[words[0]]
-        if word in self.declared.blocks:
-            known = {*self.declared.blocks[word].params, "inputs"}
-            return word if not options or known & options.keys() else ""
-        classes = OPERATIONS.find(word)
-        if not classes:
-            return ""
-        fields = {*classes[0].fields, "inputs"}
-        return word if not options or fields & options.keys() or word == classes[0].__name__ else ""
-
-    def _repeated_long(self, word: str, item: dict[str, Any], path: Path, scope: Scope, name: str) -> None:
-        if "repeat" not in item:
-            self._long(word, item, path, scope, name)
-            return
-        for params in rounds_of(item, path, scope):
-            each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
-            self._long(word, item, path, each, name)
-            scope.names.update(each.names)
-
-    def _long(self, word: str, item: dict[str, Any], path: Path, scope: Scope, name: str) -> None:
-        options = dict(item[word])
-        where = (*path, word)
-        at, word_at = At(where, on_key=True), At(where, on_key=True)
-        named = options.pop("inputs", None)
-        values = [scope.flow.prev]
-        if named is not None:
-            given = named if isinstance(named, list) else [named]
-            values = [v for i, r in enumerate(given) for v in references(r, (*where, "inputs", i), scope)]
-        holds, guard = decide(item, path, scope)
-        if holds is False:
-            step = self._skip(values[0] if values else scope.flow.prev, name, scope, guard)
-            if name:
-                scope.names[name] = step.value
-            return
-        row = object()
-        if word in self.declared.blocks:
-            block = self.declared.blocks[word]
-            bound = bind_long(block, options, scope.lookup, where)
-            self._check_inputs(block, values, at)
-            step = self._block(block, bound, values, at, scope, name, row)
-        else:
-            written = Written(word, at, word_at, None, options, where)
-            classes = OPERATIONS.find(word)
-            inputs = () if named is None and classes and classes[0].source else tuple(values)
-            step = self._operation(written, inputs, scope, name, row)
-        step.guard = guard or scope.guard
-        self._only(step, None if holds is True else holds == "training")
-        if name:
-            self.members.own_name(name, [step], path, scope)
-
     def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
-        step = self._skip(entry_of(body, path, scope), name, scope, guard)
+        step = self._skip(self._entry(body, path, scope), name, scope, guard)
         if name:
             scope.names[name] = step.value
+
+    def _entry(self, body: Any, path: Path, scope: Scope) -> Value:
+        """The first input of a body's first step: what goes on where the body does not run."""
+        call = first_call(body, path, self.declared.blocks)
+        values = values_of(call, scope) if call is not None else ()
+        return values[0] if values else scope.flow.prev
 
     def _skip(self, value: Value, name: str, scope: Scope, guard: Guard | None) -> Step:
         """Note a step that is left out; the value that goes on stands for it."""

@@ -166,13 +166,18 @@ def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, p
             _put(found, name, long_value(value, lookup, at, described.symbols, described.textual), at, None)
         except Refused as refused:
             problems += refused.problems
-        if isinstance(value, str) and value.startswith("$"):
-            parsed = rows.parse_value(value)
-            if isinstance(parsed, Expr):
-                found.written[name] = parsed.text
+            continue
+        if text := expression(value):
+            found.written[name] = text
     if problems:
         raise Refused(*problems)
     return found
+
+
+def expression(value: Any) -> str:
+    """The expression that a value of a long form is; empty where it is none."""
+    parsed = rows.parse_value(value) if isinstance(value, str) and value.startswith("$") else None
+    return parsed.text if isinstance(parsed, Expr) and not parsed.negative else ""
 
 
 def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textual: bool = False) -> Any:

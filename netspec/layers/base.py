@@ -87,6 +87,8 @@ class Op(Entry):
     """The input that the example is shown on, as a spec writes it: `3x32x32`."""
     inputs: ClassVar[tuple[int, int]] = (1, 1)
     """How few and how many inputs it takes."""
+    takes: ClassVar[tuple[str, ...]] = ()
+    """Names of its inputs, by which a row may give them: `sdpa(query=q key=k value=v)`."""
     results: ClassVar[tuple[Any, ...]] = ()
     """Names of the parts of a tuple result, nested as torch nests them: ("output", ("h", "c"))."""
     source: ClassVar[bool] = False

@@ -1,0 +1,263 @@
+"""Calls as they stand in a spec: a piece of a row, or the long form of one. What follows knows no difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from netspec.catalogue import Entry
+from netspec.errors import At, Path, Problem
+from netspec.graph import wrapping
+from netspec.graph.blocks import Block, bind, bind_long
+from netspec.graph.model import Guard
+from netspec.graph.references import MAX_ROUNDS, condition, decide, rounds_of
+from netspec.graph.rows import read_row, spread
+from netspec.graph.scope import Scope
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, long_arguments
+from netspec.language.rows import Call, Expr, Input
+from netspec.layers.base import Layer, Op
+from netspec.vocabulary import OPERATIONS
+
+AROUND: Final = {"when", "repeat", "as"}
+"""What may stand beside the word of a long call."""
+APART: Final = {"inputs", "wrap"}
+"""Options of a long call that are no arguments."""
+
+
+class Written(Protocol):
+    """A call whose words have not been looked up yet."""
+
+    @property
+    def op(self) -> str | Expr: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def at(self) -> At:
+        """The whole call."""
+
+    @property
+    def op_at(self) -> At: ...
+    @property
+    def inputs(self) -> tuple[tuple[Input, At], ...] | None:
+        """What it names in brackets; None where it names nothing."""
+
+    @property
+    def repeats(self) -> bool: ...
+    def rounds(self, scope: Scope) -> list[dict[str, Any]]:
+        """The parameters of each round. Raises Refused."""
+
+    def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
+        """Whether its `when` holds, and the guard that it makes. Raises Refused."""
+
+    def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
+        """Its arguments by the fields of `cls`. Raises Refused."""
+
+    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+        """What it gives for a block's parameters, and the expressions that some came from. Raises Refused."""
+
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+        """The reparametrisation of the weight that it asks for; empty without one. Raises Refused."""
+
+    def narrowed(self, at: At) -> At:
+        """Of an argument written as an arrow, the part before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A piece of a row."""
+
+    call: Call
+    path: Path
+
+    @property
+    def op(self) -> str | Expr:
+        return self.call.op
+
+    @property
+    def at(self) -> At:
+        return At(self.path, self.call.span)
+
+    @property
+    def op_at(self) -> At:
+        return At(self.path, self.call.op_span)
+
+    @property
+    def inputs(self) -> tuple[tuple[Input, At], ...] | None:
+        named = self.call.inputs
+        return None if named is None else tuple((given, At(self.path, given.span)) for given in named)
+
+    @property
+    def repeats(self) -> bool:
+        return self.call.times is not None
+
+    def rounds(self, scope: Scope) -> list[dict[str, Any]]:
+        count = compute(self.call.times, scope.lookup, self.at)
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
+            raise Refused(Problem("repeat", f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}", self.at))
+        return [{"i": i} for i in range(count)]
+
+    def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
+        if self.call.when is None:
+            return True, None
+        return condition(self.call.when, self.path, scope), Guard(self.at, self.call.when.text)
+
+    def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
+        args = tuple(arg for arg in self.call.args if arg.name != "wrap")
+        return arguments(replace(self.call, args=args), cls, lookup, self.path)
+
+    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+        return bind(block, self.call, lookup, self.path)
+
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+        arg = next((a for a in self.call.args if a.name == "wrap"), None)
+        if arg is None:
+            return ""
+        at = At(self.path, arg.span)
+        return wrapping.read(compute(arg.value, lookup, at), at, _owns_weight(cls))
+
+    def narrowed(self, at: At) -> At:
+        arrow = next((a for a in self.call.args if a.kind == "arrow" and a.span == at.span), None)
+        if arrow is None or not isinstance(arrow.value, tuple):
+            return at
+        return At(at.path, (arrow.span[0], arrow.span[0] + len(str(arrow.value[0]))))
+
+
+@dataclass(frozen=True, slots=True)
+class Long:
+    """A mapping of one word to its arguments, `{Conv2d: {out_channels: 6}}`, perhaps with `when` or `repeat` beside."""
+
+    op: str
+    options: Mapping[str, Any]
+    around: Mapping[str, Any]
+    outer: Path
+
+    @property
+    def path(self) -> Path:
+        return (*self.outer, self.op)
+
+    @property
+    def at(self) -> At:
+        return At(self.path, on_key=True)
+
+    @property
+    def op_at(self) -> At:
+        return self.at
+
+    @property
+    def inputs(self) -> tuple[tuple[Input, At], ...] | None:
+        if "inputs" not in self.options:
+            return None
+        given, path = self.options["inputs"], (*self.path, "inputs")
+        if isinstance(given, dict):
+            return tuple(_input(text, (*path, name), name) for name, text in given.items())
+        named = given if isinstance(given, list) else [given]
+        return tuple(_input(text, (*path, i) if isinstance(given, list) else path) for i, text in enumerate(named))
+
+    @property
+    def repeats(self) -> bool:
+        return "repeat" in self.around
+
+    def rounds(self, scope: Scope) -> list[dict[str, Any]]:
+        return rounds_of(self.around, self.outer, scope)
+
+    def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
+        return decide(self.around, self.outer, scope)
+
+    def _given(self) -> dict[str, Any]:
+        return {name: value for name, value in self.options.items() if name not in APART}
+
+    def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
+        return long_arguments(self._given(), cls, lookup, self.path)
+
+    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+        return bind_long(block, self._given(), lookup, self.path)
+
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+        if "wrap" not in self.options:
+            return ""
+        return wrapping.read(self.options["wrap"], At((*self.path, "wrap")), _owns_weight(cls))
+
+    def narrowed(self, at: At) -> At:
+        return at
+
+    def spread(self) -> Iterator[Written]:
+        """A list of sizes as one call each: `{fc: {out_features: [120, 84], between: relu}}`. Raises Refused."""
+        classes = OPERATIONS.find(self.op)
+        first, name = (classes[0].arrow if classes else None) or ("", "")
+        sizes = self.options.get(name)
+        if not isinstance(sizes, list) or len(sizes) < 2:
+            yield self
+            return
+        between = self.options.get("between")
+        shared = {key: value for key, value in self.options.items() if key != "between"}
+        later = {key: value for key, value in shared.items() if key not in ("inputs", first)}
+        for i, size in enumerate(sizes):
+            if i and between is not None:
+                path = (*self.path, "between")
+                if not isinstance(between, str):
+                    raise Refused(Problem("between", "between names one operation", At(path), "For example: relu"))
+                yield from (Short(call, path) for call in read_row(between, path))
+            yield replace(self, options={**(later if i else shared), name: size})
+
+
+def _input(text: Any, path: Path, keyword: str | None = None) -> tuple[Input, At]:
+    if not isinstance(text, str):
+        raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path)))
+    return Input(tuple(text.split(".")), keyword, (0, len(text))), At(path)
+
+
+def _owns_weight(cls: type[Op]) -> bool:
+    return issubclass(cls, Layer) and cls.parameters is not Layer.parameters
+
+
+def is_chain(body: Any) -> bool:
+    """Whether a mapping is the long form of a row, `{chain: [conv 6 k5, relu]}`."""
+    return isinstance(body, dict) and body.keys() == {"chain"} and isinstance(body["chain"], list)
+
+
+def long_call(item: dict[str, Any], path: Path, blocks: Mapping[str, Block]) -> Long | None:
+    """The long call that a mapping is; None where it is something else, such as steps by name."""
+    words = [key for key in item if key not in AROUND]
+    if len(words) != 1 or not isinstance(item[words[0]], dict):
+        return None
+    word, options = words[0], item[words[0]]
+    classes = () if word in blocks else OPERATIONS.find(word)
+    if word not in blocks and not classes:
+        return None
+    known = {*(classes[0].fields if classes else blocks[word].params), *APART}
+    if options and not known & options.keys() and not (classes and word == classes[0].__name__):
+        return None
+    return Long(word, options, {key: item[key] for key in AROUND & item.keys()}, path)
+
+
+def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written] | None:
+    """The calls that a row or the long form of one consists of; None where `body` is neither. Raises Refused."""
+    if isinstance(body, str):
+        return [Short(piece, path) for call in read_row(body, path) for piece in spread(call, path)]
+    if not isinstance(body, dict):
+        return None
+    if is_chain(body):
+        return [call for i, item in enumerate(body["chain"]) for call in _piece(item, (*path, "chain", i), blocks)]
+    long = long_call(body, path, blocks)
+    return None if long is None else list(long.spread())
+
+
+def _piece(item: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written]:
+    found = None if is_chain(item) else calls_of(item, path, blocks)
+    if found is None:
+        raise Refused(Problem("row", "a chain consists of calls, short or long", At(path), "For example: conv 6 k5"))
+    return found
+
+
+def first_call(body: Any, path: Path, blocks: Mapping[str, Block]) -> Written | None:
+    """The call that a body begins with; None where it has none, or one that cannot be read."""
+    try:
+        while (calls := calls_of(body, path, blocks)) is None:
+            if not body or not isinstance(body, dict | list):
+                return None
+            key: Any = 0 if isinstance(body, list) else "layers" if "layers" in body else next(iter(body))
+            body, path = body[key], (*path, key)
+    except Refused:
+        return None
+    return next(iter(calls), None)
