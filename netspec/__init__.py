@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netspec.errors import DataError, Diverged, ExportMismatch, NetspecError, Problem, SpecError, UsageError
-    from netspec.spec import Spec, load, loads
+    from netspec.spec import Spec, formatted, load, loads
 
 __version__ = "0.1.0"
 
@@ -20,11 +20,12 @@ __all__ = [
     "Spec",
     "SpecError",
     "UsageError",
+    "formatted",
     "load",
     "loads",
 ]
 
-_IN_SPEC = ("Spec", "load", "loads")
+_IN_SPEC = ("Spec", "formatted", "load", "loads")
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,8 @@ class Entry(Record):
     """Bare words that set an argument: `nobias` is bias=False. A boolean field is a flag of its own."""
     arrow: ClassVar[tuple[str, str] | None] = None
     """The two fields that `in->out` sets."""
+    bare: ClassVar[int | None] = None
+    """How many values good style gives without their names; None is as many as in the example."""
     example: ClassVar[str] = ""
     """A row that works."""
     rule: ClassVar[str] = ""

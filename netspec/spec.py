@@ -150,6 +150,17 @@ def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spe
     return _checked(overridden(_extended(read_text(text, name), None, 0), overrides))
 
 
+def formatted(path: str | Path, *, long: bool = False) -> str:
+    """The text of the spec at `path` with every call short, `conv 6 k5`, or long, `conv: {out_channels: 6, ...}`.
+
+    Both mean the same. Comments and everything else stay as they are; what a row cannot say stays long.
+    Raises SpecError where a call cannot be read. The spec need not fit together.
+    """
+    from netspec.views.format import formatted
+
+    return formatted(read_file(path), long=long)
+
+
 def _extended(source: Source, folder: Path | None, depth: int) -> Source:
     """`source` laid over the spec that it extends, which lies in its folder or below. Raises SpecError."""
     name = source.data.get("extends") if isinstance(source.data, dict) else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.language import rows
 from netspec.language.calls import Lookup, Refused, compute, expression, long_value, single_call
-from netspec.language.rows import Call, Expr, Word
+from netspec.language.rows import Arg, Call, Expr, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Block:
 
     @property
     def usage(self) -> str:
-        given = [n if d is ... else f"{n}={_written(d)}" for n, d in self.params.items()]
+        given = [n if d is ... else f"{n}={_default(d)}" for n, d in self.params.items()]
         inputs = f"({' '.join(self.inputs)})" if self.inputs != ("in",) else ""
         return " ".join([f"{self.name}{inputs}", *given])
 
@@ -62,29 +63,32 @@ def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> tuple[dict[str
     """
     given: dict[str, Any] = {}
     written: dict[str, str] = {}
-    free = list(block.params)
     for arg in call.args:
-        at = At(path, arg.span)
-        name = arg.name
-        value: Any = arg.value
-        if arg.kind == "positional":
-            name = next((n for n in free if n not in given), "")
-        elif arg.kind == "word":
-            assert isinstance(value, Word)
-            if isinstance(block.params.get(value.text), Word) and value.text not in given:
-                name, value = value.text, True
-            else:
-                name = next((n for n in free if n not in given), "")
-        elif arg.kind == "arrow":
-            raise Refused(Problem("bad-argument", f"the block {block.name} takes no arrow", at))
-        if not name or name not in block.params:
-            raise Refused(_unknown(block, arg.name, at))
-        if name in given:
-            raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
-        given[name] = value if isinstance(value, bool) else compute(value, lookup, at)
+        name, value = parameter_of(arg, block, given, path)
+        given[name] = value if isinstance(value, bool) else compute(value, lookup, At(path, arg.span))
         if isinstance(value, Expr) and not value.negative:
             written[name] = value.text
     return given, written
+
+
+def parameter_of(arg: Arg, block: Block, given: Container[str], path: Path) -> tuple[str, Any]:
+    """The parameter that an argument of a row sets, with its value; `given` are those set before. Raises Refused."""
+    at = At(path, arg.span)
+    name = arg.name
+    value: Any = arg.value
+    if arg.kind == "arrow":
+        raise Refused(Problem("bad-argument", f"the block {block.name} takes no arrow", at))
+    if arg.kind == "word":
+        assert isinstance(value, Word)
+        if isinstance(block.params.get(value.text), Word) and value.text not in given:
+            name, value = value.text, True
+    if not name and arg.kind in ("positional", "word"):
+        name = next((n for n in block.params if n not in given), "")
+    if name not in block.params:
+        raise Refused(_unknown(block, arg.name, at))
+    if name in given:
+        raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+    return name, value
 
 
 def bind_long(
@@ -116,13 +120,8 @@ def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dic
     return values
 
 
-def _written(value: Any) -> str:
-    """A default as the header has it."""
-    if isinstance(value, tuple):
-        return "x".join(_written(part) for part in value)
-    if isinstance(value, Expr):
-        return f"{'-' if value.negative else ''}${value.text if value.text.isidentifier() else f'({value.text})'}"
-    return value.text if isinstance(value, Word) else str(value)
+def _default(value: Any) -> str:
+    return "x".join(rows.written(part) for part in value) if isinstance(value, tuple) else rows.written(value)
 
 
 def _unknown(block: Block, name: str, at: At) -> Problem:

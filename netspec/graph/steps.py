@@ -18,14 +18,7 @@ Defaults = dict[str, dict[str, Any]]
 
 def choose(word: str, inputs: Sequence[Value], at: At) -> type[Op]:
     """The class that a word means for these inputs. Raises Refused."""
-<<<<<<< HEAD
-    classes = OPERATIONS.find(written.word)
-    if not classes:
-        hint = OPERATIONS.suggest(written.word) or f"`netspec ops {written.word}` searches the operations."
-        raise Refused(Problem("unknown-op", f"there is no operation or block {written.word!r}", written.word_at, hint))
-=======
     classes = OPERATIONS.find(word)
->>>>>>> 4642a76 (Read short and long calls as one thing, give inputs by name, and write rows as chains of long calls)
     x = inputs[0].tensor if inputs else None
     if len(classes) == 1 or x is None:
         return classes[0]

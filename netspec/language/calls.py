@@ -81,7 +81,8 @@ def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Argum
     free = cls.positional()
     for arg in call.args:
         try:
-            _take(found, arg, cls, free, lookup, path)
+            for name, value in fields_of(arg, cls, free, path):
+                _take(found, name, value, arg, cls, lookup, At(path, arg.span))
         except Refused as refused:
             problems += refused.problems
     if problems:
@@ -89,13 +90,8 @@ def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Argum
     return found
 
 
-def _take(found: Arguments, arg: Arg, cls: type[Entry], free: list[str], lookup: Lookup, path: Path) -> None:
-    """Put one argument where it belongs; `free` are the fields that bare values still fill."""
-    at = At(path, arg.span)
-    if arg.kind == "arrow":
-        _take_arrow(found, arg, cls, lookup, at)
-        return
-    name, value = field_of(arg, cls, free, at)
+def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], lookup: Lookup, at: At) -> None:
+    """Compute one value and put it where it belongs."""
     described = cls.fields[name]
     computed = compute(value, lookup, at, described.symbols)
     if described.rest and arg.kind == "positional":
@@ -105,28 +101,42 @@ def _take(found: Arguments, arg: Arg, cls: type[Entry], free: list[str], lookup:
     _put(found, name, computed, at, value)
 
 
-def field_of(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any]:
-    """The field that an argument sets, and to what; `free` are the fields left for bare values. Raises Refused."""
-    value, name = arg.value, arg.name
+def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:
+    found.values[name] = computed
+    found.places[name] = at
+    if isinstance(value, Expr) and not value.negative:
+        found.written[name] = value.text
+
+
+def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path) -> list[tuple[str, Any]]:
+    """The fields that one argument of a row sets, each with its value as it is written.
+
+    `free` are the fields that bare values still fill; those that this one fills are taken out. Raises Refused.
+    """
+    at = At(path, arg.span)
+    name = arg.name
     match arg.kind:
+        case "arrow":
+            assert isinstance(arg.value, tuple)
+            return [(n, size) for n, size in zip(arrow_of(cls, at), arg.value, strict=True) if size is not None]
         case "letter" | "keyword":
             name = cls.letters.get(arg.name, arg.name)
         case "word":
-            name, value = _flag(arg, cls, free, at)
+            return [_flag(arg, cls, free, at)]
         case "positional":
             if not free:
                 raise Refused(_too_many(cls, at))
             name = free[0] if cls.fields[free[0]].rest else free.pop(0)
     if name not in cls.fields:
         raise Refused(unknown_argument(name, cls, at))
-    return name, value
+    return [(name, arg.value)]
 
 
-def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:
-    found.values[name] = computed
-    found.places[name] = at
-    if isinstance(value, Expr) and not value.negative:
-        found.written[name] = value.text
+def arrow_of(cls: type[Entry], at: At) -> tuple[str, str]:
+    """The two fields that an arrow sets. Raises Refused."""
+    if cls.arrow is None:
+        raise Refused(Problem("bad-argument", f"{cls.__name__} takes no arrow", at))
+    return cls.arrow
 
 
 def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any]:
@@ -139,17 +149,6 @@ def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any
     if free and (cls.fields[free[0]].textual or word in _WORDS):
         return free.pop(0), arg.value
     raise Refused(unknown_argument(word, cls, at))
-
-
-def _take_arrow(found: Arguments, arg: Arg, cls: type[Entry], lookup: Lookup, at: At) -> None:
-    if cls.arrow is None:
-        raise Refused(Problem("bad-argument", f"{cls.__name__} takes no arrow", at))
-    assert isinstance(arg.value, tuple)
-    for name, size in zip(cls.arrow, arg.value, strict=True):
-        if size is not None:
-            if name in found.values:
-                raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
-            _put(found, name, compute(size, lookup, at), at, size)
 
 
 def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.errors import At, Path, did_you_mean
+from netspec.errors import Path, did_you_mean
 from netspec.language import rows
-from netspec.language.calls import Refused, field_of
+from netspec.language.calls import Refused, fields_of
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.source import Source, not_laid, override, override_path, read_text
 
@@ -122,7 +122,7 @@ class _Taker:
                 yield from ((name, arg) for name in self.cls.arrow or ())
             else:
                 with suppress(Refused):
-                    yield field_of(arg, self.cls, free, At())[0], arg
+                    yield fields_of(arg, self.cls, free, ())[0][0], arg
 
     def _head(self, row: str) -> int:
         """Where the call's word ends, its brackets included."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -90,6 +90,7 @@ _WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
 _INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_]\w*|\d+|\*))*)")
+_INNERMOST = re.compile(r"\([^()]*\)")
 _TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
 
 
@@ -230,7 +231,7 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
 def _arg(text: str, start: int, stop: int) -> Arg:
     span = (start, stop)
     piece = text[start:stop].replace("\u2192", "->")
-    if "->" in piece and not piece.startswith("$("):
+    if "->" in _outside(piece):
         return _arrow(text, start, stop)
     keyword = _KEYWORD.match(text, start, stop)
     if keyword:
@@ -243,6 +244,13 @@ def _arg(text: str, start: int, stop: int) -> Arg:
     if _WORD.fullmatch(text, start, stop):
         return Arg("word", Word(text[start:stop]), span)
     raise RowError(f"{_shown(text, start, stop)} is no argument", span)
+
+
+def _outside(text: str) -> str:
+    """What of a text stands outside brackets."""
+    while (shorter := _INNERMOST.sub("", text)) != text:
+        text = shorter
+    return text
 
 
 def _whole(text: str, start: int, stop: int) -> Value:
@@ -315,6 +323,19 @@ def _shown(text: str, start: int, stop: int) -> str:
     return repr(printable(text[start:stop]))
 
 
-def shifted(call: Call, **changes: object) -> Call:
-    """`call` with some of its parts replaced."""
-    return replace(call, **changes)  # type: ignore[arg-type]
+def sizes(text: str) -> list[str]:
+    """The sizes of a tuple or an arrow, `3x$k` or `1->6`, each as it is written. Raises RowError."""
+    found, at = [], 0
+    while at < len(text):
+        at += 2 if text.startswith("->", at) else text[at] == "x"
+        _, stop = _size(text, at, len(text))
+        found.append(text[at:stop])
+        at = stop
+    return found
+
+
+def written(size: Size) -> str:
+    """A size as a row has it."""
+    if isinstance(size, Expr):
+        return f"{'-' if size.negative else ''}${size.text if size.text.isidentifier() else f'({size.text})'}"
+    return size.text if isinstance(size, Word) else str(size)

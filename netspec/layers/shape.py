@@ -14,6 +14,7 @@ class Flatten(Layer):
     """Makes one axis of several: all after the batch, if not told otherwise."""
 
     rule = "The axes from start_dim to end_dim become one, as long as their product."
+    bare = 2
     example, example_input = "flatten", "16x5x5"
 
     start_dim = Int("first axis to merge", 1)

@@ -44,6 +44,7 @@ class Add(Arithmetic):
 
     inputs = (1, MANY)
     verb = "adds"
+    bare = 1
     example = "add(x skip)"
 
     def result(self, *inputs: Tensor) -> Dtype:
@@ -64,6 +65,7 @@ class Sub(Arithmetic):
     """Subtracts the second input, or a number, from the first."""
 
     verb = "subtracts"
+    bare = 1
     example = "sub(x mean)"
 
     def result(self, *inputs: Tensor) -> Dtype:
@@ -88,6 +90,7 @@ class Mul(Arithmetic):
 
     inputs = (1, MANY)
     verb = "multiplies"
+    bare = 1
     example = "mul(x gate)"
 
     def call(self, inputs: Sequence[str]) -> str:
@@ -98,6 +101,7 @@ class Div(Arithmetic):
     """Divides the first input by the second, or by a number; whole numbers give floats."""
 
     verb = "divides"
+    bare = 1
     example = "div(x norm)"
 
     def result(self, *inputs: Tensor) -> Dtype:

@@ -19,6 +19,7 @@ class Concat(Op):
     rule = "The sizes along dim add up; all other axes agree and stay."
     inputs = (1, MANY)
     words = ("cat",)
+    bare = 1
     example, example_input = "concat(x skip)", "{x: 16x8x8, skip: 32x8x8}"
 
     dim = Axis("axis to join along", 1, torch_default=0)
@@ -41,6 +42,7 @@ class Stack(Op):
 
     rule = "All inputs have one shape; a new axis at dim counts them."
     inputs = (1, MANY)
+    bare = 1
     example, example_input = "stack(a b)", "16x8"
 
     dim = Axis("where the new axis stands in the result", 1, torch_default=0)

@@ -1,0 +1,156 @@
+"""Where calls stand in a document: in the bodies of `layers` and `blocks`, and in the sections of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from netspec.catalogue import Catalogue, Entry
+from netspec.errors import Path
+from netspec.graph.blocks import Block
+from netspec.graph.declared import is_group
+from netspec.graph.written import is_chain, long_call
+from netspec.vocabulary import (
+    AUGMENTATIONS,
+    DATASETS,
+    INITIALIZERS,
+    LOSSES,
+    METRICS,
+    OPERATIONS,
+    OPTIMIZERS,
+    SCHEDULERS,
+    TRANSFORMS,
+)
+
+Known = Callable[[str], type[Entry] | Block | None]
+
+ENTRIES: Final[dict[Path, Catalogue[Any]]] = {
+    ("data",): DATASETS,
+    ("data", "source"): DATASETS,
+    ("data", "transform"): TRANSFORMS,
+    ("data", "augment"): AUGMENTATIONS,
+    ("train", "loss"): LOSSES,
+    ("train", "optimizer"): OPTIMIZERS,
+    ("train", "scheduler"): SCHEDULERS,
+    ("train", "metrics"): METRICS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A row, or the long form of one."""
+
+    node: Node
+    path: Path
+    flow: bool
+    """Whether it stands inside brackets."""
+    key: Node | None
+    """The key that it is the value of; None for an item of a list."""
+    known: Known
+
+
+def plain(node: Node) -> Any:
+    """A node as data, each scalar as its text."""
+    match node:
+        case SequenceNode():
+            return [plain(item) for item in node.value]
+        case MappingNode():
+            return {key.value: plain(value) for key, value in node.value}
+    return node.value
+
+
+def sites(root: Node, blocks: Mapping[str, Block]) -> Iterator[Site]:
+    """Every call of a document, in the order of the text."""
+    if not isinstance(root, MappingNode):
+        return
+
+    def operation(word: str) -> type[Entry] | Block | None:
+        return blocks.get(word) or next(iter(OPERATIONS.find(word)), None)
+
+    for key, value in root.value:
+        around = Site(value, (key.value,), bracketed(root), key, operation)
+        if key.value == "layers":
+            yield from _body(around, blocks)
+        elif key.value == "blocks" and isinstance(value, MappingNode):
+            for inner in _values(around):
+                yield from _body(inner, blocks)
+        elif key.value in ("data", "train"):
+            yield from _entries(around)
+        elif key.value == "init" and isinstance(value, MappingNode):
+            for inner in _values(around):
+                yield from _initialisers(inner)
+
+
+def _values(site: Site) -> Iterator[Site]:
+    flow = site.flow or bracketed(site.node)
+    for key, value in site.node.value:
+        yield Site(value, (*site.path, key.value), flow, key, site.known)
+
+
+def _items(site: Site) -> Iterator[Site]:
+    flow = site.flow or bracketed(site.node)
+    for i, item in enumerate(site.node.value):
+        yield Site(item, (*site.path, i), flow, None, site.known)
+
+
+def _body(site: Site, blocks: Mapping[str, Block]) -> Iterator[Site]:
+    match site.node:
+        case ScalarNode():
+            yield site
+        case SequenceNode():
+            for item in _items(site):
+                yield from _body(item, blocks)
+        case MappingNode():
+            data = plain(site.node)
+            if is_chain(data) or long_call(data, site.path, blocks) is not None:
+                yield site
+                return
+            for inner in _values(site):
+                if not is_group(data) or inner.path[-1] == "layers":
+                    yield from _body(inner, blocks)
+
+
+def _entries(site: Site) -> Iterator[Site]:
+    catalogue = ENTRIES.get(site.path)
+    if catalogue is not None and not isinstance(site.node, SequenceNode):
+        found = _entry(site, catalogue)
+        if found is not None:
+            yield found
+            return
+    if isinstance(site.node, SequenceNode) and catalogue is not None:
+        for item in _items(site):
+            if (found := _entry(item, catalogue)) is not None:
+                yield found
+    elif isinstance(site.node, MappingNode) and len(site.path) == 1:
+        for inner in _values(site):
+            yield from _entries(inner)
+
+
+def _initialisers(site: Site) -> Iterator[Site]:
+    if (found := _entry(site, INITIALIZERS)) is not None:
+        yield found
+    elif isinstance(site.node, MappingNode):
+        for inner in _values(site):
+            if (found := _entry(inner, INITIALIZERS)) is not None:
+                yield found
+
+
+def _entry(site: Site, catalogue: Catalogue[Any]) -> Site | None:
+    """The site of one entry of a catalogue; None where it is none."""
+    data = plain(site.node)
+    word = next(iter(data)) if isinstance(data, dict) and len(data) == 1 else data
+    if not isinstance(word, str) or not catalogue.find(word.split(" ")[0]):
+        return None
+
+    def known(name: str) -> type[Entry] | None:
+        return next(iter(catalogue.find(name)), None)
+
+    return Site(site.node, site.path, site.flow, site.key, known)
+
+
+def bracketed(node: Node) -> bool:
+    """Whether a list or a mapping is written in brackets, and not on lines of its own."""
+    return isinstance(node, SequenceNode | MappingNode) and bool(node.flow_style)
