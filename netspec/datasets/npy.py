@@ -51,16 +51,18 @@ class NPY(Dataset):
 
     def _part(self, files: Files, inputs: tuple[str, ...], target: str) -> Part:
         paths = [files.file(path) for path in (*inputs, target)]
-        arrays = [self._read(path) for path in paths]
+        arrays = [read_file(path) for path in paths]
         return checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
 
-    def _read(self, path: Path) -> np.ndarray[Any, Any]:
-        try:
-            with path.open("rb") as stream:
-                array = read_npy(stream, path.stat().st_size, show(path))
-        except OSError as error:
-            raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
-        return checks.settled(array, show(path))
+
+def read_file(path: Path) -> np.ndarray[Any, Any]:
+    """The array in the file at `path`, in a dtype that training knows. Raises DataError."""
+    try:
+        with path.open("rb") as stream:
+            array = read_npy(stream, path.stat().st_size, show(path))
+    except OSError as error:
+        raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+    return checks.settled(array, show(path))
 
 
 def counted(parts: list[Part]) -> tuple[str, ...] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,14 +43,8 @@ class NPZ(Dataset):
     classes = Maybe(Text("array of the classes' names", None))
 
     def read(self, files: Files) -> Arrays:
-        path = files.file(self.path)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return self._arrays(Archive(archive, path))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise DataError(f"{show(path)} is no whole .npz file: {error}") from None
-        except OSError as error:
-            raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+        with opened(files.file(self.path)) as archive:
+            return self._arrays(archive)
 
     def _arrays(self, archive: Archive) -> Arrays:
         wanted = (*self.inputs, self.target)
@@ -103,3 +99,15 @@ class Archive:
                 raise DataError(f"{self.label(name)} holds {array.dtype}, expected names")
             return array.astype("U")
         return checks.settled(array, self.label(name))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Archive]:
+    """The arrays of the file at `path`. Faults of the file become DataError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield Archive(archive, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{show(path)} is no whole .npz file: {error}") from None
+    except OSError as error:
+        raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None

@@ -63,7 +63,7 @@ def train(
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
         with world.together():
-            section, data = spec.experiment.train, _data(spec, allow_outside)
+            section, data = spec.experiment.train, data_of(spec, allow_outside)
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
             torch.manual_seed(section.seed)
@@ -118,7 +118,7 @@ def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> di
     section = run.spec.experiment.train
     if section is None:
         raise UsageError(f"{run.folder} has no train section that says what to measure")
-    split: Split | None = getattr(_data(run.spec, allow_outside), part)
+    split: Split | None = getattr(data_of(run.spec, allow_outside), part)
     if split is None:
         raise DataError(f"the data of {run.spec.name} has no {part} part")
     objective = Objective(section.loss)
@@ -131,7 +131,7 @@ def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> di
 def export(spec: Spec, module: nn.Module, path: Path, allow_outside: bool = False) -> Report:
     """Write a network to an ONNX file that agrees with it, also on the validation data where there is some."""
     section, training = spec.experiment.export, spec.experiment.train
-    data = _data(spec, allow_outside) if spec.experiment.data is not None else None
+    data = data_of(spec, allow_outside) if spec.experiment.data is not None else None
     loss = type(training.loss).__name__ if training is not None else ""
     return export_onnx(
         module,
@@ -153,7 +153,8 @@ def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
             yield inputs
 
 
-def _data(spec: Spec, allow_outside: bool) -> Data:
+def data_of(spec: Spec, allow_outside: bool) -> Data:
+    """The data that a spec names. Raises UsageError where it names none, DataError."""
     if spec.experiment.data is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
     return load_data(spec.experiment.data, spec.root, allow_outside=allow_outside)

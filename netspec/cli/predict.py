@@ -1,0 +1,88 @@
+"""`netspec predict`: what the network of a run says of new samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netspec.cli.common import allow_outside, as_json, show, show_json, talk
+
+if TYPE_CHECKING:
+    from netspec.runtime.predict import Prediction
+
+SHOWN = 8
+"""Values of a sample that a line has room for."""
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write all values: .npy or .npz.")
+@allow_outside
+@as_json
+def command(
+    run: Path, files: tuple[Path, ...], top: int, output: Path | None, allow_outside: bool, as_json: bool
+) -> None:
+    """Predict from the best weights of the run in the folder RUN.
+
+    INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
+    sample, as the run's data has them before any transform. Shows each sample's likeliest classes, or its values.
+    """
+    if output is not None and output.suffix not in (".npy", ".npz"):
+        raise click.UsageError(f"-o takes a .npy or a .npz file, not {output}")
+    from netspec.runtime.experiment import Run
+    from netspec.runtime.predict import predict
+
+    found = predict(Run.read(run), files, allow_outside)
+    if output is not None:
+        _write(found, output)
+        talk(f"wrote {output}")
+    elif as_json:
+        show_json(_listed(found))
+    else:
+        show("\n".join(_lines(found, top)))
+
+
+def _lines(found: Prediction, top: int) -> list[str]:
+    """A line for each sample."""
+    chosen = found.best(top)
+    if chosen is not None:
+        lines = [", ".join(f"{name} ({share:.3f})" for name, share in best) for best in chosen]
+    else:
+        lines = ["; ".join(_values(values[i]) for values in found.outputs.values()) for i in range(len(found.first))]
+    return [f"{number}: {line}" for number, line in enumerate(lines)]
+
+
+def _values(values: Any) -> str:
+    if values.ndim > 1 or values.size > SHOWN:
+        return f"{' x '.join(map(str, values.shape))} values, which -o FILE writes"
+    return " ".join(f"{value:.4g}" for value in values.ravel().tolist())
+
+
+def _listed(found: Prediction) -> list[dict[str, Any]]:
+    chosen = found.best(len(found.classes or ()))
+    if chosen is not None:
+        return [{"class": best[0][0], "probabilities": dict(best)} for best in chosen]
+    return [{name: values[i].tolist() for name, values in found.outputs.items()} for i in range(len(found.first))]
+
+
+def _write(found: Prediction, output: Path) -> None:
+    import numpy as np
+
+    from netspec.runtime.disk import write_file
+
+    if output.suffix == ".npy" and len(found.outputs) > 1:
+        names = ", ".join(found.outputs)
+        raise click.UsageError(f"the network gives {names}, which one .npy file cannot hold: name a .npz file")
+
+    def save(path: Path) -> None:
+        with path.open("wb") as stream:
+            if output.suffix == ".npy":
+                np.save(stream, found.first, allow_pickle=False)
+            else:
+                np.savez(stream, allow_pickle=False, **found.outputs)
+
+    write_file(output, save)

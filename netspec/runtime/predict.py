@@ -1,0 +1,114 @@
+"""What the network of a run says of new samples: probabilities of classes, or values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from netspec.datasets.files import show
+from netspec.datasets.fit import unfit
+from netspec.datasets.npy import read_file
+from netspec.datasets.npz import opened
+from netspec.errors import DataError
+from netspec.layers.base import Misfit
+from netspec.runtime.data import Data, Split, Steps, described
+from netspec.runtime.evaluate import batch_size
+from netspec.runtime.experiment import Run, data_of
+from netspec.runtime.objective import Objective, predictions
+
+COUNTS: Final = "The first axis of a file's array counts the samples."
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a network gives for samples, by the names of its outputs, a row for each sample.
+
+    The first output holds probabilities where the loss knows some, those of classes on axis 1; `classes` are their
+    names, None where nothing is chosen from classes.
+    """
+
+    outputs: dict[str, np.ndarray[Any, Any]]
+    classes: tuple[str, ...] | None
+
+    @property
+    def first(self) -> np.ndarray[Any, Any]:
+        return next(iter(self.outputs.values()))
+
+    def best(self, count: int) -> list[list[tuple[str, float]]] | None:
+        """For each sample its likeliest classes with their probabilities; None where a sample has no one class."""
+        if self.classes is None or self.first.ndim != 2:
+            return None
+        order = np.argsort(-self.first, axis=1, kind="stable")[:, :count]
+        return [
+            [(self.classes[i], float(row[i])) for i in places] for row, places in zip(self.first, order, strict=True)
+        ]
+
+
+def predict(run: Run, files: Sequence[Path], allow_outside: bool = False) -> Prediction:
+    """What the best weights of a run make of samples like those that it was trained on, before any transform.
+
+    `files` are one .npz with an array for each input of the network, or a .npy for each. Raises DataError.
+    """
+    data = data_of(run.spec, allow_outside) if run.spec.experiment.data is not None else None
+    samples = _samples(run, files, data)
+    module = run.module().eval()
+    section = run.spec.experiment.train
+    objective = Objective(section.loss) if section is not None else None
+    if objective:
+        objective.restore(run.weights)
+    names, found = list(run.spec.graph.outputs), []
+    with torch.inference_mode():
+        for inputs, _ in samples.batches(batch_size(samples, 64)):
+            given = module(*inputs)
+            first, *rest = predictions(given)
+            if objective:
+                first = objective.loss.probabilities(objective.scores(given))
+            found.append((first, *rest))
+    outputs = {name: torch.cat(parts).numpy() for name, parts in zip(names, zip(*found, strict=True), strict=True)}
+    chosen = objective is not None and objective.loss.target_kind == "class"
+    return Prediction(outputs, data.classes if data and chosen else None)
+
+
+def _samples(run: Run, files: Sequence[Path], data: Data | None) -> Split:
+    """The samples in files, held against what the network takes. Raises DataError."""
+    wanted = run.spec.graph.inputs
+    arrays = _read(files, data.names if data else tuple(wanted))
+    label = ", ".join(map(show, files))
+    counts = {len(array) for array in arrays}
+    if len(counts) > 1 or 0 in counts:
+        text = " and ".join(f"{len(array):,}" for array in arrays)
+        raise DataError(f"{label}: the inputs hold {text} samples, expected the same number of each, at least 1")
+    inputs = tuple(map(torch.from_numpy, arrays))
+    section = run.spec.experiment.data
+    x = described(inputs[0])
+    for step in section.transform if section else ():
+        try:
+            x = step.shape(x)
+        except Misfit as misfit:
+            raise DataError(f"{label}: {type(step).__name__.lower()} {misfit.message}. {COUNTS}") from None
+    samples = Split(inputs, torch.arange(len(inputs[0])), data.steps if data else Steps())
+    first, _ = next(samples.batches(1))
+    for message, _ in unfit([described(x) for x in first], wanted):
+        raise DataError(f"{label}: {message.replace('the data', 'the file')}. {COUNTS}")
+    return samples
+
+
+def _read(files: Sequence[Path], names: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+    for file in files:
+        if file.suffix not in (".npy", ".npz"):
+            raise DataError(f"{show(file)} is neither .npy nor .npz")
+        if not file.is_file():
+            raise DataError(f"{show(file)} is no file")
+    if files[0].suffix == ".npz" and len(files) == 1:
+        with opened(files[0]) as archive:
+            alone = len(names) == 1 == len(archive.names)
+            return [archive.read(name) for name in (archive.names if alone else names)]
+    if len(files) != len(names) or any(file.suffix == ".npz" for file in files):
+        text = f"the network takes {len(names)} input{'s' * (len(names) != 1)}, {', '.join(names)}"
+        raise DataError(f"{text}: name one .npz file with an array for each, or a .npy file for each")
+    return [read_file(file) for file in files]

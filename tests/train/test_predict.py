@@ -1,0 +1,159 @@
+"""Predicting from a run: what the network says of samples that it is given in files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import netspec
+from netspec.errors import DataError
+from netspec.runtime.experiment import Run
+from netspec.runtime.predict import predict
+from tests.cli.test_commands import run as command
+
+DIGITS = """
+netspec: 1
+input: 1x4x4
+layers: [fc 16, relu, fc 10]
+data: {source: digits, transform: [resize 4, standardize]}
+train: {loss: cross_entropy, optimizer: adamw lr=1e-2, epochs: 1}
+"""
+TWO_OUTPUTS = """
+netspec: 1
+inputs: {left: 3, right: 2}
+layers:
+  both: concat(left right)
+  sum: linear 1
+  wide: linear(both) 9
+outputs: [sum, wide]
+"""
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    netspec.loads(DIGITS).train(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder without data: a spec and weights."""
+    from netspec.runtime.weights import save_weights
+
+    folder = tmp_path_factory.mktemp("runs") / "values"
+    folder.mkdir()
+    (folder / "spec.yaml").write_text(TWO_OUTPUTS)
+    save_weights(netspec.loads(TWO_OUTPUTS).build().state_dict(), folder / "last.safetensors")
+    return folder
+
+
+@pytest.fixture
+def images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 17, (5, 1, 8, 8), dtype=np.uint8)
+
+
+def test_samples_go_the_way_of_the_validation_data(digits: Path) -> None:
+    """The run's own validation images, as its source has them, give what the prepared ones give."""
+    from netspec.runtime.experiment import data_of
+
+    run = Run.read(digits)
+    data = data_of(run.spec, False)
+    assert data.val is not None
+    with np.load(Path(netspec.__file__).parent / "datasets" / "digits.npz") as held:
+        np.save(digits / "all.npy", held["x"][:, None])
+    found = predict(run, [digits / "all.npy"])
+    with torch.inference_mode():
+        wanted = run.module().eval()(*data.val.batch(torch.arange(len(data.val)))[0]).softmax(1).numpy()
+    near = np.abs(found.first[:, None] - wanted[None]).max(2).min(0)
+    assert near.max() < 1e-6
+    assert found.classes == tuple("0123456789")
+
+
+def test_npy_and_npz_say_the_same(digits: Path, tmp_path: Path, images: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", images)
+    np.savez(tmp_path / "named.npz", image=images, other=images[:1])
+    np.savez(tmp_path / "alone.npz", whatever=images)
+    found = [predict(Run.read(digits), [tmp_path / name]).first for name in ("x.npy", "named.npz", "alone.npz")]
+    assert found[0].shape == (5, 10)
+    assert np.allclose(found[0].sum(1), 1)
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+
+
+def test_the_command_shows_the_likeliest_classes(digits: Path, tmp_path: Path, images: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", images)
+    written = command("predict", str(digits), "x.npy", "-o", "p.npy", cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    shares = np.load(tmp_path / "p.npy")
+    first = int(shares[0].argmax())
+    shown = command("predict", str(digits), "x.npy", "--top", "2", cwd=tmp_path)
+    lines = shown.stdout.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith(f"0: {first} ({shares[0, first]:.3f}), ")
+    assert lines[0].count("(") == 2
+    listed = json.loads(command("predict", str(digits), "x.npy", "--json", cwd=tmp_path).stdout)
+    assert listed[0]["class"] == str(first)
+    assert listed[0]["probabilities"][str(first)] == pytest.approx(float(shares[0, first]))
+
+
+def test_values_of_several_inputs_and_outputs(values: Path, tmp_path: Path) -> None:
+    left, right = np.ones((2, 3), "float32"), np.zeros((2, 2), "float32")
+    np.save(tmp_path / "left.npy", left)
+    np.save(tmp_path / "right.npy", right)
+    np.savez(tmp_path / "both.npz", right=right, left=left)
+    run = Run.read(values)
+    found = predict(run, [tmp_path / "left.npy", tmp_path / "right.npy"])
+    assert found.classes is None
+    assert {name: x.shape for name, x in found.outputs.items()} == {"sum": (2, 1), "wide": (2, 9)}
+    assert np.array_equal(found.first, predict(run, [tmp_path / "both.npz"]).first)
+    shown = command("predict", str(values), "both.npz", cwd=tmp_path).stdout.splitlines()
+    assert shown[1] == f"1: {found.first[1, 0]:.4g}; 9 values, which -o FILE writes"
+    listed = json.loads(command("predict", str(values), "both.npz", "--json", cwd=tmp_path).stdout)
+    assert [len(listed[0][name]) for name in ("sum", "wide")] == [1, 9]
+    assert "name a .npz file" in command("predict", str(values), "both.npz", "-o", "p.npy", cwd=tmp_path).stderr
+    assert command("predict", str(values), "both.npz", "-o", "p.npz", cwd=tmp_path).returncode == 0
+    with np.load(tmp_path / "p.npz") as kept:
+        assert np.array_equal(kept["wide"], found.outputs["wide"])
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.zeros((2, 8, 8), np.uint8), "resize takes images of channels x height x width, the data is 8 x 8"),
+        (np.zeros((2, 3, 8, 8), np.uint8), "the file gives 3 x 4 x 4, input takes 1 x 4 x 4"),
+        (np.zeros((0, 1, 8, 8), np.uint8), "hold 0 samples"),
+        (np.full((1, 1, 8, 8), np.nan), "row 0: found nan"),
+        (np.array([["a"]]), "expected numbers"),
+    ],
+)
+def test_samples_that_do_not_fit(digits: Path, tmp_path: Path, array: np.ndarray, text: str) -> None:
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(DataError) as found:
+        predict(Run.read(digits), [tmp_path / "x.npy"])
+    assert "x.npy" in str(found.value)
+    assert text in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["x.txt"], "neither .npy nor .npz"),
+        (["nowhere.npy"], "is no file"),
+        (["x.npy", "x.npy"], "takes 1 input, image"),
+        (["wrong.npz"], "no array 'image'. Did you mean 'imag'?"),
+        (["x.npz"], "no whole .npz file"),
+    ],
+)
+def test_files_that_cannot_be_read(digits: Path, tmp_path: Path, names: list[str], text: str) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((1, 1, 8, 8), np.uint8))
+    np.savez(tmp_path / "wrong.npz", imag=np.zeros(3), other=np.zeros(3))
+    for name in ("x.txt", "x.npz"):
+        (tmp_path / name).write_text("no array")
+    with pytest.raises(DataError) as found:
+        predict(Run.read(digits), [tmp_path / name for name in names])
+    assert text in str(found.value)
