@@ -16,7 +16,7 @@ from netspec.errors import NetspecError, SpecError
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
 INTERRUPTED = 130
-NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export"}
+NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "doctor"}
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
