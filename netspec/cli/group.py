@@ -9,7 +9,11 @@ import click
 
 from netspec.errors import did_you_mean
 
-COMMANDS = ("init", "check", "summary", "build", "fmt", "train", "sweep", "eval", "predict", "export", "ops", "schema", "doctor")
+COMMANDS = (
+    *("init", "check", "summary", "build", "fmt"),
+    *("train", "sweep", "eval", "predict", "export"),
+    *("ops", "schema", "doctor"),
+)
 """Every command in the order of use; each is the file of its name."""
 
 
