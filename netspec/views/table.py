@@ -52,12 +52,12 @@ class Summary:
         """Plain data for JSON. A number that depends on the run is a text such as `4*T`, an unknown one is null."""
         return {
             "name": self.name,
-            "rows": [_listed(row) for row in self.rows],
+            "rows": [listed(row) for row in self.rows],
             "parameters": self.parameters,
             "trainable": self.trainable,
-            "macs": _plain(self.macs),
+            "macs": plain(self.macs),
             "parameter_bytes": self.parameter_bytes,
-            "activation_bytes": _plain(self.activation_bytes),
+            "activation_bytes": plain(self.activation_bytes),
         }
 
 
@@ -149,19 +149,19 @@ def _sum(counts: Any) -> Counted:
 # --- as data ------------------------------------------------------------------------------------
 
 
-def _listed(row: Row) -> dict[str, Any]:
+def listed(row: Row) -> dict[str, Any]:
     return {
         "name": row.path,
         "op": row.op,
-        "output": [[_plain(size) for size in t.shape] if t else None for t in row.output],
+        "output": [[plain(size) for size in t.shape] if t else None for t in row.output],
         "dtype": [t.dtype if t else None for t in row.output],
         "parameters": row.parameters,
-        "macs": _plain(row.macs),
-        "memory": _plain(row.memory),
+        "macs": plain(row.macs),
+        "memory": plain(row.memory),
     }
 
 
-def _plain(count: Counted) -> int | str | None:
+def plain(count: Counted) -> int | str | None:
     return count if count is None or isinstance(count, int) else str(count)
 
 
@@ -180,12 +180,12 @@ def text(found: Summary, depth: int | None = None) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     op = row.op if len(row.op) <= OP_WIDTH else f"{row.op[: OP_WIDTH - 3]}..."
-    output = ", ".join(map(_shape, row.output))
+    output = ", ".join(map(shape, row.output))
     memory = "" if row.level else _size(row.memory)
-    return ("  " * row.depth + row.name, op, output, _count(row.parameters), _count(row.macs), memory)
+    return ("  " * row.depth + row.name, op, output, counted(row.parameters), counted(row.macs), memory)
 
 
-def _shape(tensor: Tensor | None) -> str:
+def shape(tensor: Tensor | None) -> str:
     """A shape without its batch, as a spec writes it; with all axes where the first is no batch."""
     if tensor is None:
         return "?"
@@ -202,11 +202,11 @@ def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
 def _totals(found: Summary) -> Iterator[str]:
     frozen = found.parameters - found.trainable
     yield f"parameters  {found.parameters:,}" + (f", {found.trainable:,} of them trained" if frozen else "")
-    yield f"MACs        {_count(found.macs) or 0}"
+    yield f"MACs        {counted(found.macs) or 0}"
     yield f"memory      {_size(found.parameter_bytes)} parameters, {_size(found.activation_bytes)} outputs at batch 1"
 
 
-def _count(count: Counted) -> str:
+def counted(count: Counted) -> str:
     if count is None:
         return "?"
     return (f"{count:,}" if count else "") if isinstance(count, int) else str(count)
