@@ -13,7 +13,7 @@ import netspec
 
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
-    {"errors", "source", "dims"},
+    {"errors", "source", "dims", "drafts"},
     {"fields", "catalogue", "language"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",

@@ -15,7 +15,6 @@ from netspec.errors import NetspecError, SpecError
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
-INTERRUPTED = 130
 NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "doctor"}
 
 FAULT = """\
@@ -57,9 +56,6 @@ def _run(arguments: Sequence[str]) -> int:
     except NetspecError as error:
         talk(_message(error))
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE

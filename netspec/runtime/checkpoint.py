@@ -21,11 +21,13 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from netspec.drafts import draft
 from netspec.errors import DataError
 from netspec.runtime.disk import remove, saving, sha256, sync
 from netspec.runtime.packing import pack, unpack
+from netspec.runtime.tensors import save_tensors
 
 FORMAT: Final = 2
 FILES: Final = ("tensors.safetensors", "state.json")
@@ -62,18 +64,13 @@ class Checkpoints:
         return place
 
     def _write(self, place: Path, state: dict[str, Any]) -> None:
-        beside = self.folder / f".{place.name}.part"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        try:
+        with draft(place) as beside:
+            beside.mkdir()
             write_state(beside, state)
             if place.exists():
                 remove(place)
             beside.rename(place)
             sync(self.folder)
-        except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise
 
     def list(self) -> list[Path]:
         """The checkpoints, oldest first."""
@@ -96,9 +93,10 @@ class Checkpoints:
         return None
 
     def tidy(self) -> None:
-        """Delete what an interrupted save left behind."""
-        for left in self.folder.glob(".step-*") if self.folder.is_dir() else ():
-            shutil.rmtree(left, ignore_errors=True)
+        """Delete what an interrupted save left behind. Raises UsageError where the disk refuses."""
+        for left in self.folder.glob(".step-*"):
+            with saving(left):
+                shutil.rmtree(left)
 
     def _fault(self, place: Path) -> str | None:
         try:
@@ -112,7 +110,7 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
     """Write a state into an empty folder, the manifest last, and everything onto the disk."""
     tensors: dict[str, torch.Tensor] = {}
     packed = pack(state, "state", tensors)
-    save_file(storable(tensors), folder / FILES[0])
+    save_tensors(tensors, folder / FILES[0])
     (folder / FILES[1]).write_text(json.dumps(packed, allow_nan=False), encoding="utf-8")
     for name in FILES:
         sync(folder / name)
@@ -154,16 +152,3 @@ def read_state(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise Damaged(str(error)) from None
     return state
-
-
-def storable(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors as safetensors takes them: each whole, in order and with memory of its own."""
-    seen: set[int] = set()
-    own: dict[str, torch.Tensor] = {}
-    for name, tensor in tensors.items():
-        tensor = tensor.contiguous()
-        key = tensor.untyped_storage().data_ptr()
-        whole = tensor.numel() * tensor.element_size() == tensor.untyped_storage().nbytes()
-        own[name] = tensor if whole and key not in seen else tensor.clone()
-        seen.add(key)
-    return own

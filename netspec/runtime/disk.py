@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from netspec.drafts import draft
 from netspec.errors import UsageError
 
 
@@ -24,17 +25,11 @@ def saving(path: Path) -> Iterator[None]:
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write` make a file beside `path`, and put it in the place of `path` once it is on the disk."""
-    beside = path.with_name(f".{path.name}.part")
-    with saving(path):
-        try:
-            write(beside)
-            sync(beside)
-            beside.replace(path)
-            sync(path.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
-            raise
+    with saving(path), draft(path) as beside:
+        write(beside)
+        sync(beside)
+        beside.replace(path)
+        sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -64,6 +59,7 @@ def sha256(path: Path) -> str:
 def remove(folder: Path) -> None:
     """Delete a folder; from the first moment it no longer has its name."""
     gone = folder.with_name(f".{folder.name}.gone")
-    shutil.rmtree(gone, ignore_errors=True)
+    if gone.exists():
+        shutil.rmtree(gone)
     folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(gone)

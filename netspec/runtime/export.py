@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from netspec.drafts import draft
 from netspec.errors import UsageError
 from netspec.exporters import ONNX
 from netspec.layers.base import Tensor as Described
@@ -183,14 +182,10 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
 def _beside(path: Path) -> Iterator[Path]:
     """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        with draft(path) as folder:
+            folder.mkdir()
+            yield folder / path.name
+            for file in sorted(folder.iterdir(), reverse=True):  # the data, if any, before the model that names it
+                file.replace(path.parent / file.name)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    try:
-        yield folder / path.name
-        for file in sorted(folder.iterdir(), reverse=True):  # the data, if any, before the model that names it
-            file.replace(path.parent / file.name)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any, Self
@@ -54,7 +55,9 @@ class RunFolder:
         folder = Path(path)
         if not cls.begun(folder):
             raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
-        return cls(folder, _locked(folder))
+        run = cls(folder, _locked(folder))
+        run._tidy()
+        return run
 
     @staticmethod
     def begun(path: str | Path) -> bool:
@@ -113,6 +116,12 @@ class RunFolder:
         if self.metrics_file.exists():
             with saving(self.metrics_file):
                 sync(self.metrics_file)
+
+    def _tidy(self) -> None:
+        """Delete the drafts that a killed run left behind: netspec's own, and those of safetensors."""
+        for left in chain(self.path.glob(".*.part"), self.path.glob(".tmp*")):
+            with saving(left):
+                left.unlink()
 
     def close(self) -> None:
         """Let another run have the folder."""

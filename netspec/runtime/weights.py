@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from netspec.errors import DataError
-from netspec.runtime.checkpoint import storable
 from netspec.runtime.disk import write_file
+from netspec.runtime.tensors import save_tensors
 
 Weights = Mapping[str, torch.Tensor]
 """Tensors by their names in a state_dict."""
@@ -20,8 +20,7 @@ Weights = Mapping[str, torch.Tensor]
 
 def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a state_dict to one file, whole or not at all. Raises UsageError where the disk refuses."""
-    tensors = storable(dict(weights))
-    write_file(path, lambda beside: save_file(tensors, beside, dict(metadata or {})))
+    write_file(path, lambda beside: save_tensors(weights, beside, metadata))
 
 
 def loss_file(weights: Path) -> Path:

@@ -40,14 +40,6 @@ def test_a_fault_of_netspec_is_owned_up_to(monkeypatch: pytest.MonkeyPatch, caps
         main(["--traceback", "check", LENET])
 
 
-def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(netspec.spec, "load", interrupted)
-    assert ended("check", LENET) == 130
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_is_saved(number: int, code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "netspec", "train", DIGITS, "train.epochs=1000", "--run", "run"]

@@ -1,110 +1,52 @@
-"""Kills runs at random points and resumes them: python -m tests.train.campaign --kills 1000 --seed 0
+"""Does to training what disks, systems and people do to it: python -m tests.train.campaign --kills 1000
 
-Every step of every resumed run must have the state that a run has which was never stopped, and
-every checkpoint that is there after a kill must be whole.
+    --kills N      ends runs at random points and resumes them, N times
+    --flips N      turns over a bit of a checkpoint, N times
+    --cuts N       cuts a file of a checkpoint short, N times
+    --refusals     has every call that writes fail once, with ENOSPC, EIO and EROFS; needs a C compiler
+    --signals N    sends SIGINT and SIGTERM at random points of the command, N times each
+
+Nothing may be lost: each time, what is there is whole, what happened is said, and the run that goes on ends with the
+very bits of one that nothing happened to.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
-import time
-import warnings
-from pathlib import Path
+from functools import partial
 
 import torch
-from torch import nn
 
-from netspec.runtime.checkpoint import Checkpoints, check
-from netspec.runtime.progress import Silent
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
-from tests.train.small import classes, perceptron, section
-
-TRAIN = section(
-    optimizer="adamw lr=0.01",
-    scheduler="cosine warmup=5",
-    epochs=40,
-    metrics=["accuracy"],
-    ema=0.9,
-    checkpoint={"every": 1, "steps": 3, "keep": 2},
-)
-MISMATCH = 9
+from tests.train import damage, kills, refusals, signals
 
 
-def digest(module: nn.Module) -> str:
-    """A hash of all weights and buffers."""
-    found = hashlib.sha256()
-    for tensor in module.state_dict().values():
-        found.update(tensor.numpy().tobytes())
-    return found.hexdigest()
-
-
-class Golden(Silent):
-    """Notes the state after every step, or holds it against what was noted."""
-
-    interval = 0.0
-
-    def __init__(self, module: nn.Module, states: dict[tuple[int, int], str], compare: bool) -> None:
-        self.module, self.states, self.compare = module, states, compare
-
-    def tick(self, epoch: int, step: int, loss: float) -> None:
-        found = digest(self.module)
-        if self.compare and self.states[epoch, step] != found:
-            os._exit(MISMATCH)
-        self.states[epoch, step] = found
-
-
-def one(folder: Path, states: dict[tuple[int, int], str]) -> None:
-    """A run from wherever the folder has come to, in a process of its own. Never returns."""
-    warnings.simplefilter("error")
-    module = perceptron(dropout=0.3, norm=True)
-    begun = (folder / "spec.yaml").exists()
-    with RunFolder.open(folder) if begun else RunFolder.create(folder, "") as run:
-        train(module, TRAIN, classes(), run, resume=begun, progress=Golden(module, states, compare=True))
-    os._exit(0)
-
-
-def campaign(kills: int, seed: int) -> list[str]:
-    """Everything that went wrong in so many kills."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("kills", "flips", "cuts", "signals"):
+        parser.add_argument(f"--{name}", type=int, default=0, metavar="N")
+    parser.add_argument("--refusals", action="store_true")
+    parser.add_argument("--every", type=int, default=1, help="of the calls that are refused, take every N-th")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    chance = random.Random(seed)
-    states: dict[tuple[int, int], str] = {}
-    module = perceptron(dropout=0.3, norm=True)
-    train(module, TRAIN, classes(), progress=Golden(module, states, compare=False))
-    faults: list[str] = []
-    root = Path(tempfile.mkdtemp())
-    folder, done, finished = root / "0", 0, 0
-    while done < kills or not finished:
-        child = os.fork()
-        if not child:
-            one(folder, states)
-        if done < kills:
-            time.sleep(chance.uniform(0, 0.4))
-            os.kill(child, signal.SIGKILL)
-            done += 1
-        status = os.waitpid(child, 0)[1]
-        for place in Checkpoints(folder / "checkpoints").list():
-            check(place)
-        if status not in (0, signal.SIGKILL):
-            faults.append(f"kill {done}: the run in {folder} ended with status {status}")
-        if status != signal.SIGKILL:
-            finished += 1
-            folder = root / str(finished)
-    shutil.rmtree(root)
-    sys.stderr.write(f"{done} kills, {finished} runs finished, {len(faults)} faults\n")
-    return faults
+    chance = random.Random(options.seed)
+    wanted = {
+        "kills": (options.kills, partial(kills.campaign, options.kills, chance)),
+        "flips": (options.flips, partial(damage.campaign, options.flips, damage.flip, chance)),
+        "cuts": (options.cuts, partial(damage.campaign, options.cuts, damage.cut, chance)),
+        "refusals": (options.refusals, partial(refusals.campaign, options.every)),
+        "signals": (options.signals, partial(signals.campaign, options.signals, chance)),
+    }
+    faults = []
+    for name, (asked, campaign) in wanted.items():
+        if asked:
+            found = campaign()
+            print(f"{name}: {len(found)} faults", flush=True)
+            faults += found
+    sys.exit("\n".join(faults) or 0)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    sys.exit("\n".join(campaign(options.kills, options.seed)) or 0)
+    main()

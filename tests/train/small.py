@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from netspec.language.train_record import Train
@@ -47,3 +50,11 @@ def equal(a: nn.Module, b: nn.Module) -> bool:
     """Whether both hold the same numbers, bit for bit."""
     left, right = a.state_dict(), b.state_dict()
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def digest(path: Path) -> str:
+    """A hash of the numbers in a file of weights."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(load_file(path).items()):
+        found.update(name.encode() + tensor.numpy().tobytes())
+    return found.hexdigest()
