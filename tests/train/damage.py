@@ -44,9 +44,9 @@ def campaign(times: int, harm: Callable[[bytes, random.Random], bytes], chance: 
 
 def _faults(kept: Checkpoints, newest: Path, said: list[str]) -> list[str]:
     """What is not as it must be where the newest of two checkpoints is damaged."""
-    state = kept.newest()
+    found = kept.newest()
     told = len(said) == 1 and f"{newest.name} is damaged" in said[0] and "the one before it is taken" in said[0]
     faults = [] if told else [f"it said {said}"]
-    if state is None or state["position"]["epoch"] != 1:
+    if found is None or found[1]["position"]["epoch"] != 1:
         faults.append("the checkpoint before it was not taken")
     return faults
