@@ -13,7 +13,7 @@ import netspec
 
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
-    {"errors", "source", "dims", "drafts"},
+    {"errors", "source", "dims", "drafts", "extras"},
     {"fields", "catalogue", "language"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
@@ -28,7 +28,9 @@ FLOORS = [
 ALLOWED = {("language", "vocabulary")} | {("language", room) for room in FLOORS[2]}
 HOLDERS = {"datasets", "transforms"}
 """Their functions do the work on tensors; the classes are read without them."""
-HEAVY = {"torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn"}
+HEAVY = {
+    "torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn", "pyarrow", "tokenizers",
+}  # fmt: skip
 
 
 def files() -> list[str]:

@@ -34,14 +34,14 @@ def command(
         from netspec.runtime.experiment import Run, export
 
         run = Run.read(source, overrides)
-        spec, module, default = run.spec, run.module(), source / "model.onnx"
+        spec, module, default, learnt = run.spec, run.module(), source / "model.onnx", run.learnt
     else:
         spec = load(str(source), overrides)
         from netspec.runtime.experiment import export
 
         talk("no run is named, so the weights are those the network starts with")
-        module, default = spec.build(), Path(f"{spec.name}.onnx")
-    report = export(spec, module, output or default, allow_outside)
+        module, default, learnt = spec.build(), Path(f"{spec.name}.onnx"), {}
+    report = export(spec, module, output or default, allow_outside, learnt)
     if as_json:
         show_json({"file": str(report.path), "bytes": report.bytes, "opset": report.opset, "nodes": report.nodes,
                    "inputs": report.inputs, "outputs": report.outputs,

@@ -103,7 +103,7 @@ def command(
         from netspec.cli.export import described
 
         run = Run.read(place)
-        report = export(run.spec, run.module(), export_to, allow_outside)
+        report = export(run.spec, run.module(), export_to, allow_outside, run.learnt)
         talk(described(report))
         result["export"] = str(export_to)
     if as_json:

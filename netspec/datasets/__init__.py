@@ -6,6 +6,8 @@ FAMILIES: dict[str, str] = {
     "idx": "idx",
     "npz": "npz",
     "npy": "npy",
-    "table": "csv",
+    "csv": "csv",
+    "parquet": "parquet",
+    "text": "text",
 }
 """Each file and every word that it answers to; a test holds this against the classes."""

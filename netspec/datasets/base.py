@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netspec.catalogue import Entry
@@ -26,6 +27,26 @@ class Gives:
     classes: int | None = None
     count: int | None = None
     """The samples of a source that keeps no part apart, all of them together."""
+    numbers: tuple[tuple[int, int] | None, ...] = ()
+    """For each input of whole numbers the least and the largest that it may hold; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the samples of a part stand: what a message calls the one that is wrong."""
+
+    name: str = "the data"
+    rows: np.ndarray[Any, Any] | None = None
+    """The number of each sample in its file; None where they are all of the file, counted from 0."""
+    noun: str = "row"
+
+    def at(self, sample: int) -> str:
+        """The place of a sample: "a.csv, line 7"."""
+        return f"{self.name}, {self.noun} {sample if self.rows is None else self.rows[sample]}"
+
+    def only(self, samples: np.ndarray[Any, Any]) -> Origin:
+        """The same for some of the samples, by their indices."""
+        return replace(self, rows=samples if self.rows is None else self.rows[samples])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +55,7 @@ class Part:
 
     inputs: tuple[np.ndarray[Any, Any], ...]
     target: np.ndarray[Any, Any]
+    origin: Origin = Origin()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -44,7 +66,9 @@ class Arrays:
     """Everything that was read. `val` and `test` are there where the source itself keeps them apart.
 
     `classes` are the names of the classes, None where the target is no class. `peak` is the
-    value of a byte that becomes 1.0 when bytes become floats.
+    value of a byte that becomes 1.0 when bytes become floats. Where samples are `ordered`, one after the other as in
+    a text, parts are cut off at the end and not drawn. `learnt` is what other data must be read with to mean the
+    same, as plain data that JSON can hold.
     """
 
     train: Part
@@ -53,6 +77,8 @@ class Arrays:
     names: tuple[str, ...] = ("input",)
     classes: tuple[str, ...] | None = None
     peak: int = 255
+    ordered: bool = False
+    learnt: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Dataset(Entry):
@@ -68,6 +94,14 @@ class Dataset(Entry):
     def read(self, files: Files) -> Arrays:
         """All of the data as arrays. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
+
+    def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
+        """All of the data, read with what a run has `learnt` of its own. Raises DataError."""
+        return self.read(files)
+
+    def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
+        """The parts, once they are split, as the training part teaches to see them, or as was `learnt` before."""
+        return arrays
 
 
 def numbered(count: int) -> tuple[str, ...]:

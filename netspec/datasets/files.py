@@ -76,6 +76,25 @@ def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
 
 
+def content_of(path: Path, limit: int, way_out: str) -> bytes:
+    """All bytes of a file, raw or gzipped. Raises DataError, also for more than `limit`."""
+    with unpacked(path) as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise DataError(f"{show(path)} holds more than {limit:,} bytes of text. {way_out}")
+    return content
+
+
+def text_of(path: Path, limit: int, way_out: str) -> str:
+    """The text of a file in UTF-8, read in the same way. Raises DataError."""
+    content = content_of(path, limit, way_out)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{show(path)} is not UTF-8: byte 0x{content[error.start]:02x} on line {line}") from None
+
+
 def show(path: Path) -> str:
     """A path as messages show it."""
     return printable(str(path))

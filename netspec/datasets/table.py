@@ -1,21 +1,20 @@
-"""Tables in text files: columns of numbers and of categories."""
+"""What the sources of tables share: which columns are taken, as what, and what is learnt of them."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
-from netspec.datasets.files import Files, show, unpacked
+from netspec.datasets.columns import Table, distinct
+from netspec.datasets.files import Files
 from netspec.datasets.npy import NAMES, names
 from netspec.dims import BATCH
-from netspec.errors import DataError, did_you_mean, printable
-from netspec.fields import Bool, Checked, Maybe, Text
+from netspec.errors import DataError
+from netspec.fields import Bool, Checked, Choice, Maybe, Text
 from netspec.layers.base import Tensor
 
 if TYPE_CHECKING:
@@ -23,29 +22,42 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MAX_TEXT: Final = 256 * 2**20
+UNKNOWN: Final = 0
+"""The number of every category that the training part does not have."""
+
+COLUMNS: Final = """\
+The network's first input are the numbers, `B x columns` floats. Its second, or its only one, are the categories:
+`B x columns` whole numbers. Every text that a column has in the training part has a number of its own, from 1 on
+through all columns, so that one embedding serves them all; 0 is any text that is not among them. The numbers are
+learnt from the training part, kept with the run, and used wherever the run is evaluated or exported.
+
+Without `numbers` and `categories` every column but the target is taken, as numbers where its cells are numbers. The
+target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
+`B x 1` floats."""
+"""How columns become inputs and target, whatever the file."""
 
 
-class CSV(Dataset):
-    """Columns of a .csv file, raw or gzipped, whose first line names them.
-
-    The network's first input are the numbers, `B x columns` floats. Its second, or its only one, are the categories:
-    `B x columns` whole numbers, where every distinct text of every column has a number of its own, counted through all
-    columns, so that one embedding serves them all. Without `numbers` and `categories` every column but the target is
-    taken, as numbers where all of it are numbers. The target holds classes, named by its distinct texts in order; with
-    `regression`, or where it has decimals, it is `B x 1` floats.
-    """
-
-    words = ("csv",)
-    example = "csv data/table.csv price"
+class Tabular(Dataset):
+    """Columns of a table."""
 
     path = Text("the file")
     target = Text("column that the network learns to give")
     numbers = Maybe(Checked("columns of numbers", names, NAMES, None, textual=True))
     categories = Maybe(Checked("columns of categories", names, NAMES, None, textual=True))
     regression = Bool("take the target as numbers, even if all are whole", False)
+    missing = Choice(
+        "what becomes of an empty cell: an error; or the mean or the median that its column of numbers has in the "
+        "training part, and a category of its own in a column of categories",
+        ("refuse", "mean", "median"),
+        "refuse",
+    )
+    empty = Checked("texts that mean an empty cell, such as NA", names, NAMES, (), textual=True)
+    val = Maybe(Text("file of the validation part, with the same columns", None))
     test = Maybe(Text("file of the test part, with the same columns", None))
-    separator = Text("what stands between columns", ",")
+
+    def table(self, path: Path) -> Table:
+        """The table in a file. Raises DataError."""
+        raise NotImplementedError(type(self).__name__)
 
     def gives(self) -> Gives:
         chosen = [(self.numbers, "float32"), (self.categories, "int64")]
@@ -53,167 +65,114 @@ class CSV(Dataset):
         return Gives(inputs or None, Tensor((BATCH, 1)) if self.regression else None)
 
     def read(self, files: Files) -> Arrays:
-        tables = [read_table(files.file(p), self.separator) for p in (self.path, self.test) if p]
-        numbers, categories = self._columns(tables[0])
-        codes = _codes([tables[0].column(name) for name in categories])
-        regression = self.regression or tables[0].decimal(self.target)
-        classes = None if regression else tuple(_distinct(tables[0].column(self.target)))
-        parts = [self._part(table, numbers, categories, codes, classes) for table in tables]
-        given = [name for name, columns in (("numbers", numbers), ("categories", categories)) if columns]
-        return Arrays(parts[0], test=parts[1] if self.test else None, names=tuple(given), classes=classes)
+        return self.read_as(files, {})
 
-    def _columns(self, table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
+        paths = {"train": self.path, "val": self.val, "test": self.test}
+        tables = {part: self.table(files.file(path)) for part, path in paths.items() if path}
+        numbers, categories = _roles(learnt["columns"]) if "columns" in learnt else self._columns(tables["train"])
+        classes = tuple(learnt["classes"] or ()) if "columns" in learnt else self._classes(tables["train"])
+        texts = {name: distinct([t for table in tables.values() for t in table.texts(name)]) for name in categories}
+        parts = {part: self._part(table, numbers, texts, classes) for part, table in tables.items()}
+        given = [name for name, columns in (("numbers", numbers), ("categories", categories)) if columns]
+        seen = {"columns": {"numbers": dict.fromkeys(numbers), "categories": texts}}
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), tuple(given), classes or None, learnt=seen)
+
+    def _columns(self, table: Table) -> Roles:
         """The columns of numbers and of categories; both may not be empty."""
         if self.numbers is not None or self.categories is not None:
             return self.numbers or (), self.categories or ()
-        others = [name for name in table.names if name != self.target]
-        numbers = tuple(name for name in others if table.numeric(name))
+        table.column(self.target)
+        others = [name for name in table.columns if name != self.target]
         if not others:
-            raise DataError(f"{show(table.path)} has no column besides {self.target!r}")
+            raise DataError(f"{table.origin.name} has no column besides {self.target!r}")
+        numbers = tuple(name for name in others if table.numeric(name))
         return numbers, tuple(name for name in others if name not in numbers)
 
+    def _classes(self, table: Table) -> tuple[str, ...]:
+        """The names of the classes; none where the target is a number."""
+        if self.regression or table.decimal(self.target):
+            return ()
+        return tuple(distinct([text for text in table.texts(self.target) if text]))
+
     def _part(
-        self,
-        table: Table,
-        numbers: tuple[str, ...],
-        categories: tuple[str, ...],
-        codes: list[dict[str, int]],
-        classes: tuple[str, ...] | None,
+        self, table: Table, numbers: tuple[str, ...], texts: Mapping[str, list[str]], classes: tuple[str, ...]
     ) -> Part:
+        """A table with each category as its place among the `texts` of its column."""
         import numpy as np
 
-        inputs = [np.stack([table.floats(name) for name in numbers], 1)] if numbers else []
-        if categories:
-            inputs.append(np.stack([table.coded(n, c) for n, c in zip(categories, codes, strict=True)], 1))
-        if classes is None:
-            target = table.floats(self.target)[:, None]
-        else:
+        holes = self.missing != "refuse"
+        inputs = [np.stack([table.floats(name, holes) for name in numbers], 1)] if numbers else []
+        if texts:
+            places = [table.coded(n, {text: i for i, text in enumerate(t)}, holes) for n, t in texts.items()]
+            inputs.append(np.stack(places, 1))
+        if classes:
             target = table.coded(self.target, {name: i for i, name in enumerate(classes)})
-        return checks.part(inputs, target, [show(table.path)] * (len(inputs) + 1))
+        else:
+            target = table.floats(self.target)[:, None]
+        part = checks.part(inputs, target, [table.origin.name] * (len(inputs) + 1))
+        return replace(part, origin=table.origin)
 
+    def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
+        read = arrays.learnt["columns"]
+        taught = learnt.get("columns") or {
+            "numbers": self._fills(arrays.train, [*read["numbers"]]),
+            "categories": _known(arrays.train, read["categories"]),
+        }
+        fills, codes = [*taught["numbers"].values()], _codes(read["categories"], taught["categories"])
+        val, test = (_seen(part, fills, codes) if part else None for part in (arrays.val, arrays.test))
+        train = _seen(arrays.train, fills, codes)
+        return replace(arrays, train=train, val=val, test=test, learnt={"columns": taught})
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The texts of a file, column by column, and the line that each row begins on."""
-
-    path: Path
-    names: tuple[str, ...]
-    columns: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
-
-    def column(self, name: str) -> tuple[str, ...]:
-        """The texts of a column. Raises DataError."""
-        if name not in self.names:
-            hint = did_you_mean(name, self.names) or f"It has: {printable(', '.join(self.names))}."
-            raise DataError(f"{show(self.path)} has no column {name!r}. {hint}")
-        return self.columns[self.names.index(name)]
-
-    def numeric(self, name: str) -> bool:
-        """Whether all of a column are numbers."""
-        return _as_floats(self.column(name)) is not None
-
-    def decimal(self, name: str) -> bool:
-        """Whether all of a column are numbers, some of them not whole."""
-        found = _as_floats(self.column(name))
-        return found is not None and bool((found % 1 != 0).any())
-
-    def floats(self, name: str) -> Array:
-        """A column as numbers. Raises DataError at the first text that is no finite number."""
+    def _fills(self, part: Part, numbers: list[str]) -> dict[str, float | None]:
+        """What stands in for empty cells of each column of numbers."""
+        if self.missing == "refuse" or not numbers:
+            return dict.fromkeys(numbers)
         import numpy as np
 
-        texts = self.column(name)
-        found = _as_floats(texts)
-        if found is not None and np.isfinite(found).all():
-            return found.astype(np.float32)
-        row = next(i for i, text in enumerate(texts) if not _finite(text))
-        raise DataError(f"{self._cell(name, row)} is {_shown(texts[row])}, expected a finite number")
-
-    def coded(self, name: str, codes: dict[str, int]) -> Array:
-        """A column as the numbers of its texts. Raises DataError at the first text that has none."""
-        import numpy as np
-
-        texts = self.column(name)
-        found = np.array([codes.get(text, -1) for text in texts], np.int64)
-        for row in np.flatnonzero(found < 0)[:1]:
-            raise DataError(f"{self._cell(name, row)} is {_shown(texts[row])}, which the training part does not have")
-        for row in (i for i, text in enumerate(texts) if not text):
-            raise DataError(f"{self._cell(name, row)} is empty, expected a category")
-        return found
-
-    def _cell(self, name: str, row: int) -> str:
-        return f"{show(self.path)}, line {self.lines[row]}: {printable(name)}"
+        middle = np.nanmean if self.missing == "mean" else np.nanmedian
+        columns = dict(zip(numbers, part.inputs[0].astype(np.float64).T, strict=True))
+        for name, column in columns.items():
+            if np.isnan(column).all():
+                raise DataError(f"{part.origin.name}: the training part has no number in {name} to fill cells with")
+        return {name: float(middle(column)) for name, column in columns.items()}
 
 
-def read_table(path: Path, separator: str) -> Table:
-    """All the texts of a file whose first line names its columns. Raises DataError."""
-    if len(separator) != 1:
-        raise DataError(f"csv: the separator is {separator!r}, expected one character")
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        header = tuple(name.strip() for name in next(reader, []))
-        for row in reader:
-            if row and len(row) != len(header):
-                text = f"{show(path)}, line {reader.line_num}: {len(row)} columns, the first line names {len(header)}"
-                raise DataError(f"{text}. Is the separator {separator!r} right?")
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"{show(path)}, line {reader.line_num}: {error}") from None
-    double = next((name for name in header if header.count(name) > 1), None)
-    if double is not None:
-        raise DataError(f"{show(path)} has two columns called {double!r}")
-    if not rows:
-        raise DataError(f"{show(path)} holds no rows below the line that names its columns")
-    columns = tuple(tuple(text.strip() for text in column) for column in zip(*rows, strict=True))
-    return Table(path, header, columns, tuple(lines))
+Roles = tuple[tuple[str, ...], tuple[str, ...]]
+"""The columns of numbers and the columns of categories."""
 
 
-def _text(path: Path) -> str:
-    with unpacked(path) as stream:
-        content = stream.read(MAX_TEXT + 1)
-    if len(content) > MAX_TEXT:
-        raise DataError(f"{show(path)} holds more than {MAX_TEXT:,} bytes of text. Save the columns as npz instead.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{show(path)} is not UTF-8: byte 0x{content[error.start]:02x} on line {line}") from None
+def _roles(learnt: Mapping[str, Any]) -> Roles:
+    return tuple(learnt["numbers"]), tuple(learnt["categories"])
 
 
-def _as_floats(texts: Sequence[str]) -> Array | None:
+def _known(part: Part, texts: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The texts of each column that a part has."""
     import numpy as np
 
-    try:
-        return np.array(texts).astype(np.float64)
-    except ValueError:
-        return None
+    columns = part.inputs[-1].T if texts else ()
+    return {name: [t[i] for i in np.unique(c)] for (name, t), c in zip(texts.items(), columns, strict=True)}
 
 
-def _finite(text: str) -> bool:
-    try:
-        return abs(float(text)) < float("inf")
-    except ValueError:
-        return False
+def _codes(read: Mapping[str, list[str]], known: Mapping[str, list[str]]) -> list[Array]:
+    """For each column the number of each text that was read: counted from 1 through all columns, or UNKNOWN."""
+    import numpy as np
 
-
-def _distinct(texts: Sequence[str]) -> list[str]:
-    """The distinct texts in order: of their values where all are whole numbers, else of the alphabet."""
-    distinct = set(texts) - {""}
-    return sorted(distinct, key=int) if all(t.lstrip("+-").isdecimal() for t in distinct) else sorted(distinct)
-
-
-def _codes(columns: Sequence[Sequence[str]]) -> list[dict[str, int]]:
-    """A number for every distinct text of every column, counted through all columns."""
-    codes: list[dict[str, int]] = []
-    start = 0
-    for column in columns:
-        codes.append({text: start + i for i, text in enumerate(_distinct(column))})
-        start += len(codes[-1])
+    codes, start = [], UNKNOWN + 1
+    for name, texts in read.items():
+        numbers = {text: start + i for i, text in enumerate(known[name])}
+        codes.append(np.array([numbers.get(text, UNKNOWN) for text in texts], np.int64))
+        start += len(numbers)
     return codes
 
 
-def _shown(text: str) -> str:
-    return repr(printable(text[:40])) if text else "empty"
+def _seen(part: Part, fills: list[float | None], codes: list[Array]) -> Part:
+    """A part with its empty cells filled and its categories numbered."""
+    import numpy as np
+
+    inputs = list(part.inputs)
+    if fills and None not in fills:
+        inputs[0] = np.where(np.isnan(inputs[0]), np.array(fills, np.float32), inputs[0])
+    if codes:
+        inputs[-1] = np.stack([code[places] for code, places in zip(codes, inputs[-1].T, strict=True)], 1)
+    return replace(part, inputs=tuple(inputs))

@@ -12,7 +12,15 @@ __all__ = ["EXPERIMENT", "NETWORK", "Facts", "lint", "rules"]
 
 NETWORK = ("linear_after_map",)
 """Rules about the network alone. Each is the class that its file is named for."""
-EXPERIMENT = ("data_shape", "class_count", "loss_target", "mixed_target", "metric_target")
+EXPERIMENT = (
+    "data_shape",
+    "class_count",
+    "embedding_rows",
+    "position_rows",
+    "loss_target",
+    "mixed_target",
+    "metric_target",
+)
 """Rules about the network with its data and its training; imported only for a spec that has such a section."""
 
 

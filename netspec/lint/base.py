@@ -23,6 +23,8 @@ class Facts:
 
     graph: Graph
     experiment: Experiment
+    measured: Gives | None = None
+    """What the data was found to give, once it has been read."""
 
     @property
     def data(self) -> DataSection | None:
@@ -35,6 +37,8 @@ class Facts:
     @property
     def gives(self) -> Gives:
         """What the data is known to give, after its transforms."""
+        if self.measured is not None:
+            return self.measured
         from netspec.datasets.base import Gives
 
         try:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
-from netspec.datasets.base import Arrays, Part
+from netspec.datasets.base import Arrays, Origin, Part
 from netspec.datasets.files import Files
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError
+from netspec.language.calls import read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Dtype, Misfit
 from netspec.layers.base import Tensor as Described
@@ -23,6 +24,7 @@ from netspec.runtime.mixing import Batch, Mixer, with_partners
 from netspec.runtime.splitting import split
 from netspec.transforms.base import Augmentation, Chance, Transform
 from netspec.transforms.mixing import mixed_target
+from netspec.vocabulary import TRANSFORMS
 
 PREPARED_BYTES: Final = 512 * 2**20
 """The largest result of the steps before augmentation that is kept, so that they need not run with each batch."""
@@ -90,6 +92,7 @@ class Split:
     target: torch.Tensor
     steps: Steps = Steps()
     mixer: Mixer | None = None
+    origin: Origin = field(default_factory=Origin)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -150,6 +153,8 @@ class Data:
     classes: tuple[str, ...] | None
     steps: Steps = Steps()
     """What is done to the first input of new samples, with all that was learned from the training data."""
+    learnt: Mapping[str, Any] = field(default_factory=dict)
+    """What the training part taught of how data is to be seen, as plain data to keep with a run."""
 
     @property
     def inputs(self) -> tuple[Described, ...]:
@@ -181,22 +186,31 @@ class Data:
 
 
 def load_data(
-    section: DataSection, root: Path, *, allow_outside: bool = False, device: torch.device | str = "cpu"
+    section: DataSection,
+    root: Path,
+    *,
+    allow_outside: bool = False,
+    device: torch.device | str = "cpu",
+    learnt: Mapping[str, Any] | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
     Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
-    out depends on the section alone. Raises DataError.
+    out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
+    that a run has `learnt` before. Raises DataError.
     """
-    arrays = split(section.source.read(Files(root, allow_outside)), section.split, section.source.default_val)
+    source, learnt = section.source, learnt or {}
+    arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
+    arrays = source.fitted(arrays, learnt)
     _check_steps(section, arrays)
-    section = _fitted(section, arrays)
+    written, section = section, _fitted(section, arrays, learnt.get("transform", ()))
     plain = Steps(section.before, (), section.after, arrays.peak)
     train = _part(arrays.train, replace(plain, augment=section.augment), device)
     if section.mixing:
         train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
     val, test = (_part(part, plain, device) if part else None for part in (arrays.val, arrays.test))
-    return Data(train, val, test, arrays.names, arrays.classes, plain)
+    taught = {**arrays.learnt, "classes": arrays.classes, "transform": _taught(written.transform, section.transform)}
+    return Data(train, val, test, arrays.names, arrays.classes, plain, taught)
 
 
 def seeded(*numbers: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -214,19 +228,31 @@ def described(x: torch.Tensor) -> Described:
 def _part(part: Part, steps: Steps, device: torch.device | str) -> Split:
     first, *rest = (torch.from_numpy(x).to(device) for x in part.inputs)
     prepared, left = steps.ahead(first)
-    return Split((prepared, *rest), torch.from_numpy(part.target).to(device), left)
+    return Split((prepared, *rest), torch.from_numpy(part.target).to(device), left, origin=part.origin)
 
 
-def _fitted(section: DataSection, arrays: Arrays) -> DataSection:
-    """The section with every step that learns fitted to the training part, as the steps before it leave it."""
+def _fitted(section: DataSection, arrays: Arrays, learnt: Sequence[Any]) -> DataSection:
+    """The section with every step that learns fitted to the training part, as the steps before it leave it.
+
+    `learnt` are such steps of a run, in long form, by their places.
+    """
     if not any(step.learns for step in section.transform):
         return section
     x = torch.from_numpy(arrays.train.inputs[0])
     done: tuple[Transform, ...] = ()
-    for step in section.transform:
+    for place, step in enumerate(section.transform):
+        if place < len(learnt) and learnt[place]:
+            done = (*done, read_entry(learnt[place], ("transform", place), TRANSFORMS)[0])
+            continue
         ahead = Steps(after=done, peak=arrays.peak)
         done = (*done, step.fitted(ahead(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)))
     return replace(section, transform=done)
+
+
+def _taught(written: Sequence[Transform], fitted: Sequence[Transform]) -> list[dict[str, Any] | None]:
+    """The steps that were fitted, in long form by their places; None for those that learn nothing."""
+    pairs = zip(written, fitted, strict=True)
+    return [{type(done).__name__: done.given} if step.learns else None for step, done in pairs]
 
 
 def _check_steps(section: DataSection, arrays: Arrays) -> None:

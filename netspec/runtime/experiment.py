@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from netspec.runtime.data import Data, Split, load_data
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
 from netspec.runtime.export import Report, export_onnx, metadata
+from netspec.runtime.fitting import need_fit
 from netspec.runtime.history import History
 from netspec.runtime.module import build
 from netspec.runtime.objective import Objective
@@ -31,6 +32,7 @@ from netspec.runtime.weights import read_weights
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
 
+LEARNT: Final = "data.json"
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
 
@@ -63,25 +65,27 @@ def train(
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
         with world.together():
-            section, data = spec.experiment.train, data_of(spec, allow_outside)
+            section = spec.experiment.train
+            going_on = folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume)
+            data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None)
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
             torch.manual_seed(section.seed)
             module = spec.build()
-            data.need_fit(spec.graph.inputs)
-            going_on = folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume)
+            need_fit(spec, data)
             run = None
             if folder is not None and world.main:
-                run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, folder))
+                run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
         going_on = world.told(going_on)
         history = run_training(module, section, data, run, resume=going_on, progress=progress, world=world)
     return Trained(module, history, folder)
 
 
-def _begun(spec: Spec, folder: Path) -> RunFolder:
+def _begun(spec: Spec, data: Data, folder: Path) -> RunFolder:
     """The folder of a new run."""
     run = RunFolder.create(folder, spec.text)
     write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
+    write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
     return run
 
 
@@ -108,6 +112,11 @@ class Run:
         best = self.folder / "best.safetensors"
         return best if best.is_file() else self.folder / "last.safetensors"
 
+    @property
+    def learnt(self) -> dict[str, Any]:
+        """What its training data taught of how data is to be seen: classes, categories, means."""
+        return learnt_in(self.folder)
+
     def module(self) -> nn.Module:
         """The network with those weights."""
         return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}")
@@ -118,9 +127,11 @@ def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> di
     section = run.spec.experiment.train
     if section is None:
         raise UsageError(f"{run.folder} has no train section that says what to measure")
-    split: Split | None = getattr(data_of(run.spec, allow_outside), part)
+    data = data_of(run.spec, allow_outside, run.learnt)
+    split: Split | None = getattr(data, part)
     if split is None:
         raise DataError(f"the data of {run.spec.name} has no {part} part")
+    need_fit(run.spec, data)
     objective = Objective(section.loss)
     objective.restore(run.weights)
     found = evaluate(run.module(), split, objective, section.metrics, batch=section.batch)
@@ -128,10 +139,19 @@ def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> di
     return found
 
 
-def export(spec: Spec, module: nn.Module, path: Path, allow_outside: bool = False) -> Report:
-    """Write a network to an ONNX file that agrees with it, also on the validation data where there is some."""
+def export(
+    spec: Spec,
+    module: nn.Module,
+    path: Path,
+    allow_outside: bool = False,
+    learnt: Mapping[str, Any] | None = None,
+) -> Report:
+    """Write a network to an ONNX file that agrees with it, also on the validation data where there is some.
+
+    The data is seen as a run has `learnt` to see it, if one is given.
+    """
     section, training = spec.experiment.export, spec.experiment.train
-    data = data_of(spec, allow_outside) if spec.experiment.data is not None else None
+    data = data_of(spec, allow_outside, learnt) if spec.experiment.data is not None else None
     loss = type(training.loss).__name__ if training is not None else ""
     return export_onnx(
         module,
@@ -141,7 +161,7 @@ def export(spec: Spec, module: nn.Module, path: Path, allow_outside: bool = Fals
         outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else ["output"],
         validation=_validation(data),
         name=spec.name,
-        metadata=metadata(netspec.__version__, spec.name, spec.text, data.classes if data else None),
+        metadata=metadata(netspec.__version__, spec.name, spec.text, data.learnt if data else {}),
         sigmoid=loss.startswith("BCE"),
     )
 
@@ -153,8 +173,15 @@ def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
             yield inputs
 
 
-def data_of(spec: Spec, allow_outside: bool) -> Data:
+def learnt_in(folder: Path) -> dict[str, Any]:
+    """What the run in a folder has learnt of its data; nothing where none is kept."""
+    path = folder / LEARNT
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
+
+
+def data_of(spec: Spec, allow_outside: bool, learnt: Mapping[str, Any] | None = None) -> Data:
     """The data that a spec names. Raises UsageError where it names none, DataError."""
     if spec.experiment.data is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    return load_data(spec.experiment.data, spec.root, allow_outside=allow_outside)
+    return load_data(spec.experiment.data, spec.root, allow_outside=allow_outside, learnt=learnt)

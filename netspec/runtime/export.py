@@ -108,10 +108,15 @@ def export_onnx(
         return _report(model, path, draft, differences)
 
 
-def metadata(version: str, name: str, text: str, classes: Sequence[str] | None) -> dict[str, str]:
-    """What a file says about where it comes from: netspec's version, the spec's name and text, the classes' names."""
+def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> dict[str, str]:
+    """What a file says about where it comes from: netspec's version, the spec's name and text.
+
+    With it, as JSON, what was `learnt` of the data, which whoever feeds the file must know: `netspec.classes`, the
+    names of the classes; `netspec.columns`, the numbers of the categories; `netspec.transform`, the means.
+    """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
-    return known | ({"netspec.classes": json.dumps(list(classes))} if classes else {})
+    taught = {key: value for key, value in learnt.items() if value and any(value)}
+    return known | {f"netspec.{key}": json.dumps(value, ensure_ascii=False) for key, value in taught.items()}
 
 
 def _results(network: nn.Module, examples: Examples, sizes: Sequence[Mapping[str, int]]) -> onnx_graph.Varied:

@@ -70,7 +70,7 @@ class Objective:
         for name, part in parts.items():
             if id(part) not in self._seen:
                 low, high = self.loss.target_range(given, described(part.target))
-                check_values(name, part.target, low, high, self.loss.ignored())
+                check_values(name, part, low, high, self.loss.ignored())
                 self._seen.add(id(part))
 
 
@@ -101,8 +101,9 @@ def described(x: torch.Tensor) -> Described:
     return Described(tuple(x.shape), kind)
 
 
-def check_values(part: str, target: torch.Tensor, low: float | None, high: float | None, ignored: int | None) -> None:
-    """Refuse targets outside their range, and name the first one's row. Raises DataError."""
+def check_values(name: str, part: Split, low: float | None, high: float | None, ignored: int | None) -> None:
+    """Refuse targets outside their range, and name the first one's file and row. Raises DataError."""
+    target = part.target
     wrong = torch.zeros_like(target, dtype=torch.bool)
     if low is not None:
         wrong |= target < low
@@ -117,7 +118,7 @@ def check_values(part: str, target: torch.Tensor, low: float | None, high: float
     place = wrong.nonzero()[0].tolist()
     value = target[tuple(place)].item()
     limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
-    text = f"the target of row {place[0]:,} of the {part} data is {value}"
+    text = f"{part.origin.at(place[0])} ({name} part): the target is {value}"
     expected = " and ".join(limits) or "a number"
     raise DataError(f"{text}, {expected} is expected. {int(wrong.sum()):,} of {wrong.numel():,} values are wrong.")
 
@@ -131,7 +132,7 @@ def check_inputs(parts: Mapping[str, Split]) -> None:
                 continue
             bad = (~x.isfinite()).flatten(1).any(1) if x.dim() > 1 else ~x.isfinite()
             if bool(bad.any()):
-                row = int(bad.nonzero()[0])
+                row = part.origin.at(int(bad.nonzero()[0]))
                 which = f" in input {number + 1}" if len(part.inputs) > 1 else ""
-                text = f"row {row:,} of the {name} data holds a value that is no finite number{which}"
+                text = f"{row} ({name} part): a value{which} is no finite number"
                 raise DataError(f"{text}. {int(bad.sum()):,} of {len(x):,} rows do.")

@@ -54,7 +54,7 @@ def predict(run: Run, files: Sequence[Path], allow_outside: bool = False) -> Pre
 
     `files` are one .npz with an array for each input of the network, or a .npy for each. Raises DataError.
     """
-    data = data_of(run.spec, allow_outside) if run.spec.experiment.data is not None else None
+    data = data_of(run.spec, allow_outside, run.learnt) if run.spec.experiment.data is not None else None
     samples = _samples(run, files, data)
     module = run.module().eval()
     section = run.spec.experiment.train

@@ -2,6 +2,7 @@
 
 spec.yaml               the spec with everything that was set on the command line
 environment.json        versions and hardware
+data.json               what the training data taught: names of classes, numbers of categories, means
 metrics.jsonl           a line for each evaluation
 best.safetensors        weights of the best evaluation
 last.safetensors        weights of the last one

@@ -30,12 +30,24 @@ def split(arrays: Arrays, wanted: Split, default_val: float) -> Arrays:
         raise DataError(f"split asks for {text}, the source has {total:,} samples: nothing is left to train on")
     left = np.arange(total)
     parts = {"val": arrays.val, "test": arrays.test}
+    if arrays.ordered:
+        return _cut(arrays, counts)
     for name, count in counts.items():
         chosen = held_out(arrays.train.target[left], count, wanted.seed, wanted.stratify)
         parts[name] = _rows(arrays.train, left[chosen])
         left = np.delete(left, chosen)
     train = _rows(arrays.train, left) if counts else arrays.train
     return replace(arrays, train=train, val=parts["val"], test=parts["test"])
+
+
+def _cut(arrays: Arrays, counts: dict[str, int]) -> Arrays:
+    """`arrays` with parts of these sizes cut off at the end of the training part, the test part last."""
+    parts = {"val": arrays.val, "test": arrays.test}
+    end = len(arrays.train)
+    for name, count in reversed(counts.items()):
+        parts[name] = _rows(arrays.train, slice(end - count, end))
+        end -= count
+    return replace(arrays, train=_rows(arrays.train, slice(end)), val=parts["val"], test=parts["test"])
 
 
 def held_out(target: Array, count: int, seed: int, stratify: bool) -> Array:
@@ -51,5 +63,7 @@ def held_out(target: Array, count: int, seed: int, stratify: bool) -> Array:
     return np.sort(order[evenly])
 
 
-def _rows(part: Part, rows: Array) -> Part:
-    return Part(tuple(x[rows] for x in part.inputs), part.target[rows])
+def _rows(part: Part, rows: Array | slice) -> Part:
+    """Some samples of a part; a slice of them shares its memory."""
+    origin = part.origin.only(np.arange(len(part))[rows])
+    return Part(tuple(x[rows] for x in part.inputs), part.target[rows], origin)

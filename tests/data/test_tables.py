@@ -1,17 +1,20 @@
-"""Tables and .npy files: columns of numbers and categories, and what is said of cells that are neither."""
+"""Tables: columns of numbers and categories, what is learnt of them, and what is said of cells that are neither."""
 
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from netspec.datasets import table
+from netspec.datasets import csv
 from netspec.datasets.files import Files
 from netspec.errors import DataError
+from netspec.runtime.data import Data, load_data
 from tests.data.writing import section
 
 TABLE = """size,city,rooms,kind,price
@@ -23,8 +26,13 @@ TABLE = """size,city,rooms,kind,price
 
 def read(root: Path, text: str = TABLE, name: str = "a.csv", **options: Any) -> Any:
     (root / name).write_text(text)
-    source = {"csv": {"path": name, "target": "price", **options}}
-    return section({"source": source}).source.read(Files(root))
+    source = section({"source": {"csv": {"path": name, "target": "price", **options}}}).source
+    return source.fitted(source.read(Files(root)), {})
+
+
+def loaded(root: Path, learnt: Any = None, split: Any = None, **options: Any) -> Data:
+    source = {"csv": {"path": "a.csv", "target": "price", **options}}
+    return load_data(section({"source": source, "split": split or {"val": 0}}), root, learnt=learnt)
 
 
 def test_columns_are_numbers_where_all_of_them_are(tmp_path: Path) -> None:
@@ -32,7 +40,8 @@ def test_columns_are_numbers_where_all_of_them_are(tmp_path: Path) -> None:
     numbers, categories = arrays.train.inputs
     assert arrays.names == ("numbers", "categories")
     assert numbers.tolist() == [[10.5, 2], [20, 3], [30, 1]]
-    assert categories.tolist() == [[1, 2], [0, 3], [1, 2]]
+    assert categories.tolist() == [[2, 3], [1, 4], [2, 3]]
+    assert arrays.learnt["columns"]["categories"] == {"city": ["Oslo", "Rome"], "kind": ["flat", "house"]}
     assert arrays.train.target.tolist() == [[100], [200.5], [150]]
     assert (numbers.dtype, categories.dtype, arrays.train.target.dtype) == (np.float32, np.int64, np.float32)
     assert arrays.classes is None
@@ -48,6 +57,12 @@ def test_classes_are_named_by_their_texts(tmp_path: Path) -> None:
     assert read(tmp_path, target="rooms", regression=True).train.target.tolist() == [[2], [3], [1]]
 
 
+def test_texts_of_one_value_keep_one_order(tmp_path: Path) -> None:
+    """Texts that are the same number sort the same way in every process, whatever the order of a set."""
+    text = "a,price\n" + "".join(f"1,{n}\n" for n in ("01", "1", "+1", "001", "10", "-2"))
+    assert read(tmp_path, text).classes == ("-2", "+1", "001", "01", "1", "10")
+
+
 def test_what_is_known_before_reading() -> None:
     source = {"csv": {"path": "a", "target": "y", "numbers": ["a", "b"], "categories": "c", "regression": True}}
     gives = section({"source": source}).gives()
@@ -60,13 +75,76 @@ def test_what_is_known_before_reading() -> None:
     ]
 
 
-def test_a_test_part_has_the_codes_of_the_training_part(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text("price;kind;rooms;city;size\n1;house;2;Oslo;3\n")
-    arrays = read(tmp_path, TABLE.replace(",", ";"), separator=";", test="b.csv")
-    assert arrays.test.inputs[1].tolist() == [[0, 3]]
-    (tmp_path / "b.csv").write_text("price,kind,rooms,city,size\n1,house,2,Bonn,3\n")
-    with pytest.raises(DataError, match=r"b\.csv, line 2: city is 'Bonn', which the training part does not have"):
-        read(tmp_path, test="b.csv")
+def test_files_of_their_own_for_validation_and_test(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("price;kind;rooms;city;size\n1;house;2;Oslo;3\n")
+    (tmp_path / "t.csv").write_text("price;kind;rooms;city;size\n1;house;2;Bonn;3\n2;flat;2;Rome;3\n")
+    text = TABLE.replace(",", ";")
+    arrays = read(tmp_path, text, separator=";", val="v.csv", test="t.csv")
+    assert arrays.val.inputs[1].tolist() == [[1, 4]]
+    assert arrays.test.inputs[1].tolist() == [[0, 4], [2, 3]]
+    (tmp_path / "a.csv").write_text(text)
+    data = loaded(tmp_path, separator=";", val="v.csv", test="t.csv", split={"val": None})
+    assert data.val is not None
+    assert data.test is not None
+    assert (len(data.train), len(data.val), len(data.test)) == (3, 1, 2)
+
+
+CITIES = "size,city,price\n" + "".join(f"{i},{'Rome' if i % 2 else 'Oslo'},{i % 3}\n" for i in range(20))
+
+
+def test_categories_are_learnt_from_the_training_part_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(CITIES)
+    held = loaded(tmp_path, split={"val": 4}).val
+    assert held is not None
+    first = int(held.inputs[0][0, 0])
+    lines = CITIES.splitlines()
+    lines[1 + first] = f"{first},Bonn,{first % 3}"
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    data = loaded(tmp_path, split={"val": 4})
+    assert data.learnt["columns"]["categories"] == {"city": ["Oslo", "Rome"]}
+    assert data.val is not None
+    assert data.val.inputs[1][:, 0].tolist().count(0) == 1
+    assert data.val.inputs[1][0] == 0
+    assert set(data.train.inputs[1][:, 0].tolist()) == {1, 2}
+
+
+def test_a_run_sees_other_data_as_its_own(tmp_path: Path) -> None:
+    """Columns, categories, classes and fills are those that were learnt, whatever the other file holds."""
+    (tmp_path / "a.csv").write_text("code,city,price\n7,Rome,dear\n9,Oslo,cheap\n,Rome,dear\n")
+    first = loaded(tmp_path, missing="mean")
+    learnt = json.loads(json.dumps(first.learnt))
+    (tmp_path / "a.csv").write_text("code,city,price\n1,3,dear\n,Oslo,dear\n")
+    second = loaded(tmp_path, learnt, missing="mean")
+    assert second.classes == first.classes == ("cheap", "dear")
+    assert second.train.inputs[0].tolist() == [[1], [8]]
+    assert second.train.inputs[1].tolist() == [[0], [1]]
+    assert second.train.target.tolist() == [1, 1]
+    assert second.learnt == first.learnt
+    (tmp_path / "a.csv").write_text("code,city,price\n1,Rome,odd\n")
+    with pytest.raises(DataError, match=r"line 2: price is 'odd', which the training part does not have"):
+        loaded(tmp_path, learnt)
+
+
+def test_standardize_is_kept_too(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(CITIES)
+    read_ = section({"source": "csv a.csv price", "transform": "standardize", "split": {"val": 0}})
+    first = load_data(read_, tmp_path)
+    learnt = json.loads(json.dumps(first.learnt))
+    (tmp_path / "a.csv").write_text("size,city,price\n1000,Oslo,1\n0,Oslo,0\n")
+    (numbers, _), _ = load_data(read_, tmp_path, learnt=learnt).train.batch(torch.arange(2))
+    mean, deviation = np.arange(20).mean(), np.arange(20).std()
+    assert torch.allclose(numbers[:, 0], torch.tensor([(1000 - mean) / deviation, -mean / deviation]).float())
+
+
+def test_empty_cells_are_filled_where_the_spec_says_so(tmp_path: Path) -> None:
+    text = "size,city,price\n1,Rome,1\n,?,2\n2,,1\nNA,Oslo,2\n9,Rome,1\n"
+    mean = read(tmp_path, text, missing="mean", empty=["NA", "?"])
+    assert mean.train.inputs[0].ravel().tolist() == [1, 4, 2, 4, 9]
+    assert mean.train.inputs[1].ravel().tolist() == [3, 1, 1, 2, 3]
+    assert mean.learnt["columns"] == {"numbers": {"size": 4.0}, "categories": {"city": ["", "Oslo", "Rome"]}}
+    assert read(tmp_path, text, missing="median", empty=["NA", "?"]).train.inputs[0].ravel().tolist() == [1, 2, 2, 2, 9]
+    with pytest.raises(DataError, match="the training part has no number in size to fill cells with"):
+        read(tmp_path, "size,price\n,1\n,2\n", numbers="size", missing="mean")
 
 
 def test_gzip_byte_order_mark_and_quotes(tmp_path: Path) -> None:
@@ -82,8 +160,9 @@ def test_gzip_byte_order_mark_and_quotes(tmp_path: Path) -> None:
         (TABLE + "1,2\n", {}, "a.csv, line 5: 2 columns, the first line names 5. Is the separator ',' right?"),
         (TABLE, {"target": "prize"}, "has no column 'prize'. Did you mean 'price'?"),
         (TABLE, {"numbers": ["size", "city"]}, "line 2: city is 'Rome', expected a finite number"),
-        (TABLE.replace("20,", ","), {"numbers": "size"}, "line 3: size is empty, expected a finite number"),
-        (TABLE.replace("20,", "nan,"), {"numbers": "size"}, "line 3: size is 'nan', expected a finite number"),
+        (TABLE.replace("20,", ","), {}, "line 3: size is empty, expected a finite number. Write missing: mean"),
+        (TABLE.replace("20,", "nan,"), {}, "line 3: size is 'nan', expected a finite number"),
+        (TABLE.replace("20,", "x,"), {}, "line 3: size is 'x', other cells of size are numbers. Say in the spec which"),
         (TABLE.replace("Oslo", ""), {}, "line 3: city is empty"),
         (TABLE.replace("house", ""), {"target": "kind"}, "line 3: kind is empty"),
         (TABLE.replace("rooms", "size"), {}, "two columns called 'size'"),
@@ -104,7 +183,7 @@ def test_text_of_another_encoding_or_without_end(tmp_path: Path, monkeypatch: py
     (tmp_path / "a.csv").write_bytes("a,price\n1,Zürich\n".encode("latin-1"))
     with pytest.raises(DataError, match="is not UTF-8: byte 0xfc on line 2"):
         section({"source": "csv a.csv price"}).source.read(Files(tmp_path))
-    monkeypatch.setattr(table, "MAX_TEXT", 1000)
+    monkeypatch.setattr(csv, "MAX_TEXT", 1000)
     (tmp_path / "a.csv").write_bytes(gzip.compress(b"a,price\n" + b"1,2\n" * 1_000_000))
     with pytest.raises(DataError, match="more than 1,000 bytes"):
         section({"source": "csv a.csv price"}).source.read(Files(tmp_path))

@@ -39,7 +39,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path,
     network = Convolutional()
     network.bn1.eval()
     path = tmp_path_factory.mktemp("export") / "net.onnx"
-    said = metadata("0.1.0", "Net", "netspec: 1\nname: Net\n", ["a", "b", "c"])
+    said = metadata("0.1.0", "Net", "netspec: 1\nname: Net\n", {"classes": ["a", "b", "c"], "transform": [None]})
     real = [(torch.rand(n, 1, 8, 8),) for n in (20, 20, 3)]
     report = export_onnx(network, IMAGE, path, ONNX(), outputs=["scores"], validation=real, name="Net", metadata=said)
     return network, path, report, said

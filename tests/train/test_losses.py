@@ -82,7 +82,7 @@ def test_mse_refuses_to_broadcast_before_the_first_step() -> None:
 def test_labels_out_of_range_name_their_row() -> None:
     y = torch.tensor([0, 1] * 16)
     y[21] = 192
-    with pytest.raises(DataError, match="row 21 of the train data is 192, at least 0 and at most 1"):
+    with pytest.raises(DataError, match=r"row 21 \(train part\): the target is 192, at least 0 and at most 1"):
         train(nn.Linear(4, 2), section(), data(torch.randn(32, 4), y))
 
 
@@ -91,7 +91,7 @@ def test_validation_labels_are_looked_at_before_the_first_step() -> None:
     before = net.weight.clone()
     y = torch.tensor([0, 1] * 16)
     y[-1] = 2
-    with pytest.raises(DataError, match="row 3 of the val data is 2"):
+    with pytest.raises(DataError, match=r"row 3 \(val part\): the target is 2"):
         train(net, section(), data(torch.randn(32, 4), y, val=4))
     assert torch.equal(net.weight, before)
 
@@ -107,5 +107,5 @@ def test_what_is_ignored_is_in_range() -> None:
 def test_inputs_that_are_not_finite_name_their_row() -> None:
     x = torch.randn(32, 4)
     x[13, 2] = float("nan")
-    with pytest.raises(DataError, match="row 13 of the train data"):
+    with pytest.raises(DataError, match=r"row 13 \(train part\): a value is no finite number"):
         train(nn.Linear(4, 2), section(), data(x, torch.zeros(32, dtype=torch.long)))

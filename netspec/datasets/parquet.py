@@ -1,0 +1,89 @@
+"""Tables in parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.datasets.base import Origin
+from netspec.datasets.columns import Column, Table, Texts
+from netspec.datasets.files import show
+from netspec.datasets.table import COLUMNS, Tabular
+from netspec.errors import DataError, printable
+from netspec.extras import need
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+class Parquet(Tabular):
+    __doc__ = f"Columns of a parquet file. It takes pyarrow: `pip install 'netspec-torch[parquet]'`.\n\n{COLUMNS}"
+
+    example = "parquet data/table.parquet price"
+
+    def table(self, path: Path) -> Table:
+        arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
+        try:
+            read = parquet.ParquetFile(path).read()
+        except (arrow.ArrowException, OSError) as error:
+            raise DataError(f"{show(path)} is no whole parquet file: {str(error).splitlines()[0]}") from None
+        names = read.column_names
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            raise DataError(f"{show(path)} has two columns called {double!r}")
+        if not read.num_rows:
+            raise DataError(f"{show(path)} holds no rows")
+        return Table(Origin(show(path)), {name: self._column(read.column(name), show(path), name) for name in names})
+
+    def _column(self, cells: Any, label: str, name: str) -> Column:
+        types = need("pyarrow.types", "parquet", "parquet")
+        kind = cells.type.value_type if types.is_dictionary(cells.type) else cells.type
+        if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+            return Numbers(cells.cast(kind))
+        return Words(cells, self.empty, f"{label}: {printable(name)} holds {kind}, expected numbers or texts")
+
+
+class Numbers:
+    """A column that the file says holds numbers. What is null or nan is empty."""
+
+    def __init__(self, cells: Any) -> None:
+        self._cells = cells
+
+    def texts(self) -> Sequence[str]:
+        return [text if text and text != "nan" else "" for text in self._cells.cast("string").to_pylist()]
+
+    def floats(self) -> Array | None:
+        found: Array = self._cells.cast("float64", safe=False).to_numpy()
+        return None if self.empty().all() else found
+
+    def empty(self) -> Array:
+        found: Array = self._cells.is_null(nan_is_null=True).to_numpy()
+        return found
+
+
+class Words:
+    """A column of anything else, as texts; made when it is asked for, because few of a file's columns may be."""
+
+    def __init__(self, cells: Any, empty: Collection[str], refusal: str) -> None:
+        self._cells, self._empty, self._refusal = cells, empty, refusal
+
+    @cached_property
+    def _read(self) -> Texts:
+        try:
+            found = self._cells.cast("string").to_pylist()
+        except NotImplementedError:  # how pyarrow refuses lists and structures
+            raise DataError(self._refusal) from None
+        return Texts([text or "" for text in found], self._empty)
+
+    def texts(self) -> Sequence[str]:
+        return self._read.texts()
+
+    def floats(self) -> Array | None:
+        return self._read.floats()
+
+    def empty(self) -> Array:
+        return self._read.empty()

@@ -1,0 +1,137 @@
+"""Texts for language models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from netspec import fields
+from netspec.datasets.base import Arrays, Dataset, Gives, Origin, Part
+from netspec.datasets.files import Files, content_of, show, text_of
+from netspec.dims import BATCH
+from netspec.errors import DataError, printable
+from netspec.extras import need
+from netspec.fields import Choice, Int, Maybe
+from netspec.layers.base import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MAX_TEXT: Final = 1 << 30
+TOO_LONG: Final = "Train on a part of it."
+BYTES: Final = 256
+
+
+class Text(Dataset):
+    """A text, raw or gzipped, as windows of tokens; the target is each window's next tokens.
+
+    Input and target are `B x length` whole numbers, and go with `cross_entropy axis=-1`. A token is a character of
+    UTF-8, a byte, or what a `tokenizer` makes of the text. The characters of the text are numbered in the order of
+    the alphabet; their numbers are kept with the run, and used wherever it is evaluated or exported. Windows follow one
+    another without overlap; what is held out for validation and test is the text's end.
+    """
+
+    example = "text data/book.txt 64"
+
+    path = fields.Text("the file")
+    length = Int("tokens in a window", 64, ge=1)
+    units = Choice("what a token is, without a tokenizer", ("characters", "bytes"), "characters")
+    tokenizer = Maybe(
+        fields.Text("file of a tokenizer of the package tokenizers: pip install 'netspec-torch[tokenizers]'", None)
+    )
+    unknown = Maybe(
+        fields.Text("character that stands for those that the training text does not have; null refuses them", None)
+    )
+    val = Maybe(fields.Text("file of the validation part", None))
+    test = Maybe(fields.Text("file of the test part", None))
+
+    def gives(self) -> Gives:
+        windows = Tensor((BATCH, self.length), "int64")
+        if self.units == "characters" or self.tokenizer:
+            return Gives((windows,), windows)
+        return Gives((windows,), windows, BYTES, numbers=((0, BYTES - 1),))
+
+    def read(self, files: Files) -> Arrays:
+        return self.read_as(files, {})
+
+    def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
+        paths = {"train": self.path, "val": self.val, "test": self.test}
+        found = {part: files.file(path) for part, path in paths.items() if path}
+        encode: Callable[[Path], Array]
+        if self.tokenizer:
+            names, encode = _tokenizer(files.file(self.tokenizer))
+        elif self.units == "bytes":
+            names, encode = tuple(f"0x{i:02x}" for i in range(BYTES)), _bytes
+        else:
+            names = tuple(learnt.get("classes") or sorted(set(_text(found["train"]))))
+            encode = self._characters(names)
+        parts = {part: self._windows(encode(path), path) for part, path in found.items()}
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True)
+
+    def _characters(self, names: tuple[str, ...]) -> Callable[[Path], Array]:
+        """What turns a file into the numbers of its characters, and raises DataError at the first that has none."""
+        import numpy as np
+
+        if self.unknown is not None and self.unknown not in names:
+            raise DataError(f"text: unknown is {printable(self.unknown)!r}, which the training text does not have")
+        other = -1 if self.unknown is None else names.index(self.unknown)
+        numbers = np.full(sys.maxunicode + 1, other, np.int64)
+        numbers[[ord(name) for name in names]] = np.arange(len(names))
+
+        def encode(path: Path) -> Array:
+            text = _text(path)
+            found: Array = numbers[np.frombuffer(text.encode("utf-32-le"), np.uint32)]
+            for place in np.flatnonzero(found < 0)[:1]:
+                line = text.count("\n", 0, int(place)) + 1
+                shown = f"{show(path)}, line {line}: {printable(text[place])!r}"
+                hint = f"Write unknown={names[0]!r} to take it for that, or units=bytes."
+                raise DataError(f"{shown} does not occur in the training text. {hint}")
+            return found
+
+        return encode
+
+    def _windows(self, tokens: Array, path: Path) -> Part:
+        """A text's tokens as windows and the windows one token further, both of the same memory."""
+        count = (len(tokens) - 1) // self.length
+        if count < 1:
+            text = (
+                f"{show(path)} holds {len(tokens):,} tokens, too few for a window of {self.length} and the one after it"
+            )
+            raise DataError(f"{text}. Take a shorter length.")
+        end = count * self.length
+        inputs, target = tokens[:end].reshape(count, -1), tokens[1 : end + 1].reshape(count, -1)
+        return Part((inputs,), target, Origin(show(path), noun="window"))
+
+
+def _text(path: Path) -> str:
+    return text_of(path, MAX_TEXT, TOO_LONG)
+
+
+def _bytes(path: Path) -> Array:
+    import numpy as np
+
+    return np.frombuffer(content_of(path, MAX_TEXT, TOO_LONG), np.uint8).astype(np.int64)
+
+
+def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path], Array]]:
+    """The tokens that a tokenizer knows, by number, and what turns a file into their numbers. Raises DataError."""
+    import numpy as np
+
+    package = need("tokenizers", "a tokenizer")
+    try:
+        tokenizer = package.Tokenizer.from_file(str(path))
+    except Exception as error:  # the package raises nothing more special
+        raise DataError(f"{show(path)} is no file of a tokenizer: {printable(str(error).splitlines()[0])}") from None
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    names = [""] * (1 + max(vocabulary.values(), default=0))
+    for name, number in vocabulary.items():
+        names[number] = name
+
+    def encode(path: Path) -> Array:
+        return np.array(tokenizer.encode(_text(path), add_special_tokens=False).ids, np.int64)
+
+    return tuple(names), encode

@@ -1,0 +1,90 @@
+"""Parquet: the same columns as in a text, and what is said of files that are not whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from netspec import extras
+from netspec.datasets.files import Files
+from netspec.errors import DataError, UsageError
+from tests.data.test_tables import read
+from tests.data.writing import section
+
+
+def write_parquet(path: Path, **columns: Any) -> None:
+    pq.write_table(pa.table(columns), path)
+
+
+def parquet(root: Path, **options: Any) -> Any:
+    source = section({"source": {"parquet": {"path": "a.parquet", "target": "price", **options}}}).source
+    return source.fitted(source.read(Files(root)), {})
+
+
+def test_parquet_gives_what_csv_gives(tmp_path: Path) -> None:
+    write_parquet(
+        tmp_path / "a.parquet",
+        size=[10.5, 20, 30],
+        city=pa.array(["Rome", "Oslo", "Rome"]).dictionary_encode(),
+        rooms=[2, 3, 1],
+        kind=["flat", "house", "flat"],
+        price=[100, 200.5, 150],
+    )
+    for options in ({}, {"target": "kind"}, {"target": "rooms", "numbers": ["size"]}, {"target": "city"}):
+        ours, theirs = parquet(tmp_path, **options), read(tmp_path, **options)
+        assert (ours.names, ours.classes, ours.learnt) == (theirs.names, theirs.classes, theirs.learnt)
+        for a, b in zip(
+            (*ours.train.inputs, ours.train.target), (*theirs.train.inputs, theirs.train.target), strict=True
+        ):
+            assert a.dtype == b.dtype
+            assert a.tolist() == b.tolist()
+
+
+def test_parquet_of_other_types_and_with_holes(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {
+        "big": [2**60 + 1, None, 2**60 + 2],
+        "flag": [True, False, None],
+        "share": [0.5, float("nan"), 1.5],
+        "lists": [[1], [2], [3]],
+        "price": [0, 1, 1],
+    }
+    write_parquet(tmp_path / "a.parquet", **columns)
+    chosen = {"numbers": "share", "categories": ["flag", "big"]}
+    arrays = parquet(tmp_path, **chosen, missing="mean")
+    assert arrays.train.inputs[0].ravel().tolist() == [0.5, 1, 1.5]
+    known = {"flag": ["", "false", "true"], "big": ["", "1152921504606846977", "1152921504606846978"]}
+    assert arrays.learnt["columns"]["categories"] == known
+    with pytest.raises(DataError, match=r"a\.parquet, row 1: share is empty, expected a finite number"):
+        parquet(tmp_path, **chosen)
+    with pytest.raises(DataError, match=r"lists holds list<.*>, expected numbers or texts"):
+        parquet(tmp_path, missing="mean")
+    write_parquet(tmp_path / "a.parquet", share=[1.0, float("inf")], price=[0, 1])
+    with pytest.raises(DataError, match=r"row 1: share is 'inf', expected a finite number"):
+        parquet(tmp_path)
+
+
+def test_parquet_that_is_damaged_or_empty(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", size=[1.0] * 100, price=[1] * 100)
+    content = (tmp_path / "a.parquet").read_bytes()
+    for damaged in (content[:-20], content[:50], b"", b"nonsense" * 9):
+        (tmp_path / "a.parquet").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"a\.parquet is no whole parquet file"):
+            parquet(tmp_path)
+    write_parquet(tmp_path / "a.parquet", size=[], price=[])
+    with pytest.raises(DataError, match="holds no rows"):
+        parquet(tmp_path)
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.parquet").touch()
+
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(extras, "import_module", missing)
+    with pytest.raises(UsageError, match=r"parquet needs the package pyarrow.*pip install 'netspec-torch\[parquet\]'"):
+        parquet(tmp_path)
