@@ -35,14 +35,21 @@ class Gives:
 class Origin:
     """Where the samples of a part stand: what a message calls the one that is wrong."""
 
-    name: str = "the data"
+    names: tuple[str, ...] = ("the data",)
+    """What holds each input and, last, the target; or one name for all of them."""
     rows: np.ndarray[Any, Any] | None = None
     """The number of each sample in its file; None where they are all of the file, counted from 0."""
     noun: str = "row"
 
-    def at(self, sample: int) -> str:
-        """The place of a sample: "a.csv, line 7"."""
-        return f"{self.name}, {self.noun} {sample if self.rows is None else self.rows[sample]}"
+    @property
+    def name(self) -> str:
+        """What holds the target."""
+        return self.names[-1]
+
+    def at(self, sample: int, place: int = -1) -> str:
+        """Where a sample's target stands, or its input of that place: "a.csv, line 7"."""
+        name = self.names[place] if len(self.names) > 1 else self.name
+        return f"{name}, {self.noun} {sample if self.rows is None else self.rows[sample]}"
 
     def only(self, samples: np.ndarray[Any, Any]) -> Origin:
         """The same for some of the samples, by their indices."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.datasets.base import Part
+from netspec.datasets.base import Origin, Part
 from netspec.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def part(inputs: Sequence[Array], target: Array, names: Sequence[str]) -> Part:
         same_count(array, target, name, names[-1])
     if is_classes(target):
         labels_below(target, MAX_CLASSES, names[-1])
-    return Part(tuple(inputs), target)
+    return Part(tuple(inputs), target, Origin(tuple(names)))
 
 
 def labels_below(labels: Array, classes: int, name: str) -> None:

@@ -35,7 +35,7 @@ class CSV(Tabular):
             raise DataError(f"{show(path)} holds no rows below the line that names its columns")
         cells = ([text.strip() for text in column] for column in zip(*rows, strict=True))
         columns = {name: Texts(column, self.empty) for name, column in zip(header, cells, strict=True)}
-        return Table(Origin(show(path), np.array(lines), "line"), columns)
+        return Table(Origin((show(path),), np.array(lines), "line"), columns)
 
 
 def _rows(path: Path, separator: str) -> tuple[list[str], list[list[str]], list[int]]:

@@ -81,7 +81,7 @@ class Archive:
         self.names = tuple(self._members)
 
     def label(self, name: str) -> str:
-        return f"{show(self.path)}, array {name!r},"
+        return f"{show(self.path)}, array {name!r}"
 
     def read(self, name: str, text: bool = False) -> np.ndarray[Any, Any]:
         """One array in a dtype that training knows, or the texts in it. Raises DataError."""

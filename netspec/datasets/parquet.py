@@ -37,7 +37,7 @@ class Parquet(Tabular):
             raise DataError(f"{show(path)} has two columns called {double!r}")
         if not read.num_rows:
             raise DataError(f"{show(path)} holds no rows")
-        return Table(Origin(show(path)), {name: self._column(read.column(name), show(path), name) for name in names})
+        return Table(Origin((show(path),)), {name: self._column(read.column(name), show(path), name) for name in names})
 
     def _column(self, cells: Any, label: str, name: str) -> Column:
         types = need("pyarrow.types", "parquet", "parquet")

@@ -104,7 +104,7 @@ class Text(Dataset):
             raise DataError(f"{text}. Take a shorter length.")
         end = count * self.length
         inputs, target = tokens[:end].reshape(count, -1), tokens[1 : end + 1].reshape(count, -1)
-        return Part((inputs,), target, Origin(show(path), noun="window"))
+        return Part((inputs,), target, Origin((show(path),), noun="window"))
 
 
 def _text(path: Path) -> str:

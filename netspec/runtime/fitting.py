@@ -51,13 +51,14 @@ def _bounds(parts: list[torch.Tensor]) -> tuple[int, int] | None:
 def _met(problem: Problem, data: Data) -> str:
     """Where the class or the number that goes furthest is met first."""
     if problem.code == "class-count":
-        held = [(part, part.target) for part in _parts(data)]
+        held = [(part, -1, part.target) for part in _parts(data)]
     elif problem.code == "embedding-rows":
-        held = [(part, x) for part in _parts(data) for x in part.inputs if x.dtype == torch.int64]
+        held = [(p, i, x) for p in _parts(data) for i, x in enumerate(p.inputs) if x.dtype == torch.int64]
     else:
         return ""
-    largest = max(int(x.max()) for _, x in held)
-    part, x = next((part, x) for part, x in held if int(x.max()) == largest)
-    row = int((x == largest).flatten(1).any(1).nonzero()[0] if x.dim() > 1 else (x == largest).nonzero()[0])
-    name = f" ({data.classes[largest]})" if problem.code == "class-count" and data.classes else ""
-    return f"{largest}{name} is first met in {part.origin.at(row)}."
+    least, largest = min(int(x.min()) for *_, x in held), max(int(x.max()) for *_, x in held)
+    furthest = least if least < 0 else largest
+    part, place, row = next((p, i, int(r[0])) for p, i, x in held if len(r := (x == furthest).nonzero()[:, 0]))
+    name = data.classes[furthest] if problem.code == "class-count" and data.classes else str(furthest)
+    shown = f"{furthest} ({name})" if name != str(furthest) else name
+    return f"{shown} is first met in {part.origin.at(row, place)}."

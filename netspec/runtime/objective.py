@@ -132,7 +132,7 @@ def check_inputs(parts: Mapping[str, Split]) -> None:
                 continue
             bad = (~x.isfinite()).flatten(1).any(1) if x.dim() > 1 else ~x.isfinite()
             if bool(bad.any()):
-                row = part.origin.at(int(bad.nonzero()[0]))
+                row = part.origin.at(int(bad.nonzero()[0]), number)
                 which = f" in input {number + 1}" if len(part.inputs) > 1 else ""
                 text = f"{row} ({name} part): a value{which} is no finite number"
                 raise DataError(f"{text}. {int(bad.sum()):,} of {len(x):,} rows do.")
