@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -43,13 +44,20 @@ class Members:
             self.bind(name, end, scope, At(path, on_key=True))
 
     def register(self, step: Step, name: str, scope: Scope, at: At | None = None) -> None:
-        if name in scope.level.members:
-            self.report.add(Problem("duplicate-name", f"{name} is there twice", at or step.at, UNIQUE))
+        members = scope.level.members
+        problem = clash(name, members, at or step.at)
+        if problem is None and "." in name and step.op is not None and registers(step.op):
+            text = f"{name} is a {type(step.op).__name__.lower()}, and a list holds modules only"
+            problem = Problem("name", text, at or step.at, "Give it a name without a dot.")
+        if problem is not None:
+            self.report.add(problem)
             return
         step.member = name
         if step.body is not None:
             step.body.name = name
-        scope.level.members[name] = step
+        members[name] = step
+        if "." in name:
+            scope.level.members = gathered(members)
 
     def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
         if name in scope.names and scope.flow.naming != "list":
@@ -74,6 +82,24 @@ class Members:
             return next((i for i, pattern in enumerate(order) if fnmatchcase(name, pattern)), len(order))
 
         level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
+
+
+def clash(name: str, members: Mapping[str, Step], at: At) -> Problem | None:
+    """The problem of a name that is taken, or is that of a list of members."""
+    if name in members:
+        return Problem("duplicate-name", f"{name} is there twice", at, UNIQUE)
+    head, dot, _ = name.partition(".")
+    if (dot and head in members) or any(other.startswith(f"{name}.") for other in members):
+        return Problem("duplicate-name", f"{head} is a member and a list of members", at, UNIQUE)
+    return None
+
+
+def gathered(members: Mapping[str, Step]) -> dict[str, Step]:
+    """The members in order, those of one list together where its first one stands."""
+    lists: dict[str, dict[str, Step]] = {}
+    for name, step in members.items():
+        lists.setdefault(name.partition(".")[0], {})[name] = step
+    return {name: step for held in lists.values() for name, step in held.items()}
 
 
 def base_word(cls: type[Op], word: str) -> str:

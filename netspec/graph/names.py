@@ -36,11 +36,12 @@ def check_input_name(name: str, at: At) -> None:
 
 
 def check_member_name(name: str, at: At) -> Problem | None:
-    """The problem with a member's name, if there is one."""
-    if name in MODULE_ATTRIBUTES or name.startswith("__"):
-        return Problem("name", f"{name!r} is a name of nn.Module's own", at, f"Call it {name}1, or something else.")
+    """The problem with a member's name, if there is one. A dot, as in `convs.0`, puts it into a list beside it."""
+    head, dot, key = name.partition(".")
+    if head in MODULE_ATTRIBUTES or head.startswith("__"):
+        return Problem("name", f"{head!r} is a name of nn.Module's own", at, f"Call it {head}1, or something else.")
     if name in ("in", "prev"):
         return Problem("name", f"{name!r} has a meaning of its own in every body", at)
-    if not _NAME.fullmatch(name):
-        return Problem("name", f"{name!r} is no name", at, "A name has letters, digits, _ and -; no dot.")
+    if not _NAME.fullmatch(head) or (dot and not _NAME.fullmatch(key)):
+        return Problem("name", f"{name!r} is no name", at, "A name has letters, digits, _ and -, and one dot at most.")
     return None

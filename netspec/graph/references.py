@@ -18,9 +18,7 @@ MAX_ROUNDS: Final = 10_000
 
 def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
     """The value or values that a reference names. Raises Refused."""
-    head, *rest = given.path
-    if "$" in head:
-        head = filled(head, at.path, scope)
+    head, *rest = [filled(part, at.path, scope) if "$" in part else part for part in given.path]
     if rest and rest[0] == "*":
         values = scope.all_rounds(head)
         if values is None:
@@ -28,6 +26,8 @@ def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
         rest = rest[1:]
     else:
         value = scope.value(head)
+        if value is None and rest:  # a member of a list: `convs.0`
+            value, rest = scope.value(f"{head}.{rest[0]}"), rest[1:]
         if value is None:
             known = [n for n in scope.known() if not n.startswith("_")]
             hint = did_you_mean(head, known) or f"In sight are: {', '.join(dict.fromkeys(known))}."

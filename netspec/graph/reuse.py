@@ -69,6 +69,10 @@ class Reuse:
         target, _ = target_of(call, scope, "alias")
         if not name:
             raise Refused(Problem("alias", "an alias needs a name", call.at, "Write name: alias other.member"))
+        if "." in name:
+            raise Refused(
+                Problem("alias", f"the alias {name} stands in a list", call.at, "Give it a name without a dot.")
+            )
         scope.level.members[name] = target
         scope.level.aliases[name] = target
 
@@ -103,14 +107,13 @@ def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
 
 
 def descend(level: Level, parts: list[str]) -> Step | None:
-    step: Step | None = None
-    for part in parts:
-        step = level.members.get(part)
-        if step is None:
-            return None
-        if step.body is not None:
-            level = step.body
-    return step
+    """The member at the end of a path; a name with a dot in it takes two parts of the path."""
+    for count in (1, 2):
+        step = level.members.get(".".join(parts[:count]))
+        if step is not None and len(parts) >= count:
+            rest = parts[count:]
+            return step if not rest else descend(step.body, rest) if step.body is not None else None
+    return None
 
 
 def foreign(level: Level, flow: Value) -> Value | None:

@@ -60,11 +60,13 @@ class Scope:
         return None
 
     def all_rounds(self, name: str) -> list[Value] | None:
-        """The value of each round of a repeated step."""
+        """The value of each round of a repeated step, or of each member of a list, `convs.0` and those after it."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.rounds:
                 return scope.rounds[name]
+            if listed := [value for known, value in scope.names.items() if known.startswith(f"{name}.")]:
+                return listed
             scope = scope.parent
         return None
 

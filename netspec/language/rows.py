@@ -3,7 +3,7 @@
 chain  = call { "," call }
 call   = op [ "(" input { " " input } ")" ] { " " arg } [ " x" size ] [ " when " expr ]
 op     = WORD | "$" NAME
-input  = [ NAME "=" ] NAME { "." ( NAME | INT | "*" ) }
+input  = [ NAME "=" ] NAME { "." ( NAME | INT | "*" ) }       (NAME may hold $x and $(expr))
 arg    = tuple | arrow | LETTER tuple | NAME "=" ( tuple | WORD ) | WORD { "." WORD }
 arrow  = [ size ] "->" size { "->" size }
 tuple  = size { "x" size }
@@ -89,7 +89,7 @@ _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
-_INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_]\w*|\d+|\*))*)")
+_INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
 _INNERMOST = re.compile(r"\([^()]*\)")
 _TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
 

@@ -75,6 +75,7 @@ class MultiheadAttention(Layer):
     flags = {"nobias": ("bias", False)}
     helper = CAUSAL
     inputs = (1, 4)
+    takes = ("query", "key", "value", "attn_mask")
     results = ("output", "weights")
     example, example_input = "multihead_attention 4", "TxBx32"
 

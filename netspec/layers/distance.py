@@ -23,6 +23,7 @@ class Comparison(Layer):
     """What both share: two inputs of floats."""
 
     inputs = (2, 2)
+    takes = ("x1", "x2")
 
     def fitted(self, *inputs: Tensor) -> Self:
         for x in inputs:

@@ -55,6 +55,7 @@ class EmbeddingBag(Lookup):
 
     rule = "Bags of whole numbers become one vector of embedding_dim each."
     inputs = (1, 2)
+    takes = ("input", "offsets")
     words = ("embedding_bag",)
     example, example_input = "embedding_bag 1000 64", "int 10"
 

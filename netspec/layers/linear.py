@@ -71,6 +71,7 @@ class Bilinear(Layer):
 
     rule = "The last axis becomes out_features; all others stay, and are the same in both inputs."
     inputs = (2, 2)
+    takes = ("input1", "input2")
     flags = {"nobias": ("bias", False)}
     example, example_input = "bilinear(a b) 16", "{a: 32, b: 32}"
 

@@ -198,6 +198,7 @@ class MaxUnpool(Pool):
     rule = "Channels stay; each size becomes (size - 1) stride - 2 padding + kernel_size."
     general = ("max_unpool",)
     inputs = (2, 2)
+    takes = ("input", "indices")
 
     padding = Numbers("padding that the pool had", 0)
 

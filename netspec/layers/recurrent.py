@@ -20,6 +20,7 @@ class Recurrent(Layer):
         "first with batch_first."
     )
     inputs = (1, 2)
+    takes: ClassVar[tuple[str, ...]] = ("input", "h")
     results: ClassVar[tuple[Any, ...]] = ("output", "h")
     flags = {"nobias": ("bias", False)}
     gates: ClassVar[int]
@@ -113,6 +114,7 @@ class LSTM(Recurrent):
 
     gates = 4
     inputs = (1, 3)
+    takes = ("input", "h", "c")
     results = ("output", ("h", "c"))
     example, example_input = "lstm 32 num_layers=2", "TxBx16"
 
@@ -146,6 +148,7 @@ class Cell(Layer):
 
     rule = "batch x width become batch x hidden_size."
     inputs = (1, 2)
+    takes: ClassVar[tuple[str, ...]] = ("input", "h")
     flags = {"nobias": ("bias", False)}
     gates: ClassVar[int]
     state_count: ClassVar[int] = 1
@@ -203,6 +206,7 @@ class LSTMCell(Cell):
 
     gates, state_count = 4, 2
     inputs = (1, 3)
+    takes = ("input", "h", "c")
     results = ("h", "c")
     words = ("lstm_cell",)
     example, example_input = "lstm_cell 32", "16"

@@ -99,6 +99,7 @@ class Encoding(Transforming):
 
     rule = "The shape of the input stays."
     inputs = (1, 2)
+    takes = ("src", "src_mask")
     is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
     mask_name: ClassVar[str]
 
@@ -119,6 +120,7 @@ class Decoding(Transforming):
 
     rule = "The shape of the first input stays."
     inputs = (2, 4)
+    takes = ("tgt", "memory", "tgt_mask", "memory_mask")
     tgt_is_causal = Bool("hide what follows each place of the first input", False, torch=False, keyword=True)
 
     def fitted(self, *inputs: Tensor) -> Self:
@@ -222,6 +224,7 @@ class Transformer(Transforming):
 
     rule = "The shape of the second input, the target, stays."
     inputs = (2, 5)
+    takes = ("src", "tgt", "src_mask", "tgt_mask", "memory_mask")
     example, example_input = "transformer(src tgt) batch_first nhead=4", "{src: 12x32, tgt: 10x32}"
 
     nhead = Int("heads of the attention, which share the width between them", 8, ge=1)

@@ -184,6 +184,7 @@ class Lerp(Op):
 
     rule = "The inputs broadcast: axes are aligned from the last, and sizes of 1 stretch."
     inputs = (2, 3)
+    takes = ("input", "end", "weight")
     example, example_input = "lerp(a b) 0.5", "16x8x8"
 
     weight = Number("how far to go, where 0 is the first input and 1 the second", None)

@@ -31,6 +31,7 @@ class SDPA(Op):
 
     rule = "The shape of the queries, with the width of the values."
     inputs = (3, 4)
+    takes = ("query", "key", "value", "attn_mask")
     words = ("scaled_dot_product_attention",)
     helper = _ATTEND
     example, example_input = "sdpa(q k v) heads=4 is_causal", "10x32"
@@ -122,6 +123,7 @@ class MaskedFill(Op):
 
     rule = "The two inputs broadcast."
     inputs = (2, 2)
+    takes = ("input", "mask")
     words = ("masked_fill",)
     example, example_input = "masked_fill(scores mask) -1e9", "{scores: 10x10, mask: bool 10x10}"
 

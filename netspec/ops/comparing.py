@@ -121,6 +121,7 @@ class Where(Op):
 
     rule = "The three inputs broadcast."
     inputs = (2, 3)
+    takes = ("condition", "input", "other")
     example, example_input = "where(mask x) 0", "{mask: bool 10, x: 10}"
 
     other = Number("a number in place of the third input", None)

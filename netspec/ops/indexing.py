@@ -112,6 +112,7 @@ class IndexSelect(Op):
 
     rule = "The axis becomes as long as the list; all others stay."
     inputs = (2, 2)
+    takes = ("input", "index")
     words = ("index_select",)
     example, example_input = "index_select(table index) 0", "{table: parameter 169x4, index: buffer 2401 init=arange}"
 
@@ -135,6 +136,7 @@ class Gather(Op):
 
     rule = "The shape of the second input."
     inputs = (2, 2)
+    takes = ("input", "index")
     example, example_input = "gather(x index) 1", "{x: 10x32, index: int 4x32}"
 
     dim = Axis("axis to take places on")

@@ -32,6 +32,7 @@ class Lookup(Op):
 
     rule = "The shape of the first input, with the other axes of the table behind it."
     inputs = (2, 2)
+    takes = ("index", "table")
     example, example_input = "lookup(index table)", "{index: buffer 49x49 init=arange, table: parameter 2401x3}"
 
     def shape(self, *inputs: Tensor) -> Tensor:

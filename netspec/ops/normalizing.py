@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from netspec.dims import product
 from netspec.fields import Float, Int
@@ -35,6 +36,7 @@ class FunctionalNorm(Op):
 
     rule = "The shape of the first input stays."
     inputs = (2, 3)
+    takes: ClassVar[tuple[str, ...]] = ("input", "weight", "bias")
 
     def check(self, inputs: Sequence[Tensor], expected: Shape, noun: str) -> None:
         """Refuse weights of another shape."""
@@ -77,6 +79,7 @@ class RMSNormFunction(LastAxesNorm):
     """Divides the last axes by their root mean square, with a weight that is given as input."""
 
     inputs = (2, 2)
+    takes = ("input", "weight")
     words = ("rms_norm",)
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
 

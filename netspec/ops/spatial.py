@@ -174,6 +174,7 @@ class GridSample(Op):
 
     rule = "The channels of the map x the height and width of the grid."
     inputs = (2, 2)
+    takes = ("input", "grid")
     words = ("grid_sample",)
     example, example_input = "grid_sample(x grid)", "{x: 3x32x32, grid: 16x16x2}"
 

@@ -43,6 +43,7 @@ ROWS = st.sampled_from(
         "mul(prev) 2",
         "cell 4",
         "cell 3 k1",
+        "listed",
         "cell $(prev.c) s2",
         "pair",
         "join(prev in)",
@@ -63,9 +64,31 @@ ROWS = st.sampled_from(
         "relu x2",
         "conv 3 k1 x2",
         "concat(prev.flat prev)",
+        "concat(e.* in)",
+        "use e.0",
     ]
 )
-NAMES = st.sampled_from(["a", "b", "c", "d$i", "x", "self", "0", "class", "in-1", "conv1", "relu", "F", "torch"])
+NAMES = st.sampled_from(
+    [
+        "a",
+        "b",
+        "c",
+        "d$i",
+        "x",
+        "self",
+        "0",
+        "class",
+        "in-1",
+        "conv1",
+        "relu",
+        "F",
+        "torch",
+        "e.0",
+        "e.$i",
+        "e.x",
+        "0.self",
+    ]
+)
 WHEN = st.sampled_from([True, False, "in.c > 3", "prev.c == 3"])
 
 
@@ -92,6 +115,7 @@ BLOCKS = {
         "a-0": "parameter 3x1x1 when in.c == 3",
         "c": "add(in b) when in.c == 3",
     },
+    "listed": {"conv.a": "conv 3 k1", "b": "bn", "conv.b": "cell 3", "out": "add(conv.a conv.b)"},
     "late": ["concat(prev in)", "bn", "conv 5 k1 when in.c == 3"],
     "join(x skip) c=$(in.c + 1)": {"out": "concat(x skip), conv $c k1"},
 }
@@ -141,6 +165,11 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
         "{p: parameter 3x1x1, c: [add(prev p), conv 3 k1]}",
         "{d: {repeat: 3, layers: {c$i: conv(in) 2 k1}}, e: {concat: {inputs: [d.*]}}}\noutputs: [e, d.*]",
         "{a: {repeat: 0, layers: [conv 3 k1]}, b: [relu when false], c: {when: false, layers: [conv 3 k1]}}",
+        "{rep: {repeat: 3, layers: {conv.$i: conv 4 k1, bn.$i: 'bn, relu', y: concat(conv.$i in)}}, out: conv 1 k1}",
+        "{a.0: conv 3 k1, b.x: bn, a.1: cell 4, b.y: bn, c: concat(a.* b.*), d: use(in) a.0}",
+        "{x.0: conv 3 k1, x.1: conv 3 k1, x.2: conv 3 k1, y-0.0: relu, y-0.self: relu}",
+        "[listed, listed, relu]",
+        "{e.0: conv 3 k1, e.1: [bn, conv 3 k1], a: alias e.1, b: alias e.1.1}\norder: [a, b, e.*]",
         "[relu]\noutputs: {a: in, b: relu1, c: in}",
         "[{cell: {c: 4}}, {when: false, layers: ['relu()']}]",
         "{a: {repeat: 2, layers: [cell 4, [join(prev in) 3]]}, b: [cell 4, [join(prev in) 3]]}",

@@ -8,6 +8,7 @@ import pytest
 
 import netspec
 from netspec.errors import SpecError
+from netspec.vocabulary import OPERATIONS
 
 
 def graph(layers: str, head: str = "input: 3x8x8\n") -> netspec.Spec:
@@ -105,7 +106,7 @@ def test_a_problem_in_a_block_shows_the_line_that_used_it() -> None:
         ("  - conv 4 k3 stide=2\n", "unknown-argument", "Did you mean 'stride'?"),
         ("  - linear 3\n  - conv $x k3\n", "expression", ""),
         ("  train: conv 4 k3\n", "name", "train1"),
-        ("  a: conv 4 k3\n  a.b: conv 4 k3\n", "name", "no dot"),
+        ("  a: conv 4 k3\n  a.b.c: conv 4 k3\n", "name", "one dot"),
         ("  - conv 4 k2 same\n", "even-kernel", "odd kernel"),
         ("  - fc 3, conv 4 k3\n", "rank", "fc"),
         ("  - {add: [1]}\n", "row", ""),
@@ -141,3 +142,66 @@ def test_dynamic_sizes_survive_arithmetic_and_are_refused_where_a_number_is_need
     spec = graph("  - conv 4 k3 s2, conv 8 k3\n", "input: 3xT\n")
     assert str(next(iter(spec.graph.outputs.values()))) == "B x 8 x ((T + 1) // 2 - 3)"
     assert refused("  - conv 4 k3, fc 10\n", "input: 3xT\n").problems[0].code == "unknown-size"
+
+
+def test_a_dotted_name_puts_a_module_into_a_list_beside_the_others() -> None:
+    spec = graph(
+        "  a:\n    repeat: 2\n    layers:\n      convs.$i: conv 3 k1\n      norms.$i: bn, relu\n  b: add(in a)\n"
+    )
+    assert names(spec) == ["a.convs.0", "a.convs.1", "a.norms.0", "a.norms.1"]
+    spec = graph("  m.0: conv 4 k1\n  n: bn\n  m.1: conv 4 k1\n  both: add(m.*)\n  last: use(in) m.0\n")
+    assert names(spec) == ["m.0", "m.1", "n"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "code"),
+    [
+        ("  m.0: conv 4 k1\n  m: bn\n", "duplicate-name"),
+        ("  m: bn\n  m.0: conv 4 k1\n", "duplicate-name"),
+        ("  m.0.1: bn\n", "name"),
+        ("  forward.0: bn\n", "name"),
+        ("  m.: bn\n", "name"),
+        ("  m.0: parameter 3x1x1\n", "name"),
+        ("  a: bn\n  m.0: alias a\n", "alias"),
+    ],
+)
+def test_what_a_dotted_name_cannot_be(layers: str, code: str) -> None:
+    assert code in [problem.code for problem in refused(layers).problems]
+
+
+def test_inputs_find_their_place_by_name() -> None:
+    head = "input: 3x8x8\nblocks: {up(x skip) c: {out: 'concat(x skip), conv $c k1'}}\n"
+    spec = graph("  a: conv 4 k1\n  b: up(skip=in x=a) 5\n", head)
+    assert "concat" not in [problem.code for problem in spec.warnings]
+    (concat,) = [step for step in spec.graph.root.walk() if step.op is not None and type(step.op).__name__ == "Concat"]
+    assert [value.name for value in concat.inputs] == ["x", "skip"]
+    given = spec.graph.root.steps[1].inputs
+    assert [value.name for value in given] == ["a", "input"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("up(skip=in y=a) 5", "there is no input 'y'"),
+        ("up(x=in x=a) 5", "the input x is given twice"),
+        ("up(skip=a) 5", "the input x is missing"),
+        ("up(skip=a in) 5", "an input without a name comes after one with a name"),
+        ("relu(x=a)", "there is no input 'x'"),
+        ("sdpa(q=a k=a v=a)", "there is no input 'q'"),
+    ],
+)
+def test_inputs_by_name_that_cannot_be(call: str, message: str) -> None:
+    head = "input: 3x8x8\nblocks: {up(x skip) c: {out: 'concat(x skip), conv $c k1'}}\n"
+    error = refused(f"  a: conv 4 k1\n  b: {call}\n  z: up(a in) 3\n", head)
+    assert message in [problem.message for problem in error.problems]
+
+
+def test_every_operation_of_several_inputs_names_them_or_takes_any() -> None:
+    """Those whose inputs are all alike, as the two of `sub(a b)` or the many of `concat`, have no names for them."""
+    alike = "Sub RSub Div Pow RPow Maximum Minimum Eq Ne Lt Le Gt Ge LogicalAnd LogicalOr MatMul BMM CDist"
+    for cls in OPERATIONS.classes():
+        high = cls.inputs[1]
+        if cls.takes:
+            assert len(cls.takes) == high, cls
+        elif high not in (0, 1) and high < 99:
+            assert cls.__name__ in alike.split(), cls

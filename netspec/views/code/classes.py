@@ -10,8 +10,9 @@ from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Code, literal
 from netspec.ops.state import Buffer
-from netspec.views.code.forward import Forward, reference
-from netspec.views.code.layout import INDENT, Expression, Nested, lines
+from netspec.views.code.containers import containers, made, reference
+from netspec.views.code.forward import Forward
+from netspec.views.code.layout import INDENT, Expression, Nested, lines, repeated
 from netspec.views.code.naming import Namespace, identifier, is_identifier
 from netspec.views.code.slots import ABSENT, Slots
 from netspec.views.code.structure import Pattern, Ref, is_inline
@@ -28,7 +29,7 @@ class ClassWriter:
         self.serving = serving
         self.closing = closing
         self.slots = Slots(pattern.levels, list(self._written()))
-        members = {name for level in pattern.levels for name in level.members}
+        members = {name.partition(".")[0] for level in pattern.levels for name in level.members}
         self.attributes = Namespace(members | MODULE_ATTRIBUTES)
         self.kept: dict[str, str] = {}
         """Constructor arguments that forward needs: attribute by the expression it holds."""
@@ -95,8 +96,9 @@ class ClassWriter:
         order = max((list(level.members) for level in self.pattern.levels), key=len)
         found: list[tuple[int, list[str]]] = []
         for unit in range(len(self.pattern.units[0])):
-            for first, made in self._members(unit):
-                found.append((order.index(first) if first in order else len(order), made))
+            for first, registered in self._members(unit):
+                found.append((order.index(first) if first in order else len(order), registered))
+        found += [(order.index(first), lines) for first, lines in self._containers()]
         return self._with_aliases(order, sorted(found, key=lambda pair: pair[0]))
 
     def _with_aliases(self, order: list[str], found: list[tuple[int, list[str]]]) -> list[str]:
@@ -104,11 +106,11 @@ class ClassWriter:
         level = self.pattern.levels[0]
         first: list[str] = []
         for name, target in level.aliases.items():
-            holder, *rest = _way(level, target)
+            holder, *rest = ".".join(_way(level, target)).split(".")
             inner = ".".join(rest)
-            rank = order.index(holder)
+            rank = next(i for i, member in enumerate(order) if member.partition(".")[0] == holder)
             if order.index(name) > rank:
-                source = f"{reference(holder)}.get_submodule({literal(inner)})" if rest else reference(holder)
+                source = f"{reference(holder, {})}.get_submodule({literal(inner)})" if rest else reference(holder, {})
             else:
                 local = identifier(holder)
                 source = f"{local}.get_submodule({literal(inner)})" if rest else local
@@ -122,7 +124,11 @@ class ClassWriter:
     def _members(self, unit: int) -> list[tuple[str, list[str]]]:
         """The lines that register the members of one unit, with the name of the first of them."""
         steps = self.pattern.shown(unit)
-        registered = [(s, step) for s, step in enumerate(steps) if step.member and not step.again and not step.left_out]
+        registered = [
+            (s, step)
+            for s, step in enumerate(steps)
+            if step.member and "." not in step.member and not step.again and not step.left_out
+        ]
         if not registered:
             return []
         if not self.pattern.varies(unit):
@@ -130,6 +136,20 @@ class ClassWriter:
         none = [line for _, step in registered for line in self._registered(step, "None", 2)]
         inside = [line for s, _ in registered for line in self._register(unit, s, 3)]
         return [(registered[0][1].member, [*none, f"{INDENT * 2}if {self._condition(unit)}:", *inside])]
+
+    def _containers(self) -> Iterator[tuple[str, list[str]]]:
+        """The lines that register the containers of members with dotted names, with the first of these names."""
+        held: dict[str, Expression] = {}
+        for unit in range(len(self.pattern.units[0])):
+            for s, step in enumerate(self.pattern.shown(unit)):
+                if "." in step.member and not step.again and not step.left_out:
+                    held[step.member] = self._construct(self.pattern.aligned(unit, s))
+        for head, keys in containers(self.pattern.levels[0]).items():
+            container = made(keys, [held[f"{head}.{key}"] for key in keys])
+            if is_identifier(head):
+                yield f"{head}.{keys[0]}", lines(f"self.{head} = ", container, 2)
+            else:
+                yield f"{head}.{keys[0]}", lines("", Nested("self.add_module(", (literal(head), container)), 2)
 
     def _register(self, unit: int, step: int, depth: int) -> list[str]:
         aligned = self.pattern.aligned(unit, step)
@@ -268,22 +288,6 @@ def _way(level: Level, target: Step) -> list[str]:
 
 def _present(level: Level | None) -> list[Step]:
     return [step for step in level.steps if not step.left_out] if level is not None else []
-
-
-def repeated(items: Sequence[Expression]) -> list[Expression]:
-    """Three or more equal members in a row as a comprehension; others as they are."""
-    found: list[Expression] = []
-    at = 0
-    while at < len(items):
-        count = 1
-        while at + count < len(items) and str(items[at + count]) == str(items[at]):
-            count += 1
-        if count > 2 and len(items[at:]) >= count and not isinstance(items[at], Nested):
-            found.append(f"*[{items[at]} for _ in range({count})]")
-        else:
-            found += [items[at]] * count
-        at += count
-    return found
 
 
 def _assign(member: str, text: str) -> str:

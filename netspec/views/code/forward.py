@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from netspec.dims import Dim, Quotient, Size
 from netspec.graph.model import Step, Value
 from netspec.language.reserved import RESERVED
-from netspec.layers.base import Code, Tensor, literal
+from netspec.layers.base import Code, Tensor
+from netspec.views.code.containers import containers, reference
 from netspec.views.code.layout import INDENT, WIDTH
-from netspec.views.code.naming import Namespace, identifier, is_identifier
+from netspec.views.code.naming import Namespace, identifier
 from netspec.views.code.slots import ABSENT
 from netspec.views.code.structure import Pattern, Ref, leading
 from netspec.views.code.uses import given, made, taken
@@ -53,6 +54,7 @@ class Forward:
         self.pattern = pattern
         self.keeper = keeper
         self.level = pattern.levels[0]
+        self.containers = containers(self.level)
         self.names = Namespace(RESERVED)
         self.variables: dict[Ref, str] = {}
         self.items = self._items()
@@ -224,7 +226,7 @@ class Forward:
     def _test(self, unit: int, at: int) -> str:
         for item in self.items[at:]:
             if item.unit == unit and item.step.member and not item.step.again:
-                return f"{reference(item.step.member)} is not None"
+                return f"{reference(item.step.member, self.containers)} is not None"
         step = self.items[at].step
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
 
@@ -273,11 +275,11 @@ class Forward:
         inputs = [inner] if inner else [self.variables[self._actual(r)] for r in item.inputs]
         if step.body is not None:
             inputs[0] = leading(step.body, inputs[0]) if inputs else ""
-            text = f"{reference(step.member)}({', '.join(inputs)})"
+            text = f"{reference(step.member, self.containers)}({', '.join(inputs)})"
         elif step.member and step.op is not None and step.op.source:
-            text = reference(step.member)
+            text = reference(step.member, self.containers)
         elif step.member and step.op is not None:
-            text = f"{reference(step.member)}({', '.join(step.op.adapt(inputs))})"
+            text = f"{reference(step.member, self.containers)}({', '.join(step.op.adapt(inputs))})"
         else:
             text = self._function(item, inputs)
         if step.training is None:
@@ -360,14 +362,6 @@ class Forward:
         if sizes[0] == "B":
             sizes = sizes[1:]
         return f"  # {' x '.join(sizes)}" if sizes else ""
-
-
-def reference(member: str) -> str:
-    """How a member, or one below it by its path, is named in the printed class, whatever characters it has."""
-    if "." in member:
-        plain = all(is_identifier(part) for part in member.split("."))
-        return f"self.{member}" if plain else f"self.get_submodule({literal(member)})"
-    return f"self.{member}" if is_identifier(member) else f"getattr(self, {literal(member)})"
 
 
 def _dims(value: Any) -> list[Dim]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH = 100
@@ -37,3 +38,19 @@ def lines(prefix: str, expression: Expression, depth: int, suffix: str = "") -> 
 def _has_rows(expression: Nested) -> bool:
     """Whether some argument is itself long enough to stand on a line of its own."""
     return len(expression.items) > 2 and sum(isinstance(i, Nested) for i in expression.items) > 0
+
+
+def repeated(items: Sequence[Expression]) -> list[Expression]:
+    """Three or more equal members in a row as a comprehension; others as they are."""
+    found: list[Expression] = []
+    at = 0
+    while at < len(items):
+        count = 1
+        while at + count < len(items) and str(items[at + count]) == str(items[at]):
+            count += 1
+        if count > 2 and len(items[at:]) >= count and not isinstance(items[at], Nested):
+            found.append(f"*[{items[at]} for _ in range({count})]")
+        else:
+            found += [items[at]] * count
+        at += count
+    return found

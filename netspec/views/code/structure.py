@@ -94,7 +94,7 @@ def is_sequential(level: Level) -> bool:
     flow = entry[0].actual
     for i, step in enumerate(steps):
         inputs = [value.actual for value in given(step)]
-        if inputs != [flow] or step.again or step.training is not None or not step.member:
+        if inputs != [flow] or step.again or step.training is not None or not step.member or "." in step.member:
             return False
         if isinstance(step.results, tuple):
             return False
@@ -185,8 +185,8 @@ def _signature(
     contents: dict[At, Hashable] = {}
     for unit in units:
         inside = tuple(_step_signature(step, refs, named, serving) for step in unit.steps)
-        if unit.guard is None:
-            outline.append(inside)
+        if unit.guard is None or any("." in step.member for step in unit.steps):
+            outline.append(inside if unit.present else None)
         else:
             outline.append(unit.guard.at)
             contents[unit.guard.at] = inside if unit.present else None

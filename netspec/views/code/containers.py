@@ -1,0 +1,54 @@
+"""Members with dotted names, `convs.0`: what holds them in the printed class, and how forward finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netspec.graph.model import Level
+from netspec.layers.base import literal
+from netspec.views.code.layout import Expression, Nested, repeated
+from netspec.views.code.naming import is_identifier
+
+Containers = Mapping[str, tuple[str, ...]]
+"""For each container of a level the keys of its members, in order."""
+
+
+def containers(level: Level) -> Containers:
+    """The containers of a level: the parts of its members' names before the dot."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in level.members:
+        head, dot, key = name.partition(".")
+        if dot:
+            found[head] = (*found.get(head, ()), key)
+    return found
+
+
+def made(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
+    """The container of these members: a ModuleList where they are counted from 0, else a ModuleDict."""
+    if _counted(keys):
+        shown = repeated(items)
+        if len(shown) == 1 and len(items) > 1:
+            return Nested("nn.ModuleList(", (str(shown[0]).removeprefix("*"),))
+        return Nested("nn.ModuleList([", tuple(shown), "])")
+    return Nested("nn.ModuleDict({", tuple(_pair(key, item) for key, item in zip(keys, items, strict=True)), "})")
+
+
+def _pair(key: str, item: Expression) -> Expression:
+    if isinstance(item, Nested):
+        return Nested(f"{literal(key)}: {item.head}", item.items, item.tail)
+    return f"{literal(key)}: {item}"
+
+
+def _counted(keys: Sequence[str]) -> bool:
+    return list(keys) == [str(i) for i in range(len(keys))]
+
+
+def reference(member: str, within: Containers) -> str:
+    """How a member, or one below it by its path, is named in the printed class, whatever characters it has."""
+    head, dot, key = member.partition(".")
+    if key in within.get(head, ()):
+        return f"{reference(head, {})}[{key if _counted(within[head]) else literal(key)}]"
+    if dot:
+        plain = all(is_identifier(part) for part in member.split("."))
+        return f"self.{member}" if plain else f"self.get_submodule({literal(member)})"
+    return f"self.{member}" if is_identifier(member) else f"getattr(self, {literal(member)})"
