@@ -66,10 +66,13 @@ def pairs(first: Work, second: Work, count: int) -> Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: what it is of, what was found, and the bound that it is held to, if there is one."""
+    """One figure: what it is of, what was found, and the bound that it is held to, if there is one.
+
+    None was found where a thing could not be measured here; the note says why.
+    """
 
     name: str
-    found: float
+    found: float | None
     at_most: float | None = None
     at_least: float | None = None
     note: str = ""
@@ -77,9 +80,15 @@ class Row:
 
     @property
     def kept(self) -> bool:
+        if self.found is None:
+            return True
         return (self.at_most is None or self.found <= self.at_most) and (
             self.at_least is None or self.found >= self.at_least
         )
+
+    @property
+    def shown(self) -> str:
+        return "not measured" if self.found is None else f"{self.found:.3g}{self.unit}"
 
     @property
     def target(self) -> str:
@@ -92,7 +101,7 @@ class Row:
 def table(rows: Sequence[Row]) -> str:
     """The rows as aligned lines under their heads."""
     cells = [("", "found", "target", "")]
-    cells += [(row.name, f"{row.found:.3g}{row.unit}", row.target, row.note) for row in rows]
+    cells += [(row.name, row.shown, row.target, row.note) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 

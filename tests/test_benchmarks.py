@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from benchmarks import build, cold_check, expand, forward
+from benchmarks import build, cold_check, expand, forward, resnet, training, whole_command
 from benchmarks.ratios import Pairs, Row, pairs, report, timed
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -49,6 +52,7 @@ def test_timed_work_returns_the_seconds_of_one(monkeypatch: pytest.MonkeyPatch) 
         (Row("a", 3.5, at_least=3.5), 0, "at least 3.5"),
         (Row("a", 3.4, at_least=3.5), 1, "at least 3.5  MISSED"),
         (Row("a", 9), 0, "a  9"),
+        (Row("a", None, at_least=2, note="b is not installed"), 0, "a  not measured  at least 2  b is not installed"),
     ],
 )
 def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,10 +69,40 @@ def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pyte
         lambda: build.measure(1, SPECS / "lenet5_tutorial.yaml"),
         lambda: expand.measure(1, (40, 80)),
         lambda: forward.measure(1, 1),
+        lambda: resnet.measure(1, 1),
     ],
-    ids=["cold_check", "build", "expand", "forward"],
+    ids=["cold_check", "build", "expand", "forward", "resnet"],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()
-    assert all(row.found > 0 for row in rows)
+    assert all(row.found is not None and row.found > 0 for row in rows)
     assert any(row.target for row in rows)
+
+
+@pytest.fixture
+def mnist(tmp_path: Path) -> Path:
+    """A folder with files like MNIST's four."""
+    for part in ("train", "t10k"):
+        images, labels = bytes(i % 251 for i in range(80 * 784)), bytes(i % 10 for i in range(80))
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(
+            gzip.compress(struct.pack(">4I", 0x803, 80, 28, 28) + images)
+        )
+        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(struct.pack(">2I", 0x801, 80) + labels))
+    return tmp_path
+
+
+def test_training_is_compared_with_every_peer_that_is_here(mnist: Path) -> None:
+    rows = training.measure(mnist, 1, (64,))
+    assert [row.name for row in rows] == [f"netspec / {peer.name}, batch 64" for peer in training.PEERS]
+    for row, peer in zip(rows, training.PEERS, strict=True):
+        if peer.package and not find_spec(peer.package):
+            assert (row.found, row.note) == (None, f"{peer.package} is not installed")
+        else:
+            assert row.found is not None
+            assert row.found > 0
+
+
+def test_the_whole_command_runs(mnist: Path) -> None:
+    whole_command.command(whole_command.own(mnist, 1))
+    with pytest.raises(SystemExit, match="does not exist"):
+        whole_command.command(whole_command.own(mnist / "nowhere", 1))
