@@ -99,7 +99,7 @@ def evaluate(
     was_training = module.training
     module.eval()
     tally = Tally(objective, metrics)
-    run = forward or module
+    run = module if forward is None else forward
     try:
         with torch.inference_mode():
             for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch), world.rows)):

@@ -80,10 +80,25 @@ def arranged(module: nn.Module, channels_last: bool) -> Iterator[None]:
 
 def make_forward(module: nn.Module, train: Train, device: torch.device, channels_last: bool) -> Callable[..., Any]:
     """The call of the network as the spec wants it: compiled, in short floats, with maps stored pixel by pixel."""
-    forward: Callable[..., Any] = torch.compile(module) if train.compile else module
+    forward = _compiled(module) if train.compile else module
     if train.precision == "bf16":
         forward = _short(forward, device)
     return _pixelwise(forward) if channels_last else forward
+
+
+def _compiled(module: nn.Module) -> Callable[..., Any]:
+    # Each shape is compiled for itself, so that what a step computes does not depend on the shapes met before it.
+    compiled = torch.compile(module, dynamic=False)
+    from torch._dynamo.exc import TorchDynamoException  # a second, which only those pay who compile
+
+    def run(*inputs: torch.Tensor) -> Any:
+        try:
+            return compiled(*inputs)
+        except TorchDynamoException as error:
+            reason = str(error).partition("\n")[0]
+            raise UsageError(f"torch cannot compile this network here: {reason}. Write compile: false.") from None
+
+    return run
 
 
 def _short(forward: Callable[..., Any], device: torch.device) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,27 @@ def classes(count: int = 80, width: int = 8, val: int = 16) -> Data:
     return data(x, (x[:, 0] > 0).long() + (x[:, 1] > 0).long(), val)
 
 
-def perceptron(dropout: float = 0.0, norm: bool = False) -> nn.Module:
+def pictures() -> Data:
+    """The same points as maps of 4 x 4 pixels."""
+    points = classes(width=16)
+    parts = [replace(p, inputs=(p.inputs[0].view(-1, 1, 4, 4),)) for p in (points.train, points.val) if p]
+    return replace(points, train=parts[0], val=parts[1])
+
+
+def perceptron(dropout: float = 0.0, norm: bool = False) -> nn.Sequential:
     """Eight numbers to three classes, always the same weights."""
     torch.manual_seed(1)
     layers: list[nn.Module] = [nn.Linear(8, 16)]
     layers += [nn.BatchNorm1d(16)] if norm else []
     layers += [nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 3)]
     return nn.Sequential(*layers)
+
+
+def convolution(dropout: float = 0.0) -> nn.Sequential:
+    """One map of 4 x 4 pixels to three classes, always the same weights."""
+    torch.manual_seed(1)
+    layers = [nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(128, 3))
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:

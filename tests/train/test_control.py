@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -138,3 +140,25 @@ def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         pytest.raises(UsageError, match=r"pip install 'netspec-torch\[tensorboard\]'"),
     ):
         train(perceptron(), section(tensorboard=True), classes(), run)
+
+
+COMPILED = """
+import sys
+from netspec.errors import UsageError
+from netspec.runtime.training import train
+from tests.train.small import classes, perceptron, section
+net = perceptron()
+try:
+    train(net, section(compile=True), classes())
+except UsageError as error:
+    print(error)
+sys.exit(not all(x.equal(y) for x, y in zip(net.parameters(), perceptron().parameters())))
+"""
+
+
+def test_what_cannot_be_compiled_is_said_before_the_first_update(tmp_path: Path) -> None:
+    nowhere = {**os.environ, "CXX": "no-compiler", "PATH": "", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", COMPILED], env=nowhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "torch cannot compile this network here: " in done.stdout
+    assert done.stdout.endswith("Write compile: false.\n")

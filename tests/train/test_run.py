@@ -175,9 +175,11 @@ def test_nothing_to_train() -> None:
 
 def test_frozen_parameters_stay() -> None:
     net = perceptron()
-    frozen = net[0].requires_grad_(False).weight.clone()  # type: ignore[index]
+    (first, *_) = net
+    assert isinstance(first, nn.Linear)
+    frozen = first.requires_grad_(False).weight.clone()
     train(net, section(epochs=1), classes())
-    assert torch.equal(net[0].weight, frozen)  # type: ignore[index]
+    assert torch.equal(first.weight, frozen)
 
 
 def test_metrics_that_do_not_suit_the_loss() -> None:
