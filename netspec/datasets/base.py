@@ -46,10 +46,13 @@ class Origin:
         """What holds the target."""
         return self.names[-1]
 
+    def holder(self, place: int) -> str:
+        """What holds the input of that place; for -1 the target."""
+        return self.names[place] if len(self.names) > 1 else self.name
+
     def at(self, sample: int, place: int = -1) -> str:
         """Where a sample's target stands, or its input of that place: "a.csv, line 7"."""
-        name = self.names[place] if len(self.names) > 1 else self.name
-        return f"{name}, {self.noun} {sample if self.rows is None else self.rows[sample]}"
+        return f"{self.holder(place)}, {self.noun} {sample if self.rows is None else self.rows[sample]}"
 
     def only(self, samples: np.ndarray[Any, Any]) -> Origin:
         """The same for some of the samples, by their indices."""

@@ -40,6 +40,20 @@ def part(inputs: Sequence[Array], target: Array, names: Sequence[str]) -> Part:
     return Part(tuple(inputs), target, Origin(tuple(names)))
 
 
+def same_form(train: Part, other: Part) -> None:
+    """Refuse a part whose samples have another shape or type than those of the training part."""
+    places = [*range(len(train.inputs)), -1]
+    for place, a, b in zip(places, (*train.inputs, train.target), (*other.inputs, other.target), strict=True):
+        if a.shape[1:] != b.shape[1:] or a.dtype != b.dtype:
+            text = f"{other.origin.holder(place)} holds {_form(b)}, {train.origin.holder(place)} holds {_form(a)}"
+            raise DataError(f"{text}. The parts must be of the same form.")
+
+
+def _form(array: Array) -> str:
+    sizes = " x ".join(map(str, array.shape[1:])) or "one number"
+    return f"{sizes} of {array.dtype} a sample"
+
+
 def labels_below(labels: Array, classes: int, name: str) -> None:
     """Refuse a class number outside 0 .. classes - 1, naming the first row that has one."""
     wrong = (labels < 0) | (labels >= classes)

@@ -29,6 +29,8 @@ class IDX(Dataset):
 
     images = Text("file of the inputs")
     labels = Text("file of the class numbers, counted from 0")
+    val_images = Maybe(Text("file of the inputs of the validation part", None))
+    val_labels = Maybe(Text("file of the class numbers of the validation part", None))
     test_images = Maybe(Text("file of the inputs of the test part", None))
     test_labels = Maybe(Text("file of the class numbers of the test part", None))
 
@@ -37,13 +39,18 @@ class IDX(Dataset):
 
     def read(self, files: Files) -> Arrays:
         train = read_pair(files.file(self.images), files.file(self.labels))
-        if (self.test_images is None) != (self.test_labels is None):
-            raise DataError("idx: test_images and test_labels come together, only one of them is given")
-        test = None
-        if self.test_images and self.test_labels:
-            test = read_pair(files.file(self.test_images), files.file(self.test_labels))
-        count = 1 + max(int(part.target.max()) for part in (train, test) if part)
-        return Arrays(train, test=test, names=("image",), classes=numbered(count))
+        val = self._held(files, "val", self.val_images, self.val_labels)
+        test = self._held(files, "test", self.test_images, self.test_labels)
+        count = 1 + max(int(part.target.max()) for part in (train, val, test) if part)
+        return Arrays(train, val, test, ("image",), numbered(count))
+
+    def _held(self, files: Files, part: str, images: str | None, labels: str | None) -> Part | None:
+        """A part with files of its own, where there is one."""
+        if images and labels:
+            return read_pair(files.file(images), files.file(labels))
+        if images or labels:
+            raise DataError(f"idx: {part}_images and {part}_labels come together, only one of them is given")
+        return None
 
 
 def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> Part:

@@ -37,17 +37,25 @@ class NPY(Dataset):
 
     inputs = Checked("files that the network takes, in its order", names, NAMES, textual=True)
     target = Text("file that the network learns to give")
+    val_inputs = Maybe(Checked("files of the validation part, in the same order", names, NAMES, None, textual=True))
+    val_target = Maybe(Text("file of the target of the validation part", None))
     test_inputs = Maybe(Checked("files of the test part, in the same order", names, NAMES, None, textual=True))
     test_target = Maybe(Text("file of the target of the test part", None))
 
     def read(self, files: Files) -> Arrays:
-        if (self.test_inputs is None) != (self.test_target is None):
-            raise DataError("npy: test_inputs and test_target come together, only one of them is given")
-        train, test = self._part(files, self.inputs, self.target), None
-        if self.test_inputs and self.test_target:
-            test = self._part(files, self.test_inputs, self.test_target)
-        parts = [part for part in (train, test) if part]
-        return Arrays(train, test=test, names=tuple(Path(i).stem for i in self.inputs), classes=counted(parts))
+        train = self._part(files, self.inputs, self.target)
+        val = self._held(files, "val", self.val_inputs, self.val_target)
+        test = self._held(files, "test", self.test_inputs, self.test_target)
+        classes = counted([part for part in (train, val, test) if part])
+        return Arrays(train, val, test, tuple(Path(i).stem for i in self.inputs), classes)
+
+    def _held(self, files: Files, part: str, inputs: tuple[str, ...] | None, target: str | None) -> Part | None:
+        """A part with files of its own, where there is one."""
+        if inputs and target:
+            return self._part(files, inputs, target)
+        if inputs or target:
+            raise DataError(f"npy: {part}_inputs and {part}_target come together, only one of them is given")
+        return None
 
     def _part(self, files: Files, inputs: tuple[str, ...], target: str) -> Part:
         paths = [files.file(path) for path in (*inputs, target)]

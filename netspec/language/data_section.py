@@ -27,7 +27,7 @@ KEYS: Final = {
 def _share(value: Any) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool)
     if not good or value < 0 or (isinstance(value, float) and value >= 1):
-        raise refuse("a share such as 0.1, or a whole number of samples")
+        raise refuse("a share such as 0.1, or a whole number of samples; files for a part are named in the source")
     share: float = value
     return share
 

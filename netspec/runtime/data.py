@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 
 from netspec.datasets.base import Arrays, Origin, Part
+from netspec.datasets.checks import same_form
 from netspec.datasets.files import Files
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
@@ -202,6 +203,9 @@ def load_data(
     source, learnt = section.source, learnt or {}
     arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
     arrays = source.fitted(arrays, learnt)
+    for part in (arrays.val, arrays.test):
+        if part is not None:
+            same_form(arrays.train, part)
     _check_steps(section, arrays)
     written, section = section, _fitted(section, arrays, learnt.get("transform", ()))
     plain = Steps(section.before, (), section.after, arrays.peak)

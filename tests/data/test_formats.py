@@ -113,7 +113,11 @@ def test_idx_with_other_types_and_a_test_part(tmp_path: Path) -> None:
     assert np.array_equal(arrays.train.inputs[0], values)
     assert arrays.train.inputs[0].dtype == np.float32
     assert len(arrays.classes) == 5
-    assert len(arrays.test) == 3
+    assert (len(arrays.test), arrays.val) == (3, None)
+    arrays = read({"source": {"idx": {"images": "x", "labels": "y", "val_images": "x", "val_labels": "y"}}}, tmp_path)
+    assert (len(arrays.val), arrays.test) == (3, None)
+    with pytest.raises(DataError, match="idx: val_images and val_labels come together"):
+        read({"source": {"idx": {"images": "x", "labels": "y", "val_images": "x"}}}, tmp_path)
 
 
 def test_paths_stay_in_the_folder_of_the_spec(tmp_path: Path) -> None:

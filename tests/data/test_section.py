@@ -35,6 +35,7 @@ def marked(problem: Problem, source: Source) -> str:
         ("data: {source: digit}", [("unknown-dataset", "digit")]),
         ("data: {source: digits, split: {vall: 0.1}}", [("unknown-argument", "vall")]),
         ("data: {source: digits, split: {val: 1.5}}", [("bad-argument", "1.5")]),
+        ("data: {source: digits, split: {val: b.csv}}", [("bad-argument", "b.csv")]),
         ("data: {source: digits, split: {val: 0.5, test: 0.5}}", [("split", "{")]),
         ("data: {source: digits, transform: resize 32 modee=area}", [("unknown-argument", "modee=area")]),
         ("data: {source: digits, transform: [resize 32, normalize 0 0]}", [("bad-argument", "0")]),

@@ -200,6 +200,22 @@ def test_npy(tmp_path: Path) -> None:
     assert (len(arrays.train.inputs), len(arrays.test)) == (2, 4)
 
 
+def test_npy_with_parts_in_files_of_their_own(tmp_path: Path) -> None:
+    for name, count, width in (("a", 5, 3), ("b", 4, 3), ("c", 3, 2)):
+        np.save(tmp_path / f"{name}.npy", np.zeros((count, width)))
+        np.save(tmp_path / f"{name}y.npy", np.arange(count))
+    parts = {"val_inputs": "b.npy", "val_target": "by.npy"}
+    data = load_data(section({"source": {"npy": {"inputs": "a.npy", "target": "ay.npy", **parts}}}), tmp_path)
+    assert data.val is not None
+    assert (len(data.train), len(data.val), data.test) == (5, 4, None)
+    parts = {"test_inputs": "c.npy", "test_target": "cy.npy"}
+    with pytest.raises(DataError, match=r"c\.npy holds 2 of float32 a sample, .*a\.npy holds 3 of float32 a sample"):
+        load_data(section({"source": {"npy": {"inputs": "a.npy", "target": "ay.npy", **parts}}}), tmp_path)
+    half = section({"source": {"npy": {"inputs": "a.npy", "target": "ay.npy", "val_target": "by.npy"}}}).source
+    with pytest.raises(DataError, match="npy: val_inputs and val_target come together"):
+        half.read(Files(tmp_path))
+
+
 def test_npy_that_is_truncated_or_none(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", np.zeros(4))
     content = (tmp_path / "y.npy").read_bytes()
