@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 from netspec.drafts import sweep
 
 
-def main() -> None:
-    """Run the command that the process was started with."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the process was started with, or that which `arguments` are."""
     _answer(_leave)
     try:
         from netspec.cli import main as command
 
-        command()
+        command(arguments)
     finally:
         _answer(signal.SIG_IGN)  # the command is over, and its exit code stands
 

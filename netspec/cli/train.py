@@ -71,7 +71,7 @@ def command(
     if resume and folder is None:
         raise click.UsageError("--resume needs the folder of the run that goes on: --run runs/NAME-1")
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
-        from netspec.cli import main
+        from netspec.__main__ import main
         from netspec.runtime.launching import launch
 
         sys.exit(launch(partial(main, arguments), nproc))

@@ -149,7 +149,8 @@ class _Reader:
 
     def cross(self, train: Train) -> list[Problem]:
         """What the parts do not agree on."""
-        return [*self._momentum(train), *self._overridden(train), *self._watched(train), *self._plateau(train)]
+        found = [*self._momentum(train), *self._overridden(train), *self._watched(train), *self._plateau(train)]
+        return [*found, *self._parted(train)]
 
     def _momentum(self, train: Train) -> list[Problem]:
         scheduler = train.scheduler
@@ -198,6 +199,22 @@ class _Reader:
         better = "more" if goal == "max" else "less"
         text = f"{type(train.scheduler).__name__} has mode={mode}, {better} of {monitor} is better"
         return [Problem("contradiction", text, At((*self.path, "scheduler")), f"Write mode={goal}.")]
+
+    def _parted(self, train: Train) -> list[Problem]:
+        """What cannot be where each process holds a part of the network."""
+        if train.parallel != "fsdp":
+            return []
+        refused = {
+            "loss": train.loss.owns_parameters and f"{type(train.loss).__name__} has weights of its own",
+            "optimizer": not train.optimizer.in_parts and f"{type(train.optimizer).__name__} needs whole parameters",
+            "compile": train.compile and "compile takes a network that is whole",
+            "channels_last": train.channels_last and "channels_last turns weights around",
+        }
+        return [
+            Problem("contradiction", f"{text}, fsdp parts them", At((*self.path, key)), "Write parallel: ddp.")
+            for key, text in refused.items()
+            if text
+        ]
 
 
 def _problem(fault: Fault, path: Path) -> Problem:

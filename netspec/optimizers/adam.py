@@ -85,6 +85,7 @@ class SparseAdam(Optimizer):
     """Adam for the sparse gradients of `embedding sparse`, touching only the rows that occurred."""
 
     sparse = True
+    in_parts = False
     words = ("sparse_adam",)
     example = "sparse_adam lr=1e-3"
 

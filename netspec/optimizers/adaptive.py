@@ -38,6 +38,7 @@ class Adafactor(Optimizer):
     """Keeps squares of a matrix only by row and column, which saves memory."""
 
     same_together = False
+    in_parts = False
     example = "adafactor lr=0.01"
 
     lr = Rate(1e-2)

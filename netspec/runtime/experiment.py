@@ -64,9 +64,9 @@ def train(
     """
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
+        going_on = world.told(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
         with world.together():
             section = spec.experiment.train
-            going_on = folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume)
             data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None)
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
@@ -76,7 +76,6 @@ def train(
             run = None
             if folder is not None and world.main:
                 run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
-        going_on = world.told(going_on)
         history = run_training(module, section, data, run, resume=going_on, progress=progress, world=world)
     return Trained(module, history, folder)
 

@@ -98,8 +98,11 @@ class Keeper:
         with self.world.together():
             if place is not None:
                 state.unpack(found[1] if found else read_state(place))
+        records: list[Record] = []
         with self.world.together():
-            return self.run.rewind(state.position.measured) if self.run else []
+            if self.run:
+                records = self.run.rewind(state.position.measured)
+        return self.world.told(records)
 
     @property
     def newest(self) -> Path | None:

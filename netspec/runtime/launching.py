@@ -83,9 +83,9 @@ def _code(context: ProcessContext, end: ProcessExitedException, stopped: int | N
     """What the run ends with once one of its processes has not ended well. Raises Ended."""
     codes = [process.exitcode for process in context.processes]
     if stopped is not None and codes[0] < 0:
-        return 128 + stopped  # before there was anything to save
+        raise Ended(128 + stopped, f"stopped by {signal.Signals(stopped).name} before the run had begun")
     killed = end.error_index if end.exit_code < 0 else next((i for i, code in enumerate(codes) if code < 0), None)
     if killed is None or codes[0] > 1:
         return codes[0] if codes[0] > 0 else end.exit_code
     text = f"process {killed} of {len(codes)} was ended by {signal.Signals(-codes[killed]).name}, and the run with it"
-    raise Ended(128 - codes[killed], f"{text}. Its newest checkpoint stays: --resume goes on from there.")
+    raise Ended(128 - codes[killed], f"{text}. What it had saved stays: --resume goes on from there.")

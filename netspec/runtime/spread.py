@@ -89,11 +89,16 @@ class Sharded(Whole):
         """A copy of `module` of which each process holds a part. Raises UsageError."""
         from torch.distributed.fsdp import fully_shard
 
-        module = copy.deepcopy(module)
+        try:
+            module = copy.deepcopy(module)
+        except RuntimeError as error:  # the hooks of weight_norm_hook
+            raise UsageError(f"fsdp parts a copy of the network, and torch cannot copy this one: {error}") from None
         for name, parameter in module.named_parameters():
             if not parameter.dim():
                 raise UsageError(f"fsdp cannot part {name}, which is a single number. Write parallel: ddp.")
         for part in (*blocks(module), module):
+            # FSDP notices a pass backward by its output, but not by a view that is overwritten afterwards.
+            part.register_forward_hook(_own)
             # Only parts that are given up after every pass lie still between steps, to be measured and saved.
             fully_shard(part, mesh=self.mesh, reshard_after_forward=True)
         return module
@@ -154,6 +159,18 @@ def blocks(module: nn.Module) -> list[nn.Module]:
                 yield from found(child)
 
     return list(dict.fromkeys(found(module)))
+
+
+def _own(module: nn.Module, inputs: Any, outputs: Any) -> Any:
+    """The outputs of a module, those that are views copied."""
+    match outputs:
+        case torch.Tensor():
+            return outputs.clone() if outputs._is_view() else outputs
+        case dict():
+            return {name: _own(module, inputs, value) for name, value in outputs.items()}
+        case tuple():
+            return tuple(_own(module, inputs, value) for value in outputs)
+    return outputs
 
 
 def _as(value: Any, like: torch.Tensor) -> Any:

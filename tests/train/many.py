@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from netspec.errors import Diverged
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data, load_data
 from netspec.runtime.history import Record
@@ -31,9 +34,11 @@ class Case:
 
     def run(self, world: World = ALONE, run: RunFolder | None = None, **more: Any) -> dict[str, Any]:
         """Train, and return all that the run ended with."""
-        module, loss = self.module(), self.train.loss
-        history = train(module, self.train, self.data(), run, world=world, **more)
-        assert loss is self.train.loss
+        module = self.module()
+        try:
+            history = train(module, self.train, self.data(), run, world=world, **more)
+        except Diverged as error:
+            return {"diverged": str(error)}
         return {"records": [kept(r) for r in history.records], "weights": module.state_dict(), "ended": history.ended}
 
 
@@ -69,6 +74,13 @@ def half_ignored() -> Data:
     target = found.train.target.clone()
     target[torch.arange(len(target)) % 3 == 0] = -100
     return data(torch.cat([found.train.inputs[0], found.val.inputs[0]]), torch.cat([target, found.val.target]), 16)  # type: ignore[union-attr]
+
+
+def outlier() -> Data:
+    """Samples of which one is so large that the squared error over it is infinite."""
+    x = torch.ones(80, 8)
+    x[37] = 3e38
+    return data(x, torch.zeros(80, 3))
 
 
 def blocked() -> nn.Module:
@@ -116,6 +128,7 @@ CASES: dict[str, Case] = {
     "loss that learns": Case(
         section(epochs=3, loss="adaptive_log_softmax 12 3 cutoffs=1", optimizer="adamw lr=0.01"), features
     ),
+    "not finite": Case(section(loss="mse", batch=32), data=outlier),
     "early stop": Case(section(epochs=30, early_stop="val.loss patience=1", optimizer="sgd lr=2")),
     "images": Case(section(epochs=1, batch=50, optimizer="adamw lr=0.003", metrics=["accuracy"]), convolutions, images),
     "fsdp": Case(section(**ALL | {"batch": 10}, parallel="fsdp"), blocked),
@@ -124,6 +137,26 @@ CASES: dict[str, Case] = {
         section(epochs=1, batch=50, optimizer="adamw lr=0.003", max_steps=5, parallel="fsdp"), convolutions, images
     ),
 }
+CASES |= {
+    f"fsdp {row}": Case(section(epochs=1, batch=21, optimizer=row, parallel="fsdp"), partial(perceptron, 0.0))
+    for row in ("adam amsgrad", "nadam", "radam", "rmsprop centered", "adagrad", "adadelta", "adamax", "asgd")
+}
+MOVES: dict[str, Case] = {
+    "ddp": Case(section(**ALL | {"scheduler": None, "checkpoint": {"steps": 1}})),
+    "fsdp": Case(
+        section(**ALL | {"batch": 10, "scheduler": None, "checkpoint": {"steps": 1}}, parallel="fsdp"), blocked
+    ),
+}
+"""Runs that are begun with one number of processes and ended with another."""
+
+
+def part(case: Case, folder: Path, resume: bool, world: World = ALONE) -> dict[str, Any]:
+    """The first steps of a case, or the rest of them."""
+    if not resume:
+        case = replace(case, train=Train(**{**case.train.__dict__, "max_steps": 5}))
+    open_ = partial(RunFolder.open, folder) if resume else partial(RunFolder.create, folder, "")
+    with open_() if world.main else nullcontext() as run:
+        return case.run(world, run, resume=resume)
 
 
 def run_all(folder: Path) -> None:
@@ -132,4 +165,8 @@ def run_all(folder: Path) -> None:
     with joined() as world:
         for name, case in CASES.items():
             torch.save(case.run(world), folder / f"{name}-{world.rank}.pt")
+        for name, case in MOVES.items():
+            part(case, folder / f"from two, {name}", False, world)
+            found = part(case, folder / f"from one, {name}", True, world)
+            torch.save(found, folder / f"to two, {name}-{world.rank}.pt")
     sys.exit(0)

@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from netspec.runtime.launching import launch
-from tests.train.many import CASES, run_all
+from tests.train.many import CASES, MOVES, part, run_all
 
 
 @pytest.fixture(scope="module")
 def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where two processes have left what their runs ended with."""
     folder = tmp_path_factory.mktemp("many")
+    for name, case in MOVES.items():
+        part(case, folder / f"from one, {name}", False)
     assert launch(partial(run_all, folder), 2) == 0
     return folder
 
@@ -42,3 +44,21 @@ def test_two_processes_end_like_one(name: str, by_two: Path) -> None:
     alone = CASES[name].run()
     for rank in range(2):
         near(alone, torch.load(by_two / f"{name}-{rank}.pt"))
+
+
+def ends_like(whole: dict[str, Any], resumed: dict[str, Any]) -> None:
+    """Demand the same weights and the same last record: the first part has one where it stopped."""
+    near(whole["weights"], resumed["weights"])
+    near(whole["records"][-1], resumed["records"][-1])
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_two_have_saved_one_takes_up(name: str, by_two: Path) -> None:
+    ends_like(MOVES[name].run(), part(MOVES[name], by_two / f"from two, {name}", True))
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_one_has_saved_two_take_up(name: str, by_two: Path) -> None:
+    whole = MOVES[name].run()
+    for rank in range(2):
+        ends_like(whole, torch.load(by_two / f"to two, {name}-{rank}.pt"))
