@@ -10,7 +10,7 @@ import click
 from netspec.errors import did_you_mean
 
 COMMANDS = (
-    *("init", "check", "summary", "build", "fmt", "diff"),
+    *("init", "check", "summary", "graph", "build", "fmt", "diff"),
     *("train", "sweep", "eval", "predict", "export"),
     *("ops", "schema", "doctor"),
 )

@@ -78,11 +78,11 @@ def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
             continue
         path = f"{prefix}{step.member or step.name}"
         if step.body is None:
-            yield _row(path, depth, _op(step), flat(step.results), _own(step, path, graph), step.macs())
+            yield _row(path, depth, operation(step), flat(step.results), _own(step, path, graph), step.macs())
             continue
         inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
         count = 0 if step.again else sum(row.parameters for row in inner if not row.level)
-        yield Row(path, depth, _title(step.body), _tensors([step.value]), count, step.macs(), None, True)
+        yield Row(path, depth, title(step.body), _tensors([step.value]), count, step.macs(), None, True)
         if not step.again:
             yield from inner
 
@@ -107,7 +107,7 @@ def _own(step: Step, path: str, graph: Graph) -> int:
     )
 
 
-def _op(step: Step) -> str:
+def operation(step: Step) -> str:
     """The operation as torch would be told it: `Conv2d(1, 6, 5)`."""
     op = step.op
     assert op is not None
@@ -123,9 +123,9 @@ def _simple(value: Any) -> bool:
     return value is None or isinstance(value, int | float | str)
 
 
-def _title(level: Level) -> str:
+def title(level: Level) -> str:
     """A block as it is used: `bottleneck c=64 s=2`."""
-    return " ".join([level.block, *(f"{name}={value}" for name, value in level.params.items())])
+    return " ".join([level.block, *(f"{name}={value}" for name, value in level.params.items())]).strip()
 
 
 def _bytes(tensor: Tensor | None) -> Counted:

@@ -22,6 +22,7 @@ TORCHLESS = [
     ["check", LENET],
     ["check", DIGITS, "--json"],
     ["summary", LENET],
+    ["graph", LENET],
     ["summary", DIGITS, "--train"],
     ["build", LENET],
     ["schema"],

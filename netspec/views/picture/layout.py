@@ -1,0 +1,176 @@
+"""Where everything stands: nodes in ranks from top to bottom along a spine, values that pass others in lanes beside."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from netspec.views.picture.plan import Edge, Node, Plan
+
+CHARACTER: Final = 7.0
+"""The width of a character of the text."""
+ROW: Final = 20.0
+TITLE: Final = 24.0
+PAD: Final = 14.0
+GAP: Final = 34.0
+"""Between ranks, with room for a shape."""
+SIDE: Final = 30.0
+"""Between nodes of one rank."""
+LANE: Final = 14.0
+TURN: Final = 11.0
+"""How far below or above a node a line turns."""
+
+
+def arrange(plan: Plan) -> None:
+    """Give every node of a level, and of the levels within, its place and size; and the level its own."""
+    for node in plan.nodes:
+        if node.inside is not None:
+            arrange(node.inside)
+    for node in plan.all:
+        _measure(node)
+    ranks = _ranks(plan)
+    _down(ranks, plan)
+    for rank in ranks:
+        _across(rank, plan)
+    _run_lanes(plan, ranks)
+    _gather_ins(plan)
+    _frame(plan)
+
+
+def _measure(node: Node) -> None:
+    """The size of one node, and where values enter and leave it."""
+    inner = node.inside
+    if inner is not None:
+        heading = (len(f"{node.title}  {node.use}") + 6 * (node.count > 1)) * CHARACTER
+        node.width = max(inner.width, heading + PAD)
+        node.height = TITLE + inner.height
+        node.ins = [entry.x + entry.spine for entry in inner.entries]
+        node.outs = [leaving.x + leaving.spine for leaving in inner.exits]
+        node.spine = node.ins[0] if len(node.ins) == 1 else sum(node.ins, 0.0) / len(node.ins) if node.ins else 0
+        node.spine = node.spine or node.width / 2
+        return
+    if node.rows:
+        node.width = max(len(f"{row.name}  {row.text}" if row.name else row.text) for row in node.rows) * CHARACTER
+        node.width, node.height = node.width + 2 * PAD, ROW * len(node.rows) + 8
+    elif node.title:
+        node.width = len(f"{node.title}  {node.use or node.shape}") * CHARACTER + 2 * PAD
+        node.height = ROW + 8
+    node.spine = node.width / 2
+    node.outs = [node.spine]
+
+
+def _ranks(plan: Plan) -> list[list[Node]]:
+    """Nodes by how many others a value passes on its longest way to them; a source stands right above its reader."""
+    place: dict[Node, int] = dict.fromkeys(plan.entries, 0)
+    for node in plan.nodes:
+        place[node] = max((1 + place[e.source] for e in plan.edges if e.target is node), default=0)
+    for node in filter(plan.starts, reversed(plan.nodes)):
+        place[node] = (
+            min((place[e.target] for e in plan.edges if e.source is node and e.target in place), default=1) - 1
+        )
+    last = 1 + max(place.values(), default=0)
+    place |= dict.fromkeys(plan.exits, last)
+    found: list[list[Node]] = [[] for _ in range(last + 1)]
+    for node in plan.all:
+        found[place[node]].append(node)
+    return found
+
+
+def _down(ranks: list[list[Node]], plan: Plan) -> None:
+    """Ranks below each other; where a value only enters or leaves a level, they need less room between."""
+    y = 0.0
+    for rank, after in zip(ranks, [*ranks[1:], []], strict=True):
+        height = max((node.height for node in rank), default=0)
+        for node in rank:
+            node.y = y
+        gap = GAP
+        if not height:
+            gap = GAP - 10 if len(after) > 1 or any(plan.readers(n) > 1 for n in rank) else LANE
+        elif after and not any(node.height for node in after):
+            gap = LANE
+        y += height + gap
+
+
+def _across(rank: list[Node], plan: Plan) -> None:
+    """The nodes of one rank: around the spine, under what they take; those beside it at the right."""
+    beside = sorted((node for node in rank if _aside(node, plan)), key=lambda node: -_height(node, plan))
+    main = [node for node in rank if node not in beside] or rank
+    order = {id(node): _wish(node, plan) for node in main}
+    main = sorted(main, key=lambda node: order[id(node)])
+    if len(main) == 1:
+        main[0].x = -main[0].spine
+    else:
+        x = -(sum(node.width for node in main) + SIDE * (len(main) - 1)) / 2
+        for node in main:
+            node.x = x
+            x += node.width + SIDE
+    right = main[-1].x + main[-1].width if main else 0.0
+    for node in beside if main is not rank else ():
+        node.x = right + SIDE
+        right = node.x + node.width
+
+
+def _aside(node: Node, plan: Plan) -> bool:
+    """Whether a node stands beside the spine: it takes nothing, or no line from or to the next rank meets it."""
+    if plan.starts(node):
+        return True
+    after = min((n.y for n in plan.all if n.y > node.y), default=node.y)
+    before = max((n.y for n in plan.all if n.y < node.y), default=node.y)
+    readers = [e.target.y > after for e in plan.edges if e.source is node]
+    sources = [e.source.y < before for e in plan.edges if e.target is node]
+    return (bool(readers) and all(readers)) or (bool(sources) and all(sources))
+
+
+def _height(node: Node, plan: Plan) -> float:
+    """How far down the last of what a node takes stands."""
+    return max((e.source.y for e in plan.edges if e.target is node), default=0)
+
+
+def _wish(node: Node, plan: Plan) -> float:
+    """Where a node would stand best: under the middle of what it takes."""
+    sources = [e.source.x + e.source.outs[e.out] for e in plan.edges if e.target is node]
+    return sum(sources) / len(sources) if sources else 0.0
+
+
+def _gather_ins(plan: Plan) -> None:
+    """Where values enter nodes that are no levels: beside each other, in the order of where they come from."""
+    for node in plan.all:
+        if node.inside is None:
+            above = (e for e in plan.edges if e.target is node and not (e in plan.lanes and enters_aside(e, plan)))
+            coming = sorted(above, key=lambda e: e.source.x + e.source.outs[e.out])
+            step = min(24.0, node.width / (len(coming) + 1))
+            node.ins = [node.spine] * (1 + max((e.into for e in plan.edges if e.target is node), default=0))
+            for place, edge in enumerate(coming):
+                node.ins[edge.into] = node.spine + (place - (len(coming) - 1) / 2) * step
+
+
+def _run_lanes(plan: Plan, ranks: list[list[Node]]) -> None:
+    """A lane at the right for each edge that passes by a rank; shorter ones run further inside."""
+    place = {id(node): i for i, rank in enumerate(ranks) for node in rank}
+    long = [e for e in plan.edges if place[id(e.target)] - place[id(e.source)] > 1]
+    taken: list[tuple[float, float, float]] = []
+    for edge in sorted(long, key=lambda e: (place[id(e.target)] - place[id(e.source)], e.source.y)):
+        first, last = place[id(edge.source)] + 1, place[id(edge.target)]
+        top, bottom = edge.source.y + edge.source.height, edge.target.y + edge.target.height
+        beside = [n for rank in ranks[first : last + enters_aside(edge, plan)] for n in rank]
+        x = max([n.x + n.width + LANE for n in beside] + [edge.source.x + edge.source.outs[edge.out]])
+        while any(abs(x - other) < LANE and top < low and bottom > high for other, high, low in taken):
+            x += LANE
+        taken.append((x, top, bottom))
+        plan.lanes[edge] = x
+
+
+def enters_aside(edge: Edge, plan: Plan) -> bool:
+    """Whether a passing value enters its node from the right: where nothing stands there, and it is no level."""
+    target = edge.target
+    return target.inside is None and not any(n.y == target.y and n.x > target.x for n in plan.all)
+
+
+def _frame(plan: Plan) -> None:
+    """Move everything to positive places, and measure the whole."""
+    left = min((n.x for n in plan.all), default=0) - PAD
+    right = max(0.0, *(n.x + n.width for n in plan.all), *plan.lanes.values()) + PAD
+    for node in plan.all:
+        node.x -= left
+    plan.lanes = {edge: x - left for edge, x in plan.lanes.items()}
+    plan.width = right - left
+    plan.height = max((n.y + n.height for n in plan.all), default=0)

@@ -1,0 +1,240 @@
+"""What a picture shows: nodes and the edges between them, level in level, with equal neighbours folded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from netspec.graph.model import Graph, Level, Step, Value, flat
+from netspec.views.code.uses import made
+from netspec.views.table import operation, shape, title
+
+WIDEST: Final = 56
+"""Characters of an operation that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation: the name of its member, its text, and the room that it comes from, for its colour."""
+
+    name: str
+    text: str
+    room: str
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A box of operations that follow each other, a level, an input or output, or a place where a value passes.
+
+    `x` and `y` are within the level around it, `ins` and `outs` where values enter and leave, from its left.
+    """
+
+    title: str = ""
+    use: str = ""
+    """What a level is made from, such as `basic c=64`."""
+    rows: list[Row] = field(default_factory=list)
+    inside: Plan | None = None
+    shape: str = ""
+    """What it gives."""
+    count: int = 1
+    """How many equal ones in a row it stands for."""
+    x: float = 0
+    y: float = 0
+    width: float = 0
+    height: float = 0
+    spine: float = 0
+    """Where its middle line runs, from its left."""
+    ins: list[float] = field(default_factory=list)
+    outs: list[float] = field(default_factory=list)
+
+    @property
+    def key(self) -> Hashable:
+        """What equal nodes have in common: all but names."""
+        rows = tuple((row.text, row.room) for row in self.rows)
+        return (self.use, rows, self.shape, self.inside.key if self.inside else self.title if not rows else "")
+
+
+@dataclass(eq=False, slots=True)
+class Edge:
+    """A value on its way: from the `out`-th exit of a node to the `into`-th entry of another."""
+
+    source: Node
+    out: int
+    target: Node
+    into: int
+
+
+@dataclass(eq=False, slots=True)
+class Plan:
+    """A level: places where values enter, nodes in order, places where values leave, and the edges."""
+
+    entries: list[Node] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    exits: list[Node] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    width: float = 0
+    height: float = 0
+    lanes: dict[Edge, float] = field(default_factory=dict)
+    """Where an edge runs that passes by other nodes."""
+
+    @property
+    def all(self) -> list[Node]:
+        return [*self.entries, *self.nodes, *self.exits]
+
+    def starts(self, node: Node) -> bool:
+        """Whether a node of the level takes nothing: a parameter, a table."""
+        return node in self.nodes and not any(edge.target is node for edge in self.edges)
+
+    def readers(self, node: Node) -> int:
+        """How many edges lead away from a node."""
+        return sum(edge.source is node for edge in self.edges)
+
+    @property
+    def key(self) -> Hashable:
+        places = {id(node): i for i, node in enumerate(self.all)}
+        edges = tuple((places[id(e.source)], e.out, places[id(e.target)], e.into) for e in self.edges)
+        return (tuple(node.key for node in self.nodes), edges)
+
+
+def draft(graph: Graph, depth: int | None = None) -> Plan:
+    """The picture of a network, not yet arranged; levels nested deeper than `depth` stay closed."""
+    writer = _Writer(graph.root, depth, _readers(graph))
+    for name, value in graph.root.inputs.items():
+        writer.enter(value, Node(title=name, shape=shape(value.tensor)))
+    named = {name: Node(title=name, shape=shape(v.tensor)) for name, v in _outputs(graph).items()}
+    return writer.written([(v, named[name]) for name, v in _outputs(graph).items()])
+
+
+def _outputs(graph: Graph) -> dict[str, Value]:
+    outputs = graph.root.outputs
+    return outputs if isinstance(outputs, dict) else {v.name: v for v in flat(outputs if outputs is not None else ())}
+
+
+def _readers(graph: Graph) -> Counter[Value]:
+    """How often each value is read, by steps and by what leaves levels."""
+    count = Counter(value.actual for value in _outputs(graph).values())
+    for step in graph.root.walk():
+        if not step.left_out:
+            count.update(value.actual for value in step.inputs)
+            count.update(value.actual for value in (step.body.exports.values() if step.body is not None else ()))
+    return count
+
+
+class _Writer:
+    """Turns the steps of one level into nodes and edges."""
+
+    def __init__(self, level: Level, depth: int | None, readers: Counter[Value]) -> None:
+        self.level, self.depth, self.readers = level, depth, readers
+        self.plan = Plan()
+        self.takes: list[Value] = []
+        """The values around the level that it reads, in the order of its entries."""
+        self.made_by: dict[Value, tuple[Node, int]] = {}
+        self.held: dict[Node, list[Step]] = {}
+
+    def enter(self, value: Value, node: Node) -> None:
+        """Let a value in through `node`."""
+        self.plan.entries.append(node)
+        self.takes.append(value)
+        self.made_by[value] = node, 0
+
+    def written(self, results: Iterable[tuple[Value, Node]]) -> Plan:
+        """The finished plan; `results` are the values that leave, each through a node."""
+        for step in self.level.steps:
+            if not step.left_out:
+                self._step(step)
+        for value, node in results:
+            self.plan.exits.append(node)
+            self._connect(value, node, 0)
+        _fold(self.plan)
+        return self.plan
+
+    def _step(self, step: Step) -> None:
+        values = list(step.inputs)
+        if step.body is not None:
+            node, values = self._level(step, step.body)
+        elif (last := self._continued(step)) is not None:
+            last.rows.append(_row(step))
+            self.held[last].append(step)
+            last.shape = shape(step.value.tensor)
+            self._makes(step, last)
+            return
+        else:
+            node = Node(rows=[_row(step)], shape=shape(step.value.tensor))
+            self.held[node] = [step]
+        self.plan.nodes.append(node)
+        for into, value in enumerate(values):
+            self._connect(value, node, into)
+        self._makes(step, node)
+
+    def _makes(self, step: Step, node: Node) -> None:
+        for out, value in enumerate(made(step)):
+            self.made_by[value] = node, out if node.inside else 0
+
+    def _continued(self, step: Step) -> Node | None:
+        """The node before, if this step only goes on with its value, and has no weights or is what it prepares for."""
+        last = self.plan.nodes[-1] if self.plan.nodes else None
+        if last is None or not last.rows or len(step.inputs) != 1:
+            return None
+        taken = step.inputs[0].actual
+        if taken is not self.held[last][-1].results or self.readers[taken] > 1:
+            return None
+        return last if _light(step) or self._leads(last, step) else None
+
+    def _leads(self, last: Node, step: Step) -> bool:
+        """Whether a node only prepares for this step: a flattening, a norm or an activation before its layer."""
+        steps = self.held[last]
+        return all(map(_light, steps)) and (step.row is steps[0].row or len(steps[0].inputs) == 1)
+
+    def _level(self, step: Step, body: Level) -> tuple[Node, list[Value]]:
+        """A level as a node, and the values that it takes."""
+        name, use = step.member or step.name, "the same again" if step.again else title(body)
+        node = Node(title=name, use=use if use != name else "", shape=shape(step.value.tensor))
+        inner = _Writer(body, self.depth and self.depth - 1, self.readers)
+        for value in body.inputs.values():
+            inner.enter(value, Node())
+        exports = body.exports or {step.value: body.steps[-1].value}
+        plan = inner.written([(value, Node()) for value in exports.values()])
+        if step.again or self.depth == 1:
+            node.use = use or "..."
+        else:
+            node.inside = plan
+        return node, list(step.inputs) if body.inputs else inner.takes
+
+    def _connect(self, value: Value, node: Node, into: int) -> None:
+        value = value.actual
+        if value not in self.made_by:
+            self.enter(value, Node())
+        source, out = self.made_by[value]
+        self.plan.edges.append(Edge(source, out, node, into))
+
+
+def _light(step: Step) -> bool:
+    return not step.parameters() or "Norm" in type(step.op).__name__
+
+
+def _row(step: Step) -> Row:
+    assert step.op is not None
+    text = operation(step).removesuffix("()")
+    text = text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+    return Row(step.member, text, type(step.op).__module__.rpartition(".")[2])
+
+
+def _fold(plan: Plan) -> None:
+    """Let one node stand for several equal levels in a row, each of which only goes on with the one before."""
+    at = 0
+    while at + 1 < len(plan.nodes):
+        first, second = plan.nodes[at], plan.nodes[at + 1]
+        out = [e for e in plan.edges if e.source is first]
+        alone = len(out) == 1 and [e for e in plan.edges if e.target is second] == out
+        if not (first.inside and alone and first.key == second.key):
+            at += 1
+            continue
+        first.count += 1
+        first.title = f"{first.title.partition(' ... ')[0]} ... {second.title}"
+        plan.nodes.remove(second)
+        plan.edges = [e for e in plan.edges if e not in out]
+        for edge in plan.edges:
+            if edge.source is second:
+                edge.source = first
