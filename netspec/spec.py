@@ -14,7 +14,7 @@ from netspec.graph.model import Graph
 from netspec.language.document import Document, read_document
 from netspec.language.experiment import Experiment, read_experiment
 from netspec.language.overrides import overridden
-from netspec.lint import Facts, lint
+from netspec.lint import Facts, lint, silence
 from netspec.source import Source, merged, read_file, read_text, report
 
 MAX_EXTENDS = 8
@@ -196,7 +196,8 @@ def _checked(source: Source) -> Spec:
         groups, unmatched = assigned(graph, experiment.train.groups)
         experiment = replace(experiment, train=experiment.train.replace(groups=groups))
         problems += unmatched
-    problems += lint(Facts(graph, experiment))
+    problems += lint(Facts(graph, experiment), whole=not in_graph)
+    problems = silence(document.sections.get("lint"), problems)
     if any(p.severity == "error" for p in problems):
         raise SpecError(problems, report(problems, source), source)
     return Spec(document, graph, experiment, tuple(problems))

@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "init": (dict, "how parameters are initialised, by kind of layer or by name"),
     "weights": (dict, "weights to load and names to freeze"),
     "extends": (str, "a spec that this one is laid over"),
+    "lint": (dict, "warnings that this spec does not want, `{ignore: [bias-before-norm]}`"),
     "data": ((dict, str), "where the data comes from and how it is prepared"),
     "train": (dict, "loss, optimizer and how long"),
     "export": (dict, "how the network is exported"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from netspec.errors import Problem
-from netspec.graph.model import Graph, Value, flat
+from netspec.errors import At, Problem, Severity
+from netspec.graph.model import Graph, Step, Value, flat
 from netspec.language.experiment import Experiment
 from netspec.layers.base import Misfit, Tensor
+from netspec.lint.flow import Flow
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Gives
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from netspec.language.train_record import Train
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """What rules look at: the network and what surrounds it. What an earlier problem left unknown is None."""
 
@@ -58,6 +60,17 @@ class Facts:
         given = self.graph.root.outputs
         return [*given.values()] if isinstance(given, dict) else flat(given) if given is not None else []
 
+    @cached_property
+    def flow(self) -> Flow:
+        """The operations of the network without its levels."""
+        return Flow(self.graph)
+
+    @property
+    def ends(self) -> list[Step]:
+        """The operations that are the last to change the numbers of what the network returns."""
+        makers = [maker for value in self.results for maker in self.flow.makers(value)]
+        return [step for step in map(self.flow.through, makers) if step is not None]
+
     @property
     def predictions(self) -> list[Tensor] | None:
         """What the loss is given."""
@@ -73,9 +86,15 @@ class Rule:
     """
 
     code: ClassVar[str]
+    severity: ClassVar[Severity] = "error"
+    """How grave it is; a spec can ignore what is no error."""
     example: ClassVar[str]
     """A spec that the rule objects to."""
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         """Every place where the rule is broken."""
         raise NotImplementedError(type(self).__name__)
+
+    def problem(self, text: str, at: At, hint: str = "") -> Problem:
+        """One place where it is broken."""
+        return Problem(self.code, text, at, hint, self.severity)

@@ -16,6 +16,7 @@ class ClassCount(Rule):
     """
 
     code = "class-count"
+    severity = "warning"
     example = """\
 input: 1x8x8
 layers: [fc 9]

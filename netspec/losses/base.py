@@ -13,6 +13,7 @@ from netspec.layers.base import Misfit, Tensor, show
 
 Array = Any
 """A torch tensor; this floor calls its methods and never imports torch."""
+Kind = Literal["class", "label", "value", "none"]
 Range = tuple[float | None, float | None]
 """The least and the largest value allowed; None where there is no bound."""
 
@@ -32,8 +33,15 @@ class Loss(Entry):
     """Whether torch's module holds weights of its own, which are trained with the network's."""
     mixes: ClassVar[bool] = True
     """Whether a target may lie between those that it knows, as mixup makes them."""
-    target_kind: ClassVar[Literal["class", "label", "value", "none"]] = "value"
+    wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"
+    """What it takes the predictions for; scores are what a softmax or sigmoid inside makes probabilities of."""
+    kind: ClassVar[Kind] = "value"
     """What the target says: the number of a class, yes or no, a value, or nothing."""
+
+    @property
+    def target_kind(self) -> Kind:
+        """What the target of this very loss says."""
+        return self.kind
 
     def expect(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         """Refuse predictions and a target that do not go together. Raises Misfit.
@@ -51,6 +59,10 @@ class Loss(Entry):
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         """The loss's own rule; it may rely on as many predictions as it takes, all of them floats."""
         raise NotImplementedError(type(self).__name__)
+
+    def spread(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """The target as it is compared, where the loss first makes something of it. Raises Misfit."""
+        return target
 
     def classes(self, prediction: Tensor) -> Size | None:
         """How many classes the prediction tells apart; None where the loss knows no classes."""

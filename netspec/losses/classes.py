@@ -26,7 +26,7 @@ from netspec.losses.base import (
 class ClassLoss(Loss):
     """A loss over classes: scores on one axis of the prediction, a class number in the target for each place."""
 
-    target_kind = "class"
+    kind = "class"
 
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         prediction = self._class_axis_first(predictions[0])
@@ -111,6 +111,7 @@ class CrossEntropyLoss(ClassLoss):
     The target is a class number for each place, or as many probabilities as there are scores.
     """
 
+    wants = "scores"
     rule = (
         "Takes raw scores of B x classes x places and class numbers of B x places, or probabilities of the "
         "scores' shape."
@@ -134,6 +135,7 @@ class CrossEntropyLoss(ClassLoss):
 class NLLLoss(ClassLoss):
     """The negative of the true class's value, from log probabilities; a log_softmax must have made them."""
 
+    wants = "log probabilities"
     rule = "Takes log probabilities of B x classes x places and class numbers of B x places."
     words = ("nll", "nll_loss")
     example = "nll"
@@ -153,6 +155,7 @@ class NLLLoss(ClassLoss):
 class MultiMarginLoss(ClassLoss):
     """Asks that the true class scores more than every other class by a margin."""
 
+    wants = "scores"
     rule = "Takes scores of B x classes and class numbers of B."
     words = ("multi_margin", "multi_margin_loss")
     example = "multi_margin margin=0.5"

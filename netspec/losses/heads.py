@@ -27,7 +27,7 @@ class Head(Loss):
 
     rule = "Takes features of B x in_features and class numbers of B."
     owns_parameters = True
-    target_kind = "class"
+    kind = "class"
 
     in_features = Int("features of the prediction", ge=1)
 

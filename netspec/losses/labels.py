@@ -20,17 +20,19 @@ from netspec.losses.base import (
     need_same_shape,
     need_target_shape,
 )
+from netspec.losses.one_hot import OneHot
 
 
 class YesNo(Loss):
     """A loss that takes a label for each number of the prediction."""
 
-    target_kind = "label"
+    kind = "label"
 
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         for name in ("weight", "pos_weight"):
             self._fit_weights(name, predictions[0])
         if target is not None:
+            target = self.spread(predictions[0], target)
             need_same_shape(predictions[0], target)
             need_floats(target, "target")
 
@@ -42,9 +44,10 @@ class YesNo(Loss):
             raise Misfit(text, f"Give 1 or {prediction.shape[-1]}.", field=name, code="loss-shape")
 
 
-class BCELoss(YesNo):
+class BCELoss(YesNo, OneHot):
     """Binary cross entropy of predicted probabilities, which a sigmoid must have made."""
 
+    wants = "probabilities"
     rule = "Takes probabilities between 0 and 1 and labels between 0 and 1 of the same shape."
     words = ("bce", "binary_cross_entropy")
     example = "bce"
@@ -52,13 +55,14 @@ class BCELoss(YesNo):
     weight = Weights("a weight for each place of the last axis")
     reduction = Reduction()
 
-    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+    def numbers(self) -> Range:
         return 0, 1
 
 
-class BCEWithLogitsLoss(YesNo):
+class BCEWithLogitsLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores; the sigmoid is inside, and exact for large scores."""
 
+    wants = "scores"
     rule = "Takes raw scores and labels between 0 and 1 of the same shape."
     words = ("bce_logits", "binary_cross_entropy_with_logits")
     example = "bce_logits"
@@ -67,7 +71,7 @@ class BCEWithLogitsLoss(YesNo):
     reduction = Reduction()
     pos_weight = Weights("a weight of the yes labels for each place of the last axis")
 
-    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+    def numbers(self) -> Range:
         return 0, 1
 
     def probabilities(self, scores: Array) -> Array:
@@ -77,6 +81,7 @@ class BCEWithLogitsLoss(YesNo):
 class SoftMarginLoss(YesNo):
     """The logistic loss of scores against labels of -1 and 1."""
 
+    wants = "scores"
     rule = "Takes scores and labels of -1 and 1 of the same shape."
     words = ("soft_margin", "soft_margin_loss")
     example = "soft_margin"
@@ -105,6 +110,7 @@ class HingeEmbeddingLoss(YesNo):
 class MultiLabelMarginLoss(Loss):
     """Asks that every class of the target scores at least 1 more than every other class."""
 
+    wants = "scores"
     rule = "Takes scores of B x classes and class numbers of B x classes, which a -1 ends."
     words = ("multilabel_margin", "multilabel_margin_loss")
     example = "multilabel_margin"
@@ -126,9 +132,10 @@ class MultiLabelMarginLoss(Loss):
         return -1, classes - 1 if isinstance(classes, int) else None
 
 
-class MultiLabelSoftMarginLoss(YesNo):
+class MultiLabelSoftMarginLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores, averaged over the classes of each sample."""
 
+    wants = "scores"
     rule = "Takes raw scores of B x classes and labels between 0 and 1 of the same shape."
     words = ("multilabel_soft_margin", "multilabel_soft_margin_loss")
     example = "multilabel_soft_margin"
@@ -136,7 +143,7 @@ class MultiLabelSoftMarginLoss(YesNo):
     weight = Weights("a weight for each class")
     reduction = Reduction()
 
-    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+    def numbers(self) -> Range:
         return 0, 1
 
     def probabilities(self, scores: Array) -> Array:

@@ -67,7 +67,7 @@ class Triplet(Together):
     rule = "Takes three outputs of one shape, an anchor, its like and its unlike; the target is not looked at."
     predictions = 3
     takes_target = False
-    target_kind = "none"
+    kind = "none"
 
 
 class TripletMarginLoss(Triplet):

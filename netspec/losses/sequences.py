@@ -17,6 +17,7 @@ class CTCLoss(Loss):
     target is batch x length; it is filled up at its end with the blank, which tells its length.
     """
 
+    wants = "log probabilities"
     rule = "Takes log probabilities of time x B x classes and class numbers of B x length, filled up with the blank."
     words = ("ctc", "ctc_loss")
     example = "ctc zero_infinity"

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from netspec.fields import Bool, Float
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import Array, Loss, Range, Reduction, alike, need_floats, need_same_shape
+from netspec.losses.one_hot import OneHot
 
 
-class Elementwise(Loss):
+class Elementwise(OneHot):
     """A loss that compares each number of the prediction with the target's number at the same place."""
 
     rule = "Takes a prediction and a target of the same shape; neither is stretched."
 
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         if target is not None:
+            target = self.spread(predictions[0], target)
             need_same_shape(predictions[0], target)
             need_floats(target, "target")
 
@@ -69,7 +71,7 @@ class PoissonNLLLoss(Elementwise):
     eps = Float("added to the rate before its logarithm is taken", 1e-8, gt=0)
     reduction = Reduction()
 
-    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+    def numbers(self) -> Range:
         return 0, None
 
 
@@ -103,6 +105,7 @@ class GaussianNLLLoss(Loss):
 class KLDivLoss(Elementwise):
     """The Kullback-Leibler divergence of predicted log probabilities from the target's distribution."""
 
+    wants = "log probabilities"
     rule = "Takes log probabilities and a distribution of the same shape."
     words = ("kl", "kl_div")
     example = "kl reduction=batchmean"
@@ -110,7 +113,7 @@ class KLDivLoss(Elementwise):
     reduction = Reduction("batchmean")
     log_target = Bool("whether the target holds log probabilities too", False)
 
-    def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
+    def numbers(self) -> Range:
         return (None, 0) if self.log_target else (0, 1)
 
     def probabilities(self, scores: Array) -> Array:

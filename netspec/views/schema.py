@@ -10,6 +10,7 @@ from netspec.language.document import SECTIONS
 from netspec.language.export_section import export_schema
 from netspec.language.sections import entries_schema, entry_schema
 from netspec.language.train_section import train_schema
+from netspec.lint import rules
 from netspec.vocabulary import INITIALIZERS, LOSSES, METRICS, OPERATIONS, OPTIMIZERS, SCHEDULERS
 
 _BODY: dict[str, Any] = {"$ref": "#/$defs/body"}
@@ -36,6 +37,7 @@ def schema() -> dict[str, Any]:
             "additionalProperties": False,
         },
         "extends": {"type": "string"},
+        "lint": _lint(),
         "data": data_schema(),
         "train": _train(),
         "export": export_schema(),
@@ -51,6 +53,12 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": _definitions(),
     }
+
+
+def _lint() -> dict[str, Any]:
+    codes = sorted(rule.code for rule in rules() if rule.severity != "error")
+    ignore = {"type": "array", "items": {"enum": codes}}
+    return {"type": "object", "properties": {"ignore": ignore}, "additionalProperties": False}
 
 
 def _train() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from netspec.errors import DataError, SpecError
 from netspec.language.calls import read_entry
 from netspec.layers.base import Dtype, Misfit, Tensor
 from netspec.losses.base import Loss
+from netspec.runtime.objective import Objective, described
 from netspec.runtime.training import train
 from netspec.vocabulary import LOSSES
 from tests.train.small import data, section
@@ -25,6 +26,9 @@ def loss(row: str) -> Loss:
 
 FITTING = [
     ("mse", [Tensor((B, 3))], Tensor((B, 3))),
+    ("mse one_hot", [Tensor((B, 10))], Tensor((B,), INT)),
+    ("mse one_hot", [Tensor((B, 10))], Tensor((B, 10))),
+    ("bce_logits one_hot", [Tensor((B, 10, 4, 4))], Tensor((B, 4, 4), INT)),
     ("mse", [Tensor((B, T))], Tensor((B, 7))),
     ("ce", [Tensor((B, 10))], Tensor((B,), INT)),
     ("ce", [Tensor((B, 10))], Tensor((B, 10))),
@@ -40,7 +44,9 @@ FITTING = [
 ]
 MISFITS = [
     ("mse", [Tensor((B, 1))], Tensor((B,)), "the prediction is B x 1 and the target is B"),
-    ("mse", [Tensor((B, 10))], Tensor((B,), INT), "the prediction is B x 10 and the target is B"),
+    ("mse", [Tensor((B, 10))], Tensor((B,), INT), "the target holds class numbers"),
+    ("mse one_hot", [Tensor((B, 10))], Tensor((B, 4)), "takes class numbers"),
+    ("bce one_hot", [Tensor((B, 10))], Tensor((B, 4), INT), "one class number a place"),
     ("l1", [Tensor((B, 3))], Tensor((B, 3), INT), "takes a target of floats, it is int64"),
     ("ce", [Tensor((B, 10))], Tensor((B,)), "a probability for each class"),
     ("ce", [Tensor((B, 10))], Tensor((B, 1), INT), "the target is B x 1"),
@@ -109,3 +115,13 @@ def test_inputs_that_are_not_finite_name_their_row() -> None:
     x[13, 2] = float("nan")
     with pytest.raises(DataError, match=r"row 13 \(train part\): a value is no finite number"):
         train(nn.Linear(4, 2), section(), data(x, torch.zeros(32, dtype=torch.long)))
+
+
+@pytest.mark.parametrize("row", ["mse one_hot", "bce_logits one_hot", "l1 one_hot", "huber one_hot"])
+def test_class_numbers_are_spread_as_torch_spreads_them(row: str) -> None:
+    scores, target = torch.randn(6, 4, 3), torch.randint(0, 4, (6, 3))
+    spread = torch.nn.functional.one_hot(target, 4).movedim(-1, 1).float().contiguous()
+    plain = Objective(loss(row.removesuffix(" one_hot")))
+    assert torch.equal(Objective(loss(row))(scores, target), plain(scores, spread))
+    assert loss(row).target_kind == "class"
+    assert loss(row).target_range([described(scores)], described(target)) == (0, 3)

@@ -29,12 +29,16 @@ def _index(rooms: list[str]) -> str:
     for room in rooms:
         members = [page for page in pages() if page.room == room]
         names = ", ".join(f"[{page.name}]({room}.md#{page.name.lower()})" for page in members)
-        lines += [f"## [{room.capitalize()}]({room}.md)", "", f"In `{members[0].place}`: {names}.", ""]
+        lines += [f"## [{room.capitalize()}]({room}.md)", "", f"In {_places(members)}: {names}.", ""]
     return "\n".join(lines)
 
 
+def _places(members: list[Page]) -> str:
+    return " or ".join(f"`{place}`" for place in dict.fromkeys(page.place for page in members))
+
+
 def _room(room: str, members: list[Page]) -> str:
-    lines = [NOTE, "", f"# {room.capitalize()}", "", f"In `{members[0].place}`. [All rooms](README.md)", ""]
+    lines = [NOTE, "", f"# {room.capitalize()}", "", f"In {_places(members)}. [All rooms](README.md)", ""]
     for page in members:
         lines += [*_page(page), ""]
     return "\n".join(lines)

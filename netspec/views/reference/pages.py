@@ -11,6 +11,7 @@ from netspec.catalogue import Entry
 from netspec.fields import Field
 from netspec.graph.wrapping import SENTENCES, WRAPS
 from netspec.layers.base import literal
+from netspec.lint import rules
 from netspec.views.reference.examples import Example, example, wrapped
 from netspec.views.reference.rooms import ROOMS, Room
 from netspec.views.reference.values import accepted
@@ -59,8 +60,10 @@ class Page:
     @property
     def example(self) -> Example:
         """The example, worked out by the real rules."""
-        if self.cls is None:
+        if self.room == "wraps":
             return wrapped(self.name)
+        if self.cls is None:
+            return Example("", next(rule.example for rule in rules() if rule.code == self.name).strip())
         return example(self.cls, next(room for room in ROOMS if room.name == self.room))
 
     def listed(self) -> dict[str, Any]:
@@ -73,7 +76,7 @@ class Page:
 @cache
 def pages() -> tuple[Page, ...]:
     """Every page, room by room. Imports the whole catalogue."""
-    return (*(_page(cls, room) for room in ROOMS for cls in room.entries()), *_wraps())
+    return (*(_page(cls, room) for room in ROOMS for cls in room.entries()), *_wraps(), *_checks())
 
 
 def _page(cls: type[Entry], room: Room) -> Page:
@@ -106,3 +109,10 @@ def _shown(value: Any) -> str:
 def _wraps() -> Iterator[Page]:
     for word in WRAPS:
         yield Page("wraps", "wrap", "layers, as wrap=", word, (word,), (), SENTENCES[word], "", (), {})
+
+
+def _checks() -> Iterator[Page]:
+    for rule in rules():
+        text = "\n\n".join(" ".join(part.split()) for part in (rule.__doc__ or "").split("\n\n"))
+        place = "lint.ignore" if rule.severity != "error" else "every spec"
+        yield Page("checks", rule.severity, place, rule.code, (rule.code,), (), text.strip(), "", (), {})

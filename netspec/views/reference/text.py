@@ -16,7 +16,7 @@ def listing(pages: Sequence[Page]) -> str:
     lines: list[str] = []
     for room in dict.fromkeys(page.room for page in pages):
         members = [page for page in pages if page.room == room]
-        lines += ["", f"{room} ({len(members)}), in {members[0].place}"]
+        lines += ["", f"{room} ({len(members)}), in {' or '.join(dict.fromkeys(page.place for page in members))}"]
         lines += [f"  {page.name:{names}}  {_short(page):{words}}  {page.sentence}" for page in members]
     return "\n".join(lines[1:])
 
@@ -64,7 +64,8 @@ def _example(example: Example) -> Iterator[str]:
     yield "example"
     if example.short:
         yield f"  short    {example.short}"
-    yield f"  long     {example.long}"
+    for i, line in enumerate(example.long.splitlines()):
+        yield f"  {'' if i else 'long':8} {line}"
     for i, line in enumerate(example.torch):
         yield f"  {'' if i else 'torch':8} {line}"
     if example.outputs:

@@ -1,0 +1,45 @@
+"""A bias that the norm behind it takes away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from netspec.errors import Problem
+from netspec.graph.model import Step
+from netspec.lint.base import Facts, Rule
+
+NORMS: Final = frozenset(f"{kind}{dims}" for kind in ("BatchNorm", "InstanceNorm") for dims in ("1d", "2d", "3d")) | {
+    "SyncBatchNorm"
+}
+"""Norms that subtract the mean of each channel."""
+
+
+class BiasBeforeNorm(Rule):
+    """A layer right before a batch or instance norm has no bias.
+
+    The norm subtracts the mean of each channel, and the bias with it: it is trained and stored, and has no effect.
+    """
+
+    code = "bias-before-norm"
+    severity = "info"
+    example = """\
+input: 3x8x8
+layers: [conv 4 k3, bn, relu]
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        for step in facts.flow.steps:
+            before = facts.flow.before(step)
+            if type(step.op).__name__ not in NORMS or before is None or facts.flow.users[before] != [step]:
+                continue
+            if getattr(before.op, "bias", False) and _by_channel(before):
+                text = f"{step.name} takes the mean of each channel away, and with it the bias of {before.name}"
+                yield self.problem(text, before.at, "Write nobias.")
+
+
+def _by_channel(step: Step) -> bool:
+    """Whether a layer's bias is one number for each channel."""
+    name, tensor = type(step.op).__name__, step.value.tensor
+    flat = tensor is not None and len(tensor.shape) == 2
+    return name.startswith("Conv") or (name in ("Linear", "FC", "Bilinear") and flat)

@@ -1,0 +1,37 @@
+"""Dropout before a batch norm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from netspec.errors import Problem
+from netspec.lint.base import Facts, Rule
+from netspec.lint.flow import KEEPS
+
+DROPOUTS: Final = frozenset(name for name in KEEPS if "Dropout" in name)
+NORMS: Final = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"})
+
+
+class DropoutBeforeNorm(Rule):
+    """Dropout does not come right before a batch norm.
+
+    Dropout changes the variance in training and not in use, so the norm's running variance, measured in training, is
+    wrong for everything that the network is used for (Li et al., 2019).
+    """
+
+    code = "dropout-before-norm"
+    severity = "warning"
+    example = """\
+input: 3x8x8
+layers: [conv 4 k3 nobias, dropout 0.1, bn]
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        for step in facts.flow.steps:
+            if type(step.op).__name__ not in NORMS:
+                continue
+            before = facts.flow.through(facts.flow.before(step), KEEPS - DROPOUTS)
+            if before is not None and type(before.op).__name__ in DROPOUTS and getattr(before.op, "p", None):
+                text = f"{step.name} measures what {before.name} leaves in training, which is not what use gives it"
+                yield self.problem(text, step.at, "Put the dropout behind the norm.")

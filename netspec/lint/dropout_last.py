@@ -1,0 +1,32 @@
+"""Dropout as the last thing that a network does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.errors import Problem
+from netspec.lint.base import Facts, Rule
+from netspec.lint.dropout_before_norm import DROPOUTS
+from netspec.lint.flow import KEEPS
+
+
+class DropoutLast(Rule):
+    """The network does not end with dropout.
+
+    It would set outputs to 0 that the loss then asks to be something else.
+    """
+
+    code = "dropout-last"
+    severity = "warning"
+    example = """\
+input: 8
+layers: [fc 4, dropout 0.1]
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        for value in facts.results:
+            for maker in facts.flow.makers(value):
+                last = facts.flow.through(maker, KEEPS - DROPOUTS)
+                if last is not None and type(last.op).__name__ in DROPOUTS and getattr(last.op, "p", None):
+                    text = f"{last.name} is the last to change what the network gives"
+                    yield self.problem(text, last.at, "Put it before the last layer.")

@@ -1,0 +1,75 @@
+"""What flows where: the operations of a network without its levels, and which of them feeds which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from netspec.graph.model import Graph, Level, Step, Value
+
+KEEPS: Final = frozenset(
+    {
+        *("Identity", "Dropout", "AlphaDropout", "FeatureAlphaDropout", "Dropout1d", "Dropout2d", "Dropout3d"),
+        *("Flatten", "Unflatten", "Reshape", "Squeeze", "Unsqueeze", "Permute", "Transpose", "MoveDim"),
+    }
+)
+"""Operations that only pass numbers on, or put them into another shape."""
+
+
+class Flow:
+    """The operations in order, each with those that make its inputs and those that use its results."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.steps = list(dict.fromkeys(step for step in graph.root.walk() if step.op is not None))
+        self._calls: dict[Level, list[Step]] = {}
+        for step in graph.root.walk():
+            if step.body is not None:
+                self._calls.setdefault(step.body, []).append(step)
+        self.users: dict[Step, list[Step]] = {step: [] for step in self.steps}
+        for step in self.steps:
+            for value in step.inputs:
+                for maker in self.makers(value):
+                    self.users[maker].append(step)
+        self._places = {step: place for place, step in enumerate(self.steps)}
+
+    def makers(self, value: Value) -> list[Step]:
+        """The operations that make a value: none for an input, several where a level is called several times."""
+        return list(dict.fromkeys(self._makers(value)))
+
+    def before(self, step: Step) -> Step | None:
+        """The one operation that makes a step's first input; None where it is an input, or several."""
+        makers = self.makers(step.inputs[0]) if step.inputs else []
+        return makers[0] if len(makers) == 1 else None
+
+    def through(self, step: Step | None, names: Collection[str] = KEEPS) -> Step | None:
+        """The operation that a step's result comes from, looking through those called `names`."""
+        while step is not None and type(step.op).__name__ in names:
+            step = self.before(step)
+        return step
+
+    def later(self, one: Step, other: Step) -> bool:
+        """Whether one operation runs after another."""
+        return self._places[one] > self._places[other]
+
+    def _makers(self, value: Value) -> Iterator[Step]:
+        value = value.actual
+        step = value.step
+        if step is None:
+            yield from self._outside(value)
+        elif step.body is not None:
+            exports = step.body.exports
+            inner = exports.get(value) or next(iter(exports.values()), None)
+            if inner is not None:
+                yield from self._makers(inner)
+        elif step.op is None:
+            yield from self._makers(step.inputs[0])
+        else:
+            yield step
+
+    def _outside(self, value: Value) -> Iterator[Step]:
+        """What makes the input of a block, at each of its uses."""
+        names = list(value.level.inputs.values())
+        for call in self._calls.get(value.level, []):
+            place = names.index(value) if value in names else len(call.inputs)
+            if place < len(call.inputs):
+                yield from self._makers(call.inputs[place])

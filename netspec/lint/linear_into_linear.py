@@ -1,0 +1,35 @@
+"""Two linear layers with nothing between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from netspec.errors import Problem
+from netspec.lint.base import Facts, Rule
+
+LINEAR: Final = ("Linear", "FC")
+
+
+class LinearIntoLinear(Rule):
+    """Between two linear layers stands something that is not linear.
+
+    Without it the two compute no more than one could, since a product of matrices is a matrix; dropout, reshaping and
+    identity change nothing about that. An activation was forgotten, unless the narrow middle is meant.
+    """
+
+    code = "linear-into-linear"
+    severity = "warning"
+    example = """\
+input: 8
+layers: [fc 4, dropout 0.1, fc 2]
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        for step in facts.flow.steps:
+            if type(step.op).__name__ not in LINEAR:
+                continue
+            before = facts.flow.through(facts.flow.before(step))
+            if before is not None and type(before.op).__name__ in LINEAR:
+                text = f"{step.name} follows {before.name}, and together they compute no more than one linear layer"
+                yield self.problem(text, step.at, "Put an activation between them.")

@@ -1,0 +1,37 @@
+"""An activation that the loss applies by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from netspec.errors import Problem
+from netspec.lint.base import Facts, Rule
+
+ACTIVATIONS: Final = frozenset(
+    {"Softmax", "Softmin", "Softmax2d", "LogSoftmax", "Sigmoid", "Hardsigmoid", "LogSigmoid"}
+)
+
+
+class ScoresActivated(Rule):
+    """A loss that takes raw scores is given raw scores.
+
+    Cross entropy has its softmax inside, and bce_logits its sigmoid. A second one before it flattens the gradients:
+    the network trains, slowly, to a worse end.
+    """
+
+    code = "scores-activated"
+    severity = "warning"
+    example = """\
+input: 8
+layers: [fc 3, softmax 1]
+train: {loss: ce, optimizer: adam}
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        if facts.train is None or facts.train.loss.wants != "scores":
+            return
+        for last in facts.ends:
+            if type(last.op).__name__ in ACTIVATIONS:
+                text = f"{type(facts.train.loss).__name__} takes raw scores, and {last.name} has activated them already"
+                yield self.problem(text, last.at, "Leave it out; an export may add it: export.onnx.output.")
