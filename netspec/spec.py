@@ -189,14 +189,15 @@ def _checked(source: Source) -> Spec:
     document, problems = read_document(source)
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
+    whole = not problems and not in_graph
     problems = [*problems, *in_graph, *around]
-    if not in_graph and experiment.train and experiment.train.groups:
+    if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned
 
         groups, unmatched = assigned(graph, experiment.train.groups)
         experiment = replace(experiment, train=experiment.train.replace(groups=groups))
         problems += unmatched
-    problems += lint(Facts(graph, experiment), whole=not in_graph)
+    problems += lint(Facts(graph, experiment), whole)
     problems = silence(document.sections.get("lint"), problems)
     if any(p.severity == "error" for p in problems):
         raise SpecError(problems, report(problems, source), source)
