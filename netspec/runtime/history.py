@@ -40,9 +40,12 @@ class Watch:
         return better
 
     def state(self) -> dict[str, Any]:
-        return {"best": self.best, "epoch": self.epoch, "step": self.step, "waited": self.waited}
+        return {name: getattr(self, name) for name in ("monitor", "best", "epoch", "step", "waited")}
 
     def load(self, state: dict[str, Any]) -> None:
+        """Take up a state, if the value that it followed is still the one that is watched."""
+        if state["monitor"] != self.monitor:
+            return
         self.best, self.waited = state["best"], state["waited"]
         self.epoch, self.step = state["epoch"], state["step"]
 

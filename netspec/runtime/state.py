@@ -17,6 +17,7 @@ from netspec.runtime.objective import Objective
 from netspec.runtime.optimizers import make_optimizer
 from netspec.runtime.schedules import Schedule
 from netspec.runtime.spread import Whole
+from netspec.runtime.weights import need_same
 from netspec.runtime.world import ALONE, World
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
@@ -78,6 +79,7 @@ class State:
         self.losses = torch.zeros(self.per_epoch, device=self.device)
         """The loss of each step of this epoch, on the device."""
         self._before, self._began = 0.0, time.perf_counter()
+        self.origin = _origin(train, self.total)
 
     @property
     def seconds(self) -> float:
@@ -122,7 +124,7 @@ class State:
         return {
             "position": asdict(self.position),
             "samples": self.count,
-            "per epoch": self.per_epoch,
+            "origin": self.origin,
             "module": gather(self.module.state_dict()),
             "loss": self.objective.module.state_dict(),
             "optimizer": gather(self.optimizer.state_dict()),
@@ -136,13 +138,15 @@ class State:
         }
 
     def unpack(self, state: dict[str, Any]) -> None:
-        """Take up what `pack` gave. Raises DataError where the data is not the same."""
+        """Take up what `pack` gave. Raises DataError or UsageError where the run is not the same."""
         if state["samples"] != self.count:
             text = f"the run was trained on {state['samples']:,} samples, now there are {self.count:,}"
             raise DataError(f"{text}. Resume it with the data it began with.")
-        if state["per epoch"] != self.per_epoch:
-            text = f"the run took {state['per epoch']:,} steps an epoch, now it would take {self.per_epoch:,}"
-            raise UsageError(f"{text}. Resume it with the batch and the accumulate it began with.")
+        for name, word in self.origin.items():
+            if state["origin"][name] != word:
+                text = f"the run began with {name} {state['origin'][name]}, now it has {word}"
+                raise UsageError(f"{text}. Resume it with what it began with, or begin another.")
+        need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
         self.position = Position(**state["position"])
         self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
         self.objective.module.load_state_dict(state["loss"])
@@ -154,7 +158,7 @@ class State:
         self._set_random(state["random"])
         self.losses[: self.position.index] = state["losses"].to(self.device)
         self.best.load(state["best"])
-        if self.early:
+        if self.early and state["early"]:
             self.early.load(state["early"])
         self._before, self._began = state["seconds"], time.perf_counter()
 
@@ -173,6 +177,13 @@ class State:
         torch.set_rng_state(own["cpu"])
         if own["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(own["cuda"], self.device)
+
+
+def _origin(train: Train, steps: int) -> dict[str, str]:
+    """What may not change between a stop and a resume."""
+    scheduler = f"{train.scheduler} over {steps:,} steps" if train.scheduler else "none"
+    words = ("batch", "accumulate", "loss", "optimizer", "groups", "ema", "seed")
+    return {"scheduler": scheduler, **{word: str(getattr(train, word)) for word in words}}
 
 
 def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:

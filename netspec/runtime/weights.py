@@ -55,12 +55,13 @@ def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights
     tensor is missing, is one too many or has another shape; `origin` says in the message whose they are.
     """
     own = module.state_dict(keep_vars=True)
-    _need_same(own, weights, origin)
+    need_same(own, weights, origin)
     for name, tensor in own.items():
         tensor.data = weights[name].detach().to(tensor.device, tensor.dtype)
 
 
-def _need_same(wanted: Weights, found: Weights, origin: str) -> None:
+def need_same(wanted: Weights, found: Weights, origin: str) -> None:
+    """Refuse weights whose names or shapes are not those of the wanted ones. Raises DataError."""
     faults = [f"{name} is missing" for name in wanted if name not in found]
     faults += [f"{name} is not in the network" for name in found if name not in wanted]
     for name in wanted.keys() & found.keys():

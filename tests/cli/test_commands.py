@@ -13,6 +13,7 @@ import pytest
 
 from netspec.cli import main
 from netspec.cli.group import COMMANDS
+from netspec.runtime.run import RunFolder
 
 ROOT = Path(__file__).parent.parent.parent
 LENET = str(ROOT / "specs" / "lenet5_tutorial.yaml")
@@ -134,6 +135,27 @@ def test_a_run_whose_time_is_up_is_no_failure(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ended"] == "time"
     assert "max_time is over, --resume goes on from there; the run is in run" in done.stderr
+
+
+def test_a_run_that_diverges_says_in_which_step(tmp_path: Path) -> None:
+    done = run("train", DIGITS, "train.optimizer=sgd lr=1e30", "--run", "run", cwd=tmp_path)
+    assert done.returncode == 5, done.stderr
+    assert "the loss of step 2 (epoch 1) is nan" in done.stderr
+    assert "Try a smaller lr" in done.stderr
+
+
+def test_a_folder_belongs_to_one_run(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path / "run", ""):
+        for resume in ([], ["--resume"]):
+            done = run("train", DIGITS, "--run", "run", *resume, cwd=tmp_path)
+            assert (done.returncode, "another run is writing to run" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_place_that_takes_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in ("file", "file/run"):
+        done = run("train", DIGITS, "--run", place, cwd=tmp_path)
+        assert (done.returncode, f"{place} cannot be written" in done.stderr) == (2, True), done.stderr
 
 
 def test_an_export_that_does_not_match_leaves_no_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from netspec.errors import UsageError
+from netspec.errors import DataError, UsageError
 from netspec.runtime.progress import Silent
 from netspec.runtime.run import RunFolder
 from netspec.runtime.training import train
@@ -109,11 +109,38 @@ def test_the_seconds_of_all_parts_are_added_up(tmp_path: Path) -> None:
     assert 0.1 <= first.seconds < second.seconds < first.seconds + 10
 
 
-def test_another_batch_does_not_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"batch": 8}, "began with batch 16, now it has 8"),
+        ({"optimizer": "adamw"}, r"began with optimizer SGD\(lr=0.1\), now it has AdamW\(\)"),
+        ({"scheduler": "cosine"}, r"began with scheduler none, now it has CosineAnnealingLR\(\) over 8 steps"),
+        ({"ema": 0.9}, "began with ema None, now it has 0.9"),
+        ({"seed": 1}, "began with seed 0, now it has 1"),
+    ],
+    ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
+)
+def test_another_training_does_not_go_on(other: dict[str, Any], words: str, tmp_path: Path) -> None:
     with RunFolder.create(tmp_path, "") as run:
         train(perceptron(), section(epochs=1), classes(), run)
-        with pytest.raises(UsageError, match="took 4 steps an epoch, now it would take 8"):
-            train(perceptron(), section(epochs=2, batch=8), classes(), run, resume=True)
+        with pytest.raises(UsageError, match=words):
+            train(perceptron(), section(epochs=2, **other), classes(), run, resume=True)
+
+
+def test_another_network_does_not_go_on(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(), section(epochs=1), classes(), run)
+        with pytest.raises(DataError, match=r"the checkpoint are another network's: 1\.weight is missing"):
+            train(perceptron(norm=True), section(epochs=1), classes(), run, resume=True)
+
+
+def test_longer_and_otherwise_watched_it_goes_on(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(), section(epochs=1), classes(), run)
+        words = {"epochs": 4, "metrics": ["accuracy"], "early_stop": "val.accuracy patience=2"}
+        history = train(perceptron(), section(**words), classes(), run, resume=True)
+    assert history.monitor == "val.accuracy"
+    assert history.best == max(r["val.accuracy"] for r in history.records[1:])
 
 
 def test_curves_for_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +171,7 @@ def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 COMPILED = """
 import sys
-from netspec.errors import UsageError
+from netspec.errors import DataError, UsageError
 from netspec.runtime.training import train
 from tests.train.small import classes, perceptron, section
 net = perceptron()
