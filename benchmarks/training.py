@@ -22,7 +22,8 @@ import torch
 import netspec
 from benchmarks.peers.images import read
 from benchmarks.ratios import Row, pairs, report
-from netspec.runtime.data import Data, load_data
+from netspec.runtime.data import Data
+from netspec.runtime.loading import load_data
 from netspec.runtime.training import train
 
 SPEC = Path(__file__).parent.parent / "specs" / "lenet5_mnist.yaml"

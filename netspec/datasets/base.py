@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from netspec.datasets.files import Files
+    from netspec.datasets.rows import Rows
+
+    Column = np.ndarray[Any, Any] | Rows
 
 LABELS = Tensor((BATCH,), "int64")
 
@@ -61,10 +64,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a source, such as its training images: whole arrays with a row for each sample."""
+    """One part of a source, such as its training images: a row for each sample, in memory or still in its file."""
 
-    inputs: tuple[np.ndarray[Any, Any], ...]
-    target: np.ndarray[Any, Any]
+    inputs: tuple[Column, ...]
+    target: Column
     origin: Origin = Origin()
 
     def __len__(self) -> int:
@@ -102,7 +105,7 @@ class Dataset(Entry):
         return Gives()
 
     def read(self, files: Files) -> Arrays:
-        """All of the data as arrays. Raises DataError."""
+        """All of the data, as arrays or as rows that stay in their files. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
 
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:

@@ -1,4 +1,4 @@
-"""Checks on arrays before training: counts, labels, numbers that are no numbers."""
+"""Checks on data before training: counts, labels, numbers that are no numbers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin, Part
+from netspec.datasets.rows import FileRows, pieces
 from netspec.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from netspec.datasets.base import Column
 
     Array = np.ndarray[Any, Any]
 
 MAX_CLASSES: Final = 100_000
 
 
-def same_count(inputs: Array, target: Array, name: str, target_name: str) -> None:
+def same_count(inputs: Column, target: Column, name: str, target_name: str) -> None:
     """Refuse inputs and targets of different number, and none at all."""
     if len(inputs) != len(target):
         text = f"{name} holds {len(inputs):,} samples, {target_name} holds {len(target):,} targets"
@@ -25,19 +28,26 @@ def same_count(inputs: Array, target: Array, name: str, target_name: str) -> Non
         raise DataError(f"{name} holds no samples")
 
 
-def is_classes(target: Array) -> bool:
+def is_classes(target: Column) -> bool:
     """Whether a target holds one class number a sample."""
     return target.ndim == 1 and target.dtype.kind == "i"
 
 
-def part(inputs: Sequence[Array], target: Array, names: Sequence[str]) -> Part:
-    """Inputs and target as a part, where they go together; `names` are theirs, in messages. Raises DataError."""
+def part(inputs: Sequence[Column], target: Array | FileRows, names: Sequence[str]) -> Part:
+    """Inputs and target as a part, where they go together; `names` are theirs, in messages. Raises DataError.
+
+    A target with one number a sample is read whole: what is held out is chosen by it.
+    """
+    for column, name in zip(inputs, names, strict=False):
+        same_count(column, target, name, names[-1])
     target = target.astype("int64") if target.dtype.kind == "u" else target
-    for array, name in zip(inputs, names, strict=False):
-        same_count(array, target, name, names[-1])
-    if is_classes(target):
-        labels_below(target, MAX_CLASSES, names[-1])
-    return Part(tuple(inputs), target, Origin(tuple(names)))
+    origin = Origin(tuple(names))
+    if target.ndim > 1:
+        return Part(tuple(inputs), target, origin)
+    whole: Array = target[:]
+    if is_classes(whole):
+        labels_below(whole, MAX_CLASSES, names[-1])
+    return Part(tuple(inputs), whole, origin)
 
 
 def same_form(train: Part, other: Part) -> None:
@@ -49,7 +59,7 @@ def same_form(train: Part, other: Part) -> None:
             raise DataError(f"{text}. The parts must be of the same form.")
 
 
-def _form(array: Array) -> str:
+def _form(array: Column) -> str:
     sizes = " x ".join(map(str, array.shape[1:])) or "one number"
     return f"{sizes} of {array.dtype} a sample"
 
@@ -63,14 +73,13 @@ def labels_below(labels: Array, classes: int, name: str) -> None:
         raise DataError(f"{name}, row {row}: the label is {found}, expected a class from 0 to {classes - 1}")
 
 
-def finite(values: Array, name: str) -> None:
+def finite(values: Array | FileRows, name: str) -> None:
     """Refuse NaN and infinities, naming the first row that has one."""
     import numpy as np
 
     if values.dtype.kind != "f":
         return
-    for start in range(0, len(values), 4096):  # in pieces, so that no mask of the whole is made
-        piece = values[start : start + 4096]
+    for start, piece in pieces(values):
         wrong = ~np.isfinite(piece)
         if wrong.any():
             row = int(wrong.reshape(len(piece), -1).any(1).argmax())
@@ -78,7 +87,7 @@ def finite(values: Array, name: str) -> None:
             raise DataError(f"{name}, row {start + row}: found {found}, expected finite numbers")
 
 
-def settled(values: Array, name: str) -> Array:
+def settled(values: Array | FileRows, name: str) -> Array | FileRows:
     """`values` in one of the dtypes that training knows: bytes, float32, int64 or bool. Raises DataError."""
     import numpy as np
 
@@ -86,14 +95,18 @@ def settled(values: Array, name: str) -> Array:
     if values.ndim == 0:
         raise DataError(f"{name} is a single value, expected a row for each sample")
     if values.dtype == np.uint8 or kind == "b":
-        return np.ascontiguousarray(values)
+        return values
     if kind not in "fiu":
         raise DataError(f"{name} holds {values.dtype}, expected numbers")
     finite(values, name)
-    if kind == "u" and values.dtype.itemsize == 8 and len(values) and values.max() > np.iinfo(np.int64).max:
-        raise DataError(f"{name} holds {values.max()}, too large for a whole number of 64 bits")
+    if kind == "u" and values.dtype.itemsize == 8:
+        highest = max((int(piece.max()) for _, piece in pieces(values)), default=0)
+        if highest > np.iinfo(np.int64).max:
+            raise DataError(f"{name} holds {highest}, too large for a whole number of 64 bits")
+    wanted = np.dtype(np.float32 if kind == "f" else np.int64)
+    if values.dtype == wanted:
+        return values
     with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(values, dtype=np.float32 if kind == "f" else np.int64)
-    if kind == "f":
+        result = values.astype(wanted)
         finite(result, f"{name} as float32")
     return result

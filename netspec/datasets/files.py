@@ -63,9 +63,7 @@ def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
     """The bytes of a file, unpacked if its content is gzip. Faults of the file become DataError."""
     try:
         with path.open("rb") as raw:
-            packed = raw.read(2) == GZIP
-            raw.seek(0)
-            if not packed:
+            if not is_packed(path):
                 yield raw
             else:
                 with gzip.GzipFile(fileobj=raw) as stream:
@@ -74,6 +72,12 @@ def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
         raise DataError(f"{show(path)} is damaged: {error}. Fetch it again.") from None
     except OSError as error:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the content of a file is gzip."""
+    with path.open("rb") as raw:
+        return raw.read(2) == GZIP
 
 
 def content_of(path: Path, limit: int, way_out: str) -> bytes:

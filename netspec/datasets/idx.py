@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
-from netspec.datasets.files import MAX_UNPACKED, Files, show, unpacked
+from netspec.datasets.files import MAX_UNPACKED, Files, is_packed, show, unpacked
+from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.fields import Maybe, Text
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from netspec.datasets.base import Column
 
 TYPES: Final = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The third byte of the magic number, as numpy writes the type."""
@@ -23,7 +26,11 @@ MAX_AXES: Final = 8
 
 
 class IDX(Dataset):
-    """Images and labels in IDX files, raw or gzipped, each named; images without a channel axis get one."""
+    """Images and labels in IDX files, raw or gzipped, each named; images without a channel axis get one.
+
+    A raw file larger than the memory that data may take is read a batch at a time; a gzipped one can only be read
+    whole.
+    """
 
     example = "idx images.idx3 labels.idx1"
 
@@ -41,7 +48,7 @@ class IDX(Dataset):
         train = read_pair(files.file(self.images), files.file(self.labels))
         val = self._held(files, "val", self.val_images, self.val_labels)
         test = self._held(files, "test", self.test_images, self.test_labels)
-        count = 1 + max(int(part.target.max()) for part in (train, val, test) if part)
+        count = 1 + max(int(part.target[:].max()) for part in (train, val, test) if part)
         return Arrays(train, val, test, ("image",), numbered(count))
 
     def _held(self, files: Files, part: str, images: str | None, labels: str | None) -> Part | None:
@@ -55,9 +62,7 @@ class IDX(Dataset):
 
 def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> Part:
     """Inputs and their class numbers from two IDX files. Raises DataError."""
-    import numpy as np
-
-    x, y = read_idx(images), read_idx(labels)
+    x, y = read_idx(images), read_idx(labels)[:]
     if y.ndim != 1 or y.dtype.kind not in "iu":
         text = f"{show(labels)} holds {_shape(y)} of {y.dtype}, expected one whole number a sample"
         raise DataError(f"{text}. Are images and labels swapped?")
@@ -65,25 +70,38 @@ def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> 
         raise DataError(f"{show(images)} holds one number a sample, expected images. Are images and labels swapped?")
     checks.labels_below(y, classes, show(labels))
     x = checks.settled(x, show(images))
-    return checks.part([x[:, None] if x.ndim == 3 else x], y.astype(np.int64), [show(images), show(labels)])
+    x = x.reshape(len(x), 1, *x.shape[1:]) if x.ndim == 3 else x
+    return checks.part([x], y.astype("int64"), [show(images), show(labels)])
 
 
-def read_idx(path: Path) -> np.ndarray[Any, Any]:
-    """The array in an IDX file, raw or gzipped. Raises DataError for a wrong magic number or length."""
+def read_idx(path: Path) -> np.ndarray[Any, Any] | FileRows:
+    """The array in an IDX file, which stays there unless it is gzipped.
+
+    Raises DataError for a wrong magic number or length.
+    """
     import numpy as np
 
     with unpacked(path) as stream:
         dtype, shape = _header(stream, path)
         length = prod(shape) * np.dtype(dtype).itemsize
+        if not is_packed(path):
+            start = stream.tell()
+            _need_length(path, shape, length, path.stat().st_size - start)
+            return FileRows(path, start, np.dtype(dtype), shape, np.dtype(dtype))
         if length > MAX_UNPACKED:
             raise DataError(f"{show(path)} announces {length:,} bytes of values, at most {MAX_UNPACKED:,} are read")
         content = _at_most(stream, length + 1)
-    if len(content) != length:
-        found = f"only {len(content):,}" if len(content) < length else "more"
-        sizes = " x ".join(str(n) for n in shape)
-        text = f"{show(path)} announces {sizes} values, which are {length:,} bytes, and holds {found}"
-        raise DataError(f"{text}. It is {'truncated' if len(content) < length else 'mislabelled'}: fetch it again.")
+    _need_length(path, shape, length, len(content))
     return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _need_length(path: Path, shape: tuple[int, ...], length: int, found: int) -> None:
+    """Refuse a file that holds more or fewer bytes of values than its header announces."""
+    if found != length:
+        sizes = " x ".join(str(n) for n in shape)
+        holds = f"only {found:,}" if found < length else "more"
+        text = f"{show(path)} announces {sizes} values, which are {length:,} bytes, and holds {holds}"
+        raise DataError(f"{text}. It is {'truncated' if found < length else 'mislabelled'}: fetch it again.")
 
 
 def _at_most(stream: BufferedIOBase, length: int) -> bytearray:
@@ -108,5 +126,5 @@ def _header(stream: BufferedIOBase, path: Path) -> tuple[str, tuple[int, ...]]:
     return TYPES[kind], struct.unpack(f">{axes}I", sizes)
 
 
-def _shape(array: np.ndarray[Any, Any]) -> str:
+def _shape(array: Column) -> str:
     return "values of " + " x ".join(str(n) for n in array.shape)

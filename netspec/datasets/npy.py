@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Part, numbered
 from netspec.datasets.files import Files, show
+from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.fields import Checked, Maybe, Text, refuse
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 NAMES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
@@ -29,8 +32,8 @@ def names(value: Any) -> tuple[str, ...]:
 class NPY(Dataset):
     """Arrays in .npy files, a row for each sample: one file for each input of the network, one for the target.
 
-    Bytes are images and become 0.0 to 1.0; other whole numbers stay whole. A target with one whole number a row holds
-    classes.
+    Files larger than the memory that data may take are read a batch at a time. Bytes are images and
+    become 0.0 to 1.0; other whole numbers stay whole. A target with one whole number a row holds classes.
     """
 
     example = "npy x.npy y.npy"
@@ -63,43 +66,74 @@ class NPY(Dataset):
         return checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
 
 
-def read_file(path: Path) -> np.ndarray[Any, Any]:
+def read_file(path: Path) -> Array | FileRows:
     """The array in the file at `path`, in a dtype that training knows. Raises DataError."""
     try:
         with path.open("rb") as stream:
-            array = read_npy(stream, path.stat().st_size, show(path))
+            found = npy_rows(stream, path.stat().st_size, show(path), path)
     except OSError as error:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
-    return checks.settled(array, show(path))
+    return checks.settled(found, show(path))
 
 
 def counted(parts: list[Part]) -> tuple[str, ...] | None:
     """Names for the classes in the targets, by their numbers; None where a target holds no classes."""
     if not all(checks.is_classes(part.target) for part in parts):
         return None
-    return numbered(1 + max(int(part.target.max()) for part in parts))
+    return numbered(1 + max(int(part.target[:].max()) for part in parts))
 
 
-def read_npy(stream: IO[bytes], size: int, label: str) -> np.ndarray[Any, Any]:
-    """The array in a .npy stream of `size` bytes; what the header announces is held against that size."""
-    import numpy as np
+class Header(NamedTuple):
+    """What a .npy stream announces, and where its values begin."""
+
+    shape: tuple[int, ...]
+    columns: bool
+    """Whether the first axis changes fastest, so that no row lies in one place."""
+    dtype: np.dtype[Any]
+    start: int
+
+
+def read_header(stream: IO[bytes], size: int, label: str) -> Header:
+    """The header of a .npy stream of `size` bytes, held against that size. Raises DataError."""
     from numpy.lib import format as npy
 
     try:
         version = npy.read_magic(stream)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, columns, dtype = reader(stream)
-        start = stream.tell()
+        header = Header(*reader(stream), stream.tell())
     except (ValueError, TypeError, SyntaxError) as error:
         raise DataError(f"{label} has no readable header: {str(error).splitlines()[0]}") from None
-    if dtype.hasobject:
+    if header.dtype.hasobject:
         raise DataError(f"{label} holds Python objects, expected numbers. Objects are never unpickled.")
-    length = prod(shape) * dtype.itemsize
-    if length != size - start:
-        text = f"{label} announces {' x '.join(map(str, shape))} values of {dtype}, which are {length:,} bytes"
-        raise DataError(f"{text}, and holds {size - start:,}")
-    content = bytearray(length)
+    length = prod(header.shape) * header.dtype.itemsize
+    if length != size - header.start:
+        text = f"{label} announces {' x '.join(map(str, header.shape))} values of {header.dtype}"
+        raise DataError(f"{text}, which are {length:,} bytes, and holds {size - header.start:,}")
+    return header
+
+
+def read_npy(stream: IO[bytes], size: int, label: str) -> Array:
+    """The array in a .npy stream of `size` bytes. Raises DataError."""
+    return _content(stream, read_header(stream, size, label))
+
+
+def npy_rows(stream: IO[bytes], size: int, label: str, path: Path, origin: int = 0) -> Array | FileRows:
+    """The same for a stream that lies as it is in the file `path`, `origin` bytes from its start.
+
+    The array stays in the file, unless its rows do not lie in one place each.
+    """
+    header = read_header(stream, size, label)
+    if header.columns:
+        return _content(stream, header)
+    return FileRows(path, origin + header.start, header.dtype, header.shape, header.dtype)
+
+
+def _content(stream: IO[bytes], header: Header) -> Array:
+    import numpy as np
+
+    content = bytearray(prod(header.shape) * header.dtype.itemsize)
     into = memoryview(content)
     while into and (count := stream.readinto(into)):  # type: ignore[attr-defined]
         into = into[count:]
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if columns else "C")
+    array = np.frombuffer(content, header.dtype).reshape(header.shape, order="F" if header.columns else "C")
+    return np.asarray(array, order="C")

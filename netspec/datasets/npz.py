@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Part
 from netspec.datasets.files import MAX_UNPACKED, Files, show
-from netspec.datasets.npy import NAMES, counted, names, read_npy
+from netspec.datasets.npy import NAMES, counted, names, npy_rows, read_npy
+from netspec.datasets.rows import FileRows
 from netspec.errors import DataError, did_you_mean
 from netspec.fields import Checked, Maybe, Text
 
 if TYPE_CHECKING:
     import numpy as np
 
+    Array = np.ndarray[Any, Any]
+
 PARTS: Final = ("train", "val", "test")
+LOCAL_HEADER: Final = 30
+"""Bytes before the name of a member of a zip file; the last four are two lengths."""
 
 
 class NPZ(Dataset):
@@ -27,6 +33,8 @@ class NPZ(Dataset):
 
     In place of one array `x` there may be `x_train`, with or without `x_val` and `x_test`. Bytes are
     images and become 0.0 to 1.0; other whole numbers stay whole. A target with one whole number a row holds classes.
+    What `numpy.savez` wrote is read a batch at a time where it is larger than the memory that data may take; what
+    `numpy.savez_compressed` wrote is packed, and can only be read whole.
     """
 
     example = "npz data/train.npz"
@@ -65,9 +73,9 @@ class NPZ(Dataset):
         found = counted(list(parts.values()))
         if found is None or self.classes is None:
             return found
-        named = tuple(str(n) for n in archive.read(self.classes, text=True).ravel())
+        named = archive.texts(self.classes)
         for part, held in parts.items():
-            checks.labels_below(held.target, len(named), f"{show(archive.path)}, the target of {part}")
+            checks.labels_below(held.target[:], len(named), f"{show(archive.path)}, the target of {part}")
         return named
 
 
@@ -83,22 +91,43 @@ class Archive:
     def label(self, name: str) -> str:
         return f"{show(self.path)}, array {name!r}"
 
-    def read(self, name: str, text: bool = False) -> np.ndarray[Any, Any]:
-        """One array in a dtype that training knows, or the texts in it. Raises DataError."""
+    def read(self, name: str) -> Array | FileRows:
+        """One array in a dtype that training knows, which stays in the file if it is not packed. Raises DataError."""
+        member, label = self._member(name), self.label(name)
+        with self._archive.open(member) as stream:
+            if member.compress_type == zipfile.ZIP_STORED:
+                found = npy_rows(stream, member.file_size, label, self.path, self._start(member))
+            else:
+                found = self._unpacked(stream, member, label)
+        return checks.settled(found, label)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The texts in one array. Raises DataError."""
+        member = self._member(name)
+        with self._archive.open(member) as stream:
+            array = self._unpacked(stream, member, self.label(name))
+        if array.dtype.kind not in "USiu":
+            raise DataError(f"{self.label(name)} holds {array.dtype}, expected names")
+        return tuple(str(text) for text in array.astype("U").ravel())
+
+    def _member(self, name: str) -> zipfile.ZipInfo:
         if name not in self._members:
             hint = did_you_mean(name, self.names) or f"It has: {', '.join(self.names) or 'none'}."
             raise DataError(f"{show(self.path)} has no array {name!r}. {hint}")
-        member = self._members[name]
+        return self._members[name]
+
+    def _unpacked(self, stream: IO[bytes], member: zipfile.ZipInfo, label: str) -> Array:
         if member.file_size > MAX_UNPACKED:
-            words = f"{self.label(name)} unpacks to {member.file_size:,} bytes"
-            raise DataError(f"{words}, at most {MAX_UNPACKED:,} are read")
-        with self._archive.open(member) as stream:
-            array = read_npy(stream, member.file_size, self.label(name))
-        if text:
-            if array.dtype.kind not in "USiu":
-                raise DataError(f"{self.label(name)} holds {array.dtype}, expected names")
-            return array.astype("U")
-        return checks.settled(array, self.label(name))
+            raise DataError(f"{label} unpacks to {member.file_size:,} bytes, at most {MAX_UNPACKED:,} are read")
+        return read_npy(stream, member.file_size, label)
+
+    def _start(self, member: zipfile.ZipInfo) -> int:
+        """Where the bytes of a member begin in the file: after its header, a name and more of any length."""
+        with self.path.open("rb") as stream:
+            stream.seek(member.header_offset)
+            header = stream.read(LOCAL_HEADER)
+        name, more = struct.unpack("<HH", header[-4:])
+        return member.header_offset + LOCAL_HEADER + int(name) + int(more)
 
 
 @contextmanager

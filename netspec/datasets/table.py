@@ -131,7 +131,7 @@ class Tabular(Dataset):
         import numpy as np
 
         middle = np.nanmean if self.missing == "mean" else np.nanmedian
-        columns = dict(zip(numbers, part.inputs[0].astype(np.float64).T, strict=True))
+        columns = dict(zip(numbers, part.inputs[0][:].astype(np.float64).T, strict=True))
         for name, column in columns.items():
             if np.isnan(column).all():
                 raise DataError(f"{part.origin.name}: the training part has no number in {name} to fill cells with")
@@ -150,7 +150,7 @@ def _known(part: Part, texts: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The texts of each column that a part has."""
     import numpy as np
 
-    columns = part.inputs[-1].T if texts else ()
+    columns = part.inputs[-1][:].T if texts else ()
     return {name: [t[i] for i in np.unique(c)] for (name, t), c in zip(texts.items(), columns, strict=True)}
 
 
@@ -170,7 +170,7 @@ def _seen(part: Part, fills: list[float | None], codes: list[Array]) -> Part:
     """A part with its empty cells filled and its categories numbered."""
     import numpy as np
 
-    inputs = list(part.inputs)
+    inputs = [x[:] for x in part.inputs]
     if fills and None not in fills:
         inputs[0] = np.where(np.isnan(inputs[0]), np.array(fills, np.float32), inputs[0])
     if codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -15,13 +16,6 @@ from netspec.language.sections import Places, entries_schema, entry_schema, read
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Mixing, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
-
-KEYS: Final = {
-    "source": "where the data comes from",
-    "split": "what is held out of the training data",
-    "transform": "what is done to all data on its way to the network",
-    "augment": "random changes to training data",
-}
 
 
 def _share(value: Any) -> float:
@@ -49,6 +43,53 @@ def held(share: float, total: int) -> int:
     return share if isinstance(share, int) else max(1, round(share * total))
 
 
+UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_BYTES: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?B|)", re.IGNORECASE)
+
+
+def _memory(value: Any) -> int:
+    found = _BYTES.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    if found is None:
+        raise refuse("bytes, as in 500MB or 2GB")
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]$"}, {"type": "integer"}]}
+
+
+class Reading(Entry):
+    """How data is read. It changes how long a run takes, and never what comes of it."""
+
+    memory = Maybe(
+        Checked(
+            "how much data is held in memory, as in 2GB, by default half of what the machine has; what is larger is "
+            "read from its files a batch at a time",
+            _memory,
+            MEMORY,
+            None,
+            textual=True,
+        )
+    )
+    workers = Maybe(
+        Int(
+            "processes that read such data ahead, and decode images, by default one fewer than there are processors; "
+            "0 reads in the process that trains",
+            None,
+            ge=0,
+            le=256,
+        )
+    )
+
+
+KEYS: Final = {
+    "source": "where the data comes from",
+    "split": "what is held out of the training data",
+    "transform": "what is done to all data on its way to the network",
+    "augment": "random changes to training data",
+    **{name: field.sentence for name, field in Reading.fields.items()},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class DataSection:
     """The checked section. Transforms run on the first input; others pass as they are."""
@@ -58,6 +99,7 @@ class DataSection:
     transform: tuple[Transform, ...] = ()
     augment: tuple[Augmentation, ...] = ()
     mixing: tuple[Mixing, ...] = ()
+    reading: Reading = field(default_factory=Reading)
     source_at: At = field(default=At())
 
     @property
@@ -151,8 +193,14 @@ def _section(
             source, _ = read_entry(data["source"], paths["source"], DATASETS, lookup)
         except Refused as refused:
             problems += refused.problems
+    reading = Reading()
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
+    except Refused as refused:
+        problems += refused.problems
+    try:
+        given = {key: data[key] for key in Reading.fields if key in data}
+        reading = construct(Reading, long_arguments(given, Reading, lookup, path), At(path))
     except Refused as refused:
         problems += refused.problems
     steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
@@ -162,7 +210,8 @@ def _section(
     problems += [*wrong, *more]
     if source is None or split is None:
         return None, problems
-    section = DataSection(source, split, tuple(s for s, _ in steps), augment, mixing, At(paths["source"]))
+    transform = tuple(s for s, _ in steps)
+    section = DataSection(source, split, transform, augment, mixing, reading, At(paths["source"]))
     if not problems:
         problems = _misfits(section, {id(step): places for step, places in (*steps, *random)})
     return section, problems
@@ -228,6 +277,7 @@ def data_schema() -> dict[str, Any]:
         "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema()]},
         "transform": entries_schema(TRANSFORMS, KEYS["transform"]),
         "augment": entries_schema(AUGMENTATIONS, KEYS["augment"]),
+        **Reading.json_schema()["properties"],
     }
     section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}
     return {"description": "where the data comes from and how it is prepared", "anyOf": [source["anyOf"][0], section]}

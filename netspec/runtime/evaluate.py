@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, Final
 
 import torch
@@ -121,7 +122,7 @@ def evaluate(
 
 def batch_size(split: Split, batch: int) -> int:
     """Samples in a batch of evaluation: many where they are small, the training batch where they are large."""
-    bytes_each = max(1, sum(4 * x[:1].numel() for x in split.inputs))
+    bytes_each = max(1, sum(4 * prod(x.shape[1:]) for x in split.inputs))
     return max(batch, min(1024, BATCH_BYTES // bytes_each))
 
 

@@ -17,16 +17,18 @@ from torch import nn
 import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
-from netspec.runtime.data import Data, Split, load_data
+from netspec.runtime.data import Data, Split
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
 from netspec.runtime.export import Report, export_onnx, metadata
 from netspec.runtime.fitting import need_fit
 from netspec.runtime.history import History
+from netspec.runtime.loading import load_data
 from netspec.runtime.module import build
 from netspec.runtime.objective import Objective
 from netspec.runtime.progress import Progress
 from netspec.runtime.run import RunFolder
+from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
 from netspec.runtime.weights import read_weights
 from netspec.runtime.world import World, joined
@@ -67,7 +69,8 @@ def train(
         going_on = world.told(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
         with world.together():
             section = spec.experiment.train
-            data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None)
+            device = choose_device(section.device, world) if section else "cpu"
+            data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None, device=device)
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
             torch.manual_seed(section.seed)
@@ -126,7 +129,7 @@ def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> di
     section = run.spec.experiment.train
     if section is None:
         raise UsageError(f"{run.folder} has no train section that says what to measure")
-    data = data_of(run.spec, allow_outside, run.learnt)
+    data = data_of(run.spec, allow_outside, run.learnt, hold=False)
     split: Split | None = getattr(data, part)
     if split is None:
         raise DataError(f"the data of {run.spec.name} has no {part} part")
@@ -150,7 +153,7 @@ def export(
     The data is seen as a run has `learnt` to see it, if one is given.
     """
     section, training = spec.experiment.export, spec.experiment.train
-    data = data_of(spec, allow_outside, learnt) if spec.experiment.data is not None else None
+    data = data_of(spec, allow_outside, learnt, hold=False) if spec.experiment.data is not None else None
     loss = type(training.loss).__name__ if training is not None else ""
     return export_onnx(
         module,
@@ -179,8 +182,16 @@ def learnt_in(folder: Path) -> dict[str, Any]:
     return found
 
 
-def data_of(spec: Spec, allow_outside: bool, learnt: Mapping[str, Any] | None = None) -> Data:
+def data_of(
+    spec: Spec,
+    allow_outside: bool,
+    learnt: Mapping[str, Any] | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    hold: bool = True,
+) -> Data:
     """The data that a spec names. Raises UsageError where it names none, DataError."""
-    if spec.experiment.data is None:
+    section = spec.experiment.data
+    if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    return load_data(spec.experiment.data, spec.root, allow_outside=allow_outside, learnt=learnt)
+    return load_data(section, spec.root, allow_outside=allow_outside, device=device, learnt=learnt, hold=hold)

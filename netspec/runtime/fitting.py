@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import torch
 
 from netspec.datasets.base import Gives
+from netspec.datasets.rows import Rows, pieces
 from netspec.errors import DataError, Problem, SpecError
 from netspec.lint import Facts, rules
 from netspec.runtime.data import Data, Split
@@ -41,11 +43,17 @@ def _parts(data: Data) -> list[Split]:
     return [part for part in (data.train, data.val, data.test) if part]
 
 
-def _bounds(parts: list[torch.Tensor]) -> tuple[int, int] | None:
+def _whole(x: torch.Tensor | Rows) -> bool:
+    """Whether a field holds whole numbers, in memory or in its file."""
+    return x.dtype in (torch.int64, np.dtype(np.int64))
+
+
+def _bounds(columns: list[torch.Tensor | Rows]) -> tuple[int, int] | None:
     """The least and the largest number of an input; None for one of floats."""
-    if parts[0].dtype != torch.int64:
+    if not _whole(columns[0]):
         return None
-    return min(int(x.min()) for x in parts), max(int(x.max()) for x in parts)
+    bounds = [(int(piece.min()), int(piece.max())) for x in columns for _, piece in pieces(x)]
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
 def _met(problem: Problem, data: Data) -> str:
@@ -53,12 +61,17 @@ def _met(problem: Problem, data: Data) -> str:
     if problem.code == "class-count":
         held = [(part, -1, part.target) for part in _parts(data)]
     elif problem.code == "embedding-rows":
-        held = [(p, i, x) for p in _parts(data) for i, x in enumerate(p.inputs) if x.dtype == torch.int64]
+        held = [(p, i, x) for p in _parts(data) for i, x in enumerate(p.inputs) if _whole(x)]
     else:
         return ""
-    least, largest = min(int(x.min()) for *_, x in held), max(int(x.max()) for *_, x in held)
+    least, largest = _bounds([x for *_, x in held]) or (0, 0)
     furthest = least if least < 0 else largest
-    part, place, row = next((p, i, int(r[0])) for p, i, x in held if len(r := (x == furthest).nonzero()[:, 0]))
+    part, place, row = next(
+        (part, place, start + int(torch.as_tensor(piece == furthest).nonzero()[0][0]))
+        for part, place, x in held
+        for start, piece in pieces(x)
+        if (piece == furthest).any()
+    )
     name = data.classes[furthest] if problem.code == "class-count" and data.classes else str(furthest)
     shown = f"{furthest} ({name})" if name != str(furthest) else name
     return f"{shown} is first met in {part.origin.at(row, place)}."

@@ -69,7 +69,7 @@ class Objective:
             return
         for name, part in parts.items():
             if id(part) not in self._seen:
-                low, high = self.loss.target_range(given, described(part.target))
+                low, high = self.loss.target_range(given, described(next(part.targets())))
                 check_values(name, part, low, high, self.loss.ignored())
                 self._seen.add(id(part))
 
@@ -103,32 +103,36 @@ def described(x: torch.Tensor) -> Described:
 
 def check_values(name: str, part: Split, low: float | None, high: float | None, ignored: int | None) -> None:
     """Refuse targets outside their range, and name the first one's file and row. Raises DataError."""
-    target = part.target
-    wrong = torch.zeros_like(target, dtype=torch.bool)
-    if low is not None:
-        wrong |= target < low
-    if high is not None:
-        wrong |= target > high
-    if target.is_floating_point():
-        wrong |= target.isnan()
-    if ignored is not None:
-        wrong &= target != ignored
-    if not bool(wrong.any()):
-        return
-    place = wrong.nonzero()[0].tolist()
-    value = target[tuple(place)].item()
-    limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
-    text = f"{part.origin.at(place[0])} ({name} part): the target is {value}"
-    expected = " and ".join(limits) or "a number"
-    raise DataError(f"{text}, {expected} is expected. {int(wrong.sum()):,} of {wrong.numel():,} values are wrong.")
+    rows = 0
+    for target in part.targets():
+        wrong = torch.zeros_like(target, dtype=torch.bool)
+        if low is not None:
+            wrong |= target < low
+        if high is not None:
+            wrong |= target > high
+        if target.is_floating_point():
+            wrong |= target.isnan()
+        if ignored is not None:
+            wrong &= target != ignored
+        if bool(wrong.any()):
+            place = wrong.nonzero()[0].tolist()
+            value = target[tuple(place)].item()
+            limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+            text = f"{part.origin.at(rows + place[0])} ({name} part): the target is {value}"
+            count = f"{int(wrong.sum()):,} of the {wrong.numel():,} values there are wrong"
+            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.")
+        rows += len(target)
 
 
 def check_inputs(parts: Mapping[str, Split]) -> None:
-    """Refuse inputs that are not finite, and name the first one's row. Raises DataError."""
+    """Refuse inputs that are not finite, and name the first one's row. Raises DataError.
+
+    What stays in its files was looked at when they were opened.
+    """
     for name, part in parts.items():
         for number, x in enumerate(part.inputs):
             # A sum that is finite has only finite terms, and is far cheaper than looking at each of them.
-            if not x.is_floating_point() or bool(x.sum().isfinite()):
+            if not isinstance(x, torch.Tensor) or not x.is_floating_point() or bool(x.sum().isfinite()):
                 continue
             bad = (~x.isfinite()).flatten(1).any(1) if x.dim() > 1 else ~x.isfinite()
             if bool(bad.any()):

@@ -54,7 +54,8 @@ def predict(run: Run, files: Sequence[Path], allow_outside: bool = False) -> Pre
 
     `files` are one .npz with an array for each input of the network, or a .npy for each. Raises DataError.
     """
-    data = data_of(run.spec, allow_outside, run.learnt) if run.spec.experiment.data is not None else None
+    known = run.spec.experiment.data is not None
+    data = data_of(run.spec, allow_outside, run.learnt, hold=False) if known else None
     samples = _samples(run, files, data)
     module = run.module().eval()
     section = run.spec.experiment.train
@@ -107,8 +108,8 @@ def _read(files: Sequence[Path], names: Sequence[str]) -> list[np.ndarray[Any, A
     if files[0].suffix == ".npz" and len(files) == 1:
         with opened(files[0]) as archive:
             alone = len(names) == 1 == len(archive.names)
-            return [archive.read(name) for name in (archive.names if alone else names)]
+            return [archive.read(name)[:] for name in (archive.names if alone else names)]
     if len(files) != len(names) or any(file.suffix == ".npz" for file in files):
         text = f"the network takes {len(names)} input{'s' * (len(names) != 1)}, {', '.join(names)}"
         raise DataError(f"{text}: name one .npz file with an array for each, or a .npy file for each")
-    return [read_file(file) for file in files]
+    return [read_file(file)[:] for file in files]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netspec.datasets.base import Arrays, Part
+from netspec.datasets.rows import Picked, Rows
 from netspec.errors import DataError
 from netspec.language.data_section import Split, held
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
 
 Array = np.ndarray[Any, Any]
 
@@ -28,12 +32,14 @@ def split(arrays: Arrays, wanted: Split, default_val: float) -> Arrays:
     if sum(counts.values()) >= total:
         text = " and ".join(f"{count:,} for {name}" for name, count in counts.items())
         raise DataError(f"split asks for {text}, the source has {total:,} samples: nothing is left to train on")
+    # A target that stays in its file holds no classes: it is not one number a sample.
+    target, stratify = arrays.train.target, wanted.stratify and isinstance(arrays.train.target, np.ndarray)
     left = np.arange(total)
     parts = {"val": arrays.val, "test": arrays.test}
     if arrays.ordered:
         return _cut(arrays, counts)
     for name, count in counts.items():
-        chosen = held_out(arrays.train.target[left], count, wanted.seed, wanted.stratify)
+        chosen = held_out(target[left] if stratify else left, count, wanted.seed, stratify)
         parts[name] = _rows(arrays.train, left[chosen])
         left = np.delete(left, chosen)
     train = _rows(arrays.train, left) if counts else arrays.train
@@ -64,6 +70,10 @@ def held_out(target: Array, count: int, seed: int, stratify: bool) -> Array:
 
 
 def _rows(part: Part, rows: Array | slice) -> Part:
-    """Some samples of a part; a slice of them shares its memory."""
-    origin = part.origin.only(np.arange(len(part))[rows])
-    return Part(tuple(x[rows] for x in part.inputs), part.target[rows], origin)
+    """Some samples of a part; a slice of an array shares its memory."""
+    chosen = np.arange(len(part))[rows]
+
+    def picked(column: Column) -> Column:
+        return Picked(column, chosen) if isinstance(column, Rows) else column[rows]
+
+    return Part(tuple(map(picked, part.inputs)), picked(part.target), part.origin.only(chosen))

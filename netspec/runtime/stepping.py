@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any, cast
 
@@ -40,6 +40,7 @@ class Stepper:
         self.optimizer = state.optimizer
         self.split = parts["train"]
         self.parts = parts
+        self.device = state.device
         self.batch = train.batch
         self.clip = train.clip_grad
         self.seed = train.seed
@@ -49,6 +50,10 @@ class Stepper:
         # so there the losses are looked at now and then, and always before anything is saved.
         self.reads = state.device.type == "cpu"
         self.checked = False
+
+    def expect(self, steps: Iterable[torch.Tensor]) -> None:
+        """Say which samples the next steps will be given, so that those that lie on a disk can be read meanwhile."""
+        self.split.expect((piece for rows in steps for piece in rows.split(self.batch)), self.world.share)
 
     def __call__(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """Take the step with these samples and return its loss. Raises NotFinite before the update."""
@@ -91,7 +96,7 @@ class Stepper:
         return whole
 
     def _loss(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> torch.Tensor:
-        generator = seeded(self.seed, epoch, index, piece, device=rows.device) if self.augments else None
+        generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
         inputs, target = self.split.batch(rows, generator, self.world.rows(len(rows)))
         outputs = self.forward(*inputs)
         if not self.checked:

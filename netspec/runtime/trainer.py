@@ -115,18 +115,23 @@ class Trainer:
             raise self._interrupted()
 
     def _begin_epoch(self) -> None:
-        order = torch.randperm(self.state.count, generator=seeded(self.train.seed, self.position.epoch))
-        self.order = order.to(self.state.device)
+        position, state = self.position, self.state
+        self.order = self.data.train.order(seeded(self.train.seed, position.epoch))
+        last = min(state.per_epoch, position.index + state.total - position.step)
+        self.stepper.expect(self._rows(index) for index in range(position.index, last))
+
+    def _rows(self, index: int) -> torch.Tensor:
+        """The samples of a step of this epoch."""
+        return self.order[index * self.state.samples : (index + 1) * self.state.samples]
 
     def _begin_stretch(self) -> None:
         self.stretch = (time.perf_counter(), self.position.index)
 
     def _step(self) -> None:
         position, state = self.position, self.state
-        start = position.index * state.samples
         state.schedule.before(position.step)
         try:
-            loss = self.stepper(self.order[start : start + state.samples], position.epoch, position.index)
+            loss = self.stepper(self._rows(position.index), position.epoch, position.index)
         except NotFinite as fault:
             raise self._diverged(position.index, fault.value) from None
         state.losses[position.index] = loss

@@ -51,12 +51,16 @@ class World:
     divided = False
     """Whether each process computes rows of its own of the batch at hand."""
 
-    def rows(self, count: int) -> slice:
-        """Which rows of the batch at hand, which has so many, this process computes.
+    def share(self, count: int) -> slice:
+        """Which rows of a batch of so many this process computes.
 
         A batch with fewer rows than processes is not divided: each of them computes it as a whole.
         """
         return slice(0, count)
+
+    def rows(self, count: int) -> slice:
+        """The same for the batch that is at hand from now on."""
+        return self.share(count)
 
     def seed(self, seed: int) -> int:
         """The seed of this process's own random numbers, such as dropout's."""
@@ -112,11 +116,17 @@ class Several(World):
         self.part = 1.0
         """The share of the batch at hand that this process's rows are."""
 
-    def rows(self, count: int) -> slice:
-        self.divided = count >= self.size
+    def share(self, count: int) -> slice:
+        if count < self.size:
+            return slice(0, count)
         first, behind = (rank * count // self.size for rank in (self.rank, self.rank + 1))
-        self.part = (behind - first) / count if self.divided else 1 / self.size
-        return slice(first, behind) if self.divided else slice(0, count)
+        return slice(first, behind)
+
+    def rows(self, count: int) -> slice:
+        rows = self.share(count)
+        self.divided = count >= self.size
+        self.part = (rows.stop - rows.start) / count if self.divided else 1 / self.size
+        return rows
 
     def seed(self, seed: int) -> int:
         return seed + 1_000_003 * self.rank

@@ -14,7 +14,8 @@ from netspec.dims import BATCH, named
 from netspec.errors import DataError
 from netspec.language.data_section import Split, read_data
 from netspec.layers.base import Tensor
-from netspec.runtime.data import Data, load_data, seeded
+from netspec.runtime.data import Data, seeded
+from netspec.runtime.loading import load_data
 from netspec.runtime.splitting import held_out, split
 from tests.data.writing import section, write_mnist
 
@@ -107,7 +108,7 @@ def arrays(count: int, classes: int = 3) -> Arrays:
 )
 def test_parts_share_no_sample(val: float, test: float | None, sizes: tuple[int, int, int]) -> None:
     parts = split(arrays(20), Split(val=val, test=test), 0.1)
-    rows = [set(p.inputs[0].ravel().tolist()) if p else set() for p in (parts.train, parts.val, parts.test)]
+    rows = [set(p.inputs[0][:].ravel().tolist()) if p else set() for p in (parts.train, parts.val, parts.test)]
     assert tuple(len(r) for r in rows) == sizes
     assert set.union(*rows) == set(range(20))
 

@@ -50,7 +50,7 @@ def test_mnist(tmp_path: Path, packed: bool) -> None:
 def test_real_mnist(tmp_path: Path) -> None:
     arrays = read({"source": {"mnist": {"path": str(SHARED)}}}, tmp_path, allow_outside=True)
     assert np.bincount(arrays.train.target).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert abs(arrays.train.inputs[0].mean() / 255 - 0.1307) < 1e-4
+    assert abs(arrays.train.inputs[0][:].mean() / 255 - 0.1307) < 1e-4
 
 
 LABELS = "mnist/train-labels-idx1-ubyte"
@@ -73,7 +73,7 @@ IMAGES = "mnist/train-images-idx3-ubyte"
         (LABELS, lambda b: idx_bytes(np.zeros((30, 2))), ["30 x 2", "swapped"]),
         (LABELS, lambda b: gzip.compress(b)[:-9], ["train-labels", "damaged"]),
         (LABELS, lambda b: gzip.compress(b)[:12] + b"\xff" * 9, ["damaged"]),
-        (IMAGES, lambda b: b[:4] + b"\xff" * 12, ["announces", "at most"]),
+        (IMAGES, lambda b: b[:4] + b"\xff" * 12, ["announces", "only 0"]),
     ],
 )
 def test_damaged_mnist(tmp_path: Path, name: str, damage: Any, words: list[str]) -> None:
@@ -110,7 +110,7 @@ def test_idx_with_other_types_and_a_test_part(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes([0, 0, 0x0D, 2, 0, 0, 0, 3, 0, 0, 0, 4]) + values.tobytes())
     (tmp_path / "y").write_bytes(idx_bytes(np.array([0, 4, 2])))
     arrays = read({"source": {"idx": {"images": "x", "labels": "y", "test_images": "x", "test_labels": "y"}}}, tmp_path)
-    assert np.array_equal(arrays.train.inputs[0], values)
+    assert np.array_equal(arrays.train.inputs[0][:], values)
     assert arrays.train.inputs[0].dtype == np.float32
     assert len(arrays.classes) == 5
     assert (len(arrays.test), arrays.val) == (3, None)

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from netspec.cli import main
-from netspec.runtime.data import load_data
 from netspec.runtime.export import metadata
+from netspec.runtime.loading import load_data
 from tests.data.writing import idx_bytes, section, write_mnist
 
 TABLE = "size,city,kind\n" + "".join(

@@ -15,7 +15,8 @@ import netspec
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.layers.base import Misfit, Tensor
-from netspec.runtime.data import load_data, seeded
+from netspec.runtime.data import seeded
+from netspec.runtime.loading import load_data
 from netspec.transforms.base import Mixing, partner
 from netspec.transforms.mixing import blend, mixed_target
 from netspec.vocabulary import AUGMENTATIONS

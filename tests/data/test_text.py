@@ -17,8 +17,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 import netspec
 from netspec.datasets.files import Files
 from netspec.errors import DataError, SpecError
-from netspec.runtime.data import Data, load_data
+from netspec.runtime.data import Data
 from netspec.runtime.experiment import Run, evaluate_run, export
+from netspec.runtime.loading import load_data
 from tests.data.writing import section
 
 READY = Path(__file__).parents[2] / "specs" / "char_lm.yaml"

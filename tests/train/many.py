@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import nn
 
 from netspec.errors import Diverged
 from netspec.language.train_record import Train
-from netspec.runtime.data import Data, load_data
+from netspec.runtime.data import Data
 from netspec.runtime.history import Record
+from netspec.runtime.loading import load_data
 from netspec.runtime.run import RunFolder
+from netspec.runtime.streamed import Streamed
 from netspec.runtime.training import train
 from netspec.runtime.world import ALONE, World, joined
 from tests.data.writing import section as data_section
 from tests.train.small import classes, data, perceptron, section
+
+FILES: Final = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, FILES)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,19 @@ def images() -> Data:
     rows = ["crop 8 pad=1", "flip", "erase", "mixup 0.4"]
     found = load_data(data_section({"source": "digits", "augment": rows, "split": {"val": 40}}), Path())
     return Data(found.train, found.val, None, found.names, found.classes, found.steps)
+
+
+def streamed() -> Data:
+    """The same, read from files; as long as the process lasts."""
+    found = load_data(data_section("digits"), Path())
+    np.save(FILES / "x.npy", (found.train.inputs[0] * 16).byte().numpy())
+    np.save(FILES / "y.npy", found.train.target.numpy())
+    rows = ["crop 8 pad=1", "flip", "erase", "mixup 0.4"]
+    reading = {"memory": "20KB", "workers": 1}
+    spec = {"source": "npy x.npy y.npy", "augment": rows, "split": {"val": 40}, **reading}
+    read = load_data(data_section(spec), FILES)
+    assert isinstance(read.train, Streamed)
+    return read
 
 
 def convolutions() -> nn.Module:
@@ -131,6 +153,7 @@ CASES: dict[str, Case] = {
     "not finite": Case(section(loss="mse", batch=32), data=outlier),
     "early stop": Case(section(epochs=30, early_stop="val.loss patience=1", optimizer="sgd lr=2")),
     "images": Case(section(epochs=1, batch=50, optimizer="adamw lr=0.003", metrics=["accuracy"]), convolutions, images),
+    "streamed": Case(section(epochs=2, batch=50, optimizer="adamw lr=0.003"), convolutions, streamed),
     "fsdp": Case(section(**ALL | {"batch": 10}, parallel="fsdp"), blocked),
     "fsdp momentum": Case(section(epochs=3, batch=15, optimizer="sgd lr=0.1 momentum=0.9", parallel="fsdp"), blocked),
     "fsdp images": Case(

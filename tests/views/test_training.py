@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.runtime.data import load_data
+from netspec.runtime.loading import load_data
 from netspec.runtime.spread import Whole
 from netspec.runtime.state import State
 from netspec.views.training import Training, text, training

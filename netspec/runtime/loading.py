@@ -1,0 +1,173 @@
+"""From the `data` section of a spec to data: read, split, held in memory as far as it fits there, prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from netspec.datasets.base import Arrays, Part
+from netspec.datasets.checks import same_form
+from netspec.datasets.files import Files
+from netspec.datasets.rows import Rows
+from netspec.errors import DataError
+from netspec.language.calls import read_entry
+from netspec.language.data_section import DataSection
+from netspec.layers.base import Misfit
+from netspec.runtime.data import CHUNK, Data, Split, Steps, described
+from netspec.runtime.memory import room_for, shown_bytes, workers_for
+from netspec.runtime.mixing import Mixer
+from netspec.runtime.reading import Reader
+from netspec.runtime.splitting import split
+from netspec.runtime.streamed import Streamed
+from netspec.transforms.base import Transform
+from netspec.transforms.mixing import mixed_target
+from netspec.vocabulary import TRANSFORMS
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
+
+
+def load_data(
+    section: DataSection,
+    root: Path,
+    *,
+    allow_outside: bool = False,
+    device: torch.device | str = "cpu",
+    learnt: Mapping[str, Any] | None = None,
+    hold: bool = True,
+) -> Data:
+    """Read, split and prepare the data of a spec.
+
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
+    out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
+    that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
+    of the data is looked at. Raises DataError.
+    """
+    source, learnt, device = section.source, learnt or {}, torch.device(device)
+    arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
+    arrays = source.fitted(arrays, learnt)
+    for part in (arrays.val, arrays.test):
+        if part is not None:
+            same_form(arrays.train, part)
+    _check_steps(section, arrays)
+    parts = {name: part for name, part in (("train", arrays.train), ("val", arrays.val), ("test", arrays.test)) if part}
+    room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
+    kept = _kept(parts.values(), room, hold)
+    splits = {name: _split(part, kept, workers) for name, part in parts.items()}
+    room -= sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
+    written, section = section, _fitted(section, splits["train"], arrays.peak, learnt.get("transform", ()))
+    plain = Steps(section.before, (), section.after, arrays.peak)
+    train = _prepared(splits.pop("train"), replace(plain, augment=section.augment), room)
+    if section.mixing:
+        train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
+    others = {name: _prepared(part, plain, room) for name, part in splits.items()}
+    taught = {**arrays.learnt, "classes": arrays.classes, "transform": _taught(written.transform, section.transform)}
+    data = Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
+    return data.to(device)
+
+
+def fields(part: Part) -> tuple[Column, ...]:
+    """The inputs and the target."""
+    return *part.inputs, part.target
+
+
+def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:
+    """The fields that are held in memory, by their ids: those that are there, then the smallest as far as they fit."""
+    everything = [field for part in parts for field in fields(part)]
+    there = [field for field in everything if not isinstance(field, Rows)]
+    taken = sum(map(_bytes, there))
+    if taken > room:
+        text = f"the data takes {shown_bytes(taken)} of memory, data.memory allows {shown_bytes(room)}"
+        hint = "What is packed or text can only be read whole. Save it as .npy, which is read a batch at a time"
+        raise DataError(f"{text}. {hint}, or allow more.")
+    kept = {id(field) for field in there}
+    for field in sorted((f for f in everything if isinstance(f, Rows)), key=lambda f: f.nbytes):
+        taken += field.nbytes
+        if hold and taken <= room:
+            kept.add(id(field))
+    return kept
+
+
+def _bytes(field: Column) -> int:
+    """What a field takes in memory; where samples overlap, as windows over a text do, that is less than they hold."""
+    if isinstance(field, Rows):
+        return field.nbytes
+    reach = sum((size - 1) * abs(stride) for size, stride in zip(field.shape, field.strides, strict=True))
+    return min(field.nbytes, int(reach) + field.itemsize)
+
+
+def _split(part: Part, kept: set[int], workers: int) -> Split:
+    """The part, with those of its fields that are kept in memory."""
+    columns: list[Any] = [
+        field if isinstance(field, Rows) and id(field) not in kept else _held(field, workers) for field in fields(part)
+    ]
+    inputs, target, rows = tuple(columns[:-1]), columns[-1], [x for x in columns if isinstance(x, Rows)]
+    if not rows:
+        return Split(inputs, target, origin=part.origin)
+    reader = Reader(rows, workers)
+    return Streamed(inputs=inputs, target=target, origin=part.origin, reader=reader, place=torch.device("cpu"))
+
+
+def _held(field: Column, workers: int) -> torch.Tensor:
+    """All rows of a field as one tensor, each read once; by several processes where reading is work."""
+    if not isinstance(field, Rows):
+        return torch.from_numpy(field)
+    stretches = torch.arange(len(field)).split(CHUNK)
+    reader = Reader([field], min(workers, len(stretches) - 1) if field.decodes else 0)
+    reader.expect(stretches)
+    whole = torch.from_numpy(np.empty(field.shape, field.dtype))
+    for rows in stretches:
+        whole[rows[0] : rows[-1] + 1] = reader.read(rows)[0]
+    reader.close()
+    return whole
+
+
+def _prepared(part: Split, steps: Steps, room: int) -> Split:
+    """The part with what is done to its batches; done already, where that is better and there is room."""
+    first, *rest = part.inputs
+    if not isinstance(first, torch.Tensor):
+        return replace(part, steps=steps)
+    ready, left = steps.ahead(first, room)
+    return replace(part, inputs=(ready, *rest), steps=left)
+
+
+def _fitted(section: DataSection, train: Split, peak: int, learnt: Sequence[Any]) -> DataSection:
+    """The section with every step that learns fitted to the training part, as the steps before it leave it.
+
+    `learnt` are such steps of a run, in long form, by their places.
+    """
+    if not any(step.learns for step in section.transform):
+        return section
+    done: tuple[Transform, ...] = ()
+    for place, step in enumerate(section.transform):
+        if place < len(learnt) and learnt[place]:
+            done = (*done, read_entry(learnt[place], ("transform", place), TRANSFORMS)[0])
+            continue
+        ahead = replace(train, steps=Steps(after=done, peak=peak))
+        done = (*done, step.fitted(inputs[0] for inputs, _ in ahead.batches(CHUNK)))
+    return replace(section, transform=done)
+
+
+def _taught(written: Sequence[Transform], fitted: Sequence[Transform]) -> list[dict[str, Any] | None]:
+    """The steps that were fitted, in long form by their places; None for those that learn nothing."""
+    pairs = zip(written, fitted, strict=True)
+    return [{type(done).__name__: done.given} if step.learns else None for step, done in pairs]
+
+
+def _check_steps(section: DataSection, arrays: Arrays) -> None:
+    """Hold the steps against what was read: a source may not know its shapes before."""
+    inputs = [described(torch.from_numpy(x[:1])) for x in arrays.train.inputs]
+    faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs)]
+    if section.mixing:
+        try:
+            mixed_target(described(torch.from_numpy(arrays.train.target[:1])), len(arrays.classes or ()))
+        except Misfit as misfit:
+            faults.append((section.mixing[0], misfit.message, misfit.hint))
+    if faults:
+        lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
+        raise DataError("\n".join(lines))
