@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from netspec.datasets.base import Origin
@@ -39,6 +40,10 @@ class Texts:
         return self._cells
 
     def floats(self) -> Array | None:
+        return self._floats
+
+    @cached_property
+    def _floats(self) -> Array | None:
         import numpy as np
 
         try:
@@ -72,8 +77,7 @@ class Table:
         if self.column(name).floats() is not None:
             return True
         cells = self.column(name).texts()
-        kinds = [_number(text) for text in cells if text]
-        if any(kinds):
+        if any(map(_number, set(cells))):
             row = next(i for i, text in enumerate(cells) if text and not _number(text))
             text = f"{self._cell(name, row)} is {_shown(cells[row])}, other cells of {printable(name)} are numbers"
             raise DataError(f"{text}. Say in the spec which columns are numbers, which are categories, what is empty.")

@@ -46,7 +46,7 @@ class ClassLoss(Loss):
         hint = ""
         if alike((*shape, 1), target.shape):
             hint = "The target has an axis of size 1 too many."
-        elif alike(prediction.shape[:1] + prediction.shape[-1:], target.shape[:2]) and len(prediction.shape) == 3:
+        elif self._axis(len(prediction.shape)) == 1 and alike(prediction.shape[:-1], target.shape):
             hint = "If the classes are on the last axis, write axis=-1."
         need_target_shape(prediction, target, shape, "one class number a place", hint)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netspec.fields import Choice, Float, Numbers
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, Chance, need_image, pair
+from netspec.transforms.base import Augmentation, Chance, need_floats, need_image, pair
 
 if TYPE_CHECKING:
     import torch
@@ -82,6 +82,7 @@ class Rotate(Augmentation):
 
     def shape(self, x: Tensor) -> Tensor:
         need_image(x)
+        need_floats(x)
         return x
 
     def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:

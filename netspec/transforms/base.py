@@ -106,6 +106,13 @@ def need_image(x: Tensor) -> tuple[int, int]:
     return height, width
 
 
+def need_floats(x: Tensor) -> None:
+    """Refuse whole numbers, which cannot become the values in between. Raises Misfit."""
+    if x.dtype != "float32":
+        hint = "Whole numbers become floats by the transform scale 1; numbers of words or categories stay as they are."
+        raise Misfit(f"takes floats, the data is {x.dtype}", hint, code="dtype")
+
+
 def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
     """Height and width from one number or two."""
     height, width = (value, value) if isinstance(value, int) else value

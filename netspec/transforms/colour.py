@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from netspec.fields import Float
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, Chance, need_image
+from netspec.transforms.base import Augmentation, Chance, need_floats, need_image
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,7 @@ class Jitter(Augmentation):
 
     def shape(self, x: Tensor) -> Tensor:
         need_image(x)
+        need_floats(x)
         if self.saturation and x.shape[1] != len(LUMA):
             text = f"changes the saturation of red, green and blue, the data is {show(x.shape[1:])}"
             raise Misfit(text, field="saturation")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netspec.dims import Size, known, product
 from netspec.fields import Bool, Checked, Choice, Numbers, refuse
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Transform, need_image, pair
+from netspec.transforms.base import Transform, need_floats, need_image, pair
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,7 @@ class Resize(Transform):
 
     def shape(self, x: Tensor) -> Tensor:
         need_image(x)
+        need_floats(x)
         return x.with_shape(*x.shape[:2], *pair(self.size))
 
     def apply(self, x: torch.Tensor) -> torch.Tensor:

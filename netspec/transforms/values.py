@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.fields import Checked, Float, refuse
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Transform
+from netspec.transforms.base import Transform, need_floats
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +43,7 @@ class Normalize(Transform):
     std = Checked("standard deviation of all values, or of each channel", _deviations, PER_CHANNEL)
 
     def shape(self, x: Tensor) -> Tensor:
+        need_floats(x)
         for name in ("mean", "std"):
             numbers = getattr(self, name)
             if isinstance(numbers, tuple) and (len(x.shape) < 2 or x.shape[1] != len(numbers)):
@@ -63,6 +64,10 @@ class Standardize(Transform):
 
     example = "standardize"
     learns = True
+
+    def shape(self, x: Tensor) -> Tensor:
+        need_floats(x)
+        return x
 
     def fitted(self, pieces: Iterable[torch.Tensor]) -> Normalize:
         import torch

@@ -205,6 +205,19 @@ def test_augmentations_that_do_not_fit_are_refused(row: str, shape: tuple[int, .
         step(row, AUGMENTATIONS).shape(Tensor(shape))
 
 
+@pytest.mark.parametrize(
+    ("row", "catalogue"),
+    [
+        *((row, TRANSFORMS) for row in ("normalize 0 1", "standardize", "resize 3")),
+        *((row, AUGMENTATIONS) for row in ("rotate 5", "jitter 0.1")),
+    ],
+)
+def test_whole_numbers_have_no_values_in_between(row: str, catalogue: Catalogue[Any]) -> None:
+    with pytest.raises(Misfit, match="takes floats, the data is int64"):
+        step(row, catalogue).shape(Tensor((2, 1, 8, 8), "int64"))
+    assert step("scale 1").shape(Tensor((2, 1, 8, 8), "int64")).dtype == "float32"
+
+
 def test_steps_give_the_same_ahead_and_with_each_batch() -> None:
     rows = ["pad 2", "resize 20", "normalize 0.3 0.4"]
     steps = Steps(tuple(step(r) for r in rows[:2]), (), (step(rows[2]),), 255)

@@ -76,6 +76,12 @@ def test_misfits(row: str, predictions: list[Tensor], target: Tensor | None, wor
     assert words in caught.value.message
 
 
+def test_classes_on_the_last_axis_are_told_how_to_say_so() -> None:
+    with pytest.raises(Misfit) as caught:
+        loss("ce").expect([Tensor((B, T, 50))], Tensor((B, 32), INT))
+    assert caught.value.hint == "If the classes are on the last axis, write axis=-1."
+
+
 def test_mse_refuses_to_broadcast_before_the_first_step() -> None:
     """The tutorial's own slip: (B, 1) against (B,) would become B x B and still train."""
     net = nn.Linear(4, 1)
