@@ -36,9 +36,7 @@ class Count(click.ParamType[int]):
 @click.option("--prune", is_flag=True, help="Stop a trial that is worse than the median of the others at its epoch.")
 @click.option("--max-params", type=Count(), help="Train no network with more parameters.")
 @click.option("--max-macs", type=Count(), help="Train no network with more multiply-accumulates.")
-@click.option(
-    "--seed", type=click.IntRange(0, 4000), default=0, show_default=True, help="What the drawn values follow from."
-)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="What the drawn values follow from.")
 @allow_outside
 @as_json
 def command(
@@ -61,9 +59,10 @@ def command(
     train.optimizer.lr=1e-4..1e-2:log  a range, here by ratio
     params.depth=2..8:step=2           a range of whole numbers
 
-    A few combinations are all tried, of many those are drawn that promise most (optuna's TPE). What does not fit
-    together or is too large is never trained, and of equal networks only one is. The same command goes on where it
-    was stopped; run it on another machine that shares the folder, and both work on it.
+    Where there are no more combinations than --trials, all are tried; of more, those are drawn that promise most
+    (optuna's TPE). What does not fit together or is too large is never trained, and of equal networks only one is.
+    The same command goes on where it was stopped; run it on another machine that shares the folder, and both work
+    on the same trials.
     """
     loaded = load(spec, ())
     from netspec.runtime.progress import Live, Silent

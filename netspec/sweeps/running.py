@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import torch
 
 from netspec.errors import DataError, Diverged, UsageError
@@ -20,9 +22,8 @@ def run(claim: Claim, spec: Spec, metric: str, bar: Progress, *, allow_outside: 
     and the trial stays unfinished.
     """
     progress = _Reporting(claim, metric, bar)
-    resume = (claim.folder / "spec.yaml").is_file()
     try:
-        trained = train(spec, claim.folder, resume=resume, progress=progress, allow_outside=allow_outside)
+        trained = train(spec, claim.folder, resume="auto", progress=progress, allow_outside=allow_outside)
     except _Unpromising as stop:
         return claim.tell("pruned", reason=f"worse than the median at epoch {stop.epoch}", epochs=stop.epoch)
     except Diverged as error:
@@ -35,8 +36,8 @@ def run(claim: Claim, spec: Spec, metric: str, bar: Progress, *, allow_outside: 
         return claim.tell("failed", reason=str(error).splitlines()[0])
     history = trained.history
     more = {"epochs": history.records[-1]["epoch"], "seconds": round(history.seconds, 1)}
-    if history.best is None:
-        return claim.tell("diverged", reason=f"{metric} was never a number", **more)
+    if history.best is None or not isfinite(history.best):
+        return claim.tell("diverged", reason=f"{metric} was never a finite number", **more)
     return claim.tell("trained", history.best, **more)
 
 

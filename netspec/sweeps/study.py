@@ -150,7 +150,7 @@ class Study:
         """The trial with a value for each axis: those that it has already, those of the combination, or drawn ones."""
         # The seed follows from the number, so that a sweep that was stopped draws what it would have drawn.
         self._study.sampler = (
-            optuna.samplers.TPESampler(seed=self.seed * 1_000_003 + trial.number)
+            optuna.samplers.TPESampler(seed=(self.seed * 1_000_003 + trial.number) % 2**32)
             if combination is None
             else _Listed(combination, self.space)
         )

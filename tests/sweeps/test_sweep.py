@@ -17,6 +17,8 @@ import torch
 import netspec
 from netspec.errors import DataError, SpecError, UsageError
 from netspec.runtime import experiment
+from netspec.runtime.experiment import Trained
+from netspec.runtime.history import History
 from netspec.sweeps import running
 from netspec.sweeps.results import Sweep, table
 from tests.cli.test_commands import run
@@ -117,6 +119,9 @@ def test_what_training_cannot_do(spec: netspec.Spec, tmp_path: Path, monkeypatch
             raise DataError("the data is wet")
         if width == 6:
             raise torch.OutOfMemoryError
+        if width == 7:
+            history = History("val.accuracy", [{"epoch": 1}], best=float("inf"))
+            return Trained(torch.nn.Identity(), history, None)
         return ordinary(given, *args, **options)
 
     monkeypatch.setattr(running, "train", train)
@@ -125,12 +130,13 @@ def test_what_training_cannot_do(spec: netspec.Spec, tmp_path: Path, monkeypatch
     monkeypatch.setattr(running, "train", ordinary)
     assert ends(spec.sweep(["params.width=5,4"], folder=tmp_path / "first")) == ["trained", "trained"]
     monkeypatch.setattr(running, "train", train)
-    values = ["params.width=4,5,6", "train.optimizer=adamw lr=1e-3,sgd lr=1e20 momentum=0.9"]
+    values = ["params.width=4,5,6,7", "train.optimizer=adamw lr=1e-3,sgd lr=1e20 momentum=0.9"]
     with pytest.raises(DataError):
         spec.sweep(values, folder=tmp_path / "s")
     found = spec.sweep(values, folder=tmp_path / "s")
-    assert ends(found) == ["trained", "diverged", "failed", "failed", "too large", "too large"]
+    assert ends(found) == ["trained", "diverged", "failed", "failed", *["too large"] * 2, *["diverged"] * 2]
     assert found.trials[2].reason == "the data is wet"
+    assert found.trials[6].reason == "val.accuracy was never a finite number"
 
 
 @pytest.mark.parametrize(
