@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, show, show_json, talk
+from netspec.cli.common import as_json, show, show_json, talk
 
 if TYPE_CHECKING:
     from netspec.runtime.predict import Prediction
@@ -21,11 +21,8 @@ SHOWN = 8
 @click.argument("files", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write all values: .npy or .npz.")
-@allow_outside
 @as_json
-def command(
-    run: Path, files: tuple[Path, ...], top: int, output: Path | None, allow_outside: bool, as_json: bool
-) -> None:
+def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, as_json: bool) -> None:
     """Predict from the best weights of the run in the folder RUN.
 
     INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
@@ -36,7 +33,7 @@ def command(
     from netspec.runtime.experiment import Run
     from netspec.runtime.predict import predict
 
-    found = predict(Run.read(run), files, allow_outside)
+    found = predict(Run.read(run), files)
     if output is not None:
         _write(found, output)
         talk(f"wrote {output}")

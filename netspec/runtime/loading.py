@@ -66,9 +66,22 @@ def load_data(
     if section.mixing:
         train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
     others = {name: _prepared(part, plain, room) for name, part in splits.items()}
-    taught = {**arrays.learnt, "classes": arrays.classes, "transform": _taught(written.transform, section.transform)}
+    taught = {
+        **arrays.learnt,
+        "classes": arrays.classes,
+        "inputs": {"names": arrays.names, "peak": arrays.peak},
+        "transform": _taught(written.transform, section.transform),
+    }
     data = Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
     return data.to(device)
+
+
+def steps_for(section: DataSection, learnt: Mapping[str, Any]) -> Steps:
+    """What is done to the first input of new samples, as a run has `learnt` it; no data is read."""
+    pairs = enumerate(zip(section.transform, learnt["transform"], strict=True))
+    done = tuple(read_entry(known, ("transform", i), TRANSFORMS)[0] if known else step for i, (step, known) in pairs)
+    fitted = replace(section, transform=done)
+    return Steps(fitted.before, (), fitted.after, learnt["inputs"]["peak"])
 
 
 def fields(part: Part) -> tuple[Column, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,13 @@ from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
 from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
+from netspec.dims import names
 from netspec.errors import DataError
-from netspec.layers.base import Misfit
-from netspec.runtime.data import Data, Split, Steps, described
+from netspec.layers.base import Misfit, Tensor
+from netspec.runtime.data import Split, Steps, described
 from netspec.runtime.evaluate import batch_size
-from netspec.runtime.experiment import Run, data_of
+from netspec.runtime.experiment import LEARNT, Run
+from netspec.runtime.loading import steps_for
 from netspec.runtime.objective import Objective, predictions
 
 COUNTS: Final = "The first axis of a file's array counts the samples."
@@ -49,20 +51,20 @@ class Prediction:
         ]
 
 
-def predict(run: Run, files: Sequence[Path], allow_outside: bool = False) -> Prediction:
+def predict(run: Run, files: Sequence[Path]) -> Prediction:
     """What the best weights of a run make of samples like those that it was trained on, before any transform.
 
-    `files` are one .npz with an array for each input of the network, or a .npy for each. Raises DataError.
+    `files` are one .npz with an array for each input of the network, or a .npy for each. The data that the run was
+    trained on is not needed. Raises DataError.
     """
-    known = run.spec.experiment.data is not None
-    data = data_of(run.spec, allow_outside, run.learnt, hold=False) if known else None
-    samples = _samples(run, files, data)
+    learnt = run.learnt
+    samples = _samples(run, files, learnt)
     module = run.module().eval()
     section = run.spec.experiment.train
     objective = Objective(section.loss) if section is not None else None
     if objective:
         objective.restore(run.weights)
-    names, found = list(run.spec.graph.outputs), []
+    found = []
     with torch.inference_mode():
         for inputs, _ in samples.batches(batch_size(samples, 64)):
             given = module(*inputs)
@@ -70,36 +72,44 @@ def predict(run: Run, files: Sequence[Path], allow_outside: bool = False) -> Pre
             if objective:
                 first = objective.loss.probabilities(objective.scores(given))
             found.append((first, *rest))
-    outputs = {name: torch.cat(parts).numpy() for name, parts in zip(names, zip(*found, strict=True), strict=True)}
+    outputs = {
+        name: torch.cat([part.movedim(_batch_axis(tensor), 0) for part in parts]).numpy()
+        for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
+    }
     chosen = objective is not None and objective.loss.target_kind == "class"
-    return Prediction(outputs, data.classes if data and chosen else None)
+    return Prediction(outputs, tuple(learnt["classes"]) if chosen and learnt.get("classes") else None)
 
 
-def _samples(run: Run, files: Sequence[Path], data: Data | None) -> Split:
+def _batch_axis(tensor: Tensor) -> int:
+    return next((axis for axis, size in enumerate(tensor.shape) if "B" in names(size)), 0)
+
+
+def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any]) -> Split:
     """The samples in files, held against what the network takes. Raises DataError."""
-    wanted = run.spec.graph.inputs
-    arrays = _read(files, data.names if data else tuple(wanted))
+    wanted, section = run.spec.graph.inputs, run.spec.experiment.data
+    if section is not None and "inputs" not in learnt:
+        raise DataError(f"{run.folder} does not keep how its data is seen: {LEARNT} is missing or of an older version")
+    arrays = _read(files, learnt["inputs"]["names"] if section else tuple(wanted))
     label = ", ".join(map(show, files))
     counts = {len(array) for array in arrays}
     if len(counts) > 1 or 0 in counts:
         text = " and ".join(f"{len(array):,}" for array in arrays)
         raise DataError(f"{label}: the inputs hold {text} samples, expected the same number of each, at least 1")
     inputs = tuple(map(torch.from_numpy, arrays))
-    section = run.spec.experiment.data
     x = described(inputs[0])
     for step in section.transform if section else ():
         try:
             x = step.shape(x)
         except Misfit as misfit:
             raise DataError(f"{label}: {type(step).__name__.lower()} {misfit.message}. {COUNTS}") from None
-    samples = Split(inputs, torch.arange(len(inputs[0])), data.steps if data else Steps())
+    samples = Split(inputs, torch.arange(len(inputs[0])), steps_for(section, learnt) if section else Steps())
     first, _ = next(samples.batches(1))
     for message, _ in unfit([described(x) for x in first], wanted):
         raise DataError(f"{label}: {message.replace('the data', 'the file')}. {COUNTS}")
     return samples
 
 
-def _read(files: Sequence[Path], names: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+def _read(files: Sequence[Path], inputs: Sequence[str]) -> list[np.ndarray[Any, Any]]:
     for file in files:
         if file.suffix not in (".npy", ".npz"):
             raise DataError(f"{show(file)} is neither .npy nor .npz")
@@ -107,9 +117,9 @@ def _read(files: Sequence[Path], names: Sequence[str]) -> list[np.ndarray[Any, A
             raise DataError(f"{show(file)} is no file")
     if files[0].suffix == ".npz" and len(files) == 1:
         with opened(files[0]) as archive:
-            alone = len(names) == 1 == len(archive.names)
-            return [archive.read(name)[:] for name in (archive.names if alone else names)]
-    if len(files) != len(names) or any(file.suffix == ".npz" for file in files):
-        text = f"the network takes {len(names)} input{'s' * (len(names) != 1)}, {', '.join(names)}"
+            alone = len(inputs) == 1 == len(archive.names)
+            return [archive.read(name)[:] for name in (archive.names if alone else inputs)]
+    if len(files) != len(inputs) or any(file.suffix == ".npz" for file in files):
+        text = f"the network takes {len(inputs)} input{'s' * (len(inputs) != 1)}, {', '.join(inputs)}"
         raise DataError(f"{text}: name one .npz file with an array for each, or a .npy file for each")
     return [read_file(file)[:] for file in files]

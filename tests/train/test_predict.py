@@ -74,6 +74,28 @@ def test_samples_go_the_way_of_the_validation_data(digits: Path) -> None:
     assert found.classes == tuple("0123456789")
 
 
+def test_the_data_that_it_was_trained_on_is_not_needed(tmp_path: Path) -> None:
+    """Nor is it looked at: the classes' names and the means are those that the run keeps."""
+    draw = np.random.default_rng(0)
+    x, y, names = draw.normal(5, 2, (40, 3)), draw.integers(0, 2, 40), np.array(["no", "yes"])
+    np.savez(tmp_path / "data.npz", x=x, y=y, names=names)
+    (tmp_path / "spec.yaml").write_text(
+        "netspec: 1\ninput: 3\nlayers: [linear 2]\n"
+        "data: {source: npz data.npz classes=names, transform: standardize}\n"
+        "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1}\n"
+    )
+    netspec.load(tmp_path / "spec.yaml").train(tmp_path / "run")
+    np.save(tmp_path / "new.npy", x[:4])
+    there = predict(Run.read(tmp_path / "run"), [tmp_path / "new.npy"])
+    (tmp_path / "data.npz").unlink()
+    gone = predict(Run.read(tmp_path / "run"), [tmp_path / "new.npy"])
+    assert there.classes == gone.classes == ("no", "yes")
+    assert np.array_equal(there.first, gone.first)
+    (tmp_path / "run" / "data.json").unlink()
+    with pytest.raises(DataError, match=r"data\.json is missing"):
+        predict(Run.read(tmp_path / "run"), [tmp_path / "new.npy"])
+
+
 def test_npy_and_npz_say_the_same(digits: Path, tmp_path: Path, images: np.ndarray) -> None:
     np.save(tmp_path / "x.npy", images)
     np.savez(tmp_path / "named.npz", image=images, other=images[:1])
@@ -119,6 +141,23 @@ def test_values_of_several_inputs_and_outputs(values: Path, tmp_path: Path) -> N
     assert command("predict", str(values), "both.npz", "-o", "p.npz", cwd=tmp_path).returncode == 0
     with np.load(tmp_path / "p.npz") as kept:
         assert np.array_equal(kept["wide"], found.outputs["wide"])
+
+
+def test_a_row_is_a_sample_wherever_the_network_has_the_batch(tmp_path: Path) -> None:
+    """The last state of an LSTM has the batch on its second axis, and the samples come in several batches."""
+    from netspec.runtime.weights import save_weights
+
+    text = "netspec: 1\ninput: 3x4\nlayers: {rnn: lstm 5 2 batch_first}\noutputs: [rnn, rnn.h]\n"
+    net = netspec.loads(text).build().eval()
+    (tmp_path / "spec.yaml").write_text(text)
+    save_weights(net.state_dict(), tmp_path / "last.safetensors")
+    x = np.random.default_rng(0).normal(size=(1500, 3, 4)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    found = predict(Run.read(tmp_path), [tmp_path / "x.npy"])
+    with torch.inference_mode():
+        output, (state, _) = net.rnn(torch.from_numpy(x))  # type: ignore[operator]
+    assert np.allclose(found.outputs["rnn"], output, atol=1e-6)
+    assert np.allclose(found.outputs["rnn.h"], state.movedim(1, 0), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,12 @@ def test_equal_blocks_are_drawn_once() -> None:
     assert texts(picture(netspec.loads(other).graph)).count("conv1  Conv2d(8, 8, 3, padding=1)") == 2
 
 
+def test_repeats_of_other_lengths_are_not_equal() -> None:
+    rows = "layers: [{x: [s x2]}, {y: [s x2]}, {z: [s x3]}]\nblocks: {s: [linear 4, relu]}"
+    nodes = draft(netspec.loads(f"netspec: 1\ninput: 4\n{rows}").graph).nodes
+    assert [(node.title, node.count) for node in nodes] == [("x ... y", 2), ("z", 1)]
+
+
 def test_a_value_that_is_read_twice_ends_its_box() -> None:
     """Operations stand in one box only where nothing else reads what is between them."""
     rows = "layers: {a: linear 4, b: relu, c: add(LEFT b)}"

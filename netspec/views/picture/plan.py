@@ -95,7 +95,7 @@ class Plan:
     def key(self) -> Hashable:
         places = {id(node): i for i, node in enumerate(self.all)}
         edges = tuple((places[id(e.source)], e.out, places[id(e.target)], e.into) for e in self.edges)
-        return (tuple(node.key for node in self.nodes), edges)
+        return (tuple((node.key, node.count) for node in self.nodes), edges)
 
 
 def draft(graph: Graph, depth: int | None = None) -> Plan:
