@@ -37,4 +37,5 @@ class Board:
 
     def close(self) -> None:
         """Write no more."""
-        self.writer.close()
+        with saving(self.folder):
+            self.writer.close()

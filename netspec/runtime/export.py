@@ -20,6 +20,7 @@ from netspec.exporters import ONNX
 from netspec.layers.base import Tensor as Described
 from netspec.runtime import onnx_check, onnx_graph
 from netspec.runtime.agreement import Difference
+from netspec.runtime.disk import sync
 from netspec.runtime.examples import Examples
 from netspec.runtime.onnx_check import ExportFailed, Inputs
 
@@ -191,6 +192,8 @@ def _beside(path: Path) -> Iterator[Path]:
             folder.mkdir()
             yield folder / path.name
             for file in sorted(folder.iterdir(), reverse=True):  # the data, if any, before the model that names it
+                sync(file)
                 file.replace(path.parent / file.name)
+            sync(path.parent)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import torch.utils.tensorboard  # noqa: F401  once here, not in each child
+
 from netspec.cli import main
 from tests.train.children import in_child
 from tests.train.small import digest
@@ -37,6 +39,7 @@ train:
   device: cpu
   threads: 1
   checkpoint: {every: 1, keep: 2}
+  tensorboard: true
 """
 
 

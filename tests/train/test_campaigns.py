@@ -15,7 +15,7 @@ import pytest
         ["--kills", "8"],
         ["--flips", "60", "--cuts", "30"],
         pytest.param(
-            ["--refusals", "--every", "31"],
+            ["--refusals", "--every", "47"],
             marks=pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler"),
         ),
         ["--signals", "1"],
