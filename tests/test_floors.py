@@ -30,6 +30,7 @@ HOLDERS = {"datasets", "transforms"}
 """Their functions do the work on tensors; the classes are read without them."""
 HEAVY = {
     "torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn", "pyarrow", "tokenizers",
+    "PIL",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ FAMILIES: dict[str, str] = {
     "idx": "idx",
     "npz": "npz",
     "npy": "npy",
+    "images": "images",
     "csv": "csv",
     "parquet": "parquet",
     "text": "text",
