@@ -8,6 +8,8 @@ from netspec.views.picture.plan import Edge, Node, Plan
 
 CHARACTER: Final = 7.0
 """The width of a character of the text."""
+LETTER: Final = 6.4
+"""The width of a character of a shape."""
 ROW: Final = 20.0
 TITLE: Final = 24.0
 PAD: Final = 14.0
@@ -167,7 +169,8 @@ def enters_aside(edge: Edge, plan: Plan) -> bool:
 
 def _frame(plan: Plan) -> None:
     """Move everything to positive places, and measure the whole."""
-    left = min((n.x for n in plan.all), default=0) - PAD
+    shapes = [n.x + n.outs[0] - LETTER * len(n.shape) for n in plan.nodes]
+    left = min([n.x for n in plan.all] + shapes, default=0) - PAD
     right = max(0.0, *(n.x + n.width for n in plan.all), *plan.lanes.values()) + PAD
     for node in plan.all:
         node.x -= left
