@@ -12,6 +12,7 @@ FOLDER holds MNIST's four files, gzipped. A peer that is not installed is report
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -83,6 +84,7 @@ def compare(peer: Peer, folder: Path, batch: int, count: int) -> Row:
         if missing.name != peer.package:
             raise
         return Row(name, None, at_least=peer.at_least, note=f"{peer.package} is not installed")
+    print(f"{name} ...", file=sys.stderr, flush=True)
     own, other = engine(folder, batch), epochs(*read(folder, "train", IMAGES), batch)
     found = pairs(other, own, count)
     rates = (IMAGES / min(seconds) for seconds in (found.second, found.first))

@@ -12,4 +12,4 @@ from benchmarks.peers.tutorial import looped
 
 
 def epochs(images: torch.Tensor, labels: torch.Tensor, batch: int) -> Callable[[], float]:
-    return looped(DataLoader(TensorDataset(prepared(images), labels), batch, shuffle=True))  # type: ignore[arg-type]
+    return looped(DataLoader(TensorDataset(prepared(images), labels), batch, shuffle=True))

@@ -54,7 +54,7 @@ def test_no_torch_is_imported(arguments: list[str]) -> None:
         "try:\n"
         "    main(sys.argv[1:])\n"
         "except SystemExit as end:\n"
-        "    heavy = [m for m in ('torch', 'numpy', 'onnx', 'rich') if m in sys.modules]\n"
+        "    heavy = [m for m in ('torch', 'numpy', 'onnx', 'optuna', 'rich') if m in sys.modules]\n"
         "    sys.exit(f'imported {heavy}' if heavy else end.code)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)

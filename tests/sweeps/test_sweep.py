@@ -157,6 +157,17 @@ def test_mistakes(
     assert not (tmp_path / "s" / "trials").exists()
 
 
+def test_without_optuna_it_is_said_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPEC)
+    code = (
+        "import sys; sys.modules['optuna'] = None\n"
+        "from netspec.cli import main; main(['sweep', 'small.yaml', 'params.width=4,6'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "netspec: sweeps need a package that is not here: pip install 'netspec-torch[sweep]'\n"
+
+
 def test_a_folder_holds_one_sweep(spec: netspec.Spec, tmp_path: Path) -> None:
     spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
     with pytest.raises(UsageError, match="holds a sweep of another spec"):
