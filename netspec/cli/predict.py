@@ -26,7 +26,8 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     """Predict from the best weights of the run in the folder RUN.
 
     INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
-    sample, as the run's data has them before any transform. Shows each sample's likeliest classes, or its values.
+    sample, as the run's data has them before any transform; or a table like the one that the run was trained on. Shows
+    each sample's likeliest classes, or its values.
     """
     if output is not None and output.suffix not in (".npy", ".npz"):
         raise click.UsageError(f"-o takes a .npy or a .npz file, not {output}")

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from netspec.catalogue import Entry
+from netspec.datasets.files import show
 from netspec.dims import BATCH
+from netspec.errors import DataError
 from netspec.layers.base import Tensor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from netspec.datasets.files import Files
@@ -115,6 +119,10 @@ class Dataset(Entry):
     def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
         """The parts, once they are split, as the training part teaches to see them, or as was `learnt` before."""
         return arrays
+
+    def samples(self, path: Path, learnt: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
+        """The inputs of new samples in a file like the source's own, seen as was `learnt`. Raises DataError."""
+        raise DataError(f"{show(path)} is neither .npy nor .npz")
 
 
 def numbered(count: int) -> tuple[str, ...]:

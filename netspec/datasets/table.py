@@ -99,6 +99,15 @@ class Tabular(Dataset):
         self, table: Table, numbers: tuple[str, ...], texts: Mapping[str, list[str]], classes: tuple[str, ...]
     ) -> Part:
         """A table with each category as its place among the `texts` of its column."""
+        inputs = self._inputs(table, numbers, texts)
+        if classes:
+            target = table.coded(self.target, {name: i for i, name in enumerate(classes)})
+        else:
+            target = table.floats(self.target)[:, None]
+        part = checks.part(inputs, target, [table.origin.name] * (len(inputs) + 1))
+        return replace(part, origin=table.origin)
+
+    def _inputs(self, table: Table, numbers: tuple[str, ...], texts: Mapping[str, list[str]]) -> list[Array]:
         import numpy as np
 
         holes = self.missing != "refuse"
@@ -106,12 +115,13 @@ class Tabular(Dataset):
         if texts:
             places = [table.coded(n, {text: i for i, text in enumerate(t)}, holes) for n, t in texts.items()]
             inputs.append(np.stack(places, 1))
-        if classes:
-            target = table.coded(self.target, {name: i for i, name in enumerate(classes)})
-        else:
-            target = table.floats(self.target)[:, None]
-        part = checks.part(inputs, target, [table.origin.name] * (len(inputs) + 1))
-        return replace(part, origin=table.origin)
+        return inputs
+
+    def samples(self, path: Path, learnt: Mapping[str, Any]) -> list[Array]:
+        table, columns = self.table(path), learnt["columns"]
+        texts = {name: distinct(table.texts(name)) for name in columns["categories"]}
+        inputs = self._inputs(table, tuple(columns["numbers"]), texts)
+        return _seen(inputs, [*columns["numbers"].values()], _codes(texts, columns["categories"]))
 
     def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
         read = arrays.learnt["columns"]
@@ -120,9 +130,12 @@ class Tabular(Dataset):
             "categories": _known(arrays.train, read["categories"]),
         }
         fills, codes = [*taught["numbers"].values()], _codes(read["categories"], taught["categories"])
-        val, test = (_seen(part, fills, codes) if part else None for part in (arrays.val, arrays.test))
-        train = _seen(arrays.train, fills, codes)
-        return replace(arrays, train=train, val=val, test=test, learnt={"columns": taught})
+
+        def seen(part: Part) -> Part:
+            return replace(part, inputs=tuple(_seen([x[:] for x in part.inputs], fills, codes)))
+
+        val, test = (seen(part) if part else None for part in (arrays.val, arrays.test))
+        return replace(arrays, train=seen(arrays.train), val=val, test=test, learnt={"columns": taught})
 
     def _fills(self, part: Part, numbers: list[str]) -> dict[str, float | None]:
         """What stands in for empty cells of each column of numbers."""
@@ -166,13 +179,12 @@ def _codes(read: Mapping[str, list[str]], known: Mapping[str, list[str]]) -> lis
     return codes
 
 
-def _seen(part: Part, fills: list[float | None], codes: list[Array]) -> Part:
-    """A part with its empty cells filled and its categories numbered."""
+def _seen(inputs: list[Array], fills: list[float | None], codes: list[Array]) -> list[Array]:
+    """Inputs with their empty cells filled and their categories numbered."""
     import numpy as np
 
-    inputs = [x[:] for x in part.inputs]
     if fills and None not in fills:
         inputs[0] = np.where(np.isnan(inputs[0]), np.array(fills, np.float32), inputs[0])
     if codes:
         inputs[-1] = np.stack([code[places] for code, places in zip(codes, inputs[-1].T, strict=True)], 1)
-    return replace(part, inputs=tuple(inputs))
+    return inputs

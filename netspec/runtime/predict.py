@@ -54,8 +54,8 @@ class Prediction:
 def predict(run: Run, files: Sequence[Path]) -> Prediction:
     """What the best weights of a run make of samples like those that it was trained on, before any transform.
 
-    `files` are one .npz with an array for each input of the network, or a .npy for each. The data that the run was
-    trained on is not needed. Raises DataError.
+    `files` are one .npz with an array for each input of the network, a .npy for each, or one file like that of the
+    run's source, which needs no target. The data that the run was trained on is not needed. Raises DataError.
     """
     learnt = run.learnt
     samples = _samples(run, files, learnt)
@@ -89,7 +89,10 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any]) -> Spli
     wanted, section = run.spec.graph.inputs, run.spec.experiment.data
     if section is not None and "inputs" not in learnt:
         raise DataError(f"{run.folder} does not keep how its data is seen: {LEARNT} is missing or of an older version")
-    arrays = _read(files, learnt["inputs"]["names"] if section else tuple(wanted))
+    if section is not None and len(files) == 1 and files[0].suffix not in (".npy", ".npz") and files[0].is_file():
+        arrays = section.source.samples(files[0], learnt)
+    else:
+        arrays = _read(files, learnt["inputs"]["names"] if section else tuple(wanted))
     label = ", ".join(map(show, files))
     counts = {len(array) for array in arrays}
     if len(counts) > 1 or 0 in counts:

@@ -102,3 +102,8 @@ def test_a_run_measures_and_exports_with_what_it_learnt(tmp_path: Path, capsys: 
     command("export", run, "data.split.val=0", "--onnx", "-o", str(tmp_path / "net.onnx"))
     said = {p.key: json.loads(p.value) for p in onnx.load(tmp_path / "net.onnx").metadata_props if p.value[0] in "[{"}
     assert said == {f"netspec.{key}": value for key, value in kept.items()}
+    (tmp_path / "new.csv").write_text("city,size\nOslo,3\nBonn,58\n")
+    (tmp_path / "a.csv").unlink()
+    capsys.readouterr()
+    command("predict", run, str(tmp_path / "new.csv"), "--json")
+    assert [sample["class"] for sample in json.loads(capsys.readouterr().out)] == ["flat", "house"]
