@@ -67,10 +67,12 @@ class Text(Dataset):
         elif self.units == "bytes":
             names, encode = tuple(f"0x{i:02x}" for i in range(BYTES)), _bytes
         else:
-            names = tuple(learnt.get("classes") or sorted(set(_text(found["train"]))))
+            known = learnt["classes"] if learnt.get("units") == self.units else sorted(set(_text(found["train"])))
+            names = tuple(known)
             encode = self._characters(names)
         parts = {part: self._windows(encode(path), path) for part, path in found.items()}
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True)
+        kept = {"units": "tokens" if self.tokenizer else self.units}
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True, learnt=kept)
 
     def _characters(self, names: tuple[str, ...]) -> Callable[[Path], Array]:
         """What turns a file into the numbers of its characters, and raises DataError at the first that has none."""
@@ -88,7 +90,8 @@ class Text(Dataset):
             for place in np.flatnonzero(found < 0)[:1]:
                 line = text.count("\n", 0, int(place)) + 1
                 shown = f"{show(path)}, line {line}: {printable(text[place])!r}"
-                hint = f"Write unknown={names[0]!r} to take it for that, or units=bytes."
+                like = next((name for name in "?._-" if name in names), names[-1])
+                hint = f"Write unknown={like} to take it for that, or units=bytes."
                 raise DataError(f"{shown} does not occur in the training text. {hint}")
             return found
 

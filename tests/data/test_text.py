@@ -57,6 +57,10 @@ def test_windows_of_characters_follow_one_another(tmp_path: Path) -> None:
     assert arrays.classes == ("a", "b", "c", "x")
     assert arrays.train.inputs[0].tolist() == [[0, 1], [2, 0], [1, 2], [0, 1]]
     assert arrays.train.target.tolist() == [[1, 2], [0, 1], [2, 0], [1, 3]]
+    bytewise = read(tmp_path, "abcabcabx", length=2, units="bytes")
+    source = section("text a.txt 2").source
+    again = source.read_as(Files(tmp_path), {"classes": bytewise.classes, **bytewise.learnt})
+    assert again.classes == arrays.classes
     assert said(read(tmp_path, gzip.compress(TEXT.encode()), length=7)) == TEXT[:287]
 
 
@@ -153,6 +157,8 @@ def test_the_ready_transformer_learns_another_text_and_keeps_its_characters(spec
     (spec.parent / "b.txt").write_text("a mat on a mat on a mat on")
     run = Run.read(spec.parent / "run", ["data.source=text b.txt 8", "data.split.val=0"])
     assert evaluate_run(run, "train")["perplexity"] < 40
+    with pytest.raises(SpecError, match="11 classes apart, the data has 256"):
+        Run.read(spec.parent / "run", ["data.source=text b.txt 8 units=bytes"])
     export(run.spec, run.module(), spec.parent / "lm.onnx", learnt=run.learnt)
     kept = {p.key: p.value for p in onnx.load(spec.parent / "lm.onnx").metadata_props}
     assert json.loads(kept["netspec.classes"]) == sorted(set(TEXT))
