@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netspec.errors import DataError, Diverged, ExportMismatch, NetspecError, Problem, SpecError, UsageError
+    from netspec.plugins import register
     from netspec.spec import Spec, formatted, load, loads
 
 __version__ = "0.1.0"
@@ -23,16 +24,17 @@ __all__ = [
     "formatted",
     "load",
     "loads",
+    "register",
 ]
 
-_IN_SPEC = ("Spec", "formatted", "load", "loads")
+_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") | {"register": "netspec.plugins"}
 
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when they are first used, so that `netspec --help` costs next to nothing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("netspec.spec" if name in _IN_SPEC else "netspec.errors"), name)
+    return getattr(import_module(_HOMES.get(name, "netspec.errors")), name)
 
 
 def __dir__() -> list[str]:

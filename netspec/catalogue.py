@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from netspec.errors import did_you_mean
 from netspec.fields import Record
+
+FEW: Final = 20
+"""How many words a hint may list."""
+SLIP: Final = 0.81
+"""From this likeness on, a word is taken for a slip of the pen."""
 
 
 class Entry(Record):
@@ -83,17 +88,28 @@ class Catalogue(Generic[E_]):
 
     def classes(self) -> list[type[E_]]:
         """Every class, family by family. Imports them all."""
-        return list(dict.fromkeys(c for m in self.families for found in self.members(m).values() for c in found))
+        own = (c for m in self.families for found in self.members(m).values() for c in found)
+        return list(dict.fromkeys([*own, *(c for found in self._added.values() for c in found)]))
 
     def add(self, cls: type[E_]) -> None:
         """Take in a class from outside, such as a plugin's. Raises ValueError where a word is taken."""
-        for word, classes in _by_word([cls], self.base, cls.__module__).items():
+        added = _by_word([cls], self.base, cls.__module__)
+        for word in added:
             if self.find(word):
-                raise ValueError(f"the word {word!r} is taken")
-            self._added[word] = classes
+                raise ValueError(f"the {self.noun} {word!r} is there already")
+        self._added |= added
 
     def suggest(self, word: str) -> str:
         return did_you_mean(word, self.words())
+
+    def unknown(self, word: str, otherwise: str = "", more: Iterable[str] = ()) -> str:
+        """What to do about a word that is not there; `otherwise` is said where no other is near, nor one of `more`."""
+        known = sorted(self.words())
+        few = f"There are: {', '.join(known)}." if len(known) <= FEW else "`netspec ops` lists all."
+        near = did_you_mean(word, [*known, *more])
+        if did_you_mean(word, [*known, *more], SLIP):
+            return near
+        return f"{near or otherwise or few} If a plugin adds it, name that: --plugin FILE.py"
 
 
 def _by_word(candidates: Any, base: type[E_], module: str) -> dict[str, tuple[type[E_], ...]]:

@@ -84,17 +84,17 @@ class ExportMismatch(NetspecError):
     exit_code = 6
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that offers the nearest known word, or an empty string."""
-    return _nearest(word.lower(), tuple(known))
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """A hint that offers the nearest known word, or an empty string where none is as like as that."""
+    return _nearest(word.lower(), tuple(known), likeness)
 
 
 @lru_cache(maxsize=256)  # a mistake inside a repeat is met many times
-def _nearest(word: str, known: tuple[str, ...]) -> str:
+def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str:
     from difflib import get_close_matches  # only mistakes pay for it
 
     exact = {k.lower(): k for k in known}
-    near = get_close_matches(word, exact, n=1, cutoff=0.6)
+    near = get_close_matches(word, exact, n=1, cutoff=likeness)
     return f"Did you mean {exact[near[0]]!r}?" if near else ""
 
 

@@ -21,7 +21,7 @@ FLOORS = [
     },
     {"graph"},
     {"lint", "views", "spec"},
-    {"runtime", "sweeps"},
+    {"runtime", "sweeps", "plugins"},
     {"cli", "__init__", "__main__"},
 ]  # fmt: skip
 """Rooms by floor. `language` reads sections with what `vocabulary` holds; the two may know each other."""

@@ -17,6 +17,25 @@ COMMANDS = (
 """Every command in the order of use; each is the file of its name."""
 
 
+WITHOUT = ("init", "doctor")
+"""Commands that read no word of the language."""
+
+
+def plugin_option() -> click.Option:
+    """`--plugin`, which loads before anything is read."""
+
+    def load(context: click.Context, option: click.Parameter, plugins: tuple[str, ...]) -> None:
+        for plugin in plugins:
+            from netspec.plugins import load as load_plugin
+
+            load_plugin(plugin)
+
+    sentence = "Learn the words of a plugin: a Python file, or an installed one by name. Can be given several times."
+    return click.Option(
+        ["--plugin"], metavar="FILE.py", multiple=True, expose_value=False, is_eager=True, callback=load, help=sentence
+    )
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in files of their own."""
 
@@ -28,6 +47,8 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"netspec.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        if cmd_name not in WITHOUT and not any(option.name == "plugin" for option in command.params):
+            command.params.append(plugin_option())
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

@@ -90,9 +90,7 @@ class Declared:
         """Raises Refused for a word that is no operation and no block."""
         if word in ("use", "alias") or word in self.blocks or OPERATIONS.find(word):
             return
-        hint = (
-            did_you_mean(word, [*OPERATIONS.words(), *self.blocks]) or f"`netspec ops {word}` searches the operations."
-        )
+        hint = OPERATIONS.unknown(word, f"`netspec ops {word}` searches the operations.", self.blocks)
         raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
 
     def check_unused(self) -> None:

@@ -250,7 +250,7 @@ def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:
     """The class that a word stands for. Raises Refused with the nearest known word."""
     classes = catalogue.find(word)
     if not classes:
-        hint = catalogue.suggest(word) or f"There are: {', '.join(sorted(catalogue.words()))}."
+        hint = catalogue.unknown(word)
         raise Refused(Problem(f"unknown-{catalogue.noun}", f"there is no {catalogue.noun} {word!r}", at, hint))
     return classes[0]
 

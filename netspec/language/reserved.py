@@ -11,7 +11,8 @@ PRINTED: Final = frozenset(
 """Modules and functions that the source calls."""
 HELPERS: Final = frozenset({"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos"})
 """Functions that the source defines above its classes; a test holds this against the operations that need them."""
-RESERVED: Final = PRINTED | HELPERS
+RESERVED: Final = set(PRINTED | HELPERS)
+"""All of them, and the modules of plugins that the source imports."""
 
 
 def is_class_name(name: str) -> bool:

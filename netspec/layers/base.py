@@ -151,12 +151,19 @@ class Layer(Op):
 
     torch_name: ClassVar[str] = ""
     """The class in torch.nn, where it is not this class's own name."""
+    origin: ClassVar[str] = ""
+    """The module of a plugin that has the class; empty for torch.nn."""
     function: ClassVar[str | None] = None
     """The function of the same arguments that may stand for the module: `F.max_pool2d`."""
 
     def construct(self) -> str:
         """The torch expression that makes the module: `nn.Conv2d(1, 6, 5)`."""
-        return f"nn.{self.torch_name or type(self).__name__}({self.arguments()})"
+        return f"{self.torch_class()}({self.arguments()})"
+
+    @classmethod
+    def torch_class(cls) -> str:
+        """The class as the printed source names it: `nn.Conv2d`."""
+        return f"{cls.origin or 'nn'}.{cls.torch_name or cls.__name__}"
 
     def call(self, inputs: Sequence[str]) -> str | None:
         if self.function is None:

@@ -17,6 +17,7 @@ from torch import nn
 import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
+from netspec.plugins.loading import need, remember
 from netspec.runtime.data import Data, Split
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
@@ -69,6 +70,8 @@ def train(
         going_on = world.told(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
         with world.together():
             section = spec.experiment.train
+            if folder and going_on:
+                need(folder, unchanged=True)
             device = choose_device(section.device, world) if section else "cpu"
             data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None, device=device)
             if section is None:
@@ -87,6 +90,7 @@ def _begun(spec: Spec, data: Data, folder: Path) -> RunFolder:
     """The folder of a new run."""
     run = RunFolder.create(folder, spec.text)
     write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
+    remember(run.path)
     write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
     return run
 
@@ -103,6 +107,7 @@ class Run:
         """The run in `folder`. Raises UsageError where there is none, SpecError for overrides that do not fit."""
         if not (folder / "spec.yaml").is_file():
             raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
+        need(folder)
         spec = load(folder / "spec.yaml", list(overrides))
         origin = folder / "origin.json"
         root = folder / json.loads(origin.read_text())["root"] if origin.is_file() else folder

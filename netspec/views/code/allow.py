@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from typing import Final
 
 _NODES: Final = (
@@ -24,22 +25,25 @@ class Disallowed(Exception):
     """Source with something that netspec does not print: a fault of netspec, never a spec's."""
 
 
-def check(source: str) -> None:
-    """Refuse source with anything that netspec does not print. Raises Disallowed."""
+def check(source: str, plugins: Collection[str] = ()) -> None:
+    """Refuse source with anything that netspec does not print. Raises Disallowed.
+
+    `plugins` are the modules of plugins that the network has layers of, and so imports.
+    """
     if not source.isascii():
         raise Disallowed("a character beyond ASCII")
     tree = ast.parse(source)
     own = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
     for node in ast.walk(tree):
-        fault = _fault(node, own)
+        fault = _fault(node, own, _IMPORTS | set(plugins))
         if fault:
             raise Disallowed(f"line {getattr(node, 'lineno', '?')}: {fault}")
 
 
-def _fault(node: ast.AST, own: set[str]) -> str:
+def _fault(node: ast.AST, own: set[str], imports: set[str]) -> str:
     """What is wrong with a node; empty if nothing is."""
     match node:
-        case ast.Import() if not all(alias.name in _IMPORTS for alias in node.names):
+        case ast.Import() if not all(alias.name in imports for alias in node.names):
             return "an import"
         case ast.ImportFrom() if node.module not in _IMPORTS:
             return "an import"

@@ -31,7 +31,7 @@ class Test:
         return right and (not self.pattern or fnmatchcase(owner.path, self.pattern))
 
     def __str__(self) -> str:
-        return " and ".join(filter(None, (f"isinstance(module, nn.{self.kind})" if self.kind else "", self._name())))
+        return " and ".join(filter(None, (f"isinstance(module, {self.kind})" if self.kind else "", self._name())))
 
     def _name(self) -> str:
         stars = sum(self.pattern.count(c) for c in "*?[")
@@ -116,5 +116,4 @@ def _plan(owner: Owner, module: str) -> Plan:
 
 
 def _class(owner: Owner) -> str:
-    op = owner.op
-    return (op.torch_name if isinstance(op, Layer) else "") or type(op).__name__
+    return owner.op.torch_class() if isinstance(owner.op, Layer) else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from netspec.graph.model import Graph, Value, flat
-from netspec.layers.base import literal, show
+from netspec.layers.base import Layer, literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
@@ -30,8 +30,9 @@ def source(graph: Graph) -> str:
         if f"{name}(" not in body:
             continue
         body = f"\n\n{helper.strip()}\n{body}"
-    printed = f"{_docstring(graph)}\n\n{_imports(body)}\n{body}\n"
-    check(printed)
+    origins = sorted({s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin})
+    printed = f"{_docstring(graph)}\n\n{_imports(body, origins)}\n{body}\n"
+    check(printed, origins)
     return printed
 
 
@@ -41,7 +42,7 @@ def _docstring(graph: Graph) -> str:
     return f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
 
 
-def _imports(body: str) -> str:
+def _imports(body: str, origins: Sequence[str]) -> str:
     lines = []
     if "OrderedDict(" in body:
         lines.append("from collections import OrderedDict")
@@ -52,7 +53,8 @@ def _imports(body: str) -> str:
         lines.append("import torch")
     if "F." in body:
         lines.append("import torch.nn.functional as F")
-    return "\n".join([*lines, "from torch import nn"])
+    plugins = [f"import {origin}" for origin in origins]
+    return "\n".join([*lines, "from torch import nn", *([""] if plugins else []), *plugins])
 
 
 def _name(order: list[Pattern], graph: Graph) -> None:

@@ -57,7 +57,7 @@ def _torch(entry: Entry, room: Room) -> tuple[str, ...]:
     values = {name: value for name, value in entry.given.items() if entry.fields[name].torch}
     if isinstance(entry, Scheduler):
         values = entry.keywords(STEPS)
-    if not room.torch or "schedulers" in values:
+    if not room.torch or "schedulers" in values or not type(entry).__module__.startswith("netspec."):
         return ()
     options = [f"{name}={literal(value)}" for name, value in values.items()]
     return (f"{room.torch}{type(entry).__name__}({', '.join([*room.first, *options])})",)
@@ -71,6 +71,8 @@ def _operation(cls: type[Op]) -> Example:
     names = [".".join(given.path) for given in call.inputs or ()]
     values = dict(arguments(call, cls, nothing, ()).values)
     long = {cls.__name__: {"inputs": names, **values} if names else values}
+    if not cls.example_input and not cls.source:  # a plugin's that names no input
+        return Example(cls.example, flow(long))
     return _counted(cls.example, long, network(cls))
 
 
