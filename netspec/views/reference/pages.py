@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from netspec.catalogue import Entry
@@ -73,9 +73,14 @@ class Page:
         return {**plain, "arguments": arguments, "flags": self.flags, "example": asdict(self.example)}
 
 
-@cache
 def pages() -> tuple[Page, ...]:
-    """Every page, room by room. Imports the whole catalogue."""
+    """Every page, room by room, those of plugins among them. Imports the whole catalogue."""
+    return _pages(tuple(cls for room in ROOMS for cls in room.entries()))
+
+
+@lru_cache(maxsize=2)
+def _pages(entries: tuple[type[Entry], ...]) -> tuple[Page, ...]:
+    """The pages while the catalogues hold these entries."""
     return (*(_page(cls, room) for room in ROOMS for cls in room.entries()), *_wraps(), *_checks())
 
 
