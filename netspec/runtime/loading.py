@@ -18,6 +18,7 @@ from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
+from netspec.runtime.classes import as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
 from netspec.runtime.memory import room_for, shown_bytes, workers_for
 from netspec.runtime.mixing import Mixer
@@ -50,7 +51,7 @@ def load_data(
     """
     source, learnt, device = section.source, learnt or {}, torch.device(device)
     arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
-    arrays = source.fitted(arrays, learnt)
+    arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)

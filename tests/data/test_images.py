@@ -258,3 +258,13 @@ def test_streamed_images_are_those_in_memory(tmp_path: Path) -> None:
     for (a, x), (b, y) in zip(held.train.batches(5), streamed.train.batches(5), strict=True):
         assert torch.equal(a[0], b[0])
         assert torch.equal(x, y)
+
+
+def test_a_folder_without_one_of_the_classes_keeps_the_numbers_of_a_run(tmp_path: Path) -> None:
+    learnt = load(folders(tmp_path / "photos").parent).learnt
+    for image in (tmp_path / "photos" / "ant").iterdir():
+        image.unlink()
+    (tmp_path / "photos" / "ant").rmdir()
+    data = load_data(section({"source": "images photos", "split": {"val": 0}}), tmp_path, learnt=learnt)
+    assert data.classes == CLASSES
+    assert data.train.target.tolist() == [1] * 6

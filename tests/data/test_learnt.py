@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from netspec.cli import main
+from netspec.errors import DataError
 from netspec.runtime.export import metadata
 from netspec.runtime.loading import load_data
 from tests.data.writing import idx_bytes, section, write_mnist
@@ -78,6 +79,21 @@ def test_what_was_kept_gives_the_very_same_batches(tmp_path: Path) -> None:
     assert torch.equal(a, c)
     assert torch.equal(b, d)
     assert torch.equal(target, other)
+
+
+def test_classes_keep_their_numbers_whatever_other_data_lacks(tmp_path: Path) -> None:
+    """A folder without one of the classes, or names in another order, must not shift the numbers."""
+    names = np.array(["ash", "oak", "yew"])
+    np.savez(tmp_path / "a.npz", x=np.zeros((6, 2)), y=np.arange(6) % 3, names=names)
+    read = section({"source": "npz a.npz classes=names", "split": {"val": 0}})
+    learnt = load_data(read, tmp_path).learnt
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)), y=np.array([0, 1, 1, 0]), names=names[[2, 0]])
+    data = load_data(read, tmp_path, learnt=learnt)
+    assert data.train.batch(torch.arange(4))[1].tolist() == [2, 0, 0, 2]
+    assert data.classes == ("ash", "oak", "yew")
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)), y=np.arange(4) % 2, names=np.array(["ash", "elm"]))
+    with pytest.raises(DataError, match="the data has the class 'elm', the run was trained on ash, oak, yew"):
+        load_data(read, tmp_path, learnt=learnt)
 
 
 def command(*arguments: str) -> None:
