@@ -273,8 +273,8 @@ def Duration(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[float
     expected = "a time such as 45s, 30m, 2h or 1h30m"
 
     def check(value: Any) -> float:
-        if isinstance(value, str) and _DURATION.fullmatch(value):
-            value = sum(int(number) * _SECONDS[unit] for number, unit in _PIECE.findall(value))
+        if isinstance(value, str):
+            value = seconds(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_INT:
             raise refuse(expected)
         return value
@@ -282,6 +282,13 @@ def Duration(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[float
     words = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
     json = {"anyOf": [words, {"type": "number", "exclusiveMinimum": 0}]}
     return Checked(sentence, check, json, default, textual=True, **more)
+
+
+def seconds(text: str) -> int | None:
+    """A time such as `1h30m` in seconds; None for what is none."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(int(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
 
 
 _SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
