@@ -25,6 +25,7 @@ TORCHLESS = [
     ["summary", LENET],
     ["graph", LENET],
     ["summary", DIGITS, "--train"],
+    ["launch", DIGITS, "--print", "slurm"],
     ["build", LENET],
     ["schema"],
     ["ops"],
