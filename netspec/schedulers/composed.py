@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalogue import Catalogue
+from netspec.errors import UsageError
 from netspec.fields import Checked, Field, refuse
 from netspec.language.calls import Refused, read_entry
 from netspec.schedulers.base import Scheduler, Unit
@@ -67,8 +68,16 @@ class Composed(Scheduler):
 
     def begun(self, rate: Rate, length: int) -> list[Single]:
         """The parts under way, made one after the other."""
-        lengths = self.lengths(length)
-        return [Single(part.over(own), rate) for part, own in zip(self.schedulers, lengths, strict=True)]
+        return [Single(part.over(own), rate) for part, own in self.timed(length)]
+
+    def timed(self, length: int) -> list[tuple[Scheduler, int]]:
+        """Each part with how long it runs. Raises UsageError for one that has no rate left before its end."""
+        found = list(zip(self.schedulers, self.lengths(length), strict=True))
+        for part, own in found:
+            if 0 <= part.moves(own) < own - 1:
+                text = f"{type(part).__name__} has {part.moves(own) + 1} rates, as a part it runs for {own:,}"
+                raise UsageError(f"{text}. Drop its total_steps.")
+        return found
 
     def lengths(self, length: int) -> list[int]:
         """How long each part runs, of a run of `length`."""
@@ -76,8 +85,8 @@ class Composed(Scheduler):
 
     def keywords(self, length: int) -> dict[str, Any]:
         """The parts with their own arguments, next to torch's other arguments."""
-        parts = zip(self.schedulers, self.lengths(length), strict=True)
-        return super().keywords(length) | {"schedulers": [(part, part.keywords(long)) for part, long in parts]}
+        parts = [(part, part.keywords(own)) for part, own in self.timed(length)]
+        return super().keywords(length) | {"schedulers": parts}
 
 
 class SequentialLR(Composed):

@@ -127,3 +127,11 @@ def test_a_cycle_that_torch_cannot_divide_is_refused() -> None:
     for rates in (curve, of_torch):
         with pytest.raises(UsageError, match="pct_start"):
             list(rates(entry, BASE, 10, 5, 2) if rates is curve else of_torch(entry, 10, 5, 2, BASE))
+
+
+def test_a_part_without_a_rate_for_every_step_is_refused() -> None:
+    entry = read({"chained": {"schedulers": ["onecycle max_lr=1 total_steps=3"]}})
+    with pytest.raises(UsageError, match="has 3 rates, as a part it runs for 10"):
+        list(curve(entry, BASE, 10, 5, 2))
+    with pytest.raises(UsageError, match="total_steps"):
+        list(of_torch(entry, 10, 5, 2, BASE))

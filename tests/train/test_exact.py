@@ -101,10 +101,10 @@ def test_muon() -> None:
 
 def test_lbfgs() -> None:
     mine, theirs, data = perceptron(), perceptron(), classes(32, val=0)
-    train(mine, section(optimizer="lbfgs lr=0.5 max_iter=4", batch=32, epochs=3), data)
+    train(mine, section(optimizer="lbfgs lr=0.5 max_iter=4", batch=32, epochs=10), data)
     optimizer = torch.optim.LBFGS(theirs.parameters(), lr=0.5, max_iter=4)
     (x,), y = data.train.inputs, data.train.target
-    for epoch in range(3):
+    for epoch in range(10):
         rows = torch.randperm(32, generator=seeded(0, epoch))
 
         def closure(rows: torch.Tensor = rows) -> torch.Tensor:
