@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import netspec
 from netspec.runtime.data import Data, Split, seeded
 from netspec.runtime.training import train
 from netspec.vocabulary import LOSSES
@@ -186,3 +189,38 @@ def test_one_step(name: str) -> None:
     for key, value in mine.state_dict().items():
         assert torch.equal(value, theirs.state_dict()[key])
         assert not torch.equal(value, before[key]) or "bias" in key
+
+
+LAYERS = {
+    "KLDivLoss": "[fc 3, log_softmax 1]",
+    "NLLLoss": "[fc 3, log_softmax 1]",
+    "BCELoss": "[fc 3, sigmoid]",
+    "HingeEmbeddingLoss": "[fc 3, abs]",
+    "GaussianNLLLoss": "{mean: fc 3, spread: fc(in) 3, variance: exp}\noutputs: [mean, variance]",
+    "CosineEmbeddingLoss": "{a: fc 3, b: fc(in) 3}\noutputs: [a, b]",
+    "MarginRankingLoss": "{a: fc 3, b: fc(in) 3}\noutputs: [a, b]",
+    "TripletMarginLoss": "{a: fc 3, b: fc(in) 3, c: fc(in) 3}\noutputs: [a, b, c]",
+    "TripletMarginWithDistanceLoss": "{a: fc 3, b: fc(in) 3, c: fc(in) 3}\noutputs: [a, b, c]",
+    "CTCLoss": "[fc 20, unflatten 1 5x4, transpose 0 1, log_softmax 2]",
+    "AdaptiveLogSoftmaxWithLoss": "[fc 32]",
+}
+"""The network of each loss; without one it is a linear layer."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_step_from_a_spec(name: str, tmp_path: Path) -> None:
+    row, _, target, _, _ = CASES[name]()
+    x = torch.randn(N, 8, generator=torch.Generator().manual_seed(1))
+    np.savez(tmp_path / "d.npz", x=x.numpy(), y=target.numpy())
+    (tmp_path / "s.yaml").write_text(
+        f"netspec: 1\ninput: 8\nlayers: {LAYERS.get(name, '[fc 3]')}\n"
+        f"data: {{source: npz d.npz, split: {{val: 0}}}}\n"
+        f"train: {{loss: {row}, optimizer: sgd lr=0.1, batch: {N}, epochs: 1}}\n"
+    )
+    spec = netspec.load(tmp_path / "s.yaml")
+    assert spec.warnings == ()
+    torch.manual_seed(0)
+    before = {name: p.clone() for name, p in spec.build().state_dict().items()}
+    trained = spec.train()
+    assert trained.history.steps == 1
+    assert any(not torch.equal(p, before[name]) for name, p in trained.module.state_dict().items())
