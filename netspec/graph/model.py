@@ -84,6 +84,8 @@ class Step:
     body: Level | None = None
     member: str = ""
     """The name under which it is registered as a module or parameter; empty for a function."""
+    template: str = ""
+    """The member's name as it is written, where that is computed: `$(name)conv1`."""
     again: bool = False
     """Whether it runs a member that an earlier step registered."""
     training: bool | None = None

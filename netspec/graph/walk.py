@@ -46,6 +46,8 @@ class Walk:
             case list():
                 for i, item in enumerate(body):
                     self._item(item, (*path, i), scope)
+            case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
+                self._group(body, path, scope)
             case dict():
                 for name, step in body.items():
                     self._named(name, step, (*path, name), scope)
@@ -77,6 +79,8 @@ class Walk:
                 self._level("list" if isinstance(step, list) else "mapping", name, step, path, scope, {})
             else:
                 self._null(step, path)
+            if "$" in template and name in scope.level.members:
+                scope.level.members[name].template = template
 
     def _is_row(self, item: Any, path: Path) -> bool:
         """Whether an item is a row, or the long form of one."""

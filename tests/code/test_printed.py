@@ -44,6 +44,8 @@ ROWS = st.sampled_from(
         "cell 4",
         "cell 3 k1",
         "listed",
+        "named p",
+        "named q 4",
         "cell $(prev.c) s2",
         "pair",
         "join(prev in)",
@@ -116,6 +118,7 @@ BLOCKS = {
         "c": "add(in b) when in.c == 3",
     },
     "listed": {"conv.a": "conv 3 k1", "b": "bn", "conv.b": "cell 3", "out": "add(conv.a conv.b)"},
+    "named n c=3": {"x$(n)a": "conv $c k1", "b$n": "bn, relu", "out": "add(x$(n)a in) when in.c == c"},
     "late": ["concat(prev in)", "bn", "conv 5 k1 when in.c == 3"],
     "join(x skip) c=$(in.c + 1)": {"out": "concat(x skip), conv $c k1"},
 }

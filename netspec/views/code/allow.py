@@ -34,10 +34,22 @@ def check(source: str, plugins: Collection[str] = ()) -> None:
         raise Disallowed("a character beyond ASCII")
     tree = ast.parse(source)
     own = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    own |= {name for node in ast.walk(tree) for name in _unpacked(node)}
     for node in ast.walk(tree):
         fault = _fault(node, own, _IMPORTS | set(plugins))
         if fault:
             raise Disallowed(f"line {getattr(node, 'lineno', '?')}: {fault}")
+
+
+def _unpacked(node: ast.AST) -> list[str]:
+    """The names that hold modules: those of `conv, norm = self.children()`."""
+    match node:
+        case ast.Assign(
+            targets=[ast.Tuple(elts=names)],
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="children"), args=[]),
+        ):
+            return [name.id for name in names if isinstance(name, ast.Name)]
+    return []
 
 
 def _fault(node: ast.AST, own: set[str], imports: set[str]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from netspec.graph.model import Level, Step
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.wrapping import WRAPS
+from netspec.language import rows
+from netspec.language.rows import Expr
 from netspec.layers.base import Code, literal
 from netspec.ops.state import Buffer
 from netspec.views.code.containers import containers, made, reference
@@ -161,10 +163,20 @@ class ClassWriter:
         if isinstance(step.op, Buffer):
             persistent = () if step.op.persistent else ("persistent=False",)
             return lines("", Nested("self.register_buffer(", (literal(step.member), made, *persistent)), depth)
+        if self.pattern.renamed and step.template:
+            return lines("", Nested("self.add_module(", (self._name(step.template), made)), depth)
         if is_identifier(step.member):
             return lines(f"self.{step.member} = ", made, depth)
         register = "register_parameter" if step.op is not None and step.op.source else "add_module"
         return lines("", Nested(f"self.{register}(", (literal(step.member), made)), depth)
+
+    def _name(self, template: str) -> str:
+        """A member's name over the constructor's arguments: `f"{name}conv1"`."""
+        parts = [
+            f"{{{self.slots.rendered(part.text)}}}" if isinstance(part, Expr) else part
+            for part in rows.template(template)
+        ]
+        return f'f"{"".join(parts)}"'
 
     def _condition(self, unit: int) -> str:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from netspec.dims import Dim, Quotient, Size
 from netspec.graph.model import Step, Value
 from netspec.language.reserved import RESERVED
+from netspec.language.rows import template
 from netspec.layers.base import Code, Tensor
 from netspec.views.code.containers import containers, reference
 from netspec.views.code.layout import INDENT, WIDTH
@@ -55,6 +56,8 @@ class Forward:
         self.keeper = keeper
         self.level = pattern.levels[0]
         self.containers = containers(self.level)
+        self.members: dict[Step, str] = {}
+        """Members that are variables of forward."""
         self.names = Namespace(RESERVED)
         self.variables: dict[Ref, str] = {}
         self.items = self._items()
@@ -89,7 +92,7 @@ class Forward:
         """The lines of the body. `ending` makes the return expression of the results' variables."""
         self.last = self._last_uses(results)
         self._name_inputs()
-        found: list[str] = []
+        found = self._unpacked_members()
         at = 0
         while at < len(self.items):
             item = self.items[at]
@@ -103,6 +106,21 @@ class Forward:
         if found and len(results) == 1 and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
         return [*found, f"return {returns}"]
+
+    def _unpacked_members(self) -> list[str]:
+        """Where names differ between uses, forward takes the members in their order: `conv, norm = self.children()`."""
+        if not self.pattern.renamed:
+            return []
+        for step in self.level.members.values():
+            plain = "".join(part for part in template(step.template or step.member) if isinstance(part, str))
+            self.members[step] = self.names.fresh(identifier(plain or "member"))
+        names = ", ".join(self.members.values())
+        return [f"{names}{',' if len(self.members) == 1 else ''} = self.children()"]
+
+    def _member(self, step: Step) -> str:
+        """How forward names a member."""
+        local = self.members.get(self.level.members.get(step.member, step))
+        return local or reference(step.member, self.containers)
 
     def _merged_return(self, line: str, name: str) -> str:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""
@@ -226,7 +244,7 @@ class Forward:
     def _test(self, unit: int, at: int) -> str:
         for item in self.items[at:]:
             if item.unit == unit and item.step.member and not item.step.again:
-                return f"{reference(item.step.member, self.containers)} is not None"
+                return f"{self._member(item.step)} is not None"
         step = self.items[at].step
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
 
@@ -275,11 +293,11 @@ class Forward:
         inputs = [inner] if inner else [self.variables[self._actual(r)] for r in item.inputs]
         if step.body is not None:
             inputs[0] = leading(step.body, inputs[0]) if inputs else ""
-            text = f"{reference(step.member, self.containers)}({', '.join(inputs)})"
+            text = f"{self._member(step)}({', '.join(inputs)})"
         elif step.member and step.op is not None and step.op.source:
-            text = reference(step.member, self.containers)
+            text = self._member(step)
         elif step.member and step.op is not None:
-            text = f"{reference(step.member, self.containers)}({', '.join(step.op.adapt(inputs))})"
+            text = f"{self._member(step)}({', '.join(step.op.adapt(inputs))})"
         else:
             text = self._function(item, inputs)
         if step.training is None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from netspec.errors import At
 from netspec.graph.model import Guard, Level, Step, Value, flat
+from netspec.language import expressions
+from netspec.language.rows import Expr, template
 from netspec.layers.base import Layer
 from netspec.views.code.uses import given, made, taken
 
@@ -51,6 +53,13 @@ class Pattern:
     def shown(self, unit: int) -> list[Step]:
         """The steps of a unit, from a use that has them."""
         return next((u[unit].steps for u in self.units if u[unit].present), self.units[0][unit].steps)
+
+    @property
+    def renamed(self) -> bool:
+        """Whether members have other names in other uses."""
+        return len({tuple(level.members) for level in self.levels}) > 1 and any(
+            step.template for step in self.levels[0].members.values()
+        )
 
     def varies(self, unit: int) -> bool:
         """Whether some uses have the unit and others do not."""
@@ -191,7 +200,7 @@ def _signature(
             outline.append(unit.guard.at)
             contents[unit.guard.at] = inside if unit.present else None
     outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
-    outline.append(tuple(level.members) if named and not contents else ())
+    outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append(tuple(level.aliases))
     return tuple(outline), contents
 
@@ -204,8 +213,23 @@ def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: di
     elif step.body is not None:
         units = units_of(step.body)
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
-    member = step.member if named else bool(step.member)
+    member = label(step) if named else bool(step.member)
     return (type(step.op), step.wrap, _rigid(step), member, inputs, step.training, step.again, inner)
+
+
+def label(step: Step) -> str:
+    """What uses of one class must agree on: a member's name, or as it is written where a use's arguments make it."""
+    return step.template if step.template and _renamed(step.level) else step.member
+
+
+def _renamed(level: Level) -> bool:
+    """Whether a block's arguments are in its members' names, and forward can take the members in their order."""
+    steps = [step for step in level.steps if not step.again]
+    plain = level.kind == "block" and not level.aliases and all(step.guard is None for step in steps)
+    modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())
+    parts = [part for step in steps if step.template for part in template(step.template) if isinstance(part, Expr)]
+    given = {name for part in parts for name in expressions.names(expressions.parse(part.text))}
+    return plain and modules and given <= level.params.keys() and not any("." in name for name in level.members)
 
 
 def _rigid(step: Step) -> Hashable:
