@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import torch
 from torch import nn
+from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -138,9 +139,13 @@ class Sharded(Whole):
 
 
 def spread(module: nn.Module, train: Train, device: torch.device, world: World) -> Whole:
-    """`module` as the spec wants it to lie in the processes."""
+    """`module` as the spec wants it to lie in the processes. Raises UsageError for one that cannot."""
     if world.size == 1:
         return Whole(module.to(device))
+    for name, part in module.named_modules():
+        if isinstance(part, _InstanceNorm) and part.track_running_stats:
+            text = f"{name} keeps statistics of the samples that it meets, which are others in each process"
+            raise UsageError(f"{text}. Drop its track_running_stats, or train in one process.")
     return Sharded(module, device, world) if train.parallel == "fsdp" else Replicated(module.to(device), device)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from netspec.errors import Diverged
+from netspec.errors import Diverged, UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data
 from netspec.runtime.history import Record
@@ -48,6 +48,8 @@ class Case:
             history = train(module, self.train, self.data(), run, world=world, **more)
         except Diverged as error:
             return {"diverged": str(error)}
+        except UsageError as error:
+            return {"refused": str(error)}
         return {"records": [kept(r) for r in history.records], "weights": module.state_dict(), "ended": history.ended}
 
 
@@ -111,6 +113,12 @@ def blocked() -> nn.Module:
     return nn.Sequential(nn.Linear(8, 12), Block(), Block(), nn.Linear(12, 3))
 
 
+class Scale(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.by = nn.Parameter(torch.tensor(1.0))
+
+
 class Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -172,6 +180,19 @@ MOVES: dict[str, Case] = {
 }
 """Runs that are begun with one number of processes and ended with another."""
 
+REFUSED: dict[str, tuple[Case, str]] = {
+    "statistics": (
+        Case(section(), lambda: nn.Sequential(nn.InstanceNorm1d(1, track_running_stats=True))),
+        "0 keeps statistics",
+    ),
+    "single number": (Case(section(parallel="fsdp"), lambda: nn.Sequential(nn.Linear(8, 3), Scale())), "1.by"),
+    "hook": (
+        Case(section(parallel="fsdp"), lambda: nn.Sequential(nn.utils.weight_norm(nn.Linear(8, 3)))),
+        "cannot copy",
+    ),
+}
+"""What several processes cannot train, and what they say of it."""
+
 
 def part(case: Case, folder: Path, resume: bool, world: World = ALONE) -> dict[str, Any]:
     """The first steps of a case, or the rest of them."""
@@ -187,6 +208,8 @@ def run_all(folder: Path) -> None:
     torch.set_num_threads(1)
     with joined() as world:
         for name, case in CASES.items():
+            torch.save(case.run(world), folder / f"{name}-{world.rank}.pt")
+        for name, (case, _) in REFUSED.items():
             torch.save(case.run(world), folder / f"{name}-{world.rank}.pt")
         for name, case in MOVES.items():
             part(case, folder / f"from two, {name}", False, world)

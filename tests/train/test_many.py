@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from netspec.runtime.launching import launch
-from tests.train.many import CASES, MOVES, part, run_all
+from tests.train.many import CASES, MOVES, REFUSED, part, run_all
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,12 @@ def test_two_processes_end_like_one(name: str, by_two: Path) -> None:
     alone = CASES[name].run()
     for rank in range(2):
         near(alone, torch.load(by_two / f"{name}-{rank}.pt"))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_several_cannot_train_all_refuse(name: str, by_two: Path) -> None:
+    for rank in range(2):
+        assert REFUSED[name][1] in torch.load(by_two / f"{name}-{rank}.pt")["refused"]
 
 
 def ends_like(whole: dict[str, Any], resumed: dict[str, Any]) -> None:

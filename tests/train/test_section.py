@@ -122,3 +122,16 @@ def test_reading_imports_no_torch() -> None:
         "from netspec.language.train_section import *; import sys; train_schema(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_what_fsdp_cannot_part_is_said_at_its_place() -> None:
+    data = {
+        "loss": "adaptive_log_softmax 8 10 cutoffs=5",
+        "optimizer": "lbfgs",
+        "compile": True,
+        "channels_last": True,
+    }
+    assert read_train(data, ("train",))[1] == []
+    found = read_train({**data, "parallel": "fsdp"}, ("train",))[1]
+    assert [p.at.path[1] for p in found] == ["loss", "optimizer", "compile", "channels_last"]
+    assert {p.hint for p in found} == {"Write parallel: ddp."}
