@@ -44,8 +44,8 @@ class Members:
             self.bind(name, end, scope, At(path, on_key=True))
 
     def register(self, step: Step, name: str, scope: Scope, at: At | None = None) -> None:
-        members = scope.level.members
-        problem = clash(name, members, at or step.at)
+        level = scope.level
+        problem = clash(name, level, at or step.at)
         if problem is None and "." in name and step.op is not None and registers(step.op):
             text = f"{name} is a {type(step.op).__name__.lower()}, and a list holds modules only"
             problem = Problem("name", text, at or step.at, "Give it a name without a dot.")
@@ -55,9 +55,10 @@ class Members:
         step.member = name
         if step.body is not None:
             step.body.name = name
-        members[name] = step
+        level.members[name] = step
         if "." in name:
-            scope.level.members = gathered(members)
+            level.lists.add(name.partition(".")[0])
+            level.members = gathered(level.members)
 
     def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
         if name in scope.names and scope.flow.naming != "list":
@@ -84,12 +85,12 @@ class Members:
         level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
 
 
-def clash(name: str, members: Mapping[str, Step], at: At) -> Problem | None:
+def clash(name: str, level: Level, at: At) -> Problem | None:
     """The problem of a name that is taken, or is that of a list of members."""
-    if name in members:
+    if name in level.members:
         return Problem("duplicate-name", f"{name} is there twice", at, UNIQUE)
     head, dot, _ = name.partition(".")
-    if (dot and head in members) or any(other.startswith(f"{name}.") for other in members):
+    if (dot and head in level.members) or name in level.lists:
         return Problem("duplicate-name", f"{head} is a member and a list of members", at, UNIQUE)
     return None
 

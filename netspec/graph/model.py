@@ -163,6 +163,8 @@ class Level:
     """What the network or a block is called with, by name."""
     steps: list[Step] = field(default_factory=list)
     members: dict[str, Step] = field(default_factory=dict)
+    lists: set[str] = field(default_factory=set)
+    """The names before the dot of members such as `convs.0`, which stand in a list."""
     outputs: Results | dict[str, Value] | None = None
     exports: dict[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
