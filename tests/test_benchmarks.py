@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import build, cold_check, expand, forward, resnet, training, whole_command
+from benchmarks import build, cold_check, expand, forward, memory, resnet, streaming, training, whole_command
 from benchmarks.ratios import Pairs, Row, pairs, report, timed
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -70,13 +70,22 @@ def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pyte
         lambda: expand.measure(1, (40, 80)),
         lambda: forward.measure(1, 1),
         lambda: resnet.measure(1, 1),
+        lambda: streaming.measure(1, 128, 1),
+        lambda: memory.measure(0.002, "1MB", ["JPEG"]),
     ],
-    ids=["cold_check", "build", "expand", "forward", "resnet"],
+    ids=["cold_check", "build", "expand", "forward", "resnet", "streaming", "memory"],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()
     assert all(row.found is not None and row.found > 0 for row in rows)
     assert any(row.target for row in rows)
+
+
+def test_data_larger_than_its_memory_stays_outside_of_it() -> None:
+    (streamed,), (held,) = (memory.measure(0.3, allowed, [".npy"]) for allowed in ("10MB", "1GB"))
+    assert streamed.found is not None
+    assert held.found is not None
+    assert streamed.found < held.found - 0.15
 
 
 @pytest.fixture
