@@ -85,21 +85,22 @@ def peak(folder: Path, source: str, memory: str) -> float:
 
 
 def family(pid: int) -> Iterator[int]:
-    """A process and all that it started."""
+    """A process and all that it started. One that is still a copy of it shares its memory, and is not counted."""
     yield pid
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        own = Path(f"/proc/{pid}/cmdline").read_bytes()
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if Path(f"/proc/{child}/cmdline").read_bytes() != own:
+                yield from family(int(child))
     except OSError:  # it has ended
         return
-    for child in children.split():
-        yield from family(int(child))
 
 
 def resident(pid: int) -> int:
     """Bytes of memory that a process has."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):  # it has ended
+    except OSError:  # it has ended
         return 0
 
 

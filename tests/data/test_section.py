@@ -46,6 +46,9 @@ def marked(problem: Problem, source: Source) -> str:
         ("data: {source: digits, transform: reshape 65}", [("shape-mismatch", "65")]),
         ("data: {source: [digits]}", [("bad-value", "[")]),
         ("data: {source: mnist}", [("missing-argument", "mnist")]),
+        ("data: {source: digits, memory: lots}", [("bad-argument", "lots")]),
+        ("data: {source: digits, workers: -1}", [("bad-argument", "-1")]),
+        ("data: {source: images photos size=0}", [("bad-argument", "size=0")]),
     ],
 )
 def test_problems_point_at_what_is_wrong(text: str, expected: list[tuple[str, str]]) -> None:
@@ -96,6 +99,13 @@ def test_expressions_of_the_spec_are_computed() -> None:
     assert not problems
     assert read is not None
     assert read.gives().inputs == (Tensor((BATCH, 1, 20, 20)),)
+
+
+@pytest.mark.parametrize(
+    ("written", "count"), [("2GB", 2 * 10**9), ("1.5 mb", 1_500_000), ("700", 700), (700, 700), ("8B", 8), (None, None)]
+)
+def test_memory_is_written_as_people_write_it(written: Any, count: int | None) -> None:
+    assert section({"source": "digits", "memory": written}).reading.memory == count
 
 
 def test_export_section() -> None:
