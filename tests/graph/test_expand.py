@@ -252,7 +252,7 @@ def test_problems_come_at_once_sorted_and_without_a_cascade(text: str, expected:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("layers: [cnov 4 k3]", "Did you mean 'conv'?"),
+        ("layers: [cnov 4 k3]", "Did you mean 'conv'? If a plugin adds it, name that: --plugin FILE.py"),
         ("layers: [conv 4 kernel=3]", "Did you mean 'kernel_size'?"),
         ("layers: {first: relu, b: relu(frist)}", "Did you mean 'first'?"),
         ("blocks: {residual c: [bn]}\nlayers: [residul 3]", "Did you mean 'residual'?"),
