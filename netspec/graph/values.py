@@ -10,6 +10,7 @@ from netspec.graph.references import resolve
 from netspec.graph.scope import Scope
 from netspec.graph.written import Written
 from netspec.language.calls import Refused, evaluate
+from netspec.layers.base import Op
 
 
 def op_word(call: Written, scope: Scope) -> str:
@@ -28,8 +29,28 @@ def values_of(call: Written, scope: Scope, names: Sequence[str] | None = None) -
     `names` are those of its inputs, by which `query=x` finds its place; None where only the first value counts.
     Raises Refused.
     """
+    found, later = _taken(call, scope, names)
+    if later and names is not None:
+        raise _missing(names[len(found)], call)
+    return tuple(found)
+
+
+def values_and_masks(call: Written, scope: Scope, cls: type[Op]) -> tuple[tuple[Value, ...], tuple[str, ...]]:
+    """The values that an operation takes, with the names of the masks that come last. Raises Refused."""
+    found, later = _taken(call, scope, cls.takes)
+    if later and (len(found) < cls.inputs[0] or not later.keys() <= set(cls.masks)):
+        raise _missing(cls.takes[len(found)], call)
+    return (*found, *later.values()), tuple(later)
+
+
+def _missing(name: str, call: Written) -> Refused:
+    return Refused(Problem("inputs", f"the input {name} is missing", call.at))
+
+
+def _taken(call: Written, scope: Scope, names: Sequence[str] | None) -> tuple[list[Value], dict[str, Value]]:
+    """The values in their places, and by name those that come after a place that is left out. Raises Refused."""
     if call.inputs is None:
-        return (scope.flow.prev,)
+        return [scope.flow.prev], {}
     found: list[Value] = []
     placed: dict[int, Value] = {}
     for given, at in call.inputs:
@@ -39,14 +60,17 @@ def values_of(call: Written, scope: Scope, names: Sequence[str] | None = None) -
                 raise Refused(Problem("inputs", "an input without a name comes after one with a name", at))
             found += values
             continue
-        if given.keyword not in names:
-            hint = did_you_mean(given.keyword, names) or (f"It takes: {', '.join(names)}." if names else "")
-            raise Refused(Problem("inputs", f"there is no input {given.keyword!r}", at, hint))
-        place = names.index(given.keyword)
+        place = _place(given.keyword, names, at)
         if place < len(found) or place in placed or len(values) != 1:
             raise Refused(Problem("twice", f"the input {given.keyword} is given twice", at, "Keep one of them."))
         placed[place] = values[0]
-    gap = next((i for i in range(len(found), max(placed, default=0)) if i not in placed), None)
-    if gap is not None and names is not None:
-        raise Refused(Problem("inputs", f"the input {names[gap]} is missing", call.at))
-    return (*found, *(placed[i] for i in sorted(placed)))
+    while len(found) in placed:
+        found.append(placed.pop(len(found)))
+    return found, {names[place]: placed[place] for place in sorted(placed)} if names is not None else {}
+
+
+def _place(keyword: str, names: Sequence[str], at: At) -> int:
+    if keyword not in names:
+        hint = did_you_mean(keyword, names) or (f"It takes: {', '.join(names)}." if names else "")
+        raise Refused(Problem("inputs", f"there is no input {keyword!r}", at, hint))
+    return names.index(keyword)

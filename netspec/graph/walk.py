@@ -20,7 +20,7 @@ from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
-from netspec.graph.values import op_word, values_of
+from netspec.graph.values import op_word, values_and_masks, values_of
 from netspec.graph.written import Short, Written, calls_of, first_call, is_chain, long_call
 from netspec.language.calls import Refused
 from netspec.layers.base import Layer
@@ -259,8 +259,12 @@ class Walk:
     def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         self.report.count(written.at)
         classes = OPERATIONS.find(word)
-        inputs = () if classes[0].source and written.inputs is None else values_of(written, scope, classes[0].takes)
+        inputs, named = values_and_masks(written, scope, classes[0])
+        if classes[0].source and written.inputs is None:
+            inputs = ()
         op, given = make(word, written, inputs, scope.lookup, self.declared.defaults)
+        if named:
+            op = op.replace(named=named)
         label = name or scope.flow.next_name(base_word(type(op), word), scope.level.members)
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, written.at, op, row=row)

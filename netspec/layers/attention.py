@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
 from netspec.fields import Bool, Float, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, show
+from netspec.layers.base import Layer, Misfit, Tensor, X, axis_size, need_float, need_known, show
 
 
 def attention_parameters(width: int, key: int, value: int, bias: bool, extra: bool = False) -> dict[str, Any]:
@@ -51,6 +51,14 @@ def check_mask(mask: Tensor, batch: Size, heads: int, queries: Size, keys: Size)
         raise Misfit(f"takes a mask of {show(allowed[0])}, or {show(allowed[1])}, it is {mask}")
 
 
+def check_padding(mask: Tensor, batch: Size, length: Size) -> None:
+    """Refuse a mask of another shape than batch x length, which hides the places that only fill up."""
+    if mask.dtype == "int64":
+        raise Misfit("takes a mask of booleans or floats, it is int64", code="dtype")
+    if mask.shape != (batch, length):
+        raise Misfit(f"takes a padding mask of {show((batch, length))}, batch included, it is {mask}")
+
+
 CAUSAL: Final = '''\
 def causal_mask(x, axis):
     """Hides what follows each place along an axis: minus infinity above the diagonal."""
@@ -67,15 +75,17 @@ class MultiheadAttention(Layer):
     """Lets each place of a sequence gather from all places of another, in several heads.
 
     One input attends to itself; two are queries and what they look at; three are queries, keys and
-    values; a fourth is a mask of queries x keys, where true (or minus infinity) hides.
+    values. Masks follow, or are given by name: `attn_mask` of queries x keys, `key_padding_mask` of
+    batch x keys; where they are true (or minus infinity) they hide.
     """
 
     rule = "output has the shape of the queries; weights are batch x queries x keys."
     words: ClassVar[tuple[str, ...]] = ("multihead_attention",)
     flags = {"nobias": ("bias", False)}
     helper = CAUSAL
-    inputs = (1, 4)
-    takes = ("query", "key", "value", "attn_mask")
+    inputs = (1, 5)
+    takes = ("query", "key", "value", "attn_mask", "key_padding_mask")
+    masks = ("attn_mask", "key_padding_mask")
     results = ("output", "weights")
     example, example_input = "multihead_attention 4", "TxBx32"
 
@@ -93,7 +103,7 @@ class MultiheadAttention(Layer):
     is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
 
     def fitted(self, *inputs: Tensor) -> Self:
-        query, key, value, *mask = spelled_out(inputs)
+        query, key, value, masks = self._spelled_out(inputs)
         batch, queries, _ = need_sequence(query, self.batch_first)
         batches, keys, kdim = need_sequence(key, self.batch_first)
         if value.shape[:-1] != key.shape[:-1] or batches != batch:
@@ -104,9 +114,11 @@ class MultiheadAttention(Layer):
         need_heads(fitted.embed_dim, self.num_heads, "num_heads")
         widths = {"kdim": need_known(kdim, -1), "vdim": need_known(axis_size(value, -1), -1)}
         agreed = {name: self.agreed(name, size, str(size)) for name, size in widths.items()}
-        if mask:
-            check_mask(mask[0], batch, self.num_heads, queries, keys)
-        self._check_causal(queries, keys, bool(mask))
+        if "attn_mask" in masks:
+            check_mask(masks["attn_mask"], batch, self.num_heads, queries, keys)
+        if "key_padding_mask" in masks:
+            check_padding(masks["key_padding_mask"], batch, keys)
+        self._check_causal(queries, keys, "attn_mask" in masks)
         shown = {name: size for name, size in agreed.items() if size != fitted.embed_dim or self.given.get(name)}
         return fitted.replace(**shown)
 
@@ -120,11 +132,18 @@ class MultiheadAttention(Layer):
             text = f"is causal, which takes as many keys as queries, it has {keys} and {queries}"
             raise Misfit(text, field="is_causal")
 
+    def _spelled_out(self, inputs: Sequence[X]) -> tuple[X, X, X, dict[str, X]]:
+        """Queries, keys, values, and the masks by name: `x` is x, x, x and `x m` is x, m, m."""
+        given = self.by_name(inputs)
+        query = given["query"]
+        key = given.get("key", query)
+        return query, key, given.get("value", key), {name: given[name] for name in self.masks if name in given}
+
     def _seen(self, keys: Size) -> Size:
         return keys + self.add_bias_kv + self.add_zero_attn
 
     def shape(self, *inputs: Tensor) -> tuple[Any, ...]:
-        query, key, *_ = spelled_out(inputs)
+        query, key, *_ = self._spelled_out(inputs)
         if not self.need_weights:
             return query, None
         batch, queries, _ = need_sequence(query, self.batch_first)
@@ -139,31 +158,19 @@ class MultiheadAttention(Layer):
         return attention_parameters(*self._widths(), self.bias, self.add_bias_kv)
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
-        query, key, *_ = spelled_out(inputs)
+        query, key, *_ = self._spelled_out(inputs)
         batch, queries, _ = need_sequence(query, self.batch_first)
         keys = need_sequence(key, self.batch_first)[1]
         return attention_macs(batch, queries, keys, self._widths(), self._seen(keys))
 
     def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        query, key, value, *mask = spelled_out(inputs)
-        masks = [f"attn_mask={text}" for text in mask]
+        query, key, value, given = self._spelled_out(inputs)
+        masks = [f"{name}={text}" for name, text in given.items()]
         if self.is_causal:
-            masks = [f"attn_mask={causal_mask(query, self.batch_first)}", "is_causal=True"]
+            masks += [f"attn_mask={causal_mask(query, self.batch_first)}", "is_causal=True"]
         weights = [] if self.need_weights else ["need_weights=False"]
         each = [] if self.average_attn_weights or not self.need_weights else ["average_attn_weights=False"]
         return [query, key, value, *weights, *masks, *each]
-
-
-def spelled_out(inputs: Sequence[Any]) -> list[Any]:
-    """Queries, keys and values, and the mask if there is one: `x` is x, x, x and `x m` is x, m, m."""
-    first = inputs[0]
-    return (
-        [first, first, first]
-        if len(inputs) == 1
-        else [first, *inputs[1:], inputs[1]]
-        if len(inputs) == 2
-        else [*inputs]
-    )
 
 
 class Attention(MultiheadAttention):

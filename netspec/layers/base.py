@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import Dim, Size
@@ -59,6 +59,9 @@ class Code:
         return self.text
 
 
+X = TypeVar("X")
+
+
 def literal(value: Any) -> str:
     """`value` as Python source: only numbers, words, None, and tuples and lists of them."""
     match value:
@@ -89,6 +92,10 @@ class Op(Entry):
     """How few and how many inputs it takes."""
     takes: ClassVar[tuple[str, ...]] = ()
     """Names of its inputs, by which a row may give them: `sdpa(query=q key=k value=v)`."""
+    masks: ClassVar[tuple[str, ...]] = ()
+    """Those of its inputs that may be given by name where others before them are left out."""
+    named: tuple[str, ...] = ()
+    """The names of the masks among its inputs that were given so; they come last."""
     results: ClassVar[tuple[Any, ...]] = ()
     """Names of the parts of a tuple result, nested as torch nests them: ("output", ("h", "c"))."""
     source: ClassVar[bool] = False
@@ -111,6 +118,19 @@ class Op(Entry):
                 size = need_known(axis_size(inputs[0], field.axis), field.axis)
                 found[name] = self.agreed(name, size, show(inputs[0].shape[1:]))
         return self.replace(**found) if found else self
+
+    def by_name(self, inputs: Sequence[X]) -> dict[str, X]:
+        """The inputs by their names."""
+        count = len(inputs) - len(self.named)
+        return {
+            **dict(zip(self.takes, inputs[:count], strict=False)),
+            **dict(zip(self.named, inputs[count:], strict=True)),
+        }
+
+    def spelled(self, inputs: Sequence[str]) -> list[str]:
+        """The expressions of the inputs as a call has them: `name=` before those that were given by name."""
+        count = len(inputs) - len(self.named)
+        return [*inputs[:count], *(f"{name}={text}" for name, text in zip(self.named, inputs[count:], strict=True))]
 
     def agreed(self, name: str, size: int, arithmetic: str) -> int:
         """`size`, unless the argument `name` was written and says another."""

@@ -13,6 +13,7 @@ from netspec.layers.attention import (
     attention_parameters,
     causal_mask,
     check_mask,
+    check_padding,
     need_heads,
     need_sequence,
 )
@@ -55,8 +56,14 @@ class Transforming(Layer):
         sequences = [need_sequence(x, self.batch_first) for x in inputs[: self.inputs[0]]]
         return (sequences[0][0], *(length for _, length, _ in sequences))
 
-    def mask(self, mask: Tensor, batch: Size, queries: Size, keys: Size) -> None:
-        check_mask(mask, batch, self.nhead, queries, keys)
+    def check_masks(self, inputs: Sequence[Tensor], batch: Size, sizes: dict[str, tuple[Size, ...]]) -> None:
+        """Refuse masks of other sizes: queries and keys, or the length of what a padding mask stands for."""
+        for name, mask in self.by_name(inputs).items():
+            match sizes.get(name):
+                case (queries, keys):
+                    check_mask(mask, batch, self.nhead, queries, keys)
+                case (length,):
+                    check_padding(mask, batch, length)
 
     def linear(self, name: str, out: int, width: int) -> Shapes:
         return {f"{name}.weight": (out, width)} | ({f"{name}.bias": (out,)} if self.bias else {})
@@ -95,50 +102,54 @@ class Transforming(Layer):
 
 
 class Encoding(Transforming):
-    """What the encoder and its layer share: one sequence, and perhaps a mask of length x length."""
+    """What the encoder and its layer share: one sequence, and perhaps masks of length x length and batch x length."""
 
     rule = "The shape of the input stays."
-    inputs = (1, 2)
-    takes = ("src", "src_mask")
+    inputs = (1, 3)
     is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
     mask_name: ClassVar[str]
 
     def fitted(self, *inputs: Tensor) -> Self:
         fitted = super().fitted(*inputs)
         batch, length = self.lengths(inputs)
-        for mask in inputs[1:]:
-            self.mask(mask, batch, length, length)
-        self.need_no_mask("is_causal", len(inputs) > 1)
+        self.check_masks(inputs, batch, {self.mask_name: (length, length), "src_key_padding_mask": (length,)})
+        self.need_no_mask("is_causal", self.mask_name in self.by_name(inputs))
         return fitted
 
     def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        return [*inputs, *(self.causal("is_causal", self.mask_name, inputs[0]) if self.is_causal else [])]
+        causal = self.causal("is_causal", self.mask_name, inputs[0]) if self.is_causal else []
+        return [*self.spelled(inputs), *causal]
 
 
 class Decoding(Transforming):
-    """What the decoder and its layer share: a sequence, the memory it looks at, and perhaps a mask for each."""
+    """What the decoder and its layer share: a sequence, the memory it looks at, and perhaps masks for each."""
 
     rule = "The shape of the first input stays."
-    inputs = (2, 4)
-    takes = ("tgt", "memory", "tgt_mask", "memory_mask")
+    inputs = (2, 6)
+    takes = ("tgt", "memory", "tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
+    masks = takes[2:]
     tgt_is_causal = Bool("hide what follows each place of the first input", False, torch=False, keyword=True)
 
     def fitted(self, *inputs: Tensor) -> Self:
         fitted = super().fitted(*inputs)
         batch, queries, keys = self.lengths(inputs)
-        for mask, length in zip(inputs[2:], (queries, keys), strict=False):
-            self.mask(mask, batch, queries, length)
-        self.need_no_mask("tgt_is_causal", len(inputs) > 2)
+        sizes = {"tgt_mask": (queries, queries), "memory_mask": (queries, keys)}
+        paddings = {"tgt_key_padding_mask": (queries,), "memory_key_padding_mask": (keys,)}
+        self.check_masks(inputs, batch, {**sizes, **paddings})
+        self.need_no_mask("tgt_is_causal", "tgt_mask" in self.by_name(inputs))
         return fitted
 
     def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        return [*inputs, *(self.causal("tgt_is_causal", "tgt_mask", inputs[0]) if self.tgt_is_causal else [])]
+        causal = self.causal("tgt_is_causal", "tgt_mask", inputs[0]) if self.tgt_is_causal else []
+        return [*self.spelled(inputs), *causal]
 
 
 class TransformerEncoderLayer(Encoding):
     """Attends to the sequence itself, then applies two linear maps, each with a sum and a norm."""
 
     mask_name = "src_mask"
+    takes = ("src", "src_mask", "src_key_padding_mask")
+    masks = takes[1:]
     words = ("transformer_encoder_layer",)
     example, example_input = "transformer_encoder_layer 4 batch_first", "10x32"
 
@@ -198,6 +209,8 @@ class TransformerEncoder(Encoding, Stack):
     layer, attentions = "TransformerEncoderLayer", ("self_attn",)
     options = ("enable_nested_tensor=False",)
     mask_name = "mask"
+    takes = ("src", "mask", "src_key_padding_mask")
+    masks = takes[1:]
     words = ("transformer_encoder",)
     example, example_input = "transformer_encoder 4 num_layers=2 batch_first", "10x32"
 
@@ -223,8 +236,12 @@ class Transformer(Transforming):
     """Encodes one sequence and decodes another: two stacks, each with a norm at the end."""
 
     rule = "The shape of the second input, the target, stays."
-    inputs = (2, 5)
-    takes = ("src", "tgt", "src_mask", "tgt_mask", "memory_mask")
+    inputs = (2, 8)
+    takes = (
+        *("src", "tgt", "src_mask", "tgt_mask", "memory_mask"),
+        *("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask"),
+    )
+    masks = takes[2:]
     example, example_input = "transformer(src tgt) batch_first nhead=4", "{src: 12x32, tgt: 10x32}"
 
     nhead = Int("heads of the attention, which share the width between them", 8, ge=1)
@@ -240,9 +257,10 @@ class Transformer(Transforming):
     def fitted(self, *inputs: Tensor) -> Self:
         fitted = super().fitted(*inputs)
         batch, keys, queries = self.lengths(inputs)
-        for mask, sizes in zip(inputs[2:], ((keys, keys), (queries, queries), (queries, keys)), strict=False):
-            self.mask(mask, batch, *sizes)
-        self.need_no_mask("tgt_is_causal", len(inputs) > 3)
+        sizes = {"src_mask": (keys, keys), "tgt_mask": (queries, queries), "memory_mask": (queries, keys)}
+        paddings = {"src": keys, "tgt": queries, "memory": keys}
+        self.check_masks(inputs, batch, {**sizes, **{f"{n}_key_padding_mask": (size,) for n, size in paddings.items()}})
+        self.need_no_mask("tgt_is_causal", "tgt_mask" in self.by_name(inputs))
         return fitted
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -261,4 +279,5 @@ class Transformer(Transforming):
         return encoder + self.layer_macs(batch, queries, queries, keys) * self.num_decoder_layers
 
     def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        return [*inputs, *(self.causal("tgt_is_causal", "tgt_mask", inputs[1]) if self.tgt_is_causal else [])]
+        causal = self.causal("tgt_is_causal", "tgt_mask", inputs[1]) if self.tgt_is_causal else []
+        return [*self.spelled(inputs), *causal]
