@@ -1,4 +1,4 @@
-"""The guide says what is so: every spec in it is one, and what it shows beside one is what comes of it."""
+"""The guides say what is so: every spec in them is one, and what it shows beside one is what comes of it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tests.architectures import PAGE, page
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "language.md").read_text()
-SPECS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+TRAINING = (ROOT / "docs" / "training.md").read_text()
+SPECS = re.findall(r"```yaml\n(.*?)```", GUIDE + TRAINING, re.DOTALL)
 
 
 @pytest.mark.parametrize("text", SPECS, ids=range(len(SPECS)))
-def test_every_spec_of_the_guide_is_one(text: str) -> None:
+def test_every_spec_of_the_guides_is_one(text: str) -> None:
     head = "" if re.search(r"^inputs?:", text, re.MULTILINE) else "input: 3x32x32\n"
     spec = netspec.loads(head + text)
     assert not spec.warnings
