@@ -42,7 +42,9 @@ def read_block(header: str, body: Any, path: Path) -> Block:
         if arg.kind in ("word", "positional") and isinstance(arg.value, Word):
             name, default = arg.value.text, ...
         elif arg.kind != "keyword":
-            raise Refused(Problem("header", "a parameter is a name, perhaps with =default", place))
+            text = "a parameter is a name, perhaps with =default"
+            hint = "A letter and a number, as in k3, sets the argument k; a name has two letters before its digits."
+            raise Refused(Problem("header", text, place, hint if arg.kind == "letter" else ""))
         if name in params:
             raise Refused(Problem("header", f"{name} is there twice", place))
         params[name] = default

@@ -34,6 +34,8 @@ class Declared:
         self.params: dict[str, Any] = {}
         self.blocks: dict[str, Block] = {}
         self.defaults: Defaults = {}
+        self.refused: set[str] = set()
+        """Names of blocks that cannot be read, of which nothing more is said."""
         self.used: set[str] = set()
         """Blocks that the network uses."""
         self._read_params(document)
@@ -53,6 +55,7 @@ class Declared:
     def _read_blocks(self, document: Document) -> None:
         for header, body in document.blocks.items():
             path = ("blocks", header)
+            self.refused.add(header.split(" ")[0].partition("(")[0])
             with self.report.catching():
                 block = read_block(header, body, path)
                 if OPERATIONS.find(block.name):
@@ -66,6 +69,7 @@ class Declared:
                 if is_group(body):
                     check_columns(body, path)
                 self.blocks[block.name] = block
+                self.refused.discard(block.name)
 
     def _read_defaults(self, document: Document) -> None:
         for word, value in document.defaults.items():
@@ -88,6 +92,8 @@ class Declared:
 
     def check_word(self, word: str, at: At) -> None:
         """Raises Refused for a word that is no operation and no block."""
+        if word in self.refused:
+            raise Refused
         if word in ("use", "alias") or word in self.blocks or OPERATIONS.find(word):
             return
         hint = OPERATIONS.unknown(word, f"`netspec ops {word}` searches the operations.", self.blocks)

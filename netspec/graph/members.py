@@ -62,7 +62,11 @@ class Members:
 
     def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
         if name in scope.names and scope.flow.naming != "list":
-            self.report.add(Problem("duplicate-name", f"{name} is there twice", at, UNIQUE))
+            if name in scope.level.inputs:
+                text, hint = f"{name} is an input already", "Call the step otherwise."
+                self.report.add(Problem("duplicate-name", text, at, hint))
+            else:
+                self.report.add(Problem("duplicate-name", f"{name} is there twice", at, UNIQUE))
         scope.names[name] = value
 
     def reorder(self, level: Level, order: Any, path: Path) -> None:

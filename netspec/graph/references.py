@@ -42,6 +42,8 @@ def part_of(value: Value, rest: list[str], at: At) -> Value:
             return Value(name, None, value.level)
         if name not in value.parts:
             hint = f"It has: {', '.join(value.parts)}." if value.parts else "It is a single tensor."
+            if value.step is not None and value.step.body is not None:
+                hint = f"{hint} A level shows its end, or what its `outputs` names."
             raise Refused(Problem("unknown-name", f"{value.name} has no part {name!r}", at, hint))
         value = value.parts[name]
     return value

@@ -55,10 +55,11 @@ class Results:
         if source is not None:
             main.tensor = source.tensor
             level.exports[main] = source
-            main.parts.update({n: main if v is source else mirror(step, n, v) for n, v in named.items()})
-            main.parts.update({n: mirror(step, n, v) for n, v in source.parts.items() if n not in main.parts})
+            seen = {id(source.parts): main.parts}
+            given = named | {n: v for n, v in source.parts.items() if n not in named}
+            main.parts.update({n: main if v is source else mirror(step, n, v, seen) for n, v in given.items()})
         if ends is not None:
-            mirrored = [mirror(step, str(i), end) for i, end in enumerate(ends)]
+            mirrored = [mirror(step, str(i), end, {}) for i, end in enumerate(ends)]
             scope.rounds[step.name] = mirrored
         self._advance(step, scope)
 
@@ -68,10 +69,19 @@ class Results:
             self.members.bind(step.name, step.value, scope, step.at)
 
 
-def mirror(step: Step, name: str, inner: Value) -> Value:
-    """The value outside a level that stands for one inside."""
+def mirror(step: Step, name: str, inner: Value, seen: dict[int, dict[str, Value]]) -> Value:
+    """The value outside a level that stands for one inside.
+
+    Values that are parts of one result share their parts; `seen` are those outside, by the identity of those inside.
+    """
     assert step.body is not None
     outer = Value(f"{step.name}.{name}", inner.tensor, step.level, step)
     step.body.exports[outer] = inner
-    outer.parts = {n: mirror(step, f"{name}.{n}", v) for n, v in inner.parts.items() if v is not inner}
+    shared = seen.get(id(inner.parts))
+    if shared is not None:
+        outer.parts = shared
+        return outer
+    seen[id(inner.parts)] = outer.parts
+    for part, value in inner.parts.items():
+        outer.parts[part] = outer if value is inner else mirror(step, f"{name}.{part}", value, seen)
     return outer

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.declared import Declared, is_group
+from netspec.graph.declared import GROUP, Declared, is_group
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.model import Guard, Level, Step, Unknown, Value
 from netspec.graph.references import decide, member_name, rounds_of
@@ -67,8 +67,12 @@ class Walk:
             self._null(item, path)
 
     def _named(self, template: str, step: Any, path: Path, scope: Scope) -> None:
-        with self.report.catching():
+        try:
             name = member_name(template, path, scope)
+        except Refused as refused:
+            self._refuse(refused, scope, template)
+            return
+        with self.report.catching():
             if self._is_row(step, path):
                 self._chain(step, path, scope, name)
             elif is_group(step):
@@ -89,9 +93,11 @@ class Walk:
         return isinstance(item, str)
 
     def _null(self, item: Any, path: Path) -> None:
-        hint = (
-            "A row in [ ] or { } that contains a comma must be quoted." if item is None else "A row begins with a word."
-        )
+        hint = "A row begins with a word."
+        if path[-1] in GROUP:
+            hint = f"`{path[-1]}` stands beside `layers:`, as in {{repeat: 3, layers: [conv 8 k3, relu]}}."
+        elif item is None:
+            hint = "A row in [ ] or { } that contains a comma must be quoted."
         self.report.add(
             Problem("empty-step", f"a step is expected here, not {'nothing' if item is None else item}", At(path), hint)
         )
@@ -187,10 +193,16 @@ class Walk:
             text = f"{name} is one step; a repetition makes several"
             self.report.add(Problem("two-owners", text, calls[0].at, "Write [ ] around it."))
             return
-        if not name:
+        before = scope.flow.prev
+        if name:
+            self._named_row(calls, path, scope, name, row)
+        else:
             for call in calls:
                 self._rounds(call, scope, row)
-            return
+        if is_source(scope.flow.prev):  # what follows in its row takes a source, what follows the row does not
+            scope.flow.prev = before
+
+    def _named_row(self, calls: list[Written], path: Path, scope: Scope, name: str, row: object) -> None:
         steps = []
         sound = True
         for call in calls:
@@ -280,8 +292,7 @@ class Walk:
             if listed or owns(op) or registers(op) or module_only(step):
                 self.members.register(step, label, scope)
             self.members.bind(label, step.value, scope, written.at)
-        if not op.source:
-            scope.flow.prev = step.value
+        scope.flow.prev = step.value
         return step
 
     def _only(self, step: Step, training: bool | None, passed: Value | None = None) -> Step:
@@ -399,6 +410,11 @@ def _call(level: Level, inputs: tuple[Value, ...], at: At, scope: Scope) -> Step
     value.step = step
     scope.level.steps.append(step)
     return step
+
+
+def is_source(value: Value) -> bool:
+    """Whether a value was made from nothing: a parameter, a constant, a range."""
+    return value.step is not None and value.step.op is not None and value.step.op.source
 
 
 def naming_of(body: Any) -> Naming:

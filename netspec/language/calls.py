@@ -98,7 +98,7 @@ def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], l
         computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
     elif name in found.values:
         raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
-    _put(found, name, computed, at, value)
+    _put(found, name, computed, at, None if described.rest else value)
 
 
 def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:

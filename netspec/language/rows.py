@@ -221,9 +221,10 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
     for a, b in _split(text, start, stop, " ,"):
         if a == b:
             continue
-        match = _INPUT.fullmatch(text, a, b)
+        match = _INPUT.fullmatch(text[a:b].replace(" ", ""))
         if not match:
-            raise RowError(f"{_shown(text, a, b)} is no input", (a, b), "An input is the name of an earlier step.")
+            hint = "An input is the name of an earlier step; arguments follow the brackets, or the word: dropout 0.5"
+            raise RowError(f"{_shown(text, a, b)} is no input", (a, b), hint)
         found.append(Input(tuple(match[2].split(".")), match[1], (a, b)))
     return tuple(found)
 

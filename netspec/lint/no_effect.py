@@ -27,5 +27,7 @@ layers:
     def check(self, facts: Facts) -> Iterator[Problem]:
         given = {maker for value in facts.results for maker in facts.flow.makers(value)}
         for step, users in facts.flow.users.items():
-            if not users and step not in given and step.op is not None and not step.op.source:
+            if users or step in given or step.op is None:
+                continue
+            if not step.op.source or step.parameters():
                 yield self.problem(f"{step.name} reaches no output", step.at, "Use it, name it in outputs, or drop it.")

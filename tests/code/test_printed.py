@@ -119,6 +119,7 @@ BLOCKS = {
     },
     "listed": {"conv.a": "conv 3 k1", "b": "bn", "conv.b": "cell 3", "out": "add(conv.a conv.b)"},
     "named n c=3": {"x$(n)a": "conv $c k1", "b$n": "bn, relu", "out": "add(x$(n)a in) when in.c == c"},
+    "padded n m": {"p": "pad $n $m 0 0", "c": "conv 4 k3 same"},
     "late": ["concat(prev in)", "bn", "conv 5 k1 when in.c == 3"],
     "join(x skip) c=$(in.c + 1)": {"out": "concat(x skip), conv $c k1"},
 }
@@ -172,6 +173,7 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
         "{a.0: conv 3 k1, b.x: bn, a.1: cell 4, b.y: bn, c: concat(a.* b.*), d: use(in) a.0}",
         "{x.0: conv 3 k1, x.1: conv 3 k1, x.2: conv 3 k1, y-0.0: relu, y-0.self: relu}",
         "[listed, listed, relu]",
+        "[padded 1 3, padded 2 5]",
         "{e.0: conv 3 k1, e.1: [bn, conv 3 k1], a: alias e.1, b: alias e.1.1}\norder: [a, b, e.*]",
         "[relu]\noutputs: {a: in, b: relu1, c: in}",
         "[{cell: {c: 4}}, {when: false, layers: ['relu()']}]",

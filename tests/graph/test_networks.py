@@ -205,3 +205,50 @@ def test_every_operation_of_several_inputs_names_them_or_takes_any() -> None:
             assert len(cls.takes) == high, cls
         elif high not in (0, 1) and high < 99:
             assert cls.__name__ in alike.split(), cls
+
+
+def test_a_level_may_end_in_parts() -> None:
+    spec = graph(
+        "  enc: [linear 8, lstm 12 batch_first]\n  s: add(enc.output enc)\n  h: linear(enc.h) 3\n", "input: 5x8\n"
+    )
+    assert str(spec.graph.root.steps[1].value.tensor) == "B x 5 x 12"
+    assert str(spec.graph.outputs["h"]) == "1 x B x 3"
+    spec = graph("  a: {b: [chunk 2 1]}\n  c: add(a.0 a.1)\n", "input: 4x8\n")
+    assert str(spec.graph.outputs["c"]) == "B x 2 x 8"
+    head = "input: 5x8\nblocks: {step: {layers: {cell: lstm 12 batch_first}, outputs: {o: cell, h: cell.h}}}\n"
+    assert str(graph("  a: step\n  b: linear(a.h) 2\n", head).graph.outputs["b"]) == "1 x B x 2"
+
+
+def test_a_source_passes_on_in_its_own_row_alone() -> None:
+    spec = graph(
+        "  a: linear 8\n  w: parameter 8 init=ones, exp\n  p: parameter 8\n  b: mul(a w)\n  c: add(b p)\n", "input: 8\n"
+    )
+    (exp,) = [step for step in spec.graph.root.steps if step.name == "w" or type(step.op).__name__ == "Exp"][1:]
+    assert type(exp.inputs[0].step.op).__name__ == "Parameter"  # type: ignore[union-attr]
+    spec = graph("  a: linear 8\n  p: parameter 8\n  b: relu\n  c: add(b p)\n", "input: 8\n")
+    relu = next(step for step in spec.graph.root.steps if type(step.op).__name__ == "ReLU")
+    assert relu.inputs[0].name == "a"
+
+
+def test_a_parameter_that_nothing_reads_is_told() -> None:
+    spec = graph("  a: linear 8\n  p: parameter 8\n  b: relu(a)\n", "input: 8\n")
+    assert [problem.message for problem in spec.warnings] == ["p reaches no output"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "head", "codes"),
+    [
+        ("  - mix 4\n  - mix 5\n", "input: 8\nblocks: {mix c7: [linear $c7]}\n", ["header"]),
+        ("  - attention 4\n", "input: 8\nblocks: {attention d: [linear $d, softmax -1]}\n", ["block-name"]),
+        ("  forward: linear 8\n  b: add(forward in)\n", "input: 8\n", ["name"]),
+        ("  repeat: 2\n  a: relu\n", "input: 8\n", ["empty-step"]),
+        ("  x: linear 4\n", "inputs: {x: 8}\n", ["duplicate-name"]),
+    ],
+)
+def test_nothing_follows_from_what_was_refused(layers: str, head: str, codes: list[str]) -> None:
+    assert [problem.code for problem in refused(layers, head).problems] == codes
+
+
+def test_references_may_hold_expressions_with_blanks() -> None:
+    spec = graph("  t0: relu\n  t1: linear 8\n  b: {repeat: 2, layers: {c$i: linear(t$(1 - i)) 3}}\n", "input: 8\n")
+    assert names(spec) == ["t1", "b.c0", "b.c1"]

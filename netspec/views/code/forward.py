@@ -252,7 +252,8 @@ class Forward:
         """The variables that a statement assigns, unpacked as torch nests its results."""
         if item.step.body is not None or not isinstance(item.step.results, tuple):
             return ", ".join(self._assign(ref, item, at) for ref in item.results)
-        return self._unpacked(item.step.results, iter(item.results), item, at)[1:-1].rstrip(",")
+        text = self._unpacked(item.step.results, iter(item.results), item, at)
+        return text if text == "_" else text[1:-1].rstrip(",")
 
     def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> str:
         if isinstance(shape, tuple):
