@@ -68,6 +68,8 @@ ROWS = st.sampled_from(
         "concat(prev.flat prev)",
         "concat(e.* in)",
         "use e.0",
+        "gated $(i > 0) x3",
+        "inner $(i > 0) x3",
     ]
 )
 NAMES = st.sampled_from(
@@ -121,6 +123,12 @@ BLOCKS = {
     "named n c=3": {"x$(n)a": "conv $c k1", "b$n": "bn, relu", "out": "add(x$(n)a in) when in.c == c"},
     "padded n m": {"p": "pad $n $m 0 0", "c": "conv 4 k3 same"},
     "late": ["concat(prev in)", "bn", "conv 5 k1 when in.c == 3"],
+    "excite": {"conv": "conv $(in.c) k1", "act": "relu"},
+    "gated use": ["excite when use", "relu", "conv $(in.c + 1) k1"],
+    "inner use": {
+        "more": {"when": "use", "layers": {"conv": "conv(in) $(in.c) k1", "out": "add(conv in)"}},
+        "last": "conv $(in.c + 1) k1",
+    },
     "join(x skip) c=$(in.c + 1)": {"out": "concat(x skip), conv $c k1"},
 }
 
@@ -174,6 +182,8 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
         "{x.0: conv 3 k1, x.1: conv 3 k1, x.2: conv 3 k1, y-0.0: relu, y-0.self: relu}",
         "[listed, listed, relu]",
         "[padded 1 3, padded 2 5]",
+        "[gated false, gated true, gated true]",
+        "[inner false, inner true, inner true]",
         "{e.0: conv 3 k1, e.1: [bn, conv 3 k1], a: alias e.1, b: alias e.1.1}\norder: [a, b, e.*]",
         "[relu]\noutputs: {a: in, b: relu1, c: in}",
         "[{cell: {c: 4}}, {when: false, layers: ['relu()']}]",

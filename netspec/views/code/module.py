@@ -10,13 +10,13 @@ from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
 from netspec.views.code.naming import Namespace, class_name, is_identifier
-from netspec.views.code.structure import Pattern, Ref, patterns
+from netspec.views.code.structure import Pattern, Ref, ordered, patterns
 
 
 def source(graph: Graph) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own."""
     serving = patterns(graph.root)
-    order = list(dict.fromkeys(serving.values()))
+    order = ordered(serving[graph.root], serving)
     _name(order, graph)
     text: list[str] = []
     for pattern in order:

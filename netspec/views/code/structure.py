@@ -158,6 +158,30 @@ def patterns(root: Level) -> dict[Level, Pattern]:
     return serving
 
 
+def ordered(last: Pattern, serving: dict[Level, Pattern]) -> list[Pattern]:
+    """The classes that `last` needs and then itself, each behind all that any of its uses contains."""
+    found: dict[Pattern, None] = {}
+
+    def visit(pattern: Pattern) -> None:
+        if pattern not in found:
+            for level in pattern.levels:
+                for inner in _inside(level, serving):
+                    visit(inner)
+            found[pattern] = None
+
+    visit(last)
+    return list(found)
+
+
+def _inside(level: Level, serving: dict[Level, Pattern]) -> Iterator[Pattern]:
+    """The classes that a level calls, those of sequences written in their place included."""
+    for step in level.steps:
+        if step.body in serving:
+            yield serving[step.body]
+        elif step.body is not None:
+            yield from _inside(step.body, serving)
+
+
 def is_inline(level: Level) -> bool:
     """Whether a level is written where it is used, as nn.Sequential(...), without a class of its own."""
     guarded = any(step.guard is not None for step in level.steps) and around(level) is not None
