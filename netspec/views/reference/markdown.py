@@ -51,6 +51,8 @@ def _page(page: Page) -> Iterator[str]:
     words = [f"`{word}`" for word in page.words]
     shared = f"; {', '.join(f'`{word}`' for word in page.general)} by the shape it meets" if page.general else ""
     yield from ("", f"Words: {', '.join(words)}{shared}.")
+    if page.inputs:
+        yield from ("", f"Inputs, by place or by name: {', '.join(f'`{name}`' for name in page.inputs)}.")
     if page.flags:
         yield from ("", f"Flags: {', '.join(f'`{word}` is `{meaning}`' for word, meaning in page.flags.items())}.")
     if page.arguments:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from netspec.catalogue import Entry
 from netspec.fields import Field
 from netspec.graph.wrapping import SENTENCES, WRAPS
-from netspec.layers.base import literal
+from netspec.layers.base import Op, literal
 from netspec.lint import rules
 from netspec.views.reference.examples import Example, example, wrapped
 from netspec.views.reference.rooms import ROOMS, Room
@@ -50,6 +50,8 @@ class Page:
     arguments: tuple[Argument, ...]
     flags: dict[str, str]
     """Bare words, and what each stands for."""
+    inputs: tuple[str, ...] = ()
+    """The names of its inputs in order; those that may be left out in brackets."""
     cls: type[Entry] | None = None
 
     @property
@@ -68,7 +70,10 @@ class Page:
 
     def listed(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        plain = {name: getattr(self, name) for name in ("room", "place", "name", "words", "general", "text", "rule")}
+        plain = {
+            name: getattr(self, name)
+            for name in ("room", "place", "name", "words", "general", "text", "rule", "inputs")
+        }
         arguments = [asdict(argument) for argument in self.arguments]
         return {**plain, "arguments": arguments, "flags": self.flags, "example": asdict(self.example)}
 
@@ -91,9 +96,14 @@ def _page(cls: type[Entry], room: Room) -> Page:
     flags = {word: f"{name}={_shown(value)}" for word, (name, value) in cls.flags.items()}
     flags |= {name: f"{name}=true" for name, field in cls.fields.items() if field.default is False}
     arguments = tuple(_argument(name, field, cls) for name, field in cls.fields.items())
-    return Page(
-        room.name, room.noun, room.place, cls.__name__, own, cls.general, text.strip(), cls.rule, arguments, flags, cls
-    )
+    inputs = tuple(_inputs(cls)) if issubclass(cls, Op) else ()
+    head = (room.name, room.noun, room.place, cls.__name__, own, cls.general)
+    return Page(*head, text.strip(), cls.rule, arguments, flags, inputs, cls)
+
+
+def _inputs(cls: type[Op]) -> Iterator[str]:
+    for i, name in enumerate(cls.takes):
+        yield name if i < cls.inputs[0] else f"[{name}]"
 
 
 def _argument(name: str, field: Field[Any], cls: type[Entry]) -> Argument:

@@ -40,6 +40,8 @@ def _page(page: Page) -> Iterator[str]:
     yield ""
     shared = f"; {', '.join(page.general)} by the shape it meets" if page.general else ""
     yield f"words      {', '.join(page.words)}{shared}"
+    if page.inputs:
+        yield f"inputs     {', '.join(page.inputs)}"
     if page.flags:
         yield f"flags      {', '.join(f'{word} ({meaning})' for word, meaning in page.flags.items())}"
     if page.arguments:
