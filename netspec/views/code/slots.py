@@ -42,7 +42,7 @@ class Slots:
         """The value to print for one place: a plain value, or Code over the constructor's arguments."""
         present = [v for v in values if v is not ABSENT]
         if all(_equal(v, present[0]) for v in present):
-            return present[0]
+            return self._told(present[0], values, name, written)
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in values] for i in range(len(present[0])))
             return tuple(self.code(column, name) for column in columns)
@@ -58,6 +58,15 @@ class Slots:
             if _matches(values, series) and (text := self.rendered(expression)):
                 return self._remembered(text, series)
         return Code(self._new(name, values))
+
+    def _told(self, value: Any, values: Sequence[Any], name: str, written: str) -> Any:
+        """A value that all uses share: as it is, unless uses without the step have arguments that would change it."""
+        if ABSENT not in values:
+            return value
+        text = self.rendered(written) if written else ""
+        if text and expressions.names(ast.parse(text, mode="eval").body):
+            return Code(text)
+        return value
 
     def rendered(self, text: str) -> str:
         """An expression of the spec over the constructor's arguments; empty if it asks for anything else."""

@@ -15,7 +15,7 @@ class Basic(nn.Module):
         self.downsample = None
         if s != 1 or in_channels != c:
             self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, c, 1, stride=2, bias=False),
+                nn.Conv2d(in_channels, c, 1, stride=s, bias=False),
                 nn.BatchNorm2d(c),
             )
 
