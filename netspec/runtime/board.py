@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netspec.errors import UsageError
+from netspec.extras import need
 from netspec.runtime.disk import saving
 from netspec.runtime.history import Record
 
@@ -14,11 +14,9 @@ class Board:
 
     def __init__(self, folder: Path, step: int) -> None:
         """`step` is the one a resumed run goes on from: what was written behind it no longer counts."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            text = "train.tensorboard needs a package that is not here: pip install 'netspec-torch[tensorboard]'"
-            raise UsageError(text) from None
+        need("tensorboard", "train.tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
         self.folder = folder
         with saving(folder):
             self.writer = SummaryWriter(str(folder), purge_step=step + 1)

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netspec.errors import DataError, UsageError
+from netspec.extras import need
 from netspec.runtime.disk import saving, write_text
 from netspec.sweeps.results import End, Goal, Sweep, Trial, trial_folder
 from netspec.sweeps.space import Range, Space
 
-try:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-except ModuleNotFoundError:
-    raise UsageError("sweeps need a package that is not here: pip install 'netspec-torch[sweep]'") from None
+need("optuna", "a sweep", "sweep")
+
+import optuna  # noqa: E402  the line above says how to install it
+from optuna.storages.journal import JournalFileBackend  # noqa: E402
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -165,7 +165,9 @@ def test_without_optuna_it_is_said_what_to_install(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "netspec: sweeps need a package that is not here: pip install 'netspec-torch[sweep]'\n"
+    assert done.stderr == (
+        "netspec: a sweep needs the package optuna, which is not installed: pip install 'netspec-torch[sweep]'\n"
+    )
 
 
 def test_a_folder_holds_one_sweep(spec: netspec.Spec, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_curves_for_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     with (
         RunFolder.create(tmp_path, "") as run,
         pytest.raises(UsageError, match=r"pip install 'netspec-torch\[tensorboard\]'"),
