@@ -25,3 +25,33 @@ def test_a_step_that_some_uses_leave_out_is_written_over_the_arguments() -> None
         """
     )
     assert "self.skip = nn.Sequential(nn.Conv2d(in_channels, c, 1, stride=s))" in source
+
+
+def test_a_constant_default_of_the_header_is_the_constructors_default() -> None:
+    source = printed(
+        """
+        input: 3x32x32
+        blocks: {cbr c k s=1 p=0: [conv $c k$k s$s p$p nobias, bn, relu]}
+        layers: [cbr 32 3 s2, cbr 64 5 p2]
+        """
+    )
+    assert "def __init__(self, in_channels, c, k, s=1, p=0):" in source
+    assert "self.cbr1 = Cbr(3, 32, 3, s=2)" in source
+    assert "self.cbr2 = Cbr(32, 64, 5, p=2)" in source
+
+
+def test_an_argument_behind_a_default_is_given_by_keyword() -> None:
+    source = printed(
+        """
+        input: 3x32x32
+        blocks: {cell c k=3: "conv $c k$k same"}
+        layers: [cell 8, cell 16 k5, cell 8]
+        """
+    )
+    assert "def __init__(self, in_channels, c, k=3, *, padding):" in source
+    assert "self.cell2 = Cell(8, 16, k=5, padding=2)" in source
+
+
+def test_a_default_that_no_use_takes_is_not_printed() -> None:
+    source = printed("input: 4\nblocks: {two c n=1: [linear $c, linear $n]}\nlayers: [two 3 2, two 4 3]\n")
+    assert "def __init__(self, in_channels, c, n):" in source

@@ -70,6 +70,8 @@ ROWS = st.sampled_from(
         "use e.0",
         "gated $(i > 0) x3",
         "inner $(i > 0) x3",
+        "mixed c=4",
+        "mixed c=3 k=1 s=2",
     ]
 )
 NAMES = st.sampled_from(
@@ -129,6 +131,7 @@ BLOCKS = {
         "more": {"when": "use", "layers": {"conv": "conv(in) $(in.c) k1", "out": "add(conv in)"}},
         "last": "conv $(in.c + 1) k1",
     },
+    "mixed k=3 c s=1": "conv $c k$k s$s same",
     "join(x skip) c=$(in.c + 1)": {"out": "concat(x skip), conv $c k1"},
 }
 
@@ -184,6 +187,7 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
         "[padded 1 3, padded 2 5]",
         "[gated false, gated true, gated true]",
         "[inner false, inner true, inner true]",
+        "[mixed c=4, mixed c=3 k=1 s=2]",
         "{e.0: conv 3 k1, e.1: [bn, conv 3 k1], a: alias e.1, b: alias e.1.1}\norder: [a, b, e.*]",
         "[relu]\noutputs: {a: in, b: relu1, c: in}",
         "[{cell: {c: 4}}, {when: false, layers: ['relu()']}]",

@@ -10,13 +10,14 @@ from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
 from netspec.language.rows import Expr
-from netspec.layers.base import Code, literal
+from netspec.layers.base import literal
 from netspec.ops.state import Buffer
 from netspec.views.code.containers import containers, made, reference
+from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward import Forward
 from netspec.views.code.layout import INDENT, Expression, Nested, lines, repeated
 from netspec.views.code.naming import Namespace, identifier, is_identifier
-from netspec.views.code.slots import ABSENT, Slots
+from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.structure import Pattern, Ref, is_inline
 
 Serving = dict[Level, Pattern]
@@ -67,12 +68,26 @@ class ClassWriter:
     def _head(self, body: Sequence[str]) -> list[str]:
         if not body and not self.slots.params:
             return []
-        self.pattern.params = self._ordered_params()
-        arguments = ["self"]
-        for name in self.pattern.params:
-            default = self.pattern.defaults.get(name)
-            arguments.append(name if default is None else f"{name}={literal(default)}")
-        return [f"{INDENT}def __init__({', '.join(arguments)}):", f"{INDENT * 2}super().__init__()"]
+        return [f"{INDENT}def __init__({self._arguments()}):", f"{INDENT * 2}super().__init__()"]
+
+    def _arguments(self) -> str:
+        """The constructor's arguments; calls read them from the pattern.
+
+        From the first with a default on, calls give them by keyword, so that one without may follow.
+        """
+        params = self._ordered_params()
+        defaults = {
+            name: default
+            for name, default in header_defaults(self.pattern.levels[0]).items()
+            if any(equal(value, default) for value in params.get(name, ()))
+        }
+        self.pattern.params, self.pattern.defaults = params, defaults
+        written = ["self"]
+        for name in params:
+            if name not in defaults and "=" in written[-1] and "*" not in written:
+                written.append("*")
+            written.append(f"{name}={literal(defaults[name])}" if name in defaults else name)
+        return ", ".join(written)
 
     def _ordered_params(self) -> dict[str, list[Any]]:
         """Sizes of the input first, then the block's own parameters as its header has them, then the rest."""
@@ -196,15 +211,14 @@ class ClassWriter:
         inner = self.serving.get(shown.body)
         if inner is None:
             return self._construct_sequence(aligned)
-        arguments = []
+        arguments: list[str] = []
+        keyword = False
         for name, series in inner.params.items():
             values = [ABSENT if s is None else series[_index(inner.levels, s.body)] for s in aligned]
             code = self.slots.code(values, name, shown.written.get(name, ""))
-            default = inner.defaults.get(name)
-            if default is None:
-                arguments.append(literal(code))
-            elif isinstance(code, Code) or code != default:
-                arguments.append(f"{name}={literal(code)}")
+            keyword = keyword or name in inner.defaults
+            if name not in inner.defaults or not equal(code, inner.defaults[name]):
+                arguments.append(f"{name}={literal(code)}" if keyword else literal(code))
         return f"{inner.name}({', '.join(arguments)})"
 
     def _construct_op(self, aligned: Sequence[Step | None]) -> str:
@@ -249,9 +263,11 @@ class ClassWriter:
                 depth = 3 if self.pattern.varies(unit) else 2
                 body += lines("", Nested("layers.append(", (item,)), depth)
             body.append(f"{INDENT * 2}super().__init__(*layers)")
-        self.pattern.params = self._ordered_params()
-        arguments = ", ".join(["self", *self.pattern.params])
-        return [f"class {self.pattern.name}(nn.Sequential):", f"{INDENT}def __init__({arguments}):", *body]
+        return [
+            f"class {self.pattern.name}(nn.Sequential):",
+            f"{INDENT}def __init__({self._arguments()}):",
+            *body,
+        ]
 
     # --- what forward keeps ---------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ class Slots:
     def code(self, values: Sequence[Any], name: str, written: str = "") -> Any:
         """The value to print for one place: a plain value, or Code over the constructor's arguments."""
         present = [v for v in values if v is not ABSENT]
-        if all(_equal(v, present[0]) for v in present):
+        if all(equal(v, present[0]) for v in present):
             return self._told(present[0], values, name, written)
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in values] for i in range(len(present[0])))
@@ -105,7 +105,7 @@ class Slots:
         series = self.declared.get(identifier(name))
         if series is None:
             raise _Foreign
-        if all(_equal(v, series[0]) for v in series):
+        if all(equal(v, series[0]) for v in series):
             return series[0]
         return Code(self._used(identifier(name)))
 
@@ -120,7 +120,7 @@ class Slots:
         sizes = self.sizes(axis)
         if len(sizes) != len(self.levels):
             raise _Foreign
-        if all(_equal(v, sizes[0]) for v in sizes):
+        if all(equal(v, sizes[0]) for v in sizes):
             return sizes[0]
         known = self.found(sizes)
         return Code(known or self._new(_SIZES[axis], sizes))
@@ -164,9 +164,10 @@ def _node(value: Any) -> ast.expr:
     raise _Foreign
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
+    """Whether two arguments are printed alike: 1 and True are not."""
     return type(a) is type(b) and bool(a == b)
 
 
 def _matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
-    return len(values) == len(series) and all(v is ABSENT or _equal(v, s) for v, s in zip(values, series, strict=True))
+    return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))

@@ -45,6 +45,7 @@ class Pattern:
     params: dict[str, list[Any]] = field(default_factory=dict)
     """The arguments of its constructor: for each, the value in each level."""
     defaults: dict[str, Any] = field(default_factory=dict)
+    """The arguments that a call may leave out, with what they then are."""
 
     @property
     def sequential(self) -> bool:

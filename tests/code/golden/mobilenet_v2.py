@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Cbr(nn.Sequential):
-    def __init__(self, in_channels, c, k, s, g, padding):
+    def __init__(self, in_channels, c, k=3, s=1, g=1, *, padding):
         super().__init__(
             nn.Conv2d(in_channels, c, k, stride=s, padding=padding, groups=g, bias=False),
             nn.BatchNorm2d(c),
@@ -18,8 +18,8 @@ class Conv(nn.Sequential):
     def __init__(self, in_channels, t, s, c):
         layers = []
         if t != 1:
-            layers.append(Cbr(in_channels, t * in_channels, 1, 1, 1, 0))
-        layers.append(Cbr(t * in_channels, t * in_channels, 3, s, t * in_channels, 1))
+            layers.append(Cbr(in_channels, t * in_channels, k=1, padding=0))
+        layers.append(Cbr(t * in_channels, t * in_channels, s=s, g=t * in_channels, padding=1))
         layers.append(nn.Conv2d(t * in_channels, c, 1, bias=False))
         layers.append(nn.BatchNorm2d(c))
         super().__init__(*layers)
@@ -51,7 +51,7 @@ class MobileNetV2(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            Cbr(3, 32, 3, 2, 1, 1),
+            Cbr(3, 32, s=2, padding=1),
             Inverted(32, 1, 16, 1),
             Inverted(16, 6, 24, 2),
             Inverted(24, 6, 24, 1),
@@ -67,7 +67,7 @@ class MobileNetV2(nn.Module):
             Inverted(160, 6, 160, 1),
             Inverted(160, 6, 160, 1),
             Inverted(160, 6, 320, 1),
-            Cbr(320, 1280, 1, 1, 1, 0),
+            Cbr(320, 1280, k=1, padding=0),
         )
         self.classifier = Classifier()
         for module in self.modules():

@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Basic(nn.Module):
-    def __init__(self, in_channels, c, s):
+    def __init__(self, in_channels, c, s=1):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, c, 3, stride=s, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(c)
@@ -34,10 +34,10 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = nn.Sequential(Basic(64, 64, 1), Basic(64, 64, 1))
-        self.layer2 = nn.Sequential(Basic(64, 128, 2), Basic(128, 128, 1))
-        self.layer3 = nn.Sequential(Basic(128, 256, 2), Basic(256, 256, 1))
-        self.layer4 = nn.Sequential(Basic(256, 512, 2), Basic(512, 512, 1))
+        self.layer1 = nn.Sequential(Basic(64, 64), Basic(64, 64))
+        self.layer2 = nn.Sequential(Basic(64, 128, s=2), Basic(128, 128))
+        self.layer3 = nn.Sequential(Basic(128, 256, s=2), Basic(256, 256))
+        self.layer4 = nn.Sequential(Basic(256, 512, s=2), Basic(512, 512))
         self.fc = nn.Linear(512, 1000)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
