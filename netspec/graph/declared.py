@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -17,6 +19,7 @@ from netspec.language.document import Document
 from netspec.language.rows import Call
 from netspec.vocabulary import OPERATIONS
 
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 """The keys of a group, and of the long form of a level."""
 
@@ -108,6 +111,34 @@ class Declared:
                         for call in read_row(text, path):
                             if isinstance(call.op, str):
                                 self.check_word(call.op, At(path, call.op_span))
+
+
+def unused_params(document: Document) -> Iterator[Problem]:
+    """A warning for each parameter that nothing in the document mentions, such as a mistyped override."""
+    if not document.params:
+        return
+    words = Counter(_words([value for key, value in document.source.data.items() if key != "params"]))
+    own = {name: Counter(_words(value)) for name, value in document.params.items()}
+    for counted in own.values():
+        words.update(counted)
+    for name in document.params:
+        if words[name] <= own[name][name]:
+            hint = did_you_mean(name, [known for known in document.params if words[known]])
+            text = f"nothing uses the parameter {name}"
+            yield Problem("unused-param", text, At(("params", name), on_key=True), hint, severity="warning")
+
+
+def _words(data: Any) -> Iterator[str]:
+    """Every word of the texts in plain data, keys among them."""
+    if isinstance(data, str):
+        yield from _WORD.findall(data)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _words(item)
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            yield from _WORD.findall(str(key))
+            yield from _words(item)
 
 
 def texts(body: Any, path: Path) -> Iterator[tuple[str, Path]]:

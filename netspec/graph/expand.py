@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem, did_you_mean
-from netspec.graph.declared import Declared
+from netspec.graph.declared import Declared, unused_params
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Level, Value
 from netspec.graph.names import check_input_name
@@ -39,7 +39,7 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     ties = _ties(document, shapes, report) if shapes else {}
     weights = read_weights(document.sections.get("weights", {}), shapes, report.add)
     graph = Graph(document.name, root, ties, tuple(rules), owners, weights)
-    return graph, list(report.problems.values())
+    return graph, [*report.problems.values(), *unused_params(document)]
 
 
 def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:

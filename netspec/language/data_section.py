@@ -208,13 +208,11 @@ def _section(
     augment = tuple(s for s, _ in random if isinstance(s, Augmentation))
     mixing = tuple(s for s, _ in random if isinstance(s, Mixing))
     problems += [*wrong, *more]
-    if source is None or split is None:
+    if source is None or split is None or problems:
         return None, problems
     transform = tuple(s for s, _ in steps)
     section = DataSection(source, split, transform, augment, mixing, reading, At(paths["source"]))
-    if not problems:
-        problems = _misfits(section, {id(step): places for step, places in (*steps, *random)})
-    return section, problems
+    return section, _misfits(section, {id(step): places for step, places in (*steps, *random)})
 
 
 def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:

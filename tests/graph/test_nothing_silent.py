@@ -105,3 +105,11 @@ def test_a_size_that_no_input_has_is_refused(row: str) -> None:
     with pytest.raises(netspec.SpecError) as caught:
         netspec.loads(f"netspec: 1\ninput: 4\nlayers:\n  y: {row}\noutputs: y\n")
     assert "T" in caught.value.problems[0].message
+
+
+def test_a_parameter_that_nothing_uses_is_told() -> None:
+    text = "input: 8\nparams: {width: 4, depth: 2, both: $(depth + 1)}\nlayers: [fc $width, relu x$both]\n"
+    assert not netspec.loads(text).warnings
+    (problem,) = netspec.loads(text, ["params.widht=5"]).warnings
+    assert (problem.code, problem.message) == ("unused-param", "nothing uses the parameter widht")
+    assert problem.hint == "Did you mean 'width'?"
