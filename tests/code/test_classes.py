@@ -55,3 +55,26 @@ def test_an_argument_behind_a_default_is_given_by_keyword() -> None:
 def test_a_default_that_no_use_takes_is_not_printed() -> None:
     source = printed("input: 4\nblocks: {two c n=1: [linear $c, linear $n]}\nlayers: [two 3 2, two 4 3]\n")
     assert "def __init__(self, in_channels, c, n):" in source
+
+
+def test_members_called_by_number_stand_in_a_module_list() -> None:
+    source = printed(
+        """
+        inputs: {x: 5x8, mask: 5x8}
+        blocks: {"b(x m)": {l: linear(x) 8, o: mul(l m)}}
+        layers: {enc: {layers: {$i: b(prev mask)}, repeat: 4}, out: linear(enc) 3}
+        """
+    )
+    assert "class Enc(nn.ModuleList):" in source
+    assert "super().__init__([B() for _ in range(4)])" in source
+    assert "x = self[0](x, mask)" in source
+
+
+def test_members_with_names_stand_in_a_module() -> None:
+    source = printed(
+        """
+        input: 4
+        layers: {a: {p: parameter 4, y: add(in p)}, b: {x: linear 4, y: add(x in)}}
+        """
+    )
+    assert "ModuleList" not in source

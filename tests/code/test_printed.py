@@ -188,6 +188,8 @@ def test_any_network_that_is_accepted_is_printed_as_promised(layers: Any, block:
         "[gated false, gated true, gated true]",
         "[inner false, inner true, inner true]",
         "[mixed c=4, mixed c=3 k=1 s=2]",
+        "{e: {repeat: 3, layers: {$i: [conv(in) 2 k1, relu]}}, o: concat(e.*)}",
+        "{e: [cell 4, concat(prev in), conv 3 k1, relu], u: use(in) e}",
         "{e.0: conv 3 k1, e.1: [bn, conv 3 k1], a: alias e.1, b: alias e.1.1}\norder: [a, b, e.*]",
         "[relu]\noutputs: {a: in, b: relu1, c: in}",
         "[{cell: {c: 4}}, {when: false, layers: ['relu()']}]",

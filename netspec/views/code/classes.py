@@ -12,7 +12,7 @@ from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.layers.base import literal
 from netspec.ops.state import Buffer
-from netspec.views.code.containers import containers, made, reference
+from netspec.views.code.containers import containers, made, of_list, reference
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward import Forward
 from netspec.views.code.layout import INDENT, Expression, Nested, lines, repeated
@@ -41,18 +41,21 @@ class ClassWriter:
         """The whole class."""
         if self.pattern.sequential and self.pattern.levels[0].kind != "root":
             return self._sequential()
-        body = self._registrations()
+        listed = self.pattern.listed
+        body = [] if listed else self._registrations()
+        made = self._list() if listed else "super().__init__()"
         forward = Forward(self.pattern, self)
         statements = forward.lines(results, ending)
         kept = [f"{INDENT * 2}self.{attribute} = {code}" for code, attribute in self.kept.items()]
+        stores = bool(listed or body or kept or self.slots.params)
         shape = self._input_comment()
         return [
-            f"class {self.pattern.name}(nn.Module):",
-            *self._head(body or kept),
+            f"class {self.pattern.name}({'nn.ModuleList' if listed else 'nn.Module'}):",
+            *(self._head(made) if stores else []),
             *kept,
             *body,
             *(INDENT * 2 + line for line in self.closing),
-            *([""] if body or kept or self.slots.params else []),
+            *([""] if stores else []),
             f"{INDENT}def forward(self, {', '.join(forward.arguments)}):{shape}",
             *(INDENT * 2 + line for line in statements),
         ]
@@ -65,10 +68,9 @@ class ClassWriter:
         text = shapes.pop().removeprefix("B x ")
         return f"  # {text}" if text else ""
 
-    def _head(self, body: Sequence[str]) -> list[str]:
-        if not body and not self.slots.params:
-            return []
-        return [f"{INDENT}def __init__({self._arguments()}):", f"{INDENT * 2}super().__init__()"]
+    def _head(self, made: Expression) -> list[str]:
+        """The constructor's first lines; `made` calls that of the class above."""
+        return [f"{INDENT}def __init__({self._arguments()}):", *lines("", made, 2)]
 
     def _arguments(self) -> str:
         """The constructor's arguments; calls read them from the pattern.
@@ -137,6 +139,15 @@ class ClassWriter:
                     own[:] = [f"{INDENT * 2}self.{holder} = {local}"]
             found.append((order.index(name), [f"{INDENT * 2}{_assign(name, source)}"]))
         return [*first, *(line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made)]
+
+    def _list(self) -> Expression:
+        """The call that registers the members of a list."""
+        found: dict[str, Expression] = {}
+        for unit in range(len(self.pattern.units[0])):
+            for s, step in enumerate(self.pattern.shown(unit)):
+                if step.member and not step.again and not step.left_out:
+                    found[step.member] = self._construct(self.pattern.aligned(unit, s))
+        return of_list("super().__init__", [found[name] for name in self.pattern.levels[0].members])
 
     def _members(self, unit: int) -> list[tuple[str, list[str]]]:
         """The lines that register the members of one unit, with the name of the first of them."""

@@ -26,11 +26,16 @@ def containers(level: Level) -> Containers:
 def made(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
     """The container of these members: a ModuleList where they are counted from 0, else a ModuleDict."""
     if _counted(keys):
-        shown = repeated(items)
-        if len(shown) == 1 and len(items) > 1:
-            return Nested("nn.ModuleList(", (str(shown[0]).removeprefix("*"),))
-        return Nested("nn.ModuleList([", tuple(shown), "])")
+        return of_list("nn.ModuleList", items)
     return Nested("nn.ModuleDict({", tuple(_pair(key, item) for key, item in zip(keys, items, strict=True)), "})")
+
+
+def of_list(maker: str, items: Sequence[Expression]) -> Nested:
+    """The call of `maker` with a list of these members, as a comprehension where all are equal."""
+    shown = repeated(items)
+    if len(shown) == 1 and len(items) > 1:
+        return Nested(f"{maker}(", (str(shown[0]).removeprefix("*"),))
+    return Nested(f"{maker}([", tuple(shown), "])")
 
 
 def _pair(key: str, item: Expression) -> Expression:

@@ -120,6 +120,8 @@ class Forward:
     def _member(self, step: Step) -> str:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
+        if self.pattern.listed and "." not in step.member:
+            return f"self[{step.member}]"
         return local or reference(step.member, self.containers)
 
     def _merged_return(self, line: str, name: str) -> str:

@@ -51,6 +51,11 @@ class Pattern:
     def sequential(self) -> bool:
         return all(is_sequential(level) and positional(level) for level in self.levels)
 
+    @property
+    def listed(self) -> bool:
+        """Whether its members are modules called by number, as nn.ModuleList calls its own."""
+        return all(_is_list(level) for level in self.levels) and not any(map(self.varies, range(len(self.units[0]))))
+
     def shown(self, unit: int) -> list[Step]:
         """The steps of a unit, from a use that has them."""
         return next((u[unit].steps for u in self.units if u[unit].present), self.units[0][unit].steps)
@@ -200,6 +205,11 @@ def around(level: Level) -> Level | None:
 def positional(level: Level) -> bool:
     """Whether members are called by number, as nn.Sequential calls its arguments."""
     return list(level.members) == [str(i) for i in range(len(level.members))]
+
+
+def _is_list(level: Level) -> bool:
+    modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
+    return level.kind != "root" and bool(level.members) and positional(level) and modules and not level.aliases
 
 
 def _levels(level: Level) -> Iterator[Level]:

@@ -36,15 +36,13 @@ class Inverted(nn.Module):
         return out + x if self.use_out else out  # in_channels x H x W
 
 
-class Classifier(nn.Module):
+class Classifier(nn.ModuleList):
     def __init__(self):
-        super().__init__()
-        self.add_module("0", nn.Dropout(p=0.2))
-        self.add_module("1", nn.Linear(1280, 1000))
+        super().__init__([nn.Dropout(p=0.2), nn.Linear(1280, 1000)])
 
     def forward(self, x):
-        x = getattr(self, "0")(x)  # 1280 x 1 x 1
-        return getattr(self, "1")(torch.flatten(x, 1))  # 1000
+        x = self[0](x)  # 1280 x 1 x 1
+        return self[1](torch.flatten(x, 1))  # 1000
 
 
 class MobileNetV2(nn.Module):

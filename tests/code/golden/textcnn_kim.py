@@ -5,17 +5,18 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class Convs(nn.Module):
+class Convs(nn.ModuleList):
     def __init__(self):
-        super().__init__()
-        self.add_module("0", nn.Conv2d(1, 100, (3, 128)))
-        self.add_module("1", nn.Conv2d(1, 100, (4, 128)))
-        self.add_module("2", nn.Conv2d(1, 100, (5, 128)))
+        super().__init__([
+            nn.Conv2d(1, 100, (3, 128)),
+            nn.Conv2d(1, 100, (4, 128)),
+            nn.Conv2d(1, 100, (5, 128)),
+        ])
 
     def forward(self, x):
-        x0 = F.relu(getattr(self, "0")(x)).squeeze(3).amax(2)  # 100
-        x1 = F.relu(getattr(self, "1")(x)).squeeze(3).amax(2)  # 100
-        x = F.relu(getattr(self, "2")(x)).squeeze(3).amax(2)  # 100
+        x0 = F.relu(self[0](x)).squeeze(3).amax(2)  # 100
+        x1 = F.relu(self[1](x)).squeeze(3).amax(2)  # 100
+        x = F.relu(self[2](x)).squeeze(3).amax(2)  # 100
         return x0, x1, x
 
 
