@@ -39,7 +39,7 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     ties = _ties(document, shapes, report) if shapes else {}
     weights = read_weights(document.sections.get("weights", {}), shapes, report.add)
     graph = Graph(document.name, root, ties, tuple(rules), owners, weights)
-    return graph, [*report.problems.values(), *unused_params(document)]
+    return graph, list(report.problems.values()) or list(unused_params(document))
 
 
 def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:
