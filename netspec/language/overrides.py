@@ -71,21 +71,14 @@ def _long_form(node: Any, path: Path, depth: int) -> str | None:
 
 def _classes(word: Any, path: Path) -> list[type[Entry]]:
     """What a word may mean in the section that the path begins with."""
-    from netspec import vocabulary as v
+    from netspec.vocabulary import ENTRIES
 
     if path[:2] == ("train", "early_stop"):
         from netspec.language.train_record import EarlyStop
 
         return [EarlyStop]
-    held: dict[str | int, tuple[Any, ...]] = {
-        "layers": (v.OPERATIONS,),
-        "blocks": (v.OPERATIONS,),
-        "init": (v.INITIALIZERS,),
-        "data": (v.DATASETS, v.TRANSFORMS, v.AUGMENTATIONS),
-        "train": (v.LOSSES, v.OPTIMIZERS, v.SCHEDULERS, v.METRICS),
-        "export": (v.EXPORTERS,),
-    }
-    return [cls for catalogue in held.get(path[0], ()) for cls in catalogue.find(word)]
+    held = dict.fromkeys(catalogue for place, catalogue in ENTRIES.items() if place[0] == path[0])
+    return [cls for catalogue in held for cls in catalogue.find(word)]
 
 
 @dataclass(frozen=True, slots=True)

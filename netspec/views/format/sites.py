@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -13,30 +13,9 @@ from netspec.errors import Path
 from netspec.graph.blocks import Block
 from netspec.graph.declared import is_group
 from netspec.graph.written import is_chain, long_call
-from netspec.vocabulary import (
-    AUGMENTATIONS,
-    DATASETS,
-    INITIALIZERS,
-    LOSSES,
-    METRICS,
-    OPERATIONS,
-    OPTIMIZERS,
-    SCHEDULERS,
-    TRANSFORMS,
-)
+from netspec.vocabulary import ENTRIES, INITIALIZERS, OPERATIONS
 
 Known = Callable[[str], type[Entry] | Block | None]
-
-ENTRIES: Final[dict[Path, Catalogue[Any]]] = {
-    ("data",): DATASETS,
-    ("data", "source"): DATASETS,
-    ("data", "transform"): TRANSFORMS,
-    ("data", "augment"): AUGMENTATIONS,
-    ("train", "loss"): LOSSES,
-    ("train", "optimizer"): OPTIMIZERS,
-    ("train", "scheduler"): SCHEDULERS,
-    ("train", "metrics"): METRICS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +93,7 @@ def _body(site: Site, blocks: Mapping[str, Block]) -> Iterator[Site]:
 
 
 def _entries(site: Site) -> Iterator[Site]:
-    catalogue = ENTRIES.get(site.path)
+    catalogue = ENTRIES.get(tuple(map(str, site.path)))
     if catalogue is not None and not isinstance(site.node, SequenceNode):
         found = _entry(site, catalogue)
         if found is not None:
