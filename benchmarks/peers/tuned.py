@@ -16,7 +16,7 @@ from benchmarks.peers.images import MEAN, STD
 def epochs(images: torch.Tensor, labels: torch.Tensor, batch: int) -> Callable[[], float]:
     x = F.pad(images, (2, 2, 2, 2)).unsqueeze(1)
     net = LeNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, foreach=True)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, fused=True)
 
     def epoch() -> float:
         start = time.perf_counter()

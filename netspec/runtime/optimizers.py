@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -19,7 +19,9 @@ from netspec.errors import UsageError
 from netspec.language.groups import Group, options_of
 from netspec.optimizers.base import Optimizer
 
-WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+HOW: Final = ("foreach", "fused")
+"""Options that say how all parameters are updated at once."""
 
 
 @cache
@@ -36,11 +38,16 @@ def light(cls: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
 
 
 def make_optimizer(
-    entry: Optimizer, parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group] = ()
+    entry: Optimizer,
+    parameters: Iterable[tuple[str, nn.Parameter]],
+    groups: Sequence[Group] = (),
+    *,
+    sparse: bool = False,
 ) -> torch.optim.Optimizer:
     """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError.
 
     Parameters with the same options of `groups` make one of torch's groups; those without come first.
+    `sparse` says that some gradients will be sparse, which rules out torch's fused updates.
     """
     name = type(entry).__name__
     cls = getattr(torch.optim, name, None)
@@ -53,7 +60,10 @@ def make_optimizer(
         if entry.ranks and p.dim() not in entry.ranks:
             shape = " x ".join(map(str, p.shape))
             raise UsageError(f"{name} takes matrices only, {path} is {shape}. Take adamw, or freeze {path}.")
-    return light(cls)(list(param_groups(trained, groups)), **_keywords(entry, trained[0][1].device))
+    keywords = entry.keywords()
+    if all(keywords.get(word) is None for word in HOW):
+        keywords |= _together(entry, [p for _, p in trained], sparse)
+    return light(cls)(list(param_groups(trained, groups)), **keywords)
 
 
 def param_groups(parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
@@ -65,10 +75,31 @@ def param_groups(parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequenc
     return ({"params": members, **dict(options)} for options, members in found.items() if members)
 
 
-def _keywords(entry: Optimizer, device: torch.device) -> dict[str, Any]:
-    """The arguments; where nothing is said, the CPU takes foreach if it gives the same bits with less Python."""
-    found = entry.keywords()
-    said = any(found.get(word) is not None for word in ("foreach", "fused"))
-    if device.type == "cpu" and "foreach" in entry.fields and entry.same_together and not said:
-        found["foreach"] = True
-    return found
+def _together(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool) -> dict[str, bool]:
+    """How all parameters are updated at once: by one kernel where torch has one, which passes over the memory once.
+
+    Elsewhere the CPU takes foreach if it gives the same bits with less Python; an accelerator takes torch's choice.
+    """
+    device = parameters[0].device.type
+    # A DTensor, of which each process holds a part, is of another type; torch fuses only some updates of it.
+    plain = all(type(p) is nn.Parameter and p.is_floating_point() for p in parameters)
+    if "fused" in entry.fields and device in ("cpu", "cuda") and plain and not sparse:
+        return {"fused": True}
+    return {"foreach": True} if device == "cpu" and "foreach" in entry.fields and entry.same_together else {}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take up a saved state. How updates are computed suits where they are, and is not taken from it."""
+    groups = zip(state["param_groups"], optimizer.param_groups, strict=True)
+    kept = [{**saved, **{word: own[word] for word in HOW if word in own}} for saved, own in groups]
+    optimizer.load_state_dict({**state, "param_groups": kept})
+    for parameter, held in optimizer.state.items():
+        for name, value in held.items():
+            held[name] = _laid_out(value, parameter)
+
+
+def _laid_out(value: Any, like: torch.Tensor) -> Any:
+    """A tensor as large as a parameter, its numbers in the same order in memory, as torch's fused kernels take it."""
+    if not isinstance(value, torch.Tensor) or value.shape != like.shape or value.stride() == like.stride():
+        return value
+    return torch.empty_like(like, dtype=value.dtype).copy_(value)

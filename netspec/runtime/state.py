@@ -14,7 +14,7 @@ from netspec.language.train_record import Train
 from netspec.runtime.data import Data
 from netspec.runtime.history import Goal, Watch
 from netspec.runtime.objective import Objective
-from netspec.runtime.optimizers import make_optimizer
+from netspec.runtime.optimizers import make_optimizer, restore_optimizer
 from netspec.runtime.schedules import Schedule
 from netspec.runtime.spread import Whole
 from netspec.runtime.weights import need_same
@@ -70,7 +70,8 @@ class State:
         self.objective = Objective(train.loss, self.device)
         named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
-        self.optimizer = make_optimizer(train.optimizer, named, train.groups)
+        sparse = any(getattr(m, "sparse", False) is True for m in module.modules())
+        self.optimizer = make_optimizer(train.optimizer, named, train.groups, sparse=sparse)
         fallback = "val.loss" if data.val else "train.loss"
         self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
         self.average = spread.average(train.ema) if train.ema is not None else None
@@ -151,7 +152,7 @@ class State:
         self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
         self.objective.module.load_state_dict(state["loss"])
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.optimizer.load_state_dict(self.spread.scatter_optimizer(state["optimizer"], parameters))
+        restore_optimizer(self.optimizer, self.spread.scatter_optimizer(state["optimizer"], parameters))
         self.schedule.load(state["schedule"])
         if self.average is not None:
             self.average.load_state_dict(self.spread.scatter(state["average"], self.average.state_dict()))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -119,7 +119,11 @@ def test_every_scheduler_is_drawn() -> None:
 @settings(max_examples=300, deadline=None)
 @given(plain() | composed(), st.sampled_from([None, "step", "epoch"]), st.integers(0, 6), st.integers(12, 16), rate)
 def test_any_schedule(value: dict[str, Any], every: str | None, warmup: int, epochs: int, base: float) -> None:
-    agree(read(value).replace(every=every, warmup=warmup), per_epoch=3, epochs=epochs, base=base)
+    try:
+        agree(read(value).replace(every=every, warmup=warmup), per_epoch=3, epochs=epochs, base=base)
+    except UsageError as refusal:  # of a cycle that torch cannot divide, which the next test looks at
+        assume("pct_start" not in str(refusal))
+        raise
 
 
 def test_a_cycle_that_torch_cannot_divide_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,21 +54,48 @@ def test_one_step_of_descent_is_weight_minus_rate_times_gradient() -> None:
 def test_optimizer(name: str) -> None:
     mine, theirs, data = perceptron(), perceptron(), classes()
     train(mine, section(optimizer=f"{name} lr=0.02", max_steps=10), data)
-    by_hand(theirs, getattr(torch.optim, name)(theirs.parameters(), lr=0.02), data, 10)
+    (cls,) = OPTIMIZERS.find(name)
+    kernel: dict[str, Any] = {"fused": True} if "fused" in cls.fields else {}
+    by_hand(theirs, getattr(torch.optim, name)(theirs.parameters(), lr=0.02, **kernel), data, 10)
     assert equal(mine, theirs)
 
 
+@pytest.mark.parametrize("name", [cls.__name__ for cls in OPTIMIZERS.classes() if "fused" in cls.fields])
+def test_the_fused_kernel_is_the_default_and_can_be_declined(name: str) -> None:
+    mine, theirs, data = perceptron(), perceptron(), classes()
+    train(mine, section(optimizer=f"{name} lr=0.02 fused=false", max_steps=10), data)
+    by_hand(theirs, getattr(torch.optim, name)(theirs.parameters(), lr=0.02), data, 10)
+    assert equal(mine, theirs)
+    train(mine := perceptron(), section(optimizer=f"{name} lr=0.02", max_steps=10), data)
+    for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+@pytest.mark.parametrize("row", ["sgd lr=0.1", "adagrad lr=0.1", "sparse_adam"])
+def test_sparse_gradients_are_taken(row: str) -> None:
+    """Torch's fused kernels refuse them, so none is chosen."""
+    torch.manual_seed(1)
+    bag, data = nn.EmbeddingBag(50, 3, sparse=True), classes()
+    before = bag.weight.detach().clone()
+    tokens = data.train.inputs[0].abs().mul(10).long()
+    train(
+        bag, section(optimizer=row, max_steps=2), replace(data, train=replace(data.train, inputs=(tokens,)), val=None)
+    )
+    assert not torch.equal(bag.weight, before)
+
+
 @pytest.mark.parametrize(
-    "row", ["sgd lr=0.1 momentum=0.9 nesterov weight_decay=0.01", "adamw lr=0.01 fused", "adam amsgrad"]
+    "row", ["sgd lr=0.1 momentum=0.9 nesterov weight_decay=0.01", "adamw lr=0.01 foreach", "adam amsgrad"]
 )
 def test_optimizer_with_arguments(row: str) -> None:
     known: dict[str, Any] = {
-        "sgd": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-        "adamw": (torch.optim.AdamW, {"lr": 0.01, "fused": True}),
-        "adam": (torch.optim.Adam, {"amsgrad": True}),
+        "sgd": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01, "fused": True}),
+        "adamw": (torch.optim.AdamW, {"lr": 0.01, "foreach": True}),
+        "adam": (torch.optim.Adam, {"amsgrad": True, "fused": True}),
     }
     cls, arguments = known[row.split()[0]]
-    row = row.replace("fused", "fused=true")
+    row = row.replace("foreach", "foreach=true")
     mine, theirs, data = perceptron(), perceptron(), classes()
     train(mine, section(optimizer=row, max_steps=10), data)
     by_hand(theirs, cls(theirs.parameters(), **arguments), data, 10)
@@ -147,7 +175,7 @@ def test_scheduler(name: str, every: str) -> None:
     momentum = "momentum=0.9" if name in ("CyclicLR", "OneCycleLR") else ""
     mine, theirs, data = perceptron(), perceptron(), classes()
     train(mine, section(optimizer=f"sgd lr=0.1 {momentum}", scheduler=row, epochs=5, max_steps=10), data)
-    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9 if momentum else 0)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9 if momentum else 0, fused=True)
     schedule = BY_HAND[name](optimizer, 10 if every == "step" else 5)
 
     def after(step: int, epoch: int, samples: int) -> None:

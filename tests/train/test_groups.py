@@ -100,7 +100,7 @@ def test_ten_steps_give_the_bits_of_hand_written_groups(scheduler: str | None) -
     mine, theirs, data = found.build(), found.build(), classes()
     theirs.load_state_dict(mine.state_dict())
     train(mine, section(found).replace(max_steps=10), data)
-    optimizer = torch.optim.AdamW(list(groups_of(theirs)), lr=0.1, weight_decay=0.3, foreach=True)
+    optimizer = torch.optim.AdamW(list(groups_of(theirs)), lr=0.1, weight_decay=0.3, fused=True)
     (x,), y = data.train.inputs, data.train.target
     warmup = 3 if scheduler and "warmup" in scheduler else 0
     rates = [group["lr"] for group in optimizer.param_groups]
