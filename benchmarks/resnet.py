@@ -55,7 +55,7 @@ def by_hand(steps: int) -> Callable[[], float]:
 
     def epoch() -> float:
         # A new one each time, as netspec makes it: filling its state costs the first step some 50 ms.
-        optimizer = torch.optim.AdamW(net.parameters(), lr=LR, foreach=True)
+        optimizer = torch.optim.AdamW(net.parameters(), lr=LR, fused=True)
         start = time.perf_counter()
         net.train()
         for rows in torch.randperm(len(images)).split(BATCH):

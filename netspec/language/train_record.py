@@ -86,6 +86,9 @@ class Train(Record):
     max_time = Duration("the time after which a run saves its state and ends; resumed, it has as much again", None)
     device = Choice("where to compute", ("auto", "cpu", "cuda", "mps"), "auto")
     threads = Int("threads on the CPU; null leaves the choice to torch", None, ge=1)
+    deterministic = Bool(
+        "whether torch takes kernels that give the same bits each time, as a resume to the bit needs on a GPU", True
+    )
     channels_last = Bool("whether maps are stored pixel by pixel; null where there are convolutions", None)
     parallel = Choice(
         "what each of several processes holds: ddp the network, fsdp a part of it", ("ddp", "fsdp"), "ddp"

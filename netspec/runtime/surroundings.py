@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,6 +46,30 @@ def reproducible(seed: int, device: torch.device | str = "cpu") -> Iterator[None
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
+
+
+@contextlib.contextmanager
+def deterministic(wanted: bool) -> Iterator[None]:
+    """Within it torch takes kernels that give the same bits each time, where it has them; it warns of those it lacks.
+
+    See https://docs.pytorch.org/docs/stable/notes/randomness.html.
+    """
+    if not wanted:
+        yield
+        return
+    # Read when cuBLAS begins its work: buffers of its own for every stream, so that sums always have one order.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    backend = torch.backends.cudnn
+    memory: Any = torch.utils.deterministic
+    before = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory, backend.benchmark
+    # The same as use_deterministic_algorithms, without an import of torch.compile's parts.
+    torch.set_deterministic_debug_mode("warn")
+    memory.fill_uninitialized_memory, backend.benchmark = False, False
+    try:
+        yield
+    finally:
+        mode, memory.fill_uninitialized_memory, backend.benchmark = before
+        torch.set_deterministic_debug_mode(mode)
 
 
 @contextlib.contextmanager

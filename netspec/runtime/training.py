@@ -13,7 +13,14 @@ from netspec.runtime.run import RunFolder
 from netspec.runtime.spread import spread
 from netspec.runtime.statistics import joint_statistics
 from netspec.runtime.stopping import StopSignals
-from netspec.runtime.surroundings import arranged, choose_device, reproducible, threads, wants_channels_last
+from netspec.runtime.surroundings import (
+    arranged,
+    choose_device,
+    deterministic,
+    reproducible,
+    threads,
+    wants_channels_last,
+)
 from netspec.runtime.trainer import Trainer
 from netspec.runtime.world import ALONE, World
 
@@ -41,7 +48,7 @@ def train(
     parted = world.size > 1 and train.parallel == "fsdp"
     channels_last = wants_channels_last(module, train) and not parted
     with threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
-        with arranged(module, channels_last):
+        with deterministic(train.deterministic), arranged(module, channels_last):
             network = spread(module, train, device, world)
             trainer = Trainer(network, train, data.to(device), run, progress or Silent(), stop, channels_last, world)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from netspec.language.train_record import Train
 from netspec.language.train_section import read_train
 from netspec.runtime.data import Data, Split
 
+DEVICE = os.environ.get("NETSPEC_TEST_DEVICE", "cpu")
+"""Where the runs of these tests compute; with `cuda` they are held to the same."""
+DEFAULTS: dict[str, Any] = {"loss": "ce", "optimizer": "sgd lr=0.1", "batch": 16, "device": DEVICE}
+
 
 def section(**values: Any) -> Train:
     """The section with these values, cross entropy and plain descent where nothing is said."""
-    train, problems = read_train({"loss": "ce", "optimizer": "sgd lr=0.1", "batch": 16, **values}, ("train",))
+    train, problems = read_train({**DEFAULTS, **values}, ("train",))
     assert not problems, problems
     assert train is not None
     return train
@@ -51,14 +56,14 @@ def perceptron(dropout: float = 0.0, norm: bool = False) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Linear(8, 16)]
     layers += [nn.BatchNorm1d(16)] if norm else []
     layers += [nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 3)]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers).to(DEVICE)
 
 
 def convolution(dropout: float = 0.0) -> nn.Sequential:
     """One map of 4 x 4 pixels to three classes, always the same weights."""
     torch.manual_seed(1)
     layers = [nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(128, 3))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(128, 3)).to(DEVICE)
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:

@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 from netspec.runtime.data import Data, seeded
 from netspec.runtime.training import train
 from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
-from tests.train.small import classes, equal, perceptron, section
+from tests.train.small import DEVICE, classes, equal, perceptron, section
 
 OTHER = ("SparseAdam", "LBFGS", "Muon")
 PLAIN = [cls.__name__ for cls in OPTIMIZERS.classes() if cls.__name__ not in OTHER]
@@ -23,6 +23,7 @@ PLAIN = [cls.__name__ for cls in OPTIMIZERS.classes() if cls.__name__ not in OTH
 def by_hand(net: nn.Module, optimizer: torch.optim.Optimizer, data: Data, steps: int, after: Any = None) -> None:
     """Cross entropy, batches of 16 in the order of the seed 0: the loop that anyone would write."""
     criterion = nn.CrossEntropyLoss()
+    data = data.to(DEVICE)
     (x,), y = data.train.inputs, data.train.target
     step = 0
     for epoch in range(steps):
@@ -105,7 +106,7 @@ def test_optimizer_with_arguments(row: str) -> None:
 def test_sparse_adam() -> None:
     def bag() -> nn.Module:
         torch.manual_seed(1)
-        return nn.EmbeddingBag(50, 3, sparse=True)
+        return nn.EmbeddingBag(50, 3, sparse=True).to(DEVICE)
 
     data = classes()
     tokens = data.train.inputs[0].abs().mul(10).long()
@@ -119,7 +120,7 @@ def test_sparse_adam() -> None:
 def test_muon() -> None:
     def matrices() -> nn.Module:
         torch.manual_seed(1)
-        return nn.Sequential(nn.Linear(8, 16, bias=False), nn.ReLU(), nn.Linear(16, 3, bias=False))
+        return nn.Sequential(nn.Linear(8, 16, bias=False), nn.ReLU(), nn.Linear(16, 3, bias=False)).to(DEVICE)
 
     mine, theirs, data = matrices(), matrices(), classes()
     train(mine, section(optimizer="muon lr=0.02", max_steps=10), data)
