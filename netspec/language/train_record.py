@@ -94,6 +94,7 @@ class Train(Record):
         "what each of several processes holds: ddp the network, fsdp a part of it", ("ddp", "fsdp"), "ddp"
     )
     compile = Bool("whether torch.compile makes a step faster, at the cost of a slow start", False)
+    cuda_graph = Bool("whether a step on CUDA is recorded and launched as one; null where that can be done", None)
     tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
 
     @property

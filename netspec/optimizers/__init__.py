@@ -12,7 +12,7 @@ UNDECLARED: dict[str, str] = {}
 
 OMITTED: dict[str, str] = {
     "params": "the parameters of the network that are not frozen",
-    "capturable": "for CUDA graphs, which the training loop does not record",
+    "capturable": "for CUDA graphs with the update in them; the training loop records what comes before it",
     "differentiable": "for gradients through the update itself, which the training loop never takes",
 }
 """Arguments of torch's that a spec cannot give, each with the reason."""

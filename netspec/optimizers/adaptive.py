@@ -9,6 +9,7 @@ from netspec.optimizers.base import Eps, Foreach, Fused, Maximize, Numbers, Opti
 class Adagrad(Optimizer):
     """Divides by the root of the sum of all past squares, so that steps only get smaller."""
 
+    fused_on = ("cpu",)
     example = "adagrad lr=0.01"
 
     lr = Rate(1e-2)

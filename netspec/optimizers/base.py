@@ -21,6 +21,8 @@ class Optimizer(Entry):
     """Whether some parameters may have other options than the rest."""
     same_together: ClassVar[bool] = True
     """Whether torch's update of all tensors together (foreach) gives the same bits as one tensor after the other."""
+    fused_on: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    """The kinds of device for which torch has one kernel for the whole update, if it has any."""
     in_parts: ClassVar[bool] = True
     """Whether torch updates parts of a parameter in several processes as it would update the whole of it."""
     ranks: ClassVar[tuple[int, ...]] = ()

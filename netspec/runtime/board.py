@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from pathlib import Path
 
 from netspec.extras import need
@@ -17,6 +19,7 @@ class Board:
         need("tensorboard", "train.tensorboard")
         from torch.utils.tensorboard import SummaryWriter
 
+        _hush()
         self.folder = folder
         with saving(folder):
             self.writer = SummaryWriter(str(folder), purge_step=step + 1)
@@ -37,3 +40,15 @@ class Board:
         """Write no more."""
         with saving(self.folder):
             self.writer.close()
+
+
+@cache
+def _hush() -> None:
+    """TensorBoard writes in a thread. What a disk refuses it there is raised here, and is not to be shown twice."""
+    show = threading.excepthook
+
+    def shown(fault: threading.ExceptHookArgs) -> None:
+        if not (isinstance(fault.exc_value, OSError) and type(fault.thread).__module__.startswith("tensorboard.")):
+            show(fault)
+
+    threading.excepthook = shown

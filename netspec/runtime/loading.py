@@ -59,7 +59,8 @@ def load_data(
     parts = {name: part for name, part in (("train", arrays.train), ("val", arrays.val), ("test", arrays.test)) if part}
     room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
     kept = _kept(parts.values(), room, hold)
-    splits = {name: _split(part, kept, workers) for name, part in parts.items()}
+    # What is done ahead is done where batches are, or it would not be the very bits that a batch at a time gets.
+    splits = {name: _split(part, kept, workers).to(device) for name, part in parts.items()}
     room -= sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
     written, section = section, _fitted(section, splits["train"], arrays.peak, learnt.get("transform", ()))
     plain = Steps(section.before, (), section.after, arrays.peak)
@@ -73,8 +74,7 @@ def load_data(
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written.transform, section.transform),
     }
-    data = Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
-    return data.to(device)
+    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any]) -> Steps:

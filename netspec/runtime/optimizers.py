@@ -83,7 +83,7 @@ def _together(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool
     device = parameters[0].device.type
     # A DTensor, of which each process holds a part, is of another type; torch fuses only some updates of it.
     plain = all(type(p) is nn.Parameter and p.is_floating_point() for p in parameters)
-    if "fused" in entry.fields and device in ("cpu", "cuda") and plain and not sparse:
+    if "fused" in entry.fields and device in entry.fused_on and plain and not sparse:
         return {"fused": True}
     return {"foreach": True} if device == "cpu" and "foreach" in entry.fields and entry.same_together else {}
 

@@ -9,9 +9,12 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from netspec.errors import UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.data import Split, seeded
+from netspec.runtime.mixing import Batch
 from netspec.runtime.objective import predictions
+from netspec.runtime.recorded import Recorder, refusal, unrecordable
 from netspec.runtime.state import State
 
 
@@ -50,6 +53,7 @@ class Stepper:
         # so there the losses are looked at now and then, and always before anything is saved.
         self.reads = state.device.type == "cpu"
         self.checked = False
+        self.recorder = _recorder(train, state)
 
     def expect(self, steps: Iterable[torch.Tensor]) -> None:
         """Say which samples the next steps will be given, so that those that lie on a disk can be read meanwhile."""
@@ -68,9 +72,8 @@ class Stepper:
         """The loss over these samples, its gradients left in the parameters."""
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
-            self.spread.add(last=True)
-            loss = self._loss(rows, epoch, index, 0)
-            self.world.backward(loss)
+            batch = self._batch(rows, epoch, index, 0)
+            loss = self.recorder(self._whole, *batch) if self.recorder else self._whole(*batch)
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
@@ -82,6 +85,13 @@ class Stepper:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
 
+    def _whole(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch that is all of a step, its gradients left in the parameters."""
+        self.spread.add(last=True)
+        loss = self._loss(inputs, target)
+        self.world.backward(loss)
+        return loss.detach()
+
     def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """The same for more samples than fit into a batch: each piece counts for its share of them."""
         total: Any = 0.0
@@ -89,15 +99,18 @@ class Stepper:
         for number, piece in enumerate(pieces):
             share = 1.0 if self.objective.sums else len(piece) / len(rows)
             self.spread.add(last=number == len(pieces) - 1)
-            loss = self._loss(piece, epoch, index, number) * share
+            loss = self._loss(*self._batch(piece, epoch, index, number)) * share
             self.world.backward(loss)
             total = total + loss.detach()
         whole: torch.Tensor = total
         return whole
 
-    def _loss(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> torch.Tensor:
+    def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
+        """This process's part of a batch of these samples, augmented as the place in the run says."""
         generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
-        inputs, target = self.split.batch(rows, generator, self.world.rows(len(rows)))
+        return self.split.batch(rows, generator, self.world.rows(len(rows)))
+
+    def _loss(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
         outputs = self.forward(*inputs)
         if not self.checked:
             with self.world.together():
@@ -107,3 +120,13 @@ class Stepper:
         if self.world.size == 1:
             return loss
         return self.world.portion(loss, self.objective.share(target), predictions(outputs))
+
+
+def _recorder(train: Train, state: State) -> Recorder | None:
+    """What records steps, where that is possible and wanted. Raises UsageError where it is wanted only."""
+    reason = unrecordable(state.module, train, state.device, state.world)
+    if train.cuda_graph and reason:
+        raise UsageError(refusal(reason))
+    if reason or train.cuda_graph is False:
+        return None
+    return Recorder(state.module, state.trained, required=train.cuda_graph is True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -13,6 +14,9 @@ from torch import nn
 from netspec.errors import UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.world import ALONE, World
+
+LACKING: Final = " does not have a deterministic implementation"
+"""What torch says of such an operation, behind its name."""
 
 
 def choose_device(word: str, world: World = ALONE) -> torch.device:
@@ -49,8 +53,8 @@ def reproducible(seed: int, device: torch.device | str = "cpu") -> Iterator[None
 
 
 @contextlib.contextmanager
-def deterministic(wanted: bool) -> Iterator[None]:
-    """Within it torch takes kernels that give the same bits each time, where it has them; it warns of those it lacks.
+def deterministic(wanted: bool, warn: Callable[[str], None]) -> Iterator[None]:
+    """Within it torch takes kernels that give the same bits each time; `warn` is told of those that it lacks.
 
     See https://docs.pytorch.org/docs/stable/notes/randomness.html.
     """
@@ -66,10 +70,37 @@ def deterministic(wanted: bool) -> Iterator[None]:
     torch.set_deterministic_debug_mode("warn")
     memory.fill_uninitialized_memory, backend.benchmark = False, False
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("default", message=f".*{LACKING}")
+            warnings.showwarning = _lacks(warn, warnings.showwarning)
+            yield
     finally:
         mode, memory.fill_uninitialized_memory, backend.benchmark = before
         torch.set_deterministic_debug_mode(mode)
+
+
+def unrepeatable(module: nn.Module, device: torch.device) -> str:
+    """What of the network no resumed run can repeat to the bit; nothing where there is no such thing."""
+    own = [name for name, m in module.named_modules() if isinstance(m, nn.RNNBase) and m.dropout and m.num_layers > 1]
+    if device.type != "cuda" or not own:
+        return ""
+    return f"cuDNN keeps the state of the dropout in {', '.join(own)} to itself: a resumed run drops other values"
+
+
+def _lacks(warn: Callable[[str], None], show: Callable[..., None]) -> Callable[..., None]:
+    """Shows warnings as `show` does, but torch's of an operation without a deterministic kernel in our own words."""
+    told: set[str] = set()
+
+    def shown(message: Warning | str, *others: Any) -> None:
+        name, lacking, _ = str(message).partition(LACKING)
+        if not lacking:
+            show(message, *others)
+        elif name not in told:
+            told.add(name)
+            text = f"torch has no deterministic kernel for {name.strip()} here"
+            warn(f"{text}: a resumed run may differ from one that was never stopped in its last bits")
+
+    return shown
 
 
 @contextlib.contextmanager

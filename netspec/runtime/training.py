@@ -19,6 +19,7 @@ from netspec.runtime.surroundings import (
     deterministic,
     reproducible,
     threads,
+    unrepeatable,
     wants_channels_last,
 )
 from netspec.runtime.trainer import Trainer
@@ -47,10 +48,13 @@ def train(
     device = choose_device(train.device, world)
     parted = world.size > 1 and train.parallel == "fsdp"
     channels_last = wants_channels_last(module, train) and not parted
+    progress = progress or Silent()
+    if train.deterministic and (fault := unrepeatable(module, device)):
+        progress.warn(fault)
     with threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
-        with deterministic(train.deterministic), arranged(module, channels_last):
+        with deterministic(train.deterministic, progress.warn), arranged(module, channels_last):
             network = spread(module, train, device, world)
-            trainer = Trainer(network, train, data.to(device), run, progress or Silent(), stop, channels_last, world)
+            trainer = Trainer(network, train, data.to(device), run, progress, stop, channels_last, world)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))
             if resume:

@@ -114,6 +114,8 @@ class Disk:
         told = said.splitlines()[-1] if said else ""
         if code != 2 or not re.search(rf"cannot be \w+: {re.escape(os.strerror(reason))}", told):
             yield f"exit code {code}, it said {told!r}"
+        if "Traceback" in said:
+            yield f"it said {said!r}"
         measured = len(re.findall("^epoch ", said, re.MULTILINE)) + 2 * said.startswith("resumed after epoch 2")
         code, said, _ = self.run(0, 0)
         if code or self.weights() != golden:

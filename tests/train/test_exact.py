@@ -17,6 +17,7 @@ from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
 from tests.train.small import DEVICE, classes, equal, perceptron, section
 
 OTHER = ("SparseAdam", "LBFGS", "Muon")
+FUSED = [cls.__name__ for cls in OPTIMIZERS.classes() if "fused" in cls.fields and DEVICE in cls.fused_on]
 PLAIN = [cls.__name__ for cls in OPTIMIZERS.classes() if cls.__name__ not in OTHER]
 
 
@@ -41,7 +42,7 @@ def by_hand(net: nn.Module, optimizer: torch.optim.Optimizer, data: Data, steps:
 
 
 def test_one_step_of_descent_is_weight_minus_rate_times_gradient() -> None:
-    net, data = perceptron(), classes(16, val=0)
+    net, data = perceptron(), classes(16, val=0).to(DEVICE)
     before = [p.detach().clone() for p in net.parameters()]
     order = torch.randperm(16, generator=seeded(0, 0))
     nn.CrossEntropyLoss()(net(data.train.inputs[0][order]), data.train.target[order]).backward()
@@ -56,16 +57,16 @@ def test_optimizer(name: str) -> None:
     mine, theirs, data = perceptron(), perceptron(), classes()
     train(mine, section(optimizer=f"{name} lr=0.02", max_steps=10), data)
     (cls,) = OPTIMIZERS.find(name)
-    kernel: dict[str, Any] = {"fused": True} if "fused" in cls.fields else {}
+    kernel: dict[str, Any] = {"fused": True} if "fused" in cls.fields and DEVICE in cls.fused_on else {}
     by_hand(theirs, getattr(torch.optim, name)(theirs.parameters(), lr=0.02, **kernel), data, 10)
     assert equal(mine, theirs)
 
 
-@pytest.mark.parametrize("name", [cls.__name__ for cls in OPTIMIZERS.classes() if "fused" in cls.fields])
+@pytest.mark.parametrize("name", FUSED)
 def test_the_fused_kernel_is_the_default_and_can_be_declined(name: str) -> None:
     mine, theirs, data = perceptron(), perceptron(), classes()
     train(mine, section(optimizer=f"{name} lr=0.02 fused=false", max_steps=10), data)
-    by_hand(theirs, getattr(torch.optim, name)(theirs.parameters(), lr=0.02), data, 10)
+    by_hand(theirs, getattr(torch.optim, name)(theirs.parameters(), lr=0.02, fused=False), data, 10)
     assert equal(mine, theirs)
     train(mine := perceptron(), section(optimizer=f"{name} lr=0.02", max_steps=10), data)
     for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
@@ -77,7 +78,7 @@ def test_the_fused_kernel_is_the_default_and_can_be_declined(name: str) -> None:
 def test_sparse_gradients_are_taken(row: str) -> None:
     """Torch's fused kernels refuse them, so none is chosen."""
     torch.manual_seed(1)
-    bag, data = nn.EmbeddingBag(50, 3, sparse=True), classes()
+    bag, data = nn.EmbeddingBag(50, 3, sparse=True).to(DEVICE), classes()
     before = bag.weight.detach().clone()
     tokens = data.train.inputs[0].abs().mul(10).long()
     train(
@@ -129,7 +130,7 @@ def test_muon() -> None:
 
 
 def test_lbfgs() -> None:
-    mine, theirs, data = perceptron(), perceptron(), classes(32, val=0)
+    mine, theirs, data = perceptron(), perceptron(), classes(32, val=0).to(DEVICE)
     train(mine, section(optimizer="lbfgs lr=0.5 max_iter=4", batch=32, epochs=10), data)
     optimizer = torch.optim.LBFGS(theirs.parameters(), lr=0.5, max_iter=4)
     (x,), y = data.train.inputs, data.train.target
@@ -188,7 +189,7 @@ def test_scheduler(name: str, every: str) -> None:
 
 
 def test_plateau() -> None:
-    mine, theirs, data = perceptron(), perceptron(), classes()
+    mine, theirs, data = perceptron(), perceptron(), classes().to(DEVICE)
     train(mine, section(scheduler="plateau patience=0 threshold=10", epochs=5), data)
     optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1)
     schedule = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=10)

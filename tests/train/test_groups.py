@@ -18,7 +18,7 @@ from netspec.runtime.optimizers import make_optimizer, param_groups
 from netspec.runtime.training import train
 from netspec.source import report
 from netspec.vocabulary import OPTIMIZERS
-from tests.train.small import classes, equal
+from tests.train.small import DEVICE, classes, equal
 from tests.train.test_resume import never_stopped, stopped_and_resumed
 
 SPEC = """\
@@ -97,9 +97,9 @@ def test_groups_are_those_that_a_person_writes() -> None:
 def test_ten_steps_give_the_bits_of_hand_written_groups(scheduler: str | None) -> None:
     found = spec("adamw lr=0.1 weight_decay=0.3", *([f"train.scheduler={scheduler}"] if scheduler else []))
     torch.manual_seed(3)
-    mine, theirs, data = found.build(), found.build(), classes()
+    mine, theirs, data = found.build().to(DEVICE), found.build().to(DEVICE), classes().to(DEVICE)
     theirs.load_state_dict(mine.state_dict())
-    train(mine, section(found).replace(max_steps=10), data)
+    train(mine, section(found).replace(max_steps=10, device=DEVICE), data)
     optimizer = torch.optim.AdamW(list(groups_of(theirs)), lr=0.1, weight_decay=0.3, fused=True)
     (x,), y = data.train.inputs, data.train.target
     warmup = 3 if scheduler and "warmup" in scheduler else 0

@@ -158,7 +158,7 @@ def test_networks_over_maps(
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning", "ignore:TensorFloat32")
 def test_a_compiled_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last batch of an epoch is smaller than the others."""
     train_ = section(epochs=2, optimizer="adamw lr=0.01", compile=True, batch=24)
