@@ -26,8 +26,8 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     """Predict from the best weights of the run in the folder RUN.
 
     INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
-    sample, as the run's data has them before any transform; or a table like the one that the run was trained on. Shows
-    each sample's likeliest classes, or its values.
+    sample, as the run's data has them before any transform; or a table, or images and folders of images, like those
+    that the run was trained on. Shows each sample's likeliest classes, or its values.
     """
     if output is not None and output.suffix not in (".npy", ".npz"):
         raise click.UsageError(f"-o takes a .npy or a .npz file, not {output}")
@@ -51,7 +51,8 @@ def _lines(found: Prediction, top: int) -> list[str]:
         lines = [", ".join(f"{name} ({share:.3f})" for name, share in best) for best in chosen]
     else:
         lines = ["; ".join(_values(values[i]) for values in found.outputs.values()) for i in range(len(found.first))]
-    return [f"{number}: {line}" for number, line in enumerate(lines)]
+    heads = found.files or range(len(lines))
+    return [f"{head}: {line}" for head, line in zip(heads, lines, strict=True)]
 
 
 def _values(values: Any) -> str:
@@ -62,9 +63,12 @@ def _values(values: Any) -> str:
 
 def _listed(found: Prediction) -> list[dict[str, Any]]:
     chosen = found.best(len(found.classes or ()))
+    said: list[dict[str, Any]]
     if chosen is not None:
-        return [{"class": best[0][0], "probabilities": dict(best)} for best in chosen]
-    return [{name: values[i].tolist() for name, values in found.outputs.items()} for i in range(len(found.first))]
+        said = [{"class": best[0][0], "probabilities": dict(best)} for best in chosen]
+    else:
+        said = [{name: values[i].tolist() for name, values in found.outputs.items()} for i in range(len(found.first))]
+    return [{"file": file, **one} for file, one in zip(found.files, said, strict=True)] if found.files else said
 
 
 def _write(found: Prediction, output: Path) -> None:

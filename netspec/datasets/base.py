@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Column = np.ndarray[Any, Any] | Rows
 
 LABELS = Tensor((BATCH,), "int64")
+ARRAYS = (".npy", ".npz")
+"""What a file of arrays ends in, which every network can be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,10 @@ class Dataset(Entry):
         """The parts, once they are split, as the training part teaches to see them, or as was `learnt` before."""
         return arrays
 
-    def samples(self, path: Path, learnt: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
-        """The inputs of new samples in a file like the source's own, seen as was `learnt`. Raises DataError."""
-        raise DataError(f"{show(path)} is neither .npy nor .npz")
+    def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> Sequence[Column]:
+        """The inputs of new samples in files like the source's own, seen as was `learnt`. Raises DataError."""
+        other = next(path for path in paths if path.suffix not in ARRAYS)
+        raise DataError(f"{show(other)} is neither .npy nor .npz")
 
 
 def numbered(count: int) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Origin, Part
@@ -54,6 +54,13 @@ class Images(Dataset):
         size = self._common_size(tables)
         parts = {name: self._part(table, size, classes) for name, table in tables.items()}
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("image",), classes)
+
+    def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
+        found = tuple(str(path) for given in paths for path in _images(given))
+        if not found:
+            raise DataError(f"{', '.join(map(show, paths))}: there is no image")
+        size = pair(self.size) if self.size is not None else size_of(found[0], 0)
+        return [Pictures(found, size, self.grey, self.size is not None)]
 
     def _paths(self, files: Files) -> dict[str, str]:
         """Where each part lies."""
@@ -136,6 +143,15 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(f"{show(folder)} cannot be read: {error.strerror}") from None
+
+
+def _images(path: Path) -> Iterator[Path]:
+    """The file itself, or all files in a folder and those in it, by name."""
+    if not path.is_dir():
+        yield path
+        return
+    for entry in _visible(path):
+        yield from _images(Path(entry.path))
 
 
 def _holds_folders(folder: Path) -> bool:

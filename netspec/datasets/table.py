@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
 from netspec.datasets.columns import Table, distinct
-from netspec.datasets.files import Files
+from netspec.datasets.files import Files, show
 from netspec.datasets.npy import NAMES, names
 from netspec.dims import BATCH
 from netspec.errors import DataError
@@ -117,8 +117,10 @@ class Tabular(Dataset):
             inputs.append(np.stack(places, 1))
         return inputs
 
-    def samples(self, path: Path, learnt: Mapping[str, Any]) -> list[Array]:
-        table, columns = self.table(path), learnt["columns"]
+    def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
+        if len(paths) > 1:
+            raise DataError(f"{show(paths[1])} is one table too many: name one")
+        table, columns = self.table(paths[0]), learnt["columns"]
         texts = {name: distinct(table.texts(name)) for name in columns["categories"]}
         inputs = self._inputs(table, tuple(columns["numbers"]), texts)
         return _seen(inputs, [*columns["numbers"].values()], _codes(texts, columns["categories"]))

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
+from netspec.datasets.base import ARRAYS
 from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
 from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
+from netspec.datasets.pictures import Pictures
+from netspec.datasets.rows import Rows
 from netspec.dims import names
 from netspec.errors import DataError
 from netspec.layers.base import Misfit, Tensor
@@ -22,6 +25,11 @@ from netspec.runtime.evaluate import batch_size
 from netspec.runtime.experiment import LEARNT, Run
 from netspec.runtime.loading import steps_for
 from netspec.runtime.objective import Objective, predictions
+from netspec.runtime.reading import Reader
+from netspec.runtime.streamed import Streamed
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
 
 COUNTS: Final = "The first axis of a file's array counts the samples."
 
@@ -31,11 +39,12 @@ class Prediction:
     """What a network gives for samples, by the names of its outputs, a row for each sample.
 
     The first output holds probabilities where the loss knows some, those of classes on axis 1; `classes` are their
-    names, None where nothing is chosen from classes.
+    names, None where nothing is chosen from classes. `files` are the samples' own, where each has one.
     """
 
     outputs: dict[str, np.ndarray[Any, Any]]
     classes: tuple[str, ...] | None
+    files: tuple[str, ...] | None = None
 
     @property
     def first(self) -> np.ndarray[Any, Any]:
@@ -54,8 +63,9 @@ class Prediction:
 def predict(run: Run, files: Sequence[Path]) -> Prediction:
     """What the best weights of a run make of samples like those that it was trained on, before any transform.
 
-    `files` are one .npz with an array for each input of the network, a .npy for each, or one file like that of the
-    run's source, which needs no target. The data that the run was trained on is not needed. Raises DataError.
+    `files` are one .npz with an array for each input of the network, a .npy for each, or files like those of the run's
+    source, without a target: a table, images, folders of images. The data that the run was trained on is not needed.
+    Raises DataError.
     """
     learnt = run.learnt
     samples = _samples(run, files, learnt)
@@ -77,7 +87,8 @@ def predict(run: Run, files: Sequence[Path]) -> Prediction:
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
     chosen = objective is not None and objective.loss.target_kind == "class"
-    return Prediction(outputs, tuple(learnt["classes"]) if chosen and learnt.get("classes") else None)
+    own = tuple(samples.inputs[0].paths) if isinstance(samples.inputs[0], Pictures) else None
+    return Prediction(outputs, tuple(learnt["classes"]) if chosen and learnt.get("classes") else None, own)
 
 
 def _batch_axis(tensor: Tensor) -> int:
@@ -89,8 +100,10 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any]) -> Spli
     wanted, section = run.spec.graph.inputs, run.spec.experiment.data
     if section is not None and "inputs" not in learnt:
         raise DataError(f"{run.folder} does not keep how its data is seen: {LEARNT} is missing or of an older version")
-    if section is not None and len(files) == 1 and files[0].suffix not in (".npy", ".npz") and files[0].is_file():
-        arrays = section.source.samples(files[0], learnt)
+    like_the_source = section is not None and any(file.suffix not in ARRAYS for file in files)
+    arrays: Sequence[Column]
+    if section is not None and like_the_source and all(file.exists() for file in files):
+        arrays = section.source.samples(files, learnt)
     else:
         arrays = _read(files, learnt["inputs"]["names"] if section else tuple(wanted))
     label = ", ".join(map(show, files))
@@ -98,26 +111,35 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any]) -> Spli
     if len(counts) > 1 or 0 in counts:
         text = " and ".join(f"{len(array):,}" for array in arrays)
         raise DataError(f"{label}: the inputs hold {text} samples, expected the same number of each, at least 1")
-    inputs = tuple(map(torch.from_numpy, arrays))
-    x = described(inputs[0])
+    x = described(torch.from_numpy(arrays[0][:1]))
     for step in section.transform if section else ():
         try:
             x = step.shape(x)
         except Misfit as misfit:
             raise DataError(f"{label}: {type(step).__name__.lower()} {misfit.message}. {COUNTS}") from None
-    samples = Split(inputs, torch.arange(len(inputs[0])), steps_for(section, learnt) if section else Steps())
+    samples = _split(arrays, steps_for(section, learnt) if section else Steps())
     first, _ = next(samples.batches(1))
     for message, _ in unfit([described(x) for x in first], wanted):
         raise DataError(f"{label}: {message.replace('the data', 'the file')}. {COUNTS}")
     return samples
 
 
+def _split(arrays: Sequence[Column], steps: Steps) -> Split:
+    """The samples as a part of data; what stays in its files is read a batch at a time."""
+    inputs: Any = tuple(x if isinstance(x, Rows) else torch.from_numpy(x) for x in arrays)
+    rows = [x for x in arrays if isinstance(x, Rows)]
+    target = torch.arange(len(arrays[0]))
+    if not rows:
+        return Split(inputs, target, steps)
+    return Streamed(inputs=inputs, target=target, steps=steps, reader=Reader(rows), place=target.device)
+
+
 def _read(files: Sequence[Path], inputs: Sequence[str]) -> list[np.ndarray[Any, Any]]:
     for file in files:
-        if file.suffix not in (".npy", ".npz"):
-            raise DataError(f"{show(file)} is neither .npy nor .npz")
         if not file.is_file():
             raise DataError(f"{show(file)} is no file")
+        if file.suffix not in ARRAYS:
+            raise DataError(f"{show(file)} is neither .npy nor .npz")
     if files[0].suffix == ".npz" and len(files) == 1:
         with opened(files[0]) as archive:
             alone = len(inputs) == 1 == len(archive.names)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import netspec
 from netspec.errors import DataError
 from netspec.runtime.experiment import Run
 from netspec.runtime.predict import predict
 from tests.cli.test_commands import run as command
+from tests.data.test_images import folders
 
 DIGITS = """
 netspec: 1
@@ -21,6 +23,13 @@ input: 1x4x4
 layers: [fc 16, relu, fc 10]
 data: {source: digits, transform: [resize 4, standardize]}
 train: {loss: cross_entropy, optimizer: adamw lr=1e-2, epochs: 1}
+"""
+PHOTOS = """
+netspec: 1
+input: 3x4x4
+layers: [fc 2]
+data: {source: images photos size=4}
+train: {loss: cross_entropy, optimizer: adamw lr=1e-2, epochs: 1, batch: 4}
 """
 TWO_OUTPUTS = """
 netspec: 1
@@ -196,3 +205,53 @@ def test_files_that_cannot_be_read(digits: Path, tmp_path: Path, names: list[str
     with pytest.raises(DataError) as found:
         predict(Run.read(digits), [tmp_path / name for name in names])
     assert text in str(found.value)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over images in class folders, beside them."""
+    root = tmp_path_factory.mktemp("photos")
+    folders(root / "photos")
+    (root / "spec.yaml").write_text(PHOTOS)
+    netspec.load(root / "spec.yaml").train(root / "run")
+    return root
+
+
+def test_images_are_given_as_files_and_folders(photos: Path) -> None:
+    run, bees = Run.read(photos / "run"), photos / "photos" / "bee"
+    found = predict(run, [bees / "1.png", photos / "photos" / "ant"])
+    assert found.files == tuple(map(str, (bees / "1.png", *sorted((photos / "photos" / "ant").iterdir()))))
+    pixels = np.stack([np.asarray(Image.open(path).resize((4, 4), Image.Resampling.BILINEAR)) for path in found.files])
+    np.save(photos / "x.npy", pixels.transpose(0, 3, 1, 2))
+    assert np.allclose(found.first, predict(run, [photos / "x.npy"]).first)
+    assert predict(run, [photos / "photos"]).first.shape == (12, 2)
+    shown = command("predict", "run", "photos/bee", cwd=photos).stdout.splitlines()
+    assert len(shown) == 6
+    assert shown[0].startswith("photos/bee/0.png: ")
+    listed = json.loads(command("predict", "run", "photos/bee/3.png", "--json", cwd=photos).stdout)
+    assert listed[0]["file"] == "photos/bee/3.png"
+
+
+def test_images_that_cannot_be_used(photos: Path) -> None:
+    run = Run.read(photos / "run")
+    (photos / "note.txt").write_text("no image")
+    (photos / "empty").mkdir()
+    with pytest.raises(DataError, match=r"note\.txt.* is no image"):
+        predict(run, [photos / "photos" / "ant", photos / "note.txt"])
+    with pytest.raises(DataError, match=r"empty: there is no image"):
+        predict(run, [photos / "empty"])
+    with pytest.raises(DataError, match=r"nowhere\.png is no file"):
+        predict(run, [photos / "nowhere.png"])
+
+
+def test_one_table_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,label\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+    (tmp_path / "spec.yaml").write_text(
+        "netspec: 1\ninput: 1\nlayers: [linear 2]\ndata: csv a.csv target=label\n"
+        "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1}\n"
+    )
+    netspec.load(tmp_path / "spec.yaml").train(tmp_path / "run")
+    run = Run.read(tmp_path / "run")
+    assert predict(run, [tmp_path / "a.csv"]).first.shape == (20, 2)
+    with pytest.raises(DataError, match="one table too many"):
+        predict(run, [tmp_path / "a.csv", tmp_path / "a.csv"])
