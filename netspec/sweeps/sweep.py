@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -39,6 +40,9 @@ def sweep(
     `say` is told of each trial in a line, `bar` makes what follows the one that runs. Raises UsageError, SpecError
     where no combination fits, what training raises if the first trial fails, and Interrupted.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        text = "each trial of a sweep is trained in one process, and torchrun has started several to train together"
+        raise UsageError(f"{text}. Give the command by itself, as often as it is to work: all share the folder.")
     space = read_space(values)
     spec = spec.over(space.fixed)
     metric, goal = _monitored(spec, metric)

@@ -170,6 +170,15 @@ def test_without_optuna_it_is_said_what_to_install(tmp_path: Path) -> None:
     )
 
 
+def test_processes_that_train_together_do_not_sweep(
+    spec: netspec.Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="by itself, as often as it is to work"):
+        spec.sweep(["params.width=4,6"], folder=tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_folder_holds_one_sweep(spec: netspec.Spec, tmp_path: Path) -> None:
     spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
     with pytest.raises(UsageError, match="holds a sweep of another spec"):
