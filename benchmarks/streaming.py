@@ -92,7 +92,7 @@ class Decoded(Dataset[Any]):
 def with_loader(dataset: Mapped | Decoded, workers: int) -> Callable[[], float]:
     """The same by hand, with torch's DataLoader."""
     net = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, foreach=True)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LR, fused=True)
     loader = DataLoader(dataset, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
 
     def epoch() -> float:

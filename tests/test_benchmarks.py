@@ -10,8 +10,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks import build, cold_check, expand, forward, memory, resnet, streaming, training, whole_command
+from benchmarks import build, cold_check, expand, forward, gpu, memory, resnet, streaming, training, whole_command
 from benchmarks.ratios import Pairs, Row, pairs, report, timed
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -115,3 +116,8 @@ def test_the_whole_command_runs(mnist: Path) -> None:
     whole_command.command(whole_command.own(mnist, 1))
     with pytest.raises(SystemExit, match="does not exist"):
         whole_command.command(whole_command.own(mnist / "nowhere", 1))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_its_figures_are_reported_as_not_measured() -> None:
+    assert [row.found for row in gpu.measure(1)] == [None] * len(gpu.CASES)
