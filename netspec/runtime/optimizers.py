@@ -75,6 +75,11 @@ def param_groups(parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequenc
     return ({"params": members, **dict(options)} for options, members in found.items() if members)
 
 
+def gives_sparse(module: nn.Module) -> bool:
+    """Whether the gradients of a module's own weights are sparse, as those of `embedding sparse`."""
+    return getattr(module, "sparse", False) is True
+
+
 def _together(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool) -> dict[str, bool]:
     """How all parameters are updated at once: by one kernel where torch has one, which passes over the memory once.
 

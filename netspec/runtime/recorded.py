@@ -17,11 +17,11 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.language.train_record import Train
+from netspec.runtime.optimizers import gives_sparse
 from netspec.runtime.world import World
 
 KNOWN: Final = ("torch.nn.", "netspec.built.")
 """Where modules come from that compute the same whenever they are called: no Python of theirs depends on the call."""
-
 WAITS: Final = "called a synchronizing CUDA operation"
 """What torch says where the processor waits for the device."""
 Compute = Callable[[tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor]
@@ -43,6 +43,8 @@ def unrecordable(module: nn.Module, train: Train, device: torch.device, world: W
             return f"{name or 'the network'} is a {type(part).__name__}, whose Python may do another thing each time"
         if part._forward_hooks or part._forward_pre_hooks:
             return f"{name or 'the network'} has hooks, whose Python may do another thing each time"
+        if gives_sparse(part):
+            return f"{name or 'the network'} gives sparse gradients"
         if isinstance(part, nn.RNNBase):
             return f"{name or 'the network'} is a {type(part).__name__}, for which cuDNN keeps a state of its own"
     return ""

@@ -14,7 +14,7 @@ from netspec.language.train_record import Train
 from netspec.runtime.data import Data
 from netspec.runtime.history import Goal, Watch
 from netspec.runtime.objective import Objective
-from netspec.runtime.optimizers import make_optimizer, restore_optimizer
+from netspec.runtime.optimizers import gives_sparse, make_optimizer, restore_optimizer
 from netspec.runtime.schedules import Schedule
 from netspec.runtime.spread import Whole
 from netspec.runtime.weights import need_same
@@ -70,7 +70,7 @@ class State:
         self.objective = Objective(train.loss, self.device)
         named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
-        sparse = any(getattr(m, "sparse", False) is True for m in module.modules())
+        sparse = any(map(gives_sparse, module.modules()))
         self.optimizer = make_optimizer(train.optimizer, named, train.groups, sparse=sparse)
         fallback = "val.loss" if data.val else "train.loss"
         self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)

@@ -33,6 +33,7 @@ class Strange(nn.Module):
         ({"compile": True}, perceptron, "compile"),
         ({}, lambda: nn.Sequential(nn.Linear(8, 3), Strange()), "1 is a Strange"),
         ({}, lambda: nn.Sequential(nn.LSTM(8, 3)), "0 is a LSTM, for which cuDNN keeps a state"),
+        ({}, lambda: nn.Sequential(nn.Embedding(8, 3, sparse=True)), "0 gives sparse gradients"),
         ({}, Strange, "the network is a Strange"),
         ({}, lambda: nn.Sequential(nn.utils.weight_norm(nn.Linear(8, 3))), "0 has hooks"),
     ],
