@@ -1,7 +1,8 @@
 """What training ResNet-18 costs in time and memory, as a share of a loop that a person wrote with the same settings.
 
-Images of 64 x 64 points, 32 in a step, AdamW, weights and maps stored channels last, two threads. The times are those
-of an epoch of a few steps, in turns; the memory is the peak of a process that does nothing else.
+Images of 64 x 64 points, 32 in a step, AdamW, weights and maps stored channels last, two threads, memory kept between
+steps. The times are those of an epoch of a few steps, in turns; the memory is the peak of a process that does nothing
+else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import netspec
+from benchmarks.apart import apart
 from benchmarks.forward import SPECS, ResNet
+from benchmarks.peers import keep_memory
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data import Data, Split
 from netspec.runtime.training import train
@@ -50,6 +53,7 @@ def engine(steps: int) -> Callable[[], float]:
 
 def by_hand(steps: int) -> Callable[[], float]:
     """The same as a loop."""
+    keep_memory()
     images, labels = samples(steps)
     net = ResNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -81,11 +85,12 @@ def peak(way: str, steps: int) -> float:
 
 def measure(count: int, steps: int = 8) -> list[Row]:
     torch.set_num_threads(2)
-    found = pairs(engine(steps), by_hand(steps), count)
-    own, other = (peak(way, steps) for way in WAYS)
+    with apart(engine, steps) as own, apart(by_hand, steps) as other:
+        found = pairs(own, other, count)
+    most, others = (peak(way, steps) for way in WAYS)
     return [
         Row("ResNet-18, time: netspec / by hand", found.ratio, at_most=1.02, note=str(found)),
-        Row("ResNet-18, peak memory", own / other, at_most=1.03, note=f"{own:,.0f} against {other:,.0f} MiB"),
+        Row("ResNet-18, peak memory", most / others, at_most=1.03, note=f"{most:,.0f} against {others:,.0f} MiB"),
     ]
 
 

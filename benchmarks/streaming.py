@@ -20,6 +20,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.apart import apart
 from benchmarks.ratios import Row, pairs, report
 from netspec.language.data_section import read_data
 from netspec.language.train_section import read_train
@@ -49,7 +50,7 @@ def make(folder: Path, count: int) -> None:
         coarse.resize((2 * SIDE, 2 * SIDE)).save(path)
 
 
-def with_netspec(folder: Path, source: str, **reading: Any) -> Callable[[], float]:
+def with_netspec(folder: Path, source: str, reading: dict[str, Any]) -> Callable[[], float]:
     """The seconds of a sample as netspec trains, by its own clock."""
     section, problems = read_data({"source": source, "split": {"val": 0}, **reading})
     settings, more = read_train(TRAIN, ("train",))
@@ -118,12 +119,12 @@ def measure(count: int, samples: int, workers: int) -> list[Row]:
         folder = Path(made)
         make(folder, samples)
         for name, (source, dataset) in kinds.items():
-            streamed, held = with_netspec(folder, source, **reading), with_netspec(folder, source)
-            for other, work, bound in (
-                ("in memory", held, None),
-                ("DataLoader", with_loader(dataset(folder), workers), 1.0),
+            for other, way, bound in (
+                ("in memory", (with_netspec, folder, source, {}), None),
+                ("DataLoader", (with_loader, dataset(folder), workers), 1.0),
             ):
-                ratio = pairs(work, streamed, count)
+                with apart(with_netspec, folder, source, reading) as streamed, apart(*way) as work:
+                    ratio = pairs(work, streamed, count)
                 found.append(Row(f"{name}: streamed / {other}", ratio.ratio, at_least=bound, note=f"{ratio} a sample"))
     return found
 

@@ -1,8 +1,8 @@
 """How fast netspec trains LeNet on MNIST, against how other people train it: ratios of samples per second.
 
 Every way trains the same network on the same 12,800 images with AdamW, on two threads; what is timed lies between the
-first and the last step of an epoch. netspec and a peer take turns, and the ratio is the median of the pairs. The peers
-are files of their own under peers/, each written as its users write it.
+first and the last step of an epoch. netspec and a peer take turns, each in a process of its own, and the ratio is the
+median of the pairs. The peers are files of their own under peers/, each written as its users write it.
 
     python -m benchmarks.training --mnist FOLDER
 
@@ -16,11 +16,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 import netspec
+from benchmarks.apart import apart
 from benchmarks.peers.images import read
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data import Data
@@ -69,6 +71,12 @@ def engine(folder: Path, batch: int) -> Callable[[], float]:
     return epoch
 
 
+def other(file: str, folder: Path, batch: int) -> Callable[[], float]:
+    """An epoch as the peer in this file trains it."""
+    epochs: Callable[..., Callable[[], float]] = import_module(f"benchmarks.peers.{file}").epochs
+    return epochs(*read(folder, "train", IMAGES), batch)
+
+
 def first(data: Data, count: int) -> Data:
     """The first training samples alone, in the form in which all of them are kept."""
     part = data.train
@@ -78,15 +86,11 @@ def first(data: Data, count: int) -> Data:
 
 def compare(peer: Peer, folder: Path, batch: int, count: int) -> Row:
     name = f"netspec / {peer.name}, batch {batch}"
-    try:
-        epochs = import_module(f"benchmarks.peers.{peer.file}").epochs
-    except ModuleNotFoundError as missing:
-        if missing.name != peer.package:
-            raise
+    if peer.package and find_spec(peer.package) is None:
         return Row(name, None, at_least=peer.at_least, note=f"{peer.package} is not installed")
     print(f"{name} ...", file=sys.stderr, flush=True)
-    own, other = engine(folder, batch), epochs(*read(folder, "train", IMAGES), batch)
-    found = pairs(other, own, count)
+    with apart(engine, folder, batch) as own, apart(other, peer.file, folder, batch) as others:
+        found = pairs(others, own, count)
     rates = (IMAGES / min(seconds) for seconds in (found.second, found.first))
     return Row(name, found.ratio, at_least=peer.at_least, note="{:,.0f} against {:,.0f} samples/s".format(*rates))
 

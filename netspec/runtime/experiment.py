@@ -18,6 +18,7 @@ import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
 from netspec.plugins.loading import need, remember
+from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Data, Split
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
@@ -129,6 +130,7 @@ class Run:
         return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}")
 
 
+@kept_memory()
 def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> dict[str, Any]:
     """The loss and the metrics of a run's best weights on one part of the data: train, val or test."""
     section = run.spec.experiment.train

@@ -20,6 +20,7 @@ from netspec.datasets.rows import Rows
 from netspec.dims import names
 from netspec.errors import DataError
 from netspec.layers.base import Misfit, Tensor
+from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Split, Steps, described
 from netspec.runtime.evaluate import batch_size
 from netspec.runtime.experiment import LEARNT, Run
@@ -60,6 +61,7 @@ class Prediction:
         ]
 
 
+@kept_memory()
 def predict(run: Run, files: Sequence[Path]) -> Prediction:
     """What the best weights of a run make of samples like those that it was trained on, before any transform.
 

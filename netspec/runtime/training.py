@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from netspec.language.train_record import Train
+from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Data
 from netspec.runtime.history import History
 from netspec.runtime.progress import Progress, Silent
@@ -51,7 +52,7 @@ def train(
     progress = progress or Silent()
     if train.deterministic and (fault := unrepeatable(module, device)):
         progress.warn(fault)
-    with threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
+    with kept_memory(), threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
         with deterministic(train.deterministic, progress.warn), arranged(module, channels_last):
             network = spread(module, train, device, world)
             trainer = Trainer(network, train, data.to(device), run, progress, stop, channels_last, world)
