@@ -23,7 +23,7 @@ class ONNX(Exporter):
 
     opset = Int("version of ONNX's operators", 20, ge=OLDEST_OPSET, le=NEWEST_OPSET)
     output = Choice(
-        "what the file gives: the network's own output, or its softmax over the classes (a sigmoid for one output)",
+        "what the file gives: the network's own output, or the probabilities that the loss makes of it",
         ("logits", "probabilities"),
         "logits",
     )

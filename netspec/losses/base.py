@@ -14,6 +14,7 @@ from netspec.layers.base import Misfit, Tensor, show
 Array = Any
 """A torch tensor; this floor calls its methods and never imports torch."""
 Kind = Literal["class", "label", "value", "none"]
+Activation = Literal["softmax", "sigmoid", "exp", "identity"]
 Range = tuple[float | None, float | None]
 """The least and the largest value allowed; None where there is no bound."""
 
@@ -35,6 +36,9 @@ class Loss(Entry):
     """Whether a target may lie between those that it knows, as mixup makes them."""
     wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"
     """What it takes the predictions for; scores are what a softmax or sigmoid inside makes probabilities of."""
+    activation: ClassVar[Activation | None] = None
+    """What makes probabilities of the scores: a softmax over the classes, or a function of each score; None where
+    nothing does."""
     kind: ClassVar[Kind] = "value"
     """What the target says: the number of a class, yes or no, a value, or nothing."""
 
@@ -88,13 +92,24 @@ class Loss(Entry):
         """The prediction as metrics take it: the classes, if there are any, on axis 1."""
         return prediction
 
+    def class_axis(self, rank: int) -> int:
+        """The axis of a prediction of so many axes that holds the classes."""
+        return 1
+
     def probabilities(self, scores: Array) -> Array:
         """The scores as probabilities; unchanged where the loss knows none."""
-        return scores
+        return activate(scores, self.activation or "identity", 1)
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of torch's class that differ from torch's defaults, by name."""
         return {name: value for name, value in self.given.items() if self.fields[name].torch}
+
+
+def activate(scores: Array, activation: Activation, axis: int) -> Array:
+    """What `activation` makes of the scores, a softmax along `axis`."""
+    if activation == "softmax":
+        return scores.softmax(axis)
+    return scores if activation == "identity" else getattr(scores, activation)()
 
 
 def places(target: Array, ignored: int | None, weight: Array | None) -> Any:

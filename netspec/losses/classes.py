@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from netspec.dims import Size
 from netspec.fields import Field, Float, Int
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
+    Activation,
     Array,
     Loss,
     Range,
@@ -27,6 +28,7 @@ class ClassLoss(Loss):
     """A loss over classes: scores on one axis of the prediction, a class number in the target for each place."""
 
     kind = "class"
+    activation: ClassVar[Activation] = "softmax"
 
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         prediction = self._class_axis_first(predictions[0])
@@ -46,7 +48,7 @@ class ClassLoss(Loss):
         hint = ""
         if alike((*shape, 1), target.shape):
             hint = "The target has an axis of size 1 too many."
-        elif self._axis(len(prediction.shape)) == 1 and alike(prediction.shape[:-1], target.shape):
+        elif self.class_axis(len(prediction.shape)) == 1 and alike(prediction.shape[:-1], target.shape):
             hint = "If the classes are on the last axis, write axis=-1."
         need_target_shape(prediction, target, shape, "one class number a place", hint)
 
@@ -56,13 +58,13 @@ class ClassLoss(Loss):
             text = f"has weights for {len(weight)} classes, the prediction has {classes}"
             raise Misfit(text, field="weight", code="loss-shape")
 
-    def _axis(self, rank: int) -> int:
+    def class_axis(self, rank: int) -> int:
         axis: int = getattr(self, "axis", 1)
         return axis + rank if axis < 0 else axis
 
     def _class_axis_first(self, prediction: Tensor) -> Tensor:
         """The prediction's shape with the classes on axis 1, where torch wants them."""
-        axis = self._axis(len(prediction.shape))
+        axis = self.class_axis(len(prediction.shape))
         if not 1 <= axis < len(prediction.shape):
             text = f"takes scores of batch x classes, the prediction is {show(prediction.shape)}"
             raise Misfit(text, code="loss-shape")
@@ -89,11 +91,8 @@ class ClassLoss(Loss):
         return places(target, self.ignored(), getattr(module, "weight", None))
 
     def scores(self, module: Any, prediction: Array) -> Array:
-        axis = self._axis(prediction.dim())
+        axis = self.class_axis(prediction.dim())
         return prediction if axis == 1 else prediction.movedim(axis, 1)
-
-    def probabilities(self, scores: Array) -> Array:
-        return scores.softmax(1)
 
     def log_probabilities(self, scores: Array) -> Array:
         """The logarithms of the classes' probabilities."""
@@ -136,6 +135,7 @@ class NLLLoss(ClassLoss):
     """The negative of the true class's value, from log probabilities; a log_softmax must have made them."""
 
     wants = "log probabilities"
+    activation: ClassVar[Activation] = "exp"
     rule = "Takes log probabilities of B x classes x places and class numbers of B x places."
     words = ("nll", "nll_loss")
     example = "nll"
@@ -144,9 +144,6 @@ class NLLLoss(ClassLoss):
     ignore_index = Int("a target that is skipped", -100)
     reduction = Reduction()
     axis = ClassAxis()
-
-    def probabilities(self, scores: Array) -> Array:
-        return scores.exp()
 
     def log_probabilities(self, scores: Array) -> Array:
         return scores

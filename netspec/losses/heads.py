@@ -28,6 +28,7 @@ class Head(Loss):
     rule = "Takes features of B x in_features and class numbers of B."
     owns_parameters = True
     kind = "class"
+    activation = "softmax"
 
     in_features = Int("features of the prediction", ge=1)
 
@@ -52,9 +53,6 @@ class Head(Loss):
 
     def classes(self, prediction: Tensor) -> Size | None:
         return self.count
-
-    def probabilities(self, scores: Array) -> Array:
-        return scores.softmax(1)
 
     def log_probabilities(self, scores: Array) -> Array:
         """The logarithms of the classes' probabilities."""

@@ -8,7 +8,6 @@ from netspec.dims import Size
 from netspec.fields import Float
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
-    Array,
     Loss,
     Range,
     Reduction,
@@ -48,6 +47,7 @@ class BCELoss(YesNo, OneHot):
     """Binary cross entropy of predicted probabilities, which a sigmoid must have made."""
 
     wants = "probabilities"
+    activation = "identity"
     rule = "Takes probabilities between 0 and 1 and labels between 0 and 1 of the same shape."
     words = ("bce", "binary_cross_entropy")
     example = "bce"
@@ -63,6 +63,7 @@ class BCEWithLogitsLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores; the sigmoid is inside, and exact for large scores."""
 
     wants = "scores"
+    activation = "sigmoid"
     rule = "Takes raw scores and labels between 0 and 1 of the same shape."
     words = ("bce_logits", "binary_cross_entropy_with_logits")
     example = "bce_logits"
@@ -74,14 +75,12 @@ class BCEWithLogitsLoss(YesNo, OneHot):
     def numbers(self) -> Range:
         return 0, 1
 
-    def probabilities(self, scores: Array) -> Array:
-        return scores.sigmoid()
-
 
 class SoftMarginLoss(YesNo):
     """The logistic loss of scores against labels of -1 and 1."""
 
     wants = "scores"
+    activation = "sigmoid"
     rule = "Takes scores and labels of -1 and 1 of the same shape."
     words = ("soft_margin", "soft_margin_loss")
     example = "soft_margin"
@@ -136,6 +135,7 @@ class MultiLabelSoftMarginLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores, averaged over the classes of each sample."""
 
     wants = "scores"
+    activation = "sigmoid"
     rule = "Takes raw scores of B x classes and labels between 0 and 1 of the same shape."
     words = ("multilabel_soft_margin", "multilabel_soft_margin_loss")
     example = "multilabel_soft_margin"
@@ -145,6 +145,3 @@ class MultiLabelSoftMarginLoss(YesNo, OneHot):
 
     def numbers(self) -> Range:
         return 0, 1
-
-    def probabilities(self, scores: Array) -> Array:
-        return scores.sigmoid()

@@ -18,6 +18,7 @@ class CTCLoss(Loss):
     """
 
     wants = "log probabilities"
+    activation = "exp"
     rule = "Takes log probabilities of time x B x classes and class numbers of B x length, filled up with the blank."
     words = ("ctc", "ctc_loss")
     example = "ctc zero_infinity"

@@ -106,6 +106,7 @@ class KLDivLoss(Elementwise):
     """The Kullback-Leibler divergence of predicted log probabilities from the target's distribution."""
 
     wants = "log probabilities"
+    activation = "exp"
     rule = "Takes log probabilities and a distribution of the same shape."
     words = ("kl", "kl_div")
     example = "kl reduction=batchmean"
@@ -115,6 +116,3 @@ class KLDivLoss(Elementwise):
 
     def numbers(self) -> Range:
         return (None, 0) if self.log_target else (0, 1)
-
-    def probabilities(self, scores: Array) -> Array:
-        return scores.exp()

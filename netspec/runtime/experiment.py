@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,17 +18,19 @@ from torch import nn
 import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
+from netspec.losses.base import Loss
 from netspec.plugins.loading import need, remember
 from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Data, Split
 from netspec.runtime.disk import write_text
 from netspec.runtime.evaluate import batch_size, evaluate
-from netspec.runtime.export import Report, export_onnx, metadata
+from netspec.runtime.export import Report, by_shape, export_onnx, metadata
 from netspec.runtime.fitting import need_fit
 from netspec.runtime.history import History
 from netspec.runtime.loading import load_data
 from netspec.runtime.module import build
 from netspec.runtime.objective import Objective
+from netspec.runtime.onnx_graph import Probabilities
 from netspec.runtime.progress import Progress
 from netspec.runtime.run import RunFolder
 from netspec.runtime.surroundings import choose_device
@@ -161,7 +164,6 @@ def export(
     """
     section, training = spec.experiment.export, spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False) if spec.experiment.data is not None else None
-    loss = type(training.loss).__name__ if training is not None else ""
     return export_onnx(
         module,
         spec.graph.inputs,
@@ -171,8 +173,14 @@ def export(
         validation=_validation(data),
         name=spec.name,
         metadata=metadata(netspec.__version__, spec.name, spec.text, data.learnt if data else {}),
-        sigmoid=loss.startswith("BCE"),
+        probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
     )
+
+
+def _probabilities(loss: Loss, scores: torch.Tensor) -> Probabilities:
+    """What makes probabilities of scores that were trained with `loss`, as `predict` gives them."""
+    assert loss.activation is not None  # else the check `export-probabilities` has refused the spec
+    return Probabilities(loss.activation, loss.class_axis(scores.ndim))
 
 
 def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +23,7 @@ from netspec.runtime.agreement import Difference
 from netspec.runtime.disk import sync
 from netspec.runtime.examples import Examples
 from netspec.runtime.onnx_check import ExportFailed, Inputs
+from netspec.runtime.onnx_graph import Probabilities
 
 __all__ = ["ExportFailed", "Report", "export_onnx", "metadata"]
 
@@ -60,6 +61,12 @@ class Report:
         return max(d.scale for d in self.differences) == 0
 
 
+def by_shape(scores: torch.Tensor) -> Probabilities:
+    """What makes probabilities of scores that no loss explains: a softmax over axis 1, a sigmoid of a single class."""
+    single = scores.ndim < 2 or scores.shape[1] == 1
+    return Probabilities("sigmoid" if single else "softmax", 1)
+
+
 def export_onnx(
     network: nn.Module,
     inputs: Mapping[str, Described],
@@ -70,15 +77,13 @@ def export_onnx(
     validation: Iterable[Inputs] = (),
     name: str = "network",
     metadata: Mapping[str, str] | None = None,
-    class_axis: int = 1,
-    sigmoid: bool = False,
+    probabilities: Callable[[torch.Tensor], Probabilities] = by_shape,
 ) -> Report:
     """Write the network in evaluation mode to the .onnx file `path`, and compare both in ONNX Runtime.
 
     `inputs` are the network's, as the graph describes them; sizes that only the run decides stay open, by their
     names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs. With
-    `options.output` of probabilities the first output becomes its softmax along `class_axis`, or its sigmoid if
-    `sigmoid`, or if there is only one class.
+    `options.output` of probabilities the first output becomes what `probabilities`, given an example of it, says.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -95,11 +100,10 @@ def export_onnx(
         scores = results[0][1][0]
         end = None
         if options.output == "probabilities":
-            single = scores.ndim < 2 or scores.shape[class_axis] == 1
-            end = onnx_graph.Probabilities(class_axis, sigmoid or single)
+            end = probabilities(scores)
         model = _traced(still, example, inputs, _names(outputs, len(results[0][1])), options.opset)
         onnx_graph.reopen(model, inputs, results)
-        if end:
+        if end and end.activation != "identity":
             onnx_graph.append(model, end)
         onnx_graph.tidy(model, name, metadata or {})
         _write(model, draft)

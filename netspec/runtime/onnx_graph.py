@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 
 from netspec.dims import Dim, Name
 from netspec.layers.base import Tensor as Described
+from netspec.losses.base import Activation, activate
 
 BATCH_NAME: Final = "batch"
 INNER: Final = "network"
@@ -82,13 +83,14 @@ def quiet() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Probabilities:
-    """What turns scores into probabilities: a softmax over the classes along `axis`, or a sigmoid for each."""
+    """What turns scores into probabilities; a softmax goes along `axis`."""
 
+    activation: Activation
     axis: int
-    sigmoid: bool
 
     def __call__(self, scores: torch.Tensor) -> torch.Tensor:
-        return scores.sigmoid() if self.sigmoid else scores.softmax(self.axis)
+        found: torch.Tensor = activate(scores, self.activation, self.axis)
+        return found
 
 
 def append(model: Any, end: Probabilities) -> None:
@@ -96,8 +98,8 @@ def append(model: Any, end: Probabilities) -> None:
     import onnx_ir as ir
 
     scores = model.graph.outputs[0]
-    attributes = [] if end.sigmoid else [ir.AttrInt64("axis", end.axis)]
-    node = ir.Node("", "Sigmoid" if end.sigmoid else "Softmax", [scores], attributes)
+    attributes = [ir.AttrInt64("axis", end.axis)] if end.activation == "softmax" else []
+    node = ir.Node("", end.activation.title(), [scores], attributes)
     model.graph.append(node)
     result = node.outputs[0]
     result.name, result.shape, result.type = scores.name, scores.shape, scores.type

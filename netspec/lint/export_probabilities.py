@@ -1,0 +1,39 @@
+"""Probabilities of an exported file against the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netspec.errors import At, Problem
+from netspec.lint.base import Facts, Rule
+
+
+class ExportProbabilities(Rule):
+    """Probabilities are exported only of a network whose output the loss takes for scores or probabilities.
+
+    What a loss of values trains would become numbers between 0 and 1 that say nothing; and of a loss that makes the
+    scores in a layer of its own the file has only the features.
+    """
+
+    code = "export-probabilities"
+    example = """\
+input: 3
+layers: [fc 1]
+train: {loss: mse, optimizer: sgd lr=0.01}
+export: {onnx: {output: probabilities}}
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        wanted = facts.experiment.export
+        if facts.train is None or wanted is None or wanted.onnx.output != "probabilities":
+            return
+        loss = facts.train.loss
+        name = loss.words[0] if loss.words else type(loss).__name__
+        at = At(("export", "onnx", "output"))
+        if loss.owns_parameters:
+            text = f"{name} makes the scores in a layer of its own, which the exported file does not have"
+        elif loss.activation is None:
+            text = f"{name} knows no probabilities"
+        else:
+            return
+        yield self.problem(text, at, "Write output: logits, which is the network's own output.")
