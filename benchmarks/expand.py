@@ -1,7 +1,8 @@
-"""What checking a spec costs in the process, from its text to the graph and every problem, and how that grows.
+"""What checking and printing a spec cost in the process, from text to graph and every problem, and how they grow.
 
 The network is a repeated block of ten layers; a second one has each of its thousand layers written out. A network of
-20,000 layers is timed in turns with twenty checks of one of 1,000.
+20,000 layers is timed in turns with twenty checks of one of 1,000; printing one of 4,000 layers with names of their own
+with four of 1,000.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from statistics import median
 
 import netspec
 from benchmarks.ratios import Row, Work, pairs, report, timed
+from netspec.views.code import source
 
 SIZES = (1_000, 5_000, 20_000)
 
@@ -48,6 +50,17 @@ def checked(text: str, layers: int, times: int = 1) -> Work:
     return work
 
 
+def printed(layers: int, times: int = 1) -> Work:
+    """Printing a network of so many named layers, `times` over; returns the seconds that a layer takes."""
+    spec = netspec.loads("netspec: 1\ninput: 16\nlayers:\n" + "".join(f"  l{n}: fc 16\n" for n in range(layers)))
+
+    def work() -> float:
+        gc.collect()
+        return timed(lambda: source(spec.graph), times)() / layers
+
+    return work
+
+
 def measure(count: int, sizes: tuple[int, ...] = SIZES) -> list[Row]:
     small, *larger = sizes
     repeated = {size: REPEATED.format(count=size // 10) for size in sizes}
@@ -61,6 +74,8 @@ def measure(count: int, sizes: tuple[int, ...] = SIZES) -> list[Row]:
         many = checked(repeated[small], small, times=size // small)
         found = pairs(checked(repeated[size], size), many, count)
         rows.append(Row(f"a layer of {size:,} / of {small:,}", found.ratio, at_most=1.25, note=str(found)))
+    found = pairs(printed(4 * small), printed(small, times=4), count)
+    rows.append(Row(f"a printed layer of {4 * small:,} / of {small:,}", found.ratio, at_most=1.5, note=str(found)))
     return rows
 
 

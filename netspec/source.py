@@ -200,18 +200,17 @@ def _with_value(data: Any, path: Path, value: Any) -> Any:
 
 def merged(base: Source, top: Source) -> Source:
     """Two specs, `top` laid over `base`: mappings merge key by key, anything else is replaced."""
-    marks = dict(base.marks)
+    replaced: set[Path] = set()
 
     def lay(low: Any, high: Any, path: Path) -> Any:
         if isinstance(low, dict) and isinstance(high, dict):
-            marks.update({p: m for p, m in top.marks.items() if p == path})
             return {**low, **{k: lay(low.get(k), v, (*path, k)) for k, v in high.items()}}
-        for known in [p for p in marks if p[: len(path)] == path]:
-            del marks[known]
-        marks.update({p: m for p, m in top.marks.items() if p[: len(path)] == path})
+        replaced.add(path)
         return high
 
-    return Source(top.file, lay(base.data, top.data, ()), marks)
+    data = lay(base.data, top.data, ())
+    kept = {p: m for p, m in base.marks.items() if replaced.isdisjoint(p[:n] for n in range(len(p) + 1))}
+    return Source(top.file, data, kept | top.marks)
 
 
 def report(problems: tuple[Problem, ...] | list[Problem], source: Source) -> str:

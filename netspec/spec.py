@@ -38,6 +38,8 @@ class Spec:
     experiment: Experiment = field(default=Experiment())
     """The sections around the network."""
     warnings: tuple[Problem, ...] = field(default=())
+    root: Path = field(default_factory=Path.cwd)
+    """The folder that paths in the spec start from: that of its file, or where the program runs."""
 
     @property
     def name(self) -> str:
@@ -48,17 +50,9 @@ class Spec:
         """The spec as YAML, with everything that was set over it."""
         return self.document.source.text
 
-    @cached_property
-    def root(self) -> Path:
-        """The folder that paths in the spec start from: that of its file."""
-        path = Path(self.document.source.file.name)
-        return path.parent.resolve() if path.is_file() else Path.cwd()
-
     def at(self, root: Path) -> Spec:
         """The same spec, with its paths starting from another folder."""
-        moved = replace(self)
-        moved.__dict__["root"] = root
-        return moved
+        return replace(self, root=root)
 
     def over(self, overrides: Sequence[str]) -> Spec:
         """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
@@ -142,7 +136,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
     Raises SpecError with every problem found, each with its file, line and column.
     """
     source = _extended(read_file(path), Path(path).parent, 0)
-    return _checked(overridden(source, overrides))
+    return _checked(overridden(source, overrides)).at(Path(path).parent.resolve())
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:

@@ -19,6 +19,8 @@ from netspec.language.document import Document
 from netspec.language.rows import Call
 from netspec.vocabulary import OPERATIONS
 
+HINTS: Final = 20
+"""How many parameters that nothing uses are told what they are like."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 """The keys of a group, and of the long form of a level."""
@@ -121,11 +123,12 @@ def unused_params(document: Document) -> Iterator[Problem]:
     own = {name: Counter(_words(value)) for name, value in document.params.items()}
     for counted in own.values():
         words.update(counted)
-    for name in document.params:
-        if words[name] <= own[name][name]:
-            hint = did_you_mean(name, [known for known in document.params if words[known]])
-            text = f"nothing uses the parameter {name}"
-            yield Problem("unused-param", text, At(("params", name), on_key=True), hint, severity="warning")
+    unused = [name for name in document.params if words[name] <= own[name][name]]
+    used = [name for name in document.params if words[name]]
+    for number, name in enumerate(unused):
+        hint = did_you_mean(name, used) if number < HINTS else ""
+        text = f"nothing uses the parameter {name}"
+        yield Problem("unused-param", text, At(("params", name), on_key=True), hint, severity="warning")
 
 
 def _words(data: Any) -> Iterator[str]:

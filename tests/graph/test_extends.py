@@ -33,3 +33,17 @@ def test_what_cannot_be_extended(tmp_path: Path, name: str) -> None:
     with pytest.raises(netspec.SpecError) as caught:
         netspec.load(tmp_path / "in" / "top.yaml")
     assert caught.value.problems[0].code == "extends"
+
+
+def test_paths_start_from_the_folder_of_the_file_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "with a zero\u200bwidth space"
+    folder.mkdir()
+    (folder / "base.yaml").write_text(BASE)
+    spec = netspec.load(folder / "base.yaml")
+    assert spec.root == folder.resolve()
+    assert spec.over(["params.width=16"]).root == folder.resolve()
+    # A text has no folder, also where its name is that of a file.
+    monkeypatch.chdir(tmp_path)
+    assert netspec.loads(BASE, name=str(folder / "base.yaml")).root == tmp_path.resolve()

@@ -113,11 +113,12 @@ class ClassWriter:
     def _registrations(self) -> list[str]:
         """The lines that register every member, in the order that the spec gives."""
         order = max((list(level.members) for level in self.pattern.levels), key=len)
+        places = {name: place for place, name in enumerate(order)}
         found: list[tuple[int, list[str]]] = []
         for unit in range(len(self.pattern.units[0])):
             for first, registered in self._members(unit):
-                found.append((order.index(first) if first in order else len(order), registered))
-        found += [(order.index(first), lines) for first, lines in self._containers()]
+                found.append((places.get(first, len(order)), registered))
+        found += [(places[first], lines) for first, lines in self._containers()]
         return self._with_aliases(order, sorted(found, key=lambda pair: pair[0]))
 
     def _with_aliases(self, order: list[str], found: list[tuple[int, list[str]]]) -> list[str]:
@@ -189,7 +190,7 @@ class ClassWriter:
         if isinstance(step.op, Buffer):
             persistent = () if step.op.persistent else ("persistent=False",)
             return lines("", Nested("self.register_buffer(", (literal(step.member), made, *persistent)), depth)
-        if self.pattern.renamed and step.template:
+        if step.template and self.pattern.renamed:
             return lines("", Nested("self.add_module(", (self._name(step.template), made)), depth)
         if is_identifier(step.member):
             return lines(f"self.{step.member} = ", made, depth)

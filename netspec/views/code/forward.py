@@ -55,11 +55,15 @@ class Forward:
         self.pattern = pattern
         self.keeper = keeper
         self.level = pattern.levels[0]
+        self.listed = pattern.listed
         self.containers = containers(self.level)
         self.members: dict[Step, str] = {}
         """Members that are variables of forward."""
         self.names = Namespace(RESERVED)
         self.variables: dict[Ref, str] = {}
+        self.until: dict[str, int] = {}
+        """The item that is the last to read each variable, among those that read it for a known value."""
+        self.tensors = {ref: value.tensor for refs in reversed(pattern.refs) for value, ref in refs.items()}
         self.items = self._items()
 
     # --- what there is --------------------------------------------------------------------------
@@ -120,7 +124,7 @@ class Forward:
     def _member(self, step: Step) -> str:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
-        if self.pattern.listed and "." not in step.member:
+        if self.listed and "." not in step.member:
             return f"self[{step.member}]"
         return local or reference(step.member, self.containers)
 
@@ -176,7 +180,7 @@ class Forward:
             wanted = (
                 "x" if single or (i == 0 and not self.level.inputs) or name in ("in", "input") else identifier(name)
             )
-            self.variables[("in", i)] = self.names.fresh(wanted)
+            self._hold(("in", i), self.names.fresh(wanted))
 
     @property
     def arguments(self) -> list[str]:
@@ -196,7 +200,7 @@ class Forward:
             calls = calls or bool(after.step.member)
             text, at, item = longer, at + 1, after
         if item.step.op is not None and item.step.op.source and item.step.member:
-            self.variables[item.results[0]] = text
+            self._hold(item.results[0], text)
             return at + 1, []
         target = self._target(item, at)
         if target == text:
@@ -234,7 +238,7 @@ class Forward:
             return stop, [f"{target} = {before}", f"if {test}:", f"{INDENT}{target} = {text}"]
         end = self.items[stop - 1].results[0]
         if self.last.get(self._actual(self._left_out(unit)), at) < stop:
-            self.variables[end] = before
+            self._hold(end, before)
         inner: list[str] = []
         cursor = at
         while cursor < stop:
@@ -270,13 +274,17 @@ class Forward:
         """The variable for a new value: the flowing `x` for what the next step takes, else a name of its own."""
         if ref in self.variables:
             return self.variables[ref]
-        live = {self.variables[r] for r, end in self.last.items() if r in self.variables and end > at}
-        flow = next((n for n in ("x", "out") if n not in live), "")
+        flow = next((n for n in ("x", "out") if self.until.get(n, at) <= at), "")
         passing = self.last.get(ref, at) <= at + 1 and len(item.results) == 1
         name = flow if flow and passing else self._fresh(item, ref)
         self.names.taken.add(name)
-        self.variables[ref] = name
+        self._hold(ref, name)
         return name
+
+    def _hold(self, ref: Ref, name: str) -> None:
+        """Let the variable `name` stand for a value."""
+        self.variables[ref] = name
+        self.until[name] = max(self.until.get(name, -1), self.last.get(ref, -1))
 
     def _fresh(self, item: Item, ref: Ref) -> str:
         """A name for a value that is read later: the step's own, or that of the part."""
@@ -343,7 +351,7 @@ class Forward:
         if isinstance(size, int):
             return str(size)
         for ref in dict.fromkeys([*item.inputs, *item.dims, *self.variables]):
-            tensor = self._tensor(ref)
+            tensor = self.tensors.get(ref)
             if tensor is not None and size in tensor.shape and ref in self.variables:
                 return f"{self.variables[ref]}.shape[{tensor.shape.index(size)}]"
         terms = []
@@ -358,13 +366,6 @@ class Forward:
         if len(terms) == 1 and terms[0] == str(size):
             raise LookupError(f"no value in reach tells the size {size}")
         return " + ".join(terms)
-
-    def _tensor(self, ref: Ref) -> Tensor | None:
-        for refs in self.pattern.refs:
-            for value, known in refs.items():
-                if known == ref:
-                    return value.tensor
-        return None
 
     def _comment(self, item: Item) -> str:
         """The shape that comes out, without the batch; letters stand for what differs between uses."""
