@@ -92,5 +92,5 @@ def test_only_the_runtime_knows_torch(file: str) -> None:
 
 
 def test_every_room_has_a_floor() -> None:
-    found = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    found = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or any(path.rglob("*.py"))}
     assert found <= set().union(*FLOORS)

@@ -1,0 +1,1 @@
+"""Everything that computes: the only rooms that know torch."""
