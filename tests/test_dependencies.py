@@ -25,8 +25,7 @@ def imported() -> Iterator[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 yield (node.module or "").partition(".")[0]
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "need" and len(node.args) > 1:
-                if isinstance(node.args[0], ast.Constant):
-                    yield str(node.args[0].value).partition(".")[0]
+                yield str(ast.literal_eval(node.args[0])).partition(".")[0]
 
 
 def plain(name: str) -> str:

@@ -18,15 +18,17 @@ TRIM_THRESHOLD: Final = -1
 MMAP_THRESHOLD: Final = -3
 """M_MMAP_THRESHOLD: from how many bytes on a piece is not of the heap, but the system's, and freed to it."""
 MOST: Final = 1 << 30
+"""More than one tensor of a step takes, and half of what the thresholds, which are of type int, can hold."""
 ADAPTED: Final = 32 << 20
 """Where glibc's own adaptation of the threshold ends, the most that some versions take."""
 
 
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
-    """Within it the process keeps memory that it frees; afterwards the system has it back.
+    """Within it the process keeps memory that it frees; afterwards the system has that back.
 
-    Peak memory stays as it is. Where the C library is not glibc, nothing changes.
+    Peak memory stays as it is. glibc cannot be told to adapt again: afterwards its threshold stays at 32 MiB, where
+    its own adaptation ends. Where the C library is not glibc, nothing changes.
     """
     libc = _glibc()
     if libc is None:
