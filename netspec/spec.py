@@ -166,7 +166,7 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise _not_extended(source, f"{name!r} lies outside the folder of this spec")
     if not path.is_file():
-        raise _not_extended(source, f"{name!r} is no file")
+        raise _not_extended(source, f"{name!r} is not a file")
     if depth >= MAX_EXTENDS:
         raise _not_extended(source, f"more than {MAX_EXTENDS} specs extend each other")
     whole = merged(_extended(read_file(path), path.parent, depth + 1), source)

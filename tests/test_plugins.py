@@ -234,7 +234,7 @@ def test_an_entry_point_is_loaded_by_its_name(tmp_path: Path, monkeypatch: pytes
         ("torch", "", "cannot be called torch.py"),
         ("a-b", "", "cannot be called a-b.py"),
         ("taken", "@netspec.register\nclass Conv2d(nn.Module): ...", "is there already"),
-        ("kind", "@netspec.register\nclass Plain: ...", "is no class of nn.Module"),
+        ("kind", "@netspec.register\nclass Plain: ...", "is not a class of nn.Module"),
         ("typed", "@netspec.register\nclass T(nn.Module):\n    def __init__(self, x): ...", "needs one of these types"),
         ("axis", "@netspec.register(inferred={'c': 1})\nclass A(nn.Module): ...", "no argument c to infer"),
     ],

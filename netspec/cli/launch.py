@@ -19,7 +19,7 @@ class Time(click.ParamType[int]):
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
         found = seconds(str(value))
-        return found or self.fail(f"{value!r} is no time. For example: 45m, 12h, 1h30m or 2d", param, context)
+        return found or self.fail(f"{value!r} is not a time. For example: 45m, 12h, 1h30m or 2d", param, context)
 
 
 @click.command()

@@ -20,7 +20,7 @@ class Count(click.ParamType[int]):
         try:
             return int(float(str(value)))
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no number. For example: 200000 or 2e6", param, context)
+            self.fail(f"{value!r} is not a number. For example: 200000 or 2e6", param, context)
 
 
 @click.command()

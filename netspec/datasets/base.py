@@ -84,7 +84,7 @@ class Part:
 class Arrays:
     """Everything that was read. `val` and `test` are there where the source itself keeps them apart.
 
-    `classes` are the names of the classes, None where the target is no class. `peak` is the
+    `classes` are the names of the classes, None where the target is not a class. `peak` is the
     value of a byte that becomes 1.0 when bytes become floats. Where samples are `ordered`, one after the other as in
     a text, parts are cut off at the end and not drawn. `learnt` is what other data must be read with to mean the
     same, as plain data that JSON can hold.

@@ -137,6 +137,6 @@ def opened(path: Path) -> Iterator[Archive]:
         with zipfile.ZipFile(path) as archive:
             yield Archive(archive, path)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{show(path)} is no whole .npz file: {error}") from None
+        raise DataError(f"{show(path)} is not a whole .npz file: {error}") from None
     except OSError as error:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None

@@ -30,7 +30,7 @@ class Parquet(Tabular):
         try:
             read = parquet.ParquetFile(path).read()
         except (arrow.ArrowException, OSError) as error:
-            raise DataError(f"{show(path)} is no whole parquet file: {str(error).splitlines()[0]}") from None
+            raise DataError(f"{show(path)} is not a whole parquet file: {str(error).splitlines()[0]}") from None
         names = read.column_names
         double = next((name for name in names if names.count(name) > 1), None)
         if double is not None:

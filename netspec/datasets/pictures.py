@@ -98,7 +98,9 @@ def opened(path: str, row: int) -> Iterator[Image]:
                     raise ValueError("it has more than 8 bits for each point and channel")
                 yield image
     except UnidentifiedImageError:
-        raise DataError(f"{show_file(path, row)} is no image. {', '.join(FORMATS)} are.") from None
+        raise DataError(
+            f"{show_file(path, row)} is not an image of a format that is read: {', '.join(FORMATS)}."
+        ) from None
     except Exception as error:  # decoders raise whatever they stumble over in a damaged file
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise DataError(f"{show_file(path, row)} cannot be used: {printable(str(reason))}") from None

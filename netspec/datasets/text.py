@@ -128,7 +128,7 @@ def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path], Array]]:
     try:
         tokenizer = package.Tokenizer.from_file(str(path))
     except Exception as error:  # the package raises nothing more special
-        raise DataError(f"{show(path)} is no file of a tokenizer: {printable(str(error).splitlines()[0])}") from None
+        raise DataError(f"{show(path)} is not a file of a tokenizer: {printable(str(error).splitlines()[0])}") from None
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     names = [""] * (1 + max(vocabulary.values(), default=0))
     for name, number in vocabulary.items():

@@ -46,14 +46,14 @@ def read_block(header: str, body: Any, path: Path) -> Block:
             hint = "A letter and a number, as in k3, sets the argument k; a name has two letters before its digits."
             raise Refused(Problem("header", text, place, hint if arg.kind == "letter" else ""))
         if name in params:
-            raise Refused(Problem("header", f"{name} is there twice", place))
+            raise Refused(Problem("header", f"{name} is defined twice", place))
         params[name] = default
     for i, given in enumerate(call.inputs or ()):
         name, place = given.path[0], At(path, given.span, on_key=True)
         if len(given.path) > 1 or given.keyword or "$" in name or name == "prev":
             raise Refused(Problem("header", "an input is a plain name", place))
         if name in params or name in [other.path[0] for other in (call.inputs or ())[:i]]:
-            raise Refused(Problem("header", f"{name} is there twice", place))
+            raise Refused(Problem("header", f"{name} is defined twice", place))
     inputs = tuple(i.path[0] for i in call.inputs) if call.inputs else ("in",)
     return Block(call.op, inputs, params, body, path)
 

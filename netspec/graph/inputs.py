@@ -23,7 +23,7 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
     if isinstance(value, int) and not isinstance(value, bool):
         return _tensor((value,), "float32", At(path))
     if not match:
-        raise Refused(Problem("input", f"{value!r} is no shape", At(path), HINT))
+        raise Refused(Problem("input", f"{value!r} is not a shape", At(path), HINT))
     word = match["dtype"] or "float"
     if word not in _DTYPES:
         raise Refused(Problem("input", f"there is no dtype {word!r}", At(path), f"There are: {', '.join(_DTYPES)}."))
@@ -37,15 +37,15 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
     if isinstance(parsed, Word) and isinstance(sizes, str):
         if sizes in _DTYPES:
             return _tensor((), _DTYPES[sizes], at)
-        raise Refused(Problem("input", f"{match['shape']!r} is no shape", at, HINT))
+        raise Refused(Problem("input", f"{match['shape']!r} is not a shape", at, HINT))
     return _tensor(sizes if isinstance(sizes, tuple) else (sizes,), _DTYPES[word], at)
 
 
 def _tensor(sizes: tuple[Any, ...], dtype: Dtype, at: At) -> Tensor:
     for size in sizes:
         if isinstance(size, int | float) and (not isinstance(size, int) or not 1 <= size <= 2**31):
-            raise Refused(Problem("input", f"{size} is no size", at, HINT))
+            raise Refused(Problem("input", f"{size} is not a size", at, HINT))
         if isinstance(size, str):
-            raise Refused(Problem("input", f"{size!r} is no size", at, HINT))
+            raise Refused(Problem("input", f"{size!r} is not a size", at, HINT))
     shape = sizes if named("B") in sizes else (BATCH, *sizes)
     return Tensor(shape, dtype)

@@ -66,7 +66,7 @@ class Members:
                 text, hint = f"{name} is an input already", "Call the step otherwise."
                 self.report.add(Problem("duplicate-name", text, at, hint))
             else:
-                self.report.add(Problem("duplicate-name", f"{name} is there twice", at, UNIQUE))
+                self.report.add(Problem("duplicate-name", f"{name} is defined twice", at, UNIQUE))
         scope.names[name] = value
 
     def reorder(self, level: Level, order: Any, path: Path) -> None:
@@ -92,7 +92,7 @@ class Members:
 def clash(name: str, level: Level, at: At) -> Problem | None:
     """The problem of a name that is taken, or is that of a list of members."""
     if name in level.members:
-        return Problem("duplicate-name", f"{name} is there twice", at, UNIQUE)
+        return Problem("duplicate-name", f"{name} is defined twice", at, UNIQUE)
     head, dot, _ = name.partition(".")
     if (dot and head in level.members) or name in level.lists:
         return Problem("duplicate-name", f"{head} is a member and a list of members", at, UNIQUE)

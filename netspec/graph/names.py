@@ -32,7 +32,7 @@ def check_input_name(name: str, at: At) -> None:
     if name in ("in", "prev"):
         raise Refused(Problem("name", f"{name!r} has a meaning of its own in every body", at))
     if not _NAME.fullmatch(name):
-        raise Refused(Problem("name", f"{name!r} is no name", at, "A name has letters, digits, _ and -; no dot."))
+        raise Refused(Problem("name", f"{name!r} is not a name", at, "A name has letters, digits, _ and -; no dot."))
 
 
 def check_member_name(name: str, at: At) -> Problem | None:
@@ -43,5 +43,7 @@ def check_member_name(name: str, at: At) -> Problem | None:
     if name in ("in", "prev"):
         return Problem("name", f"{name!r} has a meaning of its own in every body", at)
     if not _NAME.fullmatch(head) or (dot and not _NAME.fullmatch(key)):
-        return Problem("name", f"{name!r} is no name", at, "A name has letters, digits, _ and -, and one dot at most.")
+        return Problem(
+            "name", f"{name!r} is not a name", at, "A name has letters, digits, _ and -, and one dot at most."
+        )
     return None

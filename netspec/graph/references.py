@@ -30,7 +30,7 @@ def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
             value, rest = scope.value(f"{head}.{rest[0]}"), rest[1:]
         if value is None:
             known = [n for n in scope.known() if not n.startswith("_")]
-            hint = did_you_mean(head, known) or f"In sight are: {', '.join(dict.fromkeys(known))}."
+            hint = did_you_mean(head, known) or f"Available here: {', '.join(dict.fromkeys(known))}."
             raise Refused(Problem("unknown-name", f"there is no value {head!r} before this", at, hint))
         values = [value]
     return [part_of(value, rest, at) for value in values]

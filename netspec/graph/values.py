@@ -19,7 +19,7 @@ def op_word(call: Written, scope: Scope) -> str:
         return call.op
     word = evaluate(call.op, scope.lookup, At(call.path))
     if not isinstance(word, str):
-        raise Refused(Problem("unknown-op", f"{word!r} is no operation", call.op_at))
+        raise Refused(Problem("unknown-op", f"{word!r} is not an operation", call.op_at))
     return word
 
 

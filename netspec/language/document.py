@@ -50,7 +50,7 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
     """The sections of a spec, and what is wrong with their form."""
     data = source.data
     if not isinstance(data, dict):
-        what = "is empty" if data is None else "is no mapping of sections"
+        what = "is empty" if data is None else "is not a mapping of sections"
         hint = "A spec begins with: netspec: 1. `netspec init` writes one."
         return Document(source), [Problem("document", f"the spec {what}", At(), hint)]
     problems: list[Problem] = []

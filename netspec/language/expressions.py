@@ -86,7 +86,7 @@ def parse(text: str) -> ast.expr:
         tree = ast.parse(_IN.sub(IN, text.lstrip().replace("\n", " ")), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         start = blank + (getattr(error, "offset", None) or 1)
-        raise ExpressionError(f"{text.strip()!r} is no expression", max(0, start - 1)) from None
+        raise ExpressionError(f"{text.strip()!r} is not an expression", max(0, start - 1)) from None
     for node in ast.walk(tree) if blank else ():
         if isinstance(node, ast.expr):
             node.col_offset += blank

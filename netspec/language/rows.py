@@ -179,7 +179,7 @@ def _call(text: str, start: int, stop: int) -> Call:
         inputs = _inputs(text, at + 1, close)
         at = close + 1
     if at < stop and text[at] != " ":
-        raise RowError(f"{_shown(text, start, stop)} is no call", (at, at + 1), "Put a space before an argument.")
+        raise RowError(f"{_shown(text, start, stop)} is not a call", (at, at + 1), "Put a space before an argument.")
     args: list[Arg] = []
     times: Size | None = None
     when: Expr | None = None
@@ -197,7 +197,7 @@ def _call(text: str, start: int, stop: int) -> Call:
         if _TIMES.match(text, a, b):
             times, end = _size(text, a + 1, b)
             if end != b:
-                raise RowError(f"{_shown(text, a, b)} is no repetition", (a, b))
+                raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b))
             continue
         args.append(_arg(text, a, b))
     return Call(op, (start, stop), inputs, tuple(args), times, when, op_span)
@@ -212,7 +212,7 @@ def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
     if not match:
         end = text.find(" ", start, stop)
         span = (start, stop if end < 0 else end)
-        raise RowError(f"{_shown(text, *span)} is no operation", span, "A row begins with one, as in: conv 6 k5")
+        raise RowError(f"{_shown(text, *span)} is not an operation", span, "A row begins with one, as in: conv 6 k5")
     return match[0], match.end()
 
 
@@ -224,7 +224,7 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
         match = _INPUT.fullmatch(text[a:b].replace(" ", ""))
         if not match:
             hint = "An input is the name of an earlier step; arguments follow the brackets, or the word: dropout 0.5"
-            raise RowError(f"{_shown(text, a, b)} is no input", (a, b), hint)
+            raise RowError(f"{_shown(text, a, b)} is not an input", (a, b), hint)
         found.append(Input(tuple(match[2].split(".")), match[1], (a, b)))
     return tuple(found)
 
@@ -244,7 +244,7 @@ def _arg(text: str, start: int, stop: int) -> Arg:
         return Arg("positional", _whole(text, start, stop), span)
     if _WORD.fullmatch(text, start, stop):
         return Arg("word", Word(text[start:stop]), span)
-    raise RowError(f"{_shown(text, start, stop)} is no argument", span)
+    raise RowError(f"{_shown(text, start, stop)} is not an argument", span)
 
 
 def _outside(text: str) -> str:
@@ -266,7 +266,7 @@ def _whole(text: str, start: int, stop: int) -> Value:
     match = _WORD.fullmatch(text, start, stop)
     if match:
         return Word(match[0])
-    raise RowError(f"{_shown(text, start, stop)} is no value", (start, max(stop, start + 1)))
+    raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)))
 
 
 def _arrow(text: str, start: int, stop: int) -> Arg:
@@ -283,7 +283,7 @@ def _arrow(text: str, start: int, stop: int) -> Arg:
         elif text[at] == "\u2192":
             at += 1
         else:
-            raise RowError(f"{_shown(text, start, stop)} is no arrow", (start, stop), "Write 400->120->84.")
+            raise RowError(f"{_shown(text, start, stop)} is not an arrow", (start, stop), "Write 400->120->84.")
         size, at = _tuple(text, at, stop)
         sizes.append(size)
     return Arg("arrow", tuple(sizes), (start, stop))
@@ -301,7 +301,7 @@ def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
 def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
     match = _SIZE.match(text, start, stop)
     if not match:
-        raise RowError(f"{_shown(text, start, stop)} is no size", (start, max(stop, start + 1)))
+        raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)))
     negative = match["sign"] == "-"
     if match["number"]:
         return _number(match["number"], negative, (start, match.end())), match.end()

@@ -30,7 +30,7 @@ def described(
     from torch import nn
 
     if not (isinstance(module, type) and issubclass(module, nn.Module)):
-        raise TypeError(f"{getattr(module, '__name__', module)} is no class of nn.Module")
+        raise TypeError(f"{getattr(module, '__name__', module)} is not a class of nn.Module")
     own: dict[str, Any] = {
         "__doc__": inspect.getdoc(module) or f"Runs {module.__name__}.",
         "__module__": module.__module__,

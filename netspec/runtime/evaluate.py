@@ -107,7 +107,7 @@ def evaluate(
                 outputs = run(*inputs)
                 if not number:
                     with world.together():
-                        objective.check(outputs, target, {"given": split})
+                        objective.check(outputs, target, {"evaluated": split})
                         check_metrics(metrics, objective, outputs)
                 if world.divided or world.main:
                     tally.add(outputs, target)

@@ -110,7 +110,7 @@ class Run:
     def read(cls, folder: Path, overrides: Iterable[str] = ()) -> Run:
         """The run in `folder`. Raises UsageError where there is none, SpecError for overrides that do not fit."""
         if not (folder / "spec.yaml").is_file():
-            raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
+            raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
         need(folder)
         spec = load(folder / "spec.yaml", list(overrides))
         origin = folder / "origin.json"

@@ -142,5 +142,5 @@ def check_inputs(parts: Mapping[str, Split]) -> None:
             if bool(bad.any()):
                 row = part.origin.at(int(bad.nonzero()[0]), number)
                 which = f" in input {number + 1}" if len(part.inputs) > 1 else ""
-                text = f"{row} ({name} part): a value{which} is no finite number"
-                raise DataError(f"{text}. {int(bad.sum()):,} of {len(x):,} rows do.")
+                text = f"{row} ({name} part): a value{which} is not a finite number"
+                raise DataError(f"{text}. {int(bad.sum()):,} of {len(x):,} rows hold such values.")

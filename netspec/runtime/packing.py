@@ -48,4 +48,4 @@ def unpack(packed: Any, tensors: dict[str, torch.Tensor]) -> Any:
             return Counter(dict(inner))
         case "$dict":
             return {unpack(k, tensors): unpack(v, tensors) for k, v in inner}
-    raise ValueError(f"{kind} is no kind of value that a checkpoint holds")
+    raise ValueError(f"{kind} is not a kind of value that a checkpoint holds")

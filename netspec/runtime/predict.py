@@ -139,7 +139,7 @@ def _split(arrays: Sequence[Column], steps: Steps) -> Split:
 def _read(files: Sequence[Path], inputs: Sequence[str]) -> list[np.ndarray[Any, Any]]:
     for file in files:
         if not file.is_file():
-            raise DataError(f"{show(file)} is no file")
+            raise DataError(f"{show(file)} is not a file")
         if file.suffix not in ARRAYS:
             raise DataError(f"{show(file)} is neither .npy nor .npz")
     if files[0].suffix == ".npz" and len(files) == 1:

@@ -55,7 +55,7 @@ class RunFolder:
         """The folder of a run that is to be resumed. Raises UsageError where there is none."""
         folder = Path(path)
         if not cls.begun(folder):
-            raise UsageError(f"{folder} is no run's folder: it has no spec.yaml")
+            raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
         run = cls(folder, _locked(folder))
         run._tidy()
         return run

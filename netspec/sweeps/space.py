@@ -120,7 +120,7 @@ def read_space(assignments: Sequence[str]) -> Space:
     for text in assignments:
         path, equals, value = text.partition("=")
         if not equals or not path or not value:
-            raise UsageError(f"{text!r} is no path=values. For example: params.width=32,64,96")
+            raise UsageError(f"{text!r} is not path=values. For example: params.width=32,64,96")
         if path in [axis.path for axis in axes]:
             raise UsageError(f"{path} is given twice")
         values = list(_split(value))
@@ -168,7 +168,7 @@ def _sound(given: Range, text: str) -> Range:
     if step is None:
         return given
     if step <= 0 or (given.whole and not isinstance(step, int)):
-        raise UsageError(f"{text!r}: the step is no {'whole ' if given.whole else ''}number above 0")
+        raise UsageError(f"{text!r}: the step is not a {'whole ' if given.whole else ''}number above 0")
     count = int((high - low) / step + 1e-9)
     if not count:
         raise UsageError(f"{text!r}: the step leads out of the range at once")

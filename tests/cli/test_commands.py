@@ -131,7 +131,7 @@ def test_resume_auto_begins_and_goes_on(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stderr.startswith("resumed after epoch 1\n")
     missing = run("train", "--run", "other", DIGITS, "--resume", cwd=tmp_path)
-    assert (missing.returncode, "no run's folder" in missing.stderr) == (2, True)
+    assert (missing.returncode, "not a run's folder" in missing.stderr) == (2, True)
 
 
 def test_a_run_whose_time_is_up_is_no_failure(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_readers_end_is_no_fault() -> None:
         (["chekc", LENET], 2, "Did you mean 'check'?"),
         (["check", "nowhere.yaml"], 3, "nowhere.yaml"),
         (["check", str(ROOT)], 3, "is a folder"),
-        (["check", LENET, "epochs"], 3, "no path=value"),
+        (["check", LENET, "epochs"], 3, "not path=value"),
         (["train", LENET], 2, "no data section"),
         (["train", DIGITS, "--resume"], 2, "--run"),
         (["eval", str(ROOT)], 2, "no spec.yaml"),

@@ -181,8 +181,8 @@ def deep(path: Path) -> None:
     ("damage", "words"),
     [
         (cut, "cannot be used: image file is truncated"),
-        (lambda path: path.write_text("hello"), "is no image. PNG, JPEG"),
-        (lambda path: path.write_bytes(b""), "is no image"),
+        (lambda path: path.write_text("hello"), "is not an image of a format that is read: PNG, JPEG"),
+        (lambda path: path.write_bytes(b""), "is not an image"),
         (bomb, "9,000 x 9,000 points, at most 67,108,864"),
         (lambda path: bomb(path, 60_000), "exceeds limit"),
         (deep, "more than 8 bits"),
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path, damage: Any, words: st
 def test_other_formats_are_not_even_opened(tmp_path: Path) -> None:
     folders(tmp_path / "photos")
     (tmp_path / "photos" / "bee" / "3.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 6\n")
-    with pytest.raises(DataError, match=r"3\.eps \(image 9\) is no image"):
+    with pytest.raises(DataError, match=r"3\.eps \(image 9\) is not an image"):
         load(tmp_path)
 
 

@@ -72,7 +72,7 @@ def test_parquet_that_is_damaged_or_empty(tmp_path: Path) -> None:
     content = (tmp_path / "a.parquet").read_bytes()
     for damaged in (content[:-20], content[:50], b"", b"nonsense" * 9):
         (tmp_path / "a.parquet").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"a\.parquet is no whole parquet file"):
+        with pytest.raises(DataError, match=r"a\.parquet is not a whole parquet file"):
             parquet(tmp_path)
     write_parquet(tmp_path / "a.parquet", size=[], price=[])
     with pytest.raises(DataError, match="holds no rows"):

@@ -113,7 +113,7 @@ def test_a_tokenizer_makes_the_tokens(tmp_path: Path) -> None:
     assert [arrays.classes[i] for i in arrays.train.inputs[0][0]] == ["the", "cat", "sat", "on", "the", "mat", "."]
     assert arrays.train.target[-1].tolist() == [*arrays.train.inputs[0][0, 1:], arrays.classes.index("[UNK]")]
     (tmp_path / "words.json").write_text("{}")
-    with pytest.raises(DataError, match=r"words\.json is no file of a tokenizer"):
+    with pytest.raises(DataError, match=r"words\.json is not a file of a tokenizer"):
         read(tmp_path, tokenizer="words.json")
 
 

@@ -51,7 +51,7 @@ def _unbatched(case: Case, refusal: Misfit | Invalid, result: Any) -> bool:
 
 BOUNDS: dict[str, str] = {
     **dict.fromkeys(("kernel_size", "stride", "dilation", "output_size"), "a window, step, spacing or size of 0"),
-    "padding": "a negative padding where it is no crop",
+    "padding": "a negative padding where it is not a crop",
     **dict.fromkeys(("out_features", "out_channels", "hidden_size", "dim_feedforward"), "a layer of width 0"),
     **dict.fromkeys(("num_embeddings", "embedding_dim"), "an empty table"),
     **dict.fromkeys(("eps", "layer_norm_eps"), "an eps of 0 or less: a constant input is divided by 0"),

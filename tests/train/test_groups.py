@@ -158,7 +158,7 @@ WRONG = [
     ("head: foreach=false", "10:11", "holds for all parameters", ""),
     ("head: 0.1", "10:11", "expected options of SGD", "For example"),
     ("head: {}", "10:11", "without options", "For example"),
-    ("head: lr=", "10:14", "is no value", ""),
+    ("head: lr=", "10:14", "is not a value", ""),
 ]
 
 

@@ -119,7 +119,7 @@ def test_what_is_ignored_is_in_range() -> None:
 def test_inputs_that_are_not_finite_name_their_row() -> None:
     x = torch.randn(32, 4)
     x[13, 2] = float("nan")
-    with pytest.raises(DataError, match=r"row 13 \(train part\): a value is no finite number"):
+    with pytest.raises(DataError, match=r"row 13 \(train part\): a value is not a finite number"):
         train(nn.Linear(4, 2), section(), data(x, torch.zeros(32, dtype=torch.long)))
 
 

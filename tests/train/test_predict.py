@@ -191,10 +191,10 @@ def test_samples_that_do_not_fit(digits: Path, tmp_path: Path, array: np.ndarray
     ("names", "text"),
     [
         (["x.txt"], "neither .npy nor .npz"),
-        (["nowhere.npy"], "is no file"),
+        (["nowhere.npy"], "is not a file"),
         (["x.npy", "x.npy"], "takes 1 input, image"),
         (["wrong.npz"], "no array 'image'. Did you mean 'imag'?"),
-        (["x.npz"], "no whole .npz file"),
+        (["x.npz"], "not a whole .npz file"),
     ],
 )
 def test_files_that_cannot_be_read(digits: Path, tmp_path: Path, names: list[str], text: str) -> None:
@@ -236,11 +236,11 @@ def test_images_that_cannot_be_used(photos: Path) -> None:
     run = Run.read(photos / "run")
     (photos / "note.txt").write_text("no image")
     (photos / "empty").mkdir()
-    with pytest.raises(DataError, match=r"note\.txt.* is no image"):
+    with pytest.raises(DataError, match=r"note\.txt.* is not an image"):
         predict(run, [photos / "photos" / "ant", photos / "note.txt"])
     with pytest.raises(DataError, match=r"empty: there is no image"):
         predict(run, [photos / "empty"])
-    with pytest.raises(DataError, match=r"nowhere\.png is no file"):
+    with pytest.raises(DataError, match=r"nowhere\.png is not a file"):
         predict(run, [photos / "nowhere.png"])
 
 
