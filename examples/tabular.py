@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import netspec
-from netspec.runtime.experiment import Run, evaluate_run
 
 SPEC = Path(__file__).parent.parent / "specs" / "tabular.yaml"
 WORK = ("private", "self-employed", "state", "none", "unpaid")
@@ -42,7 +41,7 @@ def main() -> None:
         print("validation accuracy", round(trained.history.records[-1]["val.accuracy"], 3))
 
         write_table(folder / "adult.csv", rows=500, seed=1, countries=("Japan", "Utopia"))
-        found = evaluate_run(Run.read(folder / "run", ["data.split.val=0"]), "train")
+        found = netspec.Run.read(folder / "run", ["data.split.val=0"]).evaluate("train")
         print("accuracy on new rows, some of a country never seen", round(found["accuracy"], 3))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netspec.errors import DataError, Diverged, ExportMismatch, NetspecError, Problem, SpecError, UsageError
     from netspec.plugins import register
+    from netspec.runtime.experiment import Run
     from netspec.spec import Spec, formatted, load, loads
 
 __version__ = "0.1.0"
@@ -18,6 +19,7 @@ __all__ = [
     "ExportMismatch",
     "NetspecError",
     "Problem",
+    "Run",
     "Spec",
     "SpecError",
     "UsageError",
@@ -27,7 +29,10 @@ __all__ = [
     "register",
 ]
 
-_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") | {"register": "netspec.plugins"}
+_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") | {
+    "register": "netspec.plugins",
+    "Run": "netspec.runtime.experiment",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -78,15 +78,25 @@ class Spec:
 
         return build(self, weights)
 
-    def train(self, folder: str | Path | None = None, *, resume: bool | Literal["auto"] = False) -> Trained:
+    def train(
+        self,
+        folder: str | Path | None = None,
+        *,
+        resume: bool | Literal["auto"] = False,
+        progress: bool = False,
+        allow_outside: bool = False,
+    ) -> Trained:
         """Train the network on the spec's data, into the run folder `folder` if one is named.
 
-        `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
-        Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
+        `resume` goes on with the run that is there; "auto" does where there is one, and else begins one. `progress`
+        shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises UsageError for a
+        spec without data or training, DataError, Diverged and Interrupted.
         """
         from netspec.runtime.experiment import train
+        from netspec.runtime.progress import progress_for
 
-        return train(self, Path(folder) if folder else None, resume=resume)
+        shown = progress_for() if progress else None
+        return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
 
     def sweep(
         self,
@@ -120,14 +130,14 @@ class Spec:
             seed=seed,
         )
 
-    def export(self, path: str | Path, module: nn.Module | None = None) -> Report:
+    def export(self, path: str | Path, module: nn.Module | None = None, *, allow_outside: bool = False) -> Report:
         """Write `module`, or the network as it is built, to an ONNX file that is proven to agree with it.
 
         Raises ExportMismatch, and leaves no file, where it does not.
         """
         from netspec.runtime.experiment import export
 
-        return export(self, module if module is not None else self.build(), Path(path))
+        return export(self, module if module is not None else self.build(), Path(path), allow_outside)
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:

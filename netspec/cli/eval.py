@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import click
 
 from netspec.cli.common import allow_outside, as_json, show, show_json
 
+Part = Literal["train", "val", "test"]
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
-@click.option("--part", type=click.Choice(["train", "val", "test"]), default="val", help="Which part of the data.")
+@click.option("--part", type=click.Choice(get_args(Part)), default="val", help="Which part of the data.")
 @allow_outside
 @as_json
-def command(run: Path, overrides: tuple[str, ...], part: str, allow_outside: bool, as_json: bool) -> None:
+def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bool, as_json: bool) -> None:
     """Measure the best weights of the run in the folder RUN."""
-    from netspec.runtime.experiment import Run, evaluate_run
+    from netspec.runtime.experiment import Run
 
-    found = evaluate_run(Run.read(run, overrides), part, allow_outside)
+    found = Run.read(run, overrides).evaluate(part, allow_outside=allow_outside)
     if as_json:
         show_json({f"{part}.{name}": value for name, value in found.items()})
         return

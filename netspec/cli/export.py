@@ -31,17 +31,13 @@ def command(
     if not onnx:
         raise click.UsageError("name a format: --onnx")
     if source.is_dir():
-        from netspec.runtime.experiment import Run, export
+        from netspec.runtime.experiment import Run
 
-        run = Run.read(source, overrides)
-        spec, module, default, learnt = run.spec, run.module(), source / "model.onnx", run.learnt
+        report = Run.read(source, overrides).export(output or source / "model.onnx", allow_outside=allow_outside)
     else:
         spec = load(str(source), overrides)
-        from netspec.runtime.experiment import export
-
         talk("no run is named, so the weights are those the network starts with")
-        module, default, learnt = spec.build(), Path(f"{spec.name}.onnx"), {}
-    report = export(spec, module, output or default, allow_outside, learnt)
+        report = spec.export(output or f"{spec.name}.onnx", allow_outside=allow_outside)
     if as_json:
         show_json({"file": str(report.path), "bytes": report.bytes, "opset": report.opset, "nodes": report.nodes,
                    "inputs": report.inputs, "outputs": report.outputs,

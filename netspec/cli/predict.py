@@ -32,9 +32,8 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     if output is not None and output.suffix not in (".npy", ".npz"):
         raise click.UsageError(f"-o takes a .npy or a .npz file, not {output}")
     from netspec.runtime.experiment import Run
-    from netspec.runtime.predict import predict
 
-    found = predict(Run.read(run), files)
+    found = Run.read(run).predict(*files)
     if output is not None:
         _write(found, output)
         talk(f"wrote {output}")

@@ -75,16 +75,17 @@ def command(
         from netspec.runtime.launching import launch
 
         sys.exit(launch(partial(main, arguments), nproc))
-    from netspec.runtime.experiment import Run, export, train
-    from netspec.runtime.progress import Silent, progress_for
+    from netspec.runtime.experiment import Run, train
+    from netspec.runtime.progress import progress_for
     from netspec.runtime.run import fresh_folder
     from netspec.runtime.world import joined
 
     going_on = resume if resume == "auto" else resume is not None
     with joined() as world:
         place = world.told(folder or fresh_folder("runs", loaded.name))
-        progress = progress_for() if world.main else Silent()
-        trained = train(loaded, place, resume=going_on, progress=progress, allow_outside=allow_outside, world=world)
+        trained = train(
+            loaded, place, resume=going_on, progress=progress_for(), allow_outside=allow_outside, world=world
+        )
     if not world.main:
         return
     history = trained.history
@@ -102,8 +103,7 @@ def command(
     if export_to is not None:
         from netspec.cli.export import described
 
-        run = Run.read(place)
-        report = export(run.spec, run.module(), export_to, allow_outside, run.learnt)
+        report = Run.read(place).export(export_to, allow_outside=allow_outside)
         talk(described(report))
         result["export"] = str(export_to)
     if as_json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
 from torch import nn
@@ -39,6 +39,9 @@ from netspec.runtime.weights import read_weights
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
 
+if TYPE_CHECKING:
+    from netspec.runtime.predict import Prediction
+
 LEARNT: Final = "data.json"
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
@@ -65,7 +68,7 @@ def train(
     """Train a spec's network on its data, into a run folder if one is named.
 
     `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
-    Under torchrun every process calls it, and the folder belongs to the first of them; `world` is known where
+    Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
     they have joined before.
     Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
     """
@@ -86,7 +89,8 @@ def train(
             run = None
             if folder is not None and world.main:
                 run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
-        history = run_training(module, section, data, run, resume=going_on, progress=progress, world=world)
+        shown = progress if world.main else None
+        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world)
     return Trained(module, history, folder)
 
 
@@ -101,14 +105,15 @@ def _begun(spec: Spec, data: Data, folder: Path) -> RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run folder that is read again: its spec, and where its data's paths start."""
+    """A run folder that is read again: its spec, its weights, and where its data's paths start."""
 
     folder: Path
     spec: Spec
 
     @classmethod
-    def read(cls, folder: Path, overrides: Iterable[str] = ()) -> Run:
+    def read(cls, folder: str | Path, overrides: Iterable[str] = ()) -> Run:
         """The run in `folder`. Raises UsageError where there is none, SpecError for overrides that do not fit."""
+        folder = Path(folder)
         if not (folder / "spec.yaml").is_file():
             raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
         need(folder)
@@ -132,23 +137,40 @@ class Run:
         """The network with those weights."""
         return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}")
 
+    @kept_memory()
+    def evaluate(self, part: Literal["train", "val", "test"] = "val", *, allow_outside: bool = False) -> dict[str, Any]:
+        """The loss and the metrics of the best weights on one part of the data. Raises UsageError and DataError."""
+        section = self.spec.experiment.train
+        if section is None:
+            raise UsageError(f"{self.folder} has no train section that says what to measure")
+        data = data_of(self.spec, allow_outside, self.learnt, hold=False)
+        split: Split | None = getattr(data, part)
+        if split is None:
+            raise DataError(f"the data of {self.spec.name} has no {part} part")
+        need_fit(self.spec, data)
+        objective = Objective(section.loss)
+        objective.restore(self.weights)
+        found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
+        assert found is not None
+        return found
 
-@kept_memory()
-def evaluate_run(run: Run, part: str = "val", allow_outside: bool = False) -> dict[str, Any]:
-    """The loss and the metrics of a run's best weights on one part of the data: train, val or test."""
-    section = run.spec.experiment.train
-    if section is None:
-        raise UsageError(f"{run.folder} has no train section that says what to measure")
-    data = data_of(run.spec, allow_outside, run.learnt, hold=False)
-    split: Split | None = getattr(data, part)
-    if split is None:
-        raise DataError(f"the data of {run.spec.name} has no {part} part")
-    need_fit(run.spec, data)
-    objective = Objective(section.loss)
-    objective.restore(run.weights)
-    found = evaluate(run.module(), split, objective, section.metrics, batch=section.batch)
-    assert found is not None
-    return found
+    def predict(self, *files: str | Path) -> Prediction:
+        """What the best weights make of samples like those that the run was trained on, before any transform.
+
+        `files` are one .npz with an array for each input of the network, a .npy for each, or files like those of the
+        run's source, without a target: a table, images, folders of images. The data that the run was trained on is
+        not needed. Raises DataError.
+        """
+        from netspec.runtime.predict import predict
+
+        return predict(self, [Path(file) for file in files])
+
+    def export(self, path: str | Path, *, allow_outside: bool = False) -> Report:
+        """Write the network with the best weights to an ONNX file that is proven to agree with it, on its data too.
+
+        Raises ExportMismatch, and leaves no file, where it does not.
+        """
+        return export(self.spec, self.module(), Path(path), allow_outside, self.learnt)
 
 
 def export(

@@ -18,7 +18,7 @@ import netspec
 from netspec.datasets.files import Files
 from netspec.errors import DataError, SpecError
 from netspec.runtime.data import Data
-from netspec.runtime.experiment import Run, evaluate_run, export
+from netspec.runtime.experiment import Run, export
 from netspec.runtime.loading import load_data
 from tests.data.writing import section
 
@@ -156,7 +156,7 @@ def test_the_ready_transformer_learns_another_text_and_keeps_its_characters(spec
     assert trained.history.records[-1]["val.perplexity"] < 4
     (spec.parent / "b.txt").write_text("a mat on a mat on a mat on")
     run = Run.read(spec.parent / "run", ["data.source=text b.txt 8", "data.split.val=0"])
-    assert evaluate_run(run, "train")["perplexity"] < 40
+    assert run.evaluate("train")["perplexity"] < 40
     with pytest.raises(SpecError, match="11 classes apart, the data has 256"):
         Run.read(spec.parent / "run", ["data.source=text b.txt 8 units=bytes"])
     export(run.spec, run.module(), spec.parent / "lm.onnx", learnt=run.learnt)

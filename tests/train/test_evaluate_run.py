@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.runtime.experiment import Run, evaluate_run
+from netspec.runtime.experiment import Run
 
 SPEC = """
 netspec: 1
@@ -23,5 +23,5 @@ def test_evaluating_a_run_gives_its_own_loss(loss: str, tmp_path: Path) -> None:
     """The second loss owns weights, which must come from the run as the network's do."""
     trained = netspec.loads(SPEC.replace("LOSS", f'"{loss}"')).train(tmp_path / "run")
     assert trained.history.best is not None
-    found = evaluate_run(Run.read(tmp_path / "run"))
+    found = Run.read(tmp_path / "run").evaluate()
     assert found["loss"] == pytest.approx(trained.history.best, rel=1e-5)
