@@ -6,7 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netspec.errors import DataError, Diverged, ExportMismatch, NetspecError, Problem, SpecError, UsageError
+    from netspec.errors import (
+        DataError,
+        Diverged,
+        ExportFailed,
+        ExportMismatch,
+        Interrupted,
+        NetspecError,
+        Problem,
+        SpecError,
+        UsageError,
+    )
     from netspec.plugins import register
     from netspec.runtime.experiment import Run
     from netspec.spec import Spec, formatted, load, loads
@@ -16,7 +26,9 @@ __version__ = "0.1.0"
 __all__ = [
     "DataError",
     "Diverged",
+    "ExportFailed",
     "ExportMismatch",
+    "Interrupted",
     "NetspecError",
     "Problem",
     "Run",

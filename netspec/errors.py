@@ -5,9 +5,11 @@ NetspecError            a message for a person; `exit_code` is what the command 
 ├── SpecError        3  the spec: carries every Problem found, not only the first
 ├── DataError        4  a file of data is missing, damaged or does not fit
 ├── Diverged         5  training produced a loss that is not finite
-└── ExportMismatch   6  an exported file does not compute what the network computes
+├── ExportMismatch   6  an exported file does not compute what the network computes
+├── ExportFailed     6  the network cannot be written in the format at all
+└── Interrupted         SIGINT (130) or SIGTERM (143) ended a run, whose state is saved
 
-Exit code 1 is left for faults of netspec itself, 130 and 143 for interrupts.
+Exit code 1 is left for faults of netspec itself.
 """
 
 from __future__ import annotations
@@ -82,6 +84,20 @@ class Diverged(NetspecError):
 
 class ExportMismatch(NetspecError):
     exit_code = 6
+
+
+class ExportFailed(NetspecError):
+    """The network cannot be written in this format at all."""
+
+    exit_code = 6
+
+
+class Interrupted(NetspecError):
+    """The run was asked to stop and has saved its state; `exit_code` is 128 and the signal's number."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:

@@ -15,17 +15,15 @@ import torch
 from torch import nn
 
 from netspec.drafts import draft
-from netspec.errors import UsageError
+from netspec.errors import ExportFailed, UsageError
 from netspec.exporters import ONNX
 from netspec.layers.base import Tensor as Described
 from netspec.runtime import onnx_check, onnx_graph
 from netspec.runtime.agreement import Difference
 from netspec.runtime.disk import sync
 from netspec.runtime.examples import Examples
-from netspec.runtime.onnx_check import ExportFailed, Inputs
+from netspec.runtime.onnx_check import Inputs
 from netspec.runtime.onnx_graph import Probabilities
-
-__all__ = ["ExportFailed", "Report", "export_onnx", "metadata"]
 
 TRACED_BATCH: Final = 3
 """The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""

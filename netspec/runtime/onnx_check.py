@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from netspec.errors import ExportMismatch, NetspecError
+from netspec.errors import ExportFailed, ExportMismatch
 from netspec.exporters import ONNX
 from netspec.layers.base import show
 from netspec.runtime.agreement import Difference, difference
@@ -21,12 +21,6 @@ BATCHES: Final = (1, 2, 5)
 """The batch sizes that a file is compared at."""
 
 Inputs = tuple[torch.Tensor, ...]
-
-
-class ExportFailed(NetspecError):
-    """The network cannot be written in this format at all."""
-
-    exit_code = ExportMismatch.exit_code
 
 
 class Check:

@@ -7,16 +7,6 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
-from netspec.errors import NetspecError
-
-
-class Interrupted(NetspecError):
-    """The run was asked to stop and has saved its state; `exit_code` is 128 and the signal's number."""
-
-    def __init__(self, number: int, message: str) -> None:
-        super().__init__(message)
-        self.exit_code = 128 + number
-
 
 class StopSignals:
     """While it is entered, SIGINT and SIGTERM are only noted in `number`. A second signal changes nothing."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from netspec.errors import Diverged
+from netspec.errors import Diverged, Interrupted
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data, seeded
 from netspec.runtime.evaluate import evaluate
@@ -20,7 +20,7 @@ from netspec.runtime.run import RunFolder
 from netspec.runtime.spread import Whole
 from netspec.runtime.state import State
 from netspec.runtime.stepping import NotFinite, Stepper
-from netspec.runtime.stopping import Interrupted, StopSignals
+from netspec.runtime.stopping import StopSignals
 from netspec.runtime.surroundings import make_forward
 from netspec.runtime.world import World
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
-from netspec.errors import UsageError, did_you_mean
+from netspec.errors import Interrupted, UsageError, did_you_mean
 from netspec.runtime.disk import write_text
 from netspec.runtime.progress import Progress, Silent
-from netspec.runtime.stopping import Interrupted
 from netspec.spec import Spec
 from netspec.sweeps.picture import picture
 from netspec.sweeps.plan import Limits, Plan

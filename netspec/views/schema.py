@@ -8,10 +8,9 @@ from netspec.catalogue import Catalogue
 from netspec.language.data_section import data_schema
 from netspec.language.document import SECTIONS
 from netspec.language.export_section import export_schema
-from netspec.language.sections import entries_schema, entry_schema
 from netspec.language.train_section import train_schema
 from netspec.lint import rules
-from netspec.vocabulary import INITIALIZERS, LOSSES, METRICS, OPERATIONS, OPTIMIZERS, SCHEDULERS
+from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _BODY: dict[str, Any] = {"$ref": "#/$defs/body"}
 
@@ -39,7 +38,7 @@ def schema() -> dict[str, Any]:
         "extends": {"type": "string"},
         "lint": _lint(),
         "data": data_schema(),
-        "train": _train(),
+        "train": train_schema(),
         "export": export_schema(),
     }
     properties = {name: {"description": SECTIONS[name][1], **known[name]} for name in SECTIONS}
@@ -59,16 +58,6 @@ def _lint() -> dict[str, Any]:
     codes = sorted(rule.code for rule in rules() if rule.severity != "error")
     ignore = {"type": "array", "items": {"enum": codes}}
     return {"type": "object", "properties": {"ignore": ignore}, "additionalProperties": False}
-
-
-def _train() -> dict[str, Any]:
-    section = train_schema()
-    found: dict[str, Any] = section["properties"]
-    catalogues: dict[str, Catalogue[Any]] = {"loss": LOSSES, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS}
-    for key, catalogue in catalogues.items():
-        found[key] = entry_schema(catalogue, found[key]["description"])
-    found["metrics"] = entries_schema(METRICS, found["metrics"]["description"])
-    return section
 
 
 def _initial() -> list[str]:

@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import nn
 
+from netspec.errors import Interrupted
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data, Steps
 from netspec.runtime.history import History
 from netspec.runtime.mixing import Mixer
 from netspec.runtime.progress import Plan, Silent
 from netspec.runtime.run import RunFolder
-from netspec.runtime.stopping import Interrupted
 from netspec.runtime.training import train
 from netspec.transforms.augment import Crop, Erase, Flip, Rotate
 from netspec.transforms.colour import Jitter

@@ -16,11 +16,10 @@ import torch
 from torch import nn
 
 from netspec.datasets.rows import FileRows
-from netspec.errors import DataError
+from netspec.errors import DataError, Interrupted
 from netspec.runtime.data import Data, Split, seeded
 from netspec.runtime.loading import load_data
 from netspec.runtime.run import RunFolder
-from netspec.runtime.stopping import Interrupted
 from netspec.runtime.streamed import Streamed
 from netspec.runtime.training import train
 from tests.data.writing import idx_bytes

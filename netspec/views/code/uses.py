@@ -33,14 +33,3 @@ def made(step: Step) -> list[Value]:
     if step.body is None:
         return flat(step.results)
     return list(step.body.exports) or [step.value]
-
-
-def needed(level: Level, results: list[Value]) -> dict[Value, int]:
-    """For each value, the index of the last step that uses it; beyond the last for what is returned."""
-    last: dict[Value, int] = {}
-    for i, step in enumerate(level.steps):
-        for value in (*given(step), *([step.passed] if step.passed else [])):
-            last[value] = i
-    for value in results:
-        last[value] = len(level.steps)
-    return last
