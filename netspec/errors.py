@@ -79,7 +79,13 @@ class DataError(NetspecError):
 
 
 class Diverged(NetspecError):
+    """A loss that is not finite; `reason` says at which step, the message also what to try."""
+
     exit_code = 5
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        self.reason = reason
+        super().__init__(reason + advice)
 
 
 class ExportMismatch(NetspecError):

@@ -82,7 +82,7 @@ def command(
 
     going_on = resume if resume == "auto" else resume is not None
     with joined() as world:
-        place = world.told(folder or fresh_folder("runs", loaded.name))
+        place = world.from_main(folder or fresh_folder("runs", loaded.name))
         trained = train(
             loaded, place, resume=going_on, progress=progress_for(), allow_outside=allow_outside, world=world
         )

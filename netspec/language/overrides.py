@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def overridden(source: Source, assignments: Sequence[str]) -> Source:
     """`source` with each `path.to.value=YAML` laid over it, one after the other. Raises SpecError."""
     for text in assignments:
-        source = override(source, [_whole(source.data, text)])
+        source = override(source, [_as_row_override(source.data, text)])
     return source
 
 
-def _whole(data: Any, text: str) -> str:
+def _as_row_override(data: Any, text: str) -> str:
     """The override, as one of the whole row where it goes into a row."""
     dotted, _, value = text.partition("=")
     path, parts, node, depth = override_path(dotted), dotted.split("."), data, 0

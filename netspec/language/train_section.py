@@ -206,7 +206,7 @@ class _Reader:
             return []
         refused = {
             "loss": train.loss.owns_parameters and f"{type(train.loss).__name__} has weights of its own",
-            "optimizer": not train.optimizer.in_parts and f"{type(train.optimizer).__name__} needs whole parameters",
+            "optimizer": not train.optimizer.shardable and f"{type(train.optimizer).__name__} needs whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }

@@ -53,7 +53,7 @@ class Adamax(Optimizer):
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum."""
 
-    same_together = False
+    foreach_is_exact = False
     example = "nadam lr=2e-3"
 
     lr = Rate(2e-3)
@@ -69,7 +69,7 @@ class NAdam(Optimizer):
 class RAdam(Optimizer):
     """Adam that waits with scaling until its estimate of the squares can be trusted."""
 
-    same_together = False
+    foreach_is_exact = False
     example = "radam lr=1e-3"
 
     lr = Rate(1e-3)
@@ -85,7 +85,7 @@ class SparseAdam(Optimizer):
     """Adam for the sparse gradients of `embedding sparse`, touching only the rows that occurred."""
 
     sparse = True
-    in_parts = False
+    shardable = False
     words = ("sparse_adam",)
     example = "sparse_adam lr=1e-3"
 

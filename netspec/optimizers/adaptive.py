@@ -38,8 +38,8 @@ class Adadelta(Optimizer):
 class Adafactor(Optimizer):
     """Keeps squares of a matrix only by row and column, which saves memory."""
 
-    same_together = False
-    in_parts = False
+    foreach_is_exact = False
+    shardable = False
     example = "adafactor lr=0.01"
 
     lr = Rate(1e-2)

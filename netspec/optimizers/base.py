@@ -19,11 +19,11 @@ class Optimizer(Entry):
     """Whether it takes only the sparse gradients of an embedding."""
     takes_groups: ClassVar[bool] = True
     """Whether some parameters may have other options than the rest."""
-    same_together: ClassVar[bool] = True
+    foreach_is_exact: ClassVar[bool] = True
     """Whether torch's update of all tensors together (foreach) gives the same bits as one tensor after the other."""
     fused_on: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
     """The kinds of device for which torch has one kernel for the whole update, if it has any."""
-    in_parts: ClassVar[bool] = True
+    shardable: ClassVar[bool] = True
     """Whether torch updates parts of a parameter in several processes as it would update the whole of it."""
     ranks: ClassVar[tuple[int, ...]] = ()
     """The numbers of axes that a parameter may have; empty where any will do."""

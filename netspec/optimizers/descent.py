@@ -30,7 +30,7 @@ class SGD(Optimizer):
 class ASGD(Optimizer):
     """Gradient descent whose result is the average of the weights passed."""
 
-    same_together = False
+    foreach_is_exact = False
     example = "asgd lr=0.01"
 
     lr = Rate(0.01)
@@ -45,7 +45,7 @@ class ASGD(Optimizer):
 class Rprop(Optimizer):
     """Looks only at the gradient's sign, and keeps a step length for every weight."""
 
-    in_parts = False
+    shardable = False
     example = "rprop lr=0.01"
 
     lr = Rate(0.01)
@@ -64,7 +64,7 @@ class LBFGS(Optimizer):
 
     needs_closure = True
     takes_groups = False
-    in_parts = False
+    shardable = False
     example = "lbfgs lr=1 max_iter=10"
 
     lr = Rate(1)
@@ -80,7 +80,7 @@ class Muon(Optimizer):
     """Makes the momentum of every weight matrix orthogonal before it is applied; matrices only."""
 
     ranks = (2,)
-    in_parts = False
+    shardable = False
     example = "muon lr=0.02"
 
     lr = Rate(0.001)

@@ -45,7 +45,7 @@ class Tally:
 
     def exchange(self, world: World) -> None:
         """Add up what all processes have counted."""
-        counts = [{k: _on_cpu(v) for k, v in whole.items()} for whole in self._whole()]
+        counts = [{k: _on_cpu(v) for k, v in whole.items()} for whole in self._gathered_counts()]
         every = world.gathered((_on_cpu(self.loss), _on_cpu(self.share), counts))
         self.loss, self.share, self.counts = 0.0, 0, [{} for _ in self.metrics]
         for loss, share, others in every:
@@ -57,7 +57,7 @@ class Tally:
         self.loss = self.loss + loss
         self.share = self.share + share
 
-    def _whole(self) -> list[Counts]:
+    def _gathered_counts(self) -> list[Counts]:
         """The counts of each metric, with what was gathered in one piece."""
         pairs = zip(self.metrics, self.counts, strict=True)
         return [{k: torch.cat(v) for k, v in held.items()} if m.gathers else held for m, held in pairs]
@@ -73,7 +73,7 @@ class Tally:
         """The loss and each metric by its label."""
         share = float(self.share)
         found: dict[str, Any] = {"loss": float(self.loss) / share if share else float("nan")}
-        return found | {m.label: m.value(whole) for m, whole in zip(self.metrics, self._whole(), strict=True)}
+        return found | {m.label: m.value(whole) for m, whole in zip(self.metrics, self._gathered_counts(), strict=True)}
 
 
 def _on_cpu(value: Any) -> Any:
@@ -103,10 +103,10 @@ def evaluate(
     run = module if forward is None else forward
     try:
         with torch.inference_mode():
-            for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch), world.rows)):
+            for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch), world.begin_batch)):
                 outputs = run(*inputs)
                 if not number:
-                    with world.together():
+                    with world.all_or_none():
                         objective.check(outputs, target, {"evaluated": split})
                         check_metrics(metrics, objective, outputs)
                 if world.divided or world.main:
@@ -115,7 +115,7 @@ def evaluate(
                     return None
             if world.size > 1:
                 tally.exchange(world)
-            return world.told(tally.values())
+            return world.from_main(tally.values())
     finally:
         module.train(was_training)
 

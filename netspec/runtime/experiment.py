@@ -74,8 +74,8 @@ def train(
     """
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
-        going_on = world.told(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
-        with world.together():
+        going_on = world.from_main(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
+        with world.all_or_none():
             section = spec.experiment.train
             if folder and going_on:
                 need(folder, unchanged=True)

@@ -43,14 +43,14 @@ def _parts(data: Data) -> list[Split]:
     return [part for part in (data.train, data.val, data.test) if part]
 
 
-def _whole(x: torch.Tensor | Rows) -> bool:
+def _is_integer(x: torch.Tensor | Rows) -> bool:
     """Whether a field holds whole numbers, in memory or in its file."""
     return x.dtype in (torch.int64, np.dtype(np.int64))
 
 
 def _bounds(columns: list[torch.Tensor | Rows]) -> tuple[int, int] | None:
     """The least and the largest number of an input; None for one of floats."""
-    if not _whole(columns[0]):
+    if not _is_integer(columns[0]):
         return None
     bounds = [(int(piece.min()), int(piece.max())) for x in columns for _, piece in pieces(x)]
     return min(low for low, _ in bounds), max(high for _, high in bounds)
@@ -61,7 +61,7 @@ def _met(problem: Problem, data: Data) -> str:
     if problem.code == "class-count":
         held = [(part, -1, part.target) for part in _parts(data)]
     elif problem.code == "embedding-rows":
-        held = [(p, i, x) for p in _parts(data) for i, x in enumerate(p.inputs) if _whole(x)]
+        held = [(p, i, x) for p in _parts(data) for i, x in enumerate(p.inputs) if _is_integer(x)]
     else:
         return ""
     least, largest = _bounds([x for *_, x in held]) or (0, 0)

@@ -29,7 +29,7 @@ class Keeper:
 
     def __init__(self, run: RunFolder | None, train: Train, warn: Callable[[str], None], world: World) -> None:
         self.run, self.world = run, world
-        self.kept = world.told(run is not None)
+        self.kept = world.from_main(run is not None)
         """Whether the run has a folder."""
         self.wanted = train.checkpoint
         self.checkpoints = Checkpoints(run.checkpoints, self.wanted.keep, warn) if run else None
@@ -66,14 +66,14 @@ class Keeper:
         """Whether the end of an evaluation is a time to save."""
         if self.wanted.every is not None:
             return position.index == 0 and position.epoch % self.wanted.every == 0
-        return self.world.told(time.perf_counter() - self._saved_at >= BETWEEN)
+        return self.world.from_main(time.perf_counter() - self._saved_at >= BETWEEN)
 
     def save(self, state: State) -> None:
         """Put everything on the disk that a resumed run needs, the weights first: a checkpoint vouches for them."""
         if not self.kept:
             return
         weights, packed = state.weights(), state.pack()
-        with self.world.together():
+        with self.world.all_or_none():
             if self.run and self.checkpoints:
                 if self._best is not None:
                     _save(self.run.best, *self._best)
@@ -90,19 +90,19 @@ class Keeper:
         if not self.kept:
             raise UsageError("a run without a folder cannot be resumed")
         found: tuple[Path, dict[str, Any]] | None = None
-        with self.world.together():
+        with self.world.all_or_none():
             if self.checkpoints:
                 self.checkpoints.tidy()
                 found = self.checkpoints.newest()
-        place = self.world.told(found[0].absolute() if found else None)
-        with self.world.together():
+        place = self.world.from_main(found[0].absolute() if found else None)
+        with self.world.all_or_none():
             if place is not None:
                 state.unpack(found[1] if found else read_state(place))
         records: list[Record] = []
-        with self.world.together():
+        with self.world.all_or_none():
             if self.run:
                 records = self.run.rewind(state.position.measured)
-        return self.world.told(records)
+        return self.world.from_main(records)
 
     @property
     def newest(self) -> Path | None:

@@ -62,7 +62,7 @@ def make_optimizer(
             raise UsageError(f"{name} takes matrices only, {path} is {shape}. Take adamw, or freeze {path}.")
     keywords = entry.keywords()
     if all(keywords.get(word) is None for word in HOW):
-        keywords |= _together(entry, [p for _, p in trained], sparse)
+        keywords |= _update_kind(entry, [p for _, p in trained], sparse)
     return light(cls)(list(param_groups(trained, groups)), **keywords)
 
 
@@ -80,7 +80,7 @@ def gives_sparse(module: nn.Module) -> bool:
     return getattr(module, "sparse", False) is True
 
 
-def _together(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool) -> dict[str, bool]:
+def _update_kind(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool) -> dict[str, bool]:
     """How all parameters are updated at once: by one kernel where torch has one, which passes over the memory once.
 
     Elsewhere the CPU takes foreach if it gives the same bits with less Python; an accelerator takes torch's choice.
@@ -90,7 +90,7 @@ def _together(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool
     plain = all(type(p) is nn.Parameter and p.is_floating_point() for p in parameters)
     if "fused" in entry.fields and device in entry.fused_on and plain and not sparse:
         return {"fused": True}
-    return {"foreach": True} if device == "cpu" and "foreach" in entry.fields and entry.same_together else {}
+    return {"foreach": True} if device == "cpu" and "foreach" in entry.fields and entry.foreach_is_exact else {}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ class Whole:
         self.call: Any = module
         """Is called for a training step."""
 
-    def add(self, last: bool) -> None:
+    def will_backward(self, last: bool) -> None:
         """Say of the backward pass that follows whether it is the last one of its step."""
 
     def average(self, decay: float) -> AveragedModel:
@@ -68,7 +68,7 @@ class Replicated(Whole):
         devices = [device] if device.type == "cuda" else None
         self.call = DistributedDataParallel(module, device_ids=devices, gradient_as_bucket_view=True, **options)
 
-    def add(self, last: bool) -> None:
+    def will_backward(self, last: bool) -> None:
         # In the first step each pass exchanges its gradients, which comes to the same and lets DDP see them all.
         if self.call is not self.module:
             self.call.require_backward_grad_sync = last or not self.begun
@@ -99,12 +99,12 @@ class Sharded(Whole):
                 raise UsageError(f"fsdp cannot part {name}, which is a single number. Write parallel: ddp.")
         for part in (*blocks(module), module):
             # FSDP notices a pass backward by its output, but not by a view that is overwritten afterwards.
-            part.register_forward_hook(_own)
+            part.register_forward_hook(_cloned_views)
             # Only parts that are given up after every pass lie still between steps, to be measured and saved.
             fully_shard(part, mesh=self.mesh, reshard_after_forward=True)
         return module
 
-    def add(self, last: bool) -> None:
+    def will_backward(self, last: bool) -> None:
         self.module.set_requires_gradient_sync(last)
 
     def average(self, decay: float) -> AveragedModel:
@@ -126,12 +126,12 @@ class Sharded(Whole):
         return state
 
     def scatter(self, state: dict[str, Any], like: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-        return {name: _as(value, like[name]) if name in like else value for name, value in state.items()}
+        return {name: _like(value, like[name]) if name in like else value for name, value in state.items()}
 
     def scatter_optimizer(self, state: dict[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:
         held = state["state"]
         parted = {
-            number: {k: _as(v, parameter) for k, v in held[number].items()}
+            number: {k: _like(v, parameter) for k, v in held[number].items()}
             for number, parameter in enumerate(parameters)
             if number in held
         }
@@ -166,19 +166,19 @@ def blocks(module: nn.Module) -> list[nn.Module]:
     return list(dict.fromkeys(found(module)))
 
 
-def _own(module: nn.Module, inputs: Any, outputs: Any) -> Any:
+def _cloned_views(module: nn.Module, inputs: Any, outputs: Any) -> Any:
     """The outputs of a module, those that are views copied."""
     match outputs:
         case torch.Tensor():
             return outputs.clone() if outputs._is_view() else outputs
         case dict():
-            return {name: _own(module, inputs, value) for name, value in outputs.items()}
+            return {name: _cloned_views(module, inputs, value) for name, value in outputs.items()}
         case tuple():
-            return tuple(_own(module, inputs, value) for value in outputs)
+            return tuple(_cloned_views(module, inputs, value) for value in outputs)
     return outputs
 
 
-def _as(value: Any, like: torch.Tensor) -> Any:
+def _like(value: Any, like: torch.Tensor) -> Any:
     """A whole tensor, laid out as `like` if it is as large."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 

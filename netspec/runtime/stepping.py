@@ -73,7 +73,7 @@ class Stepper:
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
             batch = self._batch(rows, epoch, index, 0)
-            loss = self.recorder(self._whole, *batch) if self.recorder else self._whole(*batch)
+            loss = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
@@ -85,9 +85,9 @@ class Stepper:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
 
-    def _whole(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
+    def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
         """The loss of a batch that is all of a step, its gradients left in the parameters."""
-        self.spread.add(last=True)
+        self.spread.will_backward(last=True)
         loss = self._loss(inputs, target)
         self.world.backward(loss)
         return loss.detach()
@@ -98,7 +98,7 @@ class Stepper:
         pieces = rows.split(self.batch)
         for number, piece in enumerate(pieces):
             share = 1.0 if self.objective.sums else len(piece) / len(rows)
-            self.spread.add(last=number == len(pieces) - 1)
+            self.spread.will_backward(last=number == len(pieces) - 1)
             loss = self._loss(*self._batch(piece, epoch, index, number)) * share
             self.world.backward(loss)
             total = total + loss.detach()
@@ -108,18 +108,18 @@ class Stepper:
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
         generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
-        return self.split.batch(rows, generator, self.world.rows(len(rows)))
+        return self.split.batch(rows, generator, self.world.begin_batch(len(rows)))
 
     def _loss(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
         outputs = self.forward(*inputs)
         if not self.checked:
-            with self.world.together():
+            with self.world.all_or_none():
                 self.objective.check(outputs, target, self.parts)
             self.checked = True
         loss = self.objective(outputs, target)
         if self.world.size == 1:
             return loss
-        return self.world.portion(loss, self.objective.share(target), predictions(outputs))
+        return self.world.local_loss(loss, self.objective.share(target), predictions(outputs))
 
 
 def _recorder(train: Train, state: State) -> Recorder | None:

@@ -69,7 +69,7 @@ class Trainer:
     def run_all(self) -> History:
         """Train to the end, from wherever the position is."""
         state = self.state
-        with self.world.together():
+        with self.world.all_or_none():
             check_inputs(self.parts)
             self.keeper.begin(self.position)
         steps = (state.per_epoch, state.total, self.position.step)
@@ -106,7 +106,7 @@ class Trainer:
         """Whether a signal has come to any process, or the time is over."""
         limit = self.train.max_time
         late = limit is not None and time.perf_counter() - self.began >= limit
-        self.halt = self.world.most(self.stop.number or LATE * late)
+        self.halt = self.world.maximum(self.stop.number or LATE * late)
         return self.halt > 0
 
     def _heed(self) -> None:
@@ -159,7 +159,7 @@ class Trainer:
         text = f"the loss of step {step:,} (epoch {self.position.epoch + 1}) is {value}"
         kept = f"The checkpoint before it is {self.keeper.newest}. " if self.keeper.newest else ""
         advice = f"{kept}Try a smaller lr, a warmup, or clip_grad: 1.0."
-        return Diverged(f"{text}, at a learning rate of {self.state.schedule.rate:g}. {advice}")
+        return Diverged(text, f", at a learning rate of {self.state.schedule.rate:g}. {advice}")
 
     def _due(self) -> bool:
         """Whether the steps since the newest record are to be measured before another is taken."""

@@ -58,15 +58,15 @@ class World:
         """
         return slice(0, count)
 
-    def rows(self, count: int) -> slice:
-        """The same for the batch that is at hand from now on."""
+    def begin_batch(self, count: int) -> slice:
+        """The same for the batch at hand from now on, which `local_loss` and the statistics of norms ask for."""
         return self.share(count)
 
     def seed(self, seed: int) -> int:
         """The seed of this process's own random numbers, such as dropout's."""
         return seed
 
-    def portion(self, loss: torch.Tensor, share: Any, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
+    def local_loss(self, loss: torch.Tensor, share: Any, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
         """This process's addend to the loss over all rows of the batch at hand, of which `loss` is that over its own.
 
         `share` is what its rows count for in a mean over several batches; None where the loss is a sum.
@@ -88,11 +88,11 @@ class World:
         """The tensors of all processes, on a new first axis."""
         return x.unsqueeze(0)
 
-    def most(self, number: int) -> int:
+    def maximum(self, number: int) -> int:
         """The largest of the processes' numbers."""
         return number
 
-    def told(self, value: T) -> T:
+    def from_main(self, value: T) -> T:
         """The main process's value."""
         return value
 
@@ -101,8 +101,8 @@ class World:
         return [value]
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Nobody leaves it alone: where a NetspecError ends it in one process, it ends all."""
+    def all_or_none(self) -> Iterator[None]:
+        """Raises in every process, at its end, if a NetspecError ended it in any."""
         yield
 
 
@@ -122,7 +122,7 @@ class Several(World):
         first, behind = (rank * count // self.size for rank in (self.rank, self.rank + 1))
         return slice(first, behind)
 
-    def rows(self, count: int) -> slice:
+    def begin_batch(self, count: int) -> slice:
         rows = self.share(count)
         self.divided = count >= self.size
         self.part = (rows.stop - rows.start) / count if self.divided else 1 / self.size
@@ -131,7 +131,7 @@ class Several(World):
     def seed(self, seed: int) -> int:
         return seed + 1_000_003 * self.rank
 
-    def portion(self, loss: torch.Tensor, share: Any, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
+    def local_loss(self, loss: torch.Tensor, share: Any, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
         if share is None:
             return loss if self.divided else loss / self.size
         if not isinstance(share, torch.Tensor):  # every row counts alike
@@ -150,7 +150,7 @@ class Several(World):
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         for p in parameters:
             # What no process needed for its rows keeps none, so that the optimizer passes over it.
-            if self.most(p.grad is not None):
+            if self.maximum(p.grad is not None):
                 p.grad = self.sum(torch.zeros_like(p) if p.grad is None else p.grad).div_(self.size)
 
     def sum(self, x: torch.Tensor) -> torch.Tensor:
@@ -162,12 +162,12 @@ class Several(World):
         dist.all_gather(list(found), x)
         return found
 
-    def most(self, number: int) -> int:
+    def maximum(self, number: int) -> int:
         found = torch.tensor(number)
         dist.all_reduce(found, dist.ReduceOp.MAX, group=self.group)
         return int(found)
 
-    def told(self, value: T) -> T:
+    def from_main(self, value: T) -> T:
         held = [value]
         dist.broadcast_object_list(held, 0, group=self.group)
         return held[0]
@@ -178,7 +178,7 @@ class Several(World):
         return found
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def all_or_none(self) -> Iterator[None]:
         fault: NetspecError | None = None
         try:
             yield

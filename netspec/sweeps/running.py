@@ -27,7 +27,7 @@ def run(claim: Claim, spec: Spec, metric: str, bar: Progress, *, allow_outside: 
     except _Unpromising as stop:
         return claim.tell("pruned", reason=f"worse than the median at epoch {stop.epoch}", epochs=stop.epoch)
     except Diverged as error:
-        return claim.tell("diverged", reason=str(error).partition(", at a")[0])
+        return claim.tell("diverged", reason=error.reason)
     except torch.OutOfMemoryError:
         return claim.tell("too large", reason="out of memory")
     except (DataError, UsageError) as error:
