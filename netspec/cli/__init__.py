@@ -11,7 +11,7 @@ import click
 
 from netspec.cli.common import painted, speaks, talk
 from netspec.cli.group import LazyGroup
-from netspec.errors import NetspecError, SpecError
+from netspec.errors import NetspecError, SpecError, printable
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
@@ -69,4 +69,4 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _message(error: NetspecError) -> str:
     text = str(error)
-    return painted(text) if isinstance(error, SpecError) else f"netspec: {text}"
+    return painted(text) if isinstance(error, SpecError) else f"netspec: {printable(text)}"

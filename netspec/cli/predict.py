@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netspec.cli.common import as_json, show, show_json, talk
+from netspec.errors import printable
 
 if TYPE_CHECKING:
     from netspec.runtime.predict import Prediction
@@ -51,7 +52,7 @@ def _lines(found: Prediction, top: int) -> list[str]:
     else:
         lines = ["; ".join(_values(values[i]) for values in found.outputs.values()) for i in range(len(found.first))]
     heads = found.files or range(len(lines))
-    return [f"{head}: {line}" for head, line in zip(heads, lines, strict=True)]
+    return [printable(f"{head}: {line}") for head, line in zip(heads, lines, strict=True)]
 
 
 def _values(values: Any) -> str:

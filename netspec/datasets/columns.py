@@ -85,8 +85,10 @@ class Table:
 
     def decimal(self, name: str) -> bool:
         """Whether all of a column are numbers, some of them not whole."""
+        import numpy as np
+
         found = self.column(name).floats()
-        return found is not None and bool((found % 1 > 0).any())
+        return found is not None and bool((found[np.isfinite(found)] % 1 > 0).any())
 
     def texts(self, name: str) -> Sequence[str]:
         """A column as texts, "" for empty cells. Raises DataError."""
@@ -98,11 +100,14 @@ class Table:
 
         column = self.column(name)
         found, empty = column.floats(), column.empty()
+        if found is not None:
+            with np.errstate(over="ignore"):
+                found = found.astype(np.float32)
         good = np.isfinite(found) if found is not None else np.array([_number(text) for text in column.texts()])
         for row in np.flatnonzero(~(good | empty) if holes else ~good)[:1]:
             text = f"{self._cell(name, row)} is {_shown(column.texts()[row])}, expected a finite number"
             raise DataError(text + ". Write missing: mean to fill empty cells." * bool(empty[row]))
-        return found.astype(np.float32) if found is not None else np.full(len(empty), np.nan, np.float32)
+        return found if found is not None else np.full(len(empty), np.nan, np.float32)
 
     def coded(self, name: str, codes: Mapping[str, int], holes: bool = False) -> Array:
         """A column as the numbers of its texts. Raises DataError at the first cell that has none, or is empty."""
@@ -123,7 +128,8 @@ class Table:
 def distinct(texts: Sequence[str]) -> list[str]:
     """The distinct texts in order: of their values where all are whole numbers, else of the alphabet."""
     found = sorted(set(texts))
-    return sorted(found, key=int) if all(re.fullmatch(r"[+-]?\d+", text) for text in found) else found
+    numbers = all(re.fullmatch(r"[+-]?\d{1,18}", text) for text in found)
+    return sorted(found, key=int) if numbers else found
 
 
 def _number(text: str) -> bool:

@@ -30,17 +30,22 @@ class Files:
         found = self.root / path
         if "\0" in path:
             raise DataError("a path of data holds a zero byte")
-        if not self.allow_outside:
-            self._need_inside(path, found)
-        if not found.exists():
-            raise DataError(f"{show(found)} does not exist. {_nearest(found)}")
+        try:
+            if not self.allow_outside:
+                self._need_inside(path, found)
+            if not found.exists():
+                raise DataError(f"{show(found)} does not exist. {_nearest(found)}")
+        except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is a link to itself"
+            raise DataError(f"{printable(path[:200])} cannot be opened: {reason}") from None
         return found
 
     def file(self, path: str) -> Path:
         """The file at `path`. Raises DataError."""
         found = self.find(path)
         if not found.is_file():
-            raise DataError(f"{show(found)} is a folder, expected a file")
+            kind = "a folder" if found.is_dir() else "not a regular file"
+            raise DataError(f"{show(found)} is {kind}, expected a file")
         return found
 
     def folder(self, path: str) -> Path:

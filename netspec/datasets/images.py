@@ -83,12 +83,12 @@ class Images(Dataset):
         import numpy as np
 
         root, names, labels = files.folder(path), [], []
-        for folder in (entry for entry in _visible(root) if entry.is_dir()):
+        for folder in (entry for entry in _visible(root) if _is_folder(entry)):
             inside = _visible(files.folder(f"{path}/{folder.name}"))
             if not inside:
                 raise DataError(f"{show(root / folder.name)} is the folder of a class, and holds no image")
             for entry in inside:
-                if entry.is_dir():
+                if _is_folder(entry):
                     text = f"{show(Path(entry.path))} is a folder, expected an image"
                     raise DataError(f"{text}: {show(root)} holds a folder for each class, and that holds images")
                 name = f"{folder.name}/{entry.name}"
@@ -140,9 +140,20 @@ def _visible(folder: Path) -> list[os.DirEntry[str]]:
     """What a folder holds, by name, without what its system hides."""
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(f"{show(folder)} cannot be read: {error.strerror}") from None
+        raise DataError(f"{show(folder)} cannot be read: {error.strerror or error}") from None
+    for entry in found:
+        if any("\udc80" <= c <= "\udcff" for c in entry.name):
+            raise DataError(f"{show(Path(entry.path))} has a name that is not UTF-8. Rename it.")
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _images(path: Path) -> Iterator[Path]:
@@ -155,4 +166,4 @@ def _images(path: Path) -> Iterator[Path]:
 
 
 def _holds_folders(folder: Path) -> bool:
-    return any(entry.is_dir() for entry in _visible(folder))
+    return any(_is_folder(entry) for entry in _visible(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.datasets import checks
@@ -101,8 +102,10 @@ def read_header(stream: IO[bytes], size: int, label: str) -> Header:
         version = npy.read_magic(stream)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         header = Header(*reader(stream), stream.tell())
-    except (ValueError, TypeError, SyntaxError) as error:
-        raise DataError(f"{label} has no readable header: {str(error).splitlines()[0]}") from None
+        if not all(type(count) is int and 0 <= count < 2**63 for count in header.shape):
+            raise ValueError(f"{header.shape} is not a shape")
+    except (ValueError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError, OverflowError) as error:
+        raise DataError(f"{label} has no readable header: {(str(error) or 'it is nested').splitlines()[0]}") from None
     if header.dtype.hasobject:
         raise DataError(f"{label} holds Python objects, expected numbers. Objects are never unpickled.")
     length = prod(header.shape) * header.dtype.itemsize

@@ -15,7 +15,7 @@ from netspec.datasets.base import Arrays, Dataset, Part
 from netspec.datasets.files import MAX_UNPACKED, Files, show
 from netspec.datasets.npy import NAMES, counted, names, npy_rows, read_npy
 from netspec.datasets.rows import FileRows
-from netspec.errors import DataError, did_you_mean
+from netspec.errors import DataError, did_you_mean, printable
 from netspec.fields import Checked, Maybe, Text
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Archive:
     def _member(self, name: str) -> zipfile.ZipInfo:
         if name not in self._members:
             hint = did_you_mean(name, self.names) or f"It has: {', '.join(self.names) or 'none'}."
-            raise DataError(f"{show(self.path)} has no array {name!r}. {hint}")
+            raise DataError(f"{show(self.path)} has no array {name!r}. {printable(hint)}")
         return self._members[name]
 
     def _unpacked(self, stream: IO[bytes], member: zipfile.ZipInfo, label: str) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Column, Table, Texts
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+MAX_CELLS: Final = 2**27
+"""The most cells of a table, which is held in memory."""
+
 
 class Parquet(Tabular):
     __doc__ = f"Columns of a parquet file. It takes pyarrow: `pip install 'netspec-torch[parquet]'`.\n\n{COLUMNS}"
@@ -28,7 +31,11 @@ class Parquet(Tabular):
     def table(self, path: Path) -> Table:
         arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
         try:
-            read = parquet.ParquetFile(path).read()
+            file = parquet.ParquetFile(path)
+            cells = file.metadata.num_rows * file.metadata.num_columns
+            if cells > MAX_CELLS:  # a few bytes can stand for millions of equal cells
+                raise DataError(f"{show(path)} holds {cells:,} cells, at most {MAX_CELLS:,} are read")
+            read = file.read()
         except (arrow.ArrowException, OSError) as error:
             raise DataError(f"{show(path)} is not a whole parquet file: {str(error).splitlines()[0]}") from None
         names = read.column_names
@@ -75,7 +82,7 @@ class Words:
     def _read(self) -> Texts:
         try:
             found = self._cells.cast("string").to_pylist()
-        except NotImplementedError:  # how pyarrow refuses lists and structures
+        except (NotImplementedError, need("pyarrow", "parquet", "parquet").ArrowException):  # lists, bytes, odd times
             raise DataError(self._refusal) from None
         return Texts([text or "" for text in found], self._empty)
 

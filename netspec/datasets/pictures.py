@@ -88,6 +88,8 @@ def opened(path: str, row: int) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError
 
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise ValueError("it is not a regular file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow warns of is refused here, or does not matter
             with Image.open(path, formats=FORMATS) as image:

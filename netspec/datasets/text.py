@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 1 << 30
 TOO_LONG: Final = "Train on a part of it."
 BYTES: Final = 256
+MAX_TOKENS: Final = 10_000_000
+"""More than any tokenizer knows."""
 
 
 class Text(Dataset):
@@ -130,11 +132,19 @@ def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path], Array]]:
     except Exception as error:  # the package raises nothing more special
         raise DataError(f"{show(path)} is not a file of a tokenizer: {printable(str(error).splitlines()[0])}") from None
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    names = [""] * (1 + max(vocabulary.values(), default=0))
+    highest = max(vocabulary.values(), default=0)
+    if highest > MAX_TOKENS:
+        raise DataError(f"{show(path)} numbers a token {highest:,}, at most {MAX_TOKENS:,} are expected")
+    names = [""] * (1 + highest)
     for name, number in vocabulary.items():
         names[number] = name
 
     def encode(path: Path) -> Array:
-        return np.array(tokenizer.encode(_text(path), add_special_tokens=False).ids, np.int64)
+        text = _text(path)
+        try:
+            return np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+        except Exception as error:
+            reason = printable(str(error).splitlines()[0])
+            raise DataError(f"{show(path)} cannot be turned into tokens: {reason}") from None
 
     return tuple(names), encode

@@ -115,7 +115,7 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
         if high is not None:
             wrong |= target > high
         if target.is_floating_point():
-            wrong |= target.isnan()
+            wrong |= ~target.isfinite()
         if ignored is not None:
             wrong &= target != ignored
         if bool(wrong.any()):

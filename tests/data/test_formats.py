@@ -215,3 +215,17 @@ def test_damaged_npz(tmp_path: Path, damage: Any) -> None:
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=r"a\.npz"):
         read("npz a.npz", tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["-" * 9000, "(2, 2", "(-2, -2)", f"({10**23}, 0)", "(True, True)"])
+def test_npy_with_a_shape_that_is_none(shape: str, tmp_path: Path) -> None:
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + bytes(32))
+    with pytest.raises(DataError, match=r"x\.npy has no readable header"):
+        read("npy x.npy x.npy", tmp_path)
+
+
+def test_names_in_an_archive_cannot_write_on_the_terminal(tmp_path: Path) -> None:
+    save(tmp_path / "a.npz", **{"\x1b[31mred": np.zeros(2), "y": np.zeros(2)})
+    with pytest.raises(DataError, match=r"It has: \\u001b\[31mred, y"):
+        read("npz a.npz", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -173,6 +174,11 @@ def bomb(path: Path, side: int = 9_000) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b""))
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def deep(path: Path) -> None:
     Image.fromarray(np.zeros((6, 8), np.uint16)).save(path)
 
@@ -186,6 +192,7 @@ def deep(path: Path) -> None:
         (bomb, "9,000 x 9,000 points, at most 67,108,864"),
         (lambda path: bomb(path, 60_000), "exceeds limit"),
         (deep, "more than 8 bits"),
+        (pipe, "not a regular file"),
     ],
 )
 @pytest.mark.parametrize("reading", [{}, {"memory": "1KB", "workers": 1}], ids=["held", "streamed"])
@@ -268,3 +275,16 @@ def test_a_folder_without_one_of_the_classes_keeps_the_numbers_of_a_run(tmp_path
     data = load_data(section({"source": "images photos", "split": {"val": 0}}), tmp_path, learnt=learnt)
     assert data.classes == CLASSES
     assert data.train.target.tolist() == [1] * 6
+
+
+def test_names_that_no_file_can_have_are_told(tmp_path: Path) -> None:
+    folders(tmp_path / "photos")
+    with pytest.raises(DataError, match="cannot be opened: File name too long"):
+        load(tmp_path, f"images {'x' * 300}")
+    (tmp_path / "photos" / "ant" / "z.png").symlink_to("z.png")
+    with pytest.raises(DataError, match="cannot be opened: it is a link to itself"):
+        load(tmp_path)
+    (tmp_path / "photos" / "ant" / "z.png").unlink()
+    (tmp_path / "photos" / "b\udcff").mkdir()
+    with pytest.raises(DataError, match=r"b\\udcff has a name that is not UTF-8"):
+        load(tmp_path)

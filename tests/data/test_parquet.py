@@ -88,3 +88,16 @@ def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path: Path, monke
     monkeypatch.setattr(extras, "import_module", missing)
     with pytest.raises(UsageError, match=r"parquet needs the package pyarrow.*pip install 'netspec-torch\[parquet\]'"):
         parquet(tmp_path)
+
+
+def test_a_small_file_of_very_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netspec.datasets.parquet.MAX_CELLS", 5)
+    write_parquet(tmp_path / "a.parquet", size=[1, 1, 1], price=[2, 2, 2])
+    with pytest.raises(DataError, match="holds 6 cells, at most 5 are read"):
+        parquet(tmp_path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", size=pa.array([b"\xff", b"a"]), price=[1, 2])
+    with pytest.raises(DataError, match="size holds binary, expected numbers or texts"):
+        parquet(tmp_path)

@@ -224,3 +224,14 @@ def test_npy_that_is_truncated_or_none(tmp_path: Path) -> None:
         (tmp_path / "x.npy").write_bytes(damaged)
         with pytest.raises(DataError, match=words):
             section({"source": "npy x.npy y.npy"}).source.read(Files(tmp_path))
+
+
+def test_a_number_that_float32_cannot_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 4: price is '1e39', expected a finite number"):
+        read(tmp_path, TABLE.replace("flat,150", "flat,1e39"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_classes_of_thousands_of_digits_are_texts(tmp_path: Path) -> None:
+    arrays = read(tmp_path, f"size,kind\n1,2\n2,{'9' * 5000}\n", target="kind")
+    assert len(arrays.classes) == 2
