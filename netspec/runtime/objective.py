@@ -26,6 +26,8 @@ class Objective:
         self.loss = loss
         self.module = make_loss(loss).to(device)
         self.sums = getattr(loss, "reduction", "mean") == "sum"
+        self.uneven = any(getattr(loss, name, None) is not None for name in WEIGHTS)
+        """Whether samples may count differently: by weights, or because targets that `check` has met are skipped."""
         self._seen: set[int] = set()
 
     def __call__(self, outputs: Any, target: torch.Tensor) -> torch.Tensor:
@@ -36,8 +38,13 @@ class Objective:
         return number
 
     def share(self, target: torch.Tensor) -> Any:
-        """What a batch counts for in the mean over several; None where the loss is a sum."""
-        return None if self.sums else self.loss.share(self.module, target)
+        """What a batch counts for in the mean over several; None where the loss is a sum.
+
+        A number where every sample counts alike, else a tensor.
+        """
+        if self.sums:
+            return None
+        return self.loss.share(self.module, target) if self.uneven else len(target)
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """The weights of the loss itself, which few losses have."""
@@ -70,7 +77,7 @@ class Objective:
         for name, part in parts.items():
             if id(part) not in self._seen:
                 low, high = self.loss.target_range(given, described(next(part.targets())))
-                check_values(name, part, low, high, self.loss.ignored())
+                self.uneven |= check_values(name, part, low, high, self.loss.ignored())
                 self._seen.add(id(part))
 
 
@@ -105,9 +112,12 @@ def described(x: torch.Tensor) -> Described:
     return Described(tuple(x.shape), kind)
 
 
-def check_values(name: str, part: Split, low: float | None, high: float | None, ignored: int | None) -> None:
-    """Refuse targets outside their range, and name the first one's file and row. Raises DataError."""
-    rows = 0
+def check_values(name: str, part: Split, low: float | None, high: float | None, ignored: int | None) -> bool:
+    """Refuse targets outside their range, and name the first one's file and row. Raises DataError.
+
+    Returns whether some of them are `ignored`.
+    """
+    rows, skips = 0, False
     for target in part.targets():
         wrong = torch.zeros_like(target, dtype=torch.bool)
         if low is not None:
@@ -117,7 +127,9 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
         if target.is_floating_point():
             wrong |= ~target.isfinite()
         if ignored is not None:
-            wrong &= target != ignored
+            skipped = target == ignored
+            wrong &= ~skipped
+            skips |= bool(skipped.any())
         if bool(wrong.any()):
             place = wrong.nonzero()[0].tolist()
             value = target[tuple(place)].item()
@@ -126,6 +138,7 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
             count = f"{int(wrong.sum()):,} of the {wrong.numel():,} values there are wrong"
             raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.")
         rows += len(target)
+    return skips
 
 
 def check_inputs(parts: Mapping[str, Split]) -> None:

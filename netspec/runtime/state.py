@@ -81,6 +81,7 @@ class State:
         """The loss of each step of this epoch, on the device."""
         self._before, self._began = 0.0, time.perf_counter()
         self.origin = _origin(train, self.total)
+        self.fingerprint = data.fingerprint()
 
     @property
     def seconds(self) -> float:
@@ -126,6 +127,7 @@ class State:
             "position": asdict(self.position),
             "samples": self.count,
             "origin": self.origin,
+            "fingerprint": self.fingerprint,
             "module": gather(self.module.state_dict()),
             "loss": self.objective.module.state_dict(),
             "optimizer": gather(self.optimizer.state_dict()),
@@ -143,6 +145,9 @@ class State:
         if state["samples"] != self.count:
             text = f"the run was trained on {state['samples']:,} samples, now there are {self.count:,}"
             raise DataError(f"{text}. Resume it with the data it began with.")
+        if state["fingerprint"] != self.fingerprint:
+            text = "the run began with other data: other samples, another split, or transforms that differ"
+            raise DataError(f"{text}. Resume it with the data it began with, or begin another.")
         for name, word in self.origin.items():
             if state["origin"][name] != word:
                 text = f"the run began with {name} {state['origin'][name]}, now it has {word}"
@@ -183,7 +188,7 @@ class State:
 def _origin(train: Train, steps: int) -> dict[str, str]:
     """What may not change between a stop and a resume."""
     scheduler = f"{train.scheduler} over {steps:,} steps" if train.scheduler else "none"
-    words = ("batch", "accumulate", "loss", "optimizer", "groups", "ema", "seed")
+    words = ("batch", "accumulate", "loss", "optimizer", "groups", "ema", "clip_grad", "precision", "seed")
     return {"scheduler": scheduler, **{word: str(getattr(train, word)) for word in words}}
 
 

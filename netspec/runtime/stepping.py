@@ -94,16 +94,30 @@ class Stepper:
 
     def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """The same for more samples than fit into a batch: each piece counts for its share of them."""
-        total: Any = 0.0
+        total = torch.zeros((), device=self.device)
+        whole = torch.zeros((), device=self.device)
         pieces = rows.split(self.batch)
         for number, piece in enumerate(pieces):
-            share = 1.0 if self.objective.sums else len(piece) / len(rows)
             self.spread.will_backward(last=number == len(pieces) - 1)
-            loss = self._loss(*self._batch(piece, epoch, index, number)) * share
+            inputs, target = self._batch(piece, epoch, index, number)
+            loss = self._loss(inputs, target)
+            share = self.objective.share(target)
+            if isinstance(share, torch.Tensor):
+                share = self.world.sum(share.clone()) if self.world.divided else share
+                whole += share
+                loss = loss * share
+            elif share is not None:
+                loss = loss * (len(piece) / len(rows))
             self.world.backward(loss)
-            total = total + loss.detach()
-        whole: torch.Tensor = total
-        return whole
+            total += loss.detach()
+        if not self.objective.uneven or self.objective.sums:
+            return total
+        # What all pieces count for is known only now, so that their mean is made of the finished sums.
+        whole = whole.where(whole > 0, 1)
+        for parameter in self.parameters:
+            if parameter.grad is not None:
+                parameter.grad.div_(whole)
+        return total / whole
 
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
@@ -117,7 +131,7 @@ class Stepper:
                 self.objective.check(outputs, target, self.parts)
             self.checked = True
         loss = self.objective(outputs, target)
-        if self.world.size == 1:
+        if self.world.size == 1 and not self.objective.uneven:
             return loss
         return self.world.local_loss(loss, self.objective.share(target), predictions(outputs))
 

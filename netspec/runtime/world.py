@@ -71,7 +71,7 @@ class World:
 
         `share` is what its rows count for in a mean over several batches; None where the loss is a sum.
         """
-        return loss
+        return counted(loss, share, predictions)[0] if isinstance(share, torch.Tensor) else loss
 
     def backward(self, loss: torch.Tensor) -> None:
         """Have the gradients of the sum of all processes' losses computed."""
@@ -137,11 +137,8 @@ class Several(World):
         if not isinstance(share, torch.Tensor):  # every row counts alike
             return loss * self.part
         whole = self.sum(share.clone())
-        counts = share > 0
-        for prediction in predictions:
-            if prediction.requires_grad:  # a mean over nothing is 0/0, and so are its gradients
-                prediction.register_hook(lambda gradient: gradient.where(counts, 0))
-        return loss.where(counts, 0) * (share / whole)
+        loss, counts = counted(loss, share, predictions)
+        return loss * (share / whole.where(whole > 0, 1)).where(counts, 0)
 
     def backward(self, loss: torch.Tensor) -> None:
         # DDP and FSDP leave the mean of the processes' gradients.
@@ -191,6 +188,20 @@ class Several(World):
             if other:
                 code, message = other
                 raise Elsewhere(code, message if rank == 0 else f"process {rank}: {message}")
+
+
+def counted(
+    loss: torch.Tensor, share: torch.Tensor, predictions: Sequence[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`loss` where its rows count for anything, else 0; and whether they do.
+
+    A mean over nothing is 0/0, and so are its gradients.
+    """
+    counts = share > 0
+    for prediction in predictions:
+        if prediction.requires_grad:
+            prediction.register_hook(lambda gradient: gradient.where(counts, 0))
+    return loss.where(counts, 0), counts
 
 
 ALONE: Final = World()

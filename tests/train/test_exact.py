@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -257,3 +258,26 @@ def test_averaged_weights_are_what_the_run_ends_with() -> None:
     for state in states[1:]:
         average = average.lerp(state, 0.5)
     assert torch.equal(next(mine.parameters()), average)
+
+
+@pytest.mark.parametrize("loss", [{"ce": {"weight": [1, 20, 5]}}, "ce ignore_index=1", "ce ignore_index=2"], ids=str)
+def test_accumulated_batches_are_one_large_batch_where_samples_count_differently(loss: Any) -> None:
+    data = classes(64, val=0)
+    networks = []
+    for values in ({"batch": 64}, {"batch": 4, "accumulate": 16}):
+        networks.append(perceptron())
+        train(networks[-1], section(loss=loss, epochs=3, **values), data)
+    one, many = networks
+    for a, b in zip(one.parameters(), many.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_batch_that_counts_for_nothing_changes_nothing(accumulate: int) -> None:
+    data = classes(16, val=0)
+    blank = replace(data, train=replace(data.train, target=torch.full_like(data.train.target, 2)))
+    network = perceptron()
+    before = copy.deepcopy(network.state_dict())
+    settings = section(loss="ce ignore_index=2", batch=8, accumulate=accumulate, epochs=1)
+    assert train(network, settings, blank).records[0]["train.loss"] == 0
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
