@@ -42,11 +42,12 @@ Monomial = tuple[Atom, ...]
 class Dim:
     """A size that depends on a named dimension. Immutable; arithmetic gives an int where it can."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "_text", "terms")
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
         self.terms = terms
         self._hash = hash(frozenset(terms.items()))
+        self._text = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dim) and self.terms == other.terms
@@ -87,8 +88,10 @@ class Dim:
     __rmul__ = __mul__
 
     def __str__(self) -> str:
-        parts = [_term(m, f) for m, f in sorted(self.terms.items(), key=lambda t: (-len(t[0]), str(t[0])))]
-        return " + ".join(parts).replace("+ -", "- ")
+        if not self._text:
+            parts = [_term(m, f) for m, f in sorted(self.terms.items(), key=lambda t: (-len(t[0]), str(t[0])))]
+            self._text = " + ".join(parts).replace("+ -", "- ")
+        return self._text
 
     __repr__ = __str__
 
@@ -190,7 +193,24 @@ def _divided(top: Size, bottom: Size) -> Size:
         if common > 1:
             shrunk = {m: f // common for m, f in inner.terms.items() if m} | {(): constant // common}
             return _made(whole) + _divided(_made(shrunk), bottom // common)
+        if bottom > 0 and (flat := _flattened(inner)):
+            top, factor = flat
+            return _made(whole) + _divided(top, factor * bottom)
     return _made(whole) + Dim({(Quotient(inner, bottom),): 1})
+
+
+def _flattened(size: Dim) -> tuple[Size, int] | None:
+    """`a // b + c`, of which b is a number, as (a + b*c) // b, which can be divided further: its top and its bottom.
+
+    Graham, Knuth and Patashnik, Concrete Mathematics, section 3.2.
+    """
+    (monomial, factor), *_ = (item for item in size.terms.items() if item[0])
+    atom = monomial[0]
+    if len(size.terms.keys() - {()}) > 1 or len(monomial) > 1 or factor != 1 or not isinstance(atom, Quotient):
+        return None
+    if not isinstance(atom.bottom, int) or atom.bottom <= 0:
+        return None
+    return atom.top + atom.bottom * size.terms.get((), 0), atom.bottom
 
 
 def _without(monomial: Monomial, part: Monomial) -> Monomial | None:

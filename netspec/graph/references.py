@@ -126,7 +126,8 @@ def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[s
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise Refused(Problem("repeat", "`as` takes a name, or a list of names", At((*path, "as"))))
     if isinstance(table, int):
-        return [{**dict.fromkeys(names, i), "i": i} for i in range(count)]
+        # With a name of its own the counter leaves the `i` of a repeat around it alone.
+        return [dict.fromkeys(names or ["i"], i) for i in range(count)]
     return [{**columns(names, row, At((*at.path, i))), "i": i} for i, row in enumerate(table)]
 
 

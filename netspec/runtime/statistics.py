@@ -6,6 +6,7 @@ torch.nn.SyncBatchNorm does so on CUDA only.
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,7 +16,28 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from netspec.errors import DataError
+from netspec.runtime.data import Split
 from netspec.runtime.world import World
+
+
+def need_company(module: nn.Module, split: Split, batch: int) -> None:
+    """Refuse samples of which the last batch holds one alone, where a BatchNorm then has one value a channel.
+
+    Whether it has is tried out on a copy. Raises DataError.
+    """
+    if len(split) % batch != 1 or not any(isinstance(m, _BatchNorm) and m.training for m in module.modules()):
+        return
+    inputs, _ = split.batch(torch.zeros(1, dtype=torch.int64, device=split.device))
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            copy.deepcopy(module)(*inputs)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        text = f"{len(split):,} samples in batches of {batch:,} leave one alone in the last"
+        advice = "Write another train.batch, or hold out another share of the data"
+        raise DataError(f"{text}, and a BatchNorm takes its statistics over at least two. {advice}.") from None
 
 
 def forward(norm: _BatchNorm, world: World, x: torch.Tensor) -> torch.Tensor:

@@ -85,7 +85,7 @@ def test_frozen_weights_have_no_gradient() -> None:
 
 
 def test_reserved_names_are_those_of_the_installed_torch() -> None:
-    own = {name for name in dir(nn.Module()) if not name.startswith("_")}
+    own = {name for name in dir(nn.Module()) if not name.startswith("__")}
     assert own <= MODULE_ATTRIBUTES
 
 
@@ -113,3 +113,26 @@ def test_a_parameter_that_nothing_uses_is_told() -> None:
     (problem,) = netspec.loads(text, ["params.widht=5"]).warnings
     assert (problem.code, problem.message) == ("unused-param", "nothing uses the parameter widht")
     assert problem.hint == "Did you mean 'width'?"
+
+
+def test_a_counter_with_a_name_leaves_the_outer_one_alone() -> None:
+    inner = "{repeat: 2, as: j, layers: ['conv $(10*(i+1)+j) k1']}"
+    graph = netspec.loads(f"input: 3x8x8\nlayers: [{{repeat: 2, layers: [{inner}]}}]\n").graph
+    assert [shape[0] for name, shape in graph.parameters().items() if name.endswith("weight")] == [10, 11, 20, 21]
+
+
+def test_sizes_halved_many_times_stay_short() -> None:
+    spec = netspec.loads("inputs: {x: 3xHxW}\nlayers: [{repeat: 40, layers: [conv 4 k3 s2 p1]}]\n")
+    (output,) = spec.graph.outputs.values()
+    assert str(output.shape[2]) == f"(H + {2**40 - 1}) // {2**40}"
+
+
+def test_halving_twice_is_a_quarter() -> None:
+    netspec.loads("inputs: {x: 3xHxW}\nlayers: {a: 'maxpool 2, maxpool 2', b: maxpool(in) 4, c: add(a b)}\n")
+
+
+@pytest.mark.parametrize("row", ["constant 2.5", "mean(in) 0 1 2"])
+def test_a_value_without_axes_is_printed(row: str) -> None:
+    spec = netspec.loads(f"input: 3x4\nlayers: {{m: {row}, s: mul(in m)}}\n")
+    x = torch.rand(2, 3, 4)
+    assert torch.allclose(spec.build()(x), x * (2.5 if "2.5" in row else x.mean()))

@@ -13,7 +13,9 @@ import pytest
 
 import netspec
 from netspec.errors import DataError
+from netspec.runtime.training import train
 from tests.data.writing import idx_bytes, write_mnist
+from tests.train.small import classes, perceptron, section
 
 COUNT, ROW = 40, 17
 X = np.random.RandomState(0).rand(COUNT, 3).astype(np.float32)
@@ -129,3 +131,9 @@ layers: [words 100, fc 3]
     (tmp_path / "net.yaml").write_text(text + data)
     with pytest.raises(DataError, match="look has vectors for 0 to 99, the data holds numbers from 100 to 100"):
         netspec.load(tmp_path / "net.yaml").train()
+
+
+def test_one_sample_alone_is_refused_where_a_norm_needs_two() -> None:
+    with pytest.raises(DataError, match="65 samples in batches of 16 leave one alone in the last, and a BatchNorm"):
+        train(perceptron(norm=True), section(batch=16), classes(65, val=0))
+    train(perceptron(), section(batch=16), classes(65, val=0))

@@ -381,7 +381,7 @@ class Forward:
             known = {size for size in column if size is not ABSENT}
             size = str(known.pop()) if len(known) == 1 else self.keeper.explained(column).replace(" ", "")
             sizes.append(f"({size})" if " " in size else size or letters[axis])
-        if sizes[0] == "B":
+        if sizes[:1] == ["B"]:
             sizes = sizes[1:]
         return f"  # {' x '.join(sizes)}" if sizes else ""
 
