@@ -7,7 +7,7 @@ from typing import Self
 
 from netspec.dims import Size, product
 from netspec.fields import Dims, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, literal, need_known, show
+from netspec.layers.base import Code, Layer, Misfit, Tensor, axis_size, literal, need_known, show
 
 
 class Flatten(Layer):
@@ -52,6 +52,9 @@ class Unflatten(Layer):
 
     def _split(self, size: Size) -> tuple[Size, ...]:
         sizes = self.unflattened_size
+        if not all(isinstance(s, int) for s in sizes):
+            text = f"takes sizes that are known, {show(sizes)} are not"
+            raise Misfit(text, "Write reshape, which takes any.", field="unflattened_size", code="unknown-size")
         free = [i for i, s in enumerate(sizes) if s == -1]
         rest = product(s for s in sizes if s != -1)
         if not sizes or len(free) > 1 or rest == 0 or any(isinstance(s, int) and s < -1 for s in sizes):
@@ -70,7 +73,8 @@ class Unflatten(Layer):
         return tuple(count if s == -1 else s for s in sizes)
 
     def call(self, inputs: Sequence[str]) -> str:
-        return f"{inputs[0]}.unflatten({literal(self.dim)}, {literal(self.unflattened_size)})"
+        sizes = tuple(Code(str(s)) for s in self.unflattened_size)  # asked for before the shape refuses some
+        return f"{inputs[0]}.unflatten({literal(self.dim)}, {literal(sizes)})"
 
 
 class ChannelShuffle(Layer):

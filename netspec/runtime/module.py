@@ -34,7 +34,7 @@ def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights
         with Undrawn():
             module = _made(spec)
         give_weights(module, weights, origin)
-    for name, parameter in module.named_parameters():
+    for name, parameter in module.named_parameters(remove_duplicate=False):  # by whichever of its names
         if section.frozen(name):
             parameter.requires_grad_(False)
     return module

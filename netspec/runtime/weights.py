@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,6 +24,10 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | Non
     write_file(path, lambda beside: save_tensors(weights, beside, metadata))
 
 
+PICKLED: Final = (".pt", ".pth", ".bin", ".ckpt")
+"""What files of weights are called that torch.save wrote."""
+
+
 def loss_file(weights: Path) -> Path:
     """Where the weights of a loss lie that has some of its own: beside the network's."""
     return weights.with_name(f"{weights.stem}.loss{weights.suffix}")
@@ -38,6 +43,9 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     except FileNotFoundError:
         raise DataError(f"there are no weights at {path}") from None
     except (OSError, SafetensorError) as error:
+        if path.suffix in PICKLED:
+            way_out = "save_file(torch.load(FILE, weights_only=True), ...) of safetensors.torch converts it once"
+            raise DataError(f"{path} is a file of pickle's, only safetensors are read: {way_out}.") from None
         raise DataError(f"{path} holds no weights that can be read: {error}") from None
 
 

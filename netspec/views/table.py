@@ -8,6 +8,7 @@ from math import prod
 from typing import Any, Final
 
 from netspec.dims import BATCH, Size, product, substitute
+from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer, Tensor, literal, show
 
@@ -66,8 +67,8 @@ def summary(graph: Graph) -> Summary:
     inputs = (_row(name, 0, "input", [value]) for name, value in graph.root.inputs.items())
     rows = (*inputs, *_rows(graph.root, graph, 0, ""))
     total = graph.parameter_count
-    shapes = graph.parameters().items()
-    frozen = sum(prod(shape) for name, shape in shapes if name not in graph.ties and graph.weights.frozen(name))
+    shapes = graph.parameters()
+    frozen = sum(prod(shapes[t.names[0]]) for t in tensors(graph) if any(map(graph.weights.frozen, t.names)))
     activations = _sum(row.memory for row in rows if not row.level)
     return Summary(graph.name, rows, total, total - frozen, graph.macs(), total * 4, activations)
 

@@ -10,6 +10,7 @@ import netspec
 from netspec.errors import SpecError
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.language.reserved import HELPERS
+from netspec.views import table
 from netspec.vocabulary import OPERATIONS
 
 HEAD = "netspec: 1\ninput: 4\n"
@@ -136,3 +137,37 @@ def test_a_value_without_axes_is_printed(row: str) -> None:
     spec = netspec.loads(f"input: 3x4\nlayers: {{m: {row}, s: mul(in m)}}\n")
     x = torch.rand(2, 3, 4)
     assert torch.allclose(spec.build()(x), x * (2.5 if "2.5" in row else x.mean()))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "tie: {b.weight: a.weight}\nweights: {freeze: [b.weight]}\nlayers: {a: linear 4, b: linear 4}\n",
+        "weights: {freeze: [b.weight]}\nlayers: {a: linear 4, b: alias a}\n",
+    ],
+    ids=["tied", "aliased"],
+)
+def test_a_shared_weight_is_frozen_by_any_of_its_names(rest: str) -> None:
+    spec = netspec.loads(f"{HEAD}{rest}")
+    assert not spec.build().get_parameter("a.weight").requires_grad
+    made = table.summary(spec.graph)
+    assert made.parameters - made.trainable == 16
+
+
+def test_members_keep_the_order_of_every_use() -> None:
+    block = "q: linear 8 when f\n    r: linear 8 when g\n    z: linear 8 nobias\n    s: linear 8 when g"
+    text = f"input: 8\nblocks:\n  b f=true g=false:\n    {block}\nlayers: [b f=false g, b]\n"
+    spec = netspec.loads(text)
+    assert [name for name, _ in spec.build().named_parameters()] == list(spec.graph.parameters())
+
+
+def test_a_word_that_needs_a_value_is_told_so() -> None:
+    with pytest.raises(SpecError, match="Conv2d takes a value for stride") as caught:
+        netspec.loads("input: 3x8x8\nlayers: [conv 4 k3 stride]\n")
+    assert caught.value.problems[0].hint == "Write stride= and the value behind it."
+    netspec.loads("input: 3x8x8\nlayers: [interpolate scale_factor=2 mode=bilinear align_corners]\n")
+
+
+def test_unflatten_refuses_sizes_that_only_the_run_knows() -> None:
+    with pytest.raises(SpecError, match="takes sizes that are known"):
+        netspec.loads("inputs: {x: TxNx6}\nlayers: {a: flatten(x) 1 2, b: unflatten(a) 1 TxN}\n")

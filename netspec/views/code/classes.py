@@ -112,7 +112,7 @@ class ClassWriter:
 
     def _registrations(self) -> list[str]:
         """The lines that register every member, in the order that the spec gives."""
-        order = max((list(level.members) for level in self.pattern.levels), key=len)
+        order = self._order()
         places = {name: place for place, name in enumerate(order)}
         found: list[tuple[int, list[str]]] = []
         for unit in range(len(self.pattern.units[0])):
@@ -120,6 +120,19 @@ class ClassWriter:
                 found.append((places.get(first, len(order)), registered))
         found += [(places[first], lines) for first, lines in self._containers()]
         return self._with_aliases(order, sorted(found, key=lambda pair: pair[0]))
+
+    def _order(self) -> list[str]:
+        """The names of all members, in an order that suits every use."""
+        order = max((list(level.members) for level in self.pattern.levels), key=len)
+        if self.pattern.renamed:
+            return order
+        for level in self.pattern.levels:
+            place = 0
+            for name in level.members:
+                if name not in order:
+                    order.insert(place, name)
+                place = order.index(name) + 1
+        return order
 
     def _with_aliases(self, order: list[str], found: list[tuple[int, list[str]]]) -> list[str]:
         """The registrations, with members that are registered twice; what an earlier alias needs is made first."""
