@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-from netspec.dims import Size, product
+from netspec.dims import Dim, Size, product
 from netspec.fields import Dims, Int
 from netspec.layers.base import Code, Layer, Misfit, Tensor, axis_size, literal, need_known, show
 
@@ -73,7 +73,9 @@ class Unflatten(Layer):
         return tuple(count if s == -1 else s for s in sizes)
 
     def call(self, inputs: Sequence[str]) -> str:
-        sizes = tuple(Code(str(s)) for s in self.unflattened_size)  # asked for before the shape refuses some
+        sizes = self.unflattened_size
+        if isinstance(sizes, tuple):  # asked for before the shape refuses some
+            sizes = tuple(Code(str(s)) if isinstance(s, Dim) else s for s in sizes)
         return f"{inputs[0]}.unflatten({literal(self.dim)}, {literal(sizes)})"
 
 
