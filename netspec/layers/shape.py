@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from netspec.dims import Dim, Size, product
 from netspec.fields import Dims, Int
@@ -73,7 +73,7 @@ class Unflatten(Layer):
         return tuple(count if s == -1 else s for s in sizes)
 
     def call(self, inputs: Sequence[str]) -> str:
-        sizes = self.unflattened_size
+        sizes: Any = self.unflattened_size
         if isinstance(sizes, tuple):  # asked for before the shape refuses some
             sizes = tuple(Code(str(s)) if isinstance(s, Dim) else s for s in sizes)
         return f"{inputs[0]}.unflatten({literal(self.dim)}, {literal(sizes)})"
