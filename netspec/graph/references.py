@@ -45,7 +45,12 @@ def part_of(value: Value, rest: list[str], at: At) -> Value:
             if value.step is not None and value.step.body is not None:
                 hint = f"{hint} A level shows its end, or what its `outputs` names."
             raise Refused(Problem("unknown-name", f"{value.name} has no part {name!r}", at, hint))
-        value = value.parts[name]
+        part = value.parts[name]
+        if part.tensor is None and value.tensor is not None:
+            fields = value.step.op.fields if value.step is not None and value.step.op is not None else {}
+            hint = f"Write need_{name} in its row." if f"need_{name}" in fields else ""
+            raise Refused(Problem("unknown-name", f"{value.name} does not give its {name}", at, hint))
+        value = part
     return value
 
 

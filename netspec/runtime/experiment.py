@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -191,12 +191,17 @@ def export(
         spec.graph.inputs,
         path,
         section.onnx if section is not None else ONNX(),
-        outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else ["output"],
+        outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
         validation=_validation(data),
         name=spec.name,
         metadata=metadata(netspec.__version__, spec.name, spec.text, data.learnt if data else {}),
         probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
     )
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """`name`, with a number behind it where it is taken."""
+    return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in taken)
 
 
 def _probabilities(loss: Loss, scores: torch.Tensor) -> Probabilities:

@@ -87,6 +87,9 @@ def export_onnx(
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
     UsageError.
     """
+    if same := sorted({*inputs} & {*outputs}):
+        text = f"{', '.join(same)} is both an input and an output, and ONNX takes a name once"
+        raise ExportFailed(f"{text}. Give the output another in `outputs`.")
     batches = iter(validation)
     first = next(batches, None)
     examples = Examples(inputs, [x.cpu() for x in first] if first else ())

@@ -171,3 +171,14 @@ def test_a_word_that_needs_a_value_is_told_so() -> None:
 def test_unflatten_refuses_sizes_that_only_the_run_knows() -> None:
     with pytest.raises(SpecError, match="takes sizes that are known"):
         netspec.loads("inputs: {x: TxNx6}\nlayers: {a: flatten(x) 1 2, b: unflatten(a) 1 TxN}\n")
+
+
+@pytest.mark.parametrize("use", ["outputs: [a, a.weights]", "outputs: a.weights"])
+def test_attention_weights_that_are_not_computed_are_refused(use: str) -> None:
+    text = "inputs: {x: Tx16}\nlayers:\n  a: attention(x x x) 4"
+    with pytest.raises(SpecError, match="a does not give its weights") as caught:
+        netspec.loads(f"{text}\n{use}\n")
+    assert caught.value.problems[0].hint == "Write need_weights in its row."
+    x = torch.rand(2, 5, 16)
+    found = netspec.loads(f"{text} need_weights\n{use}\n").build()(x)
+    assert (found if isinstance(found, torch.Tensor) else found[1]).shape == (2, 5, 5)
