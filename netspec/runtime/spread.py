@@ -36,7 +36,7 @@ class Whole:
 
     def average(self, decay: float) -> AveragedModel:
         """A copy that follows the network's weights at a distance."""
-        return AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        return AveragedModel(self.module, multi_avg_fn=_moving_average(decay), use_buffers=True)
 
     def gather(self, state: Any, everywhere: bool = False) -> Any:
         """A nested state with each tensor whole, in the main process or everywhere."""
@@ -108,7 +108,7 @@ class Sharded(Whole):
         self.module.set_requires_gradient_sync(last)
 
     def average(self, decay: float) -> AveragedModel:
-        averaged = AveragedModel(self.plain, multi_avg_fn=_by_kind(get_ema_multi_avg_fn(decay)), use_buffers=True)
+        averaged = AveragedModel(self.plain, multi_avg_fn=_by_kind(_moving_average(decay)), use_buffers=True)
         averaged.module = self._parted(self.plain)
         return averaged
 
@@ -186,6 +186,22 @@ def _like(value: Any, like: torch.Tensor) -> Any:
         return value
     # Every process has read the same file.
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+
+
+def _moving_average(decay: float) -> Callable[..., None]:
+    """torch's exponential moving average; what counts, such as a norm's batches, is taken as it is."""
+    average = get_ema_multi_avg_fn(decay)
+
+    def moved(averaged: Iterable[torch.Tensor], current: Iterable[torch.Tensor], count: Any) -> None:
+        pairs = list(zip(averaged, current, strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        if floats:
+            average([a for a, _ in floats], [c for _, c in floats], count)
+        for a, c in pairs:
+            if not a.is_floating_point():
+                a.copy_(c)
+
+    return moved
 
 
 def _by_kind(average: Callable[..., None]) -> Callable[..., None]:

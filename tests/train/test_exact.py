@@ -281,3 +281,9 @@ def test_a_batch_that_counts_for_nothing_changes_nothing(accumulate: int) -> Non
     settings = section(loss="ce ignore_index=2", batch=8, accumulate=accumulate, epochs=1)
     assert train(network, settings, blank).records[0]["train.loss"] == 0
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_an_average_of_weights_counts_the_batches_of_a_norm() -> None:
+    network = perceptron(norm=True)
+    train(network, section(ema=0.5, max_steps=7), classes())
+    assert int(network.get_buffer("1.num_batches_tracked")) == 7
