@@ -72,8 +72,8 @@ def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
 
 
 def negative(place: Size) -> bool:
-    """Whether a place counts from the end; one that is known only at run time does if it is a minus of sizes."""
-    return place < 0 if isinstance(place, int) else all(factor < 0 for factor in place.terms.values())
+    """Whether a place counts from the end; one that is known only at run time does if it is less some sizes: 1 - T."""
+    return place < 0 if isinstance(place, int) else all(factor < 0 for sizes, factor in place.terms.items() if sizes)
 
 
 def index(start: Size | Code, stop: Size | Code | None, step: int | Code) -> str:

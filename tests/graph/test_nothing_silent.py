@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.dims import Size, substitute
 from netspec.errors import SpecError
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.language.reserved import HELPERS
@@ -182,3 +183,35 @@ def test_attention_weights_that_are_not_computed_are_refused(use: str) -> None:
     x = torch.rand(2, 5, 16)
     found = netspec.loads(f"{text} need_weights\n{use}\n").build()(x)
     assert (found if isinstance(found, torch.Tensor) else found[1]).shape == (2, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("rest", "shape"),
+    [
+        ("input: 3xHxW\nlayers: [interpolate $(in.h*2)x$(in.w*2), interpolate $(in.h+1)x$(in.w+1)]", (3, 33, 21)),
+        ("input: Tx8\nlayers: [pad 0x0x1x0, reshape B $(in.t * 2 + 2) 4]", (7, 8)),
+        ("input: 3xHxW\nlayers: {a: pad 0x1, b: reshape B 3 $(a.h * a.w)}", (3, 33, 20)),
+        ("input: 3xHxW\nlayers: [conv 4 k3, reshape B 4 $(in.h*in.w - 2*in.h - 2*in.w + 4)]", (3, 33, 20)),
+        ("input: 3xHxW\nlayers: {a: conv 3 k3 s2 p1, r: reshape B 3 $(a.h * a.w)}", (3, 33, 20)),
+        ("input: 3xHxW\nlayers: {z: zeros 2x$((in.h // 2) * (in.w // 3)), s: mul(z z)}", (3, 33, 20)),
+        ("input: Tx8\nlayers: [slice 1 $(1 - in.t)]", (7, 8)),
+        ("input: Tx8\nlayers: [slice 1 0 $(1 - in.t)]", (7, 8)),
+        ("input: Tx8\nblocks: {b: {a: linear 8, u: slice 1 0 $(in.t // 2)}}\nlayers: [b, b]", (7, 8)),
+        (
+            "input: 3xHxW\nblocks: {up c: {c: conv $c k3 same, u: interpolate $(in.h * 2)x$(in.w * 2)}}\n"
+            "layers: [up 4, up 8]",
+            (3, 33, 20),
+        ),
+        (
+            "input: 3xHxW\nblocks: {d c: {c: conv $c k3 s2 p1, u: interpolate $(in.h // 4)x$(in.w // 4)}}\n"
+            "layers: [d 4, d 8]",
+            (3, 65, 80),
+        ),
+    ],
+)
+def test_sizes_that_only_the_run_knows_are_read_where_they_still_stand(rest: str, shape: tuple[int, ...]) -> None:
+    spec = netspec.loads(f"{rest}\n")
+    (output,) = spec.graph.outputs.values()
+    sizes: dict[str, Size] = {"B": 2, "T": shape[0], "H": shape[-2], "W": shape[-1]}
+    expected = tuple(substitute(size, sizes) for size in output.shape)
+    assert tuple(spec.build()(torch.rand(2, *shape)).shape) == expected

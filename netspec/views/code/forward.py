@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from netspec.dims import Dim, Quotient, Size
+from netspec.dims import Dim, Size
 from netspec.graph.model import Step, Value
 from netspec.language.reserved import RESERVED
 from netspec.language.rows import template
-from netspec.layers.base import Code, Tensor
+from netspec.layers.base import Code
 from netspec.views.code.containers import containers, reference
 from netspec.views.code.layout import INDENT, WIDTH
 from netspec.views.code.naming import Namespace, identifier
+from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT
 from netspec.views.code.structure import Pattern, Ref, leading
 from netspec.views.code.uses import given, made, taken
@@ -63,7 +64,8 @@ class Forward:
         self.variables: dict[Ref, str] = {}
         self.until: dict[str, int] = {}
         """The item that is the last to read each variable, among those that read it for a known value."""
-        self.tensors = {ref: value.tensor for refs in reversed(pattern.refs) for value, ref in refs.items()}
+        self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
+        """For each use, what its values are."""
         self.items = self._items()
 
     # --- what there is --------------------------------------------------------------------------
@@ -87,8 +89,10 @@ class Forward:
         if not sizes and not step.op.needs_device:
             return []
         sources = [*given(step), *taken(level)]
-        found = [next((v for v in sources if v.tensor and _has(v.tensor, size)), None) for size in sizes]
-        return list(dict.fromkeys([v for v in found if v is not None] or sources[:1]))
+        read = _Read({size: v for v in reversed(sources) if v.tensor for size in v.tensor.shape})
+        for size in sizes:
+            written(size, read)
+        return list(dict.fromkeys(read.used or sources[:1]))
 
     # --- statements -----------------------------------------------------------------------------
 
@@ -332,6 +336,10 @@ class Forward:
     def _value(self, series: list[Any], name: str, item: Item) -> Any:
         """What to print for an argument: its value, or where uses differ, the attribute that holds it."""
         present = [v for v in series if v is not ABSENT]
+        if any(isinstance(v, Dim) for v in present):
+            texts = {self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT}
+            if len(texts) == 1:  # sizes that differ may be read in one way
+                return Code(*texts)
         if all(type(v) is type(present[0]) and v == present[0] for v in present):
             return self._known(present[0], item)
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
@@ -342,30 +350,21 @@ class Forward:
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""
         if isinstance(value, Dim):
-            return Code(self._size(value, item))
+            return Code(self._size(value, item, next(u for u, s in enumerate(item.aligned) if s is not None)))
         if isinstance(value, tuple | list):
             return type(value)(self._known(v, item) for v in value)
         return value
 
-    def _size(self, size: Size, item: Item) -> str:
-        if isinstance(size, int):
-            return str(size)
-        for ref in dict.fromkeys([*item.inputs, *item.dims, *self.variables]):
-            tensor = self.tensors.get(ref)
-            if tensor is not None and size in tensor.shape and ref in self.variables:
-                return f"{self.variables[ref]}.shape[{tensor.shape.index(size)}]"
-        terms = []
-        for monomial, factor in size.terms.items():
-            atoms = [
-                f"({self._size(a.top, item)}) // ({self._size(a.bottom, item)})"
-                if isinstance(a, Quotient)
-                else self._size(Dim({(a,): 1}), item)
-                for a in monomial
-            ]
-            terms.append(" * ".join(atoms + ([str(factor)] if factor != 1 or not atoms else [])))
-        if len(terms) == 1 and terms[0] == str(size):
-            raise LookupError(f"no value in reach tells the size {size}")
-        return " + ".join(terms)
+    def _size(self, size: Size, item: Item, use: int) -> str:
+        """`size` of one use as code over the values that the step takes or that are kept for it."""
+        reach: dict[Dim, str] = {}
+        for ref in [*item.inputs, *item.dims]:
+            tensor, name = self.tensors[use].get(ref), self.variables.get(self._actual(ref))
+            if tensor is not None and name is not None:
+                for axis, known in enumerate(tensor.shape):
+                    if isinstance(known, Dim):
+                        reach.setdefault(known, f"{name}.shape[{axis}]")
+        return written(size, reach)
 
     def _comment(self, item: Item) -> str:
         """The shape that comes out, without the batch; letters stand for what differs between uses."""
@@ -392,5 +391,14 @@ def _dims(value: Any) -> list[Dim]:
     return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
 
 
-def _has(tensor: Tensor, size: Dim) -> bool:
-    return size in tensor.shape
+class _Read(dict[Dim, str]):
+    """Sizes by the values that show them; notes which are asked for."""
+
+    def __init__(self, shown: Mapping[Size, Value]) -> None:
+        super().__init__((size, value.name) for size, value in shown.items() if isinstance(size, Dim))
+        self.shown = shown
+        self.used: list[Value] = []
+
+    def __getitem__(self, size: Dim) -> str:
+        self.used.append(self.shown[size])
+        return super().__getitem__(size)
