@@ -12,7 +12,7 @@ from typing import Any, Final
 from netspec.errors import UsageError
 
 DISTRIBUTION: Final = "netspec-torch"
-MODULES: Final = {"pillow": "PIL", "pyyaml": "yaml"}
+MODULES: Final = {"onnx-ir": "onnx_ir", "pillow": "PIL", "pyyaml": "yaml"}
 """Packages that are imported by another name than they are installed by."""
 _REQUIREMENT: Final = re.compile(r"([\w.-]+)(?:>=([\d.]+))?(?:; extra == '(\w+)')?")
 
