@@ -20,7 +20,7 @@ LR = 2e-3
 
 
 def keep_memory() -> None:
-    """Keep freed memory for the next step, see mallopt(3), for those who know that it costs a quarter of the time."""
+    """Keep freed memory for the next step, as netspec does; see mallopt(3)."""
     if sys.platform == "linux":
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(-3, 1 << 30)

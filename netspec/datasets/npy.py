@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.datasets import checks
@@ -96,6 +95,8 @@ class Header(NamedTuple):
 
 def read_header(stream: IO[bytes], size: int, label: str) -> Header:
     """The header of a .npy stream of `size` bytes, held against that size. Raises DataError."""
+    from tokenize import TokenError  # numpy reads a header as Python's tokens
+
     from numpy.lib import format as npy
 
     try:

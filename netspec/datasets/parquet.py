@@ -82,7 +82,7 @@ class Words:
     def _read(self) -> Texts:
         try:
             found = self._cells.cast("string").to_pylist()
-        except (NotImplementedError, need("pyarrow", "parquet", "parquet").ArrowException):  # lists, bytes, odd times
+        except (NotImplementedError, ValueError):  # how pyarrow refuses lists and structures; bytes and odd times
             raise DataError(self._refusal) from None
         return Texts([text or "" for text in found], self._empty)
 

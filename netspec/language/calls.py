@@ -148,11 +148,16 @@ def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any
         return word, True
     if free and (cls.fields[free[0]].textual or word in _WORDS):
         return free.pop(0), arg.value
+    if word in cls.fields:
+        text = f"{cls.__name__} takes a value for {word}: {cls.fields[word].sentence}"
+        raise Refused(Problem("bad-argument", text, at, f"Write {word}= and the value behind it."))
     raise Refused(unknown_argument(word, cls, at))
 
 
 def _is_flag(cls: type[Entry], name: str) -> bool:
     """Whether true may be written by the argument's name alone."""
+    if isinstance(cls.fields[name].default, bool):
+        return True
     _, schema = cls.fields[name].kind(cls)
     return any(kind.get("type") == "boolean" for kind in (schema, *schema.get("anyOf", ())))
 
@@ -262,9 +267,6 @@ def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:
 
 
 def unknown_argument(name: str, cls: type[Entry], at: At) -> Problem:
-    if name in cls.fields:
-        text = f"{cls.__name__} takes a value for {name}: {cls.fields[name].sentence}"
-        return Problem("unknown-argument", text, at, f"Write {name}= and the value behind it.")
     known = [*cls.fields, *cls.flags]
     letters = [f"{letter} ({name})" for letter, name in cls.letters.items()]
     hint = did_you_mean(name, known) or f"It has: {', '.join([*known, *letters]) or 'none'}."

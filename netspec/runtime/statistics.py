@@ -6,9 +6,9 @@ torch.nn.SyncBatchNorm does so on CUDA only.
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -24,20 +24,26 @@ from netspec.runtime.world import World
 def need_company(module: nn.Module, split: Split, batch: int) -> None:
     """Refuse samples of which the last batch holds one alone, where a BatchNorm then has one value a channel.
 
-    Whether it has is tried out on a copy. Raises DataError.
+    Whether it has is tried out, and leaves the module as it was. Raises DataError.
     """
-    if len(split) % batch != 1 or not any(isinstance(m, _BatchNorm) and m.training for m in module.modules()):
+    if len(split) % batch != 1 or not any(isinstance(m, _BatchNorm) for m in module.modules()):
         return
     inputs, _ = split.batch(torch.zeros(1, dtype=torch.int64, device=split.device))
+    place = next(chain(module.parameters(), module.buffers())).device
+    buffers, training = [(buffer, buffer.clone()) for buffer in module.buffers()], module.training
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            copy.deepcopy(module)(*inputs)
+        with torch.no_grad(), torch.random.fork_rng():
+            module.train()(*(x.to(place) for x in inputs))
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
         text = f"{len(split):,} samples in batches of {batch:,} leave one alone in the last"
         advice = "Write another train.batch, or hold out another share of the data"
         raise DataError(f"{text}, and a BatchNorm takes its statistics over at least two. {advice}.") from None
+    finally:
+        module.train(training)
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
 
 def forward(norm: _BatchNorm, world: World, x: torch.Tensor) -> torch.Tensor:

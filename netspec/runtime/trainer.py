@@ -19,7 +19,6 @@ from netspec.runtime.progress import Plan, Progress
 from netspec.runtime.run import RunFolder
 from netspec.runtime.spread import Whole
 from netspec.runtime.state import State
-from netspec.runtime.statistics import need_company
 from netspec.runtime.stepping import NotFinite, Stepper
 from netspec.runtime.stopping import StopSignals
 from netspec.runtime.surroundings import make_forward
@@ -72,7 +71,6 @@ class Trainer:
         state = self.state
         with self.world.all_or_none():
             check_inputs(self.parts)
-            need_company(state.module.train(), self.data.train, self.train.batch)
             self.keeper.begin(self.position)
         steps = (state.per_epoch, state.total, self.position.step)
         self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best))

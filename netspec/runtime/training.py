@@ -12,7 +12,7 @@ from netspec.runtime.history import History
 from netspec.runtime.progress import Progress, Silent
 from netspec.runtime.run import RunFolder
 from netspec.runtime.spread import spread
-from netspec.runtime.statistics import joint_statistics
+from netspec.runtime.statistics import joint_statistics, need_company
 from netspec.runtime.stopping import StopSignals
 from netspec.runtime.surroundings import (
     arranged,
@@ -54,8 +54,10 @@ def train(
         progress.warn(fault)
     with kept_memory(), threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
         with deterministic(train.deterministic, progress.warn), arranged(module, channels_last):
+            data = data.to(device)
+            need_company(module, data.train, train.batch)
             network = spread(module, train, device, world)
-            trainer = Trainer(network, train, data.to(device), run, progress, stop, channels_last, world)
+            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))
             if resume:

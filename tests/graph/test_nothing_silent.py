@@ -123,6 +123,25 @@ def test_a_counter_with_a_name_leaves_the_outer_one_alone() -> None:
     assert [shape[0] for name, shape in graph.parameters().items() if name.endswith("weight")] == [10, 11, 20, 21]
 
 
+@pytest.mark.parametrize(
+    ("rest", "code"),
+    [
+        ("input: Tx8\nlayers: [slice 1 $(1 - in.t)]", "x[:, 1 - x.shape[1]:]"),
+        ("input: Tx8\nlayers: [slice 1 $(-(in.t // 2))]", "x[:, -(x.shape[1] // 2):]"),
+        ("input: 3xHxW\nlayers: [reshape B 3 $(in.h * in.w - 2*in.h + 2*in.h)]", "x.shape[2] * x.shape[3]"),
+    ],
+)
+def test_sizes_read_as_a_person_would_write_them(rest: str, code: str) -> None:
+    assert code in netspec.loads(f"{rest}\n").source()
+
+
+def test_uses_with_other_sizes_read_them_alike() -> None:
+    rows = "c: interpolate $(in.h * 2)x$(in.w * 2), d: interpolate $(in.h * 4)x$(in.w * 4)"
+    spec = netspec.loads(f"input: 3xHxW\nblocks: {{r: {{{rows}}}}}\nlayers: [r, r]\n")
+    assert "size=(x.shape[2] * 4, x.shape[3] * 4)" in spec.source()
+    assert spec.build()(torch.rand(1, 3, 2, 3)).shape == (1, 3, 32, 48)
+
+
 def test_sizes_halved_many_times_stay_short() -> None:
     spec = netspec.loads("inputs: {x: 3xHxW}\nlayers: [{repeat: 40, layers: [conv 4 k3 s2 p1]}]\n")
     (output,) = spec.graph.outputs.values()
@@ -215,3 +234,10 @@ def test_sizes_that_only_the_run_knows_are_read_where_they_still_stand(rest: str
     sizes: dict[str, Size] = {"B": 2, "T": shape[0], "H": shape[-2], "W": shape[-1]}
     expected = tuple(substitute(size, sizes) for size in output.shape)
     assert tuple(spec.build()(torch.rand(2, *shape)).shape) == expected
+
+
+def test_rounds_may_differ_in_what_a_guard_says() -> None:
+    inner = "{layers: 'conv 4 k3 same', repeat: 1, when: prev.c == 3}"
+    spec = netspec.loads(f"input: 3x8x8\nlayers: [{{repeat: [3, 4], layers: {inner}}}]\n")
+    assert spec.build()(torch.rand(1, 3, 8, 8)).shape == (1, 4, 8, 8)
+    assert list(dict(spec.build().named_parameters())) == list(spec.graph.parameters())

@@ -34,6 +34,8 @@ class Item:
     results: list[Ref]
     dims: list[Ref]
     """Values whose shape gives the step a size that only the run knows."""
+    own: bool
+    """Whether such sizes differ between uses, which all read them from what the block is given."""
 
 
 class Keeper(Protocol):
@@ -77,18 +79,18 @@ class Forward:
             refs = self.pattern.refs[use]
             for s, step in enumerate(self.pattern.units[use][u].steps):
                 inputs = [refs[v] for v in given(step)]
-                dims = [refs[v] for v in self._sized(step, self.pattern.levels[use])]
-                items.append(Item(u, self.pattern.aligned(u, s), step, inputs, [refs[v] for v in made(step)], dims))
+                aligned = self.pattern.aligned(u, s)
+                own = len({tuple(_sizes(other)) for other in aligned if other is not None}) > 1
+                dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
+                items.append(Item(u, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
         return items
 
-    def _sized(self, step: Step, level: Any) -> list[Value]:
+    def _sized(self, step: Step, level: Any, own: bool) -> list[Value]:
         """Values that tell the run-time sizes among a step's arguments, and its device."""
-        if step.op is None or step.member:
+        sizes = _sizes(step)
+        if not sizes and not (step.op and not step.member and step.op.needs_device):
             return []
-        sizes = [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
-        if not sizes and not step.op.needs_device:
-            return []
-        sources = [*given(step), *taken(level)]
+        sources = [*taken(level), *given(step)] if own else [*given(step), *taken(level)]
         read = _Read({size: v for v in reversed(sources) if v.tensor for size in v.tensor.shape})
         for size in sizes:
             written(size, read)
@@ -358,7 +360,7 @@ class Forward:
     def _size(self, size: Size, item: Item, use: int) -> str:
         """`size` of one use as code over the values that the step takes or that are kept for it."""
         reach: dict[Dim, str] = {}
-        for ref in [*item.inputs, *item.dims]:
+        for ref in [*item.dims, *item.inputs] if item.own else [*item.inputs, *item.dims]:
             tensor, name = self.tensors[use].get(ref), self.variables.get(self._actual(ref))
             if tensor is not None and name is not None:
                 for axis, known in enumerate(tensor.shape):
@@ -383,6 +385,13 @@ class Forward:
         if sizes[:1] == ["B"]:
             sizes = sizes[1:]
         return f"  # {' x '.join(sizes)}" if sizes else ""
+
+
+def _sizes(step: Step) -> list[Dim]:
+    """The run-time sizes among the arguments of a step that is no member."""
+    if step.op is None or step.member:
+        return []
+    return [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
 
 
 def _dims(value: Any) -> list[Dim]:

@@ -77,11 +77,13 @@ class Pattern:
 
 
 def units_of(level: Level) -> list[Unit]:
-    """The steps of a level, those under one guard together."""
+    """The steps of a level, those under one guard together, unless rounds of a repeat differ in what it says."""
     units: list[Unit] = []
     for step in level.steps:
-        if units and step.guard is not None and units[-1].guard is not None and units[-1].guard.at == step.guard.at:
-            units[-1].steps.append(step)
+        last = units[-1] if units else None
+        same = last and last.guard and step.guard and last.guard.at == step.guard.at
+        if last and same and last.present != step.left_out:
+            last.steps.append(step)
         else:
             units.append(Unit(step.guard, [step]))
     return units
