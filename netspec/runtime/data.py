@@ -207,7 +207,7 @@ class Data:
         found = hashlib.blake2b(digest_size=8)
         for part in (self.train, self.val, self.test):
             for target in part.targets() if part else ():
-                found.update(target.cpu().reshape(-1).numpy().data)
+                found.update(target.cpu().reshape(-1).contiguous().numpy().data)
             found.update(b"|")
         given, _ = self.train.batch(torch.arange(min(8, len(self.train)), device=self.train.device))
         words = [f"{float(x.double().sum()):.4g}" for x in given]
