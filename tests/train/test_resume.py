@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from netspec.errors import Interrupted
+from netspec.errors import DataError, Interrupted
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data, Steps
 from netspec.runtime.history import History
@@ -229,3 +229,24 @@ def test_the_plan_says_how_much_is_done(tmp_path: Path) -> None:
     (plan,) = plans
     assert (plan.epochs, plan.steps, plan.total, plan.done, plan.samples) == (2, 4, 8, 8, 16)
     assert (plan.best.monitor, plan.best.best) == ("val.loss", history.best)
+
+
+@pytest.mark.parametrize("change", ["targets", "inputs", "another split", "steps"])
+def test_other_data_of_the_same_size_is_not_taken_up(change: str, tmp_path: Path) -> None:
+    train_, data = section(epochs=2), classes()
+    never_stopped(train_, data, tmp_path / "run")
+    part, held = data.train, data.val
+    assert held is not None
+    swapped = torch.cat([held.inputs[0], part.inputs[0]]), torch.cat([held.target, part.target])
+    other = {
+        "targets": replace(data, train=replace(part, target=part.target.flip(0))),
+        "inputs": replace(data, train=replace(part, inputs=(part.inputs[0] * 100,))),
+        "another split": replace(
+            data,
+            train=replace(part, inputs=(swapped[0][: len(part)],), target=swapped[1][: len(part)]),
+            val=replace(held, inputs=(swapped[0][len(part) :],), target=swapped[1][len(part) :]),
+        ),
+        "steps": replace(data, steps=Steps(after=(Reshape(sizes=[8]),))),
+    }[change]
+    with RunFolder.open(tmp_path / "run") as run, pytest.raises(DataError, match="the run began with other data"):
+        train(perceptron(), train_, other, run, resume=True)
