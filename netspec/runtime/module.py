@@ -1,4 +1,7 @@
-"""Runs the printed source: the module that trains is the text that `netspec build` shows."""
+"""Runs the printed source: the module that trains is the text that `netspec build` shows.
+
+Its lines are compiled as they stand, but for pools that come before relus, which changes no bit.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from netspec.errors import DataError
+from netspec.runtime.peephole import pools_first
 from netspec.runtime.undrawn import Undrawn
 from netspec.runtime.weights import Weights, give_weights, read_weights
 
@@ -54,7 +58,7 @@ def module_class(source: str, name: str) -> type[nn.Module]:
     filename = f"<netspec {name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     scope: dict[str, Any] = {"__name__": f"netspec.built.{name}"}
-    exec(compile(source, filename, "exec"), scope)  # noqa: S102  the text is our own, checked before it is printed
+    exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102  the text is our own, checked before it is printed
     found = scope[name]
     assert isinstance(found, type)
     assert issubclass(found, nn.Module)
