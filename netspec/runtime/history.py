@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isnan
+from math import isfinite
 from typing import Any, Literal
 
 Goal = Literal["min", "max"]
@@ -27,12 +27,15 @@ class Watch:
     waited: int = 0
 
     def see(self, record: Record) -> bool:
-        """Take in an evaluation; whether it is the best so far. What is not a number never is."""
+        """Take in an evaluation; whether it is the best so far. What is not finite never is, nor is it in a file."""
         if self.monitor not in record:
             return False
         value = record[self.monitor]
+        if value is None or not isfinite(value):
+            self.waited += 1
+            return False
         gain = 0.0 if self.best is None else self.best - value if self.goal == "min" else value - self.best
-        better = not isnan(value) and (self.best is None or gain > self.min_delta)
+        better = self.best is None or gain > self.min_delta
         if better:
             self.best, self.epoch, self.step, self.waited = float(value), record["epoch"], record["step"], 0
         else:

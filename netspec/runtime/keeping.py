@@ -28,7 +28,7 @@ class Keeper:
     """
 
     def __init__(self, run: RunFolder | None, train: Train, warn: Callable[[str], None], world: World) -> None:
-        self.run, self.world = run, world
+        self.run, self.world, self.warn = run, world, warn
         self.kept = world.from_main(run is not None)
         """Whether the run has a folder."""
         self.wanted = train.checkpoint
@@ -97,18 +97,22 @@ class Keeper:
         place = self.world.from_main(found[0].absolute() if found else None)
         with self.world.all_or_none():
             if place is not None:
-                state.unpack(found[1] if found else read_state(place))
+                packed = found[1] if found else read_state(place)
+                state.unpack(packed)
+                if (before := packed["best"]["monitor"]) != state.best.monitor:
+                    self.warn(f"the best weights, chosen by {before} before, are chosen by {state.best.monitor} anew")
         records: list[Record] = []
         with self.world.all_or_none():
             if self.run:
                 records = self.run.rewind(state.position.measured)
+                if missing := state.position.records - len(records):
+                    self.warn(f"{self.run.metrics_file} is damaged: {missing} of the records so far are lost")
         return self.world.from_main(records)
 
     @property
-    def newest(self) -> Path | None:
-        """The newest checkpoint."""
-        found = self.checkpoints.list() if self.checkpoints else []
-        return found[-1] if found else None
+    def best(self) -> Path | None:
+        """The file of the best weights, once it is written."""
+        return self.run.best if self.run and self.run.best.is_file() else None
 
 
 def _metadata(state: State) -> dict[str, str]:

@@ -24,8 +24,10 @@ KNOWN: Final = ("torch.nn.", "netspec.built.")
 """Where modules come from that compute the same whenever they are called: no Python of theirs depends on the call."""
 WAITS: Final = "called a synchronizing CUDA operation"
 """What torch says where the processor waits for the device."""
-Compute = Callable[[tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor]
-"""Leaves the gradients of the parameters, which have none before, and returns the loss."""
+Found = tuple[torch.Tensor, torch.Tensor | None]
+"""A loss, and what it counts for in a mean over several; None where that is known by its samples."""
+Compute = Callable[[tuple[torch.Tensor, ...], torch.Tensor], Found]
+"""Leaves the gradients of the parameters, which have none before."""
 
 
 def unrecordable(module: nn.Module, train: Train, device: torch.device, world: World) -> str:
@@ -62,15 +64,15 @@ class Recording:
     graph: torch.cuda.CUDAGraph
     fields: tuple[torch.Tensor, ...]
     gradients: tuple[torch.Tensor | None, ...]
-    loss: torch.Tensor
+    found: Found
 
-    def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+    def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> Found:
         for mine, given in zip(self.fields, fields, strict=True):
             mine.copy_(given)
         self.graph.replay()
         for parameter, gradient in zip(parameters, self.gradients, strict=True):
             parameter.grad = gradient
-        return self.loss
+        return self.found
 
 
 class Recorder:
@@ -90,7 +92,7 @@ class Recorder:
         self._recordings: dict[Any, Recording] = {}
         self._pool: Any = None
 
-    def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
+    def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
         """What `compute` does with this batch. It is the same each time."""
         fields = (*inputs, target)
         shape = tuple((x.shape, x.stride(), x.dtype) for x in fields)
@@ -117,12 +119,12 @@ class Recorder:
         try:
             # What other threads do meanwhile, such as read the next batches, is not recorded.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                loss = compute(mine[:-1], mine[-1])
+                found = compute(mine[:-1], mine[-1])
         except RuntimeError as error:
             generator.graphsafe_set_state(random)  # the other one still believes that it is recorded
             self._forget_gradients()
             return str(error.__context__ or error).partition("\n")[0]
-        self._recordings[shape] = Recording(graph, mine, tuple(p.grad for p in self.parameters), loss)
+        self._recordings[shape] = Recording(graph, mine, tuple(p.grad for p in self.parameters), found)
         return ""
 
     @contextlib.contextmanager

@@ -26,10 +26,9 @@ class Schedule:
         self.optimizer = optimizer
         self.warmup = entry.warmup if entry else 0
         self.monitor = getattr(entry, "monitor", None) or monitor
-        self.torch: Any = None
-        if entry:
-            length = max(1, steps - self.warmup) if entry.unit == "step" else epochs
-            self.torch = make_scheduler(entry, optimizer, entry.keywords(length))
+        self.length = max(1, steps - self.warmup) if entry and entry.unit == "step" else epochs
+        """How many steps of its own the schedule has."""
+        self.torch: Any = make_scheduler(entry, optimizer, entry.keywords(self.length)) if entry else None
         self.by_step = bool(entry and entry.unit == "step")
         self.by_value = isinstance(entry, ReduceLROnPlateau)
         self.rates = [group["lr"] for group in optimizer.param_groups]

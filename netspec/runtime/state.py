@@ -79,8 +79,11 @@ class State:
         self.position = Position()
         self.losses = torch.zeros(self.per_epoch, device=self.device)
         """The loss of each step of this epoch, on the device."""
+        self.shares = torch.full_like(self.losses, self.samples)
+        """What each of them counts for in the mean of the epoch: its samples, where they do not count differently."""
+        self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
         self._before, self._began = 0.0, time.perf_counter()
-        self.origin = _origin(train, self.total)
+        self.origin = _origin(train, self.schedule.length)
         self.fingerprint = data.fingerprint()
 
     @property
@@ -110,15 +113,19 @@ class State:
         index = int(wrong.nonzero()[0])
         return index, float(seen[index])
 
+    def whole(self) -> bool:
+        """Whether every weight that is trained is finite, in all processes."""
+        held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
+        return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())
+
     def mean_loss(self) -> float:
-        """The mean loss of this epoch's unmeasured steps, each counting for its samples."""
+        """The mean loss of this epoch's unmeasured steps, each for its share."""
         index = self.position.index
-        losses = self.losses[index - self.position.unmeasured : index].double()
-        counts = torch.full_like(losses, self.samples)
-        if index == self.per_epoch:
-            counts[-1] = self.count - (self.per_epoch - 1) * self.samples
-        total = losses.sum() if self.objective.sums else (losses * counts).sum()
-        return float(total / counts.sum())
+        steps = slice(index - self.position.unmeasured, index)
+        losses, shares = self.losses[steps].double(), self.shares[steps].double()
+        total = losses.sum() if self.objective.sums else (losses * shares).sum()
+        whole = shares.sum()
+        return float(total / whole.where(whole > 0, 1))
 
     def pack(self) -> dict[str, Any]:
         """All of it, as plain data and tensors. Every process calls it, the main one gets it whole."""
@@ -135,8 +142,8 @@ class State:
             "average": gather(self.average.state_dict()) if self.average is not None else None,
             "random": self.world.gathered(self._random()),
             "losses": self.losses[: self.position.index],
+            "shares": self.shares[: self.position.index],
             "best": self.best.state(),
-            "early": self.early.state() if self.early else None,
             "seconds": self.seconds,
         }
 
@@ -163,9 +170,8 @@ class State:
             self.average.load_state_dict(self.spread.scatter(state["average"], self.average.state_dict()))
         self._set_random(state["random"])
         self.losses[: self.position.index] = state["losses"].to(self.device)
+        self.shares[: self.position.index] = state["shares"].to(self.device)
         self.best.load(state["best"])
-        if self.early and state["early"]:
-            self.early.load(state["early"])
         self._before, self._began = state["seconds"], time.perf_counter()
 
     def _random(self) -> dict[str, torch.Tensor | None]:
@@ -185,9 +191,11 @@ class State:
             torch.cuda.set_rng_state(own["cuda"], self.device)
 
 
-def _origin(train: Train, steps: int) -> dict[str, str]:
-    """What may not change between a stop and a resume."""
-    scheduler = f"{train.scheduler} over {steps:,} steps" if train.scheduler else "none"
+def _origin(train: Train, length: int) -> dict[str, str]:
+    """What may not change between a stop and a resume, where the schedule has so many steps of its own."""
+    scheduler = str(train.scheduler) if train.scheduler else "none"
+    if train.scheduler and train.scheduler.stretches(length):
+        scheduler += f" over {length:,} {train.scheduler.unit}s"
     words = ("batch", "accumulate", "loss", "optimizer", "groups", "ema", "clip_grad", "precision", "seed")
     return {"scheduler": scheduler, **{word: str(getattr(train, word)) for word in words}}
 

@@ -14,7 +14,7 @@ from netspec.language.train_record import Train
 from netspec.runtime.data import Split, seeded
 from netspec.runtime.mixing import Batch
 from netspec.runtime.objective import predictions
-from netspec.runtime.recorded import Recorder, refusal, unrecordable
+from netspec.runtime.recorded import Found, Recorder, refusal, unrecordable
 from netspec.runtime.state import State
 
 
@@ -53,6 +53,8 @@ class Stepper:
         # so there the losses are looked at now and then, and always before anything is saved.
         self.reads = state.device.type == "cpu"
         self.checked = False
+        self.share: torch.Tensor | None = None
+        """What the newest step counts for in a mean over several; None where that is known by its samples."""
         self.recorder = _recorder(train, state)
 
     def expect(self, steps: Iterable[torch.Tensor]) -> None:
@@ -73,7 +75,7 @@ class Stepper:
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
             batch = self._batch(rows, epoch, index, 0)
-            loss = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
+            loss, self.share = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
@@ -85,35 +87,33 @@ class Stepper:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
 
-    def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
-        """The loss of a batch that is all of a step, its gradients left in the parameters."""
+    def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
+        """The loss of a batch that is all of a step, and its share; its gradients are left in the parameters."""
         self.spread.will_backward(last=True)
-        loss = self._loss(inputs, target)
+        loss, share = self._loss(inputs, target)
         self.world.backward(loss)
-        return loss.detach()
+        return loss.detach(), share
 
     def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """The same for more samples than fit into a batch: each piece counts for its share of them."""
-        total = torch.zeros((), device=self.device)
-        whole = torch.zeros((), device=self.device)
+        total, whole = (torch.zeros((), device=self.device) for _ in range(2))
+        share: torch.Tensor | None = None
         pieces = rows.split(self.batch)
         for number, piece in enumerate(pieces):
             self.spread.will_backward(last=number == len(pieces) - 1)
             inputs, target = self._batch(piece, epoch, index, number)
-            loss = self._loss(inputs, target)
-            share = self.objective.share(target)
-            if isinstance(share, torch.Tensor):
-                share = self.world.sum(share.clone()) if self.world.divided else share
+            loss, share = self._loss(inputs, target)
+            if share is not None:
                 whole += share
                 loss = loss * share
-            elif share is not None:
+            elif not self.objective.sums:
                 loss = loss * (len(piece) / len(rows))
             self.world.backward(loss)
             total += loss.detach()
-        if not self.objective.uneven or self.objective.sums:
+        if share is None:
             return total
         # What all pieces count for is known only now, so that their mean is made of the finished sums.
-        whole = whole.where(whole > 0, 1)
+        self.share, whole = whole, whole.where(whole > 0, 1)
         for parameter in self.parameters:
             if parameter.grad is not None:
                 parameter.grad.div_(whole)
@@ -124,7 +124,8 @@ class Stepper:
         generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
         return self.split.batch(rows, generator, self.world.begin_batch(len(rows)))
 
-    def _loss(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> torch.Tensor:
+    def _loss(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
+        """This process's addend to the loss of a batch, and what the whole batch counts for if its samples differ."""
         outputs = self.forward(*inputs)
         if not self.checked:
             with self.world.all_or_none():
@@ -132,8 +133,10 @@ class Stepper:
             self.checked = True
         loss = self.objective(outputs, target)
         if self.world.size == 1 and not self.objective.uneven:
-            return loss
-        return self.world.local_loss(loss, self.objective.share(target), predictions(outputs))
+            return loss, None
+        share = self.objective.share(target)
+        whole = self.world.whole(share) if isinstance(share, torch.Tensor) else None
+        return self.world.local_loss(loss, share, whole, predictions(outputs)), whole
 
 
 def _recorder(train: Train, state: State) -> Recorder | None:

@@ -65,6 +65,9 @@ class Trainer:
         """Take up the newest whole checkpoint of the run's folder. Raises DataError where none is whole."""
         self.history.records = self.keeper.resume(self.state)
         self.position = self.state.position
+        if self.state.early:
+            for record in self.history.records:
+                self.state.early.see(record)
 
     def run_all(self) -> History:
         """Train to the end, from wherever the position is."""
@@ -133,8 +136,10 @@ class Trainer:
         try:
             loss = self.stepper(self._rows(position.index), position.epoch, position.index)
         except NotFinite as fault:
-            raise self._diverged(position.index, fault.value) from None
+            raise self._diverged(position.index, f"the loss is {fault.value}") from None
         state.losses[position.index] = loss
+        if self.stepper.share is not None:
+            state.shares[position.index] = self.stepper.share
         state.schedule.after(position.step)
         if state.average is not None:
             state.average.update_parameters(state.module)
@@ -152,14 +157,16 @@ class Trainer:
         """Look at the losses of all steps so far, where a step does not look itself. Raises Diverged."""
         found = self.state.not_finite()
         if found:
-            raise self._diverged(*found)
+            raise self._diverged(found[0], f"the loss is {found[1]}")
 
-    def _diverged(self, index: int, value: float) -> Diverged:
-        step = self.position.step - self.position.index + index + 1
-        text = f"the loss of step {step:,} (epoch {self.position.epoch + 1}) is {value}"
-        kept = f"The checkpoint before it is {self.keeper.newest}. " if self.keeper.newest else ""
-        advice = f"{kept}Try a smaller lr, a warmup, or clip_grad: 1.0."
-        return Diverged(text, f", at a learning rate of {self.state.schedule.rate:g}. {advice}")
+    def _diverged(self, index: int, what: str) -> Diverged:
+        """What became of step `index` of this epoch, counted from 0; -1 is the last one of the epoch before."""
+        position = self.position
+        step, epoch = position.step - position.index + index + 1, position.epoch + (index >= 0)
+        kept = f" The best weights until then are {self.keeper.best}." if self.keeper.best else ""
+        advice = "Begin another run with a smaller lr, a warmup, or clip_grad: 1.0; this one would diverge again."
+        rate = f", at a learning rate of {self.state.schedule.rate:g}"
+        return Diverged(f"in step {step:,} (epoch {epoch}) {what}", f"{rate}. {advice}{kept}")
 
     def _due(self) -> bool:
         """Whether the steps since the newest record are to be measured before another is taken."""
@@ -220,6 +227,8 @@ class Trainer:
 
     def _save(self) -> None:
         self._check_losses()
+        if not self.state.whole():
+            raise self._diverged(self.position.index - 1, "a weight ceased to be finite")
         self.keeper.save(self.state)
 
     def _interrupted(self) -> Interrupted:

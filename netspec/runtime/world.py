@@ -66,10 +66,17 @@ class World:
         """The seed of this process's own random numbers, such as dropout's."""
         return seed
 
-    def local_loss(self, loss: torch.Tensor, share: Any, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
+    def whole(self, share: torch.Tensor) -> torch.Tensor:
+        """What all rows of the batch at hand count for in a mean over several, of which `share` is for its own."""
+        return share
+
+    def local_loss(
+        self, loss: torch.Tensor, share: Any, whole: Any, predictions: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
         """This process's addend to the loss over all rows of the batch at hand, of which `loss` is that over its own.
 
-        `share` is what its rows count for in a mean over several batches; None where the loss is a sum.
+        `share` is what its rows count for, and `whole` what all do, in a mean over several batches: tensors where rows
+        count differently, numbers where they do not, None where the loss is a sum.
         """
         return counted(loss, share, predictions)[0] if isinstance(share, torch.Tensor) else loss
 
@@ -131,14 +138,19 @@ class Several(World):
     def seed(self, seed: int) -> int:
         return seed + 1_000_003 * self.rank
 
-    def local_loss(self, loss: torch.Tensor, share: Any, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
+    def whole(self, share: torch.Tensor) -> torch.Tensor:
+        return self.sum(share.clone()) if self.divided else share
+
+    def local_loss(
+        self, loss: torch.Tensor, share: Any, whole: Any, predictions: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
         if share is None:
             return loss if self.divided else loss / self.size
         if not isinstance(share, torch.Tensor):  # every row counts alike
             return loss * self.part
-        whole = self.sum(share.clone())
         loss, counts = counted(loss, share, predictions)
-        return loss * (share / whole.where(whole > 0, 1)).where(counts, 0)
+        part = share / whole.where(whole > 0, 1) if self.divided else 1 / self.size
+        return (loss * part).where(counts, 0)
 
     def backward(self, loss: torch.Tensor) -> None:
         # DDP and FSDP leave the mean of the processes' gradients.

@@ -61,6 +61,10 @@ class Scheduler(Entry):
         """The same with everything said that follows from the length of the run."""
         return self
 
+    def stretches(self, length: int) -> bool:
+        """Whether its rates follow from the length of the run, so that a longer run has others from its start."""
+        return self.over(length) != self
+
     def moves(self, length: int) -> int:
         """How often it moves at most; below 0 without an end."""
         return -1

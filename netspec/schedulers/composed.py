@@ -83,6 +83,9 @@ class Composed(Scheduler):
         """How long each part runs, of a run of `length`."""
         return [length] * len(self.schedulers)
 
+    def stretches(self, length: int) -> bool:
+        return any(part.stretches(own) for part, own in zip(self.schedulers, self.lengths(length), strict=True))
+
     def keywords(self, length: int) -> dict[str, Any]:
         """The parts with their own arguments, next to torch's other arguments."""
         parts = [(part, part.keywords(own)) for part, own in self.timed(length)]

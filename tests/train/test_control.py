@@ -138,9 +138,38 @@ def test_longer_and_otherwise_watched_it_goes_on(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path, "") as run:
         train(perceptron(), section(epochs=1), classes(), run)
         words = {"epochs": 4, "metrics": ["accuracy"], "early_stop": "val.accuracy patience=2"}
-        history = train(perceptron(), section(**words), classes(), run, resume=True)
+        with pytest.warns(match=r"chosen by val\.loss before, are chosen by val\.accuracy anew"):
+            history = train(perceptron(), section(**words), classes(), run, resume=True)
     assert history.monitor == "val.accuracy"
     assert history.best == max(r["val.accuracy"] for r in history.records[1:])
+
+
+def test_patience_that_is_asked_for_later_counts_from_the_start(tmp_path: Path) -> None:
+    patient = section(epochs=9, early_stop="val.loss patience=3 min_delta=100")
+    whole = train(perceptron(), patient, classes())
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(), section(epochs=3), classes(), run)
+        history = train(perceptron(), patient, classes(), run, resume=True)
+    assert (history.ended, history.steps) == (whole.ended, whole.steps) == ("early stop", 16)
+
+
+@pytest.mark.parametrize("scheduler", ["plateau patience=0 factor=0.5 threshold=100", "step 2", "cosine 3"])
+def test_a_schedule_without_an_end_goes_on_in_a_longer_run(scheduler: str, tmp_path: Path) -> None:
+    whole, module = perceptron(), perceptron()
+    train(whole, section(scheduler=scheduler, epochs=5), classes())
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(), section(scheduler=scheduler, epochs=2), classes(), run)
+        train(module, section(scheduler=scheduler, epochs=5), classes(), run, resume=True)
+    assert equal(whole, module)
+
+
+def test_records_that_are_lost_are_told(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "") as run:
+        train(perceptron(), section(epochs=3), classes(), run)
+        lines = run.metrics_file.read_text().splitlines()
+        run.metrics_file.write_text(f"{lines[0]}\n{lines[1][:-5]}\n{lines[2]}\n")
+        with pytest.warns(match="is damaged: 2 of the records so far are lost"):
+            train(perceptron(), section(epochs=3), classes(), run, resume=True)
 
 
 def test_curves_for_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

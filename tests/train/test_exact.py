@@ -13,6 +13,8 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netspec.runtime.data import Data, seeded
+from netspec.runtime.evaluate import evaluate
+from netspec.runtime.objective import Objective
 from netspec.runtime.training import train
 from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
 from tests.train.small import DEVICE, classes, equal, perceptron, section
@@ -270,6 +272,18 @@ def test_accumulated_batches_are_one_large_batch_where_samples_count_differently
     one, many = networks
     for a, b in zip(one.parameters(), many.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [{"ce": {"weight": [1, 20, 5]}}, "ce ignore_index=1"], ids=str)
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_the_loss_of_an_epoch_is_the_mean_over_all_that_counts(loss: Any, accumulate: int) -> None:
+    data = classes(50, val=0)
+    (record,) = train(
+        perceptron(), section(loss=loss, optimizer="sgd lr=0", batch=4, accumulate=accumulate, epochs=1), data
+    ).records
+    found = evaluate(perceptron(), data.train, Objective(section(loss=loss).loss, DEVICE))
+    assert found is not None
+    assert record["train.loss"] == pytest.approx(found["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])

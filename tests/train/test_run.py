@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from netspec.errors import Diverged, SpecError, UsageError
 from netspec.runtime.evaluate import evaluate
+from netspec.runtime.history import Watch
 from netspec.runtime.objective import Objective
 from netspec.runtime.run import RunFolder, fresh_folder
 from netspec.runtime.training import train
@@ -132,11 +134,29 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
 
     net = Breaking()
     with RunFolder.create(tmp_path, "") as run:
-        with pytest.raises(Diverged, match=r"step 11 \(epoch 3\) is nan") as caught:
+        with pytest.raises(Diverged, match=r"in step 11 \(epoch 3\) the loss is nan") as caught:
             train(net, section(epochs=5, checkpoint={"every": 1}), classes(), run)
         assert caught.value.exit_code == 5
         assert torch.equal(net.layer.weight, net.seen)
         assert sorted(p.name for p in run.checkpoints.iterdir())[-1] == "step-000000008-0002"
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
+    data = classes()
+    large = replace(data, train=replace(data.train, inputs=(data.train.inputs[0] * 1e3,)))
+    with RunFolder.create(tmp_path, "") as run:
+        with pytest.raises(Diverged, match=r"in step 1 \(epoch 1\) a weight ceased to be finite"):
+            train(perceptron(), section(optimizer="sgd lr=3e38", max_steps=1), large, run)
+        assert not run.checkpoints.exists()
+        assert not run.last.exists()
+
+
+def test_what_is_not_finite_is_never_the_best() -> None:
+    watch = Watch("val.loss")
+    values = [float("inf"), None, float("nan"), 2.0, float("-inf"), 1.0]
+    seen = [watch.see({"val.loss": value, "epoch": i, "step": i}) for i, value in enumerate(values)]
+    assert seen == [False, False, False, True, False, True]
+    assert (watch.best, watch.step, watch.waited) == (1.0, 5, 0)
 
 
 def test_the_same_seed_gives_the_same_run_and_leaves_the_generator_alone() -> None:
