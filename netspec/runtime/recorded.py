@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,15 +40,23 @@ def unrecordable(module: nn.Module, train: Train, device: torch.device, world: W
         return "compile records it in a way of its own"
     if train.accumulate > 1 or train.optimizer.needs_closure:
         return "a step takes several passes"
+    if reason := changeable(module):
+        return reason
+    for name, part in module.named_modules():
+        if gives_sparse(part):
+            return f"{name or 'the network'} gives sparse gradients"
+        if isinstance(part, nn.RNNBase):
+            return f"{name or 'the network'} is a {type(part).__name__}, for which cuDNN keeps a state of its own"
+    return ""
+
+
+def changeable(module: nn.Module) -> str:
+    """Why a call of the network may do another thing each time; nothing where its Python is known not to."""
     for name, part in module.named_modules():
         if not type(part).__module__.startswith(KNOWN):
             return f"{name or 'the network'} is a {type(part).__name__}, whose Python may do another thing each time"
         if part._forward_hooks or part._forward_pre_hooks:
             return f"{name or 'the network'} has hooks, whose Python may do another thing each time"
-        if gives_sparse(part):
-            return f"{name or 'the network'} gives sparse gradients"
-        if isinstance(part, nn.RNNBase):
-            return f"{name or 'the network'} is a {type(part).__name__}, for which cuDNN keeps a state of its own"
     return ""
 
 
@@ -108,7 +116,7 @@ class Recorder:
     def _record(self, compute: Compute, shape: Any, fields: tuple[torch.Tensor, ...]) -> str:
         """Record the computation over batches like this one, without having done it in the end; or say why not."""
         mine = tuple(x.clone() for x in fields)
-        with self._undone():
+        with undone(self.module, self.parameters):
             # Torch's libraries set up in it, which must not be recorded.
             waits = self._waits(lambda: compute(mine[:-1], mine[-1]))
         if waits:
@@ -122,32 +130,15 @@ class Recorder:
                 found = compute(mine[:-1], mine[-1])
         except RuntimeError as error:
             generator.graphsafe_set_state(random)  # the other one still believes that it is recorded
-            self._forget_gradients()
+            forget_gradients(self.parameters)
             return str(error.__context__ or error).partition("\n")[0]
         self._recordings[shape] = Recording(graph, mine, tuple(p.grad for p in self.parameters), found)
         return ""
 
-    @contextlib.contextmanager
-    def _undone(self) -> Iterator[None]:
-        """What a computation changes within it is afterwards as it was."""
-        device = self.parameters[0].device
-        random = torch.cuda.get_rng_state(device)
-        buffers = [(x, x.clone()) for x in self.module.buffers()]
-        yield
-        torch.cuda.set_rng_state(random, device)
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
-        self._forget_gradients()
-
-    def _forget_gradients(self) -> None:
-        for parameter in self.parameters:
-            parameter.grad = None
-
     def _waits(self, action: Callable[[], object]) -> bool:
         """Do it, and see whether the processor has to wait for the device on the way."""
         action()  # what is made ready the first time may wait
-        self._forget_gradients()
+        forget_gradients(self.parameters)
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             torch.cuda.set_sync_debug_mode("warn")
@@ -156,3 +147,24 @@ class Recorder:
             finally:
                 torch.cuda.set_sync_debug_mode("default")
         return any(WAITS in str(warning.message) for warning in seen)
+
+
+@contextlib.contextmanager
+def undone(module: nn.Module, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """What a computation of gradients changes within it is afterwards as it was: on CUDA, and no gradients."""
+    device = parameters[0].device
+    random = torch.cuda.get_rng_state(device)
+    buffers = [(x, x.clone()) for x in module.buffers()]
+    try:
+        yield
+    finally:
+        torch.cuda.set_rng_state(random, device)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        forget_gradients(parameters)
+
+
+def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    for parameter in parameters:
+        parameter.grad = None

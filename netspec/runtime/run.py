@@ -148,8 +148,9 @@ def fresh_folder(root: str | Path, name: str) -> Path:
 
 def environment() -> dict[str, Any]:
     """Versions and hardware, as far as they may change what a run computes."""
-    packages = {name: _version(name) for name in ("netspec-torch", "torch", "numpy", "safetensors")}
-    found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform(), **packages}
+    packages = {name: _version(name) for name in ("netspec-torch", "numpy", "safetensors")}
+    found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform()}
+    found |= {**packages, "torch": torch.__version__}
     found |= {"processor": platform.machine(), "processors": os.cpu_count(), "threads": torch.get_num_threads()}
     found["vector instructions"] = torch.backends.cpu.get_cpu_capability()
     if torch.cuda.is_available():

@@ -14,8 +14,9 @@ from netspec.language.train_record import Train
 from netspec.runtime.data import Split, seeded
 from netspec.runtime.mixing import Batch
 from netspec.runtime.objective import predictions
-from netspec.runtime.recorded import Found, Recorder, refusal, unrecordable
+from netspec.runtime.recorded import Found, Recorder, changeable, refusal, undone, unrecordable
 from netspec.runtime.state import State
+from netspec.runtime.surroundings import needs_leave, strictly
 
 
 class NotFinite(Exception):
@@ -36,7 +37,7 @@ class Stepper:
         train: Train,
         parts: Mapping[str, Split],
     ) -> None:
-        self.forward = forward
+        self.forward, self.module = forward, state.module
         self.parameters = state.trained
         self.spread, self.world = state.spread, state.world
         self.objective = state.objective
@@ -56,6 +57,8 @@ class Stepper:
         self.share: torch.Tensor | None = None
         """What the newest step counts for in a mean over several; None where that is known by its samples."""
         self.recorder = _recorder(train, state)
+        self.strict: bool | None = None if _repeatable(train, state) else False
+        """Whether torch is held to deterministic kernels, because each operation has one: the first batch shows it."""
 
     def expect(self, steps: Iterable[torch.Tensor]) -> None:
         """Say which samples the next steps will be given, so that those that lie on a disk can be read meanwhile."""
@@ -75,7 +78,8 @@ class Stepper:
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
             batch = self._batch(rows, epoch, index, 0)
-            loss, self.share = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
+            with strictly(self.strict is True):
+                loss, self.share = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
@@ -102,13 +106,14 @@ class Stepper:
         for number, piece in enumerate(pieces):
             self.spread.will_backward(last=number == len(pieces) - 1)
             inputs, target = self._batch(piece, epoch, index, number)
-            loss, share = self._loss(inputs, target)
-            if share is not None:
-                whole += share
-                loss = loss * share
-            elif not self.objective.sums:
-                loss = loss * (len(piece) / len(rows))
-            self.world.backward(loss)
+            with strictly(self.strict is True):
+                loss, share = self._loss(inputs, target)
+                if share is not None:
+                    whole += share
+                    loss = loss * share
+                elif not self.objective.sums:
+                    loss = loss * (len(piece) / len(rows))
+                self.world.backward(loss)
             total += loss.detach()
         if share is None:
             return total
@@ -122,7 +127,11 @@ class Stepper:
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
         generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
-        return self.split.batch(rows, generator, self.world.begin_batch(len(rows)))
+        batch = self.split.batch(rows, generator, self.world.begin_batch(len(rows)))
+        if self.strict is None:
+            with undone(self.module, self.parameters):
+                self.strict = not needs_leave(lambda: self._one_batch(*batch))
+        return batch
 
     def _loss(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
         """This process's addend to the loss of a batch, and what the whole batch counts for if its samples differ."""
@@ -147,3 +156,9 @@ def _recorder(train: Train, state: State) -> Recorder | None:
     if reason or train.cuda_graph is False:
         return None
     return Recorder(state.module, state.trained, required=train.cuda_graph is True)
+
+
+def _repeatable(train: Train, state: State) -> bool:
+    """Whether a step can be tried out before it is taken, where kernels may not be deterministic."""
+    alone = state.device.type == "cuda" and state.world.size == 1
+    return train.deterministic and alone and not train.compile and not changeable(state.module)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -15,8 +16,8 @@ from netspec.errors import UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.world import ALONE, World
 
-LACKING: Final = " does not have a deterministic implementation"
-"""What torch says of such an operation, behind its name."""
+LACKING: Final = " (does not have a deterministic implementation|defaults to a non-deterministic algorithm)"
+"""What torch says of an operation, behind its name, whose kernel may give other bits each time."""
 
 
 def choose_device(word: str, world: World = ALONE) -> torch.device:
@@ -79,6 +80,34 @@ def deterministic(wanted: bool, warn: Callable[[str], None]) -> Iterator[None]:
         torch.set_deterministic_debug_mode(mode)
 
 
+@contextlib.contextmanager
+def strictly(wanted: bool) -> Iterator[None]:
+    """Within it and `deterministic` torch refuses an operation that has no deterministic kernel.
+
+    Attention has one that torch takes only then.
+    """
+    if not wanted:
+        yield
+        return
+    torch.set_deterministic_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode("warn")
+
+
+def needs_leave(action: Callable[[], object]) -> bool:
+    """Whether `action` needs an operation that has no deterministic kernel, and stops there."""
+    try:
+        with strictly(True):
+            action()
+    except RuntimeError as error:
+        if re.search(LACKING, str(error)):
+            return True
+        raise
+    return False
+
+
 def unrepeatable(module: nn.Module, device: torch.device) -> str:
     """What of the network no resumed run can repeat to the bit; nothing where there is no such thing."""
     own = [name for name, m in module.named_modules() if isinstance(m, nn.RNNBase) and m.dropout and m.num_layers > 1]
@@ -92,12 +121,12 @@ def _lacks(warn: Callable[[str], None], show: Callable[..., None]) -> Callable[.
     told: set[str] = set()
 
     def shown(message: Warning | str, *others: Any) -> None:
-        name, lacking, _ = str(message).partition(LACKING)
+        lacking = re.search(LACKING, str(message))
         if not lacking:
             show(message, *others)
-        elif name not in told:
+        elif (name := str(message)[: lacking.start()].strip()) not in told:
             told.add(name)
-            text = f"torch has no deterministic kernel for {name.strip()} here"
+            text = f"torch has no deterministic kernel for {name} here"
             warn(f"{text}: a resumed run may differ from one that was never stopped in its last bits")
 
     return shown

@@ -151,6 +151,8 @@ CASES: dict[str, Case] = {
     "batch of one": Case(section(epochs=1, batch=1, max_steps=9)),
     "sum": Case(section(epochs=3, loss="ce reduction=sum", optimizer="sgd lr=0.01", batch=21, accumulate=2)),
     "ignored": Case(section(epochs=3, loss="ce weight=1x2x3", batch=5), data=half_ignored),
+    "ignored, in pieces": Case(section(epochs=3, loss="ce weight=1x2x3", batch=5, accumulate=3), data=half_ignored),
+    "weighted one by one": Case(section(epochs=1, loss="ce weight=1x2x3", batch=1, accumulate=4)),
     "everything": Case(section(**ALL)),
     "norm": Case(section(**ALL | {"batch": 10, "optimizer": "sgd lr=0.1 momentum=0.9"}), normed),
     "norm uneven": Case(section(epochs=3, batch=15), normed),

@@ -281,7 +281,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_all_that_counts(loss: Any, accumu
     (record,) = train(
         perceptron(), section(loss=loss, optimizer="sgd lr=0", batch=4, accumulate=accumulate, epochs=1), data
     ).records
-    found = evaluate(perceptron(), data.train, Objective(section(loss=loss).loss, DEVICE))
+    found = evaluate(perceptron(), data.train.to(DEVICE), Objective(section(loss=loss).loss, DEVICE))
     assert found is not None
     assert record["train.loss"] == pytest.approx(found["loss"], rel=1e-6)
 

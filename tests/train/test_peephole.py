@@ -52,7 +52,7 @@ POOLS = [
     ("max_pool2d", "2", (2, 5, 12, 13)),
     ("max_pool2d", "3, stride=2, padding=1, ceil_mode=True", (2, 5, 12, 13)),
     ("max_pool2d", "3, stride=1, dilation=2", (2, 5, 12, 13)),
-    ("max_pool3d", "2, stride=1", (2, 3, 5, 6, 7)),
+    ("max_pool3d", "2", (2, 3, 5, 6, 7)),
     ("adaptive_max_pool1d", "5", (3, 4, 13)),
     ("adaptive_max_pool2d", "(3, 4)", (2, 5, 12, 13)),
     ("adaptive_max_pool3d", "2", (2, 3, 5, 6, 7)),

@@ -147,7 +147,9 @@ def test_targets_may_be_large_too(folder: Path) -> None:
     nets = [net(), net()]
     for one, data in zip(nets, (whole, streamed), strict=True):
         train(one, section(epochs=1, deterministic=False), data)
-    assert equal(*nets)
+    # A GPU adds up the losses of a map's points in any order.
+    one, other = (net.state_dict()["weight"] for net in nets)
+    assert equal(*nets) if DEVICE == "cpu" else torch.allclose(one, other)
 
 
 def test_targets_that_stay_in_their_file_are_checked_before_the_first_step(folder: Path) -> None:
