@@ -102,6 +102,8 @@ class Op(Entry):
     """Whether it makes a value from nothing: a parameter, a constant, a range."""
     needs_device: ClassVar[bool] = False
     """Whether `call` wants the text of some tensor first, for the device to make a constant on."""
+    only_in_training: ClassVar[bool] = False
+    """Whether it leaves its input as it is outside training."""
     helper: ClassVar[str] = ""
     """Source of a function that the printed module needs once, above its classes."""
 

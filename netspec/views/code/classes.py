@@ -12,11 +12,12 @@ from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.layers.base import literal
 from netspec.ops.state import Buffer
-from netspec.views.code.containers import containers, made, of_list, reference
+from netspec.views.code.containers import containers, made, named_sequence, of_list, reference
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward import Forward
-from netspec.views.code.layout import INDENT, Expression, Nested, lines, repeated
+from netspec.views.code.layout import INDENT, Expression, Line, Nested, lines, repeated
 from netspec.views.code.naming import Namespace, identifier, is_identifier
+from netspec.views.code.shapes import Shapes
 from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.structure import Pattern, Ref, is_inline
 
@@ -26,7 +27,7 @@ Serving = dict[Level, Pattern]
 class ClassWriter:
     """Writes the class of one pattern."""
 
-    def __init__(self, pattern: Pattern, serving: Serving, closing: Sequence[str] = ()) -> None:
+    def __init__(self, pattern: Pattern, serving: Serving, closing: Sequence[Line] = ()) -> None:
         """`closing` are statements that end the constructor."""
         self.pattern = pattern
         self.serving = serving
@@ -44,36 +45,29 @@ class ClassWriter:
         listed = self.pattern.listed
         body = [] if listed else self._registrations()
         made = self._list() if listed else "super().__init__()"
-        forward = Forward(self.pattern, self)
+        shapes = Shapes(self.pattern, self.slots.found)
+        forward = Forward(self.pattern, self, shapes)
         statements = forward.lines(results, ending)
-        kept = [f"{INDENT * 2}self.{attribute} = {code}" for code, attribute in self.kept.items()]
+        kept = [line for code, name in self.kept.items() for line in lines(f"self.{name} = ", code, 2)]
         stores = bool(listed or body or kept or self.slots.params)
-        shape = self._input_comment()
+        head = Line(f"def forward({', '.join(['self', *forward.arguments])}):", shapes.of_input())
         return [
             f"class {self.pattern.name}({'nn.ModuleList' if listed else 'nn.Module'}):",
             *(self._head(made) if stores else []),
             *kept,
             *body,
-            *(INDENT * 2 + line for line in self.closing),
+            *(line for statement in self.closing for line in statement.lines(2)),
             *([""] if stores else []),
-            f"{INDENT}def forward(self, {', '.join(forward.arguments)}):{shape}",
-            *(INDENT * 2 + line for line in statements),
+            *head.lines(1),
+            *(line for statement in statements for line in statement.lines(2)),
         ]
-
-    def _input_comment(self) -> str:
-        level = self.pattern.levels[0]
-        shapes = {str(v.tensor) for level in self.pattern.levels for v in list(level.inputs.values())[:1]}
-        if len(level.inputs) != 1 or len(shapes) != 1:
-            return ""
-        text = shapes.pop().removeprefix("B x ")
-        return f"  # {text}" if text else ""
 
     def _head(self, made: Expression) -> list[str]:
         """The constructor's first lines; `made` calls that of the class above."""
-        return [f"{INDENT}def __init__({self._arguments()}):", *lines("", made, 2)]
+        return [*self._signature().lines(1), *lines("", made, 2)]
 
-    def _arguments(self) -> str:
-        """The constructor's arguments; calls read them from the pattern.
+    def _signature(self) -> Line:
+        """The head of the constructor with its arguments; calls read them from the pattern.
 
         From the first with a default on, calls give them by keyword, so that one without may follow.
         """
@@ -89,7 +83,7 @@ class ClassWriter:
             if name not in defaults and "=" in written[-1] and "*" not in written:
                 written.append("*")
             written.append(f"{name}={literal(defaults[name])}" if name in defaults else name)
-        return ", ".join(written)
+        return Line(f"def __init__({', '.join(written)}):")
 
     def _ordered_params(self) -> dict[str, list[Any]]:
         """Sizes of the input first, then the block's own parameters as its header has them, then the rest."""
@@ -177,7 +171,8 @@ class ClassWriter:
             return [(step.member, self._register(unit, s, 2)) for s, step in registered]
         none = [line for _, step in registered for line in self._registered(step, "None", 2)]
         inside = [line for s, _ in registered for line in self._register(unit, s, 3)]
-        return [(registered[0][1].member, [*none, f"{INDENT * 2}if {self._condition(unit)}:", *inside])]
+        test = lines("if ", self._condition(unit), 2, ":")
+        return [(registered[0][1].member, [*none, *test, *inside])]
 
     def _containers(self) -> Iterator[tuple[str, list[str]]]:
         """The lines that register the containers of members with dotted names, with the first of these names."""
@@ -265,8 +260,7 @@ class ClassWriter:
         items = [self._construct([None if b is None else b[i] for b in bodies]) for i in range(len(steps))]
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
-            pairs = tuple(Nested("(", (literal(n), item)) for n, item in zip(names, items, strict=True))
-            return Nested("nn.Sequential(OrderedDict([", pairs, "]))")
+            return named_sequence(names, items)
         return Nested("nn.Sequential(", tuple(repeated(items)))
 
     def _sequential(self) -> list[str]:
@@ -284,13 +278,13 @@ class ClassWriter:
             body = [f"{INDENT * 2}layers = []"]
             for unit, item in items:
                 if self.pattern.varies(unit):
-                    body.append(f"{INDENT * 2}if {self._condition(unit)}:")
+                    body += lines("if ", self._condition(unit), 2, ":")
                 depth = 3 if self.pattern.varies(unit) else 2
                 body += lines("", Nested("layers.append(", (item,)), depth)
             body.append(f"{INDENT * 2}super().__init__(*layers)")
         return [
             f"class {self.pattern.name}(nn.Sequential):",
-            f"{INDENT}def __init__({self._arguments()}):",
+            *self._signature().lines(1),
             *body,
         ]
 
@@ -303,9 +297,6 @@ class ClassWriter:
     def tested(self, unit: int, name: str) -> str:
         """How forward asks whether a unit without members is there."""
         return self._keep(self._condition(unit), f"use_{name}")
-
-    def explained(self, sizes: Sequence[Any]) -> str:
-        return self.slots.found(sizes)
 
     def _keep(self, code: str, name: str) -> str:
         if code not in self.kept:

@@ -27,7 +27,20 @@ def made(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
     """The container of these members: a ModuleList where they are counted from 0, else a ModuleDict."""
     if _counted(keys):
         return of_list("nn.ModuleList", items)
-    return Nested("nn.ModuleDict({", tuple(_pair(key, item) for key, item in zip(keys, items, strict=True)), "})")
+    return Nested("nn.ModuleDict(", (mapping(keys, items),))
+
+
+def named_sequence(names: Sequence[str], items: Sequence[Expression]) -> Nested:
+    """The nn.Sequential of members with names: by keyword where these are identifiers, else from a dictionary."""
+    if all(map(is_identifier, names)):
+        keywords = (headed(f"{name}=", item) for name, item in zip(names, items, strict=True))
+        return Nested("nn.Sequential(", (Nested("OrderedDict(", tuple(keywords)),))
+    return Nested("nn.Sequential(", (Nested("OrderedDict(", (mapping(names, items),)),))
+
+
+def mapping(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
+    """A dictionary of these members."""
+    return Nested("{", tuple(headed(f"{literal(k)}: ", item) for k, item in zip(keys, items, strict=True)), "}")
 
 
 def of_list(maker: str, items: Sequence[Expression]) -> Nested:
@@ -35,13 +48,12 @@ def of_list(maker: str, items: Sequence[Expression]) -> Nested:
     shown = repeated(items)
     if len(shown) == 1 and len(items) > 1:
         return Nested(f"{maker}(", (str(shown[0]).removeprefix("*"),))
-    return Nested(f"{maker}([", tuple(shown), "])")
+    return Nested(f"{maker}(", (Nested("[", tuple(shown), "]"),))
 
 
-def _pair(key: str, item: Expression) -> Expression:
-    if isinstance(item, Nested):
-        return Nested(f"{literal(key)}: {item.head}", item.items, item.tail)
-    return f"{literal(key)}: {item}"
+def headed(start: str, item: Expression) -> Expression:
+    """`item` with something before it."""
+    return f"{start}{item}" if isinstance(item, str) else Nested(f"{start}{item.head}", item.items, item.tail)
 
 
 def _counted(keys: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from netspec.dims import Dim, Size
 from netspec.graph.model import Step, Value
@@ -12,15 +12,16 @@ from netspec.language.reserved import RESERVED
 from netspec.language.rows import template
 from netspec.layers.base import Code
 from netspec.views.code.containers import containers, reference
-from netspec.views.code.layout import INDENT, WIDTH
+from netspec.views.code.layout import Line
 from netspec.views.code.naming import Namespace, identifier
+from netspec.views.code.shapes import Shapes
 from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT
 from netspec.views.code.structure import Pattern, Ref, leading
 from netspec.views.code.uses import given, made, taken
 
-LINE = WIDTH - 24
-"""How long a statement may grow by nesting calls, which leaves room for its comment."""
+NESTED: Final = 76
+"""How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
 
 
 @dataclass(slots=True)
@@ -28,6 +29,8 @@ class Item:
     """One step of the class, with the places of what it takes and makes."""
 
     unit: int
+    place: int
+    """Its place in the unit."""
     aligned: list[Step | None]
     step: Step
     inputs: list[Ref]
@@ -47,16 +50,14 @@ class Keeper(Protocol):
     def tested(self, unit: int, name: str) -> str:
         """How forward asks whether an optional unit is there."""
 
-    def explained(self, sizes: Sequence[Any]) -> str:
-        """The constructor's word for a series of sizes, if it has one."""
-
 
 class Forward:
     """Writes `forward` for one class."""
 
-    def __init__(self, pattern: Pattern, keeper: Keeper) -> None:
+    def __init__(self, pattern: Pattern, keeper: Keeper, shapes: Shapes) -> None:
         self.pattern = pattern
         self.keeper = keeper
+        self.shapes = shapes
         self.level = pattern.levels[0]
         self.listed = pattern.listed
         self.containers = containers(self.level)
@@ -82,7 +83,7 @@ class Forward:
                 aligned = self.pattern.aligned(u, s)
                 own = len({tuple(_sizes(other)) for other in aligned if other is not None}) > 1
                 dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
-                items.append(Item(u, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
+                items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
         return items
 
     def _sized(self, step: Step, level: Any, own: bool) -> list[Value]:
@@ -98,8 +99,8 @@ class Forward:
 
     # --- statements -----------------------------------------------------------------------------
 
-    def lines(self, results: Sequence[Ref], ending: Callable[[list[str]], str]) -> list[str]:
-        """The lines of the body. `ending` makes the return expression of the results' variables."""
+    def lines(self, results: Sequence[Ref], ending: Callable[[list[str]], str]) -> list[Line]:
+        """The statements of the body. `ending` makes the return expression of the results' variables."""
         self.last = self._last_uses(results)
         self._name_inputs()
         found = self._unpacked_members()
@@ -115,9 +116,9 @@ class Forward:
         returns = ending([self.variables[self._actual(r)] for r in results])
         if found and len(results) == 1 and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
-        return [*found, f"return {returns}"]
+        return [*found, Line(f"return {returns}")]
 
-    def _unpacked_members(self) -> list[str]:
+    def _unpacked_members(self) -> list[Line]:
         """Where names differ between uses, forward takes the members in their order: `conv, norm = self.children()`."""
         if not self.pattern.renamed:
             return []
@@ -125,7 +126,7 @@ class Forward:
             plain = "".join(part for part in template(step.template or step.member) if isinstance(part, str))
             self.members[step] = self.names.fresh(identifier(plain or "member"))
         names = ", ".join(self.members.values())
-        return [f"{names}{',' if len(self.members) == 1 else ''} = self.children()"]
+        return [Line(f"{names}{',' if len(self.members) == 1 else ''} = self.children()")]
 
     def _member(self, step: Step) -> str:
         """How forward names a member."""
@@ -134,21 +135,27 @@ class Forward:
             return f"self[{step.member}]"
         return local or reference(step.member, self.containers)
 
-    def _merged_return(self, line: str, name: str) -> str:
+    def _merged_return(self, line: Line, name: str) -> Line | None:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""
-        code, _, comment = line.partition("  # ")
-        if code.startswith(f"{name} = ") and comment:
-            return f"return {code.removeprefix(f'{name} = ')}  # {comment}"
-        return ""
+        start = f"{name} = "
+        if not name.isidentifier() or line.depth or not line.code.startswith(start):
+            return None
+        return Line(f"return {line.code.removeprefix(start)}", line.comment)
 
     def _last_uses(self, results: Sequence[Ref]) -> dict[Ref, int]:
-        last: dict[Ref, int] = {}
-        for i, item in enumerate(self.items):
-            for ref in (*item.inputs, *item.dims, *self._passed(item)):
-                last[self._actual(ref)] = i
-        for ref in results:
-            last[self._actual(ref)] = len(self.items)
+        """The last item that reads each value; a function whose value nobody reads reads nothing itself."""
+        last = {self._actual(ref): len(self.items) for ref in results}
+        for i, item in reversed(list(enumerate(self.items))):
+            if self._runs(item, last):
+                for ref in (*item.inputs, *item.dims, *self._passed(item)):
+                    last.setdefault(self._actual(ref), i)
         return last
+
+    def _runs(self, item: Item, last: Mapping[Ref, int]) -> bool:
+        """Whether a class has a statement for it: what is read, and modules, which may keep count of their calls."""
+        if self.pattern.varies(item.unit):
+            return True
+        return not item.step.left_out and bool(item.step.member or any(ref in last for ref in item.results))
 
     def _passed(self, item: Item) -> list[Ref]:
         refs = []
@@ -193,14 +200,14 @@ class Forward:
         count = len(self.level.inputs) or len(taken(self.level))
         return [self.variables[("in", i)] for i in range(count)]
 
-    def _statement(self, at: int) -> tuple[int, list[str]]:
+    def _statement(self, at: int) -> tuple[int, list[Line]]:
         """The statement that begins with item `at`, and where the next begins."""
         item = self.items[at]
-        if item.step.left_out:
+        if not self._runs(item, self.last):
             return at + 1, []
         text = self._expression(item)
         calls = bool(item.step.member)
-        while (after := self._follows(at)) and len(longer := self._expression(after, inner=text)) <= LINE:
+        while (after := self._follows(at)) and len(longer := self._expression(after, inner=text)) <= NESTED:
             if calls and after.step.member:
                 break
             calls = calls or bool(after.step.member)
@@ -211,21 +218,23 @@ class Forward:
         target = self._target(item, at)
         if target == text:
             return at + 1, []
-        return at + 1, [f"{target} = {text}{self._comment(item)}"]
+        if not target.strip("_, "):
+            return at + 1, [Line(text)]
+        return at + 1, [Line(f"{target} = {text}", self._comment(item))]
 
     def _follows(self, at: int) -> Item | None:
         """The next item, if it can take this one's expression in place of a variable."""
         item, after = self.items[at], self.items[at + 1] if at + 1 < len(self.items) else None
         if after is None or after.step.row is not item.step.row or after.step.row is None:
             return None
-        if after.step.training is not None or item.step.training is not None or len(item.results) != 1:
+        if self._gated(after) or self._gated(item) or len(item.results) != 1:
             return None
         ref = item.results[0]
         once = after.inputs == [ref] and self.last.get(ref) == at + 1 and ref not in after.dims
         same = self.pattern.varies(after.unit) == self.pattern.varies(item.unit)
         return after if once and same and not after.step.left_out else None
 
-    def _optional(self, at: int) -> tuple[int, list[str]]:
+    def _optional(self, at: int) -> tuple[int, list[Line]]:
         """Statements of a unit that some uses leave out."""
         unit = self.items[at].unit
         stop = at
@@ -236,22 +245,24 @@ class Forward:
         if stop == at + 1 and len(self.items[at].results) == 1:
             text = self._expression(self.items[at])
             target = self._target(self.items[at], at)
+            there = Line(f"{target} = {text}", self._comment(self.items[at]))
             if target == before:
-                return stop, [f"if {test}:", f"{INDENT}{target} = {text}{self._comment(self.items[at])}"]
+                return stop, [Line(f"if {test}:"), there.deeper]
             one = f"{target} = {text} if {test} else {before}"
-            if len(one) <= LINE + 12:
-                return stop, [one + self._comment(self.items[at])]
-            return stop, [f"{target} = {before}", f"if {test}:", f"{INDENT}{target} = {text}"]
+            if len(one) <= NESTED + 12:
+                return stop, [Line(one, self.shapes.of_either(unit))]
+            return stop, [Line(f"{target} = {before}"), Line(f"if {test}:"), there.deeper]
         end = self.items[stop - 1].results[0]
         if self.last.get(self._actual(self._left_out(unit)), at) < stop:
             self._hold(end, before)
-        inner: list[str] = []
+        inner: list[Line] = []
         cursor = at
         while cursor < stop:
             cursor, some = self._statement(cursor)
             inner += some
-        otherwise = [] if self.variables[end] == before else ["else:", f"{INDENT}{self.variables[end]} = {before}"]
-        return stop, [f"if {test}:", *(INDENT + line for line in inner), *otherwise]
+        otherwise = [Line("else:"), Line(f"{self.variables[end]} = {before}", depth=1)]
+        otherwise = [] if self.variables[end] == before else otherwise
+        return stop, [Line(f"if {test}:"), *(line.deeper for line in inner), *otherwise]
 
     def _test(self, unit: int, at: int) -> str:
         for item in self.items[at:]:
@@ -263,7 +274,7 @@ class Forward:
     def _target(self, item: Item, at: int) -> str:
         """The variables that a statement assigns, unpacked as torch nests its results."""
         if item.step.body is not None or not isinstance(item.step.results, tuple):
-            return ", ".join(self._assign(ref, item, at) for ref in item.results)
+            return ", ".join(self._assign(ref, item, at) if ref in self.last else "_" for ref in item.results)
         text = self._unpacked(item.step.results, iter(item.results), item, at)
         return text if text == "_" else text[1:-1].rstrip(",")
 
@@ -317,11 +328,19 @@ class Forward:
             text = f"{self._member(step)}({', '.join(step.op.adapt(inputs))})"
         else:
             text = self._function(item, inputs)
-        if step.training is None:
+        if not self._gated(item):
             return text
         test = "self.training" if step.training else "not self.training"
         assert step.passed is not None
         return f"{text} if {test} else {self.variables[self._actual(self._ref(step.passed))]}"
+
+    def _gated(self, item: Item) -> bool:
+        """Whether it is for forward to ask if the network is in training: a dropout asks for itself."""
+        op, passed = item.step.op, item.step.passed
+        if item.step.training is None or passed is None:
+            return False
+        asks = item.step.training and op is not None and op.only_in_training
+        return not (asks and self._actual(item.inputs[0]) == self._actual(self._ref(passed)))
 
     def _function(self, item: Item, inputs: list[str]) -> str:
         op = item.step.op
@@ -369,22 +388,12 @@ class Forward:
         return written(size, reach)
 
     def _comment(self, item: Item) -> str:
-        """The shape that comes out, without the batch; letters stand for what differs between uses."""
-        tensors = [s.value.tensor if s is not None else None for s in item.aligned]
-        ranks = {len(t.shape) for t in tensors if t is not None}
-        if len(ranks) != 1:
-            return ""
-        (rank,) = ranks
-        letters = {4: "BCHW", 3: "BLL"}.get(rank, "_" * rank)
-        sizes = []
-        for axis in range(rank):
-            column = [ABSENT if t is None else t.shape[axis] for t in tensors]
-            known = {size for size in column if size is not ABSENT}
-            size = str(known.pop()) if len(known) == 1 else self.keeper.explained(column).replace(" ", "")
-            sizes.append(f"({size})" if " " in size else size or letters[axis])
-        if sizes[:1] == ["B"]:
-            sizes = sizes[1:]
-        return f"  # {' x '.join(sizes)}" if sizes else ""
+        """The shape that comes out; where it is another in training than outside, both."""
+        said = self.shapes.of_step(item.unit, item.place)
+        other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
+        if other == said or not said:
+            return said
+        return f"{said}, {'outside' if item.step.training else 'in'} training {other}" if other else ""
 
 
 def _sizes(step: Step) -> list[Dim]:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from netspec.graph.init import Owner, Rule
 from netspec.initializers import Default
 from netspec.layers.base import Layer, literal
-from netspec.views.code.layout import INDENT
+from netspec.views.code.layout import Line
 
 Plan = dict[str, str]
 """The statement that fills each tensor."""
@@ -46,27 +46,32 @@ class Test:
         return f"fnmatch(name, {literal(self.pattern)})"
 
 
-def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Callable[[str], str]) -> list[str]:
-    """The lines that fill what the rules name. `path` writes how a module is reached from the root."""
+def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Callable[[str], str]) -> list[Line]:
+    """The statements that fill what the rules name. `path` writes how a module is reached from the root."""
     modules = [owner for owner in owners if owner.op is not None]
     branches = _branches(rules, modules)
     named = [o for o in owners if o.plan and (o.op is None or branches is None)]
-    return [*_loop(branches or {}), *(line for owner in named for line in _plan(owner, path(owner.path)).values())]
+    return [
+        *_loop(branches or {}),
+        *(Line(code) for owner in named for code in _plan(owner, path(owner.path)).values()),
+    ]
 
 
-def _loop(branches: dict[Test, tuple[Plan, bool]]) -> list[str]:
+def _loop(branches: dict[Test, tuple[Plan, bool]]) -> list[Line]:
     if not any(plan for plan, _ in branches.values()):
         return []
     by_name = any(test.pattern for test in branches)
-    lines = ["for name, module in self.named_modules():" if by_name else "for module in self.modules():"]
-    for i, (test, (plan, some_bias)) in enumerate(branches.items()):
-        lines.append(f"{INDENT}{'elif' if i else 'if'} {test}:")
+    lines = [Line("for name, module in self.named_modules():" if by_name else "for module in self.modules():")]
+    word = "if"
+    for test, (plan, some_bias) in branches.items():
+        lines.append(Line(f"{word} {test}:", depth=1))
         for tensor, text in plan.items():
             if tensor == "bias" and some_bias:
-                lines += [f"{INDENT * 2}if module.bias is not None:", f"{INDENT * 3}{text}"]
+                lines += [Line("if module.bias is not None:", depth=2), Line(text, depth=3)]
             else:
-                lines.append(f"{INDENT * 2}{text}")
-        lines += [] if plan else [f"{INDENT * 2}continue"]
+                lines.append(Line(text, depth=2))
+        lines += [] if plan else [Line("continue", depth=2)]
+        word = "elif" if plan else "if"
     return lines
 
 

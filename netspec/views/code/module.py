@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 
 from netspec.graph.model import Graph, Value, flat
 from netspec.layers.base import Layer, literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
+from netspec.views.code.layout import WIDTH, Line
 from netspec.views.code.naming import Namespace, class_name, is_identifier
 from netspec.views.code.structure import Pattern, Ref, ordered, patterns
 
@@ -39,7 +41,11 @@ def source(graph: Graph) -> str:
 def _docstring(graph: Graph) -> str:
     inputs = ", ".join(show(t.shape[1:]) for t in graph.inputs.values())
     outputs = ", ".join(show(t.shape[1:]) for t in graph.outputs.values())
-    return f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
+    whole = f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
+    if len(whole) <= WIDTH:
+        return whole
+    text = (f"In: {inputs}.", f"Out: {outputs}.", f"{graph.parameter_count:,} parameters.")
+    return "\n".join([f'"""{graph.name}.', "", *(line for part in text for line in wrap(part, WIDTH)), '"""'])
 
 
 def _imports(body: str, origins: Sequence[str]) -> str:
@@ -69,13 +75,13 @@ def _name(order: list[Pattern], graph: Graph) -> None:
         pattern.name = names.fresh(base)
 
 
-def _ties(graph: Graph) -> list[str]:
+def _ties(graph: Graph) -> list[Line]:
     """Statements that make two parameters one tensor."""
     lines = []
     for name, target in graph.ties.items():
         owner, _, attribute = name.rpartition(".")
         other, _, source = target.rpartition(".")
-        lines.append(f"{_path(owner)}.{attribute} = {_path(other)}.{source}")
+        lines.append(Line(f"{_path(owner)}.{attribute} = {_path(other)}.{source}"))
     return lines
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from netspec.errors import At
 from netspec.graph.model import Guard, Level, Step, Value, flat
+from netspec.graph.reuse import descend
 from netspec.language import expressions
 from netspec.language.rows import Expr, template
 from netspec.layers.base import Layer
@@ -41,6 +42,8 @@ class Pattern:
     units: list[list[Unit]]
     """For each level, its units."""
     refs: list[dict[Value, Ref]]
+    echoes: list[tuple[int, Level, list[Unit]]] = field(default_factory=list)
+    """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     name: str = ""
     params: dict[str, list[Any]] = field(default_factory=dict)
     """The arguments of its constructor: for each, the value in each level."""
@@ -163,6 +166,9 @@ def patterns(root: Level) -> dict[Level, Pattern]:
             pattern = Pattern([level], [units], [refs])
             groups.append((key, dict(contents), pattern))
         serving[level] = pattern
+    for level, echo in _run_again(root):
+        if level in serving:
+            serving[level].echoes.append((serving[level].levels.index(level), echo, units_of(echo)))
     return serving
 
 
@@ -220,6 +226,14 @@ def _levels(level: Level) -> Iterator[Level]:
         if step.body is not None and not step.again:
             yield from _levels(step.body)
     yield level
+
+
+def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
+    """Every level that is run for further inputs, with what it is there."""
+    for step in root.walk():
+        first = descend(step.level, step.member.split(".")) if step.again and step.body is not None else None
+        if first is not None and first.body is not None and step.body is not None:
+            yield from zip(_levels(first.body), _levels(step.body), strict=True)
 
 
 def _signature(

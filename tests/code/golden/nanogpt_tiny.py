@@ -85,5 +85,5 @@ class GPT(nn.Module):
 
     def forward(self, x):  # T
         x = self.transformer(x)  # T x 48
-        x = x[:, -1:] if not self.training else x  # 1 x 48
+        x = x[:, -1:] if not self.training else x  # 1 x 48, in training T x 48
         return self.lm_head(x)  # 1 x 211

@@ -36,11 +36,9 @@ class Encoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.pos_embedding = nn.Parameter(torch.zeros(1, 17, 48))
-        self.layers = nn.Sequential(OrderedDict([
-            ("encoder_layer_0", EncoderBlock()),
-            ("encoder_layer_1", EncoderBlock()),
-            ("encoder_layer_2", EncoderBlock()),
-        ]))
+        self.layers = nn.Sequential(
+            OrderedDict(encoder_layer_0=EncoderBlock(), encoder_layer_1=EncoderBlock(), encoder_layer_2=EncoderBlock())
+        )
         self.ln = nn.LayerNorm(48, eps=1e-06)
 
     def forward(self, x):  # 17 x 48
