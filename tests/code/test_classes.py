@@ -167,3 +167,8 @@ def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
     )
     assert "nn.Sequential(OrderedDict(first=nn.Linear(8, 4), second=nn.Linear(4, 3)))" in source
     assert 'nn.Sequential(OrderedDict({"first": nn.Linear(3, 4), "0": nn.Linear(4, 2)}))' in source
+
+
+def test_the_docstring_tells_every_axis_but_the_batch() -> None:
+    source = printed("input: TxBx8\nlayers: {l: linear 4, o: select 0 -1}\n")
+    assert source.startswith('"""Net: T x B x 8 in, 4 out, 36 parameters."""')

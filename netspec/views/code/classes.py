@@ -121,8 +121,8 @@ class ClassWriter:
         if self.pattern.renamed:
             return order
         for level in self.pattern.levels:
-            place = 0
-            for name in level.members:
+            names, place = list(level.members), 0
+            for name in names if names != order else ():
                 if name not in order:
                     order.insert(place, name)
                 place = order.index(name) + 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from textwrap import wrap
 
 from netspec.graph.model import Graph, Value, flat
-from netspec.layers.base import Layer, literal, show
+from netspec.layers.base import Layer, Tensor, literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
@@ -39,13 +39,18 @@ def source(graph: Graph) -> str:
 
 
 def _docstring(graph: Graph) -> str:
-    inputs = ", ".join(show(t.shape[1:]) for t in graph.inputs.values())
-    outputs = ", ".join(show(t.shape[1:]) for t in graph.outputs.values())
+    inputs = ", ".join(_shape(tensor) for tensor in graph.inputs.values())
+    outputs = ", ".join(_shape(tensor) for tensor in graph.outputs.values())
     whole = f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
     if len(whole) <= WIDTH:
         return whole
     text = (f"In: {inputs}.", f"Out: {outputs}.", f"{graph.parameter_count:,} parameters.")
     return "\n".join([f'"""{graph.name}.', "", *(line for part in text for line in wrap(part, WIDTH)), '"""'])
+
+
+def _shape(tensor: Tensor) -> str:
+    """A shape without the batch, where that comes first."""
+    return show(tensor.shape[1:] if str(tensor.shape[:1][0]) == "B" else tensor.shape) if tensor.shape else str(tensor)
 
 
 def _imports(body: str, origins: Sequence[str]) -> str:
