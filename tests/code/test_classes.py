@@ -70,6 +70,13 @@ def test_members_called_by_number_stand_in_a_module_list() -> None:
     assert "x = self[0](x, mask)" in source
 
 
+def test_members_called_by_number_with_gaps_stand_in_a_module_dict() -> None:
+    source = printed("input: 3x8x8\nlayers: {a: [conv 4 k3, permute 0 2 3 1, linear 5, gelu, permute 0 3 1 2]}\n")
+    assert "class A(nn.ModuleDict):" in source
+    assert 'super().__init__({"0": nn.Conv2d(3, 4, 3), "2": nn.Linear(4, 5), "3": nn.GELU()})' in source
+    assert 'x = self["0"](x)  # 4 x 6 x 6' in source
+
+
 def test_members_with_names_stand_in_a_module() -> None:
     source = printed(
         """

@@ -12,7 +12,7 @@ from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.layers.base import literal
 from netspec.ops.state import Buffer
-from netspec.views.code.containers import containers, made, named_sequence, of_list, reference
+from netspec.views.code.containers import containers, filled, made, named_sequence, reference
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward import Forward
 from netspec.views.code.layout import INDENT, Expression, Line, Nested, lines, repeated
@@ -42,17 +42,17 @@ class ClassWriter:
         """The whole class."""
         if self.pattern.sequential and self.pattern.levels[0].kind != "root":
             return self._sequential()
-        listed = self.pattern.listed
-        body = [] if listed else self._registrations()
-        made = self._list() if listed else "super().__init__()"
+        base = self.pattern.base
+        body = self._registrations() if base == "nn.Module" else []
+        made = self._contents() if base != "nn.Module" else "super().__init__()"
         shapes = Shapes(self.pattern, self.slots.found)
         forward = Forward(self.pattern, self, shapes)
         statements = forward.lines(results, ending)
         kept = [line for code, name in self.kept.items() for line in lines(f"self.{name} = ", code, 2)]
-        stores = bool(listed or body or kept or self.slots.params)
+        stores = bool(base != "nn.Module" or body or kept or self.slots.params)
         head = Line(f"def forward({', '.join(['self', *forward.arguments])}):", shapes.of_input())
         return [
-            f"class {self.pattern.name}({'nn.ModuleList' if listed else 'nn.Module'}):",
+            f"class {self.pattern.name}({base}):",
             *(self._head(made) if stores else []),
             *kept,
             *body,
@@ -148,14 +148,15 @@ class ClassWriter:
             found.append((order.index(name), [f"{INDENT * 2}{_assign(name, source)}"]))
         return [*first, *(line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made)]
 
-    def _list(self) -> Expression:
-        """The call that registers the members of a list."""
+    def _contents(self) -> Expression:
+        """The call that registers the members of a list or a dictionary."""
         found: dict[str, Expression] = {}
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
                 if step.member and not step.again and not step.left_out:
                     found[step.member] = self._construct(self.pattern.aligned(unit, s))
-        return of_list("super().__init__", [found[name] for name in self.pattern.levels[0].members])
+        names = list(self.pattern.levels[0].members)
+        return filled("super().__init__", names, [found[name] for name in names])
 
     def _members(self, unit: int) -> list[tuple[str, list[str]]]:
         """The lines that register the members of one unit, with the name of the first of them."""

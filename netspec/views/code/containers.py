@@ -25,9 +25,12 @@ def containers(level: Level) -> Containers:
 
 def made(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
     """The container of these members: a ModuleList where they are counted from 0, else a ModuleDict."""
-    if _counted(keys):
-        return of_list("nn.ModuleList", items)
-    return Nested("nn.ModuleDict(", (mapping(keys, items),))
+    return filled("nn.ModuleList" if _counted(keys) else "nn.ModuleDict", keys, items)
+
+
+def filled(maker: str, keys: Sequence[str], items: Sequence[Expression]) -> Nested:
+    """The call of `maker` with these members: a list where they are counted from 0, else a dictionary."""
+    return of_list(maker, items) if _counted(keys) else Nested(f"{maker}(", (mapping(keys, items),))
 
 
 def named_sequence(names: Sequence[str], items: Sequence[Expression]) -> Nested:

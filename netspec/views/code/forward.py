@@ -10,7 +10,7 @@ from netspec.dims import Dim, Size
 from netspec.graph.model import Step, Value
 from netspec.language.reserved import RESERVED
 from netspec.language.rows import template
-from netspec.layers.base import Code
+from netspec.layers.base import Code, literal
 from netspec.views.code.containers import containers, reference
 from netspec.views.code.layout import Line
 from netspec.views.code.naming import Namespace, identifier
@@ -59,7 +59,7 @@ class Forward:
         self.keeper = keeper
         self.shapes = shapes
         self.level = pattern.levels[0]
-        self.listed = pattern.listed
+        self.base = pattern.base
         self.containers = containers(self.level)
         self.members: dict[Step, str] = {}
         """Members that are variables of forward."""
@@ -131,8 +131,8 @@ class Forward:
     def _member(self, step: Step) -> str:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
-        if self.listed and "." not in step.member:
-            return f"self[{step.member}]"
+        if self.base != "nn.Module" and "." not in step.member:
+            return f"self[{step.member if self.base == 'nn.ModuleList' else literal(step.member)}]"
         return local or reference(step.member, self.containers)
 
     def _merged_return(self, line: Line, name: str) -> Line | None:

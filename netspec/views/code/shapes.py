@@ -8,6 +8,7 @@ from typing import Any, Final
 from netspec.graph.model import Step, Value
 from netspec.views.code.slots import ABSENT, matches
 from netspec.views.code.structure import Pattern
+from netspec.views.code.uses import taken
 
 _MAPS: Final = {4: "BCHW", 5: "BCDHW"}
 """What the axes of a map and of a volume are called."""
@@ -23,11 +24,11 @@ class Shapes:
         self.told = told
         self.letters: list[tuple[str, list[Any]]] = []
         """The axes of the map that the class is called with: each letter with its sizes, use by use."""
-        inputs = [next(iter(level.inputs.values())).tensor for level in pattern.levels if level.inputs]
-        again = [next(iter(level.inputs.values())).tensor for _, level, _ in pattern.echoes if level.inputs]
-        shapes = [tensor.shape for tensor in (*inputs, *again) if tensor is not None]
+        levels = [*pattern.levels, *(level for _, level, _ in pattern.echoes)]
+        inputs = [value.tensor for level in levels for value in taken(level)[:1]]
+        shapes = [tensor.shape for tensor in inputs if tensor is not None]
         ranks = {len(shape) for shape in shapes}
-        if len(shapes) == len(pattern.levels) + len(pattern.echoes) and len(ranks) == 1:
+        if len(shapes) == len(levels) and len(ranks) == 1:
             axes = enumerate(_MAPS.get(ranks.pop(), ""))
             self.letters = [(letter, [shape[axis] for shape in shapes]) for axis, letter in axes]
 

@@ -55,9 +55,12 @@ class Pattern:
         return all(is_sequential(level) and positional(level) for level in self.levels)
 
     @property
-    def listed(self) -> bool:
-        """Whether its members are modules called by number, as nn.ModuleList calls its own."""
-        return all(_is_list(level) for level in self.levels) and not any(map(self.varies, range(len(self.units[0]))))
+    def base(self) -> str:
+        """The class it extends: modules called by number are those of a list, or where numbers lack of a dictionary."""
+        plain = all(map(_is_numbered, self.levels)) and not any(map(self.varies, range(len(self.units[0]))))
+        if not plain or len({tuple(level.members) for level in self.levels}) > 1:
+            return "nn.Module"
+        return "nn.ModuleList" if positional(self.levels[0]) else "nn.ModuleDict"
 
     def shown(self, unit: int) -> list[Step]:
         """The steps of a unit, from a use that has them."""
@@ -215,9 +218,11 @@ def positional(level: Level) -> bool:
     return list(level.members) == [str(i) for i in range(len(level.members))]
 
 
-def _is_list(level: Level) -> bool:
+def _is_numbered(level: Level) -> bool:
+    """Whether its members are modules called by number."""
     modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
-    return level.kind != "root" and bool(level.members) and positional(level) and modules and not level.aliases
+    numbers = bool(level.members) and all(name.isdecimal() for name in level.members)
+    return level.kind != "root" and numbers and modules and not level.aliases
 
 
 def _levels(level: Level) -> Iterator[Level]:
