@@ -156,6 +156,19 @@ def test_what_nobody_reads_is_not_named() -> None:
     assert "relu" not in source
 
 
+def test_what_nobody_reads_is_not_named_where_only_some_uses_have_it() -> None:
+    source = printed(
+        """
+        input: 8x4x4
+        blocks:
+          cell c: {y: conv $c k3 same, z: {when: in.c == c, layers: [bn]}, r: relu when in.c == c, o: neg(y)}
+        layers: [cell 8, cell 4, cell 4]
+        """
+    )
+    assert "        if self.z is not None:\n            self.z(y)\n        return -y" in source
+    assert "relu" not in source
+
+
 def test_powers_and_words_in_conditions_are_written_as_elsewhere() -> None:
     source = printed(
         """

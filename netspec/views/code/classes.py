@@ -46,11 +46,11 @@ class ClassWriter:
         body = self._registrations() if base == "nn.Module" else []
         made = self._contents() if base != "nn.Module" else "super().__init__()"
         shapes = Shapes(self.pattern, self.slots.found)
-        forward = Forward(self.pattern, self, shapes)
-        statements = forward.lines(results, ending)
+        forward = Forward(self.pattern, results, self, shapes)
+        statements = forward.lines(ending)
         kept = [line for code, name in self.kept.items() for line in lines(f"self.{name} = ", code, 2)]
         stores = bool(base != "nn.Module" or body or kept or self.slots.params)
-        head = Line(f"def forward({', '.join(['self', *forward.arguments])}):", shapes.of_input())
+        head = Line(f"def forward({', '.join(['self', *forward.variables.arguments])}):", shapes.of_input())
         return [
             f"class {self.pattern.name}({base}):",
             *(self._head(made) if stores else []),
