@@ -181,6 +181,17 @@ def test_powers_and_words_in_conditions_are_written_as_elsewhere() -> None:
     assert 'act == "r"' in source
 
 
+def test_words_in_a_name_stand_in_other_quotes_than_the_name() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {cell n: {"l$('a' if n > 2 else 'b')": linear $n, o: linear 8}}
+        layers: [cell 2, cell 3]
+        """
+    )
+    assert """self.add_module(f"l{'a' if n > 2 else 'b'}", nn.Linear(8, n))""" in source
+
+
 def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
     source = printed(
         "input: 8\nlayers: {a: {first: linear 4, second: linear 3}, b: {first: linear 4, '0': linear 2}}\n"
