@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec import loads
+from tests.code.style import assert_source_formatted
 
 
 def printed(text: str) -> str:
@@ -179,6 +180,13 @@ def test_powers_and_words_in_conditions_are_written_as_elsewhere() -> None:
     )
     assert "n**2" in source
     assert 'act == "r"' in source
+
+
+def test_names_that_look_like_numbers_are_no_variables() -> None:
+    source = printed("input: 8\nlayers: {l: linear 8, O: {l: linear 8, x: add(in l)}, I: add(O l)}\n")
+    assert_source_formatted(source)
+    assert "l_ = self.l(x)" in source
+    assert "class BlockO(nn.Module):" in source
 
 
 def test_words_in_a_name_stand_in_other_quotes_than_the_name() -> None:

@@ -42,6 +42,36 @@ def test_what_is_left_alone_is_passed_over_where_more_is_filled() -> None:
     )
 
 
+def test_parameters_are_filled_and_tied_whatever_their_names_are() -> None:
+    text = """
+    input: 5
+    layers: {a-0: parameter 5, c: {d-1: parameter 5, e: add(in d-1)}, f: add(c a-0)}
+    init: {c.d-1: constant 3}
+    tie: {a-0: c.d-1}
+    """
+    spec = loads(text)
+    net = spec.build()
+    assert 'nn.init.constant_(getattr(self.c, "d-1"), 3)' in spec.source()
+    assert 'setattr(self, "a-0", getattr(self.c, "d-1"))' in spec.source()
+    assert torch.equal(net(torch.zeros(1, 5)), torch.full((1, 5), 6.0))
+
+
+def test_modules_are_reached_by_number_where_they_are_called_by_number() -> None:
+    source = loads(
+        """
+        input: 5x8
+        layers:
+          a: MultiheadAttention 2
+          b: [linear 4, [linear 4, relu]]
+          m.0: linear 4
+          o: [linear 4, slice 1 -1, linear 4]
+        init: {linear: normal std=0.1}
+        """
+    ).source()
+    for path in ("self.b[0]", "self.b[1][0]", "self.m[0]", 'self.o["0"]', 'self.o["2"]'):
+        assert f"nn.init.normal_({path}.weight, std=0.1)" in source
+
+
 def test_a_module_inside_one_of_torch_is_not_filled_with_its_kind() -> None:
     text = "input: 5x8\nlayers: {a: TransformerEncoderLayer 2, l: linear 4}\ninit: {linear: constant 3}\n"
     net = loads(text).build()

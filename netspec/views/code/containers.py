@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from netspec.graph.model import Level
 from netspec.layers.base import literal
 from netspec.views.code.layout import Expression, Nested, repeated
-from netspec.views.code.naming import is_identifier
+from netspec.views.code.naming import attribute, is_identifier
 
 Containers = Mapping[str, tuple[str, ...]]
 """For each container of a level the keys of its members, in order."""
@@ -63,12 +63,17 @@ def _counted(keys: Sequence[str]) -> bool:
     return list(keys) == [str(i) for i in range(len(keys))]
 
 
+def key_of(key: str, keys: Sequence[str]) -> str:
+    """A member's key as it stands in the brackets behind its container, which has these keys."""
+    return key if _counted(keys) else literal(key)
+
+
 def reference(member: str, within: Containers) -> str:
     """How a member, or one below it by its path, is named in the printed class, whatever characters it has."""
     head, dot, key = member.partition(".")
     if key in within.get(head, ()):
-        return f"{reference(head, {})}[{key if _counted(within[head]) else literal(key)}]"
+        return f"{reference(head, {})}[{key_of(key, within[head])}]"
     if dot:
         plain = all(is_identifier(part) for part in member.split("."))
         return f"self.{member}" if plain else f"self.get_submodule({literal(member)})"
-    return f"self.{member}" if is_identifier(member) else f"getattr(self, {literal(member)})"
+    return attribute("self", member)

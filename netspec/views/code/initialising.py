@@ -15,6 +15,7 @@ from netspec.graph.init import Owner, Rule
 from netspec.initializers import Default
 from netspec.layers.base import Layer, literal
 from netspec.views.code.layout import Line
+from netspec.views.code.naming import attribute
 
 Plan = dict[str, str]
 """The statement that fills each tensor."""
@@ -150,7 +151,7 @@ def _test(rule: Rule, owner: Owner) -> Test:
 
 def _plan(owner: Owner, module: str) -> Plan:
     filled = {t: init for t, (_, init) in owner.plan.items() if not isinstance(init, Default)}
-    return {tensor: init.call(f"{module}.{tensor}") for tensor, init in filled.items()}
+    return {tensor: init.call(attribute(module, tensor)) for tensor, init in filled.items()}
 
 
 def _class(owner: Owner) -> str:

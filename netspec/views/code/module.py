@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from textwrap import wrap
 
-from netspec.graph.model import Graph, Value, flat
+from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer, Tensor, literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
 from netspec.views.code.layout import WIDTH, Line
-from netspec.views.code.naming import Namespace, class_name, is_identifier
+from netspec.views.code.naming import Namespace, assigned, attribute, class_name
+from netspec.views.code.paths import Paths
 from netspec.views.code.structure import Pattern, Ref, ordered, patterns
 
 
@@ -20,9 +22,10 @@ def source(graph: Graph) -> str:
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
     _name(order, graph)
+    path = partial(_path, graph.root, Paths(serving))
     text: list[str] = []
     for pattern in order:
-        closing = [*statements(graph.init, graph.owners, _path), *_ties(graph)] if pattern is order[-1] else []
+        closing = [*statements(graph.init, graph.owners, path), *_ties(graph, path)] if pattern is order[-1] else []
         results, ending = _results(pattern, graph)
         text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
@@ -80,21 +83,19 @@ def _name(order: list[Pattern], graph: Graph) -> None:
         pattern.name = names.fresh(base)
 
 
-def _ties(graph: Graph) -> list[Line]:
+def _ties(graph: Graph, path: Callable[[str], str]) -> list[Line]:
     """Statements that make two parameters one tensor."""
     lines = []
     for name, target in graph.ties.items():
-        owner, _, attribute = name.rpartition(".")
+        owner, _, tied = name.rpartition(".")
         other, _, source = target.rpartition(".")
-        lines.append(Line(f"{_path(owner)}.{attribute} = {_path(other)}.{source}"))
+        lines.append(Line(assigned(path(owner), tied, attribute(path(other), source))))
     return lines
 
 
-def _path(dotted: str) -> str:
+def _path(root: Level, paths: Paths, dotted: str) -> str:
     """How a module is reached from the root: `self.transformer.wte`."""
-    if all(is_identifier(part) for part in dotted.split(".")):
-        return f"self.{dotted}" if dotted else "self"
-    return f"self.get_submodule({literal(dotted)})"
+    return paths.reached("self", root, dotted.split(".") if dotted else [])
 
 
 Ending = Callable[[list[str]], str]

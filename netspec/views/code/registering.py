@@ -10,7 +10,8 @@ from netspec.ops.state import Buffer
 from netspec.views.code.containers import containers, filled, made, reference
 from netspec.views.code.layout import INDENT, Expression, Nested, lines
 from netspec.views.code.making import Making
-from netspec.views.code.naming import identifier, is_identifier
+from netspec.views.code.naming import assigned, identifier, is_identifier
+from netspec.views.code.paths import Paths
 
 
 class Registering:
@@ -50,19 +51,25 @@ class Registering:
         first: list[str] = []
         for name, target in level.aliases.items():
             holder, *rest = ".".join(_way(level, target)).split(".")
-            inner = ".".join(rest)
             rank = next(i for i, member in enumerate(order) if member.partition(".")[0] == holder)
             if order.index(name) > rank:
-                source = f"{reference(holder, {})}.get_submodule({literal(inner)})" if rest else reference(holder, {})
+                source = self._inside(reference(holder, {}), holder, rest)
             else:
                 local = identifier(holder)
-                source = f"{local}.get_submodule({literal(inner)})" if rest else local
+                source = self._inside(local, holder, rest)
                 if not any(line.startswith(f"{INDENT * 2}{local} = ") for line in first):
                     own = next(lines for at, lines in found if at == rank)
                     first += [own[0].replace(f"self.{holder} = ", f"{local} = ", 1), *own[1:]]
                     own[:] = [f"{INDENT * 2}self.{holder} = {local}"]
-            found.append((order.index(name), [f"{INDENT * 2}{_assign(name, source)}"]))
+            found.append((order.index(name), [f"{INDENT * 2}{assigned('self', name, source)}"]))
         return [*first, *(line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made)]
+
+    def _inside(self, start: str, holder: str, rest: list[str]) -> str:
+        """A module inside a member, which is `start` itself."""
+        step = self.pattern.levels[0].members.get(holder)
+        if rest and (step is None or step.body is None):  # a container
+            return f"{start}.get_submodule({literal('.'.join(rest))})"
+        return Paths(self.making.serving).reached(start, step.body, rest) if step is not None and step.body else start
 
     def contents(self) -> Expression:
         """The call that registers the members of a list or a dictionary."""
@@ -133,7 +140,3 @@ def _way(level: Level, target: Step) -> list[str]:
         if step.body is not None and (rest := _way(step.body, target)):
             return [name, *rest]
     return []
-
-
-def _assign(member: str, text: str) -> str:
-    return f"self.{member} = {text}" if is_identifier(member) else f"setattr(self, {literal(member)}, {text})"
