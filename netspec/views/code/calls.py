@@ -12,9 +12,10 @@ from netspec.views.code.containers import containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.layout import Line
 from netspec.views.code.naming import identifier
+from netspec.views.code.sequences import leading
 from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT
-from netspec.views.code.structure import Pattern, leading
+from netspec.views.code.structure import Pattern
 from netspec.views.code.variables import Variables
 
 

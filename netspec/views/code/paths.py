@@ -8,7 +8,8 @@ from netspec.graph.model import Level
 from netspec.layers.base import literal
 from netspec.views.code.containers import containers, key_of
 from netspec.views.code.naming import is_identifier
-from netspec.views.code.structure import Pattern, positional
+from netspec.views.code.sequences import positional
+from netspec.views.code.structure import Pattern
 
 
 class Paths:

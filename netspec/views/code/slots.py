@@ -17,7 +17,7 @@ from netspec.language.reserved import RESERVED
 from netspec.layers.base import Code, literal
 from netspec.ops.writing import hugged
 from netspec.views.code.naming import Namespace, identifier
-from netspec.views.code.structure import around
+from netspec.views.code.sequences import around
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
