@@ -68,6 +68,16 @@ def test_a_long_head_and_long_results_are_broken() -> None:
     assert "        return (\n" in source
 
 
+def test_a_long_docstring_has_a_paragraph_for_each_side() -> None:
+    inputs = ", ".join(f"image_{i}: 3x224x224" for i in range(12))
+    source = loads(
+        f"inputs: {{{inputs}}}\nlayers: {{out: add({' '.join(f'image_{i}' for i in range(12))})}}\n"
+    ).source()
+    assert_source_formatted(source)
+    assert source.startswith('"""Net.\n\nIn: 3 x 224 x 224, ')
+    assert '\nOut: 3 x 224 x 224.\n0 parameters.\n"""\n' in source
+
+
 STATEMENTS = [
     "x = {0} + {1} + {2} + {3}",
     "x = {0} * F.conv2d({1}, {2}, {3})",
@@ -86,6 +96,7 @@ STATEMENTS = [
     "x = -F.relu({0} + {1} + {2} * {3})",
     "self.register_buffer({0}, sincos({1}, {2}), persistent={3})",
     "self.get_submodule({0}).weight = self.get_submodule({1}).{2}.{3}",
+    "self.get_submodule({0}).{1} = self.{2}.{3}",
     "nn.init.uniform_({0}, a={1}, b={2}, generator={3})",
     "self.a = nn.ModuleList([Block({0}, {1}, {2}, {3}) for _ in range(3)])",
     "self.a = nn.Sequential(nn.utils.weight_norm(nn.Conv1d({0}, {1})), Block({2}, {3}))",

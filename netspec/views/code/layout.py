@@ -77,9 +77,10 @@ def _statement(code: str, depth: int) -> list[str]:
         return [f"{INDENT * depth}{code}"]
     target, equals, value = breaks.assignment(code)
     if equals:
-        if len(f"{INDENT * depth}{target} = (") <= WIDTH:
+        names, room = tuple(breaks.items(target)), WIDTH - len(f"{INDENT * depth}{target} = ")
+        shut = len(names) > 1 or not breaks.groups(target)
+        if room > 0 and (shut or _nested(value, room)):
             return lines(f"{target} = ", value, depth)
-        names = tuple(breaks.items(target))
         opened = _opened("", Nested("(", names), depth, " = ") if len(names) > 1 else _forced("", target, depth, " = ")
         return [*opened[:-1], *lines(opened[-1].lstrip(), value, depth)]
     word, space, rest = code.partition(" ")
