@@ -98,6 +98,12 @@ def test_a_module_runs_again_for_another_shape() -> None:
     assert str(spec.graph.outputs["two"]) == "B x 4 x 7 x 14"
 
 
+@pytest.mark.parametrize("target", ["null", "[a.weight]", "c.weight"])
+def test_a_tie_to_no_parameter_is_refused(target: str) -> None:
+    error = refused("  a: linear 8\n  b: linear 8\n", f"input: 8\ntie: {{b.weight: {target}}}\n")
+    assert error.problems
+
+
 def test_problems_come_sorted_all_at_once_and_without_cascades() -> None:
     error = refused("  - conv 4 k9\n  - conv 8 k3, lenear 3\n  - fc 5->4\n  - dropout 2\n")
     assert [p.code for p in error.problems] == ["shape-mismatch", "unknown-op", "bad-argument"]
