@@ -77,10 +77,10 @@ def _ties(document: Document, shapes: dict[str, tuple[int, ...]], report: Report
     ties = {}
     for name, target in document.sections.get("tie", {}).items():
         at = At(("tie", name), on_key=True)
-        missing = next((n for n in (name, target) if n not in shapes), None)
-        if missing is not None:
-            text = f"there is no parameter {missing!r}"
-            report.add(Problem("unknown-name", text, at, did_you_mean(str(missing), shapes)))
+        missing = [n for n in (name, target) if not isinstance(n, str) or n not in shapes]
+        if missing:
+            text = f"there is no parameter {missing[0]!r}"
+            report.add(Problem("unknown-name", text, at, did_you_mean(str(missing[0]), shapes)))
         elif shapes[name] != shapes[target]:
             text = f"{name} is {shapes[name]}, {target} is {shapes[target]}; only equal shapes can be tied"
             report.add(Problem("shape-mismatch", text, at))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 
+from netspec.dims import Dim
 from netspec.errors import At, Problem, did_you_mean
 from netspec.graph.members import Members
 from netspec.graph.model import Level, Step, Value, flat
@@ -46,6 +48,10 @@ class Reuse:
         if known and shapes_of(step) != shapes_of(target):
             text = f"{target.name} would need other parameters for this input than for its first"
             self.report.add(Problem("shape-mismatch", text, at))
+        elif known and target.body and step.body and (other := unlike(target.body, step.body)):
+            text = f"{target.name} would run {other} otherwise for this input than for its first"
+            hint = "A module does the same each time: write the block a second time, or let both inputs have one shape."
+            self.report.add(Problem("use", text, at, hint))
         scope.level.steps.append(step)
         scope.flow.prev = step.value
         if not name:
@@ -125,6 +131,26 @@ def foreign(level: Level, flow: Value) -> Value | None:
             own.update(step.body.exports, step.body.inputs.values())
     reads = (v.actual for step in level.walk() for v in (*step.inputs, *([step.passed] if step.passed else [])))
     return next((v for v in reads if v not in own), None)
+
+
+def unlike(first: Level, again: Level) -> str:
+    """The name of a step that one run of a level has and another has not, or has with other arguments."""
+    for one, other in zip_longest(first.walk(), again.walk()):
+        if one is None or other is None or not alike(arguments_of(one), arguments_of(other)):
+            return str((one or other).name)
+    return ""
+
+
+def arguments_of(step: Step) -> tuple[object, ...]:
+    """What a step does."""
+    return (type(step.op), step.left_out, *(getattr(step.op, name) for name in (step.op.fields if step.op else ())))
+
+
+def alike(first: object, again: object) -> bool:
+    """Whether an argument is the same in a further run; a size that only the run knows is read anew each time."""
+    if isinstance(first, tuple | list) and isinstance(again, tuple | list):
+        return len(first) == len(again) and all(map(alike, first, again))
+    return isinstance(first, Dim) or first == again
 
 
 def shapes_of(step: Step) -> list[tuple[int, ...]]:

@@ -71,14 +71,26 @@ def literal(value: Any) -> str:
             from json import dumps  # double quotes, and every other character escaped
 
             return dumps(value)
-        case bool() | int() | float() | None:
-            return repr(value) if value not in (float("inf"), float("-inf")) else f'float("{value}")'
+        case float():
+            return _float(value)
+        case bool() | int() | None:
+            return repr(value)
         case tuple():
             inner = ", ".join(literal(v) for v in value)
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         case list():
             return f"[{', '.join(literal(v) for v in value)}]"
     raise TypeError(f"{type(value).__name__} has no literal")
+
+
+def _float(value: float) -> str:
+    """A float as a person writes it: `1e-6`, `-1e9`, `float("inf")`."""
+    if value in (float("inf"), float("-inf")):
+        return f'float("{value}")'
+    digits, e, power = repr(value).partition("e")
+    if not e and abs(value) >= 1e6 and value == float(rounded := f"{value:.0e}"):
+        digits, e, power = rounded.partition("e")
+    return f"{digits}e{int(power)}" if e else digits
 
 
 class Op(Entry):
@@ -102,6 +114,8 @@ class Op(Entry):
     """Whether it makes a value from nothing: a parameter, a constant, a range."""
     needs_device: ClassVar[bool] = False
     """Whether `call` wants the text of some tensor first, for the device to make a constant on."""
+    only_in_training: ClassVar[bool] = False
+    """Whether it leaves its input as it is outside training."""
     helper: ClassVar[str] = ""
     """Source of a function that the printed module needs once, above its classes."""
 

@@ -14,6 +14,7 @@ class Dropping(Layer):
     """What all dropouts share."""
 
     rule = "The shape of the input stays."
+    only_in_training = True
     overwrites: ClassVar[bool] = True
     """Whether torch's function takes `inplace`; the modules of the others ignore it."""
 

@@ -9,7 +9,7 @@ from netspec.fields import Field
 from netspec.layers.base import Dtype, Misfit, Op, Tensor, literal
 from netspec.ops.axes import MANY, Number
 from netspec.ops.broadcasting import broadcast, need_numbers, promoted
-from netspec.ops.writing import POWER, PRODUCT, SIGN, SUM, bracketed, function, infix
+from netspec.ops.writing import POWER, PRODUCT, SIGN, SUM, bracketed, function, hugged, infix
 
 
 class Arithmetic(Op):
@@ -124,7 +124,7 @@ class Power(Arithmetic):
 
     def call(self, inputs: Sequence[str]) -> str:
         base, exponent = self.operands(inputs)
-        return f"{bracketed(base, POWER + 1)} ** {bracketed(exponent, SIGN)}"
+        return hugged(f"{bracketed(base, POWER + 1)} ** {bracketed(exponent, SIGN)}")
 
 
 class Pow(Power):

@@ -9,7 +9,7 @@ from netspec.fields import Choice
 from netspec.layers.base import Dtype, Misfit, Op, Tensor
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import need_numbers, promoted
-from netspec.ops.writing import SIGN, bracketed, function, method, options
+from netspec.ops.writing import ATOM, POWER, SIGN, bracketed, function, method, options, strength
 
 
 class Elementwise(Op):
@@ -42,7 +42,7 @@ class Neg(Numeric):
     example = "neg"
 
     def call(self, inputs: Sequence[str]) -> str:
-        return f"-{bracketed(inputs[0], SIGN)}"
+        return f"-{bracketed(inputs[0], ATOM if strength(inputs[0]) == POWER else SIGN)}"
 
 
 class Abs(Numeric):

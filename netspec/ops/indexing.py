@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from netspec.dims import Dim, Size
 from netspec.fields import Int
@@ -71,16 +73,21 @@ def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
     return -((first - last) // step)
 
 
+_PLAIN: Final = re.compile(r"-?\w+")
+"""A number or a name."""
+
+
 def negative(place: Size) -> bool:
     """Whether a place counts from the end; one that is known only at run time does if it is less some sizes: 1 - T."""
     return place < 0 if isinstance(place, int) else all(factor < 0 for sizes, factor in place.terms.items() if sizes)
 
 
 def index(start: Size | Code, stop: Size | Code | None, step: int | Code) -> str:
-    """A slice as it is written between brackets: `:-3`, `1::2`."""
-    first = "" if start == 0 else literal(start)
-    last = "" if stop is None else literal(stop)
-    return f"{first}:{last}" + ("" if step == 1 else f":{literal(step)}")
+    """A slice as it is written between brackets: `:-3`, `1::2`, and with room about it `: n + 1`."""
+    bounds = ["" if start == 0 else literal(start), "" if stop is None else literal(stop)]
+    bounds += [] if step == 1 else [literal(step)]
+    roomy = any(bound and not _PLAIN.fullmatch(bound) for bound in bounds)
+    return " : ".join(bounds).replace(":  :", "::").strip() if roomy else ":".join(bounds)
 
 
 class Narrow(Op):

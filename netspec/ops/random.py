@@ -24,6 +24,7 @@ class DropPath(Op):
 
     rule = "The shape of the input stays."
     words = ("drop_path", "stochastic_depth")
+    only_in_training = True
     helper = _DROP_PATH
     example, example_input = "drop_path 0.1", "16x8x8"
 

@@ -21,6 +21,7 @@ ATOM: Final = 6
 """A name, a number, a call: what needs no brackets anywhere."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.]*|\d[\d.]*")
+_POWER: Final = re.compile(r"(?<![\w.)\]])([\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])")
 _BINDING: Final[dict[type[ast.AST], int]] = {
     ast.BitAnd: AND,
     ast.Add: SUM,
@@ -51,6 +52,11 @@ def strength(text: str) -> int:
 def bracketed(text: str, needed: int = ATOM) -> str:
     """`text`, in brackets unless it binds at least as tightly as `needed`."""
     return text if strength(text) >= needed else f"({text})"
+
+
+def hugged(text: str) -> str:
+    """`x**2`: a power of names and numbers without spaces, as one word of a longer expression."""
+    return _POWER.sub(r"\1**\2", text)
 
 
 def infix(symbol: str, binding: int, *operands: str) -> str:

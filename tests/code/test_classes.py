@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec import loads
+from tests.code.style import assert_source_formatted
 
 
 def printed(text: str) -> str:
@@ -70,6 +71,13 @@ def test_members_called_by_number_stand_in_a_module_list() -> None:
     assert "x = self[0](x, mask)" in source
 
 
+def test_members_called_by_number_with_gaps_stand_in_a_module_dict() -> None:
+    source = printed("input: 3x8x8\nlayers: {a: [conv 4 k3, permute 0 2 3 1, linear 5, gelu, permute 0 3 1 2]}\n")
+    assert "class A(nn.ModuleDict):" in source
+    assert 'super().__init__({"0": nn.Conv2d(3, 4, 3), "2": nn.Linear(4, 5), "3": nn.GELU()})' in source
+    assert 'x = self["0"](x)  # 4 x 6 x 6' in source
+
+
 def test_members_with_names_stand_in_a_module() -> None:
     source = printed(
         """
@@ -78,3 +86,128 @@ def test_members_with_names_stand_in_a_module() -> None:
         """
     )
     assert "ModuleList" not in source
+
+
+def test_comments_say_only_what_holds_in_every_run_of_a_class() -> None:
+    source = printed(
+        """
+        inputs: {a: 3x8x8, b: 3x16x16}
+        blocks: {cell: {c: conv 4 k3 same, p: pool 2, o: gap}}
+        layers: {one: cell(a), two: use(b) one, out: add(one two)}
+        """
+    )
+    assert "def forward(self, x):\n" in source
+    assert "x = self.c(x)  # 4 x H x W" in source
+    assert "return F.adaptive_avg_pool2d(x, 1)  # 4 x 1 x 1" in source
+
+
+def test_letters_follow_the_axes_that_they_stand_for() -> None:
+    source = printed(
+        """
+        input: 3x8x8
+        blocks: {cell c: {y: conv $c k3 same, t: permute 0 2 3 1, l: layernorm, z: permute 0 3 1 2, p: pool 2}}
+        layers: [cell 8, cell 16]
+        """
+    )
+    assert "x.permute(0, 2, 3, 1)  # H x W x c" in source
+
+
+def test_a_shape_that_only_some_uses_pass_on_is_not_claimed_for_all() -> None:
+    source = printed(
+        """
+        input: 8x8x8
+        blocks: {cell c: {y: conv $c k3 same, out: add(y in) when in.c == c}}
+        layers: [cell 8, cell 16, cell 16]
+        """
+    )
+    assert "return out + x if self.use_out else out  # c x 8 x 8" in source
+
+
+def test_a_shape_that_is_another_in_training_is_told() -> None:
+    source = printed("input: Tx8\nlayers: {l: linear 4, last: slice 1 -1 when not training, o: relu}\n")
+    assert "if not self.training else x  # 1 x 4, in training T x 4" in source
+
+
+def test_a_dropout_asks_for_itself_whether_the_network_trains() -> None:
+    source = printed("input: 8\nlayers: [dropout 0.1 when training, linear 4, relu when training, linear 2]\n")
+    assert "x = F.dropout(x, 0.1, self.training)  # 8\n" in source
+    assert "x = F.relu(x) if self.training else x" in source
+
+
+def test_a_dropout_between_other_values_is_left_to_the_condition() -> None:
+    source = printed("input: 8\nlayers: {l: linear 8, d: {when: training, layers: [dropout(in) 0.1]}, o: linear 4}\n")
+    assert "if self.training else" in source
+
+
+def test_what_is_asked_about_stands_first() -> None:
+    source = printed(
+        """
+        input: 5x8x8
+        blocks:
+          cell c mode=a: {skip: {when: mode == "a" and in.c != c, layers: ["conv(in) $c k1"]}, y: conv(in) $c k3 same}
+        layers: [cell 5, cell(in) 8, cell(in) 7]
+        """
+    )
+    assert "if c != 5:" in source
+
+
+def test_what_nobody_reads_is_not_named() -> None:
+    source = printed("input: 8\nlayers: {a: bn, b: linear(in) 4, c: relu(a), d: neg(b)}\n")
+    assert "        self.a(x)\n" in source
+    assert "relu" not in source
+
+
+def test_what_nobody_reads_is_not_named_where_only_some_uses_have_it() -> None:
+    source = printed(
+        """
+        input: 8x4x4
+        blocks:
+          cell c: {y: conv $c k3 same, z: {when: in.c == c, layers: [bn]}, r: relu when in.c == c, o: neg(y)}
+        layers: [cell 8, cell 4, cell 4]
+        """
+    )
+    assert "        if self.z is not None:\n            self.z(y)\n        return -y" in source
+    assert "relu" not in source
+
+
+def test_powers_and_words_in_conditions_are_written_as_elsewhere() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {cell n act=x: {l: linear $(n ** 2), r: relu when act == "r"}}
+        layers: [cell 2, cell 3, cell 3 act=r]
+        """
+    )
+    assert "n**2" in source
+    assert 'act == "r"' in source
+
+
+def test_names_that_look_like_numbers_are_no_variables() -> None:
+    source = printed("input: 8\nlayers: {l: linear 8, O: {l: linear 8, x: add(in l)}, I: add(O l)}\n")
+    assert_source_formatted(source)
+    assert "l_ = self.l(x)" in source
+    assert "class BlockO(nn.Module):" in source
+
+
+def test_words_in_a_name_stand_in_other_quotes_than_the_name() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {cell n: {"l$('a' if n > 2 else 'b')": linear $n, o: linear 8}}
+        layers: [cell 2, cell 3]
+        """
+    )
+    assert """self.add_module(f"l{'a' if n > 2 else 'b'}", nn.Linear(8, n))""" in source
+
+
+def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
+    source = printed(
+        "input: 8\nlayers: {a: {first: linear 4, second: linear 3}, b: {first: linear 4, '0': linear 2}}\n"
+    )
+    assert "nn.Sequential(OrderedDict(first=nn.Linear(8, 4), second=nn.Linear(4, 3)))" in source
+    assert 'nn.Sequential(OrderedDict({"first": nn.Linear(3, 4), "0": nn.Linear(4, 2)}))' in source
+
+
+def test_the_docstring_tells_every_axis_but_the_batch() -> None:
+    source = printed("input: TxBx8\nlayers: {l: linear 4, o: select 0 -1}\n")
+    assert source.startswith('"""Net: T x B x 8 in, 4 out, 36 parameters."""')

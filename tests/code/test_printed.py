@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from netspec import Spec, SpecError, loads
 from netspec.dims import substitute
 from netspec.runtime.module import module_class
+from tests.code.style import assert_source_formatted
 
 
 def agree(spec: Spec) -> None:
-    """The printed module registers the graph's tensors, in order, and gives its shapes."""
+    """The printed module registers the graph's tensors, in order, gives its shapes, and is formatted."""
     source = spec.source()
+    assert_source_formatted(source)
     with torch.device("meta"):
         net = module_class(source, spec.name)().eval()
         given = net(torch.zeros(2, 3, 8, 8))

@@ -85,6 +85,25 @@ def test_one_child_runs_twice_and_tied_weights_count_once() -> None:
     assert len(list(net.parameters())) == 1
 
 
+@pytest.mark.parametrize("step", ["relu when in.h > 8", "interpolate $(in.h * 2)"])
+def test_a_module_that_runs_again_does_the_same_as_the_first_time(step: str) -> None:
+    head = f"inputs: {{a: 3x8x8, b: 3x16x16}}\nblocks: {{cell: {{c: conv 4 k3, s: {step}}}}}\n"
+    error = refused("  one: cell(a)\n  two: use(b) one\n", head)
+    assert "one would run s otherwise for this input than for its first" in str(error)
+
+
+def test_a_module_runs_again_for_another_shape() -> None:
+    head = "inputs: {a: 3xTx8, b: 3x16x16}\nblocks: {cell: {c: conv 4 k3, s: slice 2 0 $(prev.h // 2)}}\n"
+    spec = graph("  one: cell(a)\n  two: use(b) one\n", head)
+    assert str(spec.graph.outputs["two"]) == "B x 4 x 7 x 14"
+
+
+@pytest.mark.parametrize("target", ["null", "[a.weight]", "c.weight"])
+def test_a_tie_to_no_parameter_is_refused(target: str) -> None:
+    error = refused("  a: linear 8\n  b: linear 8\n", f"input: 8\ntie: {{b.weight: {target}}}\n")
+    assert error.problems
+
+
 def test_problems_come_sorted_all_at_once_and_without_cascades() -> None:
     error = refused("  - conv 4 k9\n  - conv 8 k3, lenear 3\n  - fc 5->4\n  - dropout 2\n")
     assert [p.code for p in error.problems] == ["shape-mismatch", "unknown-op", "bad-argument"]

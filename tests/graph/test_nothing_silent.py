@@ -126,8 +126,8 @@ def test_a_counter_with_a_name_leaves_the_outer_one_alone() -> None:
 @pytest.mark.parametrize(
     ("rest", "code"),
     [
-        ("input: Tx8\nlayers: [slice 1 $(1 - in.t)]", "x[:, 1 - x.shape[1]:]"),
-        ("input: Tx8\nlayers: [slice 1 $(-(in.t // 2))]", "x[:, -(x.shape[1] // 2):]"),
+        ("input: Tx8\nlayers: [slice 1 $(1 - in.t)]", "x[:, 1 - x.shape[1] :]"),
+        ("input: Tx8\nlayers: [slice 1 $(-(in.t // 2))]", "x[:, -(x.shape[1] // 2) :]"),
         ("input: 3xHxW\nlayers: [reshape B 3 $(in.h * in.w - 2*in.h + 2*in.h)]", "x.shape[2] * x.shape[3]"),
     ],
 )

@@ -23,8 +23,8 @@ TEXTS = [
     ("mul 0.5", ["a + b"], "(a + b) * 0.5"),
     ("div 2", ["x"], "x / 2"),
     ("pow 2", ["-x"], "(-x) ** 2"),
-    ("pow -1", ["x"], "x ** -1"),
-    ("rpow 10000.0", ["-x"], "10000.0 ** -x"),
+    ("pow -1", ["x"], "x**-1"),
+    ("rpow 10000.0", ["-x"], "10000.0**-x"),
     ("neg", ["a + b"], "-(a + b)"),
     ("maximum 0", ["x"], "torch.clamp(x, min=0)"),
     ("clamp 0 1", ["x"], "torch.clamp(x, min=0, max=1)"),
@@ -56,9 +56,10 @@ TEXTS = [
     ("amax 2", ["x"], "x.amax(2)"),
     ("normalize", ["x"], "F.normalize(x)"),
     ("matmul(a b)", ["x", "w + v"], "x @ (w + v)"),
+    ("masked_fill(x m) -1e9", ["x", "mask"], "x.masked_fill(mask, -1e9)"),
     ("einsum(a b) bij/bjk:bik", ["a", "b"], 'torch.einsum("bij,bjk->bik", a, b)'),
     ("layer_norm(x w b) eps=1e-6", ["x", "self.weight", "self.bias"],
-     "F.layer_norm(x, self.weight.shape, self.weight, self.bias, eps=1e-06)"),
+     "F.layer_norm(x, self.weight.shape, self.weight, self.bias, eps=1e-6)"),
     ("sdpa(q k v) is_causal", ["q", "k", "v"], "F.scaled_dot_product_attention(q, k, v, is_causal=True)"),
     ("sdpa(q k v m) heads=4 dropout_p=0.1", ["q", "k", "v", "m"],
      "attend(q, k, v, 4, attn_mask=m, dropout_p=0.1 if self.training else 0.0)"),
@@ -78,7 +79,7 @@ def test_text(row: str, inputs: list[str], text: str) -> None:
 
 STATE = [
     ("parameter 1x1x32", "nn.Parameter(torch.zeros(1, 1, 32))"),
-    ("parameter 96x1x1 init=1e-6", "nn.Parameter(torch.full((96, 1, 1), 1e-06))"),
+    ("parameter 96x1x1 init=1e-6", "nn.Parameter(torch.full((96, 1, 1), 1e-6))"),
     (
         "parameter 169x3 init=trunc_normal std=0.02",
         "nn.Parameter(nn.init.trunc_normal_(torch.empty(169, 3), std=0.02))",

@@ -9,75 +9,113 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
 from netspec.graph.init import Owner, Rule
 from netspec.initializers import Default
 from netspec.layers.base import Layer, literal
-from netspec.views.code.layout import INDENT
+from netspec.views.code.layout import Line
+from netspec.views.code.naming import attribute
 
 Plan = dict[str, str]
 """The statement that fills each tensor."""
+Branches = dict["Test", tuple[Plan, bool]]
+"""The tests of the loop in order, each with what it fills and whether only some of its modules have a bias."""
+
+_INNER: Final = {"nn.Linear", "nn.LayerNorm"}
+"""What torch's own modules have modules of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """What recognises the modules of one branch: their class, their name, or both."""
+    """What recognises the modules of one branch: their classes, their names, or both."""
 
-    kind: str
+    kinds: tuple[str, ...]
     pattern: str = ""
+    but: str = ""
+    """The names of modules of these classes that are left alone."""
 
     def holds(self, owner: Owner) -> bool:
-        right = not self.kind or _class(owner) == self.kind
+        right = not self.kinds or _class(owner) in self.kinds
         return right and (not self.pattern or fnmatchcase(owner.path, self.pattern))
 
+    def may_find(self, path: str) -> bool:
+        """Whether it would find a module that torch has put inside another, as the projections of an attention."""
+        return bool(_INNER & set(self.kinds)) and (not self.pattern or fnmatchcase(path, self.pattern))
+
     def __str__(self) -> str:
-        return " and ".join(filter(None, (f"isinstance(module, {self.kind})" if self.kind else "", self._name())))
-
-    def _name(self) -> str:
-        stars = sum(self.pattern.count(c) for c in "*?[")
-        if not self.pattern:
-            return ""
-        if not stars:
-            return f"name == {literal(self.pattern)}"
-        if stars == 1 and self.pattern.startswith("*"):
-            return f"name.endswith({literal(self.pattern[1:])})"
-        if stars == 1 and self.pattern.endswith("*"):
-            return f"name.startswith({literal(self.pattern[:-1])})"
-        return f"fnmatch(name, {literal(self.pattern)})"
+        kinds = self.kinds[0] if len(self.kinds) == 1 else f"({', '.join(self.kinds)})"
+        parts = [f"isinstance(module, {kinds})"] if self.kinds else []
+        parts += [_fits(self.pattern)] if self.pattern else []
+        parts += [f"not {_fits(self.but)}"] if self.but else []
+        return " and ".join(parts)
 
 
-def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Callable[[str], str]) -> list[str]:
-    """The lines that fill what the rules name. `path` writes how a module is reached from the root."""
+def _fits(pattern: str) -> str:
+    """The question whether a name fits a pattern."""
+    stars = sum(pattern.count(c) for c in "*?[")
+    if not stars:
+        return f"name == {literal(pattern)}"
+    if stars == 1 and pattern.startswith("*"):
+        return f"name.endswith({literal(pattern[1:])})"
+    if stars == 1 and pattern.endswith("*"):
+        return f"name.startswith({literal(pattern[:-1])})"
+    return f"fnmatch(name, {literal(pattern)})"
+
+
+def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Callable[[str], str]) -> list[Line]:
+    """The statements that fill what the rules name. `path` writes how a module is reached from the root."""
     modules = [owner for owner in owners if owner.op is not None]
     branches = _branches(rules, modules)
     named = [o for o in owners if o.plan and (o.op is None or branches is None)]
-    return [*_loop(branches or {}), *(line for owner in named for line in _plan(owner, path(owner.path)).values())]
+    return [
+        *_loop(_shortened(branches or {}, modules)),
+        *(Line(code) for owner in named for code in _plan(owner, path(owner.path)).values()),
+    ]
 
 
-def _loop(branches: dict[Test, tuple[Plan, bool]]) -> list[str]:
+def _loop(branches: Branches) -> list[Line]:
     if not any(plan for plan, _ in branches.values()):
         return []
-    by_name = any(test.pattern for test in branches)
-    lines = ["for name, module in self.named_modules():" if by_name else "for module in self.modules():"]
-    for i, (test, (plan, some_bias)) in enumerate(branches.items()):
-        lines.append(f"{INDENT}{'elif' if i else 'if'} {test}:")
+    by_name = any(test.pattern or test.but for test in branches)
+    lines = [Line("for name, module in self.named_modules():" if by_name else "for module in self.modules():")]
+    word = "if"
+    for test, (plan, some_bias) in branches.items():
+        lines.append(Line(f"{word} {test}:", depth=1))
         for tensor, text in plan.items():
             if tensor == "bias" and some_bias:
-                lines += [f"{INDENT * 2}if module.bias is not None:", f"{INDENT * 3}{text}"]
+                lines += [Line("if module.bias is not None:", depth=2), Line(text, depth=3)]
             else:
-                lines.append(f"{INDENT * 2}{text}")
-        lines += [] if plan else [f"{INDENT * 2}continue"]
+                lines.append(Line(text, depth=2))
+        lines += [] if plan else [Line("continue", depth=2)]
+        word = "elif" if plan else "if"
     return lines
 
 
-def _branches(rules: Sequence[Rule], modules: Sequence[Owner]) -> dict[Test, tuple[Plan, bool]] | None:
-    """The tests of the loop in order, each with what it fills and whether only some of its modules have a bias.
+def _shortened(branches: Branches, modules: Sequence[Owner]) -> Branches:
+    """The same with fewer tests: classes that are filled alike together, and no test for what none behind it finds."""
+    found: Branches = {}
+    rest = list(branches.items())
+    for i, (test, (plan, some_bias)) in enumerate(rest):
+        behind = [later for later, (filled, _) in rest[i + 1 :] if filled]
+        if not plan and not any(test.holds(o) and any(later.holds(o) for later in behind) for o in modules):
+            continue
+        last = next(reversed(found), None)
+        if last and last.kinds and test.kinds and last.pattern == test.pattern and found[last] == (plan, some_bias):
+            del found[last]
+            test = Test((*last.kinds, *test.kinds), test.pattern)
+        elif last and not found[last][0] and last.kinds == test.kinds and not test.pattern and i + 1 == len(rest):
+            del found[last]
+            test = Test(test.kinds, but=last.pattern)
+        found[test] = (plan, some_bias)
+    return found
 
-    None if they would not find exactly the right modules.
-    """
+
+def _branches(rules: Sequence[Rule], modules: Sequence[Owner]) -> Branches | None:
+    """The branches of the loop; None if they would not find exactly the right modules."""
     filled = [owner for owner in modules if owner.plan]
     tests = {id(owner): _test(rules[_first(owner)], owner) for owner in filled}
-    found: dict[Test, tuple[Plan, bool]] = {}
+    found: Branches = {}
     for owner in sorted(filled, key=_first):
         test, plan = tests[id(owner)], _plan(owner, "module")
         known, some_bias = found.get(test, (plan, False))
@@ -90,7 +128,8 @@ def _branches(rules: Sequence[Rule], modules: Sequence[Owner]) -> dict[Test, tup
     for owner in modules:
         if next((test for test in found if test.holds(owner)), None) != tests.get(id(owner)):
             return None
-    return found
+    inner = {f"{owner.path}.{name.rpartition('.')[0]}" for owner in modules for name in owner.shapes if "." in name}
+    return None if any(test.may_find(path) for test, (plan, _) in found.items() if plan for path in inner) else found
 
 
 def _first(owner: Owner) -> int:
@@ -101,18 +140,18 @@ def _first(owner: Owner) -> int:
 def _test(rule: Rule, owner: Owner) -> Test:
     """How a loop over the modules recognises one that a rule matches."""
     if rule.classes:
-        return Test(_class(owner))
+        return Test((_class(owner),))
     pattern = rule.key
     if not fnmatchcase(owner.path, pattern):  # the pattern of a tensor's name, not of a module's
         pattern = pattern.rpartition(".")[0]
         if not fnmatchcase(owner.path, pattern):
             pattern = owner.path
-    return Test(_class(owner) if set(pattern) & set("*?[") else "", pattern)
+    return Test((_class(owner),) if set(pattern) & set("*?[") else (), pattern)
 
 
 def _plan(owner: Owner, module: str) -> Plan:
     filled = {t: init for t, (_, init) in owner.plan.items() if not isinstance(init, Default)}
-    return {tensor: init.call(f"{module}.{tensor}") for tensor, init in filled.items()}
+    return {tensor: init.call(attribute(module, tensor)) for tensor, init in filled.items()}
 
 
 def _class(owner: Owner) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from textwrap import wrap
 
-from netspec.graph.model import Graph, Value, flat
-from netspec.layers.base import Layer, literal, show
+from netspec.graph.model import Graph, Level, Value, flat
+from netspec.layers.base import Layer, Tensor, literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
-from netspec.views.code.naming import Namespace, class_name, is_identifier
+from netspec.views.code.layout import WIDTH, Line
+from netspec.views.code.naming import Namespace, assigned, attribute, class_name
+from netspec.views.code.paths import Paths
 from netspec.views.code.structure import Pattern, Ref, ordered, patterns
 
 
@@ -18,9 +22,10 @@ def source(graph: Graph) -> str:
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
     _name(order, graph)
+    path = partial(_path, graph.root, Paths(serving))
     text: list[str] = []
     for pattern in order:
-        closing = [*statements(graph.init, graph.owners, _path), *_ties(graph)] if pattern is order[-1] else []
+        closing = [*statements(graph.init, graph.owners, path), *_ties(graph, path)] if pattern is order[-1] else []
         results, ending = _results(pattern, graph)
         text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
@@ -37,9 +42,18 @@ def source(graph: Graph) -> str:
 
 
 def _docstring(graph: Graph) -> str:
-    inputs = ", ".join(show(t.shape[1:]) for t in graph.inputs.values())
-    outputs = ", ".join(show(t.shape[1:]) for t in graph.outputs.values())
-    return f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
+    inputs = ", ".join(_shape(tensor) for tensor in graph.inputs.values())
+    outputs = ", ".join(_shape(tensor) for tensor in graph.outputs.values())
+    whole = f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
+    if len(whole) <= WIDTH:
+        return whole
+    text = (f"In: {inputs}.", f"Out: {outputs}.", f"{graph.parameter_count:,} parameters.")
+    return "\n".join([f'"""{graph.name}.', "", *(line for part in text for line in wrap(part, WIDTH)), '"""'])
+
+
+def _shape(tensor: Tensor) -> str:
+    """A shape without the batch, where that comes first."""
+    return show(tensor.shape[1:] if str(tensor.shape[:1][0]) == "B" else tensor.shape) if tensor.shape else str(tensor)
 
 
 def _imports(body: str, origins: Sequence[str]) -> str:
@@ -69,21 +83,19 @@ def _name(order: list[Pattern], graph: Graph) -> None:
         pattern.name = names.fresh(base)
 
 
-def _ties(graph: Graph) -> list[str]:
+def _ties(graph: Graph, path: Callable[[str], str]) -> list[Line]:
     """Statements that make two parameters one tensor."""
     lines = []
     for name, target in graph.ties.items():
-        owner, _, attribute = name.rpartition(".")
+        owner, _, tied = name.rpartition(".")
         other, _, source = target.rpartition(".")
-        lines.append(f"{_path(owner)}.{attribute} = {_path(other)}.{source}")
+        lines.append(Line(assigned(path(owner), tied, attribute(path(other), source))))
     return lines
 
 
-def _path(dotted: str) -> str:
+def _path(root: Level, paths: Paths, dotted: str) -> str:
     """How a module is reached from the root: `self.transformer.wte`."""
-    if all(is_identifier(part) for part in dotted.split(".")):
-        return f"self.{dotted}" if dotted else "self"
-    return f"self.get_submodule({literal(dotted)})"
+    return paths.reached("self", root, dotted.split(".") if dotted else [])
 
 
 Ending = Callable[[list[str]], str]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import keyword
 import re
+from typing import Final
 
 from netspec.language.reserved import RESERVED
+from netspec.layers.base import literal
+
+_AMBIGUOUS: Final = {"l", "I", "O"}
+"""Names that look like numbers, which nobody reads with ease."""
 
 
 def is_identifier(name: str) -> bool:
@@ -13,19 +18,29 @@ def is_identifier(name: str) -> bool:
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
 
 
+def attribute(of: str, name: str) -> str:
+    """How an attribute is read, whatever characters its name has."""
+    return f"{of}.{name}" if is_identifier(name) else f"getattr({of}, {literal(name)})"
+
+
+def assigned(of: str, name: str, value: str) -> str:
+    """The statement that sets an attribute, whatever characters its name has."""
+    return f"{of}.{name} = {value}" if is_identifier(name) else f"setattr({of}, {literal(name)}, {value})"
+
+
 def identifier(name: str) -> str:
     """`name` made fit to be a variable: `block1-0` is block1_0, `0` is x0."""
     name = re.sub(r"[^A-Za-z0-9_]", "_", name)
     if not name or name[0].isdigit():
         name = f"x{name}"
-    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED else name
+    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED or name in _AMBIGUOUS else name
 
 
 def class_name(name: str) -> str:
     """`encoder_block` as EncoderBlock; capitals that are there stay."""
     words = re.findall(r"[A-Za-z0-9]+", name)
     made = "".join(word[0].upper() + word[1:] for word in words)
-    return made if made and not made[0].isdigit() else f"Block{made}"
+    return made if made and not made[0].isdigit() and made not in _AMBIGUOUS else f"Block{made}"
 
 
 class Namespace:

@@ -14,9 +14,10 @@ from typing import Any, Final
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
 from netspec.language.reserved import RESERVED
-from netspec.layers.base import Code
+from netspec.layers.base import Code, literal
+from netspec.ops.writing import hugged
 from netspec.views.code.naming import Namespace, identifier
-from netspec.views.code.structure import around
+from netspec.views.code.sequences import around
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
@@ -49,13 +50,13 @@ class Slots:
         if written and (text := self.rendered(written)):
             return self._remembered(text, values)
         for text, series in [*self.declared.items(), *self.known]:
-            if _matches(values, series):
+            if matches(values, series):
                 return Code(self._used(text))
         for axis in _SIZES:
-            if _matches(values, self.sizes(axis)):
+            if matches(values, self.sizes(axis)):
                 return self.size(axis)
         for expression, series in self.written:
-            if _matches(values, series) and (text := self.rendered(expression)):
+            if matches(values, series) and (text := self.rendered(expression)):
                 return self._remembered(text, series)
         return Code(self._new(name, values))
 
@@ -72,7 +73,7 @@ class Slots:
         """An expression of the spec over the constructor's arguments; empty if it asks for anything else."""
         try:
             tree = ast.parse(ast.unparse(expressions.parse(text)), mode="eval").body
-            return ast.unparse(_Renderer(self).visit(tree))
+            return hugged(ast.unparse(_Quoter().visit(_Renderer(self).visit(tree))))
         except (expressions.ExpressionError, _Foreign):
             return ""
 
@@ -90,7 +91,7 @@ class Slots:
     def found(self, values: Sequence[Any]) -> str:
         """The text that explains a series, if one is known; asks for no new argument."""
         known = [*self.params.items(), *self.known]
-        return next((text for text, series in known if _matches(values, series)), "")
+        return next((text for text, series in known if matches(values, series)), "")
 
     def _new(self, name: str, values: Sequence[Any]) -> str:
         filler = next(v for v in values if v is not ABSENT)
@@ -126,6 +127,17 @@ class Slots:
         return Code(known or self._new(_SIZES[axis], sizes))
 
 
+_MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+}
+"""How a comparison reads from its other side."""
+
+
 class _Foreign(Exception):
     """A name that the constructor does not know."""
 
@@ -144,6 +156,26 @@ class _Renderer(ast.NodeTransformer):
             return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
         return node
 
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """What is asked about stands first: `c != 5` for `5 != c`. Numbers are compared here."""
+        node.left, node.comparators = self.visit(node.left), [self.visit(other) for other in node.comparators]
+        if all(isinstance(part, ast.Constant) for part in (node.left, *node.comparators)):
+            return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
+        mirrored = _MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
+        if isinstance(node.left, ast.Constant) and mirrored:
+            return ast.Compare(node.comparators[0], [mirrored()], [node.left])
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`."""
+        node.values = [self.visit(value) for value in node.values]
+        neutral = isinstance(node.op, ast.And)
+        open_ = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value is neutral)]
+        if len(open_) == 1 and isinstance(open_[0], ast.Compare | ast.BoolOp):
+            return open_[0]
+        node.values = open_ if len(open_) > 1 else node.values
+        return node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if isinstance(node.value, ast.Name) and node.value.id == expressions.IN and node.attr in _SIZES:
             return _node(self.slots.size(node.attr))
@@ -154,6 +186,12 @@ class _Renderer(ast.NodeTransformer):
             raise _Foreign
         node.args = [self.visit(argument) for argument in node.args]
         return node
+
+
+class _Quoter(ast.NodeTransformer):
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """A string in double quotes, for which Python's own writer takes single ones."""
+        return ast.Name(literal(node.value)) if isinstance(node.value, str) else node
 
 
 def _node(value: Any) -> ast.expr:
@@ -169,5 +207,6 @@ def equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def _matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
+def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
+    """Whether values are those of a series wherever there is one."""
     return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))

@@ -12,9 +12,11 @@ from typing import Any
 
 from netspec.errors import At
 from netspec.graph.model import Guard, Level, Step, Value, flat
+from netspec.graph.reuse import descend
 from netspec.language import expressions
 from netspec.language.rows import Expr, template
 from netspec.layers.base import Layer
+from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
 from netspec.views.code.uses import given, made, taken
 
 Ref = tuple[Any, ...]
@@ -41,6 +43,8 @@ class Pattern:
     units: list[list[Unit]]
     """For each level, its units."""
     refs: list[dict[Value, Ref]]
+    echoes: list[tuple[int, Level, list[Unit]]] = field(default_factory=list)
+    """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     name: str = ""
     params: dict[str, list[Any]] = field(default_factory=dict)
     """The arguments of its constructor: for each, the value in each level."""
@@ -52,9 +56,12 @@ class Pattern:
         return all(is_sequential(level) and positional(level) for level in self.levels)
 
     @property
-    def listed(self) -> bool:
-        """Whether its members are modules called by number, as nn.ModuleList calls its own."""
-        return all(_is_list(level) for level in self.levels) and not any(map(self.varies, range(len(self.units[0]))))
+    def base(self) -> str:
+        """The class it extends: modules called by number are those of a list, or where numbers lack of a dictionary."""
+        plain = all(map(is_numbered, self.levels)) and not any(map(self.varies, range(len(self.units[0]))))
+        if not plain or len({tuple(level.members) for level in self.levels}) > 1:
+            return "nn.Module"
+        return "nn.ModuleList" if positional(self.levels[0]) else "nn.ModuleDict"
 
     def shown(self, unit: int) -> list[Step]:
         """The steps of a unit, from a use that has them."""
@@ -100,47 +107,6 @@ def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
     return refs
 
 
-def is_sequential(level: Level) -> bool:
-    """Whether nn.Sequential says it all: members in a row, each taking just what the one before gives."""
-    if level.inputs and len(level.inputs) > 1:
-        return False
-    entry = taken(level)
-    steps = [step for step in level.steps if not step.left_out]
-    if len(entry) != 1 or len(level.exports) > 1:
-        return False
-    flow = entry[0].actual
-    for i, step in enumerate(steps):
-        inputs = [value.actual for value in given(step)]
-        if inputs != [flow] or step.again or step.training is not None or not step.member or "." in step.member:
-            return False
-        if isinstance(step.results, tuple):
-            return False
-        if step.op is not None and not (isinstance(step.op, Layer) and _plain(step.op, first=i == 0)):
-            return False
-        if step.body is not None and len(step.body.exports) > 1:
-            return False
-        flow = step.value
-    registered = [id(step) for step in level.members.values()]
-    returned = {value.actual for value in level.exports.values()} or {flow}
-    return registered == [id(step) for step in steps] and returned == {flow} and not level.aliases
-
-
-def leading(level: Level, text: str) -> str:
-    """`text` as the level's first step wants it: flattened before a sequence that begins with fc."""
-    steps = [step for step in level.steps if not step.left_out]
-    if not steps or not is_sequential(level):
-        return text
-    step = steps[0]
-    if step.body is not None:
-        return leading(step.body, text)
-    assert step.op is not None
-    return step.op.adapt([text])[0]
-
-
-def _plain(op: Layer, first: bool) -> bool:
-    return first or list(op.adapt(["x"])) == ["x"]
-
-
 def patterns(root: Level) -> dict[Level, Pattern]:
     """The class that serves each level; levels that are printed as nn.Sequential have none."""
     groups: list[tuple[Hashable, dict[At, Hashable], Pattern]] = []
@@ -163,6 +129,9 @@ def patterns(root: Level) -> dict[Level, Pattern]:
             pattern = Pattern([level], [units], [refs])
             groups.append((key, dict(contents), pattern))
         serving[level] = pattern
+    for level, echo in _run_again(root):
+        if level in serving:
+            serving[level].echoes.append((serving[level].levels.index(level), echo, units_of(echo)))
     return serving
 
 
@@ -190,36 +159,20 @@ def _inside(level: Level, serving: dict[Level, Pattern]) -> Iterator[Pattern]:
             yield from _inside(step.body, serving)
 
 
-def is_inline(level: Level) -> bool:
-    """Whether a level is written where it is used, as nn.Sequential(...), without a class of its own."""
-    guarded = any(step.guard is not None for step in level.steps) and around(level) is not None
-    return level.kind not in ("block", "root") and not guarded and is_sequential(level)
-
-
-def around(level: Level) -> Level | None:
-    """The use of a block that a level stands in, itself included."""
-    inside: Level | None = level
-    while inside is not None and inside.kind != "block":
-        inside = inside.parent
-    return inside
-
-
-def positional(level: Level) -> bool:
-    """Whether members are called by number, as nn.Sequential calls its arguments."""
-    return list(level.members) == [str(i) for i in range(len(level.members))]
-
-
-def _is_list(level: Level) -> bool:
-    modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
-    return level.kind != "root" and bool(level.members) and positional(level) and modules and not level.aliases
-
-
 def _levels(level: Level) -> Iterator[Level]:
     """Every level, inner ones first."""
     for step in level.steps:
         if step.body is not None and not step.again:
             yield from _levels(step.body)
     yield level
+
+
+def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
+    """Every level that is run for further inputs, with what it is there."""
+    for step in root.walk():
+        first = descend(step.level, step.member.split(".")) if step.again and step.body is not None else None
+        if first is not None and first.body is not None and step.body is not None:
+            yield from zip(_levels(first.body), _levels(step.body), strict=True)
 
 
 def _signature(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 import yaml
@@ -120,11 +121,15 @@ def _network(inputs: dict[str, Any], steps: dict[str, Any]) -> Graph:
 def _lines(graph: Graph) -> tuple[str, ...]:
     """Torch's lines for the step, as `netspec build` prints them: what makes the module, and what runs it."""
     from netspec.views.code import source
+    from netspec.views.code.layout import INDENT
 
-    printed = [line.strip().partition("  #")[0] for line in source(graph).splitlines()]
-    made = [line for line in printed if line.startswith((f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"'))]
-    start = next(i for i, line in enumerate(printed) if line.startswith("def forward"))
-    return (*made, *(line for line in printed[start + 1 :] if line and line != f"return {RESULT}"))
+    printed = [line.removeprefix(INDENT * 2).partition("  #")[0] for line in source(graph).splitlines()]
+    heads = (f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"')
+    made = next((at for at, line in enumerate(printed) if line.startswith(heads)), len(printed))
+    rest = takewhile(lambda line: line.startswith((INDENT, ")")), printed[made + 1 :])
+    start = next(at for at, line in enumerate(printed) if line.lstrip().startswith("def forward"))
+    run = (line for line in printed[start + 1 :] if line and line != f"return {RESULT}")
+    return (*printed[made : made + 1], *rest, *run)
 
 
 def _made(step: Step) -> list[str]:

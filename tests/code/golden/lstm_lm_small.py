@@ -1,4 +1,4 @@
-"""LSTMLanguageModel: B, B x 40, B x 40 in, 120, B x 40, B x 40 out, 31,480 parameters."""
+"""LSTMLanguageModel: T x B, 2 x B x 40, 2 x B x 40 in, B*T x 120, 2 x B x 40, 2 x B x 40 out, 31,480 parameters."""
 
 import torch.nn.functional as F
 from torch import nn

@@ -33,7 +33,7 @@ class Inverted(nn.Module):
 
     def forward(self, x):
         out = self.conv(x)  # c x H x W
-        return out + x if self.use_out else out  # in_channels x H x W
+        return out + x if self.use_out else out  # c x H x W
 
 
 class Classifier(nn.ModuleList):

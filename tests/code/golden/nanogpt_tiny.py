@@ -77,13 +77,11 @@ class GPT(nn.Module):
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear) and name.endswith(".c_proj"):
                 nn.init.normal_(module.weight, std=0.008164965809277261)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=0.02)
-            elif isinstance(module, nn.Embedding):
+            elif isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=0.02)
         self.lm_head.weight = self.transformer.wte.weight
 
     def forward(self, x):  # T
         x = self.transformer(x)  # T x 48
-        x = x[:, -1:] if not self.training else x  # 1 x 48
+        x = x[:, -1:] if not self.training else x  # 1 x 48, in training T x 48
         return self.lm_head(x)  # 1 x 211

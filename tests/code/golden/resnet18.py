@@ -14,10 +14,7 @@ class Basic(nn.Module):
         self.bn2 = nn.BatchNorm2d(c)
         self.downsample = None
         if s != 1 or in_channels != c:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(in_channels, c, 1, stride=s, bias=False),
-                nn.BatchNorm2d(c),
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(in_channels, c, 1, stride=s, bias=False), nn.BatchNorm2d(c))
 
     def forward(self, x):
         out = self.conv1(x)  # c x H x W

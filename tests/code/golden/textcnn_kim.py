@@ -7,11 +7,7 @@ from torch import nn
 
 class Convs(nn.ModuleList):
     def __init__(self):
-        super().__init__([
-            nn.Conv2d(1, 100, (3, 128)),
-            nn.Conv2d(1, 100, (4, 128)),
-            nn.Conv2d(1, 100, (5, 128)),
-        ])
+        super().__init__([nn.Conv2d(1, 100, (3, 128)), nn.Conv2d(1, 100, (4, 128)), nn.Conv2d(1, 100, (5, 128))])
 
     def forward(self, x):
         x0 = F.relu(self[0](x)).squeeze(3).amax(2)  # 100

@@ -11,9 +11,9 @@ from torch import nn
 class EncoderBlock(nn.Module):
     def __init__(self):
         super().__init__()
-        self.ln_1 = nn.LayerNorm(48, eps=1e-06)
+        self.ln_1 = nn.LayerNorm(48, eps=1e-6)
         self.self_attention = nn.MultiheadAttention(48, 4, batch_first=True)
-        self.ln_2 = nn.LayerNorm(48, eps=1e-06)
+        self.ln_2 = nn.LayerNorm(48, eps=1e-6)
         self.mlp = nn.Sequential(
             nn.Linear(48, 96),
             nn.GELU(),
@@ -36,12 +36,10 @@ class Encoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.pos_embedding = nn.Parameter(torch.zeros(1, 17, 48))
-        self.layers = nn.Sequential(OrderedDict([
-            ("encoder_layer_0", EncoderBlock()),
-            ("encoder_layer_1", EncoderBlock()),
-            ("encoder_layer_2", EncoderBlock()),
-        ]))
-        self.ln = nn.LayerNorm(48, eps=1e-06)
+        self.layers = nn.Sequential(
+            OrderedDict(encoder_layer_0=EncoderBlock(), encoder_layer_1=EncoderBlock(), encoder_layer_2=EncoderBlock())
+        )
+        self.ln = nn.LayerNorm(48, eps=1e-6)
 
     def forward(self, x):  # 17 x 48
         x = F.dropout(x + self.pos_embedding, 0, self.training)  # 17 x 48
@@ -71,7 +69,7 @@ class VisionTransformer(nn.Module):
                 nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Linear) and fnmatch(name, "*.mlp.*"):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.normal_(module.bias, std=1e-06)
+                nn.init.normal_(module.bias, std=1e-6)
             elif name == "heads.head":
                 nn.init.zeros_(module.weight)
                 nn.init.zeros_(module.bias)

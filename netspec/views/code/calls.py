@@ -1,0 +1,126 @@
+"""The calls in forward: each step as an expression over variables and attributes."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from netspec.dims import Dim, Size
+from netspec.graph.model import Step
+from netspec.language.rows import template
+from netspec.layers.base import Code, literal
+from netspec.views.code.containers import containers, reference
+from netspec.views.code.flow import Item
+from netspec.views.code.layout import Line
+from netspec.views.code.naming import identifier
+from netspec.views.code.sequences import leading
+from netspec.views.code.sizes import written
+from netspec.views.code.slots import ABSENT
+from netspec.views.code.structure import Pattern
+from netspec.views.code.variables import Variables
+
+
+class Keeper(Protocol):
+    """Keeps arguments of the constructor where forward can read them."""
+
+    def stored(self, series: list[Any], name: str, written: str) -> str:
+        """How forward reads a value that differs between uses."""
+
+    def tested(self, unit: int, name: str) -> str:
+        """How forward asks whether an optional unit is there."""
+
+
+class Calls:
+    """Writes the expressions of one class's steps."""
+
+    def __init__(self, pattern: Pattern, variables: Variables, keeper: Keeper) -> None:
+        self.pattern = pattern
+        self.variables = variables
+        self.flow = variables.flow
+        self.keeper = keeper
+        self.level = pattern.levels[0]
+        self.base = pattern.base
+        self.containers = containers(self.level)
+        self.members: dict[Step, str] = {}
+        """Members that are variables of forward."""
+        self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
+        """For each use, what its values are."""
+
+    def unpacked_members(self) -> list[Line]:
+        """Where names differ between uses, forward takes the members in their order: `conv, norm = self.children()`."""
+        if not self.pattern.renamed:
+            return []
+        for step in self.level.members.values():
+            plain = "".join(part for part in template(step.template or step.member) if isinstance(part, str))
+            self.members[step] = self.variables.names.fresh(identifier(plain or "member"))
+        names = ", ".join(self.members.values())
+        return [Line(f"{names}{',' if len(self.members) == 1 else ''} = self.children()")]
+
+    def member(self, step: Step) -> str:
+        """How forward names a member."""
+        local = self.members.get(self.level.members.get(step.member, step))
+        if self.base != "nn.Module" and "." not in step.member:
+            return f"self[{step.member if self.base == 'nn.ModuleList' else literal(step.member)}]"
+        return local or reference(step.member, self.containers)
+
+    def expression(self, item: Item, inner: str = "") -> str:
+        step = item.step
+        inputs = [inner] if inner else [self.variables.read(r) for r in item.inputs]
+        if step.body is not None:
+            inputs[0] = leading(step.body, inputs[0]) if inputs else ""
+            text = f"{self.member(step)}({', '.join(inputs)})"
+        elif step.member and step.op is not None and step.op.source:
+            text = self.member(step)
+        elif step.member and step.op is not None:
+            text = f"{self.member(step)}({', '.join(step.op.adapt(inputs))})"
+        else:
+            text = self._function(item, inputs)
+        if not self.flow.gated(item):
+            return text
+        test = "self.training" if step.training else "not self.training"
+        assert step.passed is not None
+        return f"{text} if {test} else {self.variables.read(self.flow.ref(step.passed))}"
+
+    def _function(self, item: Item, inputs: list[str]) -> str:
+        op = item.step.op
+        assert op is not None
+        values = {}
+        for name in op.fields:
+            series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
+            values[name] = self._value(series, name, item)
+        device = [self.variables.read(item.dims[0])] if op.needs_device and item.dims else []
+        text = op.replace(**values).call([*device, *inputs])
+        assert text is not None
+        return text
+
+    def _value(self, series: list[Any], name: str, item: Item) -> Any:
+        """What to print for an argument: its value, or where uses differ, the attribute that holds it."""
+        present = [v for v in series if v is not ABSENT]
+        if any(isinstance(v, Dim) for v in present):
+            texts = {self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT}
+            if len(texts) == 1:  # sizes that differ may be read in one way
+                return Code(*texts)
+        if all(type(v) is type(present[0]) and v == present[0] for v in present):
+            return self._known(present[0], item)
+        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
+            return tuple(self._value(column, name, item) for column in columns)
+        return Code(self.keeper.stored(series, name, item.step.written.get(name, "")))
+
+    def _known(self, value: Any, item: Item) -> Any:
+        """`value` with run-time sizes as the code that reads them."""
+        if isinstance(value, Dim):
+            return Code(self._size(value, item, next(u for u, s in enumerate(item.aligned) if s is not None)))
+        if isinstance(value, tuple | list):
+            return type(value)(self._known(v, item) for v in value)
+        return value
+
+    def _size(self, size: Size, item: Item, use: int) -> str:
+        """`size` of one use as code over the values that the step takes or that are kept for it."""
+        reach: dict[Dim, str] = {}
+        for ref in [*item.dims, *item.inputs] if item.own else [*item.inputs, *item.dims]:
+            tensor, name = self.tensors[use].get(ref), self.variables.held.get(self.flow.actual(ref))
+            if tensor is not None and name is not None:
+                for axis, known in enumerate(tensor.shape):
+                    if isinstance(known, Dim):
+                        reach.setdefault(known, f"{name}.shape[{axis}]")
+        return written(size, reach)

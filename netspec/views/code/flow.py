@@ -1,0 +1,146 @@
+"""How values flow through a class: its steps, what each reads and makes, and how long that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.dims import Dim, Size
+from netspec.graph.model import Level, Step, Value
+from netspec.views.code.sizes import written
+from netspec.views.code.structure import Pattern, Ref
+from netspec.views.code.uses import given, made, taken
+
+
+@dataclass(slots=True)
+class Item:
+    """One step of the class, with the places of what it takes and makes."""
+
+    unit: int
+    place: int
+    """Its place in the unit."""
+    aligned: list[Step | None]
+    step: Step
+    inputs: list[Ref]
+    results: list[Ref]
+    dims: list[Ref]
+    """Values whose shape gives the step a size that only the run knows."""
+    own: bool
+    """Whether such sizes differ between uses, which all read them from what the block is given."""
+
+
+class Flow:
+    """The steps of one class in order, alike in all its uses."""
+
+    def __init__(self, pattern: Pattern, results: Sequence[Ref]) -> None:
+        """`results` are what the class gives."""
+        self.pattern = pattern
+        self.items = self._items()
+        self.last = self._last_uses(results)
+        """The last item that reads each value."""
+
+    def _items(self) -> list[Item]:
+        items = []
+        for u in range(len(self.pattern.units[0])):
+            use = next((i for i, units in enumerate(self.pattern.units) if units[u].present), 0)
+            refs = self.pattern.refs[use]
+            for s, step in enumerate(self.pattern.units[use][u].steps):
+                inputs = [refs[v] for v in given(step)]
+                aligned = self.pattern.aligned(u, s)
+                own = len({tuple(_sizes(other)) for other in aligned if other is not None}) > 1
+                dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
+                items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
+        return items
+
+    def _sized(self, step: Step, level: Level, own: bool) -> list[Value]:
+        """Values that tell the run-time sizes among a step's arguments, and its device."""
+        sizes = _sizes(step)
+        if not sizes and not (step.op and not step.member and step.op.needs_device):
+            return []
+        sources = [*taken(level), *given(step)] if own else [*given(step), *taken(level)]
+        read = _Read({size: v for v in reversed(sources) if v.tensor for size in v.tensor.shape})
+        for size in sizes:
+            written(size, read)
+        return list(dict.fromkeys(read.used or sources[:1]))
+
+    def _last_uses(self, results: Sequence[Ref]) -> dict[Ref, int]:
+        """The last item that reads each value; a function whose value nobody reads reads nothing itself."""
+        last = {self.actual(ref): len(self.items) for ref in results}
+        for i, item in reversed(list(enumerate(self.items))):
+            if self._runs(item, last):
+                for ref in (*item.inputs, *item.dims, *self._passed(item)):
+                    last.setdefault(self.actual(ref), i)
+        return last
+
+    def runs(self, item: Item) -> bool:
+        """Whether forward has a statement for it: what is read, and modules, which may keep count of their calls."""
+        return self._runs(item, self.last)
+
+    def _runs(self, item: Item, last: Mapping[Ref, int]) -> bool:
+        return not item.step.left_out and bool(item.step.member or any(ref in last for ref in item.results))
+
+    def _passed(self, item: Item) -> list[Ref]:
+        """The values that go on where it does not run."""
+        refs = []
+        if item.step.passed is not None:
+            refs.append(self.ref(item.step.passed))
+        if self.pattern.varies(item.unit):
+            refs.append(self.left_out(item.unit))
+        return refs
+
+    def ref(self, value: Value) -> Ref:
+        """The place of a value, from a use that has it."""
+        for refs in self.pattern.refs:
+            if value in refs:
+                return refs[value]
+        raise KeyError(value.name)
+
+    def left_out(self, unit: int) -> Ref:
+        """What goes on where an optional unit is left out."""
+        use = next(i for i, units in enumerate(self.pattern.units) if not units[unit].present)
+        step = self.pattern.units[use][unit].steps[0]
+        return self.pattern.refs[use][step.inputs[0]]
+
+    def actual(self, ref: Ref) -> Ref:
+        """Where a unit is left out everywhere, what goes on in its place."""
+        while ref[0] != "in":
+            unit = ref[0]
+            if any(units[unit].present for units in self.pattern.units):
+                break
+            ref = self.left_out(unit)
+        return ref
+
+    def gated(self, item: Item) -> bool:
+        """Whether it is for forward to ask if the network is in training: a dropout asks for itself."""
+        op, passed = item.step.op, item.step.passed
+        if item.step.training is None or passed is None:
+            return False
+        asks = item.step.training and op is not None and op.only_in_training
+        return not (asks and self.actual(item.inputs[0]) == self.actual(self.ref(passed)))
+
+
+def _sizes(step: Step) -> list[Dim]:
+    """The run-time sizes among the arguments of a step that is no member."""
+    if step.op is None or step.member:
+        return []
+    return [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
+
+
+def _dims(value: Any) -> list[Dim]:
+    if isinstance(value, Dim):
+        return [value]
+    return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
+
+
+class _Read(dict[Dim, str]):
+    """Sizes by the values that show them; notes which are asked for."""
+
+    def __init__(self, shown: Mapping[Size, Value]) -> None:
+        super().__init__((size, value.name) for size, value in shown.items() if isinstance(size, Dim))
+        self.shown = shown
+        self.used: list[Value] = []
+
+    def __getitem__(self, size: Dim) -> str:
+        self.used.append(self.shown[size])
+        return super().__getitem__(size)

@@ -1,0 +1,74 @@
+"""Levels that are a row of modules: which nn.Sequential says whole, and which are called by number."""
+
+from __future__ import annotations
+
+from netspec.graph.model import Level
+from netspec.layers.base import Layer
+from netspec.views.code.uses import given, taken
+
+
+def is_sequential(level: Level) -> bool:
+    """Whether nn.Sequential says it all: members in a row, each taking just what the one before gives."""
+    if level.inputs and len(level.inputs) > 1:
+        return False
+    entry = taken(level)
+    steps = [step for step in level.steps if not step.left_out]
+    if len(entry) != 1 or len(level.exports) > 1:
+        return False
+    flow = entry[0].actual
+    for i, step in enumerate(steps):
+        inputs = [value.actual for value in given(step)]
+        if inputs != [flow] or step.again or step.training is not None or not step.member or "." in step.member:
+            return False
+        if isinstance(step.results, tuple):
+            return False
+        if step.op is not None and not (isinstance(step.op, Layer) and _plain(step.op, first=i == 0)):
+            return False
+        if step.body is not None and len(step.body.exports) > 1:
+            return False
+        flow = step.value
+    registered = [id(step) for step in level.members.values()]
+    returned = {value.actual for value in level.exports.values()} or {flow}
+    return registered == [id(step) for step in steps] and returned == {flow} and not level.aliases
+
+
+def leading(level: Level, text: str) -> str:
+    """`text` as the level's first step wants it: flattened before a sequence that begins with fc."""
+    steps = [step for step in level.steps if not step.left_out]
+    if not steps or not is_sequential(level):
+        return text
+    step = steps[0]
+    if step.body is not None:
+        return leading(step.body, text)
+    assert step.op is not None
+    return step.op.adapt([text])[0]
+
+
+def _plain(op: Layer, first: bool) -> bool:
+    return first or list(op.adapt(["x"])) == ["x"]
+
+
+def is_inline(level: Level) -> bool:
+    """Whether a level is written where it is used, as nn.Sequential(...), without a class of its own."""
+    guarded = any(step.guard is not None for step in level.steps) and around(level) is not None
+    return level.kind not in ("block", "root") and not guarded and is_sequential(level)
+
+
+def around(level: Level) -> Level | None:
+    """The use of a block that a level stands in, itself included."""
+    inside: Level | None = level
+    while inside is not None and inside.kind != "block":
+        inside = inside.parent
+    return inside
+
+
+def positional(level: Level) -> bool:
+    """Whether members are called by number, as nn.Sequential calls its arguments."""
+    return list(level.members) == [str(i) for i in range(len(level.members))]
+
+
+def is_numbered(level: Level) -> bool:
+    """Whether its members are modules called by number."""
+    modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
+    numbers = bool(level.members) and all(name.isdecimal() for name in level.members)
+    return level.kind != "root" and numbers and modules and not level.aliases

@@ -1,0 +1,79 @@
+"""The variables of forward, named for what they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.language.reserved import RESERVED
+from netspec.views.code.flow import Flow, Item
+from netspec.views.code.naming import Namespace, identifier
+from netspec.views.code.structure import Ref
+from netspec.views.code.uses import made, taken
+
+
+class Variables:
+    """Which variable holds which value, from statement to statement."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.names = Namespace(RESERVED)
+        self.held: dict[Ref, str] = {}
+        self.until: dict[str, int] = {}
+        """The item that is the last to read each variable, among those that read it for a known value."""
+        self.arguments = self._name_inputs()
+
+    def read(self, ref: Ref) -> str:
+        """How a value is read."""
+        return self.held[self.flow.actual(ref)]
+
+    def _name_inputs(self) -> list[str]:
+        """The names of forward's arguments: `x` for the only one, and for what flows in without a name of its own."""
+        level = self.flow.pattern.levels[0]
+        inputs = list(level.inputs) or [value.name for value in taken(level)]
+        for i, name in enumerate(inputs):
+            nameless = len(inputs) == 1 or (i == 0 and not level.inputs) or name in ("in", "input")
+            self.hold(("in", i), self.names.fresh("x" if nameless else identifier(name)))
+        return list(self.held.values())
+
+    def target(self, item: Item, at: int) -> str:
+        """The variables that a statement assigns, unpacked as torch nests its results."""
+        if item.step.body is not None or not isinstance(item.step.results, tuple):
+            return ", ".join(self._assign(ref, item, at) if ref in self.flow.last else "_" for ref in item.results)
+        text = self._unpacked(item.step.results, iter(item.results), item, at)
+        return text if text == "_" else text[1:-1].rstrip(",")
+
+    def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> str:
+        if isinstance(shape, tuple):
+            inner = [self._unpacked(part, refs, item, at) for part in shape]
+            if all(text == "_" for text in inner):
+                return "_"
+            return f"({', '.join(inner)}{',' if len(inner) == 1 else ''})"
+        ref = next(refs)
+        return self._assign(ref, item, at) if ref in self.flow.last else "_"
+
+    def _assign(self, ref: Ref, item: Item, at: int) -> str:
+        """The variable for a new value: the flowing `x` for what the next step takes, else a name of its own."""
+        if ref in self.held:
+            return self.held[ref]
+        flow = next((n for n in ("x", "out") if self.until.get(n, at) <= at), "")
+        passing = self.flow.last.get(ref, at) <= at + 1 and len(item.results) == 1
+        name = flow if flow and passing else self._fresh(item, ref)
+        self.names.taken.add(name)
+        self.hold(ref, name)
+        return name
+
+    def hold(self, ref: Ref, name: str) -> None:
+        """Let the variable `name` stand for a value."""
+        self.held[ref] = name
+        self.until[name] = max(self.until.get(name, -1), self.flow.last.get(ref, -1))
+
+    def _fresh(self, item: Item, ref: Ref) -> str:
+        """A name for a value that is read later: the step's own, or that of the part."""
+        step = item.step
+        value = next((v for v in made(step) if self.flow.ref(v) == ref), step.value)
+        part = value.name.removeprefix(f"{step.name}.") if value is not step.value or len(item.results) > 1 else ""
+        name = part.rpartition(".")[2] or step.name
+        if name.isdecimal():
+            stem = step.name if not step.name.isdecimal() else "x"
+            name = f"{stem}{name}" if stem == "x" or part else stem
+        return self.names.fresh(identifier(name))

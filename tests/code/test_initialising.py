@@ -1,0 +1,79 @@
+"""The loop that fills parameters: the tests that a person would write, and no module filled that no rule names."""
+
+from __future__ import annotations
+
+import torch
+
+from netspec import loads
+
+
+def constructor(layers: str, init: str) -> str:
+    """The statements behind the registrations, of a network that also builds."""
+    spec = loads(f"input: 3x8x8\nlayers: {layers}\ninit: {init}\n")
+    spec.build()
+    body = spec.source().rpartition("class ")[2].partition("    def forward")[0]
+    return body[body.index("        for ") :].rstrip()
+
+
+def test_classes_that_are_filled_alike_share_a_test() -> None:
+    assert constructor("[conv 4 k3, bn, gap, fc 2]", "{conv: normal std=0.1, linear: normal std=0.1}") == (
+        "        for module in self.modules():\n"
+        "            if isinstance(module, (nn.Conv2d, nn.Linear)):\n"
+        "                nn.init.normal_(module.weight, std=0.1)"
+    )
+
+
+def test_what_is_left_alone_is_excepted_where_one_class_is_filled() -> None:
+    layers = "{a: [conv 4 k3, bn, conv 4 k3], b: [conv 4 k1, bn]}"
+    assert constructor(layers, '{"a.*": default, conv: normal std=0.1}') == (
+        "        for name, module in self.named_modules():\n"
+        '            if isinstance(module, nn.Conv2d) and not name.startswith("a."):\n'
+        "                nn.init.normal_(module.weight, std=0.1)"
+    )
+
+
+def test_what_is_left_alone_is_passed_over_where_more_is_filled() -> None:
+    layers = "{a: [conv 4 k3, bn, conv 4 k3], b: [conv 4 k1, bn]}"
+    assert constructor(layers, '{"a.*": default, conv: normal std=0.1, bn: ones}').startswith(
+        "        for name, module in self.named_modules():\n"
+        '            if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)) and name.startswith("a."):\n'
+        "                continue\n"
+        "            if isinstance(module, nn.Conv2d):\n"
+    )
+
+
+def test_parameters_are_filled_and_tied_whatever_their_names_are() -> None:
+    text = """
+    input: 5
+    layers: {a-0: parameter 5, c: {d-1: parameter 5, e: add(in d-1)}, f: add(c a-0)}
+    init: {c.d-1: constant 3}
+    tie: {a-0: c.d-1}
+    """
+    spec = loads(text)
+    net = spec.build()
+    assert 'nn.init.constant_(getattr(self.c, "d-1"), 3)' in spec.source()
+    assert 'setattr(self, "a-0", getattr(self.c, "d-1"))' in spec.source()
+    assert torch.equal(net(torch.zeros(1, 5)), torch.full((1, 5), 6.0))
+
+
+def test_modules_are_reached_by_number_where_they_are_called_by_number() -> None:
+    source = loads(
+        """
+        input: 5x8
+        layers:
+          a: MultiheadAttention 2
+          b: [linear 4, [linear 4, relu]]
+          m.0: linear 4
+          o: [linear 4, slice 1 -1, linear 4]
+        init: {linear: normal std=0.1}
+        """
+    ).source()
+    for path in ("self.b[0]", "self.b[1][0]", "self.m[0]", 'self.o["0"]', 'self.o["2"]'):
+        assert f"nn.init.normal_({path}.weight, std=0.1)" in source
+
+
+def test_a_module_inside_one_of_torch_is_not_filled_with_its_kind() -> None:
+    text = "input: 5x8\nlayers: {a: TransformerEncoderLayer 2, l: linear 4}\ninit: {linear: constant 3}\n"
+    net = loads(text).build()
+    filled = [name for name, tensor in net.named_parameters() if torch.equal(tensor, torch.full_like(tensor, 3))]
+    assert filled == ["l.weight"]
