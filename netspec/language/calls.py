@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from netspec.language.rows import Arg, Call, Expr, RowError, Word
 Lookup = Callable[[str], Any]
 """Gives the value of a name in an expression; raises KeyError with a hint."""
 E_ = TypeVar("E_", bound=Entry)
+C_ = TypeVar("C_")
+R_ = TypeVar("R_")
 
 _DIM = re.compile(r"-?[A-Z][A-Z0-9_]*")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
@@ -42,6 +44,20 @@ class Refused(Exception):
 def nothing(name: str) -> Any:
     """A lookup that knows no names."""
     raise KeyError
+
+
+def first_taking(classes: Sequence[C_], read: Callable[[C_], R_]) -> R_:
+    """What `read` makes of the first of a word's classes that takes it: avgpool has an argument in 2d that 1d lacks.
+
+    Raises Refused, with the reasons of the first class, where none does.
+    """
+    refusals = []
+    for cls in classes:
+        try:
+            return read(cls)
+        except Refused as refused:
+            refusals.append(refused)
+    raise refusals[0]
 
 
 def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
