@@ -120,6 +120,8 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
             ((name, meant),) = fields_of(arg, known, free, path)
             if arg.kind == "word" and not isinstance(meant, Word):
                 raw = meant
+            elif arg.kind == "letter" and meant == Word(arg.text):  # no option, but a file called so
+                raw = arg.text
             if known.fields[name].rest and arg.kind == "positional":
                 before = piece.args.get(name, ())
                 raw = (
