@@ -150,13 +150,30 @@ class Record:
     def json_schema(cls) -> dict[str, Any]:
         """The JSON Schema of the long form."""
         properties = {
-            name: {"description": field.sentence, **field.kind(cls)[1]}
+            name: {"description": field.sentence, **_or_computed(field.kind(cls)[1])}
             | ({} if field.required or field.default is None else {"default": field.default})
             for name, field in cls.fields.items()
         }
         required = [name for name, field in cls.fields.items() if field.required]
         schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
+
+
+_COMPUTED: Final = {
+    "type": "string",
+    "pattern": r"\$|^-?\.?[0-9]",
+    "description": "an expression, or a tuple as a row has it: $width, $(2*c), 3x5",
+}
+
+
+def _or_computed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema, or a text that becomes such a value, also in the places of a list."""
+    kinds = [_with_computed_items(kind) for kind in schema.get("anyOf", [schema])]
+    return {"anyOf": [*kinds, _COMPUTED]}
+
+
+def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "items": _or_computed(schema["items"])} if isinstance(schema.get("items"), dict) else schema
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -22,6 +22,10 @@ class Initializer(Entry):
     ranks: ClassVar[tuple[int, int]] = (0, 99)
     """The fewest and most axes that a tensor may have."""
 
+    def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
+        """Whether all weights of some output may be 0."""
+        return False
+
     def call(self, tensor: str) -> str:
         """The torch statement that fills `tensor`."""
         arguments = [literal(getattr(self, n)) if f.required else "" for n, f in self.fields.items()]
@@ -33,6 +37,9 @@ class Zeros(Initializer):
     """Fills with 0."""
 
     function, example = "zeros_", "zeros"
+
+    def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
+        return True
 
 
 class Ones(Initializer):
@@ -46,6 +53,9 @@ class Constant(Initializer):
 
     function, example = "constant_", "constant 0.01"
     val = Float("the number")
+
+    def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
+        return bool(self.val == 0)
 
 
 class Uniform(Initializer):
@@ -126,11 +136,17 @@ class Sparse(Initializer):
     sparsity = Float("share of zeros in each column", ge=0, le=1)
     std = Float("standard deviation of the others", 0.01, ge=0)
 
+    def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
+        return bool(self.sparsity > 0)
+
 
 class Eye(Initializer):
     """The identity matrix."""
 
     function, example, ranks = "eye_", "eye", (2, 2)
+
+    def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
+        return shape[0] > shape[1]
 
 
 class Dirac(Initializer):
@@ -138,6 +154,9 @@ class Dirac(Initializer):
 
     function, example, ranks = "dirac_", "dirac", (3, 5)
     groups = Int("groups of the convolution", 1, ge=1)
+
+    def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
+        return shape[0] > shape[1] * self.groups
 
 
 class Default(Initializer):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from netspec import SpecError, loads
 from netspec.graph.wrapping import SENTENCES, WRAPS
 from netspec.initializers import Initializer
 from netspec.language.calls import read_entry
@@ -53,3 +55,59 @@ def test_every_parametrisation_of_torch_is_here() -> None:
     known = {f"nn.utils.parametrizations.{name}" for name in parametrizations.__all__}
     assert known == {path for path in WRAPS.values() if "parametrizations" in path}
     assert set(SENTENCES) == set(WRAPS)
+
+
+def initialised(rows: str, init: str, given: str = "3x8x8") -> Any:
+    torch.manual_seed(0)
+    return loads(f"input: {given}\nlayers: {rows}\ninit: {init}\n").build()
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("key", ["conv", "'*.weight'", "'a*'", "a.0"])
+@pytest.mark.parametrize("wrap", [wrap for wrap in WRAPS if wrap != "orthogonal"])
+def test_a_rule_reaches_the_weight_that_a_wrap_trains(wrap: str, key: str) -> None:
+    net = initialised(f"{{a: [conv 4 k3 wrap={wrap}]}}", f"{{{key}: constant 0.5}}")
+    trained = dict(net.named_parameters())
+    if "weight_norm" in wrap:
+        net(torch.zeros(1, 3, 8, 8))  # the older function computes the weight when it runs
+        assert torch.allclose(net.get_submodule("a.0").weight, torch.tensor(0.5))
+    else:
+        (filled,) = (p for name, p in trained.items() if "bias" not in name)
+        assert torch.equal(filled, torch.full_like(filled, 0.5))
+    assert all(p.is_leaf and p.requires_grad for p in trained.values())
+
+
+def test_an_orthogonal_weight_is_drawn_anew() -> None:
+    net = initialised("{a: linear 8 wrap=orthogonal}", "{linear: eye}", "8")
+    assert torch.allclose(net.a.weight, torch.eye(8), atol=1e-6)
+    net = initialised("{a: linear 4 wrap=orthogonal}", "{linear: {weight: normal, bias: ones}}", "8")
+    assert torch.allclose(net.a.weight @ net.a.weight.T, torch.eye(4), atol=1e-5)
+    assert torch.equal(net.a.bias, torch.ones(4))
+
+
+def test_wrapped_and_plain_layers_have_rules_together() -> None:
+    net = initialised("{a: conv 4 k3 wrap=weight_norm, b: conv 4 k3}", "{conv: constant 0.5}")
+    for conv in (net.a, net.b):
+        assert torch.allclose(conv.weight, torch.tensor(0.5))
+
+
+def test_parts_have_rules_of_their_own_and_the_first_rule_wins() -> None:
+    wrapped, part = "{a: linear 4 wrap=weight_norm}", "'*.original1'"
+    first = initialised(wrapped, f"{{{part}: ones, linear: constant 0.5}}", "8")
+    assert torch.equal(first.a.parametrizations.weight.original1, torch.ones(4, 8))
+    first = initialised(wrapped, f"{{linear: constant 0.5, {part}: ones}}", "8")
+    assert torch.allclose(first.a.weight, torch.tensor(0.5))
+
+
+@pytest.mark.parametrize("init", ["zeros", "constant 0", "eye", "sparse 0.5"])
+def test_a_length_of_zero_has_no_direction(init: str) -> None:
+    with pytest.raises(SpecError, match="is wrapped in weight_norm"):
+        initialised("{a: linear 9 wrap=weight_norm}", f"{{linear: {init}}}", "8")
+
+
+def test_a_kind_without_a_weight_is_told_so() -> None:
+    with pytest.raises(SpecError, match="lstm matches LSTM, which has no `weight`") as caught:
+        initialised("[lstm 4]", "{lstm: orthogonal}", "5x3")
+    assert "weight_ih_l0" in str(caught.value)
+    initialised("[lstm 4]", "{lstm: {weight_hh_l0: orthogonal}}", "5x3")
+    initialised("[lstm 4]", "{lstm: default}", "5x3")

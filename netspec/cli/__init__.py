@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from netspec.cli.common import painted, speaks, talk
-from netspec.cli.group import LazyGroup
+from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
 from netspec.errors import NetspecError, SpecError, printable
 
 BROKEN_PIPE = 141
@@ -19,14 +19,16 @@ NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "doctor"}
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
-`netspec --traceback ...` shows where it happened; please report it with the spec."""
+With --traceback it shows where it happened; please report it with the spec."""
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="netspec-torch", prog_name="netspec")
-@click.option("--traceback", is_flag=True, help="Show where in netspec an unexpected error happened.")
-def cli(traceback: bool) -> None:
+def cli() -> None:
     """One YAML file to a checked, readable, trained and exported PyTorch network."""
+
+
+cli.params.append(traceback_option())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    context = None
     try:
         with cli.make_context("netspec", list(arguments), obj=list(arguments)) as context:
             cli.invoke(context)
@@ -60,7 +63,7 @@ def _run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as error:
-        if "--traceback" in arguments[:1]:
+        if context is not None and shows_traceback(context):
             raise
         click.echo(FAULT.format(error=f"{type(error).__name__}: {error}"), err=True)
         return 1

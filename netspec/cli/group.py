@@ -17,6 +17,7 @@ COMMANDS = (
 """Every command in the order of use; each is the file of its name."""
 
 
+TRACEBACK = "netspec.traceback"
 WITHOUT = ("init", "doctor")
 """Commands that read no word of the language."""
 
@@ -36,6 +37,21 @@ def plugin_option() -> click.Option:
     )
 
 
+def traceback_option() -> click.Option:
+    """`--traceback`, before the command or behind it, which `shows_traceback` tells of."""
+
+    def note(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+        context.meta[TRACEBACK] = wanted or context.meta.get(TRACEBACK, False)
+
+    sentence = "Show where in netspec an unexpected error happened."
+    return click.Option(["--traceback"], is_flag=True, expose_value=False, is_eager=True, callback=note, help=sentence)
+
+
+def shows_traceback(context: click.Context) -> bool:
+    """Whether `--traceback` was given."""
+    return bool(context.meta.get(TRACEBACK))
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in files of their own."""
 
@@ -49,6 +65,8 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         if cmd_name not in WITHOUT and not any(option.name == "plugin" for option in command.params):
             command.params.append(plugin_option())
+        if not any(option.name == "traceback" for option in command.params):
+            command.params.append(traceback_option())
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

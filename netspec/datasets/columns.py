@@ -46,6 +46,8 @@ class Texts:
     def _floats(self) -> Array | None:
         import numpy as np
 
+        if not _written_plainly("".join(self._cells)):
+            return None
         try:
             found = np.array([text or "nan" for text in self._cells]).astype(np.float64)
         except ValueError:
@@ -128,13 +130,18 @@ class Table:
 def distinct(texts: Sequence[str]) -> list[str]:
     """The distinct texts in order: of their values where all are whole numbers, else of the alphabet."""
     found = sorted(set(texts))
-    numbers = all(re.fullmatch(r"[+-]?\d{1,18}", text) for text in found)
+    numbers = all(re.fullmatch(r"[+-]?[0-9]{1,18}", text) for text in found)
     return sorted(found, key=int) if numbers else found
+
+
+def _written_plainly(text: str) -> bool:
+    """Whether Python reads numbers here as others do: it alone takes 1_0 for 10, and the digits of every script."""
+    return text.isascii() and "_" not in text
 
 
 def _number(text: str) -> bool:
     try:
-        return abs(float(text)) < float("inf")
+        return _written_plainly(text) and abs(float(text)) < float("inf")
     except ValueError:
         return False
 

@@ -14,7 +14,7 @@ from netspec.datasets.csv import CSV
 from netspec.datasets.files import Files, show
 from netspec.datasets.pictures import Pictures, size_of
 from netspec.dims import BATCH
-from netspec.errors import DataError
+from netspec.errors import DataError, printable
 from netspec.fields import Bool, Maybe, Numbers, Text
 from netspec.layers.base import Tensor
 from netspec.transforms.base import pair
@@ -105,6 +105,10 @@ class Images(Dataset):
         table = CSV(path=path, target=self.labels).table(files.file(path))
         names = []
         for row, name in enumerate(table.texts(self.files)):
+            if not name:
+                raise DataError(
+                    f"{table.origin.at(row)}: {printable(self.files)} is empty, expected the path of an image"
+                )
             try:
                 names.append(str(files.file(str(Path(path).parent / name))))
             except DataError as error:

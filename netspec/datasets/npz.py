@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+NPY_MAGIC: Final = b"\x93NUMPY"
+ZIP_MAGIC: Final = b"PK"
 PARTS: Final = ("train", "val", "test")
 LOCAL_HEADER: Final = 30
 """Bytes before the name of a member of a zip file; the last four are two lengths."""
@@ -134,9 +136,24 @@ class Archive:
 def opened(path: Path) -> Iterator[Archive]:
     """The arrays of the file at `path`. Faults of the file become DataError."""
     try:
+        _need_zip(path)
         with zipfile.ZipFile(path) as archive:
             yield Archive(archive, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except zipfile.BadZipFile as error:
+        reason = "its end, which lists the arrays, is missing" if not zipfile.is_zipfile(path) else error
+        raise DataError(f"{show(path)} is not a whole .npz file: {reason}. Fetch or write it again.") from None
+    except (zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{show(path)} is not a whole .npz file: {error}") from None
     except OSError as error:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+
+
+def _need_zip(path: Path) -> None:
+    """Refuse a file that is something else, or empty. Raises DataError."""
+    with path.open("rb") as stream:
+        begin = stream.read(len(NPY_MAGIC))
+    if begin == NPY_MAGIC:
+        raise DataError(f"{show(path)} is no .npz file: it holds one array, as numpy.save writes it. Read it with npy.")
+    if not begin.startswith(ZIP_MAGIC):
+        found = "it is empty" if not begin else "it is no zip archive"
+        raise DataError(f"{show(path)} is no .npz file: {found}. numpy.savez writes one.")

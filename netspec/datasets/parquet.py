@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+MAGIC: Final = b"PAR1"
+"""What a parquet file begins and ends with."""
 MAX_CELLS: Final = 2**27
 """The most cells of a table, which is held in memory."""
 
@@ -37,7 +40,7 @@ class Parquet(Tabular):
                 raise DataError(f"{show(path)} holds {cells:,} cells, at most {MAX_CELLS:,} are read")
             read = file.read()
         except (arrow.ArrowException, OSError) as error:
-            raise DataError(f"{show(path)} is not a whole parquet file: {str(error).splitlines()[0]}") from None
+            raise DataError(_refusal(path, error)) from None
         names = read.column_names
         double = next((name for name in names if names.count(name) > 1), None)
         if double is not None:
@@ -52,6 +55,22 @@ class Parquet(Tabular):
         if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
             return Numbers(cells.cast(kind))
         return Words(cells, self.empty, f"{label}: {printable(name)} holds {kind}, expected numbers or texts")
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    """What is wrong with a file that pyarrow cannot read; its own words speak of the memory that it asked for."""
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(len(MAGIC))
+            stream.seek(-min(path.stat().st_size, len(MAGIC)), SEEK_END)
+            end = stream.read()
+    except OSError as unreadable:
+        return f"{show(path)} cannot be read: {unreadable.strerror or unreadable}"
+    if begin != MAGIC:
+        return f"{show(path)} is no parquet file: {'it does not begin as one' if begin else 'it is empty'}"
+    if end != MAGIC:
+        return f"{show(path)} is not a whole parquet file: its end is missing. Fetch or write it again."
+    return f"{show(path)} is damaged: {printable(str(error).splitlines()[0])}. Fetch or write it again."
 
 
 class Numbers:

@@ -32,7 +32,7 @@ class Block:
 
 def read_block(header: str, body: Any, path: Path) -> Block:
     """A block from its header and body. Raises Refused."""
-    call = single_call(header, path)
+    call = single_call(header, path, inputs=True)
     assert isinstance(call.op, str)
     params: dict[str, Any] = {}
     for arg in call.args:

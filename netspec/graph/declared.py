@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, read_block
+from netspec.graph.bodies import is_group, opened, rows_of
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
 from netspec.graph.rows import read_row
 from netspec.graph.steps import Defaults
-from netspec.language.calls import Refused, arguments, long_arguments, long_value
+from netspec.graph.written import calls_of
+from netspec.language.calls import Arguments, Refused, arguments, first_taking, long_arguments, long_value
 from netspec.language.document import Document
 from netspec.language.rows import Call
+from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
 
 HINTS: Final = 20
 """How many parameters that nothing uses are told what they are like."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
-GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
-"""The keys of a group, and of the long form of a level."""
-
-
-def is_group(body: Any) -> bool:
-    """Whether a mapping is a group or the long form of a level, and not steps by name."""
-    return isinstance(body, dict) and "layers" in body and body.keys() <= GROUP
 
 
 class Declared:
@@ -85,15 +81,18 @@ class Declared:
                 self.report.add(Problem("unknown-op", f"there is no operation {word!r}", At(path, on_key=True), hint))
                 continue
             with self.report.catching():
-                if isinstance(value, dict):
-                    given = long_arguments(value, classes[0], self.lookup, path)
-                else:
-                    calls = read_row(f"{word} {value}", path)
-                    if len(calls) > 1:
-                        text = "defaults are the arguments of one operation, without a comma"
-                        raise Refused(Problem("row", text, At(path)))
-                    given = arguments(shifted(calls[0], -len(word) - 1), classes[0], self.lookup, path)
-                self.defaults[word.lower()] = given.values
+                self.defaults[word.lower()] = self._default(word, classes, value, path).values
+
+    def _default(self, word: str, classes: Sequence[type[Op]], value: Any, path: Path) -> Arguments:
+        """The arguments of one line of `defaults`. Raises Refused."""
+        if isinstance(value, dict):
+            return first_taking(classes, lambda cls: long_arguments(value, cls, self.lookup, path))
+        calls = read_row(f"{word} {value}", path)
+        if len(calls) > 1:
+            text = "defaults are the arguments of one operation, without a comma"
+            raise Refused(Problem("row", text, At(path)))
+        call = shifted(calls[0], -len(word) - 1)
+        return first_taking(classes, lambda cls: arguments(call, cls, self.lookup, path))
 
     def check_word(self, word: str, at: At) -> None:
         """Raises Refused for a word that is no operation and no block."""
@@ -108,11 +107,12 @@ class Declared:
         """Read the rows of blocks that nothing uses: their words can be checked, their shapes cannot."""
         for block in self.blocks.values():
             if block.name not in self.used:
-                for text, path in texts(block.body, block.path):
+                _, body, path = opened(block.body, block.path)
+                for row in rows_of(body, path, self.blocks):
                     with self.report.catching():
-                        for call in read_row(text, path):
+                        for call in calls_of(row.written, row.path, self.blocks) or ():
                             if isinstance(call.op, str):
-                                self.check_word(call.op, At(path, call.op_span))
+                                self.check_word(call.op, call.op_at)
 
 
 def unused_params(document: Document) -> Iterator[Problem]:
@@ -142,20 +142,6 @@ def _words(data: Any) -> Iterator[str]:
         for key, item in data.items():
             yield from _WORD.findall(str(key))
             yield from _words(item)
-
-
-def texts(body: Any, path: Path) -> Iterator[tuple[str, Path]]:
-    """The rows of a body, as far as they can be told from other texts."""
-    if isinstance(body, str):
-        yield body, path
-    elif isinstance(body, list):
-        for i, item in enumerate(body):
-            yield from texts(item, (*path, i))
-    elif isinstance(body, dict):
-        inner = {"layers": body["layers"]} if is_group(body) else body
-        for key, item in inner.items():
-            if not isinstance(item, dict) or not OPERATIONS.find(str(key)):
-                yield from texts(item, (*path, key))
 
 
 def shifted(call: Call, by: int) -> Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -34,8 +34,18 @@ class Owner:
     path: str
     op: Op | None
     shapes: dict[str, tuple[int, ...]]
+    """Of a wrapped module both the weight and the parts that it is trained by."""
+    wrap: str = ""
+    parts: frozenset[str] = frozenset()
+    """The parts of a wrapped weight."""
     plan: dict[str, tuple[int, Initializer]] = field(default_factory=dict)
     """For each tensor that a rule matches: the rule's number and its initialiser."""
+
+    def awaits(self, tensor: str) -> bool:
+        """Whether no rule has filled a tensor yet, nor a part of it, nor what it is a part of."""
+        if tensor in self.parts and "weight" in self.plan:
+            return False
+        return tensor not in self.plan and not (tensor == "weight" and self.plan.keys() & self.parts)
 
 
 Report = Callable[[Problem], None]
@@ -71,12 +81,10 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
         for owner in owners:
             for tensor, initializer in _matches(rule, owner):
                 matched = True
-                low, high = initializer.ranks
-                if tensor not in owner.plan and not low <= len(owner.shapes[tensor]) <= high:
-                    name = f"{owner.path}.{tensor}"
-                    text = f"{name} has {len(owner.shapes[tensor])} axes, {rule.key}'s initialiser needs {low} or more"
-                    report(Problem("init", text, At(rule.path, on_key=True)))
-                owner.plan.setdefault(tensor, (number, initializer))
+                if owner.awaits(tensor):
+                    owner.plan[tensor] = (number, initializer)
+                    for text, hint in _refusals(owner, tensor, initializer, rule):
+                        report(Problem("init", text, At(rule.path, on_key=True), hint))
         if not matched and not rule.classes and rule.tensors:
             known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]
             hint = (
@@ -84,7 +92,17 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
             )
             text = f"{rule.key!r} matches no layer and no parameter"
             report(Problem("init", text, At(rule.path, on_key=True), hint))
+        if not matched and rule.tensors.keys() == {""} and (meant := _meant(rule, owners)):
+            names = ", ".join(meant.shapes)
+            text = f"{rule.key} matches {type(meant.op).__name__}, which has no `weight`"
+            hint = f"Name what is filled, {{{rule.key}: {{{next(iter(meant.shapes))}: ...}}}}. It has: {names}."
+            report(Problem("init", text, At(rule.path, on_key=True), hint))
     return owners
+
+
+def _meant(rule: Rule, owners: Sequence[Owner]) -> Owner | None:
+    """The first module of the kind that a rule names."""
+    return next((owner for owner in owners if isinstance(owner.op, rule.classes)), None)
 
 
 def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, Initializer]]:
@@ -98,6 +116,17 @@ def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, Initializer]]:
             (whole and _main(tensor, rule)) or (not rule.classes and fnmatchcase(full, rule.key))
         ):
             yield tensor, rule.tensors[""]
+
+
+def _refusals(owner: Owner, tensor: str, initializer: Initializer, rule: Rule) -> Iterator[tuple[str, str]]:
+    """Why an initialiser cannot fill a tensor, and what to do."""
+    name, axes = f"{owner.path}.{tensor}", len(owner.shapes[tensor])
+    low, high = initializer.ranks
+    if not low <= axes <= high:
+        yield f"{name} has {axes} axes, {rule.key}'s initialiser needs {low} or more", ""
+    elif tensor == "weight" and owner.wrap.startswith("weight_norm") and initializer.leaves_zeros(owner.shapes[tensor]):
+        text = f"{name} is wrapped in {owner.wrap}, which divides by the length of each output's weights"
+        yield f"{text}, and {rule.key}'s initialiser makes some of length 0", "Draw it instead, as in: normal std=0.02"
 
 
 def _main(tensor: str, rule: Rule) -> bool:
@@ -115,6 +144,7 @@ def _owners(level: Level, prefix: str) -> Iterator[Owner]:
         elif step.op is not None and step.op.source:
             own.update({name: shape for shape in step.op.parameters().values()})  # noqa: B035
         elif step.op is not None and (shapes := step.parameters()):
-            yield Owner(path, step.op, shapes)
+            whole = step.op.parameters()
+            yield Owner(path, step.op, whole | shapes, step.wrap, frozenset(shapes.keys() - whole.keys()))
     if own:
         yield Owner(prefix.removesuffix("."), None, own)

@@ -9,24 +9,24 @@ from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph.model import Results, Step, Value, flat
 from netspec.graph.written import Written
-from netspec.language.calls import Arguments, Lookup, Refused, construct
+from netspec.language.calls import Arguments, Lookup, Refused, construct, first_taking
 from netspec.layers.base import Layer, Misfit, Op, Tensor, show
 from netspec.vocabulary import OPERATIONS
 
 Defaults = dict[str, dict[str, Any]]
 
 
-def choose(word: str, inputs: Sequence[Value], at: At) -> type[Op]:
-    """The class that a word means for these inputs. Raises Refused."""
+def choose(word: str, inputs: Sequence[Value], at: At) -> Sequence[type[Op]]:
+    """The classes that a word may mean for these inputs: one, unless their shape is unknown. Raises Refused."""
     classes = OPERATIONS.find(word)
     x = inputs[0].tensor if inputs else None
     if len(classes) == 1 or x is None:
-        return classes[0]
+        return classes
     fitting = [c for c in classes if c.takes_rank(len(x.shape))]
     if not fitting:
         text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
         raise Refused(Problem("rank", text, at, _rank_hint(word, len(x.shape))))
-    return fitting[0]
+    return fitting[:1]
 
 
 def _rank_hint(word: str, rank: int) -> str:
@@ -41,8 +41,8 @@ def make(
     word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
 ) -> tuple[Op, Arguments]:
     """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
-    cls = choose(word, inputs, written.at)
-    given = written.arguments(cls, lookup)
+    classes = choose(word, inputs, written.at)
+    cls, given = first_taking(classes, lambda cls: (cls, written.arguments(cls, lookup)))
     for kind in (cls.__name__.lower(), *cls.general, *cls.words):
         for name, value in defaults.get(kind.lower(), {}).items():
             if name in cls.fields:

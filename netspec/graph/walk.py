@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.declared import GROUP, Declared, is_group
+from netspec.graph.bodies import GROUP, is_group, is_row, opened
+from netspec.graph.declared import Declared
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.model import Guard, Level, Step, Unknown, Value
 from netspec.graph.references import decide, member_name, rounds_of
@@ -21,7 +22,7 @@ from netspec.graph.reuse import Reuse
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
-from netspec.graph.written import Short, Written, calls_of, first_call, is_chain, long_call
+from netspec.graph.written import Short, Written, calls_of, first_call
 from netspec.language.calls import Refused
 from netspec.layers.base import Layer
 from netspec.vocabulary import OPERATIONS
@@ -57,7 +58,7 @@ class Walk:
     def _item(self, item: Any, path: Path, scope: Scope) -> None:
         if is_group(item):
             self._group(item, path, scope)
-        elif self._is_row(item, path):
+        elif is_row(item, path, self.declared.blocks):
             self._chain(item, path, scope, "")
         elif isinstance(item, dict):
             self.body(item, path, scope)
@@ -73,7 +74,7 @@ class Walk:
             self._refuse(refused, scope, template)
             return
         with self.report.catching():
-            if self._is_row(step, path):
+            if is_row(step, path, self.declared.blocks):
                 self._chain(step, path, scope, name)
             elif is_group(step):
                 body = step["layers"]
@@ -85,12 +86,6 @@ class Walk:
                 self._null(step, path)
             if "$" in template and name in scope.level.members:
                 scope.level.members[name].template = template
-
-    def _is_row(self, item: Any, path: Path) -> bool:
-        """Whether an item is a row, or the long form of one."""
-        if isinstance(item, dict):
-            return is_chain(item) or long_call(item, path, self.declared.blocks) is not None
-        return isinstance(item, str)
 
     def _null(self, item: Any, path: Path) -> None:
         hint = "A row begins with a word."
@@ -331,9 +326,7 @@ class Walk:
         self.declared.used.add(block.name)
         label = name or scope.flow.next_name(block.name, scope.level.members)
         inner = self._open(block, given, inputs, at, Level("block", label, scope.level, block.name, source=block.path))
-        body, path, options = block.body, block.path, {}
-        if is_group(body):
-            options, body, path = body, body["layers"], (*path, "layers")
+        options, body, path = opened(block.body, block.path)
         inner.flow.naming = naming_of(body)
         self.report.used_at.append(at)
         ends = None

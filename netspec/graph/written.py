@@ -164,14 +164,14 @@ class Long:
     def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
         return decide(self.around, self.outer, scope)
 
-    def _given(self) -> dict[str, Any]:
-        return {name: value for name, value in self.options.items() if name not in APART}
+    def _given(self, *apart: str) -> dict[str, Any]:
+        return {name: value for name, value in self.options.items() if name not in apart}
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
-        return long_arguments(self._given(), cls, lookup, self.path)
+        return long_arguments(self._given(*APART), cls, lookup, self.path)
 
     def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
-        return bind_long(block, self._given(), lookup, self.path)
+        return bind_long(block, self._given("inputs"), lookup, self.path)
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:
         if "wrap" not in self.options:
@@ -225,7 +225,8 @@ def long_call(item: dict[str, Any], path: Path, blocks: Mapping[str, Block]) -> 
     classes = () if word in blocks else OPERATIONS.find(word)
     if word not in blocks and not classes:
         return None
-    known = {*(classes[0].fields if classes else blocks[word].params), *APART}
+    names = [name for cls in classes for name in cls.fields] if classes else blocks[word].params
+    known = {*names, *APART}
     if options and not known & options.keys() and not (classes and word == classes[0].__name__):
         return None
     return Long(word, options, {key: item[key] for key in AROUND & item.keys()}, path)

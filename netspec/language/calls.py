@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from netspec.language.rows import Arg, Call, Expr, RowError, Word
 Lookup = Callable[[str], Any]
 """Gives the value of a name in an expression; raises KeyError with a hint."""
 E_ = TypeVar("E_", bound=Entry)
+C_ = TypeVar("C_")
+R_ = TypeVar("R_")
 
 _DIM = re.compile(r"-?[A-Z][A-Z0-9_]*")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
@@ -42,6 +44,20 @@ class Refused(Exception):
 def nothing(name: str) -> Any:
     """A lookup that knows no names."""
     raise KeyError
+
+
+def first_taking(classes: Sequence[C_], read: Callable[[C_], R_]) -> R_:
+    """What `read` makes of the first of a word's classes that takes it: avgpool has an argument in 2d that 1d lacks.
+
+    Raises Refused, with the reasons of the first class, where none does.
+    """
+    refusals = []
+    for cls in classes:
+        try:
+            return read(cls)
+        except Refused as refused:
+            refusals.append(refused)
+    raise refusals[0]
 
 
 def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
@@ -119,6 +135,8 @@ def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path) -> list[t
         case "arrow":
             assert isinstance(arg.value, tuple)
             return [(n, size) for n, size in zip(arrow_of(cls, at), arg.value, strict=True) if size is not None]
+        case "letter" if arg.name not in (*cls.letters, *cls.fields) and free and cls.fields[free[0]].textual:
+            return [(free.pop(0), Word(arg.text))]
         case "letter" | "keyword":
             name = cls.letters.get(arg.name, arg.name)
         case "word":
@@ -244,8 +262,8 @@ def _one(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def single_call(text: str, path: Path) -> Call:
-    """The one call that a text consists of. Raises Refused."""
+def single_call(text: str, path: Path, inputs: bool = False) -> Call:
+    """The one call that a text consists of, which is no step of the network. Raises Refused."""
     try:
         calls = rows.parse(text)
     except RowError as error:
@@ -254,7 +272,12 @@ def single_call(text: str, path: Path) -> Call:
         raise Refused(Problem("row", "one word with its arguments is expected here, without a comma", At(path)))
     if not isinstance(calls[0].op, str):
         raise Refused(Problem("row", "a plain word is expected here", At(path, calls[0].op_span)))
-    return calls[0]
+    call = calls[0]
+    asked = [(call.inputs is not None and not inputs, "takes no inputs"), (call.times is not None, "is not repeated")]
+    for text in [text for wrong, text in [*asked, (call.when is not None, "has no condition")] if wrong]:
+        hint = "Steps of the network have that. A value that looks so is given by its name, as in path=x3."
+        raise Refused(Problem("row", f"{call.op} {text}", At(path, call.span), hint))
+    return call
 
 
 def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:

@@ -12,7 +12,7 @@ from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
 from netspec.fields import Bool, Checked, Int, Maybe, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
-from netspec.language.sections import Places, entries_schema, entry_schema, read_entries, unknown_keys
+from netspec.language.sections import NOTHING, Places, entries_schema, entry_schema, read_entries, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Mixing, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
@@ -272,7 +272,7 @@ def data_schema() -> dict[str, Any]:
     source = entry_schema(DATASETS, KEYS["source"])
     properties = {
         "source": source,
-        "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema()]},
+        "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema(), NOTHING]},
         "transform": entries_schema(TRANSFORMS, KEYS["transform"]),
         "augment": entries_schema(AUGMENTATIONS, KEYS["augment"]),
         **Reading.json_schema()["properties"],

@@ -62,12 +62,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """One argument. `name` is the letter or the keyword; an arrow's value is all its sizes."""
+    """One argument. `name` is the letter or the keyword; an arrow's value is all its sizes.
+
+    `text` is a letter's as it stands, which may yet be a word: the folder d40.
+    """
 
     kind: Literal["positional", "arrow", "letter", "keyword", "word"]
     value: Value | tuple[Value | None, ...]
     span: Span
     name: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ _NUMBER = r"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9
 _SIZE = re.compile(rf"(?P<sign>-?)(?:(?P<number>{_NUMBER})|(?P<dim>[A-Z][A-Z0-9_]*)|\$(?P<name>[A-Za-z_]\w*)|\$\()")
 _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
+_FILE = re.compile(r"[0-9][\w./:+@~-]*\.(?![eEx][0-9])[A-Za-z]\w*")
+"""A word that begins with a digit, which only a file's name does: `2024.csv`."""
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
 _INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
@@ -194,7 +200,7 @@ def _call(text: str, start: int, stop: int) -> Call:
             break
         if times is not None:
             raise RowError(f"{_shown(text, a, b)} after the repetition", (a, b), "Write x3 last.")
-        if _TIMES.match(text, a, b):
+        if _TIMES.match(text, a, b) and not _is_file(text, a, b):
             times, end = _size(text, a + 1, b)
             if end != b:
                 raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b))
@@ -238,13 +244,21 @@ def _arg(text: str, start: int, stop: int) -> Arg:
     if keyword:
         value = _whole(text, keyword.end(), stop)
         return Arg("keyword", value, span, keyword[1])
+    if _is_file(text, start, stop):
+        return Arg("word", Word(text[start:stop]), span)
     if text[start].islower() and stop - start > 1 and (text[start + 1].isdigit() or text[start + 1] in "$-"):
-        return Arg("letter", _whole(text, start + 1, stop), span, text[start])
+        return Arg("letter", _whole(text, start + 1, stop), span, text[start], text[start:stop])
     if re.match(r"-?[\d.$]|-?[A-Z][A-Z0-9_]*(?:x[\dA-Z$-]|$)", text[start:stop]):
         return Arg("positional", _whole(text, start, stop), span)
     if _WORD.fullmatch(text, start, stop):
         return Arg("word", Word(text[start:stop]), span)
     raise RowError(f"{_shown(text, start, stop)} is not an argument", span)
+
+
+def _is_file(text: str, start: int, stop: int) -> bool:
+    """Whether a word is the name of a file, perhaps behind a letter that would begin an option: `d40.npz`."""
+    at = start + text[start].islower()
+    return _FILE.fullmatch(text, at, stop) is not None
 
 
 def _outside(text: str) -> str:
@@ -263,7 +277,7 @@ def _whole(text: str, start: int, stop: int) -> Value:
     except RowError:
         if "$(" in text[start:stop]:
             raise
-    match = _WORD.fullmatch(text, start, stop)
+    match = _WORD.fullmatch(text, start, stop) or _FILE.fullmatch(text, start, stop)
     if match:
         return Word(match[0])
     raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import At, Path, Problem, did_you_mean
@@ -12,6 +12,8 @@ from netspec.language.calls import Lookup, Refused, read_entry
 E_ = TypeVar("E_", bound=Entry)
 Places = dict[str | None, At]
 """Where an entry's arguments stand by field, and under None where the entry does."""
+NOTHING: Final = {"type": "null"}
+"""The JSON Schema of a key without a value, which is the same as leaving it out."""
 
 
 def unknown_keys(data: Mapping[str, Any], known: Mapping[str, str], path: Path) -> list[Problem]:
@@ -41,13 +43,12 @@ def read_entries(
 
 def entry_schema(catalogue: Catalogue[Any], sentence: str) -> dict[str, Any]:
     """The JSON Schema of one entry: a row, or the long form with its arguments by name."""
-    names = {cls: cls.words[0] if cls.words else cls.__name__.lower() for cls in catalogue.classes()}
-    classes = {name: cls for cls, word in names.items() for name in (word, cls.__name__)}
+    classes = {word: cls for cls in catalogue.classes() for word in (*cls.words, cls.__name__.lower(), cls.__name__)}
     sentences = {word: (cls.__doc__ or "").split("\n\n")[0] for word, cls in classes.items()}
     long = {
         "type": "object",
         "properties": {
-            word: {"description": sentences[word], "anyOf": [{"type": "string"}, cls.json_schema()]}
+            word: {"description": sentences[word], "anyOf": [{"type": ["string", "number", "null"]}, cls.json_schema()]}
             for word, cls in classes.items()
         },
         "additionalProperties": False,
@@ -61,4 +62,7 @@ def entry_schema(catalogue: Catalogue[Any], sentence: str) -> dict[str, Any]:
 def entries_schema(catalogue: Catalogue[Any], sentence: str) -> dict[str, Any]:
     """The JSON Schema of one entry or a list of them."""
     one = entry_schema(catalogue, sentence)
-    return {"description": sentence, "anyOf": [*one["anyOf"], {"type": "array", "items": {"anyOf": one["anyOf"]}}]}
+    return {
+        "description": sentence,
+        "anyOf": [*one["anyOf"], {"type": "array", "items": {"anyOf": one["anyOf"]}}, NOTHING],
+    }

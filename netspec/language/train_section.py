@@ -20,7 +20,7 @@ from netspec.language.calls import (
     single_call,
 )
 from netspec.language.groups import read_groups
-from netspec.language.sections import entries_schema, entry_schema
+from netspec.language.sections import NOTHING, entries_schema, entry_schema
 from netspec.language.train_record import Checkpoint, EarlyStop, Evaluate, Train
 from netspec.metrics.base import Metric
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
@@ -239,4 +239,7 @@ def train_schema() -> dict[str, Any]:
     for key, catalogue in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
         properties[key] = entry_schema(catalogue, Train.fields[key].sentence)
     properties["metrics"] = entries_schema(METRICS, Train.fields["metrics"].sentence)
-    return {**schema, "required": ["loss", "optimizer"]}
+    required = ["loss", "optimizer"]
+    for key in properties.keys() - {*required, "metrics"}:
+        properties[key]["anyOf"].append(NOTHING)
+    return {**schema, "required": required}

@@ -30,4 +30,4 @@ train: {loss: mse, optimizer: sgd lr=0.01, metrics: [accuracy]}
                 metric.expect(facts.train.loss, facts.predictions[0])
             except Misfit as misfit:
                 at = At(("train", "metrics", place))
-                yield Problem(misfit.code, f"{metric.label} {misfit.message}", at, misfit.hint)
+                yield self.problem(f"{metric.label} {misfit.message}", at, misfit.hint)

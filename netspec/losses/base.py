@@ -55,7 +55,7 @@ class Loss(Entry):
         if len(predictions) != self.predictions:
             taken = f"{self.predictions} prediction" + "s" * (self.predictions > 1)
             text = f"takes {taken}, the network has {len(predictions)} outputs"
-            raise Misfit(text, "Say in `outputs` which values the network returns.", code="loss-outputs")
+            raise Misfit(text, "Say in `outputs` which values the network returns.")
         for prediction in predictions:
             need_floats(prediction, "prediction")
         self.fit(predictions, target)
@@ -155,13 +155,13 @@ def alike(a: Sequence[Size], b: Sequence[Size]) -> bool:
 def need_floats(tensor: Tensor, what: str) -> None:
     """Refuse a prediction or target of whole numbers or booleans."""
     if tensor.dtype != "float32":
-        raise Misfit(f"takes a {what} of floats, it is {tensor.dtype}", code="loss-dtype")
+        raise Misfit(f"takes a {what} of floats, it is {tensor.dtype}")
 
 
 def need_integers(target: Tensor, hint: str) -> None:
     """Refuse a target that does not hold class numbers."""
     if target.dtype != "int64":
-        raise Misfit(f"takes class numbers as target, the target is {target.dtype}", hint, code="loss-dtype")
+        raise Misfit(f"takes class numbers as target, the target is {target.dtype}", hint)
 
 
 def need_same_shape(prediction: Tensor, target: Tensor) -> None:
@@ -169,7 +169,7 @@ def need_same_shape(prediction: Tensor, target: Tensor) -> None:
     if alike(prediction.shape, target.shape):
         return
     text = f"compares equal shapes, the prediction is {show(prediction.shape)} and the target is {show(target.shape)}"
-    raise Misfit(text, _shape_hint(prediction, target), code="loss-shape")
+    raise Misfit(text, _shape_hint(prediction, target))
 
 
 def _shape_hint(prediction: Tensor, target: Tensor) -> str:
@@ -183,11 +183,11 @@ def _shape_hint(prediction: Tensor, target: Tensor) -> str:
 def need_batch_rank(prediction: Tensor, *ranks: int, what: str) -> None:
     """Refuse a prediction of another number of axes; `what` says what is taken."""
     if len(prediction.shape) not in ranks:
-        raise Misfit(f"takes {what}, the prediction is {show(prediction.shape)}", code="loss-shape")
+        raise Misfit(f"takes {what}, the prediction is {show(prediction.shape)}")
 
 
 def need_target_shape(prediction: Tensor, target: Tensor, shape: Sequence[Size], what: str, hint: str = "") -> None:
     """Refuse a target whose shape is not `shape`, which `what` explains."""
     if not alike(shape, target.shape):
         text = f"takes {what}: a target of {show(shape)} for a prediction of {show(prediction.shape)}"
-        raise Misfit(f"{text}, the target is {show(target.shape)}", hint, code="loss-shape")
+        raise Misfit(f"{text}, the target is {show(target.shape)}", hint)

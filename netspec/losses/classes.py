@@ -36,7 +36,7 @@ class ClassLoss(Loss):
         if classes == 1:
             hint = "Give the network one output a class; for yes or no with one output use bce_logits."
             text = f"has only one class to choose from, the prediction is {predictions[0]}"
-            raise Misfit(text, hint, code="one-class")
+            raise Misfit(text, hint)
         self._fit_weight(classes)
         if target is not None:
             self.fit_target(prediction, target)
@@ -56,7 +56,7 @@ class ClassLoss(Loss):
         weight = getattr(self, "weight", None)
         if weight and not agree(len(weight), classes):
             text = f"has weights for {len(weight)} classes, the prediction has {classes}"
-            raise Misfit(text, field="weight", code="loss-shape")
+            raise Misfit(text, field="weight")
 
     def class_axis(self, rank: int) -> int:
         axis: int = getattr(self, "axis", 1)
@@ -67,7 +67,7 @@ class ClassLoss(Loss):
         axis = self.class_axis(len(prediction.shape))
         if not 1 <= axis < len(prediction.shape):
             text = f"takes scores of batch x classes, the prediction is {show(prediction.shape)}"
-            raise Misfit(text, code="loss-shape")
+            raise Misfit(text)
         batch, *rest = prediction.shape
         classes = rest.pop(axis - 1)
         return prediction.with_shape(batch, classes, *rest)

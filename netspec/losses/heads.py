@@ -42,7 +42,7 @@ class Head(Loss):
         need_batch_rank(features, 2, what="batch x features")
         if not agree(features.shape[1], self.in_features):
             text = f"declares {self.in_features} features, the prediction is {show(features.shape)}"
-            raise Misfit(text, field="in_features", code="loss-shape")
+            raise Misfit(text, field="in_features")
         if target is not None:
             self.fit_target(features, target)
 
@@ -97,7 +97,7 @@ class AdaptiveLogSoftmaxWithLoss(Head):
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         if self.cutoffs[-1] >= self.n_classes:
             text = f"has a cluster that begins at {self.cutoffs[-1]}, there are {self.n_classes} classes"
-            raise Misfit(text, field="cutoffs", code="bad-argument")
+            raise Misfit(text, field="cutoffs")
         super().fit(predictions, target)
 
 

@@ -40,7 +40,7 @@ class YesNo(Loss):
         weights = getattr(self, name) if name in self.fields else None
         if weights and len(weights) != 1 and not agree(len(weights), prediction.shape[-1]):
             text = f"has {len(weights)} weights, the prediction is {show(prediction.shape)}"
-            raise Misfit(text, f"Give 1 or {prediction.shape[-1]}.", field=name, code="loss-shape")
+            raise Misfit(text, f"Give 1 or {prediction.shape[-1]}.", field=name)
 
 
 class BCELoss(YesNo, OneHot):

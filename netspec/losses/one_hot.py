@@ -33,7 +33,7 @@ class OneHot(Loss):
             return prediction
         if target.dtype == "int64" and len(prediction.shape) > 1 and alike(places, target.shape):
             hint = f"Write {self.words[0]} one_hot, which makes numbers of them; or take cross_entropy."
-            raise Misfit("compares numbers, the target holds class numbers", hint, code="loss-dtype")
+            raise Misfit("compares numbers, the target holds class numbers", hint)
         return target
 
     def classes(self, prediction: Tensor) -> Size | None:

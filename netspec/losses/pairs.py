@@ -19,7 +19,7 @@ class Together(Loss):
         for other in others:
             if not alike(first.shape, other.shape):
                 text = f"compares outputs of one shape, they are {show(first.shape)} and {show(other.shape)}"
-                raise Misfit(text, code="loss-shape")
+                raise Misfit(text)
         if target is not None and self.takes_target:
             self.fit_target(first, target)
 

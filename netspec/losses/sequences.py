@@ -33,13 +33,13 @@ class CTCLoss(Loss):
         classes = prediction.shape[2]
         if isinstance(classes, int) and self.blank >= classes:
             text = f"has the blank {self.blank}, the prediction has {classes} classes"
-            raise Misfit(text, field="blank", code="loss-shape")
+            raise Misfit(text, field="blank")
         if target is not None:
             need_integers(target, "Give class numbers, filled up with the blank.")
             length = target.shape[-1] if len(target.shape) == 2 else 0
             need_target_shape(prediction, target, (prediction.shape[1], length), "batch x length")
             if not agree(prediction.shape[1], target.shape[0]):
-                raise Misfit(f"has {prediction.shape[1]} sequences for {target.shape[0]} targets", code="loss-shape")
+                raise Misfit(f"has {prediction.shape[1]} sequences for {target.shape[0]} targets")
 
     def classes(self, prediction: Tensor) -> Size | None:
         return prediction.shape[2]

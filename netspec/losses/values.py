@@ -92,7 +92,7 @@ class GaussianNLLLoss(Loss):
         shapes = (mean.shape, (*mean.shape[:-1], 1), mean.shape[:-1])
         if not any(alike(variance.shape, shape) for shape in shapes):
             text = f"takes a variance for each mean, the means are {show(mean.shape)}"
-            raise Misfit(f"{text} and the variances {show(variance.shape)}", code="loss-shape")
+            raise Misfit(f"{text} and the variances {show(variance.shape)}")
         if target is not None:
             need_same_shape(mean, target)
             need_floats(target, "target")

@@ -32,7 +32,7 @@ class Metric(Entry):
         if loss.target_kind not in self.kinds:
             wanted = " or ".join({"class": "classes", "label": "yes or no", "value": "numbers"}[k] for k in self.kinds)
             text = f"measures {wanted}, {type(loss).__name__} takes another kind of target"
-            raise Misfit(text, code="metric-target")
+            raise Misfit(text)
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
         """The counts of one batch; `scores` are what `Loss.scores` makes of the prediction."""

@@ -41,7 +41,7 @@ class TopK(Metric):
         super().expect(loss, prediction)
         classes = loss.classes(prediction)
         if isinstance(classes, int) and self.k > classes:
-            raise Misfit(f"looks at {self.k} classes, there are {classes}", field="k", code="metric-target")
+            raise Misfit(f"looks at {self.k} classes, there are {classes}", field="k")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
         truth = target.argmax(1) if target.is_floating_point() else target
@@ -93,7 +93,7 @@ class Averaged(Table):
         super().expect(loss, prediction)
         classes = loss.classes(prediction)
         if self.average == "binary" and isinstance(classes, int) and classes != 2:
-            raise Misfit(f"is binary, there are {classes} classes", field="average", code="metric-target")
+            raise Misfit(f"is binary, there are {classes} classes", field="average")
 
     def value(self, counts: Counts) -> float:
         matrix = counts["matrix"].double()

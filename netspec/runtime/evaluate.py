@@ -11,6 +11,7 @@ from torch import nn
 
 from netspec.errors import At, Problem, SpecError
 from netspec.layers.base import Misfit
+from netspec.lint.metric_target import MetricTarget
 from netspec.metrics.base import Counts, Metric
 from netspec.runtime.data import Split
 from netspec.runtime.objective import Objective, described, predictions
@@ -135,6 +136,6 @@ def check_metrics(metrics: Sequence[Metric], objective: Objective, outputs: Any)
             metric.expect(objective.loss, prediction)
         except Misfit as misfit:
             text = f"{metric.label} {misfit.message}"
-            problems.append(Problem(misfit.code, text, At(("train", "metrics", place)), misfit.hint))
+            problems.append(Problem(MetricTarget.code, text, At(("train", "metrics", place)), misfit.hint))
     if problems:
         raise SpecError(problems)

@@ -19,6 +19,7 @@ import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
 from netspec.losses.base import Loss
+from netspec.ops.sources import Noise
 from netspec.plugins.loading import need, remember
 from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Data, Split
@@ -196,6 +197,7 @@ def export(
         name=spec.name,
         metadata=metadata(netspec.__version__, spec.name, spec.text, data.learnt if data else {}),
         probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
+        draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,11 +18,13 @@ from netspec.errors import ExportFailed, UsageError
 from netspec.exporters import ONNX
 from netspec.layers.base import Tensor as Described
 from netspec.runtime import onnx_check, onnx_graph
-from netspec.runtime.agreement import Difference
+from netspec.runtime.agreement import Difference, difference
 from netspec.runtime.disk import sync
 from netspec.runtime.examples import Examples
 from netspec.runtime.onnx_check import Inputs
 from netspec.runtime.onnx_graph import Probabilities
+from netspec.runtime.onnx_step import stumbled
+from netspec.runtime.unwrapping import copied, unwrapped
 
 TRACED_BATCH: Final = 3
 """The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
@@ -76,12 +77,15 @@ def export_onnx(
     name: str = "network",
     metadata: Mapping[str, str] | None = None,
     probabilities: Callable[[torch.Tensor], Probabilities] = by_shape,
+    draws: Sequence[str] = (),
 ) -> Report:
     """Write the network in evaluation mode to the .onnx file `path`, and compare both in ONNX Runtime.
 
     `inputs` are the network's, as the graph describes them; sizes that only the run decides stay open, by their
     names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs. With
     `options.output` of probabilities the first output becomes what `probabilities`, given an example of it, says.
+    `draws` are the steps that draw random numbers outside training too, which an error may have to name. Wrapped
+    weights become plain tensors in the file.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -102,7 +106,8 @@ def export_onnx(
         end = None
         if options.output == "probabilities":
             end = probabilities(scores)
-        model = _traced(still, example, inputs, _names(outputs, len(results[0][1])), options.opset)
+        _need_repeatable(results[0][1], onnx_graph.tensors(still(*example)), options, draws)
+        model = _traced(unwrapped(still), example, inputs, _names(outputs, len(results[0][1])), options.opset)
         onnx_graph.reopen(model, inputs, results)
         if end and end.activation != "identity":
             onnx_graph.append(model, end)
@@ -134,6 +139,20 @@ def _results(network: nn.Module, examples: Examples, sizes: Sequence[Mapping[str
     return [(names, onnx_graph.tensors(network(*examples.draw(count, each)))) for names, count, each in choices]
 
 
+def _need_repeatable(
+    once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], options: ONNX, draws: Sequence[str]
+) -> None:
+    """Refuse a network that gives other results for the same inputs. Raises ExportFailed."""
+    for a, b in zip(once, again, strict=True):
+        if a.shape != b.shape or not difference("", a.numpy(), b.numpy(), options.atol, options.rtol).agrees:
+            what = f"{', '.join(draws) or 'some step'} {'draw' if len(draws) > 1 else 'draws'}"
+            hint = "Let what they change run in training alone, as in: z: add(mean noise) when training."
+            raise ExportFailed(
+                f"the network gives other results each time, so no file can be proven equal to it: {what} random "
+                f"numbers outside training too. {hint} Or make the noise an input of the network."
+            )
+
+
 def _names(outputs: Sequence[str], count: int) -> list[str]:
     return list(outputs) if len(outputs) == count else [f"output_{i}" for i in range(count)]
 
@@ -144,9 +163,10 @@ def _traced(network: nn.Module, example: Inputs, inputs: Mapping[str, Described]
     except ModuleNotFoundError as error:
         raise ExportFailed(f"export needs the package {error.name}: pip install {error.name}") from None
     except Exception as error:  # the exporter wraps whatever went wrong in types of its own
-        lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(error).__name__
-        raise ExportFailed(f"torch cannot write this network as ONNX: {reason}") from error
+        with onnx_graph.quiet():
+            step, reason = stumbled(network, example, error)
+        hint = " Take steps in its place that ONNX has, or let it run in training alone: when training." if step else ""
+        raise ExportFailed(f"torch cannot write {step or 'this network'} as ONNX: {reason}.{hint}") from error
     if model.opset_imports.get("") != opset:
         found = model.opset_imports.get("")
         raise ExportFailed(f"the network cannot be written with opset {opset}, only with {found}. Write opset: {found}")
@@ -178,7 +198,7 @@ def _report(model: Any, path: Path, draft: Path, differences: tuple[Difference, 
 def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
     """The network on the CPU in evaluation mode, without gradients; afterwards every mode is as it was."""
     away = any(t.device.type != "cpu" for t in chain(network.parameters(), network.buffers()))
-    still = copy.deepcopy(network).cpu() if away else network
+    still = copied(network).cpu() if away else network
     modes = {module: module.training for module in still.modules()}
     still.eval()
     try:

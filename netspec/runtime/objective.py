@@ -12,6 +12,7 @@ from torch import nn
 from netspec.errors import At, DataError, Problem, SpecError, UsageError
 from netspec.layers.base import Dtype, Misfit
 from netspec.layers.base import Tensor as Described
+from netspec.lint.loss_target import LossTarget
 from netspec.losses.base import Loss
 from netspec.runtime.data import Split
 from netspec.runtime.weights import load_weights, loss_file
@@ -71,7 +72,7 @@ class Objective:
             self.loss.expect(given, described(target))
         except Misfit as misfit:
             text = f"{type(self.loss).__name__} {misfit.message}"
-            raise SpecError([Problem(misfit.code, text, At(("train", "loss")), misfit.hint)]) from None
+            raise SpecError([Problem(LossTarget.code, text, At(("train", "loss")), misfit.hint)]) from None
         if not self.loss.takes_target:
             return
         for name, part in parts.items():

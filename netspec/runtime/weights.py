@@ -59,13 +59,32 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
 def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights") -> None:
     """Let `module` use these very tensors as its own, name for name, each with the kind of number that it had.
 
-    Its parameters stay the same objects, so that those which are tied stay tied. Raises DataError where a
-    tensor is missing, is one too many or has another shape; `origin` says in the message whose they are.
+    Its parameters stay the same objects, so that those which are tied stay tied; of a tensor with several names
+    one is enough. Raises DataError where a tensor is missing, is one too many, has another shape or is two
+    different ones; `origin` says in the message whose they are.
     """
     own = module.state_dict(keep_vars=True)
-    need_same(own, weights, origin)
+    shared = _shared(own)
+    found = {
+        **{name: weights[other] for names in shared for name in names for other in names if other in weights},
+        **weights,
+    }
+    need_same(own, found, origin)
+    for first, *others in shared:
+        for other in others:
+            if not torch.allclose(found[first], found[other].to(found[first]), rtol=0, atol=0, equal_nan=True):
+                text = f"{first} and {other} are one tensor in the network and differ there"
+                raise DataError(f"{origin} are another network's: {text}")
     for name, tensor in own.items():
-        tensor.data = weights[name].detach().to(tensor.device, tensor.dtype)
+        tensor.data = found[name].detach().to(tensor.device, tensor.dtype)
+
+
+def _shared(own: Weights) -> list[list[str]]:
+    """The names of each tensor that has several: safetensors saves such a tensor under one of them."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in own.items():
+        names.setdefault(id(tensor), []).append(name)
+    return [group for group in names.values() if len(group) > 1]
 
 
 def need_same(wanted: Weights, found: Weights, origin: str) -> None:

@@ -13,6 +13,14 @@ from netspec.lint import rules
 from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _BODY: dict[str, Any] = {"$ref": "#/$defs/body"}
+_BESIDE: dict[str, Any] = {
+    "repeat": {"description": "a count, or a table of rows", "type": ["integer", "string", "array"]},
+    "as": {"description": "names for the columns of a row", "type": ["string", "array"]},
+    "when": {"description": "a condition", "type": ["string", "boolean", "integer"]},
+    "order": {"type": "array", "items": {"type": "string"}},
+    "outputs": {"type": ["array", "object", "string"]},
+}
+"""What may stand beside `layers`, or a long call; where neither is, it is the name of a step like any other."""
 
 
 def schema() -> dict[str, Any]:
@@ -72,12 +80,8 @@ def _definitions() -> dict[str, Any]:
         "type": "object",
         "properties": {
             **long,
+            **{key: {"anyOf": [beside, _BODY]} for key, beside in _BESIDE.items()},
             "layers": _BODY,
-            "repeat": {"description": "a count, or a table of rows", "type": ["integer", "string", "array"]},
-            "as": {"description": "names for the columns of a row", "type": ["string", "array"]},
-            "when": {"description": "a condition", "type": ["string", "boolean"]},
-            "order": {"type": "array", "items": {"type": "string"}},
-            "outputs": {"type": ["array", "object", "string"]},
         },
         "additionalProperties": {"anyOf": [_BODY, {}]},  # {}: the arguments of a block may be anything
     }

@@ -36,8 +36,25 @@ def test_a_fault_of_netspec_is_owned_up_to(monkeypatch: pytest.MonkeyPatch, caps
     assert "a fault of netspec" in said.err
     assert "RuntimeError: the graph is upside down" in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--traceback", "check", LENET], ["check", LENET, "--traceback"], ["check", "--traceback", LENET]]
+)
+def test_where_a_fault_happened_is_shown_on_demand(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netspec.spec, "load", broken)
     with pytest.raises(RuntimeError, match="upside down"):
-        main(["--traceback", "check", LENET])
+        main(arguments)
+
+
+def test_what_a_spec_gets_wrong_is_no_fault_with_a_traceback_either(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("--traceback", "check", "nowhere.yaml") == 3
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_traceback_takes_no_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("--traceback=no", "check", LENET) == 2
+    assert "does not take a value" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

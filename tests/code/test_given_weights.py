@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_model
 from torch import nn
 
 import netspec
@@ -86,6 +87,34 @@ def test_ties_and_frozen_parameters_stay() -> None:
     assert_same(given, plain)
     trained = {name: p.requires_grad for name, p in given.named_parameters()}
     assert trained == {"table.weight": False, "body.weight": True, "body.bias": True}
+
+
+ALIASED = "netspec: 1\ninput: 5\nlayers: {net: [linear 5, bn], first: alias net.0, out: use(net) net.0}\n"
+
+
+@pytest.mark.parametrize("text", [TIED, ALIASED], ids=["tied", "aliased"])
+def test_one_name_of_a_shared_tensor_is_enough(text: str, tmp_path: Path) -> None:
+    text = text.replace("weights: {freeze: [table]}\n", "")
+    plain = netspec.loads(text).build()
+    whole = plain.state_dict()
+    save_model(plain, str(tmp_path / "w.safetensors"))
+    assert len(load_file(tmp_path / "w.safetensors")) < len(whole)
+    (tmp_path / "s.yaml").write_text(f"{text}weights: {{load: w.safetensors}}\n")
+    assert_same(netspec.load(tmp_path / "s.yaml").build(), plain)
+    for name in whole:
+        others = [other for other in whole if other != name and whole[other].data_ptr() == whole[name].data_ptr()]
+        if others:
+            assert_same(netspec.loads(text).build({n: t for n, t in whole.items() if n != name}), plain)
+        lone = {n: t for n, t in whole.items() if n not in (name, *others)}
+        with pytest.raises(netspec.DataError, match=f"{name} is missing"):
+            netspec.loads(text).build(lone)
+
+
+def test_a_shared_tensor_that_is_two_is_refused() -> None:
+    weights = netspec.loads(TIED).build().state_dict()
+    weights["head.weight"] = weights["head.weight"] + 1
+    with pytest.raises(netspec.DataError, match=r"table\.weight and head\.weight are one tensor .* differ"):
+        netspec.loads(TIED).build(weights)
 
 
 def test_no_random_number_is_drawn() -> None:

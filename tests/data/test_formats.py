@@ -201,20 +201,22 @@ def test_npz_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "words"),
     [
-        lambda b: b[:100],
-        lambda b: b"",
-        lambda b: b"\0" * 400,
-        lambda b: b[:60] + b"\1" * 40 + b[100:],
+        (lambda b: b[:100], "is not a whole .npz file: its end, which lists the arrays, is missing"),
+        (lambda b: b"", "is no .npz file: it is empty"),
+        (lambda b: b"\0" * 400, "is no .npz file: it is no zip archive"),
+        (lambda b: b"\x93NUMPY" + b, "is no .npz file: it holds one array, as numpy.save writes it"),
+        (lambda b: b[:60] + b"\1" * 40 + b[100:], "is not a whole .npz file: Error -3 while decompressing"),
     ],
 )
-def test_damaged_npz(tmp_path: Path, damage: Any) -> None:
+def test_damaged_npz(tmp_path: Path, damage: Any, words: str) -> None:
     save(tmp_path / "a.npz", x=np.random.rand(50, 3), y=np.zeros(50))
     path = tmp_path / "a.npz"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=r"a\.npz"):
+    with pytest.raises(DataError, match=r"a\.npz") as caught:
         read("npz a.npz", tmp_path)
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("shape", ["-" * 9000, "(2, 2", "(-2, -2)", f"({10**23}, 0)", "(True, True)"])

@@ -106,6 +106,7 @@ def test_a_table_of_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("file,label\nant/0.png,a\n,b\n", ["labels.csv, line 3: file is empty, expected the path of an image"]),
         ("file,label\nant/9.png,a\n", [r"labels.csv, line 2", "9.png does not exist"]),
         ("file,label\nant/0.png,a\n../../x.png,a\n", ["labels.csv, line 3", "leaves the folder of the spec"]),
         ("file,label\n/etc/passwd,a\n", ["leaves the folder of the spec"]),

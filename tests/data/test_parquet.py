@@ -70,9 +70,16 @@ def test_parquet_of_other_types_and_with_holes(tmp_path: Path) -> None:
 def test_parquet_that_is_damaged_or_empty(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", size=[1.0] * 100, price=[1] * 100)
     content = (tmp_path / "a.parquet").read_bytes()
-    for damaged in (content[:-20], content[:50], b"", b"nonsense" * 9):
+    for damaged, words in (
+        (content[:-20], "is not a whole parquet file: its end is missing"),
+        (content[:50], "is not a whole parquet file: its end is missing"),
+        (b"", "is no parquet file: it is empty"),
+        (b"nonsense" * 9, "is no parquet file: it does not begin as one"),
+        (content[:-300] + b"\0" * 292 + content[-8:], "is damaged: "),
+        (content[:20] + b"\xff" * 40 + content[60:], "is damaged: "),
+    ):
         (tmp_path / "a.parquet").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"a\.parquet is not a whole parquet file"):
+        with pytest.raises(DataError, match=rf"a\.parquet {words}"):
             parquet(tmp_path)
     write_parquet(tmp_path / "a.parquet", size=[], price=[])
     with pytest.raises(DataError, match="holds no rows"):

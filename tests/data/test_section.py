@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from netspec.datasets.npz import NPZ
 from netspec.dims import BATCH
 from netspec.errors import Problem
+from netspec.language.calls import Refused, read_entry
 from netspec.language.data_section import data_schema, read_data
 from netspec.language.export_section import export_schema, read_export
 from netspec.layers.base import Tensor
 from netspec.source import Source, read_text
+from netspec.views.format import formatted
 from netspec.vocabulary import DATASETS
 from tests.data.writing import section
 
@@ -126,3 +129,25 @@ def test_schemas_name_every_word_with_its_arguments() -> None:
     assert {word.lower() for word in sources} == {word.lower() for word in DATASETS.words()}
     assert sources["mnist"]["anyOf"][1]["required"] == ["path"]
     assert "opset" in export_schema()["anyOf"][1]["properties"]["onnx"]["anyOf"][1]["properties"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["d40.npz", "x3.npz", "2024.npz", "d40", "d040", "k3x5", "a1/b2.npz", "3d/a.npz", "d4.tar", "./x3"],
+)
+def test_the_name_of_a_file_is_no_option(name: str) -> None:
+    source, _ = read_entry(f"npz {name} inputs=d1.npz", (), DATASETS)
+    assert isinstance(source, NPZ)
+    assert (source.path, source.inputs) == (name, ("d1.npz",))
+    row = f"data: npz {name} inputs=d1\n"
+    long = formatted(read_text(row), long=True)
+    assert long == f"data: {{npz: {{path: {name}, inputs: d1}}}}\n"
+    again, _ = read_entry(read_text(formatted(read_text(long))).data["data"], (), DATASETS)
+    assert again.given == {"path": name, "inputs": ("d1",)}
+
+
+@pytest.mark.parametrize("row", ["npz x3", "npz a.npz when true", "npz(a) a.npz"])
+def test_a_source_is_no_step_of_the_network(row: str) -> None:
+    with pytest.raises(Refused) as caught:
+        read_entry(row, (), DATASETS)
+    assert caught.value.problems[0].code == "row"

@@ -241,3 +241,15 @@ def test_rounds_may_differ_in_what_a_guard_says() -> None:
     spec = netspec.loads(f"input: 3x8x8\nlayers: [{{repeat: [3, 4], layers: {inner}}}]\n")
     assert spec.build()(torch.rand(1, 3, 8, 8)).shape == (1, 4, 8, 8)
     assert list(dict(spec.build().named_parameters())) == list(spec.graph.parameters())
+
+
+def test_a_wrap_given_to_a_block_is_refused_in_either_form() -> None:
+    for row in ("cell wrap=weight_norm", "{cell: {wrap: weight_norm}}"):
+        with pytest.raises(SpecError, match="has no parameter 'wrap'"):
+            netspec.loads(f"input: 8\nblocks: {{cell c=4: linear $c}}\nlayers: [{row}]\n")
+
+
+def test_an_argument_of_the_2d_form_says_nothing_where_the_shape_is_unknown() -> None:
+    with pytest.raises(SpecError) as caught:
+        netspec.loads("input: 3x8x8\nlayers: [conv 5->6 k3, avgpool 2 divisor_override=2]\n")
+    assert [problem.code for problem in caught.value.problems] == ["shape-mismatch"]

@@ -68,6 +68,11 @@ def plain(value: Any) -> Any:
         ("ceil_mode", "word", "", "ceil_mode"),
         ("data/mnist", "word", "", "data/mnist"),
         ("net.0", "word", "", "net.0"),
+        ("d40.npz", "word", "", "d40.npz"),
+        ("x3.npz", "word", "", "x3.npz"),
+        ("2024.csv", "word", "", "2024.csv"),
+        ("k1.e5", "letter", "k", 1e5),
+        ("path=2024.csv", "keyword", "path", "2024.csv"),
     ],
 )
 def test_arguments(word: str, kind: str, name: str, value: Any) -> None:

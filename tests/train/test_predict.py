@@ -194,7 +194,7 @@ def test_samples_that_do_not_fit(digits: Path, tmp_path: Path, array: np.ndarray
         (["nowhere.npy"], "is not a file"),
         (["x.npy", "x.npy"], "takes 1 input, image"),
         (["wrong.npz"], "no array 'image'. Did you mean 'imag'?"),
-        (["x.npz"], "not a whole .npz file"),
+        (["x.npz"], "x.npz is no .npz file"),
     ],
 )
 def test_files_that_cannot_be_read(digits: Path, tmp_path: Path, names: list[str], text: str) -> None:

@@ -113,7 +113,7 @@ def test_all_problems_come_at_once() -> None:
 def test_the_schema_is_json() -> None:
     schema = json.loads(json.dumps(train_schema()))
     assert schema["required"] == ["loss", "optimizer"]
-    assert schema["properties"]["epochs"]["minimum"] == 1
+    assert schema["properties"]["epochs"]["anyOf"][0]["minimum"] == 1
     assert "CrossEntropyLoss" in json.dumps(schema) or "ce" in schema["properties"]["loss"]["anyOf"][1]["properties"]
 
 

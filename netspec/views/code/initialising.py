@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from netspec.graph.init import Owner, Rule
-from netspec.initializers import Default
+from netspec.initializers import Default, Initializer
 from netspec.layers.base import Layer, literal
 from netspec.views.code.layout import Line
 from netspec.views.code.naming import attribute
@@ -150,8 +150,28 @@ def _test(rule: Rule, owner: Owner) -> Test:
 
 
 def _plan(owner: Owner, module: str) -> Plan:
-    filled = {t: init for t, (_, init) in owner.plan.items() if not isinstance(init, Default)}
-    return {tensor: init.call(attribute(module, tensor)) for tensor, init in filled.items()}
+    plan: Plan = {}
+    for tensor, (_, initializer) in owner.plan.items():
+        if isinstance(initializer, Default):
+            continue
+        if tensor == "weight" and owner.wrap:
+            plan |= _wrapped(owner.wrap, initializer, module)
+        else:
+            plan[tensor] = initializer.call(attribute(module, tensor))
+    return plan
+
+
+def _wrapped(wrap: str, initializer: Initializer, module: str) -> Plan:
+    """What fills a wrapped weight: torch takes apart what is assigned to it. The older functions have no such way."""
+    if wrap == "weight_norm_hook":
+        length = f"torch.norm_except_dim({module}.weight_v.data)"
+        return {
+            "weight_v": initializer.call(f"{module}.weight_v"),
+            "weight_g": f"{module}.weight_g.data.copy_({length})",
+        }
+    if wrap == "spectral_norm_hook":
+        return {"weight_orig": initializer.call(f"{module}.weight_orig")}
+    return {"weight": f"{module}.weight = {initializer.call(f'torch.empty_like({module}.weight)')}"}
 
 
 def _class(owner: Owner) -> str:

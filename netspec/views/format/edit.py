@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import yaml
@@ -11,14 +12,14 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from netspec.errors import At, Path, Problem, SpecError
 from netspec.graph.blocks import Block, read_block
-from netspec.graph.written import AROUND, is_chain
+from netspec.graph.bodies import Row
+from netspec.graph.written import AROUND, is_chain, long_call
 from netspec.language import rows
-from netspec.language.calls import Refused
+from netspec.language.calls import Refused, first_taking
 from netspec.language.rows import RowError
 from netspec.source import Source, report
-from netspec.views.format.pieces import NoRow, Piece, from_long, from_row
+from netspec.views.format.pieces import OneForm, Piece, from_long, from_row
 from netspec.views.format.sites import Site, bracketed, plain, sites
-from netspec.views.format.style import style_of
 from netspec.views.format.yaml_text import WIDTH, block, flow, scalar
 
 _COMMENT: Final = re.compile(r"\s+#.*")
@@ -38,9 +39,10 @@ def formatted(source: Source, *, long: bool = False) -> str:
     problems: list[Problem] = []
     edits: list[Edit] = []
     if root is not None:
-        for site in sites(root, _blocks(plain(root), problems)):
+        blocks = _blocks(plain(root), problems)
+        for site in sites(root, blocks):
             try:
-                edits += _edit(site, text, long)
+                edits += _edit(site, text, long, blocks)
             except Refused as refused:
                 problems += refused.problems
     if problems:
@@ -62,13 +64,13 @@ def _blocks(document: Any, problems: list[Problem]) -> dict[str, Block]:
     return found
 
 
-def _edit(site: Site, text: str, long: bool) -> list[Edit]:
+def _edit(site: Site, text: str, long: bool, blocks: Mapping[str, Block]) -> list[Edit]:
     """What must change for a call to have the form that is asked for. Raises Refused."""
     pieces = list(_pieces(site.node, site.path, site))
-    if any(isinstance(piece, Piece) for piece in pieces) or len(pieces) > 1:
-        new = _long(pieces) if long else _short(pieces, site)
-        return _placed(site, new, text) if new is not None else []
-    return []
+    if not any(isinstance(piece, Piece) for piece in pieces) and len(pieces) == 1:
+        return []
+    new = _long(pieces, site, blocks) if long else _short(pieces)
+    return _placed(site, new, text) if new is not None else []
 
 
 def _pieces(node: Node, path: Path, site: Site) -> Iterator[Piece | str]:
@@ -83,8 +85,8 @@ def _pieces(node: Node, path: Path, site: Site) -> Iterator[Piece | str]:
         except RowError as error:
             raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
         for call in calls:
-            known = site.known(call.op) if isinstance(call.op, str) else None
-            yield data[slice(*call.span)] if known is None else from_row(call, data, known, path)
+            known = site.known(call.op) if isinstance(call.op, str) else ()
+            yield first_taking(known, partial(from_row, call, data, path=path)) if known else data[slice(*call.span)]
     elif is_chain(data):
         for i, item in enumerate(node.value[0][1].value):
             yield from _pieces(item, (*path, "chain", i), site)
@@ -95,36 +97,48 @@ def _pieces(node: Node, path: Path, site: Site) -> Iterator[Piece | str]:
         if isinstance(options, str):  # an entry's arguments as a row: `{adamw: lr=1e-3}`
             yield from _pieces(ScalarNode("", f"{word} {options}".strip()), (*path, word), site)
             return
-        known = site.known(word)
-        assert known is not None
+        beside = {key: data[key] for key in data if key != word}
         try:
-            yield from_long(word, options, {key: data[key] for key in data if key != word}, known, (*path, word))
-        except NoRow:
+            yield first_taking(site.known(word), partial(from_long, word, options, beside, path=(*path, word)))
+        except OneForm:
             yield ""
 
 
-def _long(pieces: list[Piece | str]) -> Any:
-    items = [piece.long() if isinstance(piece, Piece) else piece for piece in pieces]
-    if "" in items:
+def _long(pieces: list[Piece | str], site: Site, blocks: Mapping[str, Block]) -> Any:
+    if "" in pieces:
         return None
-    return items[0] if len(items) == 1 else {"chain": items}
+    items = [_long_piece(piece) if isinstance(piece, Piece) else piece for piece in pieces]
+    new = items[0] if len(items) == 1 else {"chain": items}
+    if isinstance(new, str):
+        return new
+    if site.row is None:
+        return new
+    if site.row.alone:  # where a mapping would name steps
+        return [new]
+    return _short(pieces) if _makes_a_call(site.row, new, blocks) else new
 
 
-def _short(pieces: list[Piece | str], site: Site) -> str | None:
-    words = []
-    for piece in pieces:
-        if isinstance(piece, Piece):
-            known = site.known(piece.op)
-            assert known is not None
-            try:
-                words.append(piece.short(style_of(known)))
-            except NoRow:
-                return None
-        elif not piece:
-            return None
-        else:
-            words.append(piece)
-    return ", ".join(words)
+def _makes_a_call(row: Row, new: Any, blocks: Mapping[str, Block]) -> bool:
+    """Whether the level around would be a call: the step `dropout` of a level `attention` as an argument of its own."""
+    if not 0 < len(row.around) <= 1 + len(AROUND):
+        return False
+    *outer, name = row.path
+    return long_call({**row.around, str(name): new}, tuple(outer), blocks) is not None
+
+
+def _long_piece(piece: Piece) -> Any:
+    try:
+        return piece.long()
+    except OneForm:
+        return piece.short()
+
+
+def _short(pieces: list[Piece | str]) -> str | None:
+    try:
+        words = [piece.short() if isinstance(piece, Piece) else piece for piece in pieces]
+    except OneForm:
+        return None
+    return None if "" in words else ", ".join(words)
 
 
 def _placed(site: Site, new: Any, text: str) -> list[Edit]:
@@ -156,7 +170,7 @@ def _as_row(site: Site, row: str, text: str, start: int, stop: int) -> list[Edit
     return [(start, stop, new), *([(begin, begin, above)] if above else [])]
 
 
-def _as_lines(site: Site, new: dict[str, Any], text: str, start: int, stop: int) -> list[Edit]:
+def _as_lines(site: Site, new: Any, text: str, start: int, stop: int) -> list[Edit]:
     """One line or several, the comment behind the old one on the first of them."""
     if any(True for _ in _comments(site.node, start, stop, text)):
         return []  # it is long already, and its comments stand where its author put them
@@ -168,12 +182,13 @@ def _as_lines(site: Site, new: dict[str, Any], text: str, start: int, stop: int)
         lines = f"\n{' ' * column}{lines}"
     first, _, others = lines.partition("\n")
     end = text.index("\n", stop)
-    return [(start, end, f"{first}{text[stop:end]}{chr(10) if others else ''}{others}")]
+    return [(start, end, f"{first}{text[stop:end].rstrip()}{chr(10) if others else ''}{others}")]
 
 
-def _tall(new: dict[str, Any]) -> bool:
+def _tall(new: Any) -> bool:
     """Whether a call takes several lines: a row of calls with arguments."""
-    return not all(isinstance(call, str) for call in new.get("chain", ()))
+    call = new[0] if isinstance(new, list) else new
+    return not all(isinstance(call, str) for call in call.get("chain", ()))
 
 
 def _end(node: Node) -> int:

@@ -14,7 +14,8 @@ from netspec.graph.written import AROUND
 from netspec.language import rows
 from netspec.language.calls import Refused, arrow_of, fields_of
 from netspec.language.rows import Call, RowError, Word
-from netspec.views.format.style import Style, is_size
+from netspec.layers.base import Op
+from netspec.views.format.style import Style, is_size, style_of
 
 Raw = str | bool | None | tuple[str, ...]
 """A value as it is written, `2e-3` or `$(4*c)`; a tuple of such; or what a flag such as `nobias` stands for."""
@@ -24,8 +25,8 @@ BESIDE: Final = ("wrap", "between")
 """Arguments that are no fields."""
 
 
-class NoRow(Exception):
-    """A call that only its long form can say."""
+class OneForm(Exception):
+    """A call that the other form cannot say."""
 
 
 @dataclass(slots=True)
@@ -33,14 +34,16 @@ class Piece:
     """A call, neither short nor long."""
 
     op: str
+    known: type[Entry] | Block
     inputs: list[tuple[str | None, str]] | None = None
     """Each with the name by which it is given, if there is one."""
     args: dict[str, Raw] = field(default_factory=dict)
     repeat: str | None = None
     when: str | None = None
 
-    def short(self, style: Style) -> str:
-        """The call as a piece of a row. Raises NoRow."""
+    def short(self) -> str:
+        """The call as a piece of a row. Raises OneForm."""
+        style = style_of(self.known)
         brackets = ""
         if self.inputs is not None:
             brackets = f"({' '.join(f'{name}={text}' if name else text for name, text in self.inputs)})"
@@ -69,22 +72,33 @@ class Piece:
             yield style.flag(name, value) or f"{style.named(name, _text(value))}{_text(value)}"
 
     def long(self) -> Any:
-        """The call as a mapping of its word to its arguments; the word alone where it has none."""
+        """The call as a mapping of its word to its arguments; the word alone where it has none. Raises OneForm."""
         options: dict[str, Any] = {}
+        if "inputs" in self.args and _takes_inputs(self.known):  # a block's parameter of that name
+            raise OneForm
         if self.inputs is not None:
-            named = {name: text for name, text in self.inputs if name}
-            texts = [text for _, text in self.inputs]
-            options["inputs"] = named or (texts[0] if len(texts) == 1 else texts)
+            options["inputs"] = self._long_inputs(self.inputs)
         options |= {name: list(value) if isinstance(value, tuple) else value for name, value in self.args.items()}
         around = {"repeat": self.repeat, "when": self.when}
         beside = {key: value for key, value in around.items() if value is not None}
         return {self.op: options, **beside} if options or beside else self.op
 
+    def _long_inputs(self, inputs: list[tuple[str | None, str]]) -> str | list[str] | dict[str, str]:
+        """The inputs as a text, a list, or by name where one of them has a name. Raises OneForm."""
+        texts = [text for _, text in inputs]
+        if not any(name for name, _ in inputs):
+            return texts[0] if len(texts) == 1 else texts
+        known = _inputs_of(self.known)
+        places = [name or next(iter(known[i : i + 1]), "") for i, (name, _) in enumerate(inputs)]
+        if len({*places} - {""}) < len(inputs) or any("*" in text for name, text in inputs if not name):
+            raise OneForm
+        return dict(zip(places, texts, strict=True))
+
 
 def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> Piece:
     """The piece that a call of the row `text` is. Raises Refused."""
     assert isinstance(call.op, str)
-    piece = Piece(call.op)
+    piece = Piece(call.op, known)
     if call.inputs is not None:
         piece.inputs = [(given.keyword, ".".join(given.path)) for given in call.inputs]
     piece.repeat = None if call.times is None else rows.written(call.times)
@@ -97,15 +111,17 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
             continue
         value = written.partition("=")[2] if arg.kind == "keyword" else written[arg.kind == "letter" :]
         raw: Raw = tuple(rows.sizes(value)) if isinstance(arg.value, tuple) else value
-        if arg.name in BESIDE:
-            piece.args[arg.name] = raw
-        elif isinstance(known, Block):
+        if isinstance(known, Block):
             name, meant = parameter_of(arg, known, piece.args, path)
             piece.args[name] = True if meant is True else raw
+        elif arg.name in BESIDE:
+            piece.args[arg.name] = raw
         else:
             ((name, meant),) = fields_of(arg, known, free, path)
             if arg.kind == "word" and not isinstance(meant, Word):
                 raw = meant
+            elif arg.kind == "letter" and meant == Word(arg.text):  # no option, but a file called so
+                raw = arg.text
             if known.fields[name].rest and arg.kind == "positional":
                 before = piece.args.get(name, ())
                 raw = (
@@ -127,18 +143,18 @@ def _take_arrow(piece: Piece, written: str, ends: tuple[str, str]) -> None:
 
 
 def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[Entry] | Block, path: Path) -> Piece:
-    """The piece that a long call is, given as texts. Raises Refused for unknown arguments, and NoRow."""
+    """The piece that a long call is, given as texts. Raises Refused for unknown arguments, and OneForm."""
     if not isinstance(options, dict) or not around.keys() <= AROUND - {"as"}:
-        raise NoRow
-    piece = Piece(word)
+        raise OneForm
+    piece = Piece(word, known)
     given = dict(options)
-    inputs = given.pop("inputs", None)
-    if inputs is not None:
+    if "inputs" in given and _takes_inputs(known):
+        inputs = given.pop("inputs")
         named = inputs.items() if isinstance(inputs, dict) else [(None, text) for text in _listed(inputs)]
         piece.inputs = [(name, _input(text)) for name, text in named]
-    names = known.params if isinstance(known, Block) else known.fields
+    names = known.params if isinstance(known, Block) else {*known.fields, *BESIDE}
     for name in given:
-        if name not in names and name not in BESIDE:
+        if name not in names:
             hint = did_you_mean(name, names)
             raise Refused(
                 Problem("unknown-argument", f"{word} has no argument {name!r}", At((*path, name), on_key=True), hint)
@@ -147,6 +163,18 @@ def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[En
     piece.repeat = _text(around["repeat"]) if "repeat" in around else None
     piece.when = str(around["when"]) if "when" in around else None
     return piece
+
+
+def _takes_inputs(known: type[Entry] | Block) -> bool:
+    """Whether it stands in the network; `inputs` of a source of data is an argument like others."""
+    return isinstance(known, Block) or issubclass(known, Op)
+
+
+def _inputs_of(known: type[Entry] | Block) -> tuple[str, ...]:
+    """The names of what a call takes, in order."""
+    if isinstance(known, Block):
+        return known.inputs
+    return known.takes if issubclass(known, Op) else ()
 
 
 def _listed(value: Any) -> list[Any]:
@@ -159,7 +187,7 @@ def _parts(value: Raw) -> tuple[str, ...]:
 
 def _input(text: Any) -> str:
     if not isinstance(text, str) or " " in text:
-        raise NoRow
+        raise OneForm
     return text
 
 
@@ -167,28 +195,28 @@ def _raw(value: Any) -> Raw:
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return tuple(value)
     if isinstance(value, list | dict):
-        raise NoRow
+        raise OneForm
     raw: Raw = value
     return raw
 
 
 def _text(value: Raw) -> str:
-    """A value as it stands in a row. Raises NoRow."""
+    """A value as it stands in a row. Raises OneForm."""
     if isinstance(value, tuple):
         if len(value) < 2:
-            raise NoRow
+            raise OneForm
         value = "x".join([*(_NAME.sub(r"$(\1)", part) for part in value[:-1]), value[-1]])  # `$nx3` is the name nx3
         try:
             if not isinstance(rows.parse_value(value), tuple):
-                raise NoRow
+                raise OneForm
         except RowError:
-            raise NoRow from None
+            raise OneForm from None
         return value
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else value
     try:
         (call,) = rows.parse(f"op name={text}")
     except (RowError, ValueError):
-        raise NoRow from None
+        raise OneForm from None
     if len(call.args) != 1 or call.times is not None or call.when is not None:
-        raise NoRow
+        raise OneForm
     return text

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, SequenceNode
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import Path
 from netspec.graph.blocks import Block
-from netspec.graph.declared import is_group
-from netspec.graph.written import is_chain, long_call
+from netspec.graph.bodies import Row, opened, rows_of
 from netspec.vocabulary import ENTRIES, INITIALIZERS, OPERATIONS
 
-Known = Callable[[str], type[Entry] | Block | None]
+Known = Callable[[str], Sequence[type[Entry] | Block]]
+"""What a word may mean; a general word means several classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Site:
     key: Node | None
     """The key that it is the value of; None for an item of a list."""
     known: Known
+    row: Row | None = None
+    """What it is in a body; None in the other sections."""
 
 
 def plain(node: Node) -> Any:
@@ -46,16 +48,16 @@ def sites(root: Node, blocks: Mapping[str, Block]) -> Iterator[Site]:
     if not isinstance(root, MappingNode):
         return
 
-    def operation(word: str) -> type[Entry] | Block | None:
-        return blocks.get(word) or next(iter(OPERATIONS.find(word)), None)
+    def operation(word: str) -> Sequence[type[Entry] | Block]:
+        return (blocks[word],) if word in blocks else OPERATIONS.find(word)
 
     for key, value in root.value:
         around = Site(value, (key.value,), bracketed(root), key, operation)
         if key.value == "layers":
-            yield from _body(around, blocks)
+            yield from _rows(around, blocks)
         elif key.value == "blocks" and isinstance(value, MappingNode):
             for inner in _values(around):
-                yield from _body(inner, blocks)
+                yield from _rows(inner, blocks)
         elif key.value in ("data", "train"):
             yield from _entries(around)
         elif key.value == "init" and isinstance(value, MappingNode):
@@ -75,21 +77,22 @@ def _items(site: Site) -> Iterator[Site]:
         yield Site(item, (*site.path, i), flow, None, site.known)
 
 
-def _body(site: Site, blocks: Mapping[str, Block]) -> Iterator[Site]:
-    match site.node:
-        case ScalarNode():
-            yield site
-        case SequenceNode():
-            for item in _items(site):
-                yield from _body(item, blocks)
-        case MappingNode():
-            data = plain(site.node)
-            if is_chain(data) or long_call(data, site.path, blocks) is not None:
-                yield site
-                return
-            for inner in _values(site):
-                if not is_group(data) or inner.path[-1] == "layers":
-                    yield from _body(inner, blocks)
+def _rows(site: Site, blocks: Mapping[str, Block]) -> Iterator[Site]:
+    """The rows of the layers of the network, or of a block."""
+    found = {inner.path: inner for inner in _within(site)}
+    body, path = plain(site.node), site.path
+    if path[0] == "blocks":
+        _, body, path = opened(body, path)
+    for row in rows_of(body, path, blocks):
+        yield replace(found[row.path], row=row)
+
+
+def _within(site: Site) -> Iterator[Site]:
+    """A place, and all places inside it."""
+    yield site
+    if isinstance(site.node, MappingNode | SequenceNode):
+        for each in _values(site) if isinstance(site.node, MappingNode) else _items(site):
+            yield from _within(each)
 
 
 def _entries(site: Site) -> Iterator[Site]:
@@ -124,10 +127,7 @@ def _entry(site: Site, catalogue: Catalogue[Any]) -> Site | None:
     if not isinstance(word, str) or not catalogue.find(word.split(" ")[0]):
         return None
 
-    def known(name: str) -> type[Entry] | None:
-        return next(iter(catalogue.find(name)), None)
-
-    return Site(site.node, site.path, site.flow, site.key, known)
+    return replace(site, known=catalogue.find)
 
 
 def bracketed(node: Node) -> bool:

@@ -15,6 +15,7 @@ from netspec.language.rows import Arg, Word
 _SIZE: Final = re.compile(r"-?(?:\d|\.\d|\$|[A-Z][A-Z0-9_]*(?:x[\dA-Z$-]|$))")
 _LETTER: Final = re.compile(r"-?\d|-?\$")
 _WORD: Final = re.compile(r"[A-Za-z_][\w./:+@~-]*")
+_MARK: Final = re.compile(r"when|[a-z][\d.]+(?:[xe][\d.]+)*")
 _SWITCHES: Final = {"true": True, "false": False}
 
 
@@ -37,8 +38,12 @@ class Style:
         """Whether a value can stand without its name."""
         if name in self.letters and name not in self.positional[:1]:
             return False
-        textual = name in self.textual and isinstance(value, str) and bool(_WORD.fullmatch(value))
+        textual = name in self.textual and isinstance(value, str) and self._is_word(value)
         return textual or is_size(value) or isinstance(value, tuple)
+
+    def _is_word(self, text: str) -> bool:
+        """Whether a row reads a text as a word, and not as a flag, an option or a repetition."""
+        return bool(_WORD.fullmatch(text)) and not _MARK.fullmatch(text) and text not in self.flags.values()
 
     def flag(self, name: str, value: Any) -> str:
         """The bare word that says it all; empty where there is none."""

@@ -32,6 +32,8 @@ def flow(value: Any) -> str:
 
 def block(value: Any, column: int) -> str:
     """Data from a column on, over several lines where a row's calls or a long line ask for it."""
+    if isinstance(value, list):
+        return f"\n{' ' * column}".join(f"- {block(item, column + 2)}" for item in value)
     if not isinstance(value, dict):
         return scalar(value, False) if isinstance(value, str) else flow(value)
     lines = []
