@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from netspec.errors import did_you_mean
+from netspec.errors import did_you_mean, nearest
 from netspec.fields import Record
 
 FEW: Final = 20
@@ -47,12 +47,15 @@ E_ = TypeVar("E_", bound=Entry)
 class Catalogue(Generic[E_]):
     """Finds entries by word, and imports a family's file only when one of its words is used."""
 
-    def __init__(self, noun: str, base: type[E_] | str, families: Mapping[str, str]) -> None:
+    def __init__(
+        self, noun: str, base: type[E_] | str, families: Mapping[str, str], foreign: Mapping[str, str] | None = None
+    ) -> None:
         """`base` is what all entries have in common: the class, or its path to import it from when it is needed.
 
-        `families` gives for each module all words that its classes answer to.
+        `families` gives for each module all words that its classes answer to, `foreign` what others call them.
         """
         self.noun = noun
+        self.foreign = foreign or {}
         self._base: type[E_] | str = base
         self.families = dict(families)
         self._modules = {w.lower(): module for module, words in families.items() for w in words.split()}
@@ -99,11 +102,19 @@ class Catalogue(Generic[E_]):
                 raise ValueError(f"the {self.noun} {word!r} is there already")
         self._added |= added
 
-    def suggest(self, word: str) -> str:
-        return did_you_mean(word, self.words())
+    def nearest(self, word: str, more: Iterable[str] = ()) -> str:
+        """The word, perhaps one of `more`, that one which is not there must mean; empty where none is near."""
+        return self._meant(word) or nearest(word, [*sorted(self.words()), *more])
+
+    def _meant(self, word: str) -> str:
+        """The word for what others call so, or write with its module before it: `dense`, `nn.ReLU`, `F.relu`."""
+        last = word.rpartition(".")[2].lower()
+        return self.foreign.get(last, "") or (last if "." in word and self.find(last) else "")
 
     def unknown(self, word: str, otherwise: str = "", more: Iterable[str] = ()) -> str:
         """What to do about a word that is not there; `otherwise` is said where no other is near, nor one of `more`."""
+        if meant := self._meant(word):
+            return f"It is called {meant} here." if "." not in word else f"Write {meant}, without the module before it."
         known = sorted(self.words())
         few = f"There are: {', '.join(known)}." if len(known) <= FEW else "`netspec ops` lists all."
         near = did_you_mean(word, [*known, *more])

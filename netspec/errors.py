@@ -108,6 +108,12 @@ class Interrupted(NetspecError):
 
 def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """A hint that offers the nearest known word, or an empty string where none is as like as that."""
+    near = nearest(word, known, likeness)
+    return f"Did you mean {near!r}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known word that is most like this one, or an empty string where none is as like as that."""
     return _nearest(word.lower(), tuple(known), likeness)
 
 
@@ -117,7 +123,7 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str:
 
     exact = {k.lower(): k for k in known}
     near = get_close_matches(word, exact, n=1, cutoff=likeness)
-    return f"Did you mean {exact[near[0]]!r}?" if near else ""
+    return exact[near[0]] if near else ""
 
 
 def printable(text: str) -> str:

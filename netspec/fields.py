@@ -206,7 +206,7 @@ def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
             faults.append(Fault(loc[:-1], "missing-argument", f"{cls.__name__} needs {name}: {sentence}"))
         else:
             expected = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else _lower(detail["msg"])
-            faults.append(Fault(loc, "bad-argument", f"{cls.__name__}: {name} is {_show(found)}, {expected}"))
+            faults.append(Fault(loc, "bad-argument", f"{cls.__name__}: {name} is {shown(found)}, {expected}"))
     return faults
 
 
@@ -215,7 +215,10 @@ def _lower(message: str) -> str:
     return message if message.startswith(("expected", "must")) else f"expected {message}"
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a message tells it, near to how a spec has it."""
+    if value is None:
+        return "nothing"
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 

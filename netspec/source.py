@@ -213,6 +213,12 @@ def merged(base: Source, top: Source) -> Source:
     return Source(top.file, data, kept | top.marks)
 
 
+def renamed(source: Source, key: str, name: str) -> Source:
+    """`source` with the section `key` also found under another name; its places stay where they are."""
+    marks = {(name, *path[1:]): mark for path, mark in source.marks.items() if path[:1] == (key,)}
+    return Source(source.file, source.data, source.marks | marks)
+
+
 def report(problems: tuple[Problem, ...] | list[Problem], source: Source) -> str:
     """The problems as a person reads them: sorted by place, each with its line and a caret."""
     placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))

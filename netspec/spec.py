@@ -191,6 +191,7 @@ def _not_extended(source: Source, message: str) -> SpecError:
 
 def _checked(source: Source) -> Spec:
     document, problems = read_document(source)
+    source = document.source
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
     whole = not problems and not in_graph

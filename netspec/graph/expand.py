@@ -33,7 +33,7 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     if "init" in document.sections:
         from netspec.graph.init import assign, read_rules
 
-        rules = read_rules(document.sections["init"], declared.lookup, report.add)
+        rules = read_rules(document.sections["init"], declared.params, report.add)
         owners = assign(root, rules, report.add) if not report.problems else ()
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
@@ -45,15 +45,17 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
 def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:
     start = next(iter(root.inputs.values()), Value("input", None, root))
     naming: Naming = "names" if isinstance(document.layers, dict) else "root"
-    scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params)
+    scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params.values)
+    scope.blind = not root.inputs or declared.params.lost
     walk = Walk(declared, report)
     if document.layers is not None:
         try:
             walk.body(document.layers, ("layers",), scope)
         except TooLarge as too_large:
             report.add(too_large.problem)
-        if not root.steps and not report.problems:
-            report.add(Problem("empty", "the network has no layers", At(("layers",))))
+        if not root.steps and not report.problems and not document.refused:
+            hint = "For example: layers: [conv 6 k5, relu, fc 10]"
+            report.add(Problem("empty", "the network has no layers", At(("layers",)), hint))
     declared.check_unused()
     walk.results.finish(root, scope, document.sections.get("outputs"), ("outputs",))
     walk.members.reorder(root, document.sections.get("order"), ("order",))
@@ -68,7 +70,7 @@ def _read_inputs(document: Document, root: Level, declared: Declared, report: Re
         found[name] = Value(name, None, root)
         with report.catching():
             check_input_name(name, At(path, on_key=True))
-            found[name].tensor = read_input(value, path, declared.lookup)
+            found[name].tensor = read_input(value, path, declared.params)
     return found
 
 

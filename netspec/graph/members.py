@@ -79,7 +79,7 @@ class Members:
             )
             return
         for i, pattern in enumerate(order):
-            if not any(fnmatchcase(name, pattern) for name in level.members):
+            if not self.report.problems and not any(fnmatchcase(name, pattern) for name in level.members):
                 hint = did_you_mean(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 

@@ -15,14 +15,11 @@ from netspec.dims import Size, substitute
 from netspec.errors import At
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
+from netspec.language.calls import Unknown
 from netspec.layers.base import Op, Tensor
 
 AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
 """The sizes that an expression may ask of a value by a letter."""
-
-
-class Unknown(Exception):
-    """A size is asked of a value whose shape an earlier problem left unknown."""
 
 
 @dataclass(eq=False, slots=True)
@@ -36,6 +33,11 @@ class Value:
     parts: dict[str, Value] = field(default_factory=dict)
     alias: Value | None = None
     """The value that goes on in this one's place, where its step is left out."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it stands for a step or an input that could not be read."""
+        return self.tensor is None and self.step is None
 
     @property
     def actual(self) -> Value:

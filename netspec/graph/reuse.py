@@ -12,7 +12,7 @@ from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
 from netspec.graph.values import values_of
 from netspec.graph.written import Short
-from netspec.language.calls import Arguments, Refused
+from netspec.language.calls import Arguments, Refused, Unknown
 from netspec.language.rows import Word
 from netspec.layers.base import Layer
 
@@ -97,6 +97,9 @@ def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
     step = descend(scope.level, parts)
     if step is not None:
         return step, word.text
+    value = scope.value(parts[0])
+    if value.lost if value is not None else scope.lost(parts[0]):
+        raise Unknown
     hint = did_you_mean(parts[0], scope.level.members)
     level = scope.level.parent
     while level is not None:
@@ -124,7 +127,7 @@ def foreign(level: Level, flow: Value) -> Value | None:
         if step.body is not None:
             own.update(step.body.exports, step.body.inputs.values())
     reads = (v.actual for step in level.walk() for v in (*step.inputs, *([step.passed] if step.passed else [])))
-    return next((v for v in reads if v not in own), None)
+    return next((v for v in reads if v not in own and not v.lost), None)
 
 
 def shapes_of(step: Step) -> list[tuple[int, ...]]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.fields import shown
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import GROUP, Declared, is_group
 from netspec.graph.members import Members, base_word, module_only, registers
-from netspec.graph.model import Guard, Level, Step, Unknown, Value
+from netspec.graph.model import Guard, Level, Step, Value
 from netspec.graph.references import decide, member_name, rounds_of
 from netspec.graph.report import Report
 from netspec.graph.results import Results
@@ -48,6 +49,8 @@ class Walk:
                     self._item(item, (*path, i), scope)
             case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
                 self._group(body, path, scope)
+            case dict() if body and all(isinstance(step, int | float) for step in body.values()):
+                self._refuse(no_steps(body, path), scope, "")
             case dict():
                 for name, step in body.items():
                     self._named(name, step, (*path, name), scope)
@@ -64,7 +67,7 @@ class Walk:
         elif isinstance(item, list):
             self._level("list", "", item, path, scope, {})
         else:
-            self._null(item, path)
+            self._refuse(no_step(item, path), scope, "")
 
     def _named(self, template: str, step: Any, path: Path, scope: Scope) -> None:
         try:
@@ -72,19 +75,25 @@ class Walk:
         except Refused as refused:
             self._refuse(refused, scope, template)
             return
-        with self.report.catching():
-            if self._is_row(step, path):
-                self._chain(step, path, scope, name)
-            elif is_group(step):
-                body = step["layers"]
-                kind = "list" if isinstance(body, list | str) else "mapping"
-                self._level(kind, name, body, (*path, "layers"), scope, step)
-            elif isinstance(step, list | dict):
-                self._level("list" if isinstance(step, list) else "mapping", name, step, path, scope, {})
-            else:
-                self._null(step, path)
-            if "$" in template and name in scope.level.members:
-                scope.level.members[name].template = template
+        try:
+            self._step(name, step, path, scope)
+        except Refused as refused:
+            self._refuse(refused, scope, name)
+        if "$" in template and name in scope.level.members:
+            scope.level.members[name].template = template
+
+    def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
+        """What stands at a name. Raises Refused."""
+        if self._is_row(step, path):
+            self._chain(step, path, scope, name)
+        elif is_group(step):
+            body = step["layers"]
+            kind = "list" if isinstance(body, list | str) else "mapping"
+            self._level(kind, name, body, (*path, "layers"), scope, step)
+        elif isinstance(step, list | dict):
+            self._level("list" if isinstance(step, list) else "mapping", name, step, path, scope, {})
+        else:
+            raise no_step(step, path)
 
     def _is_row(self, item: Any, path: Path) -> bool:
         """Whether an item is a row, or the long form of one."""
@@ -92,20 +101,10 @@ class Walk:
             return is_chain(item) or long_call(item, path, self.declared.blocks) is not None
         return isinstance(item, str)
 
-    def _null(self, item: Any, path: Path) -> None:
-        hint = "A row begins with a word."
-        if path[-1] in GROUP:
-            hint = f"`{path[-1]}` stands beside `layers:`, as in {{repeat: 3, layers: [conv 8 k3, relu]}}."
-        elif item is None:
-            hint = "A row in [ ] or { } that contains a comma must be quoted."
-        self.report.add(
-            Problem("empty-step", f"a step is expected here, not {'nothing' if item is None else item}", At(path), hint)
-        )
-
     def _group(self, group: dict[str, Any], path: Path, scope: Scope) -> None:
         """A group is spliced: its members are members of what surrounds it."""
         body, inner = group["layers"], (*path, "layers")
-        with self.report.catching():
+        try:
             holds, guard = decide(group, path, scope)
             if holds is False:
                 self._pass(body, inner, scope, "", guard)
@@ -118,6 +117,9 @@ class Walk:
             else:
                 self.body(body, inner, scope)
             scope.guard = around
+        except Refused as refused:
+            self._refuse(refused, scope, "")
+            scope.blind = True  # the names of its members are missing
 
     def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
         """What only a level has cannot be asked of a group. Raises Refused."""
@@ -191,7 +193,7 @@ class Walk:
             return
         if name and any(call.repeats for call in calls):
             text = f"{name} is one step; a repetition makes several"
-            self.report.add(Problem("two-owners", text, calls[0].at, "Write [ ] around it."))
+            self._refuse(Refused(Problem("two-owners", text, calls[0].at, "Write [ ] around it.")), scope, name)
             return
         before = scope.flow.prev
         if name:
@@ -225,6 +227,8 @@ class Walk:
         scope.flow.prev = unknown
         if name:
             scope.names[name] = unknown
+        else:
+            scope.flow.lost = True
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         try:
@@ -238,8 +242,6 @@ class Walk:
                 scope.names.update(each.names)
         except Refused as refused:
             self._refuse(refused, scope, "")
-        except Unknown:
-            scope.flow.prev = Value("it", None, scope.level)
 
     def _piece(self, call: Written, scope: Scope, name: str, row: object) -> Step | None:
         """One call; None where nothing is run."""
@@ -335,16 +337,17 @@ class Walk:
         if is_group(body):
             options, body, path = body, body["layers"], (*path, "layers")
         inner.flow.naming = naming_of(body)
-        self.report.used_at.append(at)
-        ends = None
-        with self.report.catching():
-            ends = self._inside(options, body, block.path, path, inner)
-        step = _call(inner.level, inputs, at, scope)
-        step.row = row
-        if not name:
-            self.members.register(step, label, scope)
-        self.results.finish_step(step, inner, options.get("outputs"), (*block.path, "outputs"), ends, scope)
-        self.report.used_at.pop()
+        with self.report.using(at):
+            ends = None
+            try:
+                ends = self._inside(options, body, block.path, path, inner)
+            except Refused as refused:
+                self._refuse(refused, inner, "")
+            step = _call(inner.level, inputs, at, scope)
+            step.row = row
+            if not name:
+                self.members.register(step, label, scope)
+            self.results.finish_step(step, inner, options.get("outputs"), (*block.path, "outputs"), ends, scope)
         self.members.reorder(inner.level, options.get("order"), (*block.path, "order"))
         if not name:
             self.members.bind(label, step.value, scope, at)
@@ -369,7 +372,8 @@ class Walk:
             formal: Value(formal, actual.tensor, level) for formal, actual in zip(block.inputs, inputs, strict=True)
         }
         start = next(iter(level.inputs.values()))
-        outer = Scope(level, start, Flow(start, "names"), params=self.declared.params)
+        params = self.declared.params
+        outer = Scope(level, start, Flow(start, "names"), params=params.values, blind=params.lost)
         inner = Scope(level, start, Flow(start, "names"), outer, names=dict(level.inputs))
         inner.params = level.params = complete(block, given, inner.lookup, at)
         return inner
@@ -401,6 +405,25 @@ class Walk:
         scope.level.steps.append(step)
         scope.flow.prev = passed
         return step
+
+
+def no_step(item: Any, path: Path) -> Refused:
+    """What is raised for a value where a step is expected."""
+    hint = "A row begins with a word, as in: conv 6 k5"
+    if path[-1] in GROUP:
+        hint = f"`{path[-1]}` stands beside `layers:`, as in {{repeat: 3, layers: [conv 8 k3, relu]}}."
+    elif item is None:
+        hint = "Write it behind the colon; a row in [ ] or { } that contains a comma must be quoted."
+    text = f"a step is expected here, not {shown(item)}"
+    return Refused(Problem("empty-step", text, At(path), hint))
+
+
+def no_steps(body: dict[str, Any], path: Path) -> Refused:
+    """What is raised for the arguments of a call where steps are expected."""
+    name = path[-1] if isinstance(path[-1], str) else "name"
+    given = ", ".join(f"{key}: {shown(value)}" for key, value in body.items())
+    hint = f"Name the operation that they belong to, as in {name}: {{conv: {{{given}}}}}"
+    return Refused(Problem("empty-step", "steps are expected here, not numbers by name", At(path), hint))
 
 
 def _call(level: Level, inputs: tuple[Value, ...], at: At, scope: Scope) -> Step:

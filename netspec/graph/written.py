@@ -222,13 +222,32 @@ def long_call(item: dict[str, Any], path: Path, blocks: Mapping[str, Block]) -> 
     if len(words) != 1 or not isinstance(item[words[0]], dict):
         return None
     word, options = words[0], item[words[0]]
-    classes = () if word in blocks else OPERATIONS.find(word)
-    if word not in blocks and not classes:
+    known = _arguments(word, blocks)
+    if known is None and not _is_misspelt(word, options, blocks):
         return None
-    known = {*(classes[0].fields if classes else blocks[word].params), *APART}
-    if options and not known & options.keys() and not (classes and word == classes[0].__name__):
+    if known is not None and options and not known & options.keys() and not _is_class(word, blocks):
         return None
     return Long(word, options, {key: item[key] for key in AROUND & item.keys()}, path)
+
+
+def _arguments(word: str, blocks: Mapping[str, Block]) -> set[str] | None:
+    """What a call of a word may name; None for a word that is no operation and no block."""
+    if word in blocks:
+        return {*blocks[word].params, *APART}
+    classes = OPERATIONS.find(word)
+    return {*classes[0].fields, *APART} if classes else None
+
+
+def _is_class(word: str, blocks: Mapping[str, Block]) -> bool:
+    return word not in blocks and word == OPERATIONS.find(word)[0].__name__
+
+
+def _is_misspelt(word: str, options: Mapping[str, Any], blocks: Mapping[str, Block]) -> bool:
+    """Whether a mapping under an unknown word is no level, which would hold steps, but a call that was meant."""
+    if not any(isinstance(value, int | float) for value in options.values()):
+        return False
+    known = _arguments(OPERATIONS.nearest(word, blocks), blocks) or set()
+    return bool(known & options.keys()) or not any(isinstance(value, str | list | dict) for value in options.values())
 
 
 def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written] | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.dims import named
@@ -37,6 +37,21 @@ class Refused(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__(problems)
         self.problems = problems
+
+
+class Unknown(Refused):
+    """A value that an earlier problem left unknown, of which there is no more to say."""
+
+
+LOST: Final = object()
+"""What stands where a value would, had it been readable."""
+
+
+def found(value: Any) -> Any:
+    """`value`, unless an earlier problem left it unknown. Raises Unknown."""
+    if value is LOST:
+        raise Unknown
+    return value
 
 
 def nothing(name: str) -> Any:
@@ -77,17 +92,22 @@ def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
 def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
     """The arguments of a row's call, by the fields of `cls`. Raises Refused with every problem."""
     found = Arguments()
-    problems: list[Problem] = []
+    refusals: list[Refused] = []
     free = cls.positional()
     for arg in call.args:
         try:
             for name, value in fields_of(arg, cls, free, path):
                 _take(found, name, value, arg, cls, lookup, At(path, arg.span))
         except Refused as refused:
-            problems += refused.problems
-    if problems:
-        raise Refused(*problems)
+            refusals.append(refused)
+    raise_all(refusals)
     return found
+
+
+def raise_all(refusals: Sequence[Refused]) -> None:
+    """Raises one Refused with the problems of all, if there are any refusals."""
+    if refusals:
+        raise Refused(*(problem for refused in refusals for problem in refused.problems))
 
 
 def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], lookup: Lookup, at: At) -> None:
@@ -165,22 +185,20 @@ def _is_flag(cls: type[Entry], name: str) -> bool:
 def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
     """The arguments of a long form, `{out_channels: 6, kernel_size: 5}`. Raises Refused."""
     found = Arguments()
-    problems: list[Problem] = []
+    refusals: list[Refused] = []
     for name, value in given.items():
         at = At((*path, name))
-        described = cls.fields.get(name)
-        if described is None:
-            problems.append(unknown_argument(name, cls, At((*path, name), on_key=True)))
-            continue
         try:
+            described = cls.fields.get(name)
+            if described is None:
+                raise Refused(unknown_argument(name, cls, At((*path, name), on_key=True)))
             _put(found, name, long_value(value, lookup, at, described.symbols, described.textual), at, None)
         except Refused as refused:
-            problems += refused.problems
+            refusals.append(refused)
             continue
         if text := expression(value):
             found.written[name] = text
-    if problems:
-        raise Refused(*problems)
+    raise_all(refusals)
     return found
 
 

@@ -193,7 +193,7 @@ def _section(
             source, _ = read_entry(data["source"], paths["source"], DATASETS, lookup)
         except Refused as refused:
             problems += refused.problems
-    reading = Reading()
+    reading: Reading | None = None
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
     except Refused as refused:
@@ -208,11 +208,17 @@ def _section(
     augment = tuple(s for s, _ in random if isinstance(s, Augmentation))
     mixing = tuple(s for s, _ in random if isinstance(s, Mixing))
     problems += [*wrong, *more]
-    if source is None or split is None or problems:
+    whole = len(steps) == _count(data.get("transform")) and len(random) == _count(data.get("augment"))
+    if source is None or split is None or reading is None or problems or not whole:
         return None, problems
     transform = tuple(s for s, _ in steps)
     section = DataSection(source, split, transform, augment, mixing, reading, At(paths["source"]))
     return section, _misfits(section, {id(step): places for step, places in (*steps, *random)})
+
+
+def _count(value: Any) -> int:
+    """How many entries stand under a key."""
+    return len(value) if isinstance(value, list) else int(value is not None)
 
 
 def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments, raise_all
 from netspec.language.rows import Call, RowError
 from netspec.optimizers.base import Optimizer
 
@@ -39,14 +39,13 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
         text = f"{type(optimizer).__name__} has one set of options for all parameters"
         raise Refused(Problem("contradiction", text, At(path, on_key=True)))
     groups: list[Group] = []
-    problems: list[Problem] = []
+    refusals: list[Refused] = []
     for key, given in value.items():
         try:
             groups.append(Group(key, _options(given, (*path, key), optimizer, lookup), (*path, key)))
         except Refused as refused:
-            problems += refused.problems
-    if problems:
-        raise Refused(*problems)
+            refusals.append(refused)
+    raise_all(refusals)
     return tuple(groups)
 
 

@@ -16,6 +16,7 @@ from netspec.language.calls import (
     long_arguments,
     long_value,
     nothing,
+    raise_all,
     read_entry,
     single_call,
 )
@@ -43,7 +44,7 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
         if data.get(key) is None and not any(repr(key) in hint for hint in meant):
             sentence = Train.fields[key].sentence
             reader.problems.append(Problem("missing-argument", f"train needs {key}: {sentence}", At(path, on_key=True)))
-    if reader.problems:
+    if reader.problems or not reader.sound:
         return None, reader.problems
     train = Train(**reader.values)
     problems = reader.cross(train)
@@ -57,6 +58,8 @@ class _Reader:
         self.path, self.lookup = path, lookup
         self.values: dict[str, Any] = {}
         self.problems: list[Problem] = []
+        self.sound = True
+        """Whether everything could be read; what uses a broken param cannot, and has no problem of its own."""
 
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
@@ -69,7 +72,7 @@ class _Reader:
         try:
             self.values[key] = self._read(key, value, at)
         except Refused as refused:
-            self.problems += refused.problems
+            self._refuse(refused)
 
     def take_groups(self, value: Any) -> None:
         """Read the groups, whose options are those of the optimizer, once that is read."""
@@ -79,7 +82,11 @@ class _Reader:
         try:
             self.values["groups"] = read_groups(value, (*self.path, "groups"), optimizer, self.lookup)
         except Refused as refused:
-            self.problems += refused.problems
+            self._refuse(refused)
+
+    def _refuse(self, refused: Refused) -> None:
+        self.problems += refused.problems
+        self.sound = False
 
     def _read(self, key: str, value: Any, at: At) -> Any:
         readers: dict[str, Callable[[Any, Path], Any]] = {
@@ -111,18 +118,18 @@ class _Reader:
     def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
         items = value if isinstance(value, list) else [value]
         found: list[Metric] = []
-        problems: list[Problem] = []
+        refusals: list[Refused] = []
         for i, item in enumerate(items):
             try:
                 entry = self._entry(item, (*path, i) if isinstance(value, list) else path, METRICS)
             except Refused as refused:
-                problems += refused.problems
+                refusals.append(refused)
                 continue
             if entry.label in [m.label for m in found]:
-                problems.append(Problem("twice", f"{entry.label} is given twice", At((*path, i))))
+                problem = Problem("twice", f"{entry.label} is given twice", At((*path, i)), "Keep one of them.")
+                refusals.append(Refused(problem))
             found.append(entry)
-        if problems:
-            raise Refused(*problems)
+        raise_all(refusals)
         return tuple(found)
 
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:

@@ -1,0 +1,97 @@
+"""What is said of mistakes in the language, word by word: each is told once, where it stands, with what to try.
+
+The golden file is reviewed like prose. NETSPEC_OVERWRITE_GOLDEN=1 renews it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import netspec
+from netspec.errors import Problem
+
+GOLDEN = Path(__file__).parent / "golden" / "mistakes.txt"
+HEAD = "netspec: 1\ninput: 3x32x32\n"
+LENGTH = "netspec: 1\ninput: 8xT\n"
+DIGITS = "data: {source: digits, transform: resize 32}\n"
+SPECS = {
+    # sections
+    "layers misspelt": HEAD + "layer: [conv 4 k3]\n",
+    "layers called otherwise": HEAD + "model: [conv 4 k3]\n",
+    "input misspelt": "netspec: 1\ninptu: 3x32x32\nlayers: [conv 4 k3, add(input prev) when false, fc 10]\n",
+    "inputs misspelt": "netspec: 1\ninpts: {a: 3x32x32, b: 4}\nlayers: {x: conv(a) 4 k3, y: fc(b) 3}\n",
+    "blocks misspelt": HEAD + "block:\n  unit c: conv $c k3\nlayers: [unit 4, unit 5]\n",
+    "params misspelt": HEAD + "param: {w: 4}\nlayers: [conv $w k3, fc $w]\n",
+    "a section of train's at the top": HEAD + "layers: [fc 10]\noptimizer: adam\n",
+    "an input of another form": "netspec: 1\ninput: [3, 32, 32]\nlayers: {a: conv 4 k3 same, b: add(a input)}\n",
+    "inputs of another form": "netspec: 1\ninputs: [3x32x32]\nlayers: {a: conv(image) 4 k3}\n",
+    "blocks of another form": HEAD + "blocks: [unit]\nlayers: [unit 4]\n",
+    "params of another form": HEAD + "params: [w]\nlayers: [conv $w k3]\n",
+    "another version": "netspec: 2\ninput: 4\nlayers: [fc 10]\n",
+    "no layers": HEAD + "layers: []\n",
+    # what follows from a mistake
+    "a misspelt word in long form": HEAD + "layers:\n  - con2d: {out_channels: 4, kernel_size: 3}\n  - fc 10\n",
+    "a misspelt word in long form, named": HEAD
+    + "layers:\n  a: {con2d: {out_channels: 4, padding: same}}\n".replace(
+        "padding: same", "padding: same, kernel_size: 3"
+    ),
+    "arguments without an operation": HEAD + "layers:\n  first: {out_channels: 4, kernel_size: 3}\n",
+    "a colon behind an operation": HEAD + "layers:\n  - conv: 4 k3\n",
+    "a step that is lost, and its uses": (
+        HEAD + "layers:\n  a: [cnov 4 k3, relu]\n  b: conv $(a.c) k3\n  c: add(b in)\n  d: use(in) a\n"
+    ),
+    "a step without a name that is lost": HEAD + "layers: [con 4 k3 same, conv 4 k3 same, add(conv2 conv1)]\n",
+    "a repetition under a name": HEAD + "layers: {a: conv 3 k3 same x3, b: add(a in)}\n",
+    "nothing under a name": HEAD + "layers:\n  a:\n  b: add(a in)\n",
+    "a condition that cannot be read": HEAD + "layers:\n  a: {when: s > 1, layers: [relu]}\n  b: add(a in)\n",
+    "a repeat that cannot be read": HEAD + "layers:\n  a: {repeat: many, layers: [relu]}\n  b: add(a.* in)\n",
+    "a group that cannot be read": HEAD + "layers:\n  - {when: s > 1, layers: {a: relu}}\n  - {b: add(a in)}\n",
+    "a body that cannot be read": (
+        HEAD + "blocks:\n  unit: {repeat: many, layers: [conv 9 k3]}\nlayers: [unit, add(prev in)]\norder: [conv*]\n"
+    ),
+    "a parameter that is lost, and its uses": (
+        "netspec: 1\ninput: 1x32x32\nparams: {w: $(1/0), v: $(w*2)}\n"
+        "layers: [conv $w k3, conv $v k3, fc out_features=$w]\n"
+        + DIGITS
+        + "train: {loss: cross_entropy, optimizer: sgd lr=$w, metrics: [topk $w]}\n"
+    ),
+    "a parameter that data uses": (
+        "netspec: 1\ninput: 1x32x32\nparams: {size: $(1/0)}\nlayers: [fc 10]\n"
+        "data: {source: digits, transform: resize $size}\n"
+    ),
+}
+LEAKS = re.compile(
+    r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|\bNone\b|math domain|object|mapping values"
+)
+"""Words of Python's and of the reader's that nobody needs to know."""
+
+
+@cache
+def refused(text: str) -> netspec.SpecError:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(text, name="net.yaml")
+    return caught.value
+
+
+def problems(title: str) -> tuple[Problem, ...]:
+    return tuple(problem for problem in refused(SPECS[title]).problems if problem.severity == "error")
+
+
+def test_mistakes_are_told_in_these_words() -> None:
+    found = "\n\n".join(f"# {title}\n\n{refused(text)}" for title, text in SPECS.items()) + "\n"
+    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("title", SPECS)
+def test_a_mistake_is_told_once_with_what_to_try(title: str) -> None:
+    (problem,) = problems(title)
+    assert problem.hint or problem.code == "expression"
+    assert not LEAKS.search(problem.message + problem.hint)
