@@ -60,12 +60,14 @@ class Declared:
                 block = read_block(header, body, path)
                 if OPERATIONS.find(block.name):
                     text = f"{block.name} is an operation already; a block needs a name of its own"
-                    raise Refused(Problem("block-name", text, At(path, on_key=True)))
+                    raise Refused(Problem("block-name", text, At(path, on_key=True), f"For example: my_{block.name}"))
                 if block.name in self.blocks:
-                    raise Refused(Problem("block-name", f"there are two blocks {block.name}", At(path, on_key=True)))
+                    text = f"there are two blocks {block.name}"
+                    raise Refused(Problem("block-name", text, At(path, on_key=True), "Give one of them another name."))
                 if is_group(body) and "when" in body:
                     text = "a block has no when of its own; the row that uses it may have one"
-                    raise Refused(Problem("when", text, At((*path, "when"), on_key=True)))
+                    hint = "As in: basic 64 when depth > 2"
+                    raise Refused(Problem("when", text, At((*path, "when"), on_key=True), hint))
                 if is_group(body):
                     check_columns(body, path)
                 self.blocks[block.name] = block

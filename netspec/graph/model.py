@@ -48,14 +48,18 @@ class Value:
         return value
 
     def attribute(self, name: str) -> Any:
-        """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError, IndexError or Unknown."""
+        """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError with what it has, or Unknown."""
         if name in self.parts:
             return self.parts[name]
         if name != "shape" and name not in AXES:
-            raise AttributeError(name)
+            raise AttributeError(f"It has: {', '.join([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
-        return list(self.tensor.shape) if name == "shape" else self.tensor.shape[AXES[name]]
+        if name == "shape":
+            return list(self.tensor.shape)
+        if not -len(self.tensor.shape) <= AXES[name] < len(self.tensor.shape):
+            raise AttributeError(f"It is {self.tensor}, batch first.")
+        return self.tensor.shape[AXES[name]]
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.tensor}>"

@@ -12,6 +12,7 @@ from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
 from netspec.language.calls import Refused, Unknown, evaluate, long_value
+from netspec.language.params import check_param_name
 from netspec.language.rows import Expr, Input, RowError
 
 MAX_ROUNDS: Final = 10_000
@@ -139,6 +140,8 @@ def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[s
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         text, hint = "`as` takes a name, or a list of names", "For example: as: [width, stride]"
         raise Refused(Problem("repeat", text, At((*path, "as")), hint))
+    for name in names:
+        check_param_name(name, At((*path, "as")))
     if isinstance(table, int):
         # With a name of its own the counter leaves the `i` of a repeat around it alone.
         return [dict.fromkeys(names or ["i"], i) for i in range(count)]

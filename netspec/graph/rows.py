@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
@@ -34,6 +34,25 @@ def advice(text: str, path: Path) -> str:
     if equation and "einsum" in text:
         return f"In a row, write the equation as {equation[0].replace(' ', '').replace(',', '/').replace('->', ':')}"
     return ""
+
+
+K_ = TypeVar("K_")
+
+
+def untorn(entries: Iterable[tuple[K_, Any]]) -> Iterator[tuple[K_, Any]]:
+    """The entries of a list or mapping without what a comma tore from a row: `[add(a, b)]` has the entry `b)`."""
+    open_brackets = 0
+    for key, value in entries:
+        torn = value if isinstance(value, str) else key if value is None else None
+        if open_brackets > 0 and isinstance(torn, str):
+            open_brackets += _opened(torn)
+            continue
+        yield key, value
+        open_brackets = _opened(value) if isinstance(value, str) else 0
+
+
+def _opened(text: str) -> int:
+    return sum(text.count(c) for c in "([") - sum(text.count(c) for c in ")]")
 
 
 def spread(call: Call, path: Path) -> Iterator[Call]:

@@ -19,6 +19,7 @@ from netspec.graph.references import decide, member_name, rounds_of
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
+from netspec.graph.rows import untorn
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
@@ -45,14 +46,14 @@ class Walk:
             case str():
                 self._chain(body, path, scope, "")
             case list():
-                for i, item in enumerate(body):
+                for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)
             case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
                 self._group(body, path, scope)
             case dict() if body and all(isinstance(step, int | float) for step in body.values()):
                 self._refuse(no_steps(body, path), scope, "")
             case dict():
-                for name, step in body.items():
+                for name, step in untorn(body.items()):
                     self._named(name, step, (*path, name), scope)
             case _:
                 self.report.add(Problem("empty", "layers are expected here", At(path), "A row, a list or a mapping."))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
-from netspec.dims import named
+from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem, did_you_mean
-from netspec.fields import Invalid
+from netspec.fields import Invalid, shown
 from netspec.language import expressions, rows
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 
@@ -19,6 +20,7 @@ Lookup = Callable[[str], Any]
 E_ = TypeVar("E_", bound=Entry)
 
 _DIM = re.compile(r"-?[A-Z][A-Z0-9_]*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 
@@ -64,6 +66,9 @@ def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
     match value:
         case Expr():
             result = evaluate(value, lookup, at)
+            if value.negative and not isinstance(result, int | float | Dim):
+                hint = "Leave the minus out, or take a number."
+                raise Refused(Problem("expression", f"a minus stands before a number, not {shown(result)}", at, hint))
             return -result if value.negative else result
         case tuple():
             parts = [compute(part, lookup, at, symbols) for part in value]
@@ -83,6 +88,9 @@ def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
     try:
         return expressions.evaluate(expr.text, lookup)
     except expressions.ExpressionError as error:
+        for word in _NAME.findall(expr.text):
+            with suppress(KeyError):
+                lookup(word)  # raises Unknown where the expression may be wrong only for a name that is lost
         start = expr.span[0] + error.start
         stop = expr.span[1] if error.stop is None else expr.span[0] + error.stop
         place = At(at.path, (start, max(stop, start + 1)), at.on_key)
@@ -262,16 +270,18 @@ def _one(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def single_call(text: str, path: Path) -> Call:
-    """The one call that a text consists of. Raises Refused."""
+def single_call(text: str, path: Path, on_key: bool = False) -> Call:
+    """The one call that a text consists of, which may be a key. Raises Refused."""
     try:
         calls = rows.parse(text)
     except RowError as error:
-        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+        raise Refused(Problem("row", error.message, At(path, error.span, on_key), error.hint)) from None
     if len(calls) != 1:
-        raise Refused(Problem("row", "one word with its arguments is expected here, without a comma", At(path)))
+        message = "one word with its arguments is expected here, without a comma"
+        raise Refused(Problem("row", message, At(path, on_key=on_key), "Put a space between arguments."))
     if not isinstance(calls[0].op, str):
-        raise Refused(Problem("row", "a plain word is expected here", At(path, calls[0].op_span)))
+        at = At(path, calls[0].op_span, on_key)
+        raise Refused(Problem("row", "a plain word is expected here", at, "Only the rows of layers begin with a $."))
     return calls[0]
 
 

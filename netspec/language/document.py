@@ -90,8 +90,8 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
     for key, value in data.items():
         name = key
         if key not in SECTIONS:
-            name = MEANT.get(key.lower()) or nearest(key, SECTIONS)
-            problems.append(_unknown(key, name))
+            problem, name = _unknown(key)
+            problems.append(problem)
             if not name or name in data or name in sections:
                 continue
             source = renamed(source, key, name)  # what follows reads it as the one that it must mean
@@ -118,15 +118,15 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
     )
 
 
-def _unknown(key: str, meant: str) -> Problem:
-    """The problem with a key that is no section."""
-    hint = f"Did you mean {meant!r}?" if meant else f"There are: {', '.join(SECTIONS)}."
-    if not meant or key not in (MEANT | SECTIONS):
-        from netspec.language.train_record import Train  # only a mistake pays for it
+def _unknown(key: str) -> tuple[Problem, str]:
+    """The problem with a key that is no section, and the section that it must mean; empty where none is near."""
+    from netspec.language.train_record import Train  # only a mistake pays for it
 
-        if key in Train.fields:
-            hint = f"It belongs into `train`, as in train: {{{key}: ...}}"
-    return Problem("unknown-section", f"there is no section {key!r}", At((key,), on_key=True), hint)
+    meant = MEANT.get(key.lower()) or nearest(key, SECTIONS) if key not in Train.fields else ""
+    hint = f"Did you mean {meant!r}?" if meant else f"There are: {', '.join(SECTIONS)}."
+    if key in Train.fields:
+        hint = f"It belongs into `train`, as in train: {{{key}: ...}}"
+    return Problem("unknown-section", f"there is no section {key!r}", At((key,), on_key=True), hint), meant
 
 
 def _unfit(key: str, value: Any) -> Problem:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import keyword
+import re
+from typing import Any, Final
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, did_you_mean, printable
 from netspec.language.calls import LOST, Refused, Unknown, found, long_value
 from netspec.language.document import Document
 
-EXAMPLE = "Declare it in `params`, as in params: {width: 64}"
+EXAMPLE: Final = "Declare it in `params`, as in params: {width: 64}"
+MEANINGS: Final = frozenset({*keyword.kwlist, "prev", "training", "true", "false", "null"})
+"""Words that mean something in an expression or a condition, or that its parser keeps for itself."""
 
 
 class Params:
@@ -21,6 +25,7 @@ class Params:
         self.problems: list[Problem] = []
         for name, value in document.params.items():
             try:
+                check_param_name(name, At(("params", name), on_key=True))
                 self.values[name] = long_value(value, self, At(("params", name)), textual=True)
             except Refused as refused:
                 self.values[name] = LOST
@@ -33,3 +38,15 @@ class Params:
         if self.lost:
             raise Unknown
         raise KeyError(did_you_mean(name, self.values) or EXAMPLE)
+
+
+def check_param_name(name: str, at: At) -> None:
+    """Raises Refused where an expression could not use a parameter of this name."""
+    if name in MEANINGS:
+        text, hint = f"{name!r} has a meaning of its own", f"Call the parameter {name}_, or something else."
+        raise Refused(Problem("name", text, at, hint))
+    if not (name.isascii() and name.isidentifier()) or name.startswith("_"):
+        likely = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+        hint = f"Call it {likely}." if likely.isidentifier() else "As in: width"
+        text = f"{printable(name)!r} is not a name that $ can be put before"
+        raise Refused(Problem("name", text, at, f"A name has letters, digits and _, and begins with a letter. {hint}"))

@@ -235,7 +235,7 @@ def problems(text: str) -> list[str]:
         ("layers: [relu]\ndefaults: {nope: 3, conv: frob}", ["3:12 unknown-op", "3:27 unknown-argument"]),
         ("layers: [relu]\nparams: {a: $b}", ["3:14 expression"]),
         ("layers: [relu]\nblocks: {relu: [bn], b c c: [bn], 'd(': [bn]}",
-         ["3:10 block-name", "3:26 header", "3:41 row"]),
+         ["3:10 block-name", "3:26 header", "3:37 row"]),
         ("layers: []", ["2:9 empty"]),
         ("layers: [relu]\nlayrs: 3", ["3:1 unknown-section"]),
         ("layers: 3\nname: [x]", ["2:1 bad-section", "3:1 bad-section"]),
