@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Refused
+from netspec.language.habits import advice
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.vocabulary import OPERATIONS
-
-_EQUATION: Final = re.compile(r"[A-Za-z.]+(?: *, *[A-Za-z.]+)* *-> *[A-Za-z.]*")
-"""An equation as torch.einsum has it."""
 
 
 def read_row(text: str, path: Path) -> tuple[Call, ...]:
     try:
         return rows.parse(text)
     except RowError as error:
-        hint = advice(text, path) or error.hint
+        hint = _colon(text, path) or advice(text, error.span) or error.hint
         raise Refused(Problem("row", error.message, At(path, error.span), hint)) from None
 
 
-def advice(text: str, path: Path) -> str:
-    """What to try for a text that is no row but looks like another way to write one; empty for any other."""
+def _colon(text: str, path: Path) -> str:
+    """What to try for the arguments of an operation that stands before a colon; empty for any other text."""
     word = str(path[-1]) if path else ""
     if OPERATIONS.find(word) and not text[:1].isalpha():
         return f"Write {word} {text}, without the colon."
-    equation = _EQUATION.search(text)
-    if equation and "einsum" in text:
-        return f"In a row, write the equation as {equation[0].replace(' ', '').replace(',', '/').replace('->', ':')}"
     return ""
 
 

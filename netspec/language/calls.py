@@ -13,6 +13,7 @@ from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.fields import Invalid, shown
 from netspec.language import expressions, rows
+from netspec.language.habits import advice
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 
 Lookup = Callable[[str], Any]
@@ -227,7 +228,8 @@ def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textua
     try:
         return compute(rows.parse_value(value), lookup, at, symbols)
     except RowError as error:
-        raise Refused(Problem("row", error.message, At(at.path, error.span), error.hint)) from None
+        hint = advice(value, error.span) or error.hint
+        raise Refused(Problem("row", error.message, At(at.path, error.span), hint)) from None
 
 
 def construct(cls: type[E_], given: Arguments, at: At) -> E_:
@@ -275,7 +277,8 @@ def single_call(text: str, path: Path, on_key: bool = False) -> Call:
     try:
         calls = rows.parse(text)
     except RowError as error:
-        raise Refused(Problem("row", error.message, At(path, error.span, on_key), error.hint)) from None
+        hint = advice(text, error.span) or error.hint
+        raise Refused(Problem("row", error.message, At(path, error.span, on_key), hint)) from None
     if len(calls) != 1:
         message = "one word with its arguments is expected here, without a comma"
         raise Refused(Problem("row", message, At(path, on_key=on_key), "Put a space between arguments."))
