@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from netspec.errors import did_you_mean, nearest
+from netspec.errors import FEW, did_you_mean, nearest
 from netspec.fields import Record
 
-FEW: Final = 20
-"""How many words a hint may list."""
 SLIP: Final = 0.81
 """From this likeness on, a word is taken for a slip of the pen."""
 

@@ -185,7 +185,7 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
 
 
 def _not_extended(source: Source, message: str) -> SpecError:
-    problem = Problem("extends", message, At(("extends",)))
+    problem = Problem("extends", message, At(("extends",)), "Name a spec in the folder of this one, as in base.yaml.")
     return SpecError([problem], report([problem], source), source)
 
 

@@ -83,12 +83,12 @@ class Declared:
                 continue
             with self.report.catching():
                 if isinstance(value, dict):
-                    given = long_arguments(value, classes[0], self.params, path)
+                    given = long_arguments(value, classes[0], self.params, path, word)
                 else:
                     calls = read_row(f"{word} {value}", path)
                     if len(calls) > 1:
                         text = "defaults are the arguments of one operation, without a comma"
-                        raise Refused(Problem("row", text, At(path)))
+                        raise Refused(Problem("row", text, At(path), "As in: {bn: eps=0.001 momentum=0.01}"))
                     given = arguments(shifted(calls[0], -len(word) - 1), classes[0], self.params, path)
                 self.defaults[word.lower()] = given.values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, offered
 from netspec.graph.declared import Declared, unused_params
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Level, Value
@@ -15,6 +15,7 @@ from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.walk import Walk
 from netspec.graph.weights import read_weights
 from netspec.language.document import Document
+from netspec.layers.base import show
 
 if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule
@@ -82,10 +83,10 @@ def _ties(document: Document, shapes: dict[str, tuple[int, ...]], report: Report
         missing = next((n for n in (name, target) if n not in shapes), None)
         if missing is not None:
             text = f"there is no parameter {missing!r}"
-            report.add(Problem("unknown-name", text, at, did_you_mean(str(missing), shapes)))
+            report.add(Problem("unknown-name", text, at, offered(str(missing), shapes)))
         elif shapes[name] != shapes[target]:
-            text = f"{name} is {shapes[name]}, {target} is {shapes[target]}; only equal shapes can be tied"
-            report.add(Problem("shape-mismatch", text, at))
+            text = f"{name} is {show(shapes[name])}, {target} is {show(shapes[target])}; only equal shapes can be tied"
+            report.add(Problem("shape-mismatch", text, at, "Change the sizes of one, or leave the tie out."))
         else:
             ties[name] = target
     return {name: _tied(name, ties, report) for name in ties}
@@ -96,7 +97,8 @@ def _tied(name: str, ties: dict[str, str], report: Report) -> str:
     seen = [name]
     while (target := ties.get(seen[-1])) is not None:
         if target in seen:
-            report.add(Problem("tie", f"{name} is tied to itself in a circle", At(("tie", name), on_key=True)))
+            text = f"{name} is tied to itself in a circle"
+            report.add(Problem("tie", text, At(("tie", name), on_key=True), "Tie each of them to the same one."))
             break
         seen.append(target)
     return seen[-1]

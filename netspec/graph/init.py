@@ -75,7 +75,8 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
                 if tensor not in owner.plan and not low <= len(owner.shapes[tensor]) <= high:
                     name = f"{owner.path}.{tensor}"
                     text = f"{name} has {len(owner.shapes[tensor])} axes, {rule.key}'s initialiser needs {low} or more"
-                    report(Problem("init", text, At(rule.path, on_key=True)))
+                    hint = f"Name what it fills, as in {rule.key}: {{weight: ..., bias: zeros}}"
+                    report(Problem("init", text, At(rule.path, on_key=True), hint))
                 owner.plan.setdefault(tensor, (number, initializer))
         if not matched and not rule.classes and rule.tensors:
             known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, offered
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
@@ -80,7 +80,7 @@ class Members:
             return
         for i, pattern in enumerate(order):
             if not self.report.problems and not any(fnmatchcase(name, pattern) for name in level.members):
-                hint = did_you_mean(pattern, level.members)
+                hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 
         def rank(name: str) -> int:

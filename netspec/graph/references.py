@@ -16,6 +16,8 @@ from netspec.language.params import check_param_name
 from netspec.language.rows import Expr, Input, RowError
 
 MAX_ROUNDS: Final = 10_000
+PHASES: Final = {"train", "eval", "test", "inference", "self"}
+"""What others call the phase that a condition may ask for."""
 REPEATS: Final = "For example: repeat: 3; or repeat: [64, 128] with as: width"
 
 
@@ -38,8 +40,7 @@ def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
         if value is None and scope.lost(head):
             return [Value(head, None, scope.level)]
         if value is None:
-            known = [n for n in scope.known() if not n.startswith("_")]
-            hint = did_you_mean(head, known) or f"Available here: {', '.join(dict.fromkeys(known))}."
+            hint = did_you_mean(head, scope.steps()) or f"Available here: {', '.join(scope.steps())}."
             raise Refused(Problem("unknown-name", f"there is no value {head!r} before this", at, hint))
         values = [value]
     return [part_of(value, rest, at) for value in values]
@@ -66,14 +67,16 @@ def part_of(value: Value, rest: list[str], at: At) -> Value:
 def reference(text: Any, path: Path, scope: Scope) -> Value:
     found = references(text, path, scope)
     if len(found) != 1:
-        raise Refused(Problem("outputs", f"{text} is {len(found)} values, one is expected here", At(path)))
+        text, hint = f"{text} is {len(found)} values, one is expected here", "Name one round, as in blocks.0."
+        raise Refused(Problem("outputs", text, At(path), hint))
     return found[0]
 
 
 def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     """The value that a text names, or with .* those of all rounds. Raises Refused."""
     if not isinstance(text, str):
-        raise Refused(Problem("outputs", "the name of a step is expected here", At(path)))
+        hint = f"Write the name of a step or an input: {', '.join(scope.steps())}"
+        raise Refused(Problem("outputs", "the name of a step is expected here", At(path), hint))
     return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 
 
@@ -120,8 +123,15 @@ def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:
     text = " ".join(expr.text.split())
     if text in ("training", "not training"):
         return text
+
+    def known(name: str) -> Any:
+        try:
+            return scope.lookup(name)
+        except KeyError as error:
+            raise KeyError("Write training, or not training." if name in PHASES else error.args[0]) from None
+
     try:
-        return bool(evaluate(expr, scope.lookup, At(path)))
+        return bool(evaluate(expr, known, At(path)))
     except Unknown:
         return True
 

@@ -18,7 +18,7 @@ class TooLarge(Exception):
 
     def __init__(self, at: At) -> None:
         super().__init__(at)
-        self.problem = Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at)
+        self.problem = Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at, "Repeat less.")
 
 
 class Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, offered
 from netspec.graph.members import Members
 from netspec.graph.model import Level, Step, Value, flat
 from netspec.graph.report import Report
@@ -45,7 +45,8 @@ class Reuse:
         known = step.value.tensor is not None and target.value.tensor is not None
         if known and shapes_of(step) != shapes_of(target):
             text = f"{target.name} would need other parameters for this input than for its first"
-            self.report.add(Problem("shape-mismatch", text, at))
+            hint = "Give both the same sizes, or write a step of its own instead of `use`"
+            self.report.add(Problem("shape-mismatch", text, at, hint))
         scope.level.steps.append(step)
         scope.flow.prev = step.value
         if not name:
@@ -100,7 +101,7 @@ def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
     value = scope.value(parts[0])
     if value.lost if value is not None else scope.lost(parts[0]):
         raise Unknown
-    hint = did_you_mean(parts[0], scope.level.members)
+    hint = offered(parts[0], scope.level.members)
     level = scope.level.parent
     while level is not None:
         if descend(level, parts) is not None:

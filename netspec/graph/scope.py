@@ -100,11 +100,20 @@ class Scope:
             raise KeyError(did_you_mean(name, self.known()) or EXAMPLE)
         return value
 
-    def known(self) -> list[str]:
-        """Every name in sight."""
+    def steps(self) -> list[str]:
+        """The names of the values in sight, nearest first."""
         names: list[str] = ["in", "prev"]
         scope: Scope | None = self
         while scope is not None:
-            names += [*scope.names, *scope.params]
+            names += scope.names
+            scope = scope.parent
+        return list(dict.fromkeys(names))
+
+    def known(self) -> list[str]:
+        """Every name in sight, those of parameters too."""
+        names = self.steps()
+        scope: Scope | None = self
+        while scope is not None:
+            names += scope.params
             scope = scope.parent
         return names

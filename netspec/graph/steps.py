@@ -16,17 +16,17 @@ from netspec.vocabulary import OPERATIONS
 Defaults = dict[str, dict[str, Any]]
 
 
-def choose(word: str, inputs: Sequence[Value], at: At) -> type[Op]:
-    """The class that a word means for these inputs. Raises Refused."""
+def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
+    """The class that a word means for these inputs; several where the first input is unknown. Raises Refused."""
     classes = OPERATIONS.find(word)
     x = inputs[0].tensor if inputs else None
     if len(classes) == 1 or x is None:
-        return classes[0]
-    fitting = [c for c in classes if c.takes_rank(len(x.shape))]
+        return classes
+    fitting = tuple(c for c in classes if c.takes_rank(len(x.shape)))
     if not fitting:
         text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
         raise Refused(Problem("rank", text, at, _rank_hint(word, len(x.shape))))
-    return fitting[0]
+    return fitting[:1]
 
 
 def _rank_hint(word: str, rank: int) -> str:
@@ -34,14 +34,26 @@ def _rank_hint(word: str, rank: int) -> str:
         return "A convolution cannot follow a flat vector; use fc, or unflatten before it."
     if word.startswith("conv") and rank == 3:
         return "Unsqueeze the missing axis, or declare the input with channels."
-    return ""
+    example = OPERATIONS.find(word)[0]
+    return f"For example, {example.example} takes {example.example_input}."
 
 
 def make(
     word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
 ) -> tuple[Op, Arguments]:
     """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
-    cls = choose(word, inputs, written.at)
+    refusals: list[Refused] = []
+    for cls in choose(word, inputs, written.at):
+        try:
+            return _made(cls, word, written, inputs, lookup, defaults)
+        except Refused as refused:
+            refusals.append(refused)
+    raise min(refusals, key=lambda refused: len(refused.problems))
+
+
+def _made(
+    cls: type[Op], word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
+) -> tuple[Op, Arguments]:
     given = written.arguments(cls, lookup)
     for kind in (cls.__name__.lower(), *cls.general, *cls.words):
         for name, value in defaults.get(kind.lower(), {}).items():
@@ -99,8 +111,18 @@ def _problem(misfit: Misfit, step: Step, given: Arguments, written: Written) -> 
     if step.op and misfit.field == (step.op.arrow or ("",))[0]:
         at = written.narrowed(at)
     source = step.inputs[0].name if step.inputs else "the input"
-    hint = misfit.hint.replace("{source}", source)
+    hint = misfit.hint.replace("{source}", source) or _help(misfit, step)
     return Problem(misfit.code, f"{step.name} {misfit.message}", at, hint)
+
+
+def _help(misfit: Misfit, step: Step) -> str:
+    """What may help where an operation itself says nothing: what its argument means, or an input that it takes."""
+    assert step.op is not None
+    if misfit.field in step.op.fields:
+        return f"{misfit.field}: {step.op.fields[misfit.field].sentence}."
+    if step.op.example_input:
+        return f"For example, {step.op.example} takes {step.op.example_input}."
+    return f"`netspec ops {type(step.op).__name__}` tells what it takes."
 
 
 def _results(step: Step, shapes: Any) -> Results:

@@ -365,7 +365,8 @@ class Walk:
         if len(self.report.used_at) >= MAX_DEPTH:
             inside = self.report.used_at.count(at)
             text = f"the block {block.name} is used inside itself" if inside else "blocks nested too deeply"
-            raise Refused(Problem("recursion", text, at))
+            hint = "Use `repeat`, or xN behind the row that uses it."
+            raise Refused(Problem("recursion", text, at, hint))
 
     def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
         """What the body of a block sees: its inputs, its parameters, and the document's. Raises Refused."""

@@ -94,7 +94,11 @@ class Short:
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         count = compute(self.call.times, scope.lookup, self.at)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
-            raise Refused(Problem("repeat", f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}", self.at))
+            raise Refused(
+                Problem(
+                    "repeat", f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}", self.at, "As in: conv 8 k3 x3"
+                )
+            )
         return [{"i": i} for i in range(count)]
 
     def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
@@ -168,7 +172,7 @@ class Long:
         return {name: value for name, value in self.options.items() if name not in APART}
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
-        return long_arguments(self._given(), cls, lookup, self.path)
+        return long_arguments(self._given(), cls, lookup, self.path, self.op)
 
     def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
         return bind_long(block, self._given(), lookup, self.path)
@@ -203,7 +207,8 @@ class Long:
 
 def _input(text: Any, path: Path, keyword: str | None = None) -> tuple[Input, At]:
     if not isinstance(text, str):
-        raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path)))
+        hint = "As in: inputs: [prev, skip]"
+        raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path), hint))
     return Input(tuple(text.split(".")), keyword, (0, len(text))), At(path)
 
 

@@ -200,7 +200,7 @@ def _section(
         problems += refused.problems
     try:
         given = {key: data[key] for key in Reading.fields if key in data}
-        reading = construct(Reading, long_arguments(given, Reading, lookup, path), At(path))
+        reading = construct(Reading, long_arguments(given, Reading, lookup, path, "data"), At(path))
     except Refused as refused:
         problems += refused.problems
     steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
@@ -229,10 +229,11 @@ def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Refused(Problem("bad-value", "split holds the parts held out", at, "For example: split: {val: 0.1}"))
         value = {"val": value}
-    given = long_arguments(value, Split, lookup, path)
+    given = long_arguments(value, Split, lookup, path, "split")
     split = construct(Split, given, at)
     if sum(s for s in (split.val, split.test) if isinstance(s, float)) >= 1:
-        raise Refused(Problem("split", "split holds everything out, nothing is left to train on", at))
+        text = "split holds everything out, nothing is left to train on"
+        raise Refused(Problem("split", text, at, "Parts are shares of 1: {val: 0.1, test: 0.1}"))
     return split
 
 

@@ -213,7 +213,7 @@ class _Evaluation:
                 arguments = [self.value(argument) for argument in node.args]
                 check_arguments(name, arguments)
                 return FUNCTIONS[name](*arguments)
-        raise ExpressionError(f"{type(node).__name__} is not part of the language")
+        raise ExpressionError("this is not part of the language", hint=HINT)
 
     def _name(self, node: ast.Name) -> Any:
         name = "in" if node.id == IN else node.id

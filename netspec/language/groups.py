@@ -37,7 +37,8 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
         raise Refused(Problem("bad-value", "groups is a mapping of kinds of layer or patterns", At(path), EXAMPLE))
     if value and not optimizer.takes_groups:
         text = f"{type(optimizer).__name__} has one set of options for all parameters"
-        raise Refused(Problem("contradiction", text, At(path, on_key=True)))
+        hint = "Leave groups out, or take another optimizer, such as adamw."
+        raise Refused(Problem("contradiction", text, At(path, on_key=True), hint))
     groups: list[Group] = []
     refusals: list[Refused] = []
     for key, given in value.items():
@@ -65,7 +66,8 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
         raise Refused(Problem("bad-argument", text, given.places[name], "Write it with the optimizer."))
     made = construct(cls, Arguments({**optimizer.__dict__, **given.values}, given.places), at)
     for field, text in made.problems():
-        problem = Problem("contradiction", f"{cls.__name__}: {field} {text}", given.places.get(field, at))
+        hint = f"{field}: {cls.fields[field].sentence}."
+        problem = Problem("contradiction", f"{cls.__name__}: {field} {text}", given.places.get(field, at), hint)
         raise Refused(problem)
     return {name: getattr(made, name) for name in given.values}
 

@@ -14,6 +14,19 @@ _SIZES: Final = re.compile(r"[(\[]\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*,?\s*[)\]]")
 _QUOTED: Final = re.compile(r"['\"](.*?)['\"]?")
 _BRACED: Final = re.compile(r"[{<]+\s*\$?(\w+)\s*[}>]+")
 
+MEANT: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("filters", "out", "channels", "features"), ("out_channels", "out_features")),
+    **dict.fromkeys(("units", "width"), ("out_features", "hidden_size")),
+    **dict.fromkeys(("rate", "prob", "probability"), ("p",)),
+    **dict.fromkeys(("axis", "axes"), ("dim", "dims")),
+    **dict.fromkeys(("heads",), ("num_heads",)),
+    **dict.fromkeys(("layers", "depth"), ("num_layers",)),
+    "use_bias": ("bias",),
+    "learning_rate": ("lr",),
+    "in": ("in_channels", "in_features"),
+}
+"""Arguments by what others call them."""
+
 
 def advice(text: str, span: Span) -> str:
     """What to try for a row that cannot be read at `span`; empty where it looks like nothing known."""

@@ -27,6 +27,7 @@ from netspec.metrics.base import Metric
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 
 E_ = TypeVar("E_", bound=Entry)
+EXAMPLES = {"loss": "loss: cross_entropy", "optimizer": "optimizer: adamw lr=1e-3"}
 R_ = TypeVar("R_", Checkpoint, Evaluate)
 
 
@@ -43,7 +44,8 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
     for key in ("loss", "optimizer"):
         if data.get(key) is None and not any(repr(key) in hint for hint in meant):
             sentence = Train.fields[key].sentence
-            reader.problems.append(Problem("missing-argument", f"train needs {key}: {sentence}", At(path, on_key=True)))
+            text, hint = f"train needs {key}: {sentence}", f"For example: {EXAMPLES[key]}"
+            reader.problems.append(Problem("missing-argument", text, At(path, on_key=True), hint))
     if reader.problems or not reader.sound:
         return None, reader.problems
     train = Train(**reader.values)
@@ -65,6 +67,8 @@ class _Reader:
         at = At((*self.path, key))
         if key not in Train.fields:
             hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
+            if key in ("lr", "learning_rate", "weight_decay", "momentum"):
+                hint = f"It belongs to the optimizer, as in: optimizer: sgd {'lr' if key[0] == 'l' else key}=..."
             self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
             return
         if value is None or key == "groups":
@@ -108,7 +112,12 @@ class _Reader:
         find = getattr(entry, "problems", list)
         whole = At(path)
         found = [
-            Problem("contradiction", f"{type(entry).__name__}: {field} {text}", given.places.get(field, whole))
+            Problem(
+                "contradiction",
+                f"{given.word or type(entry).__name__}: {field} {text}",
+                given.places.get(field, whole),
+                f"{field}: {entry.fields[field].sentence}." if field in entry.fields else "",
+            )
             for field, text in find()
         ]
         if found:
@@ -226,7 +235,7 @@ class _Reader:
 
 def _problem(fault: Fault, path: Path) -> Problem:
     on_key = fault.code == "unknown-argument"
-    return Problem(fault.code, fault.message, At((*path, *fault.loc), on_key=on_key), fault.hint)
+    return Problem(fault.code, fault.told(str(path[-1])), At((*path, *fault.loc), on_key=on_key), fault.hint)
 
 
 def _checked(key: str, value: Any, at: At) -> Any:
@@ -234,7 +243,7 @@ def _checked(key: str, value: Any, at: At) -> Any:
     try:
         return Train(**{key: value}).__dict__[key]
     except Invalid as invalid:
-        raise Refused(*(Problem(f.code, f.message, at, f.hint) for f in invalid.faults)) from None
+        raise Refused(*(Problem(f.code, f.told("train"), at, f.hint) for f in invalid.faults)) from None
 
 
 def train_schema() -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_the_operation_may_be_a_parameter() -> None:
         ("block x3x2", "x3x2", "not a repetition"),
         ("relu when", "when", "without a condition"),
         ("fc k=", "", "not a value"),
-        ("fc 99999999999999999999", "99999999999999999999", "too long|not a value"),
+        ("fc 99999999999999999999", "99999999999999999999", "too large"),
     ],
 )
 def test_what_is_no_row_says_where(text: str, under: str, message: str) -> None:

@@ -93,7 +93,7 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
     for arg in call.args:
         written = text[slice(*arg.span)].replace("\u2192", "->")
         if arg.kind == "arrow" and not isinstance(known, Block):
-            _take_arrow(piece, written, arrow_of(known, At(path, arg.span)))
+            _take_arrow(piece, written, arrow_of(known, At(path, arg.span), piece.op))
             continue
         value = written.partition("=")[2] if arg.kind == "keyword" else written[arg.kind == "letter" :]
         raw: Raw = tuple(rows.sizes(value)) if isinstance(arg.value, tuple) else value
@@ -103,7 +103,7 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
             name, meant = parameter_of(arg, known, piece.args, path)
             piece.args[name] = True if meant is True else raw
         else:
-            ((name, meant),) = fields_of(arg, known, free, path)
+            ((name, meant),) = fields_of(arg, known, free, path, piece.op)
             if arg.kind == "word" and not isinstance(meant, Word):
                 raw = meant
             if known.fields[name].rest and arg.kind == "positional":
