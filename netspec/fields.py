@@ -245,13 +245,25 @@ def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> 
         return f"Write {word}."
     if kind == "null" and not field.required:
         return f"Leave {field.name} out."
+    if isinstance(found, int) and expected.endswith("true or false"):
+        return f"Write {'true' if found else 'false'}."
+    if isinstance(found, str) and (hint := did_you_mean(found, _options(field.kind(cls)[1]))) and hint not in expected:
+        return hint
     if isinstance(found, Dim):
         return "Give that axis a number in `input`."
-    if isinstance(found, float) and not found.is_integer() and "whole number" in expected:
+    if isinstance(found, float) and found.is_integer() and "whole number" in expected:
+        return f"Write {int(found)}."
+    if isinstance(found, float) and "whole number" in expected:
         return "Write a whole number; in an expression, // divides without a rest."
     if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
         return f"Write a number, or ${found} for a parameter of that name."
     return f"{field.name}: {field.sentence}."
+
+
+def _options(json: dict[str, Any]) -> list[str]:
+    """The words that a JSON Schema allows."""
+    own = [word for word in json.get("enum", ()) if isinstance(word, str)]
+    return own + [word for each in json.get("anyOf", ()) for word in _options(each)]
 
 
 def _takes(kind: str, json: dict[str, Any]) -> bool:

@@ -33,7 +33,7 @@ FOREIGN: Final = _meaning(
     fc="dense fully_connected fullyconnected lineardense mlp",
     conv="convolution conv_2d convolution2d",
     conv_transpose="deconv deconv2d deconvolution transposed_conv conv2d_transpose convtranspose upconv",
-    bn="batchnormalization batch_normalization norm2d",
+    bn="batchnormalization batch_normalization norm2d bn1d bn2d bn3d",
     layernorm="layernormalization layer_normalization ln",
     groupnorm="gn groupnormalization group_normalization",
     gap="global_avg_pool global_average_pool globalavgpool globalaveragepooling2d global_pool avgpool_global",
@@ -46,6 +46,12 @@ FOREIGN: Final = _meaning(
     pad="zeropadding2d padding",
     leaky_relu="lrelu",
     matmul="mm dot",
+    add="plus addition residual shortcut",
+    sub="subtract minus",
+    mul="multiply times",
+    div="divide",
+    hardswish="hswish h_swish",
+    hardsigmoid="hsigmoid h_sigmoid",
 )
 """Operations by what other frameworks and papers call them."""
 OPERATIONS: Catalogue[Op] = Catalogue(
@@ -114,7 +120,9 @@ SCHEDULERS: Catalogue[Scheduler] = Catalogue(
 )
 """How the learning rate moves."""
 
-METRICS: Catalogue[Metric] = Catalogue("metric", "netspec.metrics.base.Metric", _in("metrics", metrics.FAMILIES))
+METRICS: Catalogue[Metric] = Catalogue(
+    "metric", "netspec.metrics.base.Metric", _in("metrics", metrics.FAMILIES), _meaning(accuracy="acc", roc_auc="auc")
+)
 """What is measured besides the loss."""
 
 ENTRIES: Final[dict[tuple[str, ...], Catalogue[Any]]] = {

@@ -78,9 +78,11 @@ class Declared:
             path = ("defaults", word)
             classes = OPERATIONS.find(word)
             if not classes:
-                hint = OPERATIONS.unknown(word)
+                hint = "Arguments have spaces between them, as in: {conv: k3 s2}" if value is None else ""
+                hint = hint or OPERATIONS.unknown(word)
                 self.report.add(Problem("unknown-op", f"there is no operation {word!r}", At(path, on_key=True), hint))
                 continue
+            self.defaults[word.lower()] = None
             with self.report.catching():
                 if isinstance(value, dict):
                     given = long_arguments(value, classes[0], self.params, path, word)

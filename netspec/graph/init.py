@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, did_you_mean, offered
 from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, Refused, read_entry
@@ -74,10 +74,13 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
                 low, high = initializer.ranks
                 if tensor not in owner.plan and not low <= len(owner.shapes[tensor]) <= high:
                     name = f"{owner.path}.{tensor}"
-                    text = f"{name} has {len(owner.shapes[tensor])} axes, {rule.key}'s initialiser needs {low} or more"
-                    hint = f"Name what it fills, as in {rule.key}: {{weight: ..., bias: zeros}}"
+                    axes = f"{len(owner.shapes[tensor])} ax{'is' if len(owner.shapes[tensor]) == 1 else 'es'}"
+                    text = f"{name} has {axes}, {rule.key}'s initialiser needs {low} or more"
+                    hint = f"Fill it with another, as in {rule.key}: {{weight: ..., bias: zeros}}"
                     report(Problem("init", text, At(rule.path, on_key=True), hint))
                 owner.plan.setdefault(tensor, (number, initializer))
+        if matched:
+            _check_tensors(rule, owners, report)
         if not matched and not rule.classes and rule.tensors:
             known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]
             hint = (
@@ -88,9 +91,21 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
     return owners
 
 
+def _check_tensors(rule: Rule, owners: Sequence[Owner], report: Report) -> None:
+    """Report names of tensors that nothing has which the rule matches; not all layers of a kind have a bias."""
+    known = {tensor for owner in owners if _is_meant(rule, owner) for tensor in owner.shapes}
+    for tensor in rule.tensors.keys() - known - {"", "weight", "bias"}:
+        text = f"nothing that {rule.key} matches has a parameter {tensor!r}"
+        report(Problem("init", text, At((*rule.path, tensor), on_key=True), offered(tensor, sorted(known))))
+
+
+def _is_meant(rule: Rule, owner: Owner) -> bool:
+    return isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
+
+
 def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, Initializer]]:
     """The tensors of a module that a rule fills."""
-    whole = isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
+    whole = _is_meant(rule, owner)
     for tensor in owner.shapes:
         full = f"{owner.path}.{tensor}".removeprefix(".")
         if tensor in rule.tensors and whole:

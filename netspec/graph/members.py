@@ -122,4 +122,10 @@ def module_only(step: Step) -> bool:
 
 
 def described(step: Step) -> str:
-    return type(step.op).__name__ if step.op is not None else step.body.block or "a level" if step.body else ""
+    return (
+        base_word(type(step.op), type(step.op).__name__)
+        if step.op is not None
+        else step.body.block or "a level"
+        if step.body
+        else ""
+    )

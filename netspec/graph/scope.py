@@ -97,7 +97,8 @@ class Scope:
         if value is None and self.lost(name):
             raise Unknown
         if value is None:
-            raise KeyError(did_you_mean(name, self.known()) or EXAMPLE)
+            known = [each for each in self.known() if each not in ("in", "prev")]
+            raise KeyError(did_you_mean(name, known) or EXAMPLE)
         return value
 
     def steps(self) -> list[str]:

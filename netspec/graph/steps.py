@@ -9,11 +9,12 @@ from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph.model import Results, Step, Value, flat
 from netspec.graph.written import Written
-from netspec.language.calls import Arguments, Lookup, Refused, construct
+from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construct
 from netspec.layers.base import Layer, Misfit, Op, Tensor, show
 from netspec.vocabulary import OPERATIONS
 
-Defaults = dict[str, dict[str, Any]]
+Defaults = dict[str, dict[str, Any] | None]
+"""Arguments by the word of an operation; None where they cannot be read."""
 
 
 def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
@@ -55,8 +56,9 @@ def _made(
     cls: type[Op], word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
 ) -> tuple[Op, Arguments]:
     given = written.arguments(cls, lookup)
-    for kind in (cls.__name__.lower(), *cls.general, *cls.words):
-        for name, value in defaults.get(kind.lower(), {}).items():
+    kinds = [kind.lower() for kind in (cls.__name__, *cls.general, *cls.words)]
+    for kind in kinds:
+        for name, value in (defaults.get(kind) or {}).items():
             if name in cls.fields:
                 given.values.setdefault(name, value)
     low, high = cls.inputs
@@ -64,7 +66,12 @@ def _made(
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
         text = f"{word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
         raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {word}(a b)"))
-    return construct(cls, given, written.at), given
+    try:
+        return construct(cls, given, written.at), given
+    except Refused:
+        if any(defaults.get(kind, {}) is None for kind in kinds):
+            raise Unknown from None  # a default that cannot be read may be what is missing
+        raise
 
 
 def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.fields import shown
 from netspec.graph.blocks import Block, complete
-from netspec.graph.declared import GROUP, Declared, is_group
+from netspec.graph.declared import Declared, is_group
 from netspec.graph.members import Members, base_word, module_only, registers
+from netspec.graph.mistaken import no_step, not_steps
 from netspec.graph.model import Guard, Level, Step, Value
 from netspec.graph.references import decide, member_name, rounds_of
 from netspec.graph.report import Report
@@ -50,8 +50,9 @@ class Walk:
                     self._item(item, (*path, i), scope)
             case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
                 self._group(body, path, scope)
-            case dict() if body and all(isinstance(step, int | float) for step in body.values()):
-                self._refuse(no_steps(body, path), scope, "")
+            case dict() if (refused := not_steps(body, path)) is not None:
+                self._refuse(refused, scope, "")
+                scope.blind = True
             case dict():
                 for name, step in untorn(body.items()):
                     self._named(name, step, (*path, name), scope)
@@ -104,23 +105,23 @@ class Walk:
 
     def _group(self, group: dict[str, Any], path: Path, scope: Scope) -> None:
         """A group is spliced: its members are members of what surrounds it."""
-        body, inner = group["layers"], (*path, "layers")
+        body, inner, around = group["layers"], (*path, "layers"), scope.guard
         try:
             holds, guard = decide(group, path, scope)
             if holds is False:
                 self._pass(body, inner, scope, "", guard)
                 return
             self._check_group(group, holds, path)
-            around = scope.guard
             scope.guard = guard or around
             if "repeat" in group:
                 self._repeat(group, body, path, inner, scope)
             else:
                 self.body(body, inner, scope)
-            scope.guard = around
         except Refused as refused:
             self._refuse(refused, scope, "")
-            scope.blind = True  # the names of its members are missing
+            scope.blind = True
+        finally:
+            scope.guard = around
 
     def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
         """What only a level has cannot be asked of a group. Raises Refused."""
@@ -344,6 +345,7 @@ class Walk:
                 ends = self._inside(options, body, block.path, path, inner)
             except Refused as refused:
                 self._refuse(refused, inner, "")
+                inner.blind = True
             step = _call(inner.level, inputs, at, scope)
             step.row = row
             if not name:
@@ -407,25 +409,6 @@ class Walk:
         scope.level.steps.append(step)
         scope.flow.prev = passed
         return step
-
-
-def no_step(item: Any, path: Path) -> Refused:
-    """What is raised for a value where a step is expected."""
-    hint = "A row begins with a word, as in: conv 6 k5"
-    if path[-1] in GROUP:
-        hint = f"`{path[-1]}` stands beside `layers:`, as in {{repeat: 3, layers: [conv 8 k3, relu]}}."
-    elif item is None:
-        hint = "Write it behind the colon; a row in [ ] or { } that contains a comma must be quoted."
-    text = f"a step is expected here, not {shown(item)}"
-    return Refused(Problem("empty-step", text, At(path), hint))
-
-
-def no_steps(body: dict[str, Any], path: Path) -> Refused:
-    """What is raised for the arguments of a call where steps are expected."""
-    name = path[-1] if isinstance(path[-1], str) else "name"
-    given = ", ".join(f"{key}: {shown(value)}" for key, value in body.items())
-    hint = f"Name the operation that they belong to, as in {name}: {{conv: {{{given}}}}}"
-    return Refused(Problem("empty-step", "steps are expected here, not numbers by name", At(path), hint))
 
 
 def _call(level: Level, inputs: tuple[Value, ...], at: At, scope: Scope) -> Step:

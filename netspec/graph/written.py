@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
+from netspec.fields import shown
 from netspec.graph import wrapping
 from netspec.graph.blocks import Block, bind, bind_long
 from netspec.graph.model import Guard
@@ -94,11 +95,8 @@ class Short:
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         count = compute(self.call.times, scope.lookup, self.at)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
-            raise Refused(
-                Problem(
-                    "repeat", f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}", self.at, "As in: conv 8 k3 x3"
-                )
-            )
+            text = f"a repetition of {shown(count)}; it can be 0 to {MAX_ROUNDS:,}"
+            raise Refused(Problem("repeat", text, self.at, "As in: conv 8 k3 x3"))
         return [{"i": i} for i in range(count)]
 
     def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
@@ -230,7 +228,8 @@ def long_call(item: dict[str, Any], path: Path, blocks: Mapping[str, Block]) -> 
     known = _arguments(word, blocks)
     if known is None and not _is_misspelt(word, options, blocks):
         return None
-    if known is not None and options and not known & options.keys() and not _is_class(word, blocks):
+    numbers = any(isinstance(value, int | float) for value in options.values())
+    if known is not None and options and not known & options.keys() and not numbers and not _is_class(word, blocks):
         return None
     return Long(word, options, {key: item[key] for key in AROUND & item.keys()}, path)
 

@@ -285,7 +285,10 @@ def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup 
         return construct(cls, given, at), given
     text = f"expected the name of {_one(catalogue.noun)}, alone or with its arguments"
     example = next(iter(catalogue.words()), "")
-    raise Refused(Problem("bad-value", text, At(path), f"For example: {example}" if example else ""))
+    hint = f"For example: {example}" if example else ""
+    if isinstance(value, dict) and len(value) > 1:
+        hint = f"Several are a list: [{', '.join(f'{word}: ...' for word in value)}]"
+    raise Refused(Problem("bad-value", text, At(path), hint))
 
 
 def _one(noun: str) -> str:
@@ -339,8 +342,8 @@ def _habit(name: str, cls: type[Entry]) -> str:
         return ""
     if name == "activation":
         return "Write the activation behind a comma: conv 8 k3, relu"
-    if name == "x":
-        return "Write the repetition in one word, as in x3."
+    if name == "x" or re.fullmatch(r"x[A-Z]\w*", name):
+        return "A repetition is an x and a number, or a parameter: x3, x$depth"
     return f"Put a comma before {name}, which is an operation of its own." if OPERATIONS.find(name) else ""
 
 

@@ -82,6 +82,7 @@ _HABITS: Final = (
     (re.compile(r"(?<![=!<>:])=(?!=)"), "Write == to compare."),
     (re.compile(r"^\s*in\b(?!\s*\.)|[(+*/%-]\s*in\b(?!\s*\.)"), "`in` is a tensor; take a size of it: in.c"),
     (re.compile(r"\^"), "Write ** for a power."),
+    (re.compile(r"\$"), "Names stand without a $ in an expression."),
 )
 """How other languages write it, and what to write instead."""
 _WORDS: Final = {"true": True, "false": False, "null": None}

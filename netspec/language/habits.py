@@ -22,6 +22,7 @@ MEANT: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("heads",), ("num_heads",)),
     **dict.fromkeys(("layers", "depth"), ("num_layers",)),
     "use_bias": ("bias",),
+    "pad": ("padding",),
     "learning_rate": ("lr",),
     "in": ("in_channels", "in_features"),
 }
@@ -33,6 +34,8 @@ def advice(text: str, span: Span) -> str:
     piece = text[span[0] : span[1]]
     if "\n" in text:
         return "A row is one line. Write a list, each row behind a - of its own."
+    if piece == "=" and text[span[1] :].lstrip() == text[span[1] :] != "":
+        return "Arguments follow their operation without a comma, as in: fc 400->120->84 between=relu"
     if "einsum" in text and (equation := EQUATION.search(text)):
         return f"In a row, write the equation as {in_a_row(equation[0])}"
     if sizes := _SIZES.search(piece):
@@ -43,6 +46,10 @@ def advice(text: str, span: Span) -> str:
         return f"Write {quoted[1]}, without quotes." if quoted[1] else ""
     if braced := _BRACED.fullmatch(piece):
         return f"Write ${braced[1]} for a parameter."
+    if ";" in piece:
+        return "A comma stands between operations, as in: conv 8 k3, relu"
+    if piece.count(")") > piece.count("("):
+        return "Remove a bracket, or open it."
     if piece.startswith("$"):
         return "Write $name for a parameter, or $(expression)."
     if span[0] == 0 and re.match(r"-\w", piece):

@@ -19,6 +19,7 @@ class Params:
     """The params by name; one that cannot be read is unknown to everything that uses it."""
 
     def __init__(self, document: Document) -> None:
+        self.names = frozenset(document.params)
         self.values: dict[str, Any] = {}
         self.lost = "params" in document.refused
         """Whether the whole section cannot be read, so that any name might be in it."""
@@ -37,6 +38,8 @@ class Params:
             return found(self.values[name])
         if self.lost:
             raise Unknown
+        if name in self.names:
+            raise KeyError(f"A param is computed from those above it; write {name} first.")
         raise KeyError(did_you_mean(name, self.values) or EXAMPLE)
 
 

@@ -177,9 +177,8 @@ def closing(text: str, start: int, stop: int) -> int:
 
 def _call(text: str, start: int, stop: int) -> Call:
     if start == stop:
-        raise RowError(
-            "nothing between two commas", (max(0, start - 1), min(start + 1, max(1, len(text)))), "Remove a comma."
-        )
+        what = "nothing between two commas" if text[start:].strip() else "nothing behind a comma"
+        raise RowError(what, (max(0, start - 1), min(start + 1, max(1, len(text)))), "Remove a comma.")
     op, at = _op(text, start, stop)
     op_span = (start, at)
     inputs: tuple[Input, ...] | None = None
@@ -280,6 +279,8 @@ def _whole(text: str, start: int, stop: int) -> Value:
     match = _WORD.fullmatch(text, start, stop)
     if match:
         return Word(match[0])
+    if start == stop:
+        raise RowError("a value is missing here", (max(0, start - 1), start), "Write it without a space: bias=false")
     raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)), VALUE)
 
 
@@ -314,6 +315,10 @@ def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
 
 def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
     match = _SIZE.match(text, start, stop)
+    if start == stop:
+        raise RowError(
+            "a size is missing here", (max(0, start - 1), start), "Write sizes without spaces: 400->120, 3x5"
+        )
     if not match:
         raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)), VALUE)
     negative = match["sign"] == "-"

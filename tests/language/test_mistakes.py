@@ -52,7 +52,9 @@ SPECS = {
     "a repeat that cannot be read": HEAD + "layers:\n  a: {repeat: many, layers: [relu]}\n  b: add(a.* in)\n",
     "a group that cannot be read": HEAD + "layers:\n  - {when: s > 1, layers: {a: relu}}\n  - {b: add(a in)}\n",
     "a body that cannot be read": (
-        HEAD + "blocks:\n  unit: {repeat: many, layers: [conv 9 k3]}\nlayers: [unit, add(prev in)]\norder: [conv*]\n"
+        HEAD
+        + "blocks:\n  unit: {repeat: many, layers: {a: conv 9 k3}, outputs: {b: a}}\nlayers: [unit, add(prev in)]\n"
+        + "order: [conv*]\n"
     ),
     "a parameter that is lost, and its uses": (
         "netspec: 1\ninput: 1x32x32\nparams: {w: $(1/0), v: $(w*2)}\n"
@@ -187,6 +189,34 @@ SPECS = {
     "another phase": HEAD + "layers: [relu when train, fc 10]\n",
     "a block inside itself": HEAD + "blocks: {unit: [unit]}\nlayers: [unit]\n",
     "a learning rate beside the optimizer": HEAD + "layers: [fc 10]\ntrain: {loss: mse, optimizer: sgd, lr: 0.1}\n",
+    # groups, defaults and rules
+    "two owners at a name": HEAD + "layers: {stem: 'conv 4 k3, relu, conv 8 k3'}\n",
+    "a group with a misspelt key": HEAD + "layers: [{repeat: 2, layer: {a$i: conv 3 k3}}, add(a0 in)]\n",
+    "a group with a key too many": HEAD + "layers: [{layers: [relu], when: true, foo: 3}]\n",
+    "an operation beside repeat": HEAD + "layers:\n  - repeat: 3\n    conv: 3 k3\n",
+    "a default that cannot be read": HEAD + "defaults: {conv: 'k3, s2'}\nlayers: [conv 3, fc 10]\n",
+    "a comma between defaults": HEAD + "defaults: {conv: k3, s2}\nlayers: [conv 3]\n",
+    "a tensor that no layer has": HEAD + "layers: [conv 3 k3]\ninit: {conv: {weight: zeros, bia: ones}}\n",
+    "an initialiser for more axes": HEAD + "layers: [conv 3 k3]\ninit: {conv: {bias: xavier_normal}}\n",
+    "a param before another": HEAD + "params: {a: $b, b: 3}\nlayers: [fc $a]\n",
+    "an argument that a block does not have": HEAD + "blocks:\n  unit c: conv $c k3\nlayers: [{unit: {d: 3}}]\n",
+    "a repetition by a word": HEAD + "layers: [conv 3 k3 same xN]\n",
+    "an argument behind a comma": HEAD + "layers: ['conv 3->4->8 k3, between=relu']\n",
+    "transforms as a mapping": (HEAD + "layers: [fc 10]\ndata: {source: digits, transform: {resize: 32, pad: 2}}\n"),
+    "words that compare to none": HEAD + "layers: [fc 10, softmax]\n",
+    # slips of the pen
+    "nothing behind a dash": HEAD + "layers:\n  - conv 4 k3\n  -\n  - relu\n",
+    "a comma at the end of a row": HEAD + "layers:\n  - conv 4 k3,\n  - relu\n",
+    "a semicolon": HEAD + "layers: [conv 4 k3; relu]\n",
+    "nothing behind an equals sign": HEAD + "layers: [conv 4 k3 stride= 2]\n",
+    "spaces around an arrow": HEAD + "layers: [conv 3 -> 8 k3]\n",
+    "a bracket too many in a row": HEAD + "layers: [conv 4 k3)]\n",
+    "a dollar in a condition": HEAD + "params: {a: 3}\nlayers: [conv 4 k3 when $a > 3]\n",
+    "a word in capitals": HEAD + "layers: [conv 4 k3 padding=SAME]\n",
+    "0 for false": HEAD + "layers: [conv 4 k3 bias=0]\n",
+    "a whole number with a point": HEAD + "layers: [conv 4.0 k3]\n",
+    "pad": HEAD + "layers: [conv 4 k3 pad=1]\n",
+    "multiply": HEAD + "layers: {a: relu, b: multiply(a in)}\n",
 }
 LEAKS = re.compile(
     r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|(?<!')None\b|math domain|object|mapping values"
