@@ -34,6 +34,11 @@ class Entry(Record):
     """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
 
     @classmethod
+    def called(cls) -> str:
+        """The word that a spec names this very class by."""
+        return cls.words[0] if cls.words else cls.__name__.lower()
+
+    @classmethod
     def positional(cls) -> list[str]:
         """Fields that a row's bare values fill, in order, without the inferred ones."""
         return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]

@@ -160,7 +160,7 @@ def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path, word: str
     class is called in the row. Raises Refused.
     """
     at = At(path, arg.span)
-    word = word or cls.__name__
+    word = word or cls.called()
     name = arg.name
     match arg.kind:
         case "arrow":
@@ -259,7 +259,7 @@ def construct(cls: type[E_], given: Arguments, at: At) -> E_:
         problems = []
         for fault in invalid.faults:
             place = given.places.get(str(fault.loc[0]), at) if fault.loc else at
-            message = fault.told(given.word or cls.__name__)
+            message = fault.told(given.word or cls.called())
             problems.append(Problem(fault.code, message, place, fault.hint))
         raise Refused(*problems) from None
 
@@ -326,7 +326,7 @@ def unknown_argument(name: str, cls: type[Entry], at: At, word: str = "") -> Pro
     letters = [f"{letter} ({name})" for letter, name in cls.letters.items()]
     whole = f"It has: {', '.join([*known, *letters]) or 'none'}."
     hint = _habit(name, cls) or did_you_mean(name, known) or whole
-    return Problem("unknown-argument", f"{word or cls.__name__} has no argument {name!r}", at, hint)
+    return Problem("unknown-argument", f"{word or cls.called()} has no argument {name!r}", at, hint)
 
 
 def _habit(name: str, cls: type[Entry]) -> str:

@@ -36,7 +36,7 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
     if not isinstance(value, dict):
         raise Refused(Problem("bad-value", "groups is a mapping of kinds of layer or patterns", At(path), EXAMPLE))
     if value and not optimizer.takes_groups:
-        text = f"{type(optimizer).__name__} has one set of options for all parameters"
+        text = f"{optimizer.called()} has one set of options for all parameters"
         hint = "Leave groups out, or take another optimizer, such as adamw."
         raise Refused(Problem("contradiction", text, At(path, on_key=True), hint))
     groups: list[Group] = []
@@ -58,16 +58,16 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
     elif isinstance(value, dict):
         given = long_arguments(value, cls, lookup, path)
     else:
-        raise Refused(Problem("bad-value", f"expected options of {cls.__name__}", at, EXAMPLE))
+        raise Refused(Problem("bad-value", f"expected options of {cls.called()}", at, EXAMPLE))
     if not given.values:
-        raise Refused(Problem("bad-value", f"a group without options of {cls.__name__}", at, EXAMPLE))
+        raise Refused(Problem("bad-value", f"a group without options of {cls.called()}", at, EXAMPLE))
     for name in set(WHOLE) & set(given.values):
         text = f"{name} holds for all parameters"
         raise Refused(Problem("bad-argument", text, given.places[name], "Write it with the optimizer."))
     made = construct(cls, Arguments({**optimizer.__dict__, **given.values}, given.places), at)
     for field, text in made.problems():
         hint = f"{field}: {cls.fields[field].sentence}."
-        problem = Problem("contradiction", f"{cls.__name__}: {field} {text}", given.places.get(field, at), hint)
+        problem = Problem("contradiction", f"{cls.called()}: {field} {text}", given.places.get(field, at), hint)
         raise Refused(problem)
     return {name: getattr(made, name) for name in given.values}
 

@@ -177,8 +177,7 @@ def closing(text: str, start: int, stop: int) -> int:
 
 def _call(text: str, start: int, stop: int) -> Call:
     if start == stop:
-        what = "nothing between two commas" if text[start:].strip() else "nothing behind a comma"
-        raise RowError(what, (max(0, start - 1), min(start + 1, max(1, len(text)))), "Remove a comma.")
+        raise _nothing(text, start)
     op, at = _op(text, start, stop)
     op_span = (start, at)
     inputs: tuple[Input, ...] | None = None
@@ -209,6 +208,15 @@ def _call(text: str, start: int, stop: int) -> Call:
             continue
         args.append(_arg(text, a, b))
     return Call(op, (start, stop), inputs, tuple(args), times, when, op_span)
+
+
+def _nothing(text: str, at: int) -> RowError:
+    """The error of a row that has a comma too many, or nothing at all."""
+    span = max(0, at - 1), min(at + 1, max(1, len(text)))
+    if not text.strip():
+        return RowError("a row without an operation", span, "Write one, as in: conv 6 k5")
+    what = "nothing between two commas" if text[at:].strip() else "nothing behind a comma"
+    return RowError(what, span, "Remove a comma.")
 
 
 def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:

@@ -41,7 +41,7 @@ def read_entries(
 
 def entry_schema(catalogue: Catalogue[Any], sentence: str) -> dict[str, Any]:
     """The JSON Schema of one entry: a row, or the long form with its arguments by name."""
-    names = {cls: cls.words[0] if cls.words else cls.__name__.lower() for cls in catalogue.classes()}
+    names = {cls: cls.called() for cls in catalogue.classes()}
     classes = {name: cls for cls, word in names.items() for name in (word, cls.__name__)}
     sentences = {word: (cls.__doc__ or "").split("\n\n")[0] for word, cls in classes.items()}
     long = {

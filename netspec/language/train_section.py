@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
@@ -144,7 +145,7 @@ class _Reader:
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:
         if isinstance(value, str):
             call = single_call(value, path)
-            given = arguments(call, EarlyStop, self.lookup, path)
+            given = arguments(replace(call, op=""), EarlyStop, self.lookup, path)
             given.values.setdefault("monitor", call.op)
         elif isinstance(value, dict):
             given = long_arguments(value, EarlyStop, self.lookup, path)
@@ -172,7 +173,7 @@ class _Reader:
         scheduler = train.scheduler
         if scheduler is None or not scheduler.moves_momentum or train.optimizer.has_momentum:
             return []
-        text = f"{type(scheduler).__name__} moves the momentum, {type(train.optimizer).__name__} has none"
+        text = f"{scheduler.called()} moves the momentum, {train.optimizer.called()} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
         return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
 
@@ -182,7 +183,7 @@ class _Reader:
         if scheduler is None:
             return []
         lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
-        name = type(scheduler).__name__
+        name = scheduler.called()
         hint = "Take another scheduler, such as cosine, or leave it out of the group."
         return [
             Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
@@ -213,7 +214,7 @@ class _Reader:
         if mode not in ("min", "max") or mode == goal:
             return []
         better = "more" if goal == "max" else "less"
-        text = f"{type(train.scheduler).__name__} has mode={mode}, {better} of {monitor} is better"
+        text = f"{train.scheduler.called()} has mode={mode}, {better} of {monitor} is better"
         return [Problem("contradiction", text, At((*self.path, "scheduler")), f"Write mode={goal}.")]
 
     def _parted(self, train: Train) -> list[Problem]:
@@ -221,8 +222,8 @@ class _Reader:
         if train.parallel != "fsdp":
             return []
         refused = {
-            "loss": train.loss.owns_parameters and f"{type(train.loss).__name__} has weights of its own",
-            "optimizer": not train.optimizer.shardable and f"{type(train.optimizer).__name__} needs whole parameters",
+            "loss": train.loss.owns_parameters and f"{train.loss.called()} has weights of its own",
+            "optimizer": not train.optimizer.shardable and f"{train.optimizer.called()} needs whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }

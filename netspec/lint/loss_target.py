@@ -32,5 +32,5 @@ train: {loss: mse, optimizer: sgd lr=0.01}
         try:
             loss.expect(predictions, facts.gives.target)
         except Misfit as misfit:
-            name = loss.words[0] if loss.words else type(loss).__name__
+            name = loss.called()
             yield Problem(misfit.code, f"{name} {misfit.message}", At(("train", "loss")), misfit.hint)
