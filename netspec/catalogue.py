@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from netspec.errors import did_you_mean
+from netspec.errors import FEW, did_you_mean, nearest
 from netspec.fields import Record
 
-FEW: Final = 20
-"""How many words a hint may list."""
 SLIP: Final = 0.81
 """From this likeness on, a word is taken for a slip of the pen."""
 
@@ -36,6 +34,11 @@ class Entry(Record):
     """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
 
     @classmethod
+    def called(cls) -> str:
+        """The word that a spec names this very class by."""
+        return cls.words[0] if cls.words else cls.__name__.lower()
+
+    @classmethod
     def positional(cls) -> list[str]:
         """Fields that a row's bare values fill, in order, without the inferred ones."""
         return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]
@@ -47,12 +50,15 @@ E_ = TypeVar("E_", bound=Entry)
 class Catalogue(Generic[E_]):
     """Finds entries by word, and imports a family's file only when one of its words is used."""
 
-    def __init__(self, noun: str, base: type[E_] | str, families: Mapping[str, str]) -> None:
+    def __init__(
+        self, noun: str, base: type[E_] | str, families: Mapping[str, str], foreign: Mapping[str, str] | None = None
+    ) -> None:
         """`base` is what all entries have in common: the class, or its path to import it from when it is needed.
 
-        `families` gives for each module all words that its classes answer to.
+        `families` gives for each module all words that its classes answer to, `foreign` what others call them.
         """
         self.noun = noun
+        self.foreign = foreign or {}
         self._base: type[E_] | str = base
         self.families = dict(families)
         self._modules = {w.lower(): module for module, words in families.items() for w in words.split()}
@@ -99,11 +105,19 @@ class Catalogue(Generic[E_]):
                 raise ValueError(f"the {self.noun} {word!r} is there already")
         self._added |= added
 
-    def suggest(self, word: str) -> str:
-        return did_you_mean(word, self.words())
+    def nearest(self, word: str, more: Iterable[str] = ()) -> str:
+        """The word, perhaps one of `more`, that one which is not there must mean; empty where none is near."""
+        return self._meant(word) or nearest(word, [*sorted(self.words()), *more])
+
+    def _meant(self, word: str) -> str:
+        """The word for what others call so, or write with its module before it: `dense`, `nn.ReLU`, `F.relu`."""
+        last = word.rpartition(".")[2].lower()
+        return self.foreign.get(last, "") or (last if "." in word and self.find(last) else "")
 
     def unknown(self, word: str, otherwise: str = "", more: Iterable[str] = ()) -> str:
         """What to do about a word that is not there; `otherwise` is said where no other is near, nor one of `more`."""
+        if meant := self._meant(word):
+            return f"It is called {meant} here." if "." not in word else f"Write {meant}, without the module before it."
         known = sorted(self.words())
         few = f"There are: {', '.join(known)}." if len(known) <= FEW else "`netspec ops` lists all."
         near = did_you_mean(word, [*known, *more])

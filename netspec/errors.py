@@ -18,13 +18,15 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from netspec.source import Source
 
 Path = tuple[str | int, ...]
 Span = tuple[int, int]
+FEW: Final = 20
+"""How many words a hint lists."""
 Severity = Literal["error", "warning", "info"]
 
 
@@ -108,6 +110,19 @@ class Interrupted(NetspecError):
 
 def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """A hint that offers the nearest known word, or an empty string where none is as like as that."""
+    near = nearest(word, known, likeness)
+    return f"Did you mean {near!r}?" if near else ""
+
+
+def offered(word: str, known: Iterable[str]) -> str:
+    """A hint that offers the nearest known word, or where none is near as many of them as can be read."""
+    names = list(dict.fromkeys(known))
+    listed = ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
+    return did_you_mean(word, names) or (f"There are: {listed}." if names else "There are none.")
+
+
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known word that is most like this one, or an empty string where none is as like as that."""
     return _nearest(word.lower(), tuple(known), likeness)
 
 
@@ -117,7 +132,7 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str:
 
     exact = {k.lower(): k for k in known}
     near = get_close_matches(word, exact, n=1, cutoff=likeness)
-    return f"Did you mean {exact[near[0]]!r}?" if near else ""
+    return exact[near[0]] if near else ""
 
 
 def printable(text: str) -> str:

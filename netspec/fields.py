@@ -88,16 +88,21 @@ class Fault:
 
     loc: tuple[str | int, ...]
     code: str
-    message: str
+    text: str
+    """What goes on where the record's name leaves off."""
     hint: str = ""
+
+    def told(self, word: str) -> str:
+        """The whole message; `word` is what the record is called where it is written."""
+        return f"{word}{self.text}"
 
 
 class Invalid(ValueError):
     """Arguments that a record does not accept; `faults` holds every reason."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], name: str) -> None:
         self.faults = tuple(faults)
-        super().__init__("; ".join(f.message for f in self.faults))
+        super().__init__("; ".join(fault.told(name) for fault in self.faults))
 
 
 class Record:
@@ -120,7 +125,7 @@ class Record:
         try:
             self.__dict__.update(_validator(type(self)).validate_python(values))
         except ValidationError as error:
-            raise Invalid(_faults(error, type(self))) from None
+            raise Invalid(_faults(error, type(self)), type(self).__name__) from None
 
     def replace(self, **values: Any) -> Self:
         """A copy with other values, which are taken as they are."""
@@ -199,6 +204,12 @@ def _typed(field: Field[Any], cls: type[Record]) -> cs.TypedDictField:
     return cs.typed_dict_field(cs.with_default_schema(schema, default=field.default), required=False)
 
 
+_PYTHON: Final = {
+    **dict.fromkeys(("True", "yes", "Yes", "on", "On"), ("true", "boolean")),
+    **dict.fromkeys(("False", "no", "No", "off", "Off"), ("false", "boolean")),
+    **dict.fromkeys(("None", "none", "nil"), ("null", "null")),
+}
+"""Values as Python and older YAML write them, each as a spec does, and its type."""
 _EXPECTED: Final = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -217,22 +228,72 @@ def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
         if kind == "extra_forbidden":
             hint = did_you_mean(str(loc[-1]), cls.fields) if len(loc) == 1 else ""
             hint = hint or f"It has: {', '.join(cls.fields) or 'none'}."
-            faults.append(Fault(loc, "unknown-argument", f"{cls.__name__} has no {name!r}", hint))
+            faults.append(Fault(loc, "unknown-argument", f" has no {name!r}", hint))
         elif kind == "missing":
             sentence = cls.fields[str(loc[0])].sentence if len(loc) == 1 else ""
-            faults.append(Fault(loc[:-1], "missing-argument", f"{cls.__name__} needs {name}: {sentence}"))
+            example = getattr(cls, "example", "")
+            hint = f"For example: {example}" if example else f"Write {name}= and the value behind it."
+            faults.append(Fault(loc[:-1], "missing-argument", f" needs {name}: {sentence}", hint))
         else:
-            expected = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else _lower(detail["msg"])
-            faults.append(Fault(loc, "bad-argument", f"{cls.__name__}: {name} is {_show(found)}, {expected}"))
+            text = f": {name} is {shown(found)}, {_expected(kind, detail)}"
+            faults.append(
+                Fault(loc, "bad-argument", text, _advice(found, _expected(kind, detail), cls.fields[str(loc[0])], cls))
+            )
     return faults
 
 
-def _lower(message: str) -> str:
-    message = message.removeprefix("Input should be ").removeprefix("Input ")
+def _expected(kind: str, detail: Any) -> str:
+    """What would have been accepted."""
+    bounds = detail.get("ctx", {})
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}"
+    if kind == "greater_than_equal":
+        return f"expected a number of at least {bounds['ge']:,}"
+    if kind == "less_than_equal":
+        return f"expected a number of at most {bounds['le']:,}"
+    message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input ")
     return message if message.startswith(("expected", "must")) else f"expected {message}"
 
 
-def _show(value: Any) -> str:
+def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> str:
+    """What to try instead of a value that is not accepted."""
+    word, kind = _PYTHON.get(found, ("", "")) if isinstance(found, str) else ("", "")
+    if word and (_takes(kind, field.kind(cls)[1]) or (kind == "null" and field.default is None)):
+        return f"Write {word}."
+    if kind == "null" and not field.required:
+        return f"Leave {field.name} out."
+    if isinstance(found, int) and expected.endswith("true or false"):
+        return f"Write {'true' if found else 'false'}."
+    if isinstance(found, str) and (hint := did_you_mean(found, _options(field.kind(cls)[1]))) and hint not in expected:
+        return hint
+    if isinstance(found, Dim):
+        return "Give that axis a number in `input`."
+    if isinstance(found, float) and found.is_integer() and "whole number" in expected:
+        return f"Write {int(found)}."
+    if isinstance(found, float) and "whole number" in expected:
+        return "Write a whole number; in an expression, // divides without a rest."
+    if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
+        return f"Write a number, or ${found} for a parameter of that name."
+    return f"{field.name}: {field.sentence}."
+
+
+def _options(json: dict[str, Any]) -> list[str]:
+    """The words that a JSON Schema allows."""
+    own = [word for word in json.get("enum", ()) if isinstance(word, str)]
+    return own + [word for each in json.get("anyOf", ()) for word in _options(each)]
+
+
+def _takes(kind: str, json: dict[str, Any]) -> bool:
+    """Whether a JSON Schema allows values of a type."""
+    return json.get("type") == kind or any(_takes(kind, each) for each in json.get("anyOf", ()))
+
+
+def shown(value: Any) -> str:
+    """A value as a message tells it, near to how a spec has it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, tuple):
+        return "x".join(map(shown, value))
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 

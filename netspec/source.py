@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from netspec.errors import At, Path, Problem, SpecError, printable
+from netspec.misread import misread
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
@@ -213,6 +214,12 @@ def merged(base: Source, top: Source) -> Source:
     return Source(top.file, data, kept | top.marks)
 
 
+def renamed(source: Source, key: str, name: str) -> Source:
+    """`source` with the section `key` also found under another name; its places stay where they are."""
+    marks = {(name, *path[1:]): mark for path, mark in source.marks.items() if path[:1] == (key,)}
+    return Source(source.file, source.data, source.marks | marks)
+
+
 def report(problems: tuple[Problem, ...] | list[Problem], source: Source) -> str:
     """The problems as a person reads them: sorted by place, each with its line and a caret."""
     placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))
@@ -260,16 +267,15 @@ class _Reader:
             what = "a bidirectional control character hides text here"
             if not _BIDI.match(hidden[0]):
                 what = f"character #x{ord(hidden[0]):04x} is not allowed"
-            self._stop(len(before) - 1, len(before[-1]) - 1, "hidden-character", what)
+            hint = "Delete it, and type what stands around it anew."
+            self._stop(len(before) - 1, len(before[-1]) - 1, "hidden-character", what, hint)
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
             self.events: Iterator[Any] = yaml.parse(text, Loader=loader)
             data = self._document()
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line, mark.column) if mark else (0, 0)
-            message = " ".join(filter(None, (error.context, error.problem)))
-            self._stop(line, column, "yaml", message or "not YAML", _yaml_hint(message))
+            found = misread(error, text.splitlines())
+            self._stop(found.line, found.column, "yaml", found.message, found.hint)
         source = Source(self.file, data, self.marks)
         if self.problems:
             raise SpecError(self.problems, report(self.problems, source), source)
@@ -286,24 +292,27 @@ class _Reader:
         extra = next(self.events)
         if isinstance(extra, yaml.DocumentStartEvent):
             mark: Any = extra.start_mark
-            self._stop(mark.line, mark.column, "yaml", "a second document; a spec is one document")
+            self._stop(mark.line, mark.column, "yaml", "a second document; a spec is one", "Remove the --- line.")
         return data
 
     def _node(self, event: Any, path: Path, key: tuple[int, int] | None = None) -> Any:
         self.nodes += 1
         start = event.start_mark
         if self.nodes > MAX_NODES:
-            self._stop(start.line, start.column, "too-large", f"more than {MAX_NODES:,} values")
+            hint = "Use `repeat` and blocks for what recurs."
+            self._stop(start.line, start.column, "too-large", f"more than {MAX_NODES:,} values", hint)
         if isinstance(event, yaml.AliasEvent) or event.anchor:
             what = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
             self._stop(start.line, start.column, "yaml", f"an {what}; a spec has none", "Use blocks or params.")
         if event.tag and event.tag != "!":
-            self._stop(start.line, start.column, "yaml", f"the tag {event.tag}; a spec is plain data")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self._stop(start.line, start.column, "yaml", f"the tag {tag}; a spec is plain data", "Leave the tag out.")
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path, key)
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self._stop(start.line, start.column, "too-large", f"nested deeper than {MAX_DEPTH} levels")
+            hint = "Make blocks of the inner levels."
+            self._stop(start.line, start.column, "too-large", f"nested deeper than {MAX_DEPTH} levels", hint)
         data = self._sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
         self.depth -= 1
         self._mark(event.start_mark, event.end_mark, path, key)
@@ -324,14 +333,18 @@ class _Reader:
                 break
             mark: Any = event.start_mark
             if not isinstance(event, yaml.ScalarEvent):
-                self._stop(mark.line, mark.column, "yaml", "a key must be a word", _yaml_hint("key"))
+                hint = "A key is plain text; in names, a parameter is $name or $(expression)."
+                self._stop(mark.line, mark.column, "yaml", "a list or mapping cannot be a key", hint)
             name = event.value
+            if name == "<<" and event.style in (None, ""):
+                hint = "Use blocks for parts that recur, defaults for arguments, extends for a whole spec."
+                self._stop(mark.line, mark.column, "yaml", "a merge key; a spec has none", hint)
             where = (*path, name)
             if name in items:
                 first = self.marks[where].key or (0, 0)
                 text = f"{name!r} is given twice; it stands on line {first[0] + 1} already"
                 again = (*where, self.nodes)
-                self._add(Problem("duplicate-key", text, At(again, on_key=True)))
+                self._add(Problem("duplicate-key", text, At(again, on_key=True), "Keep one of them."))
                 self._mark(mark, event.end_mark, again, None)
                 self._node(next(self.events), (*again, "value"))
                 continue
@@ -347,7 +360,14 @@ class _Reader:
             return _WORDS[text]
         if _INT.fullmatch(text):
             if len(text) > MAX_DIGITS:
-                self._add(Problem("number", f"the number {text[:12]}... is too large", At(path)))
+                self._add(
+                    Problem(
+                        "number",
+                        f"the number {text[:12]}... is too large",
+                        At(path),
+                        f"A number has at most {MAX_DIGITS} digits.",
+                    )
+                )
                 return 0
             return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
         if _FLOAT.fullmatch(text):
@@ -375,17 +395,3 @@ class _Reader:
         self.marks[()] = Mark(self.file, line, column, line, column + 1)
         known = Source(self.file, None, self.marks)
         raise SpecError([*self.problems, problem], report([*self.problems, problem], known), known)
-
-
-def _yaml_hint(message: str) -> str:
-    if "cannot start any token" in message or "\\t" in message:
-        return "Indent with spaces; quote text that begins with @, ` or %."
-    if "alias" in message:
-        return 'Quote a pattern that begins with *, as in "*.bias".'
-    if "block" in message:
-        return "Keys of one mapping, and items of one list, begin in the same column."
-    if "flow" in message or "key" in message or "expected ',' or" in message:
-        return "Inside [ ] and { }, text with a comma, a colon or ${ must be quoted."
-    if "mapping values are not allowed" in message:
-        return "Quote text that contains ': '."
-    return ""

@@ -185,12 +185,13 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
 
 
 def _not_extended(source: Source, message: str) -> SpecError:
-    problem = Problem("extends", message, At(("extends",)))
+    problem = Problem("extends", message, At(("extends",)), "Name a spec in the folder of this one, as in base.yaml.")
     return SpecError([problem], report([problem], source), source)
 
 
 def _checked(source: Source) -> Spec:
     document, problems = read_document(source)
+    source = document.source
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
     whole = not problems and not in_graph

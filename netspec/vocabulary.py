@@ -24,8 +24,38 @@ def _in(package: str, families: dict[str, str]) -> dict[str, str]:
     return {f"netspec.{package}.{file}": words for file, words in families.items()}
 
 
+def _meaning(**called: str) -> dict[str, str]:
+    """By what others call it, each word of this language."""
+    return {name: word for word, names in called.items() for name in names.split()}
+
+
+FOREIGN: Final = _meaning(
+    fc="dense fully_connected fullyconnected lineardense mlp",
+    conv="convolution conv_2d convolution2d",
+    conv_transpose="deconv deconv2d deconvolution transposed_conv conv2d_transpose convtranspose upconv",
+    bn="batchnormalization batch_normalization norm2d bn1d bn2d bn3d",
+    layernorm="layernormalization layer_normalization ln",
+    groupnorm="gn groupnormalization group_normalization",
+    gap="global_avg_pool global_average_pool globalavgpool globalaveragepooling2d global_pool avgpool_global",
+    maxpool="maxpooling maxpooling2d max_pooling",
+    avgpool="averagepooling averagepooling2d avg_pooling average_pool",
+    attention="mha multi_head_attention multiheadedattention self_attention selfattention",
+    sdpa="scaled_dot_product dot_product_attention",
+    upsample="upsampling upsampling2d resize",
+    concat="concatenate merge",
+    pad="zeropadding2d padding",
+    leaky_relu="lrelu",
+    matmul="mm dot",
+    add="plus addition residual shortcut",
+    sub="subtract minus",
+    mul="multiply times",
+    div="divide",
+    hardswish="hswish h_swish",
+    hardsigmoid="hsigmoid h_sigmoid",
+)
+"""Operations by what other frameworks and papers call them."""
 OPERATIONS: Catalogue[Op] = Catalogue(
-    "operation", "netspec.layers.base.Op", _in("layers", layers.FAMILIES) | _in("ops", ops.FAMILIES)
+    "operation", "netspec.layers.base.Op", _in("layers", layers.FAMILIES) | _in("ops", ops.FAMILIES), FOREIGN
 )
 """Everything a row of the network can name, besides blocks."""
 
@@ -66,7 +96,18 @@ AUGMENTATIONS: Catalogue[Random] = Catalogue(
 EXPORTERS: Catalogue[Exporter] = Catalogue("format", "netspec.exporters.Exporter", {"netspec.exporters": "onnx"})
 """Formats that a trained network is exported to."""
 
-LOSSES: Catalogue[Loss] = Catalogue("loss", "netspec.losses.base.Loss", _in("losses", losses.FAMILIES))
+LOSSES: Catalogue[Loss] = Catalogue(
+    "loss",
+    "netspec.losses.base.Loss",
+    _in("losses", losses.FAMILIES),
+    _meaning(
+        cross_entropy="categorical_crossentropy sparse_categorical_crossentropy softmax_cross_entropy",
+        bce="binary_crossentropy",
+        bce_logits="bcewithlogits sigmoid_cross_entropy",
+        mse="mean_squared_error",
+        mae="mean_absolute_error",
+    ),
+)
 """What training minimises."""
 
 OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
@@ -79,7 +120,9 @@ SCHEDULERS: Catalogue[Scheduler] = Catalogue(
 )
 """How the learning rate moves."""
 
-METRICS: Catalogue[Metric] = Catalogue("metric", "netspec.metrics.base.Metric", _in("metrics", metrics.FAMILIES))
+METRICS: Catalogue[Metric] = Catalogue(
+    "metric", "netspec.metrics.base.Metric", _in("metrics", metrics.FAMILIES), _meaning(accuracy="acc", roc_auc="auc")
+)
 """What is measured besides the loss."""
 
 ENTRIES: Final[dict[tuple[str, ...], Catalogue[Any]]] = {

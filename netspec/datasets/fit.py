@@ -46,7 +46,9 @@ def _way_out(x: Tensor, y: Tensor) -> str:
         height, width = wanted[1:]
         return f"Write transform: resize {height if height == width else f'{height}x{width}'}"
     same = prod(sizes[: len(given)]) == prod(sizes[len(given) :])
-    return f"Write transform: reshape {'x'.join(map(str, wanted))}" if same else ""
+    if same:
+        return f"Write transform: reshape {'x'.join(map(str, wanted))}"
+    return f"Declare input: {'x'.join(map(str, given))}, or take other data."
 
 
 def _count(number: int, noun: str) -> str:

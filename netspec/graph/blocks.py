@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.language import rows
-from netspec.language.calls import Lookup, Refused, compute, expression, long_value, single_call
+from netspec.language.calls import Lookup, Refused, compute, expression, long_value, one_call
+from netspec.language.params import check_param_name
 from netspec.language.rows import Arg, Call, Expr, Word
+
+HEADER: Final = "A header is a name, inputs in brackets, and parameters with spaces between: up(x skip) c s=1"
+TWICE: Final = "Give one of them another name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,15 @@ class Block:
 
 def read_block(header: str, body: Any, path: Path) -> Block:
     """A block from its header and body. Raises Refused."""
-    call = single_call(header, path, inputs=True)
+    try:
+        call = one_call(header, path, on_key=True)
+    except Refused as refused:
+        raise Refused(*(replace(problem, hint=HEADER) for problem in refused.problems)) from None
     assert isinstance(call.op, str)
+    if call.times is not None or call.when is not None:
+        text = "a header has no repetition and no condition"
+        hint = "The row that uses the block may have one, or the body: {repeat: 3, layers: [...]}"
+        raise Refused(Problem("header", text, At(path, on_key=True), hint))
     params: dict[str, Any] = {}
     for arg in call.args:
         place = At(path, arg.span, on_key=True)
@@ -43,17 +54,20 @@ def read_block(header: str, body: Any, path: Path) -> Block:
             name, default = arg.value.text, ...
         elif arg.kind != "keyword":
             text = "a parameter is a name, perhaps with =default"
-            hint = "A letter and a number, as in k3, sets the argument k; a name has two letters before its digits."
-            raise Refused(Problem("header", text, place, hint if arg.kind == "letter" else ""))
+            hint = HEADER
+            if arg.kind == "letter":
+                hint = "A letter and a number, as in k3, sets the argument k; a name has two letters before its digits."
+            raise Refused(Problem("header", text, place, hint))
         if name in params:
-            raise Refused(Problem("header", f"{name} is defined twice", place))
+            raise Refused(Problem("header", f"{name} is defined twice", place, TWICE))
+        check_param_name(name, place)
         params[name] = default
     for i, given in enumerate(call.inputs or ()):
         name, place = given.path[0], At(path, given.span, on_key=True)
         if len(given.path) > 1 or given.keyword or "$" in name or name == "prev":
-            raise Refused(Problem("header", "an input is a plain name", place))
+            raise Refused(Problem("header", "an input is a plain name", place, HEADER))
         if name in params or name in [other.path[0] for other in (call.inputs or ())[:i]]:
-            raise Refused(Problem("header", f"{name} is defined twice", place))
+            raise Refused(Problem("header", f"{name} is defined twice", place, TWICE))
     inputs = tuple(i.path[0] for i in call.inputs) if call.inputs else ("in",)
     return Block(call.op, inputs, params, body, path)
 
@@ -79,7 +93,9 @@ def parameter_of(arg: Arg, block: Block, given: Container[str], path: Path) -> t
     name = arg.name
     value: Any = arg.value
     if arg.kind == "arrow":
-        raise Refused(Problem("bad-argument", f"the block {block.name} takes no arrow", at))
+        raise Refused(
+            Problem("bad-argument", f"the block {block.name} takes no arrow", at, f"It is declared as: {block.usage}")
+        )
     if arg.kind == "word":
         assert isinstance(value, Word)
         if isinstance(block.params.get(value.text), Word) and value.text not in given:

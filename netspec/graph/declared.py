@@ -16,8 +16,9 @@ from netspec.graph.report import Report
 from netspec.graph.rows import read_row
 from netspec.graph.steps import Defaults
 from netspec.graph.written import calls_of
-from netspec.language.calls import Arguments, Refused, arguments, first_taking, long_arguments, long_value
+from netspec.language.calls import Arguments, Refused, Unknown, arguments, first_taking, long_arguments
 from netspec.language.document import Document
+from netspec.language.params import Params
 from netspec.language.rows import Call
 from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
@@ -32,74 +33,74 @@ class Declared:
 
     def __init__(self, document: Document, report: Report) -> None:
         self.report = report
-        self.params: dict[str, Any] = {}
+        self.params = Params(document)
         self.blocks: dict[str, Block] = {}
         self.defaults: Defaults = {}
         self.refused: set[str] = set()
         """Names of blocks that cannot be read, of which nothing more is said."""
+        self.lost = "blocks" in document.refused
+        """Whether the whole section of blocks cannot be read, so that any word might be one."""
         self.used: set[str] = set()
         """Blocks that the network uses."""
-        self._read_params(document)
+        for problem in self.params.problems:
+            report.add(problem)
         self._read_blocks(document)
         self._read_defaults(document)
-
-    def lookup(self, name: str) -> Any:
-        if name not in self.params:
-            raise KeyError(did_you_mean(name, self.params))
-        return self.params[name]
-
-    def _read_params(self, document: Document) -> None:
-        for name, value in document.params.items():
-            with self.report.catching():
-                self.params[name] = long_value(value, self.lookup, At(("params", name)), textual=True)
 
     def _read_blocks(self, document: Document) -> None:
         for header, body in document.blocks.items():
             path = ("blocks", header)
-            self.refused.add(header.split(" ")[0].partition("(")[0])
+            words = set(_WORD.findall(header.partition("(")[0]))
+            self.refused |= words
             with self.report.catching():
                 block = read_block(header, body, path)
                 if OPERATIONS.find(block.name):
                     text = f"{block.name} is an operation already; a block needs a name of its own"
-                    raise Refused(Problem("block-name", text, At(path, on_key=True)))
+                    raise Refused(Problem("block-name", text, At(path, on_key=True), f"For example: my_{block.name}"))
                 if block.name in self.blocks:
-                    raise Refused(Problem("block-name", f"there are two blocks {block.name}", At(path, on_key=True)))
+                    text = f"there are two blocks {block.name}"
+                    raise Refused(Problem("block-name", text, At(path, on_key=True), "Give one of them another name."))
                 if is_group(body) and "when" in body:
                     text = "a block has no when of its own; the row that uses it may have one"
-                    raise Refused(Problem("when", text, At((*path, "when"), on_key=True)))
+                    hint = "As in: basic 64 when depth > 2"
+                    raise Refused(Problem("when", text, At((*path, "when"), on_key=True), hint))
                 if is_group(body):
                     check_columns(body, path)
                 self.blocks[block.name] = block
-                self.refused.discard(block.name)
+                self.refused -= words
 
     def _read_defaults(self, document: Document) -> None:
         for word, value in document.defaults.items():
             path = ("defaults", word)
             classes = OPERATIONS.find(word)
             if not classes:
-                hint = OPERATIONS.suggest(word)
+                hint = "Arguments have spaces between them, as in: {conv: k3 s2}" if value is None else ""
+                hint = hint or OPERATIONS.unknown(word)
                 self.report.add(Problem("unknown-op", f"there is no operation {word!r}", At(path, on_key=True), hint))
                 continue
+            self.defaults[word.lower()] = None
             with self.report.catching():
                 self.defaults[word.lower()] = self._default(word, classes, value, path).values
 
     def _default(self, word: str, classes: Sequence[type[Op]], value: Any, path: Path) -> Arguments:
         """The arguments of one line of `defaults`. Raises Refused."""
         if isinstance(value, dict):
-            return first_taking(classes, lambda cls: long_arguments(value, cls, self.lookup, path))
+            return first_taking(classes, lambda cls: long_arguments(value, cls, self.params, path, word))
         calls = read_row(f"{word} {value}", path)
         if len(calls) > 1:
             text = "defaults are the arguments of one operation, without a comma"
-            raise Refused(Problem("row", text, At(path)))
+            raise Refused(Problem("row", text, At(path), "As in: {bn: eps=0.001 momentum=0.01}"))
         call = shifted(calls[0], -len(word) - 1)
-        return first_taking(classes, lambda cls: arguments(call, cls, self.lookup, path))
+        return first_taking(classes, lambda cls: arguments(call, cls, self.params, path))
 
     def check_word(self, word: str, at: At) -> None:
         """Raises Refused for a word that is no operation and no block."""
         if word in self.refused:
-            raise Refused
+            raise Unknown
         if word in ("use", "alias") or word in self.blocks or OPERATIONS.find(word):
             return
+        if self.lost:
+            raise Unknown
         hint = OPERATIONS.unknown(word, f"`netspec ops {word}` searches the operations.", self.blocks)
         raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, offered
 from netspec.graph.declared import Declared, unused_params
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Level, Value
@@ -15,6 +15,7 @@ from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.walk import Walk
 from netspec.graph.weights import read_weights
 from netspec.language.document import Document
+from netspec.layers.base import show
 
 if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule
@@ -33,7 +34,7 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     if "init" in document.sections:
         from netspec.graph.init import assign, read_rules
 
-        rules = read_rules(document.sections["init"], declared.lookup, report.add)
+        rules = read_rules(document.sections["init"], declared.params, report.add)
         owners = assign(root, rules, report.add) if not report.problems else ()
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
@@ -45,15 +46,17 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
 def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:
     start = next(iter(root.inputs.values()), Value("input", None, root))
     naming: Naming = "names" if isinstance(document.layers, dict) else "root"
-    scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params)
+    scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params.values)
+    scope.blind = not root.inputs or declared.params.lost
     walk = Walk(declared, report)
     if document.layers is not None:
         try:
             walk.body(document.layers, ("layers",), scope)
         except TooLarge as too_large:
             report.add(too_large.problem)
-        if not root.steps and not report.problems:
-            report.add(Problem("empty", "the network has no layers", At(("layers",))))
+        if not root.steps and not report.problems and not document.refused:
+            hint = "For example: layers: [conv 6 k5, relu, fc 10]"
+            report.add(Problem("empty", "the network has no layers", At(("layers",)), hint))
     declared.check_unused()
     walk.results.finish(root, scope, document.sections.get("outputs"), ("outputs",))
     walk.members.reorder(root, document.sections.get("order"), ("order",))
@@ -68,7 +71,7 @@ def _read_inputs(document: Document, root: Level, declared: Declared, report: Re
         found[name] = Value(name, None, root)
         with report.catching():
             check_input_name(name, At(path, on_key=True))
-            found[name].tensor = read_input(value, path, declared.lookup)
+            found[name].tensor = read_input(value, path, declared.params)
     return found
 
 
@@ -80,10 +83,10 @@ def _ties(document: Document, shapes: dict[str, tuple[int, ...]], report: Report
         missing = [n for n in (name, target) if not isinstance(n, str) or n not in shapes]
         if missing:
             text = f"there is no parameter {missing[0]!r}"
-            report.add(Problem("unknown-name", text, at, did_you_mean(str(missing[0]), shapes)))
+            report.add(Problem("unknown-name", text, at, offered(str(missing[0]), shapes)))
         elif shapes[name] != shapes[target]:
-            text = f"{name} is {shapes[name]}, {target} is {shapes[target]}; only equal shapes can be tied"
-            report.add(Problem("shape-mismatch", text, at))
+            text = f"{name} is {show(shapes[name])}, {target} is {show(shapes[target])}; only equal shapes can be tied"
+            report.add(Problem("shape-mismatch", text, at, "Change the sizes of one, or leave the tie out."))
         else:
             ties[name] = target
     return {name: _tied(name, ties, report) for name in ties}
@@ -94,7 +97,8 @@ def _tied(name: str, ties: dict[str, str], report: Report) -> str:
     seen = [name]
     while (target := ties.get(seen[-1])) is not None:
         if target in seen:
-            report.add(Problem("tie", f"{name} is tied to itself in a circle", At(("tie", name), on_key=True)))
+            text = f"{name} is tied to itself in a circle"
+            report.add(Problem("tie", text, At(("tie", name), on_key=True), "Tie each of them to the same one."))
             break
         seen.append(target)
     return seen[-1]

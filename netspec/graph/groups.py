@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, did_you_mean, offered
+from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
 from netspec.graph.weights import means
 from netspec.language.groups import Group
@@ -59,7 +60,10 @@ def _matched(key: str, known: Sequence[Tensor]) -> Iterator[str]:
 def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):
-        return Problem("unknown-name", f"no layer with parameters is a {group.key}", at)
+        kinds = sorted(
+            {base_word(type(s.op), type(s.op).__name__) for t in known for s in t.owners if s.op is not None}
+        )
+        return Problem("unknown-name", f"no layer with parameters is a {group.key}", at, offered(group.key, kinds))
     names = [name for tensor in known for name in tensor.names]
     levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
     hint = did_you_mean(group.key, [*names, *sorted(levels), *KINDS, *OPERATIONS.words()])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, did_you_mean, offered
 from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, Refused, read_entry
@@ -85,6 +85,8 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
                     owner.plan[tensor] = (number, initializer)
                     for text, hint in _refusals(owner, tensor, initializer, rule):
                         report(Problem("init", text, At(rule.path, on_key=True), hint))
+        if matched:
+            _check_tensors(rule, owners, report)
         if not matched and not rule.classes and rule.tensors:
             known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]
             hint = (
@@ -105,9 +107,21 @@ def _meant(rule: Rule, owners: Sequence[Owner]) -> Owner | None:
     return next((owner for owner in owners if isinstance(owner.op, rule.classes)), None)
 
 
+def _check_tensors(rule: Rule, owners: Sequence[Owner], report: Report) -> None:
+    """Report names of tensors that nothing has which the rule matches; not all layers of a kind have a bias."""
+    known = {tensor for owner in owners if _is_meant(rule, owner) for tensor in owner.shapes}
+    for tensor in rule.tensors.keys() - known - {"", "weight", "bias"}:
+        text = f"nothing that {rule.key} matches has a parameter {tensor!r}"
+        report(Problem("init", text, At((*rule.path, tensor), on_key=True), offered(tensor, sorted(known))))
+
+
+def _is_meant(rule: Rule, owner: Owner) -> bool:
+    return isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
+
+
 def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, Initializer]]:
     """The tensors of a module that a rule fills."""
-    whole = isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
+    whole = _is_meant(rule, owner)
     for tensor in owner.shapes:
         full = f"{owner.path}.{tensor}".removeprefix(".")
         if tensor in rule.tensors and whole:
@@ -123,7 +137,8 @@ def _refusals(owner: Owner, tensor: str, initializer: Initializer, rule: Rule) -
     name, axes = f"{owner.path}.{tensor}", len(owner.shapes[tensor])
     low, high = initializer.ranks
     if not low <= axes <= high:
-        yield f"{name} has {axes} axes, {rule.key}'s initialiser needs {low} or more", ""
+        text = f"{name} has {axes} ax{'is' if axes == 1 else 'es'}, {rule.key}'s initialiser needs {low} or more"
+        yield text, f"Fill it with another, as in {rule.key}: {{weight: ..., bias: zeros}}"
     elif tensor == "weight" and owner.wrap.startswith("weight_norm") and initializer.leaves_zeros(owner.shapes[tensor]):
         text = f"{name} is wrapped in {owner.wrap}, which divides by the length of each output's weights"
         yield f"{text}, and {rule.key}'s initialiser makes some of length 0", "Draw it instead, as in: normal std=0.02"

@@ -7,13 +7,23 @@ from typing import Any
 
 from netspec.dims import BATCH, named
 from netspec.errors import At, Path, Problem
+from netspec.fields import shown
 from netspec.language import rows
 from netspec.language.calls import Lookup, Refused, compute
+from netspec.language.habits import joined
 from netspec.language.rows import RowError, Word
 from netspec.layers.base import Dtype, Tensor
 
 _DTYPES: dict[str, Dtype] = {"float": "float32", "int": "int64", "bool": "bool"}
-_INPUT = re.compile(r"(?:(?P<dtype>[a-z]+)\s+)?(?P<shape>\S+)|(?P<alone>[a-z]+)")
+_MEANT = {
+    **dict.fromkeys(("long", "int32", "int64", "integer", "tokens", "uint8"), "int"),
+    **dict.fromkeys(("float32", "double", "half", "float16", "float64", "real"), "float"),
+    **dict.fromkeys(("boolean", "mask"), "bool"),
+}
+"""Dtypes by what others call them."""
+_SEPARATED = re.compile(r"[\[({]?\s*-?\d+(\s*[,*xX\u00d7 ]\s*\d+)*\s*,?\s*[\])}]?")
+"""Numbers with other things than an x between them."""
+_INPUT = re.compile(r"(?:(?P<dtype>[a-z]+\d*)\s+)?(?P<shape>\S+)|(?P<alone>[a-z]+)")
 HINT = "Write sizes with x between them, as 1x32x32; letters such as T are sizes known only at run time."
 
 
@@ -23,10 +33,11 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
     if isinstance(value, int) and not isinstance(value, bool):
         return _tensor((value,), "float32", At(path))
     if not match:
-        raise Refused(Problem("input", f"{value!r} is not a shape", At(path), HINT))
+        raise _no_shape(value, At(path))
     word = match["dtype"] or "float"
     if word not in _DTYPES:
-        raise Refused(Problem("input", f"there is no dtype {word!r}", At(path), f"There are: {', '.join(_DTYPES)}."))
+        hint = f"Write {_MEANT[word]}." if word in _MEANT else f"There are: {', '.join(_DTYPES)}."
+        raise Refused(Problem("input", f"there is no dtype {word!r}", At(path), hint))
     offset = match.start("shape")
     at = At(path, (offset, match.end("shape")))
     try:
@@ -37,14 +48,27 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
     if isinstance(parsed, Word) and isinstance(sizes, str):
         if sizes in _DTYPES:
             return _tensor((), _DTYPES[sizes], at)
-        raise Refused(Problem("input", f"{match['shape']!r} is not a shape", at, HINT))
+        raise _no_shape(match["shape"], at)
     return _tensor(sizes if isinstance(sizes, tuple) else (sizes,), _DTYPES[word], at)
+
+
+def _no_shape(text: Any, at: At) -> Refused:
+    """What is raised for a text that is no shape, with the shape that it may mean."""
+    hint = HINT
+    if isinstance(text, str) and _SEPARATED.fullmatch(text.strip()):
+        hint = f"Write sizes with x between them: {joined(text)}"
+    elif isinstance(text, str) and re.fullmatch(r"(None|\?|batch|b)x.+", text):
+        hint = f"The batch is implied; leave it out: {text.partition('x')[2]}"
+    elif isinstance(text, str) and text.isalpha() and text.islower():
+        hint = "Sizes known only at run time are capital letters, as in TxD."
+    return Refused(Problem("input", f"{shown(text)} is not a shape", at, hint))
 
 
 def _tensor(sizes: tuple[Any, ...], dtype: Dtype, at: At) -> Tensor:
     for size in sizes:
         if isinstance(size, int | float) and (not isinstance(size, int) or not 1 <= size <= 2**31):
-            raise Refused(Problem("input", f"{size} is not a size", at, HINT))
+            hint = "The batch is implied; leave it out." if size == -1 else HINT
+            raise Refused(Problem("input", f"{size} is not a size", at, hint))
         if isinstance(size, str):
             raise Refused(Problem("input", f"{size!r} is not a size", at, HINT))
     shape = sizes if named("B") in sizes else (BATCH, *sizes)

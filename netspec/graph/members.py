@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, offered
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
@@ -79,8 +79,8 @@ class Members:
             )
             return
         for i, pattern in enumerate(order):
-            if not any(fnmatchcase(name, pattern) for name in level.members):
-                hint = did_you_mean(pattern, level.members)
+            if not self.report.problems and not any(fnmatchcase(name, pattern) for name in level.members):
+                hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 
         def rank(name: str) -> int:
@@ -122,4 +122,10 @@ def module_only(step: Step) -> bool:
 
 
 def described(step: Step) -> str:
-    return type(step.op).__name__ if step.op is not None else step.body.block or "a level" if step.body else ""
+    return (
+        base_word(type(step.op), type(step.op).__name__)
+        if step.op is not None
+        else step.body.block or "a level"
+        if step.body
+        else ""
+    )

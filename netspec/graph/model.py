@@ -15,14 +15,11 @@ from netspec.dims import Size, substitute
 from netspec.errors import At
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
+from netspec.language.calls import Unknown
 from netspec.layers.base import Op, Tensor
 
 AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
 """The sizes that an expression may ask of a value by a letter."""
-
-
-class Unknown(Exception):
-    """A size is asked of a value whose shape an earlier problem left unknown."""
 
 
 @dataclass(eq=False, slots=True)
@@ -38,6 +35,11 @@ class Value:
     """The value that goes on in this one's place, where its step is left out."""
 
     @property
+    def lost(self) -> bool:
+        """Whether it stands for a step or an input that could not be read."""
+        return self.tensor is None and self.step is None
+
+    @property
     def actual(self) -> Value:
         """The value that really flows: this one, or what goes on in its place."""
         value = self
@@ -46,14 +48,18 @@ class Value:
         return value
 
     def attribute(self, name: str) -> Any:
-        """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError, IndexError or Unknown."""
+        """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError with what it has, or Unknown."""
         if name in self.parts:
             return self.parts[name]
         if name != "shape" and name not in AXES:
-            raise AttributeError(name)
+            raise AttributeError(f"It has: {', '.join([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
-        return list(self.tensor.shape) if name == "shape" else self.tensor.shape[AXES[name]]
+        if name == "shape":
+            return list(self.tensor.shape)
+        if not -len(self.tensor.shape) <= AXES[name] < len(self.tensor.shape):
+            raise AttributeError(f"It is {self.tensor}, batch first.")
+        return self.tensor.shape[AXES[name]]
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.tensor}>"

@@ -37,7 +37,7 @@ MODULE_ATTRIBUTES: Final = frozenset(
 def check_input_name(name: str, at: At) -> None:
     """Raises Refused where an input cannot be called so."""
     if name in ("in", "prev"):
-        raise Refused(Problem("name", f"{name!r} has a meaning of its own in every body", at))
+        raise Refused(Problem("name", f"{name!r} has a meaning of its own in every body", at, f"Call it {name}1."))
     if not _NAME.fullmatch(name):
         raise Refused(Problem("name", f"{name!r} is not a name", at, "A name has letters, digits, _ and -; no dot."))
 
@@ -48,7 +48,7 @@ def check_member_name(name: str, at: At) -> Problem | None:
     if head in MODULE_ATTRIBUTES or head.startswith("__"):
         return Problem("name", f"{head!r} is a name of nn.Module's own", at, f"Call it {head}1, or something else.")
     if name in ("in", "prev"):
-        return Problem("name", f"{name!r} has a meaning of its own in every body", at)
+        return Problem("name", f"{name!r} has a meaning of its own in every body", at, f"Call it {name}1.")
     if not _NAME.fullmatch(head) or (dot and not _NAME.fullmatch(key)):
         return Problem(
             "name", f"{name!r} is not a name", at, "A name has letters, digits, _ and -, and one dot at most."

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem, did_you_mean
-from netspec.graph.model import Guard, Unknown, Value
+from netspec.fields import shown
+from netspec.graph.model import Guard, Value
 from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
-from netspec.language.calls import Refused, evaluate, long_value
+from netspec.language.calls import Refused, Unknown, evaluate, long_value
+from netspec.language.params import check_param_name
 from netspec.language.rows import Expr, Input, RowError
 
 MAX_ROUNDS: Final = 10_000
+PHASES: Final = {"train", "eval", "test", "inference", "self"}
+"""What others call the phase that a condition may ask for."""
+REPEATS: Final = "For example: repeat: 3; or repeat: [64, 128] with as: width"
 
 
 def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
@@ -21,16 +26,21 @@ def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
     head, *rest = [filled(part, at.path, scope) if "$" in part else part for part in given.path]
     if rest and rest[0] == "*":
         values = scope.all_rounds(head)
+        single = scope.value(head)
+        if values is None and (single.lost if single is not None else scope.lost(head)):
+            return [Value(head, None, scope.level)]
         if values is None:
-            raise Refused(Problem("unknown-name", f"{head} is not repeated, so it has no .*", at))
+            text, hint = f"{head} is not repeated, so it has no .*", f"Write {head} for its only value."
+            raise Refused(Problem("unknown-name", text, at, hint))
         rest = rest[1:]
     else:
         value = scope.value(head)
         if value is None and rest:  # a member of a list: `convs.0`
             value, rest = scope.value(f"{head}.{rest[0]}"), rest[1:]
+        if value is None and scope.lost(head):
+            return [Value(head, None, scope.level)]
         if value is None:
-            known = [n for n in scope.known() if not n.startswith("_")]
-            hint = did_you_mean(head, known) or f"Available here: {', '.join(dict.fromkeys(known))}."
+            hint = did_you_mean(head, scope.steps()) or f"Available here: {', '.join(scope.steps())}."
             raise Refused(Problem("unknown-name", f"there is no value {head!r} before this", at, hint))
         values = [value]
     return [part_of(value, rest, at) for value in values]
@@ -57,14 +67,16 @@ def part_of(value: Value, rest: list[str], at: At) -> Value:
 def reference(text: Any, path: Path, scope: Scope) -> Value:
     found = references(text, path, scope)
     if len(found) != 1:
-        raise Refused(Problem("outputs", f"{text} is {len(found)} values, one is expected here", At(path)))
+        text, hint = f"{text} is {len(found)} values, one is expected here", "Name one round, as in blocks.0."
+        raise Refused(Problem("outputs", text, At(path), hint))
     return found[0]
 
 
 def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     """The value that a text names, or with .* those of all rounds. Raises Refused."""
     if not isinstance(text, str):
-        raise Refused(Problem("outputs", "the name of a step is expected here", At(path)))
+        hint = f"Write the name of a step or an input: {', '.join(scope.steps())}"
+        raise Refused(Problem("outputs", "the name of a step is expected here", At(path), hint))
     return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 
 
@@ -89,7 +101,7 @@ def check_columns(options: Mapping[str, Any], path: Path) -> None:
     """Raises Refused for names of columns without a repeat that has any."""
     if "as" in options and "repeat" not in options:
         text = "`as` names the columns of a repeat, and there is none"
-        raise Refused(Problem("repeat", text, At((*path, "as"), on_key=True)))
+        raise Refused(Problem("repeat", text, At((*path, "as"), on_key=True), REPEATS))
 
 
 def decide(options: Mapping[str, Any], path: Path, scope: Scope) -> tuple[bool | str, Guard | None]:
@@ -111,8 +123,15 @@ def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:
     text = " ".join(expr.text.split())
     if text in ("training", "not training"):
         return text
+
+    def known(name: str) -> Any:
+        try:
+            return scope.lookup(name)
+        except KeyError as error:
+            raise KeyError("Write training, or not training." if name in PHASES else error.args[0]) from None
+
     try:
-        return bool(evaluate(expr, scope.lookup, At(path)))
+        return bool(evaluate(expr, known, At(path)))
     except Unknown:
         return True
 
@@ -122,14 +141,17 @@ def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[s
     given = group["repeat"]
     table = long_value(given, scope.lookup, at)
     if isinstance(table, bool) or not isinstance(table, int | list):
-        raise Refused(Problem("repeat", f"repeat takes a count or a table of rows, not {table!r}", at))
+        raise Refused(Problem("repeat", f"repeat takes a count or a table of rows, not {shown(table)}", at, REPEATS))
     count = table if isinstance(table, int) else len(table)
     if not 0 <= count <= MAX_ROUNDS:
-        raise Refused(Problem("repeat", f"a repeat of {count:,}; it can be 0 to {MAX_ROUNDS:,}", at))
+        raise Refused(Problem("repeat", f"a repeat of {count:,}; it can be 0 to {MAX_ROUNDS:,}", at, REPEATS))
     names = group.get("as", [])
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-        raise Refused(Problem("repeat", "`as` takes a name, or a list of names", At((*path, "as"))))
+        text, hint = "`as` takes a name, or a list of names", "For example: as: [width, stride]"
+        raise Refused(Problem("repeat", text, At((*path, "as")), hint))
+    for name in names:
+        check_param_name(name, At((*path, "as")))
     if isinstance(table, int):
         # With a name of its own the counter leaves the `i` of a repeat around it alone.
         return [dict.fromkeys(names or ["i"], i) for i in range(count)]
@@ -141,5 +163,6 @@ def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:
         return dict.fromkeys(names, row)
     if not isinstance(row, list) or len(row) != len(names):
         found = len(row) if isinstance(row, list) else 1
-        raise Refused(Problem("repeat", f"this row has {found} values, `as` names {len(names)}", at))
+        text = f"this row has {found} value{'s' if found != 1 else ''}, `as` names {len(names)}: {', '.join(names)}"
+        raise Refused(Problem("repeat", text, at, "Give every row a value for each name."))
     return dict(zip(names, row, strict=True))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from netspec.errors import At, Problem
-from netspec.graph.model import Unknown
 from netspec.language.calls import Refused
 
 MAX_STEPS: Final = 100_000
@@ -19,7 +18,7 @@ class TooLarge(Exception):
 
     def __init__(self, at: At) -> None:
         super().__init__(at)
-        self.problem = Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at)
+        self.problem = Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at, "Repeat less.")
 
 
 class Report:
@@ -37,16 +36,21 @@ class Report:
 
     @contextmanager
     def catching(self) -> Iterator[None]:
-        depth = len(self.used_at)
+        """Report what is refused inside."""
         try:
             yield
         except Refused as refused:
             for problem in refused.problems:
                 self.add(problem)
-        except Unknown:
-            pass
+
+    @contextmanager
+    def using(self, at: At) -> Iterator[None]:
+        """What is reported inside stands in a block that is used at `at`."""
+        self.used_at.append(at)
+        try:
+            yield
         finally:
-            del self.used_at[depth:]
+            self.used_at.pop()
 
     def count(self, at: At) -> None:
         self.steps += 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 
 from netspec.dims import Dim
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, offered
 from netspec.graph.members import Members
 from netspec.graph.model import Level, Step, Value, flat
 from netspec.graph.report import Report
@@ -14,7 +14,7 @@ from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
 from netspec.graph.values import values_of
 from netspec.graph.written import Short
-from netspec.language.calls import Arguments, Refused
+from netspec.language.calls import Arguments, Refused, Unknown
 from netspec.language.rows import Word
 from netspec.layers.base import Layer
 
@@ -47,7 +47,8 @@ class Reuse:
         known = step.value.tensor is not None and target.value.tensor is not None
         if known and shapes_of(step) != shapes_of(target):
             text = f"{target.name} would need other parameters for this input than for its first"
-            self.report.add(Problem("shape-mismatch", text, at))
+            hint = "Give both the same sizes, or write a step of its own instead of `use`"
+            self.report.add(Problem("shape-mismatch", text, at, hint))
         elif known and target.body and step.body and (other := unlike(target.body, step.body)):
             text = f"{target.name} would run {other} otherwise for this input than for its first"
             hint = "A module does the same each time: write the block a second time, or let both inputs have one shape."
@@ -103,7 +104,10 @@ def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
     step = descend(scope.level, parts)
     if step is not None:
         return step, word.text
-    hint = did_you_mean(parts[0], scope.level.members)
+    value = scope.value(parts[0])
+    if value.lost if value is not None else scope.lost(parts[0]):
+        raise Unknown
+    hint = offered(parts[0], scope.level.members)
     level = scope.level.parent
     while level is not None:
         if descend(level, parts) is not None:
@@ -130,7 +134,7 @@ def foreign(level: Level, flow: Value) -> Value | None:
         if step.body is not None:
             own.update(step.body.exports, step.body.inputs.values())
     reads = (v.actual for step in level.walk() for v in (*step.inputs, *([step.passed] if step.passed else [])))
-    return next((v for v in reads if v not in own), None)
+    return next((v for v in reads if v not in own and not v.lost), None)
 
 
 def unlike(first: Level, again: Level) -> str:

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Refused
+from netspec.language.habits import advice
 from netspec.language.rows import Arg, Call, RowError, Word
+from netspec.vocabulary import OPERATIONS
 
 
 def read_row(text: str, path: Path) -> tuple[Call, ...]:
     try:
         return rows.parse(text)
     except RowError as error:
-        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+        hint = _colon(text, path) or advice(text, error.span) or error.hint
+        raise Refused(Problem("row", error.message, At(path, error.span), hint)) from None
+
+
+def _colon(text: str, path: Path) -> str:
+    """What to try for the arguments of an operation that stands before a colon; empty for any other text."""
+    word = str(path[-1]) if path else ""
+    if OPERATIONS.find(word) and not text[:1].isalpha():
+        return f"Write {word} {text}, without the colon."
+    return ""
+
+
+K_ = TypeVar("K_")
+
+
+def untorn(entries: Iterable[tuple[K_, Any]]) -> Iterator[tuple[K_, Any]]:
+    """The entries of a list or mapping without what a comma tore from a row: `[add(a, b)]` has the entry `b)`."""
+    open_brackets = 0
+    for key, value in entries:
+        torn = value if isinstance(value, str) else key if value is None else None
+        if open_brackets > 0 and isinstance(torn, str):
+            open_brackets += _opened(torn)
+            continue
+        yield key, value
+        open_brackets = _opened(value) if isinstance(value, str) else 0
+
+
+def _opened(text: str) -> int:
+    return sum(text.count(c) for c in "([") - sum(text.count(c) for c in ")]")
 
 
 def spread(call: Call, path: Path) -> Iterator[Call]:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from netspec.errors import did_you_mean
 from netspec.graph.model import Guard, Level, Value
+from netspec.language.calls import Unknown, found
+from netspec.language.params import EXAMPLE
 
 Naming = Literal["list", "root", "names"]
 """How a body's unnamed members are called: by number, by word and count, or not at all."""
@@ -20,6 +22,8 @@ class Flow:
     naming: Naming
     index: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    lost: bool = False
+    """Whether a step without a name could not be read, so that it has no count, and others perhaps a wrong one."""
 
     def next_name(self, word: str, taken: dict[str, Any]) -> str:
         """The name of an unnamed member: its number in a list, its word and count in the root list."""
@@ -45,6 +49,8 @@ class Scope:
     params: dict[str, Any] = field(default_factory=dict)
     guard: Guard | None = None
     """The condition of the group that the steps here stand in."""
+    blind: bool = False
+    """Whether names may be missing here because what gives them could not be read."""
 
     def value(self, name: str) -> Value | None:
         """The value of an earlier step or an input, or None."""
@@ -70,23 +76,45 @@ class Scope:
             scope = scope.parent
         return None
 
+    def lost(self, name: str) -> bool:
+        """Whether an unknown name may be that of something that could not be read."""
+        counted = name[-1:].isdigit()
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.blind or (counted and scope.flow.lost):
+                return True
+            scope = scope.parent
+        return False
+
     def lookup(self, name: str) -> Any:
-        """A parameter, counter or value for an expression. Raises KeyError with a hint."""
+        """A parameter, counter or value for an expression. Raises KeyError with a hint, and Unknown."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.params:
-                return scope.params[name]
+                return found(scope.params[name])
             scope = scope.parent
-        found = self.value(name)
-        if found is None:
-            raise KeyError(did_you_mean(name, self.known()))
-        return found
+        value = self.value(name)
+        if value is None and self.lost(name):
+            raise Unknown
+        if value is None:
+            known = [each for each in self.known() if each not in ("in", "prev")]
+            raise KeyError(did_you_mean(name, known) or EXAMPLE)
+        return value
 
-    def known(self) -> list[str]:
-        """Every name in sight."""
-        found: list[str] = ["in", "prev"]
+    def steps(self) -> list[str]:
+        """The names of the values in sight, nearest first."""
+        names: list[str] = ["in", "prev"]
         scope: Scope | None = self
         while scope is not None:
-            found += [*scope.names, *scope.params]
+            names += scope.names
             scope = scope.parent
-        return found
+        return list(dict.fromkeys(names))
+
+    def known(self) -> list[str]:
+        """Every name in sight, those of parameters too."""
+        names = self.steps()
+        scope: Scope | None = self
+        while scope is not None:
+            names += scope.params
+            scope = scope.parent
+        return names

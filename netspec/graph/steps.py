@@ -9,20 +9,21 @@ from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph.model import Results, Step, Value, flat
 from netspec.graph.written import Written
-from netspec.language.calls import Arguments, Lookup, Refused, construct, first_taking
+from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construct, first_taking
 from netspec.layers.base import Layer, Misfit, Op, Tensor, show
 from netspec.vocabulary import OPERATIONS
 
-Defaults = dict[str, dict[str, Any]]
+Defaults = dict[str, dict[str, Any] | None]
+"""Arguments by the word of an operation; None where they cannot be read."""
 
 
-def choose(word: str, inputs: Sequence[Value], at: At) -> Sequence[type[Op]]:
-    """The classes that a word may mean for these inputs: one, unless their shape is unknown. Raises Refused."""
+def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
+    """The class that a word means for these inputs; several where the first input is unknown. Raises Refused."""
     classes = OPERATIONS.find(word)
     x = inputs[0].tensor if inputs else None
     if len(classes) == 1 or x is None:
         return classes
-    fitting = [c for c in classes if c.takes_rank(len(x.shape))]
+    fitting = tuple(c for c in classes if c.takes_rank(len(x.shape)))
     if not fitting:
         text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
         raise Refused(Problem("rank", text, at, _rank_hint(word, len(x.shape))))
@@ -34,7 +35,8 @@ def _rank_hint(word: str, rank: int) -> str:
         return "A convolution cannot follow a flat vector; use fc, or unflatten before it."
     if word.startswith("conv") and rank == 3:
         return "Unsqueeze the missing axis, or declare the input with channels."
-    return ""
+    example = OPERATIONS.find(word)[0]
+    return f"For example, {example.example} takes {example.example_input}."
 
 
 def make(
@@ -42,9 +44,16 @@ def make(
 ) -> tuple[Op, Arguments]:
     """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
     classes = choose(word, inputs, written.at)
-    cls, given = first_taking(classes, lambda cls: (cls, written.arguments(cls, lookup)))
-    for kind in (cls.__name__.lower(), *cls.general, *cls.words):
-        for name, value in defaults.get(kind.lower(), {}).items():
+    return first_taking(classes, lambda cls: _made(cls, word, written, inputs, lookup, defaults))
+
+
+def _made(
+    cls: type[Op], word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
+) -> tuple[Op, Arguments]:
+    given = written.arguments(cls, lookup)
+    kinds = [kind.lower() for kind in (cls.__name__, *cls.general, *cls.words)]
+    for kind in kinds:
+        for name, value in (defaults.get(kind) or {}).items():
             if name in cls.fields:
                 given.values.setdefault(name, value)
     low, high = cls.inputs
@@ -52,7 +61,12 @@ def make(
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
         text = f"{word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
         raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {word}(a b)"))
-    return construct(cls, given, written.at), given
+    try:
+        return construct(cls, given, written.at), given
+    except Refused:
+        if any(defaults.get(kind, {}) is None for kind in kinds):
+            raise Unknown from None  # a default that cannot be read may be what is missing
+        raise
 
 
 def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
@@ -99,8 +113,18 @@ def _problem(misfit: Misfit, step: Step, given: Arguments, written: Written) -> 
     if step.op and misfit.field == (step.op.arrow or ("",))[0]:
         at = written.narrowed(at)
     source = step.inputs[0].name if step.inputs else "the input"
-    hint = misfit.hint.replace("{source}", source)
+    hint = misfit.hint.replace("{source}", source) or _help(misfit, step)
     return Problem(misfit.code, f"{step.name} {misfit.message}", at, hint)
+
+
+def _help(misfit: Misfit, step: Step) -> str:
+    """What may help where an operation itself says nothing: what its argument means, or an input that it takes."""
+    assert step.op is not None
+    if misfit.field in step.op.fields:
+        return f"{misfit.field}: {step.op.fields[misfit.field].sentence}."
+    if step.op.example_input:
+        return f"For example, {step.op.example} takes {step.op.example_input}."
+    return f"`netspec ops {type(step.op).__name__}` tells what it takes."
 
 
 def _results(step: Step, shapes: Any) -> Results:

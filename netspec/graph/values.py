@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.errors import At, Problem, did_you_mean
+from netspec.fields import shown
 from netspec.graph.model import Value
 from netspec.graph.references import resolve
 from netspec.graph.scope import Scope
@@ -19,7 +20,8 @@ def op_word(call: Written, scope: Scope) -> str:
         return call.op
     word = evaluate(call.op, scope.lookup, At(call.path))
     if not isinstance(word, str):
-        raise Refused(Problem("unknown-op", f"{word!r} is not an operation", call.op_at))
+        hint = "Give the parameter the word of an operation, such as relu."
+        raise Refused(Problem("unknown-op", f"{shown(word)} is not an operation", call.op_at, hint))
     return word
 
 
@@ -44,7 +46,8 @@ def values_and_masks(call: Written, scope: Scope, cls: type[Op]) -> tuple[tuple[
 
 
 def _missing(name: str, call: Written) -> Refused:
-    return Refused(Problem("inputs", f"the input {name} is missing", call.at))
+    hint = f"Name it in the brackets, as in {name}=prev."
+    return Refused(Problem("inputs", f"the input {name} is missing", call.at, hint))
 
 
 def _taken(call: Written, scope: Scope, names: Sequence[str] | None) -> tuple[list[Value], dict[str, Value]]:
@@ -57,7 +60,8 @@ def _taken(call: Written, scope: Scope, names: Sequence[str] | None) -> tuple[li
         values = resolve(given, at, scope)
         if given.keyword is None or names is None:
             if placed:
-                raise Refused(Problem("inputs", "an input without a name comes after one with a name", at))
+                text, hint = "an input without a name comes after one with a name", "Put those with names last."
+                raise Refused(Problem("inputs", text, at, hint))
             found += values
             continue
         place = _place(given.keyword, names, at)

@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.bodies import GROUP, is_group, is_row, opened
+from netspec.graph.bodies import is_group, is_row, opened
 from netspec.graph.declared import Declared
 from netspec.graph.members import Members, base_word, module_only, registers
-from netspec.graph.model import Guard, Level, Step, Unknown, Value
+from netspec.graph.mistaken import no_step, not_steps
+from netspec.graph.model import Guard, Level, Step, Value
 from netspec.graph.references import decide, member_name, rounds_of
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
+from netspec.graph.rows import untorn
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
@@ -45,12 +47,15 @@ class Walk:
             case str():
                 self._chain(body, path, scope, "")
             case list():
-                for i, item in enumerate(body):
+                for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)
             case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
                 self._group(body, path, scope)
+            case dict() if (refused := not_steps(body, path)) is not None:
+                self._refuse(refused, scope, "")
+                scope.blind = True
             case dict():
-                for name, step in body.items():
+                for name, step in untorn(body.items()):
                     self._named(name, step, (*path, name), scope)
             case _:
                 self.report.add(Problem("empty", "layers are expected here", At(path), "A row, a list or a mapping."))
@@ -65,7 +70,7 @@ class Walk:
         elif isinstance(item, list):
             self._level("list", "", item, path, scope, {})
         else:
-            self._null(item, path)
+            self._refuse(no_step(item, path), scope, "")
 
     def _named(self, template: str, step: Any, path: Path, scope: Scope) -> None:
         try:
@@ -73,45 +78,44 @@ class Walk:
         except Refused as refused:
             self._refuse(refused, scope, template)
             return
-        with self.report.catching():
-            if is_row(step, path, self.declared.blocks):
-                self._chain(step, path, scope, name)
-            elif is_group(step):
-                body = step["layers"]
-                kind = "list" if isinstance(body, list | str) else "mapping"
-                self._level(kind, name, body, (*path, "layers"), scope, step)
-            elif isinstance(step, list | dict):
-                self._level("list" if isinstance(step, list) else "mapping", name, step, path, scope, {})
-            else:
-                self._null(step, path)
-            if "$" in template and name in scope.level.members:
-                scope.level.members[name].template = template
+        try:
+            self._step(name, step, path, scope)
+        except Refused as refused:
+            self._refuse(refused, scope, name)
+        if "$" in template and name in scope.level.members:
+            scope.level.members[name].template = template
 
-    def _null(self, item: Any, path: Path) -> None:
-        hint = "A row begins with a word."
-        if path[-1] in GROUP:
-            hint = f"`{path[-1]}` stands beside `layers:`, as in {{repeat: 3, layers: [conv 8 k3, relu]}}."
-        elif item is None:
-            hint = "A row in [ ] or { } that contains a comma must be quoted."
-        self.report.add(
-            Problem("empty-step", f"a step is expected here, not {'nothing' if item is None else item}", At(path), hint)
-        )
+    def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
+        """What stands at a name. Raises Refused."""
+        if is_row(step, path, self.declared.blocks):
+            self._chain(step, path, scope, name)
+        elif is_group(step):
+            body = step["layers"]
+            kind = "list" if isinstance(body, list | str) else "mapping"
+            self._level(kind, name, body, (*path, "layers"), scope, step)
+        elif isinstance(step, list | dict):
+            self._level("list" if isinstance(step, list) else "mapping", name, step, path, scope, {})
+        else:
+            raise no_step(step, path)
 
     def _group(self, group: dict[str, Any], path: Path, scope: Scope) -> None:
         """A group is spliced: its members are members of what surrounds it."""
-        body, inner = group["layers"], (*path, "layers")
-        with self.report.catching():
+        body, inner, around = group["layers"], (*path, "layers"), scope.guard
+        try:
             holds, guard = decide(group, path, scope)
             if holds is False:
                 self._pass(body, inner, scope, "", guard)
                 return
             self._check_group(group, holds, path)
-            around = scope.guard
             scope.guard = guard or around
             if "repeat" in group:
                 self._repeat(group, body, path, inner, scope)
             else:
                 self.body(body, inner, scope)
+        except Refused as refused:
+            self._refuse(refused, scope, "")
+            scope.blind = True
+        finally:
             scope.guard = around
 
     def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
@@ -186,7 +190,7 @@ class Walk:
             return
         if name and any(call.repeats for call in calls):
             text = f"{name} is one step; a repetition makes several"
-            self.report.add(Problem("two-owners", text, calls[0].at, "Write [ ] around it."))
+            self._refuse(Refused(Problem("two-owners", text, calls[0].at, "Write [ ] around it.")), scope, name)
             return
         before = scope.flow.prev
         if name:
@@ -220,6 +224,8 @@ class Walk:
         scope.flow.prev = unknown
         if name:
             scope.names[name] = unknown
+        else:
+            scope.flow.lost = True
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         try:
@@ -233,8 +239,6 @@ class Walk:
                 scope.names.update(each.names)
         except Refused as refused:
             self._refuse(refused, scope, "")
-        except Unknown:
-            scope.flow.prev = Value("it", None, scope.level)
 
     def _piece(self, call: Written, scope: Scope, name: str, row: object) -> Step | None:
         """One call; None where nothing is run."""
@@ -328,16 +332,18 @@ class Walk:
         inner = self._open(block, given, inputs, at, Level("block", label, scope.level, block.name, source=block.path))
         options, body, path = opened(block.body, block.path)
         inner.flow.naming = naming_of(body)
-        self.report.used_at.append(at)
-        ends = None
-        with self.report.catching():
-            ends = self._inside(options, body, block.path, path, inner)
-        step = _call(inner.level, inputs, at, scope)
-        step.row = row
-        if not name:
-            self.members.register(step, label, scope)
-        self.results.finish_step(step, inner, options.get("outputs"), (*block.path, "outputs"), ends, scope)
-        self.report.used_at.pop()
+        with self.report.using(at):
+            ends = None
+            try:
+                ends = self._inside(options, body, block.path, path, inner)
+            except Refused as refused:
+                self._refuse(refused, inner, "")
+                inner.blind = True
+            step = _call(inner.level, inputs, at, scope)
+            step.row = row
+            if not name:
+                self.members.register(step, label, scope)
+            self.results.finish_step(step, inner, options.get("outputs"), (*block.path, "outputs"), ends, scope)
         self.members.reorder(inner.level, options.get("order"), (*block.path, "order"))
         if not name:
             self.members.bind(label, step.value, scope, at)
@@ -354,7 +360,8 @@ class Walk:
         if len(self.report.used_at) >= MAX_DEPTH:
             inside = self.report.used_at.count(at)
             text = f"the block {block.name} is used inside itself" if inside else "blocks nested too deeply"
-            raise Refused(Problem("recursion", text, at))
+            hint = "Use `repeat`, or xN behind the row that uses it."
+            raise Refused(Problem("recursion", text, at, hint))
 
     def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
         """What the body of a block sees: its inputs, its parameters, and the document's. Raises Refused."""
@@ -362,7 +369,8 @@ class Walk:
             formal: Value(formal, actual.tensor, level) for formal, actual in zip(block.inputs, inputs, strict=True)
         }
         start = next(iter(level.inputs.values()))
-        outer = Scope(level, start, Flow(start, "names"), params=self.declared.params)
+        params = self.declared.params
+        outer = Scope(level, start, Flow(start, "names"), params=params.values, blind=params.lost)
         inner = Scope(level, start, Flow(start, "names"), outer, names=dict(level.inputs))
         inner.params = level.params = complete(block, given, inner.lookup, at)
         return inner

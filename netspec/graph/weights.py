@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, did_you_mean, offered
 
 KEYS = ("load", "freeze")
 
@@ -46,6 +46,6 @@ def read_weights(section: dict[str, Any], names: Collection[str], report: Callab
         freeze = []
     for i, pattern in enumerate(freeze):
         if names and not any(means(pattern, name) for name in names):
-            hint = did_you_mean(pattern, names)
+            hint = offered(pattern, names)
             report(Problem("unknown-name", f"{pattern!r} matches no parameter", At(("weights", "freeze", i)), hint))
     return Weights(load, tuple(freeze))

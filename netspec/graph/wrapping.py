@@ -67,5 +67,12 @@ def read(word: object, at: At, owns_weight: bool) -> str:
         hint = did_you_mean(str(word), WRAPS) or f"There are: {', '.join(WRAPS)}."
         raise Refused(Problem("bad-argument", f"there is no wrap {word!r}", at, hint))
     if not owns_weight:
-        raise Refused(Problem("bad-argument", "only an operation with a weight can be wrapped", at))
+        raise Refused(
+            Problem(
+                "bad-argument",
+                "only an operation with a weight can be wrapped",
+                at,
+                "As in: conv 8 k3 wrap=weight_norm",
+            )
+        )
     return word

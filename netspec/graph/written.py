@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
+from netspec.fields import shown
 from netspec.graph import wrapping
 from netspec.graph.blocks import Block, bind, bind_long
 from netspec.graph.model import Guard
@@ -94,7 +95,8 @@ class Short:
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         count = compute(self.call.times, scope.lookup, self.at)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
-            raise Refused(Problem("repeat", f"a repetition of {count}; it can be 0 to {MAX_ROUNDS:,}", self.at))
+            text = f"a repetition of {shown(count)}; it can be 0 to {MAX_ROUNDS:,}"
+            raise Refused(Problem("repeat", text, self.at, "As in: conv 8 k3 x3"))
         return [{"i": i} for i in range(count)]
 
     def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
@@ -168,7 +170,7 @@ class Long:
         return {name: value for name, value in self.options.items() if name not in apart}
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
-        return long_arguments(self._given(*APART), cls, lookup, self.path)
+        return long_arguments(self._given(*APART), cls, lookup, self.path, self.op)
 
     def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
         return bind_long(block, self._given("inputs"), lookup, self.path)
@@ -203,7 +205,8 @@ class Long:
 
 def _input(text: Any, path: Path, keyword: str | None = None) -> tuple[Input, At]:
     if not isinstance(text, str):
-        raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path)))
+        hint = "As in: inputs: [prev, skip]"
+        raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path), hint))
     return Input(tuple(text.split(".")), keyword, (0, len(text))), At(path)
 
 
@@ -222,14 +225,33 @@ def long_call(item: dict[str, Any], path: Path, blocks: Mapping[str, Block]) -> 
     if len(words) != 1 or not isinstance(item[words[0]], dict):
         return None
     word, options = words[0], item[words[0]]
-    classes = () if word in blocks else OPERATIONS.find(word)
-    if word not in blocks and not classes:
+    known = _arguments(word, blocks)
+    if known is None and not _is_misspelt(word, options, blocks):
         return None
-    names = [name for cls in classes for name in cls.fields] if classes else blocks[word].params
-    known = {*names, *APART}
-    if options and not known & options.keys() and not (classes and word == classes[0].__name__):
+    numbers = any(isinstance(value, int | float) for value in options.values())
+    if known is not None and options and not known & options.keys() and not numbers and not _is_class(word, blocks):
         return None
     return Long(word, options, {key: item[key] for key in AROUND & item.keys()}, path)
+
+
+def _arguments(word: str, blocks: Mapping[str, Block]) -> set[str] | None:
+    """What a call of a word may name; None for a word that is no operation and no block."""
+    if word in blocks:
+        return {*blocks[word].params, *APART}
+    classes = OPERATIONS.find(word)
+    return {*(name for cls in classes for name in cls.fields), *APART} if classes else None
+
+
+def _is_class(word: str, blocks: Mapping[str, Block]) -> bool:
+    return word not in blocks and word == OPERATIONS.find(word)[0].__name__
+
+
+def _is_misspelt(word: str, options: Mapping[str, Any], blocks: Mapping[str, Block]) -> bool:
+    """Whether a mapping under an unknown word is no level, which would hold steps, but a call that was meant."""
+    if not any(isinstance(value, int | float) for value in options.values()):
+        return False
+    known = _arguments(OPERATIONS.nearest(word, blocks), blocks) or set()
+    return bool(known & options.keys()) or not any(isinstance(value, str | list | dict) for value in options.values())
 
 
 def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written] | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
-from netspec.dims import named
+from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem, did_you_mean
-from netspec.fields import Invalid
+from netspec.fields import Invalid, shown
 from netspec.language import expressions, rows
+from netspec.language.habits import MEANT, advice
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 
 Lookup = Callable[[str], Any]
@@ -21,6 +23,7 @@ C_ = TypeVar("C_")
 R_ = TypeVar("R_")
 
 _DIM = re.compile(r"-?[A-Z][A-Z0-9_]*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 
@@ -31,6 +34,8 @@ class Arguments:
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, At] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
+    word: str = ""
+    """What they are the arguments of, as it is written; empty where that has no word of its own."""
 
 
 class Refused(Exception):
@@ -41,6 +46,21 @@ class Refused(Exception):
         self.problems = problems
 
 
+class Unknown(Refused):
+    """A value that an earlier problem left unknown, of which there is no more to say."""
+
+
+LOST: Final = object()
+"""What stands where a value would, had it been readable."""
+
+
+def found(value: Any) -> Any:
+    """`value`, unless an earlier problem left it unknown. Raises Unknown."""
+    if value is LOST:
+        raise Unknown
+    return value
+
+
 def nothing(name: str) -> Any:
     """A lookup that knows no names."""
     raise KeyError
@@ -49,7 +69,7 @@ def nothing(name: str) -> Any:
 def first_taking(classes: Sequence[C_], read: Callable[[C_], R_]) -> R_:
     """What `read` makes of the first of a word's classes that takes it: avgpool has an argument in 2d that 1d lacks.
 
-    Raises Refused, with the reasons of the first class, where none does.
+    Raises Refused, with the fewest reasons, where none does.
     """
     refusals = []
     for cls in classes:
@@ -57,7 +77,7 @@ def first_taking(classes: Sequence[C_], read: Callable[[C_], R_]) -> R_:
             return read(cls)
         except Refused as refused:
             refusals.append(refused)
-    raise refusals[0]
+    raise min(refusals, key=lambda refused: len(refused.problems))
 
 
 def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
@@ -65,6 +85,9 @@ def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
     match value:
         case Expr():
             result = evaluate(value, lookup, at)
+            if value.negative and not isinstance(result, int | float | Dim):
+                hint = "Leave the minus out, or take a number."
+                raise Refused(Problem("expression", f"a minus stands before a number, not {shown(result)}", at, hint))
             return -result if value.negative else result
         case tuple():
             parts = [compute(part, lookup, at, symbols) for part in value]
@@ -84,6 +107,9 @@ def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
     try:
         return expressions.evaluate(expr.text, lookup)
     except expressions.ExpressionError as error:
+        for word in _NAME.findall(expr.text):
+            with suppress(KeyError):
+                lookup(word)  # raises Unknown where the expression may be wrong only for a name that is lost
         start = expr.span[0] + error.start
         stop = expr.span[1] if error.stop is None else expr.span[0] + error.stop
         place = At(at.path, (start, max(stop, start + 1)), at.on_key)
@@ -92,18 +118,37 @@ def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
 
 def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
     """The arguments of a row's call, by the fields of `cls`. Raises Refused with every problem."""
-    found = Arguments()
-    problems: list[Problem] = []
+    found = Arguments(word=call.op if isinstance(call.op, str) else "")
+    refusals: list[Refused] = []
     free = cls.positional()
     for arg in call.args:
         try:
-            for name, value in fields_of(arg, cls, free, path):
+            for name, value in fields_of(arg, cls, free, path, found.word):
                 _take(found, name, value, arg, cls, lookup, At(path, arg.span))
         except Refused as refused:
-            problems += refused.problems
-    if problems:
-        raise Refused(*problems)
+            refusals.append(_as_parameter(refused, arg, lookup))
+    raise_all(refusals)
     return found
+
+
+def _as_parameter(refused: Refused, arg: Arg, lookup: Lookup) -> Refused:
+    """The same, with what to try where the word is no argument but a parameter: `conv width k3`."""
+    codes = {problem.code for problem in refused.problems}
+    if arg.kind != "word" or not isinstance(arg.value, Word) or codes != {"unknown-argument"}:
+        return refused
+    try:
+        known = lookup(arg.value.text)
+    except (KeyError, Refused):
+        return refused
+    if not isinstance(known, int | float | str | list):
+        return refused
+    return Refused(*(replace(problem, hint=f"Write ${arg.value.text} for its value.") for problem in refused.problems))
+
+
+def raise_all(refusals: Sequence[Refused]) -> None:
+    """Raises one Refused with the problems of all, if there are any refusals."""
+    if refusals:
+        raise Refused(*(problem for refused in refusals for problem in refused.problems))
 
 
 def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], lookup: Lookup, at: At) -> None:
@@ -124,52 +169,55 @@ def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None
         found.written[name] = value.text
 
 
-def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path) -> list[tuple[str, Any]]:
+def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path, word: str = "") -> list[tuple[str, Any]]:
     """The fields that one argument of a row sets, each with its value as it is written.
 
-    `free` are the fields that bare values still fill; those that this one fills are taken out. Raises Refused.
+    `free` are the fields that bare values still fill; those that this one fills are taken out. `word` is what the
+    class is called in the row. Raises Refused.
     """
     at = At(path, arg.span)
+    word = word or cls.called()
     name = arg.name
     match arg.kind:
         case "arrow":
             assert isinstance(arg.value, tuple)
-            return [(n, size) for n, size in zip(arrow_of(cls, at), arg.value, strict=True) if size is not None]
+            return [(n, size) for n, size in zip(arrow_of(cls, at, word), arg.value, strict=True) if size is not None]
         case "letter" if arg.name not in (*cls.letters, *cls.fields) and free and cls.fields[free[0]].textual:
             return [(free.pop(0), Word(arg.text))]
         case "letter" | "keyword":
             name = cls.letters.get(arg.name, arg.name)
         case "word":
-            return [_flag(arg, cls, free, at)]
+            return [_flag(arg, cls, free, at, word)]
         case "positional":
             if not free:
-                raise Refused(_too_many(cls, at))
+                raise Refused(_too_many(cls, at, word))
             name = free[0] if cls.fields[free[0]].rest else free.pop(0)
     if name not in cls.fields:
-        raise Refused(unknown_argument(name, cls, at))
+        raise Refused(unknown_argument(name, cls, at, word))
     return [(name, arg.value)]
 
 
-def arrow_of(cls: type[Entry], at: At) -> tuple[str, str]:
+def arrow_of(cls: type[Entry], at: At, word: str) -> tuple[str, str]:
     """The two fields that an arrow sets. Raises Refused."""
     if cls.arrow is None:
-        raise Refused(Problem("bad-argument", f"{cls.__name__} takes no arrow", at))
+        hint = f"As in: {cls.example}" if cls.example else "Write the size behind the arrow alone."
+        raise Refused(Problem("bad-argument", f"{word} takes no arrow", at, hint))
     return cls.arrow
 
 
-def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At) -> tuple[str, Any]:
+def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At, word: str) -> tuple[str, Any]:
     assert isinstance(arg.value, Word)
-    word = arg.value.text
-    if word in cls.flags:
-        return cls.flags[word]
-    if word in cls.fields and _is_flag(cls, word):
-        return word, True
-    if free and (cls.fields[free[0]].textual or word in _WORDS):
+    name = arg.value.text
+    if name in cls.flags:
+        return cls.flags[name]
+    if name in cls.fields and _is_flag(cls, name):
+        return name, True
+    if free and (cls.fields[free[0]].textual or name in _WORDS):
         return free.pop(0), arg.value
-    if word in cls.fields:
-        text = f"{cls.__name__} takes a value for {word}: {cls.fields[word].sentence}"
-        raise Refused(Problem("bad-argument", text, at, f"Write {word}= and the value behind it."))
-    raise Refused(unknown_argument(word, cls, at))
+    if name in cls.fields:
+        text = f"{word} takes a value for {name}: {cls.fields[name].sentence}"
+        raise Refused(Problem("bad-argument", text, at, f"Write {name}= and the value behind it."))
+    raise Refused(unknown_argument(name, cls, at, word))
 
 
 def _is_flag(cls: type[Entry], name: str) -> bool:
@@ -180,25 +228,23 @@ def _is_flag(cls: type[Entry], name: str) -> bool:
     return any(kind.get("type") == "boolean" for kind in (schema, *schema.get("anyOf", ())))
 
 
-def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
-    """The arguments of a long form, `{out_channels: 6, kernel_size: 5}`. Raises Refused."""
-    found = Arguments()
-    problems: list[Problem] = []
+def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, path: Path, word: str = "") -> Arguments:
+    """The arguments of a long form, `{out_channels: 6, kernel_size: 5}`, of what is called `word`. Raises Refused."""
+    found = Arguments(word=word)
+    refusals: list[Refused] = []
     for name, value in given.items():
         at = At((*path, name))
-        described = cls.fields.get(name)
-        if described is None:
-            problems.append(unknown_argument(name, cls, At((*path, name), on_key=True)))
-            continue
         try:
+            described = cls.fields.get(name)
+            if described is None:
+                raise Refused(unknown_argument(name, cls, At((*path, name), on_key=True), word))
             _put(found, name, long_value(value, lookup, at, described.symbols, described.textual), at, None)
         except Refused as refused:
-            problems += refused.problems
+            refusals.append(refused)
             continue
         if text := expression(value):
             found.written[name] = text
-    if problems:
-        raise Refused(*problems)
+    raise_all(refusals)
     return found
 
 
@@ -219,7 +265,8 @@ def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textua
     try:
         return compute(rows.parse_value(value), lookup, at, symbols)
     except RowError as error:
-        raise Refused(Problem("row", error.message, At(at.path, error.span), error.hint)) from None
+        hint = advice(value, error.span) or error.hint
+        raise Refused(Problem("row", error.message, At(at.path, error.span), hint)) from None
 
 
 def construct(cls: type[E_], given: Arguments, at: At) -> E_:
@@ -230,7 +277,8 @@ def construct(cls: type[E_], given: Arguments, at: At) -> E_:
         problems = []
         for fault in invalid.faults:
             place = given.places.get(str(fault.loc[0]), at) if fault.loc else at
-            problems.append(Problem(fault.code, fault.message, place, fault.hint))
+            message = fault.told(given.word or cls.called())
+            problems.append(Problem(fault.code, message, place, fault.hint))
         raise Refused(*problems) from None
 
 
@@ -251,33 +299,44 @@ def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup 
             call = single_call(f"{word} {options}", (*path, word))
             given = arguments(call, cls, lookup, (*path, word))
             return construct(cls, given, at), given
-        given = long_arguments(options or {}, cls, lookup, (*path, word))
+        given = long_arguments(options or {}, cls, lookup, (*path, word), word)
         return construct(cls, given, at), given
     text = f"expected the name of {_one(catalogue.noun)}, alone or with its arguments"
     example = next(iter(catalogue.words()), "")
-    raise Refused(Problem("bad-value", text, At(path), f"For example: {example}" if example else ""))
+    hint = f"For example: {example}" if example else ""
+    if isinstance(value, dict) and len(value) > 1:
+        hint = f"Several are a list: [{', '.join(f'{word}: ...' for word in value)}]"
+    raise Refused(Problem("bad-value", text, At(path), hint))
 
 
 def _one(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def single_call(text: str, path: Path, inputs: bool = False) -> Call:
+def single_call(text: str, path: Path) -> Call:
     """The one call that a text consists of, which is no step of the network. Raises Refused."""
+    call = one_call(text, path)
+    asked = ((call.inputs, "takes no inputs"), (call.times, "is not repeated"), (call.when, "has no condition"))
+    for message in [message for value, message in asked if value is not None]:
+        hint = "Steps of the network have that. A value that looks so is given by its name, as in path=x3."
+        raise Refused(Problem("row", f"{call.op} {message}", At(path, call.span), hint))
+    return call
+
+
+def one_call(text: str, path: Path, on_key: bool = False) -> Call:
+    """The one call of a plain word that a text, which may be a key, consists of. Raises Refused."""
     try:
         calls = rows.parse(text)
     except RowError as error:
-        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+        hint = advice(text, error.span) or error.hint
+        raise Refused(Problem("row", error.message, At(path, error.span, on_key), hint)) from None
     if len(calls) != 1:
-        raise Refused(Problem("row", "one word with its arguments is expected here, without a comma", At(path)))
+        message = "one word with its arguments is expected here, without a comma"
+        raise Refused(Problem("row", message, At(path, on_key=on_key), "Put a space between arguments."))
     if not isinstance(calls[0].op, str):
-        raise Refused(Problem("row", "a plain word is expected here", At(path, calls[0].op_span)))
-    call = calls[0]
-    asked = [(call.inputs is not None and not inputs, "takes no inputs"), (call.times is not None, "is not repeated")]
-    for text in [text for wrong, text in [*asked, (call.when is not None, "has no condition")] if wrong]:
-        hint = "Steps of the network have that. A value that looks so is given by its name, as in path=x3."
-        raise Refused(Problem("row", f"{call.op} {text}", At(path, call.span), hint))
-    return call
+        at = At(path, calls[0].op_span, on_key)
+        raise Refused(Problem("row", "a plain word is expected here", at, "Only the rows of layers begin with a $."))
+    return calls[0]
 
 
 def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:
@@ -289,13 +348,33 @@ def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:
     return classes[0]
 
 
-def unknown_argument(name: str, cls: type[Entry], at: At) -> Problem:
+def unknown_argument(name: str, cls: type[Entry], at: At, word: str = "") -> Problem:
+    """The problem with an argument that a class, called `word` where it is used, does not have."""
     known = [*cls.fields, *cls.flags]
     letters = [f"{letter} ({name})" for letter, name in cls.letters.items()]
-    hint = did_you_mean(name, known) or f"It has: {', '.join([*known, *letters]) or 'none'}."
-    return Problem("unknown-argument", f"{cls.__name__} has no argument {name!r}", at, hint)
+    whole = f"It has: {', '.join([*known, *letters]) or 'none'}."
+    hint = _habit(name, cls) or did_you_mean(name, known) or whole
+    return Problem("unknown-argument", f"{word or cls.called()} has no argument {name!r}", at, hint)
 
 
-def _too_many(cls: type[Entry], at: At) -> Problem:
+def _habit(name: str, cls: type[Entry]) -> str:
+    """What to write for an argument as others have it; empty for any other."""
+    from netspec.vocabulary import OPERATIONS  # only a mistake pays for it
+
+    if name in cls.letters:
+        return f"{name} is {cls.letters[name]}; its value follows at once, as in {name}3."
+    meant = next((field for field in MEANT.get(name, ()) if field in cls.fields), "")
+    if meant:
+        return f"It is called {meant} here."
+    if cls not in OPERATIONS.find(cls.__name__):
+        return ""
+    if name == "activation":
+        return "Write the activation behind a comma: conv 8 k3, relu"
+    if name == "x" or re.fullmatch(r"x[A-Z]\w*", name):
+        return "A repetition is an x and a number, or a parameter: x3, x$depth"
+    return f"Put a comma before {name}, which is an operation of its own." if OPERATIONS.find(name) else ""
+
+
+def _too_many(cls: type[Entry], at: At, word: str) -> Problem:
     names = ", ".join(cls.positional()) or "none"
-    return Problem("too-many", f"{cls.__name__} takes no further value here", at, f"In order: {names}.")
+    return Problem("too-many", f"{word} takes no further value here", at, f"In order: {names}.")

@@ -193,14 +193,14 @@ def _section(
             source, _ = read_entry(data["source"], paths["source"], DATASETS, lookup)
         except Refused as refused:
             problems += refused.problems
-    reading = Reading()
+    reading: Reading | None = None
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
     except Refused as refused:
         problems += refused.problems
     try:
         given = {key: data[key] for key in Reading.fields if key in data}
-        reading = construct(Reading, long_arguments(given, Reading, lookup, path), At(path))
+        reading = construct(Reading, long_arguments(given, Reading, lookup, path, "data"), At(path))
     except Refused as refused:
         problems += refused.problems
     steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
@@ -208,11 +208,17 @@ def _section(
     augment = tuple(s for s, _ in random if isinstance(s, Augmentation))
     mixing = tuple(s for s, _ in random if isinstance(s, Mixing))
     problems += [*wrong, *more]
-    if source is None or split is None or problems:
+    whole = len(steps) == _count(data.get("transform")) and len(random) == _count(data.get("augment"))
+    if source is None or split is None or reading is None or problems or not whole:
         return None, problems
     transform = tuple(s for s, _ in steps)
     section = DataSection(source, split, transform, augment, mixing, reading, At(paths["source"]))
     return section, _misfits(section, {id(step): places for step, places in (*steps, *random)})
+
+
+def _count(value: Any) -> int:
+    """How many entries stand under a key."""
+    return len(value) if isinstance(value, list) else int(value is not None)
 
 
 def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
@@ -223,10 +229,11 @@ def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Refused(Problem("bad-value", "split holds the parts held out", at, "For example: split: {val: 0.1}"))
         value = {"val": value}
-    given = long_arguments(value, Split, lookup, path)
+    given = long_arguments(value, Split, lookup, path, "split")
     split = construct(Split, given, at)
     if sum(s for s in (split.val, split.test) if isinstance(s, float)) >= 1:
-        raise Refused(Problem("split", "split holds everything out, nothing is left to train on", at))
+        text = "split holds everything out, nothing is left to train on"
+        raise Refused(Problem("split", text, at, "Parts are shares of 1: {val: 0.1, test: 0.1}"))
     return split
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, nearest
 from netspec.language.reserved import is_class_name
-from netspec.source import Source
+from netspec.source import Source, renamed
 
 SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "netspec": (int, "the version of the language, 1"),
@@ -30,6 +30,35 @@ SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "export": (dict, "how the network is exported"),
 }
 """Every section, the form it takes, and what it is for."""
+EXAMPLES: dict[str, str] = {
+    "netspec": "netspec: 1",
+    "name": "name: LeNet5",
+    "input": "input: 1x32x32",
+    "inputs": "inputs: {image: 3x64x64, meta: 12}",
+    "params": "params: {width: 64}",
+    "blocks": "blocks: {unit c: [conv $c k3 same, relu]}",
+    "defaults": "defaults: {bn: eps=0.001}",
+    "layers": "layers: [conv 6 k5, relu, fc 10]",
+    "outputs": "outputs: [boxes, scores]",
+    "order": "order: [conv*, fc*]",
+    "tie": "tie: {lm_head.weight: wte.weight}",
+    "init": "init: {conv: kaiming_normal}",
+    "weights": "weights: {load: resnet18.safetensors}",
+    "extends": "extends: base.yaml",
+    "lint": "lint: {ignore: [bias-before-norm]}",
+    "data": "data: {source: digits}",
+    "train": "train: {loss: cross_entropy, optimizer: adamw}",
+    "export": "export: {onnx: {}}",
+}
+"""Each section as it may stand in a spec."""
+MEANT: dict[str, str] = {
+    **dict.fromkeys(("model", "network", "net", "architecture", "modules", "backbone"), "layers"),
+    **dict.fromkeys(("input_shape", "input_size", "in", "shape"), "input"),
+    **dict.fromkeys(("parameters", "variables", "vars", "hyperparameters", "config"), "params"),
+    **dict.fromkeys(("dataset", "datasets"), "data"),
+    **dict.fromkeys(("training", "trainer"), "train"),
+}
+"""Sections by what others call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +73,8 @@ class Document:
     layers: Any = None
     sections: dict[str, Any] = field(default_factory=dict)
     """Every section that is there, by name."""
+    refused: frozenset[str] = frozenset()
+    """Sections that are there and cannot be read; what they would have said is unknown."""
 
 
 def read_document(source: Source) -> tuple[Document, list[Problem]]:
@@ -55,16 +86,22 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         return Document(source), [Problem("document", f"the spec {what}", At(), hint)]
     problems: list[Problem] = []
     sections: dict[str, Any] = {}
+    refused: set[str] = set()
     for key, value in data.items():
-        at = At((key,), on_key=True)
+        name = key
         if key not in SECTIONS:
-            hint = did_you_mean(key, SECTIONS) or f"There are: {', '.join(SECTIONS)}."
-            problems.append(Problem("unknown-section", f"there is no section {key!r}", at, hint))
-        elif isinstance(value, bool) or not isinstance(value, SECTIONS[key][0]):
-            problems.append(Problem("bad-section", f"{key} holds {SECTIONS[key][1]}; {_kind(value)} is found", at))
-        else:
-            sections[key] = value
-    problems += _missing(data, sections)
+            problem, name = _unknown(key)
+            problems.append(problem)
+            if not name or name in data or name in sections:
+                continue
+            source = renamed(source, key, name)  # what follows reads it as the one that it must mean
+        if not isinstance(value, bool) and isinstance(value, SECTIONS[name][0]):
+            sections[name] = value
+            continue
+        refused.add(name)
+        if name == key:
+            problems.append(_unfit(key, value))
+    problems += _missing({*sections, *refused}, sections)
     problems += _named(sections)
     return (
         Document(
@@ -75,22 +112,46 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
             sections.get("defaults", {}),
             sections.get("layers"),
             sections,
+            frozenset(refused),
         ),
         problems,
     )
 
 
-def _missing(data: dict[str, Any], sections: dict[str, Any]) -> list[Problem]:
+def _unknown(key: str) -> tuple[Problem, str]:
+    """The problem with a key that is no section, and the section that it must mean; empty where none is near."""
+    from netspec.language.train_record import Train  # only a mistake pays for it
+
+    meant = MEANT.get(key.lower()) or nearest(key, SECTIONS) if key not in Train.fields else ""
+    hint = f"Did you mean {meant!r}?" if meant else f"There are: {', '.join(SECTIONS)}."
+    if key in Train.fields:
+        hint = f"It belongs into `train`, as in train: {{{key}: ...}}"
+    return Problem("unknown-section", f"there is no section {key!r}", At((key,), on_key=True), hint), meant
+
+
+def _unfit(key: str, value: Any) -> Problem:
+    """The problem with a section of another form."""
+    hint = f"For example: {EXAMPLES[key]}"
+    if key == "input" and isinstance(value, list) and value and all(isinstance(size, int) for size in value):
+        hint = f"Write sizes with x between them: input: {'x'.join(map(str, value))}"
+    if key == "input" and isinstance(value, dict):
+        hint = "Several inputs by name stand in `inputs`."
+    text = f"{key} holds {SECTIONS[key][1]}; {_kind(value)} is found"
+    return Problem("bad-section", text, At((key,), on_key=True), hint)
+
+
+def _missing(there: set[str], sections: dict[str, Any]) -> list[Problem]:
     problems = []
     if sections.get("netspec", 1) != 1:
         text = f"this is version {sections['netspec']} of the language; only version 1 is known"
-        problems.append(Problem("version", text, At(("netspec",))))
-    if "layers" not in data:
-        problems.append(Problem("no-layers", "the spec has no layers", At(), "Add a section: layers: [...]"))
-    if "input" not in data and not data.get("inputs"):
-        problems.append(Problem("no-input", "the spec has no input", At(), "For example: input: 1x32x32"))
-    if "input" in data and "inputs" in data:
-        problems.append(Problem("two-inputs", "input and inputs are both there", At(("input",), on_key=True)))
+        problems.append(Problem("version", text, At(("netspec",)), "Write netspec: 1, or update netspec."))
+    if "layers" not in there:
+        problems.append(Problem("no-layers", "the spec has no layers", At(), f"For example: {EXAMPLES['layers']}"))
+    if "input" not in there and ("inputs" not in there or sections.get("inputs") == {}):
+        problems.append(Problem("no-input", "the spec has no input", At(), f"For example: {EXAMPLES['input']}"))
+    if "input" in there and "inputs" in there:
+        hint = "Keep one: input for a single one, inputs for several by name."
+        problems.append(Problem("two-inputs", "input and inputs are both there", At(("input",), on_key=True), hint))
     return problems
 
 
@@ -109,7 +170,7 @@ def _kind(value: Any) -> str:
         case None:
             return "nothing"
         case bool():
-            return "true or false"
+            return str(value).lower()
         case dict():
             return "a mapping"
         case list():

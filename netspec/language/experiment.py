@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from netspec.errors import At, Problem
-from netspec.language.calls import Refused, long_value
+from netspec.errors import Problem
 from netspec.language.document import Document
+from netspec.language.params import Params
 
 if TYPE_CHECKING:
     from netspec.language.data_section import DataSection
@@ -25,8 +25,11 @@ class Experiment:
 
 
 def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
-    """The sections that are there, and everything wrong with them. A section that is not there imports nothing."""
-    given, params = document.sections, _Params(document)
+    """The sections that are there, and everything wrong with them. A section that is not there imports nothing.
+
+    What is wrong with the params is reported with the network.
+    """
+    given, params = document.sections, Params(document)
     data = train = export = None
     problems: list[Problem] = []
     if "data" in given:
@@ -45,23 +48,3 @@ def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
         export, found = read_export(given["export"], ("export",), params)
         problems += found
     return Experiment(data, train, export), problems
-
-
-class _Params:
-    """Looks up the document's params by name. What is wrong with them is reported with the network."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.values: dict[str, Any] = {}
-
-    def __call__(self, name: str) -> Any:
-        if not self.values and self.document.params:
-            self._read()
-        return self.values[name]
-
-    def _read(self) -> None:
-        for name, value in self.document.params.items():
-            try:
-                self.values[name] = long_value(value, self.values.__getitem__, At(("params", name)), textual=True)
-            except Refused:
-                continue

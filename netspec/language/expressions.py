@@ -16,11 +16,24 @@ from typing import Any, Final
 
 from netspec.dims import Dim
 from netspec.errors import did_you_mean, printable
+from netspec.language.operands import (
+    KNOWN,
+    MAX_ITEMS,
+    MAX_NUMBER,
+    check_arguments,
+    check_compared,
+    check_operands,
+    entry,
+    kind,
+    power,
+    way_to_number,
+)
+from netspec.language.operands import (
+    ExpressionError as ExpressionError,
+)
 
 MAX_LENGTH: Final = 400
 MAX_DEPTH: Final = 24
-MAX_NUMBER: Final = 2**62
-MAX_ITEMS: Final = 4096
 MAX_NESTED: Final = 65_536
 
 _BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
@@ -60,33 +73,43 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "len": len,
     "sum": sum,
 }
+HINT: Final = f"An expression has numbers, names, + - * / // % **, comparisons, and, or, not, {', '.join(FUNCTIONS)}."
+"""What to try where a text is something else."""
+_HABITS: Final = (
+    (re.compile(r"&&|\|\|"), "Write `and` and `or`."),
+    (re.compile(r"!(?!=)"), "Write `not`."),
+    (re.compile(r"\?"), "Write: a if condition else b"),
+    (re.compile(r"(?<![=!<>:])=(?!=)"), "Write == to compare."),
+    (re.compile(r"^\s*in\b(?!\s*\.)|[(+*/%-]\s*in\b(?!\s*\.)"), "`in` is a tensor; take a size of it: in.c"),
+    (re.compile(r"\^"), "Write ** for a power."),
+    (re.compile(r"\$"), "Names stand without a $ in an expression."),
+)
+"""How other languages write it, and what to write instead."""
 _WORDS: Final = {"true": True, "false": False, "null": None}
 _IN = re.compile(r"(?<![\w.'\"])in(?=\s*\.)")
 IN: Final = "_i"
 """How `in`, a word of Python's, is called while Python's parser reads the expression."""
 
 
-class ExpressionError(ValueError):
-    """An expression that cannot be read or computed; `start` and `stop` are characters in its text."""
-
-    def __init__(self, message: str, start: int = 0, stop: int | None = None, hint: str = "") -> None:
-        super().__init__(message)
-        self.message, self.start, self.stop, self.hint = message, start, stop, hint
-
-
 @lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """The syntax tree of `text`, with only the nodes that the language has. Raises ExpressionError."""
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"an expression of more than {MAX_LENGTH} characters")
+        hint = "Compute parts of it in `params`."
+        raise ExpressionError(f"an expression of more than {MAX_LENGTH} characters", hint=hint)
     if not text.isascii():
-        raise ExpressionError(f"{printable(text)!r} is not written in plain characters")
+        other = next(i for i, c in enumerate(text) if not c.isascii())
+        message, hint = (
+            f"{printable(text[other])!r} is no plain character",
+            "Write letters a to z, digits, and - for minus.",
+        )
+        raise ExpressionError(message, other, other + 1, hint)
     try:
         blank = len(text) - len(text.lstrip())
         tree = ast.parse(_IN.sub(IN, text.lstrip().replace("\n", " ")), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         start = blank + (getattr(error, "offset", None) or 1)
-        raise ExpressionError(f"{text.strip()!r} is not an expression", max(0, start - 1)) from None
+        raise ExpressionError(f"{text.strip()!r} is not an expression", max(0, start - 1), hint=_advice(text)) from None
     for node in ast.walk(tree) if blank else ():
         if isinstance(node, ast.expr):
             node.col_offset += blank
@@ -97,7 +120,7 @@ def parse(text: str) -> ast.expr:
 
 def _check(node: ast.AST, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise ExpressionError("an expression nested too deeply")
+        raise ExpressionError("an expression nested too deeply", hint="Compute parts of it in `params`.")
     allowed = (
         ast.Constant, ast.Name, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call,
         ast.Attribute, ast.Subscript, ast.Slice, ast.List, ast.Tuple, ast.operator, ast.unaryop,
@@ -105,18 +128,19 @@ def _check(node: ast.AST, depth: int) -> None:
     )  # fmt: skip
     at = (getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None))
     if not isinstance(node, allowed):
-        raise ExpressionError(f"{type(node).__name__.lower()} is not part of the language", *at)
+        raise ExpressionError("this is not part of the language", *at, hint=HINT)
     if isinstance(node, ast.BinOp) and not isinstance(node.op, (*_BINARY, ast.Pow)):
-        raise ExpressionError("that operator is not part of the language", *at)
+        raise ExpressionError("this operator is not part of the language", *at, hint=_advice(ast.unparse(node)))
     if isinstance(node, ast.UnaryOp) and not isinstance(node.op, tuple(_UNARY)):
-        raise ExpressionError("that operator is not part of the language", *at)
+        raise ExpressionError("this operator is not part of the language", *at, hint=HINT)
     if isinstance(node, ast.Compare) and not all(isinstance(op, tuple(_COMPARE)) for op in node.ops):
-        raise ExpressionError("that comparison is not part of the language", *at)
+        raise ExpressionError("this comparison is not part of the language", *at, hint="Write == or != to compare.")
     if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | bool | None):
-        raise ExpressionError("that value is not part of the language", *at)
+        raise ExpressionError("this value is not part of the language", *at, hint=HINT)
     if isinstance(node, ast.Call):
         if not isinstance(node.func, ast.Name) or node.keywords:
-            raise ExpressionError("only the built-in functions can be called", *at)
+            hint = f"As in max(a, b). There are: {', '.join(FUNCTIONS)}."
+            raise ExpressionError("only the built-in functions can be called, without names", *at, hint=hint)
         if node.func.id not in FUNCTIONS:
             hint = did_you_mean(node.func.id, FUNCTIONS) or f"There are: {', '.join(FUNCTIONS)}."
             raise ExpressionError(f"there is no function {node.func.id!r}", *at, hint=hint)
@@ -124,9 +148,14 @@ def _check(node: ast.AST, depth: int) -> None:
             _check(argument, depth + 1)
         return
     if isinstance(node, ast.Name) and node.id.startswith("_") and node.id != IN:
-        raise ExpressionError(f"there is nothing called {node.id!r}", *at)
+        raise ExpressionError(f"there is nothing called {node.id!r}", *at, hint="A name begins with a letter.")
     for child in ast.iter_child_nodes(node):
         _check(child, depth + 1)
+
+
+def _advice(text: str) -> str:
+    """What to write instead of what another language would have."""
+    return next((advice for habit, advice in _HABITS if habit.search(text)), HINT)
 
 
 def names(tree: ast.expr) -> set[str]:
@@ -147,10 +176,13 @@ class _Evaluation:
     def value(self, node: ast.expr) -> Any:
         try:
             return _bounded(self._value(node))
-        except ExpressionError:
-            raise
+        except ExpressionError as error:
+            if error.stop is not None:
+                raise
+            raise ExpressionError(error.message, node.col_offset, node.end_col_offset, error.hint) from None
         except (ArithmeticError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ExpressionError(_plain(error), node.col_offset, node.end_col_offset) from None
+            message, hint = _plain(error)
+            raise ExpressionError(message, node.col_offset, node.end_col_offset, hint) from None
 
     def _value(self, node: ast.expr) -> Any:
         match node:
@@ -159,13 +191,13 @@ class _Evaluation:
             case ast.Name():
                 return self._name(node)
             case ast.BinOp(op=ast.Pow()):
-                return _power(self.value(node.left), self.value(node.right))
+                return power(self.value(node.left), self.value(node.right))
             case ast.BinOp():
                 left, right = self.value(node.left), self.value(node.right)
-                _check_growth(node.op, left, right)
+                check_operands(node.op, left, right)
                 return _BINARY[type(node.op)](left, right)
             case ast.UnaryOp():
-                return _UNARY[type(node.op)](self.value(node.operand))
+                return self._sign(node.op, self.value(node.operand))
             case ast.BoolOp():
                 return self._logic(node)
             case ast.Compare():
@@ -177,10 +209,12 @@ class _Evaluation:
             case ast.Attribute():
                 return self._attribute(node)
             case ast.Subscript():
-                return self.value(node.value)[self._index(node.slice)]
+                return entry(self.value(node.value), self._index(node.slice))
             case ast.Call(func=ast.Name(id=name)):
-                return FUNCTIONS[name](*(self.value(argument) for argument in node.args))
-        raise ExpressionError(f"{type(node).__name__} is not part of the language")
+                arguments = [self.value(argument) for argument in node.args]
+                check_arguments(name, arguments)
+                return FUNCTIONS[name](*arguments)
+        raise ExpressionError("this is not part of the language", hint=HINT)
 
     def _name(self, node: ast.Name) -> Any:
         name = "in" if node.id == IN else node.id
@@ -195,12 +229,18 @@ class _Evaluation:
 
     def _attribute(self, node: ast.Attribute) -> Any:
         value = self.value(node.value)
+        text = f"{ast.unparse(node.value).replace(IN, 'in')} has no {node.attr!r}"
+        if not hasattr(value, "attribute"):
+            raise ExpressionError(text, hint=f"It is {kind(value)}; only a tensor has sizes to ask for, as in in.c")
         try:
-            found = value.attribute(node.attr)
-        except (AttributeError, KeyError, TypeError):
-            text = f"{ast.unparse(node.value).replace(IN, 'in')} has no {node.attr!r}"
-            raise ExpressionError(text, node.col_offset, node.end_col_offset) from None
-        return found
+            return value.attribute(node.attr)
+        except AttributeError as error:
+            raise ExpressionError(text, hint=str(error)) from None
+
+    def _sign(self, op: ast.unaryop, value: Any) -> Any:
+        if not isinstance(op, ast.Not) and not isinstance(value, int | float | Dim):
+            raise ExpressionError(f"a sign stands before a number, not before {kind(value)}", hint=way_to_number(value))
+        return _UNARY[type(op)](value)
 
     def _logic(self, node: ast.BoolOp) -> Any:
         result: Any = None
@@ -217,7 +257,8 @@ class _Evaluation:
             unknown = next((v for v in (left, right) if isinstance(v, Dim)), None)
             if unknown is not None and left != right:
                 text = f"cannot be decided before the run: {unknown} is known only then"
-                raise ExpressionError(text, node.col_offset, node.end_col_offset)
+                raise ExpressionError(text, node.col_offset, node.end_col_offset, KNOWN)
+            check_compared(op, left, right)
             if not _COMPARE[type(op)](left, right):
                 return False
             left = right
@@ -231,13 +272,13 @@ class _Evaluation:
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        raise ExpressionError("a result that is too large")
+        raise ExpressionError("a result that is too large", hint=f"Numbers go up to {MAX_NUMBER}.")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ExpressionError("a result that is not finite")
+        raise ExpressionError("a result that is not finite", hint="Write smaller numbers.")
     if isinstance(value, complex):
-        raise ExpressionError("a result that is no real number")
+        raise ExpressionError("a result that is no real number", hint="A root needs a number of at least 0.")
     if isinstance(value, str | list) and (len(value) > MAX_ITEMS or _items(value) > MAX_NESTED):
-        raise ExpressionError("a result that is too long")
+        raise ExpressionError("a result that is too long", hint=f"At most {MAX_ITEMS:,} entries are computed.")
     return value
 
 
@@ -253,28 +294,13 @@ def _items(value: Any) -> int:
     return count
 
 
-def _check_growth(op: ast.operator, left: Any, right: Any) -> None:
-    """Refuse text and list arithmetic that repeats without bound, and the % that formats text."""
-    if isinstance(op, ast.Mult) and (isinstance(left, str | list) or isinstance(right, str | list)):
-        size = len(left) * right if isinstance(left, str | list) else len(right) * left
-        if size > MAX_ITEMS:
-            raise ExpressionError("a result that is too long")
-    if isinstance(op, ast.Mod) and isinstance(left, str):
-        raise ExpressionError("text has no remainder")
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if not isinstance(base, int | float) or not isinstance(exponent, int | float):
-        raise ExpressionError("only numbers have powers")
-    whole = isinstance(base, int) and isinstance(exponent, int)
-    if whole and abs(base) > 1 and exponent * math.log2(abs(base)) > MAX_NUMBER.bit_length():
-        raise ExpressionError("a result that is too large")
-    return base**exponent
-
-
-def _plain(error: Exception) -> str:
-    if isinstance(error, ZeroDivisionError):
-        return "divides by zero"
-    if isinstance(error, IndexError):
-        return "an index beyond the end"
-    return f"cannot be computed: {error}"
+def _plain(error: Exception) -> tuple[str, str]:
+    """What went wrong, and what to try."""
+    match error:
+        case ZeroDivisionError():
+            return "divides by zero", "Write a divisor that is never 0: `a // b if b else 0`."
+        case IndexError():
+            return "an index beyond the end", "Entries are counted from 0; the last one is [-1]."
+        case OverflowError():
+            return "a result that is too large", f"Numbers go up to {MAX_NUMBER}."
+    return "this cannot be computed", HINT

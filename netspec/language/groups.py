@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments, raise_all
 from netspec.language.rows import Call, RowError
 from netspec.optimizers.base import Optimizer
 
@@ -36,17 +36,17 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
     if not isinstance(value, dict):
         raise Refused(Problem("bad-value", "groups is a mapping of kinds of layer or patterns", At(path), EXAMPLE))
     if value and not optimizer.takes_groups:
-        text = f"{type(optimizer).__name__} has one set of options for all parameters"
-        raise Refused(Problem("contradiction", text, At(path, on_key=True)))
+        text = f"{optimizer.called()} has one set of options for all parameters"
+        hint = "Leave groups out, or take another optimizer, such as adamw."
+        raise Refused(Problem("contradiction", text, At(path, on_key=True), hint))
     groups: list[Group] = []
-    problems: list[Problem] = []
+    refusals: list[Refused] = []
     for key, given in value.items():
         try:
             groups.append(Group(key, _options(given, (*path, key), optimizer, lookup), (*path, key)))
         except Refused as refused:
-            problems += refused.problems
-    if problems:
-        raise Refused(*problems)
+            refusals.append(refused)
+    raise_all(refusals)
     return tuple(groups)
 
 
@@ -58,15 +58,16 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
     elif isinstance(value, dict):
         given = long_arguments(value, cls, lookup, path)
     else:
-        raise Refused(Problem("bad-value", f"expected options of {cls.__name__}", at, EXAMPLE))
+        raise Refused(Problem("bad-value", f"expected options of {cls.called()}", at, EXAMPLE))
     if not given.values:
-        raise Refused(Problem("bad-value", f"a group without options of {cls.__name__}", at, EXAMPLE))
+        raise Refused(Problem("bad-value", f"a group without options of {cls.called()}", at, EXAMPLE))
     for name in set(WHOLE) & set(given.values):
         text = f"{name} holds for all parameters"
         raise Refused(Problem("bad-argument", text, given.places[name], "Write it with the optimizer."))
     made = construct(cls, Arguments({**optimizer.__dict__, **given.values}, given.places), at)
     for field, text in made.problems():
-        problem = Problem("contradiction", f"{cls.__name__}: {field} {text}", given.places.get(field, at))
+        hint = f"{field}: {cls.fields[field].sentence}."
+        problem = Problem("contradiction", f"{cls.called()}: {field} {text}", given.places.get(field, at), hint)
         raise Refused(problem)
     return {name: getattr(made, name) for name in given.values}
 

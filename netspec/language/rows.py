@@ -21,6 +21,9 @@ from typing import Final, Literal
 from netspec.errors import Span, printable
 
 MAX_CALLS: Final = 200
+MAX_DIGITS: Final = 18
+ARGUMENT: Final = "An argument is a value, a letter and a number as in k3, name=value, or a word as in nobias."
+VALUE: Final = "A value is a number, sizes as in 3x5, a word, $name, or $(expression)."
 
 
 class RowError(ValueError):
@@ -29,6 +32,10 @@ class RowError(ValueError):
     def __init__(self, message: str, span: Span, hint: str = "") -> None:
         super().__init__(message)
         self.message, self.span, self.hint = message, span, hint
+
+
+class TooLong(RowError):
+    """A number that no size can be, and which is no word either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,7 @@ def parse(text: str) -> tuple[Call, ...]:
     """The calls of one row. Raises RowError where the text is no row."""
     calls = tuple(_call(text, start, stop) for start, stop in _split(text, 0, len(text), ","))
     if len(calls) > MAX_CALLS:
-        raise RowError(f"a row of more than {MAX_CALLS} calls", (0, len(text)))
+        raise RowError(f"a row of more than {MAX_CALLS} calls", (0, len(text)), "Write a list of rows, or repeat one.")
     return calls
 
 
@@ -118,6 +125,8 @@ def parse_value(text: str) -> Value:
     """A text that stands where a value is expected: `$width`, `$(2*d)`, `3x224x224`; else a plain word."""
     try:
         value, stop = _tuple(text, 0, len(text))
+    except TooLong:
+        raise
     except RowError:
         if "$(" in text:
             raise
@@ -174,9 +183,7 @@ def closing(text: str, start: int, stop: int) -> int:
 
 def _call(text: str, start: int, stop: int) -> Call:
     if start == stop:
-        raise RowError(
-            "nothing between two commas", (max(0, start - 1), min(start + 1, max(1, len(text)))), "Remove a comma."
-        )
+        raise _nothing(text, start)
     op, at = _op(text, start, stop)
     op_span = (start, at)
     inputs: tuple[Input, ...] | None = None
@@ -194,7 +201,7 @@ def _call(text: str, start: int, stop: int) -> Call:
             continue
         if text[a:b] == "when":
             if not text[b:stop].strip():
-                raise RowError("when without a condition", (a, b))
+                raise RowError("when without a condition", (a, b), "As in: relu when depth > 2")
             lead = len(text[b:stop]) - len(text[b:stop].lstrip())
             when = Expr(text[b + lead : stop], (b + lead, stop))
             break
@@ -203,10 +210,19 @@ def _call(text: str, start: int, stop: int) -> Call:
         if _TIMES.match(text, a, b) and not _is_file(text, a, b):
             times, end = _size(text, a + 1, b)
             if end != b:
-                raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b))
+                raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b), "As in: conv 8 k3 x3")
             continue
         args.append(_arg(text, a, b))
     return Call(op, (start, stop), inputs, tuple(args), times, when, op_span)
+
+
+def _nothing(text: str, at: int) -> RowError:
+    """The error of a row that has a comma too many, or nothing at all."""
+    span = max(0, at - 1), min(at + 1, max(1, len(text)))
+    if not text.strip():
+        return RowError("a row without an operation", span, "Write one, as in: conv 6 k5")
+    what = "nothing between two commas" if text[at:].strip() else "nothing behind a comma"
+    return RowError(what, span, "Remove a comma.")
 
 
 def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
@@ -230,6 +246,9 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
         match = _INPUT.fullmatch(text[a:b].replace(" ", ""))
         if not match:
             hint = "An input is the name of an earlier step; arguments follow the brackets, or the word: dropout 0.5"
+            names = [word for word in re.split("[ ,]+", text[start:stop]) if _INPUT.fullmatch(word) and "=" not in word]
+            if re.fullmatch(r"-?\d+", text[a:b]) and names:
+                hint = "Steps are referred to by name; give it one, as in - skip: conv 8 k3"
             raise RowError(f"{_shown(text, a, b)} is not an input", (a, b), hint)
         found.append(Input(tuple(match[2].split(".")), match[1], (a, b)))
     return tuple(found)
@@ -252,7 +271,7 @@ def _arg(text: str, start: int, stop: int) -> Arg:
         return Arg("positional", _whole(text, start, stop), span)
     if _WORD.fullmatch(text, start, stop):
         return Arg("word", Word(text[start:stop]), span)
-    raise RowError(f"{_shown(text, start, stop)} is not an argument", span)
+    raise RowError(f"{_shown(text, start, stop)} is not an argument", span, ARGUMENT)
 
 
 def _is_file(text: str, start: int, stop: int) -> bool:
@@ -274,13 +293,17 @@ def _whole(text: str, start: int, stop: int) -> Value:
         value, end = _tuple(text, start, stop)
         if end == stop:
             return value
+    except TooLong:
+        raise
     except RowError:
         if "$(" in text[start:stop]:
             raise
     match = _WORD.fullmatch(text, start, stop) or _FILE.fullmatch(text, start, stop)
     if match:
         return Word(match[0])
-    raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)))
+    if start == stop:
+        raise RowError("a value is missing here", (max(0, start - 1), start), "Write it without a space: bias=false")
+    raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)), VALUE)
 
 
 def _arrow(text: str, start: int, stop: int) -> Arg:
@@ -314,8 +337,12 @@ def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
 
 def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
     match = _SIZE.match(text, start, stop)
+    if start == stop:
+        raise RowError(
+            "a size is missing here", (max(0, start - 1), start), "Write sizes without spaces: 400->120, 3x5"
+        )
     if not match:
-        raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)))
+        raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)), VALUE)
     negative = match["sign"] == "-"
     if match["number"]:
         return _number(match["number"], negative, (start, match.end())), match.end()
@@ -328,8 +355,8 @@ def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
 
 
 def _number(text: str, negative: bool, span: Span) -> int | float:
-    if len(text) > 18:
-        raise RowError(f"the number {text[:12]}... is too long", span)
+    if len(text) > MAX_DIGITS:
+        raise TooLong(f"the number {text[:12]}... is too large", span, f"A number has at most {MAX_DIGITS} digits.")
     number = int(text) if text.isdecimal() else float(text)
     return -number if negative else number
 

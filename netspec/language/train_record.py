@@ -17,6 +17,7 @@ from netspec.schedulers.base import Scheduler
 class EarlyStop(Entry):
     """Ends the run when a value has not improved for a number of evaluations."""
 
+    words = ("early_stop",)
     example = "val.loss patience=5"
 
     monitor = Text("the value that is watched: val.loss, or val. and a metric", keyword=True)

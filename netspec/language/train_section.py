@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
@@ -16,6 +17,7 @@ from netspec.language.calls import (
     long_arguments,
     long_value,
     nothing,
+    raise_all,
     read_entry,
     single_call,
 )
@@ -26,6 +28,7 @@ from netspec.metrics.base import Metric
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 
 E_ = TypeVar("E_", bound=Entry)
+EXAMPLES = {"loss": "loss: cross_entropy", "optimizer": "optimizer: adamw lr=1e-3"}
 R_ = TypeVar("R_", Checkpoint, Evaluate)
 
 
@@ -42,8 +45,9 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
     for key in ("loss", "optimizer"):
         if data.get(key) is None and not any(repr(key) in hint for hint in meant):
             sentence = Train.fields[key].sentence
-            reader.problems.append(Problem("missing-argument", f"train needs {key}: {sentence}", At(path, on_key=True)))
-    if reader.problems:
+            text, hint = f"train needs {key}: {sentence}", f"For example: {EXAMPLES[key]}"
+            reader.problems.append(Problem("missing-argument", text, At(path, on_key=True), hint))
+    if reader.problems or not reader.sound:
         return None, reader.problems
     train = Train(**reader.values)
     problems = reader.cross(train)
@@ -57,11 +61,15 @@ class _Reader:
         self.path, self.lookup = path, lookup
         self.values: dict[str, Any] = {}
         self.problems: list[Problem] = []
+        self.sound = True
+        """Whether everything could be read; what uses a broken param cannot, and has no problem of its own."""
 
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
         if key not in Train.fields:
             hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
+            if key in ("lr", "learning_rate", "weight_decay", "momentum"):
+                hint = f"It belongs to the optimizer, as in: optimizer: sgd {'lr' if key[0] == 'l' else key}=..."
             self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
             return
         if value is None or key == "groups":
@@ -69,7 +77,7 @@ class _Reader:
         try:
             self.values[key] = self._read(key, value, at)
         except Refused as refused:
-            self.problems += refused.problems
+            self._refuse(refused)
 
     def take_groups(self, value: Any) -> None:
         """Read the groups, whose options are those of the optimizer, once that is read."""
@@ -79,7 +87,11 @@ class _Reader:
         try:
             self.values["groups"] = read_groups(value, (*self.path, "groups"), optimizer, self.lookup)
         except Refused as refused:
-            self.problems += refused.problems
+            self._refuse(refused)
+
+    def _refuse(self, refused: Refused) -> None:
+        self.problems += refused.problems
+        self.sound = False
 
     def _read(self, key: str, value: Any, at: At) -> Any:
         readers: dict[str, Callable[[Any, Path], Any]] = {
@@ -101,7 +113,12 @@ class _Reader:
         find = getattr(entry, "problems", list)
         whole = At(path)
         found = [
-            Problem("contradiction", f"{type(entry).__name__}: {field} {text}", given.places.get(field, whole))
+            Problem(
+                "contradiction",
+                f"{given.word or type(entry).__name__}: {field} {text}",
+                given.places.get(field, whole),
+                f"{field}: {entry.fields[field].sentence}." if field in entry.fields else "",
+            )
             for field, text in find()
         ]
         if found:
@@ -111,24 +128,24 @@ class _Reader:
     def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
         items = value if isinstance(value, list) else [value]
         found: list[Metric] = []
-        problems: list[Problem] = []
+        refusals: list[Refused] = []
         for i, item in enumerate(items):
             try:
                 entry = self._entry(item, (*path, i) if isinstance(value, list) else path, METRICS)
             except Refused as refused:
-                problems += refused.problems
+                refusals.append(refused)
                 continue
             if entry.label in [m.label for m in found]:
-                problems.append(Problem("twice", f"{entry.label} is given twice", At((*path, i))))
+                problem = Problem("twice", f"{entry.label} is given twice", At((*path, i)), "Keep one of them.")
+                refusals.append(Refused(problem))
             found.append(entry)
-        if problems:
-            raise Refused(*problems)
+        raise_all(refusals)
         return tuple(found)
 
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:
         if isinstance(value, str):
             call = single_call(value, path)
-            given = arguments(call, EarlyStop, self.lookup, path)
+            given = arguments(replace(call, op=""), EarlyStop, self.lookup, path)
             given.values.setdefault("monitor", call.op)
         elif isinstance(value, dict):
             given = long_arguments(value, EarlyStop, self.lookup, path)
@@ -156,7 +173,7 @@ class _Reader:
         scheduler = train.scheduler
         if scheduler is None or not scheduler.moves_momentum or train.optimizer.has_momentum:
             return []
-        text = f"{type(scheduler).__name__} moves the momentum, {type(train.optimizer).__name__} has none"
+        text = f"{scheduler.called()} moves the momentum, {train.optimizer.called()} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
         return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
 
@@ -166,7 +183,7 @@ class _Reader:
         if scheduler is None:
             return []
         lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
-        name = type(scheduler).__name__
+        name = scheduler.called()
         hint = "Take another scheduler, such as cosine, or leave it out of the group."
         return [
             Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
@@ -197,7 +214,7 @@ class _Reader:
         if mode not in ("min", "max") or mode == goal:
             return []
         better = "more" if goal == "max" else "less"
-        text = f"{type(train.scheduler).__name__} has mode={mode}, {better} of {monitor} is better"
+        text = f"{train.scheduler.called()} has mode={mode}, {better} of {monitor} is better"
         return [Problem("contradiction", text, At((*self.path, "scheduler")), f"Write mode={goal}.")]
 
     def _parted(self, train: Train) -> list[Problem]:
@@ -205,8 +222,8 @@ class _Reader:
         if train.parallel != "fsdp":
             return []
         refused = {
-            "loss": train.loss.owns_parameters and f"{type(train.loss).__name__} has weights of its own",
-            "optimizer": not train.optimizer.shardable and f"{type(train.optimizer).__name__} needs whole parameters",
+            "loss": train.loss.owns_parameters and f"{train.loss.called()} has weights of its own",
+            "optimizer": not train.optimizer.shardable and f"{train.optimizer.called()} needs whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }
@@ -219,7 +236,7 @@ class _Reader:
 
 def _problem(fault: Fault, path: Path) -> Problem:
     on_key = fault.code == "unknown-argument"
-    return Problem(fault.code, fault.message, At((*path, *fault.loc), on_key=on_key), fault.hint)
+    return Problem(fault.code, fault.told(str(path[-1])), At((*path, *fault.loc), on_key=on_key), fault.hint)
 
 
 def _checked(key: str, value: Any, at: At) -> Any:
@@ -227,7 +244,7 @@ def _checked(key: str, value: Any, at: At) -> Any:
     try:
         return Train(**{key: value}).__dict__[key]
     except Invalid as invalid:
-        raise Refused(*(Problem(f.code, f.message, at, f.hint) for f in invalid.faults)) from None
+        raise Refused(*(Problem(f.code, f.told("train"), at, f.hint) for f in invalid.faults)) from None
 
 
 def train_schema() -> dict[str, Any]:

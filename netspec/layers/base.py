@@ -233,7 +233,11 @@ def need_rank(x: Tensor, *ranks: int, what: str) -> None:
 def need_float(x: Tensor) -> None:
     """Refuse an input of whole numbers or booleans."""
     if x.dtype != "float32":
-        raise Misfit(f"takes floats, its input is {x.dtype}", code="dtype")
+        raise Misfit(
+            f"takes floats, its input is {x.dtype}",
+            "Write `to float32` before it, or look whole numbers up in an embedding.",
+            code="dtype",
+        )
 
 
 def need_known(size: Size, axis: int) -> int:

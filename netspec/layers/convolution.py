@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Any, Self
 
 from netspec.dims import Size, product
@@ -32,10 +33,11 @@ class Convolution(Spatial):
 
     def fitted(self, *inputs: Tensor) -> Self:
         fitted = super().fitted(*inputs)
-        for name in ("in_channels", "out_channels"):
-            if getattr(fitted, name) % self.groups:
-                text = f"cannot split {getattr(fitted, name)} {name.replace('_', ' ')} into {self.groups} groups"
-                raise Misfit(text, field="groups")
+        for size, noun in ((fitted.in_channels, "input"), (fitted.out_channels, "output")):
+            if size % self.groups:
+                text = f"cannot split {size} {noun} channels into {self.groups} groups"
+                hint = f"Groups divide both {fitted.in_channels} and {fitted.out_channels}, as {{}} does."
+                raise Misfit(text, hint.format(gcd(fitted.in_channels, fitted.out_channels)), field="groups")
         return fitted
 
 

@@ -28,7 +28,7 @@ export: {onnx: {output: probabilities}}
         if facts.train is None or wanted is None or wanted.onnx.output != "probabilities":
             return
         loss = facts.train.loss
-        name = loss.words[0] if loss.words else type(loss).__name__
+        name = loss.called()
         at = At(("export", "onnx", "output"))
         if loss.owns_parameters:
             text = f"{name} makes the scores in a layer of its own, which the exported file does not have"

@@ -32,5 +32,4 @@ train: {loss: mse, optimizer: sgd lr=0.01}
         try:
             loss.expect(predictions, facts.gives.target)
         except Misfit as misfit:
-            name = loss.words[0] if loss.words else type(loss).__name__
-            yield self.problem(f"{name} {misfit.message}", At(("train", "loss")), misfit.hint)
+            yield self.problem(f"{loss.called()} {misfit.message}", At(("train", "loss")), misfit.hint)

@@ -62,12 +62,14 @@ class Stack(Op):
 def need_alike(first: Tensor, other: Tensor, free: int | None, doing: str) -> None:
     """Refuse shapes that differ, apart from the axis `free`."""
     if len(first.shape) != len(other.shape):
-        raise Misfit(f"{doing}: {len(first.shape)} and {len(other.shape)} axes", code="rank")
+        hint = "Unsqueeze or flatten one of them."
+        raise Misfit(f"{doing}: {len(first.shape)} and {len(other.shape)} axes", hint, code="rank")
     for at, (a, b) in enumerate(zip(first.shape, other.shape, strict=True)):
         if at != free and a != b:
             code = differ(a, b)
             what = "differ" if code == "shape-mismatch" else "are not known to be equal"
-            raise Misfit(f"{doing}: {a} and {b} on axis {at} {what}", code=code)
+            hint = "Pad, crop or resize one of them; the other axes must agree."
+            raise Misfit(f"{doing}: {a} and {b} on axis {at} {what}", hint, code=code)
 
 
 class Cut(Op):

@@ -260,7 +260,7 @@ def test_a_parameter_that_nothing_reads_is_told() -> None:
         ("  - mix 4\n  - mix 5\n", "input: 8\nblocks: {mix c7: [linear $c7]}\n", ["header"]),
         ("  - attention 4\n", "input: 8\nblocks: {attention d: [linear $d, softmax -1]}\n", ["block-name"]),
         ("  forward: linear 8\n  b: add(forward in)\n", "input: 8\n", ["name"]),
-        ("  repeat: 2\n  a: relu\n", "input: 8\n", ["empty-step"]),
+        ("  repeat: 2\n  a: relu\n", "input: 8\n", ["unknown-key"]),
         ("  x: linear 4\n", "inputs: {x: 8}\n", ["duplicate-name"]),
     ],
 )

@@ -182,7 +182,7 @@ def test_members_keep_the_order_of_every_use() -> None:
 
 
 def test_a_word_that_needs_a_value_is_told_so() -> None:
-    with pytest.raises(SpecError, match="Conv2d takes a value for stride") as caught:
+    with pytest.raises(SpecError, match="conv takes a value for stride") as caught:
         netspec.loads("input: 3x8x8\nlayers: [conv 4 k3 stride]\n")
     assert caught.value.problems[0].hint == "Write stride= and the value behind it."
     netspec.loads("input: 3x8x8\nlayers: [interpolate scale_factor=2 mode=bilinear align_corners]\n")

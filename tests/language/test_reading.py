@@ -36,7 +36,7 @@ def test_scalars_follow_yaml_1_2() -> None:
         ("a: 1\n---\nb: 2\n", "<spec>:2:1", "a second document"),
         ("[" * 30_000, "<spec>:1:33", "nested deeper than 32"),
         ("a: \u202egnp.exe\n", "<spec>:1:4", "bidirectional"),
-        ("a: [1, {b: ${x}}]\n", "<spec>:1:13", "flow mapping"),
+        ("a: [1, {b: ${x}}]\n", "<spec>:1:13", "not part of the language"),
         ("a: 99999999999999999999\n", "<spec>:1:4", "too large"),
         ("a: [" + "1, " * 60_000 + "]\n", "<spec>:1:", "more than 50,000 values"),
     ],

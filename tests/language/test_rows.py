@@ -124,9 +124,9 @@ def test_the_operation_may_be_a_parameter() -> None:
 @pytest.mark.parametrize(
     ("text", "under", "message"),
     [
-        ("conv 6,", ",", "nothing between two commas"),
+        ("conv 6,", ",", "nothing behind a comma"),
         ("conv 6,, relu", ",,", "nothing between two commas"),
-        ("", "", "nothing between two commas"),
+        ("", "", "without an operation"),
         ("3 conv", "3", "not an operation"),
         ("conv(in 6", "(", "never closed"),
         ("conv $(6", "(", "never closed"),
@@ -135,14 +135,14 @@ def test_the_operation_may_be_a_parameter() -> None:
         ("conv(4 5)", "4", "not an input"),
         ("conv 6 #", "#", "not an argument"),
         ("conv k\u0663", "\u0663", "not an argument|not a value"),
-        ("fc 10->", "", "not a size"),
+        ("fc 10->", ">", "a size is missing"),
         ("fc 10->x", "x", "not a size"),
-        ("fc 10-> 20", "", "not a size"),
+        ("fc 10-> 20", ">", "a size is missing"),
         ("block x3 64", "64", "after the repetition"),
         ("block x3x2", "x3x2", "not a repetition"),
         ("relu when", "when", "without a condition"),
-        ("fc k=", "", "not a value"),
-        ("fc 99999999999999999999", "99999999999999999999", "too long|not a value"),
+        ("fc k=", "=", "a value is missing"),
+        ("fc 99999999999999999999", "99999999999999999999", "too large"),
     ],
 )
 def test_what_is_no_row_says_where(text: str, under: str, message: str) -> None:

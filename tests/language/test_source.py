@@ -93,7 +93,7 @@ def test_every_repeated_key_is_reported_where_it_stands_and_where_it_stood() -> 
         ("a: !own 1", "1:4"),
         ("a: &x 1", "1:4"),
         ("a: *x", "1:4"),
-        ("<<: *x", "1:5"),
+        ("<<: *x", "1:1"),
         ("a: [&x {b: 1}]", "1:5"),
         ("a: 1\n---\nb: 2", "2:1"),
         ("? [a]\n: 1", "1:3"),
@@ -105,8 +105,9 @@ def test_what_a_spec_never_needs_is_refused_where_it_stands(text: str, place: st
     assert problems_of(text) == [("yaml", place)]
 
 
-def test_a_merge_key_is_a_plain_key() -> None:
-    assert read_text("<<: {a: 1}").data == {"<<": {"a": 1}}
+def test_a_merge_key_is_plain_only_in_quotes() -> None:
+    assert problems_of("a:\n  <<: {a: 1}") == [("yaml", "2:3")]
+    assert read_text("'<<': {a: 1}").data == {"<<": {"a": 1}}
 
 
 @pytest.mark.parametrize("text", ["a: [1", "a: 'x", "{", "a: }", "%YAML", "- a\nb: 1", "[a]]", "a: @b"])
@@ -197,8 +198,8 @@ def test_places_of_keys_values_and_parts_of_values(text: str, at: At, place: str
     assert shown(found) == under
 
 
-@pytest.mark.parametrize(("text", "place"), [("a: [1", "1:6"), ("a:\n  [1\n", "2:5"), ("a: 'x\n\n", "2:1")])
-def test_what_is_missing_at_the_end_is_shown_there(text: str, place: str) -> None:
+@pytest.mark.parametrize(("text", "place"), [("a: [1", "1:4"), ("a:\n  [1\n", "2:3"), ("a: 'x\n\n", "1:4")])
+def test_what_is_never_closed_is_shown_where_it_is_opened(text: str, place: str) -> None:
     assert problems_of(text) == [("yaml", place)]
 
 
@@ -208,7 +209,8 @@ def test_a_report_underlines_what_is_wrong() -> None:
     assert str(caught.value) == (
         "net.yaml:3:1  error[duplicate-key]  'layers' is given twice; it stands on line 1 already\n"
         "  3 | layers: 1\n"
-        "    | ^^^^^^"
+        "    | ^^^^^^\n"
+        "  Keep one of them."
     )
 
 

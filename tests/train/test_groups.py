@@ -156,9 +156,9 @@ WRONG = [
     ("head: {lr: 1, weight_decay: -1}", "10:33", "weight_decay is -1", ""),
     ("head: nesterov", "10:11", "needs a momentum", ""),
     ("head: foreach=false", "10:11", "holds for all parameters", ""),
-    ("head: 0.1", "10:11", "expected options of SGD", "For example"),
+    ("head: 0.1", "10:11", "expected options of sgd", "For example"),
     ("head: {}", "10:11", "without options", "For example"),
-    ("head: lr=", "10:14", "is not a value", ""),
+    ("head: lr=", "10:13", "a value is missing", ""),
 ]
 
 
@@ -179,11 +179,11 @@ def test_wrong(line: str, place: str, words: str, hint: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["train.optimizer=lbfgs"], "LBFGS has one set of options"),
-        (["train.scheduler=onecycle max_lr=1 cycle_momentum=false"], "OneCycleLR sets lr for all parameters"),
+        (["train.optimizer=lbfgs"], "lbfgs has one set of options"),
+        (["train.scheduler=onecycle max_lr=1 cycle_momentum=false"], "onecycle sets lr for all parameters"),
         (
             ["train.scheduler=onecycle max_lr=1", "train.groups={head: betas=0.8x0.9}"],
-            "OneCycleLR sets betas for all parameters",
+            "onecycle sets betas for all parameters",
         ),
         (["train.groups=[head]"], "groups is a mapping"),
     ],

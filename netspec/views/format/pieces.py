@@ -107,7 +107,7 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
     for arg in call.args:
         written = text[slice(*arg.span)].replace("\u2192", "->")
         if arg.kind == "arrow" and not isinstance(known, Block):
-            _take_arrow(piece, written, arrow_of(known, At(path, arg.span)))
+            _take_arrow(piece, written, arrow_of(known, At(path, arg.span), piece.op))
             continue
         value = written.partition("=")[2] if arg.kind == "keyword" else written[arg.kind == "letter" :]
         raw: Raw = tuple(rows.sizes(value)) if isinstance(arg.value, tuple) else value
@@ -117,7 +117,7 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
         elif arg.name in BESIDE:
             piece.args[arg.name] = raw
         else:
-            ((name, meant),) = fields_of(arg, known, free, path)
+            ((name, meant),) = fields_of(arg, known, free, path, piece.op)
             if arg.kind == "word" and not isinstance(meant, Word):
                 raw = meant
             elif arg.kind == "letter" and meant == Word(arg.text):  # no option, but a file called so

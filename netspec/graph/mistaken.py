@@ -1,0 +1,53 @@
+"""What stands where steps are expected and is none: what it must mean, and what to write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.catalogue import SLIP
+from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.fields import shown
+from netspec.graph.bodies import GROUP
+from netspec.language.calls import Refused
+
+EXAMPLE = "{repeat: 3, layers: [conv 8 k3, relu]}"
+
+
+def no_step(item: Any, path: Path) -> Refused:
+    """What is raised for a value where a step is expected."""
+    hint = "A row begins with a word, as in: conv 6 k5"
+    if path[-1] in GROUP:
+        hint = f"`{path[-1]}` stands beside `layers:`, as in {EXAMPLE}."
+    elif item is None:
+        where = "behind the -" if isinstance(path[-1], int) else "behind the colon"
+        hint = f"Write it {where}; a row in [ ] or {{ }} that contains a comma must be quoted."
+    text = f"a step is expected here, not {shown(item)}"
+    return Refused(Problem("empty-step", text, At(path), hint))
+
+
+def not_steps(body: dict[str, Any], path: Path) -> Refused | None:
+    """What is raised for a mapping that is meant as a group or as a call, as its numbers show; None for steps."""
+    numbers = {key for key, value in body.items() if isinstance(value, int | float)}
+    if numbers and ("layers" in body or numbers & {"repeat", "when"}):
+        return _misspelt_group(body, path)
+    if numbers and len(numbers) == len(body):
+        return _nameless_call(body, path)
+    return None
+
+
+def _misspelt_group(body: dict[str, Any], path: Path) -> Refused | None:
+    """A group with keys that no group has."""
+    unknown = [key for key in body if key not in GROUP]
+    problems = []
+    for key in unknown:
+        hint = did_you_mean(key, sorted(GROUP), SLIP) or f"Steps stand under `layers:`, as in {EXAMPLE}."
+        problems.append(Problem("unknown-key", f"a group has no {key!r}", At((*path, key), on_key=True), hint))
+    return Refused(*problems) if problems else None
+
+
+def _nameless_call(body: dict[str, Any], path: Path) -> Refused:
+    """Arguments without the operation that they belong to."""
+    name = path[-1] if isinstance(path[-1], str) else "name"
+    given = ", ".join(f"{key}: {shown(value)}" for key, value in body.items())
+    hint = f"Name the operation that they belong to, as in {name}: {{conv: {{{given}}}}}"
+    return Refused(Problem("empty-step", "steps are expected here, not numbers by name", At(path), hint))

@@ -1,0 +1,73 @@
+"""What to write instead of what other languages and frameworks would have in a row."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from netspec.errors import Span
+
+EQUATION: Final = re.compile(r"[A-Za-z.]+(?: *, *[A-Za-z.]+)* *-> *[A-Za-z.]*")
+"""An equation as torch.einsum has it."""
+_SIZES: Final = re.compile(r"[(\[]\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*,?\s*[)\]]")
+"""A tuple or list of numbers: `(3, 3)`."""
+_QUOTED: Final = re.compile(r"['\"](.*?)['\"]?")
+_BRACED: Final = re.compile(r"[{<]+\s*\$?(\w+)\s*[}>]+")
+
+MEANT: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("filters", "out", "channels", "features"), ("out_channels", "out_features")),
+    **dict.fromkeys(("units", "width"), ("out_features", "hidden_size")),
+    **dict.fromkeys(("rate", "prob", "probability"), ("p",)),
+    **dict.fromkeys(("axis", "axes"), ("dim", "dims")),
+    **dict.fromkeys(("heads",), ("num_heads",)),
+    **dict.fromkeys(("layers", "depth"), ("num_layers",)),
+    "use_bias": ("bias",),
+    "pad": ("padding",),
+    "learning_rate": ("lr",),
+    "in": ("in_channels", "in_features"),
+}
+"""Arguments by what others call them."""
+
+
+def advice(text: str, span: Span) -> str:
+    """What to try for a row that cannot be read at `span`; empty where it looks like nothing known."""
+    piece = text[span[0] : span[1]]
+    if "\n" in text:
+        return "A row is one line. Write a list, each row behind a - of its own."
+    if piece == "=" and text[span[1] :].lstrip() == text[span[1] :] != "":
+        return "Arguments follow their operation without a comma, as in: fc 400->120->84 between=relu"
+    if "einsum" in text and (equation := EQUATION.search(text)):
+        return f"In a row, write the equation as {in_a_row(equation[0])}"
+    if sizes := _SIZES.search(piece):
+        return f"Write sizes with x between them: {joined(sizes[1])}"
+    if piece[:1].isdigit() and text[: span[0]].rstrip().endswith(","):
+        return "A comma begins the next operation; sizes have an x between them, as in k3x3."
+    if quoted := _QUOTED.fullmatch(piece):
+        return f"Write {quoted[1]}, without quotes." if quoted[1] else ""
+    if braced := _BRACED.fullmatch(piece):
+        return f"Write ${braced[1]} for a parameter."
+    if ";" in piece:
+        return "A comma stands between operations, as in: conv 8 k3, relu"
+    if piece.count(")") > piece.count("("):
+        return "Remove a bracket, or open it."
+    if piece.startswith("$"):
+        return "Write $name for a parameter, or $(expression)."
+    if span[0] == 0 and re.match(r"-\w", piece):
+        return "Put a space behind the -"
+    if piece == "-":
+        return "A new item begins in the same column as the one above."
+    if piece == "+":
+        return "A sum of steps is add(a b)."
+    if re.fullmatch(r"\*\d+", piece):
+        return f"Write x{piece[1:]} to repeat."
+    return ""
+
+
+def in_a_row(equation: str) -> str:
+    """An equation with / for its comma and : for its arrow, which a row keeps for itself."""
+    return equation.replace(" ", "").replace(",", "/").replace("->", ":")
+
+
+def joined(sizes: str) -> str:
+    """The numbers of a text as a row has them: 3x32x32."""
+    return "x".join(re.findall(r"-?\d+", sizes))

@@ -1,0 +1,250 @@
+"""What is said of mistakes in the language, word by word: each is told once, where it stands, with what to try.
+
+The golden file is reviewed like prose. NETSPEC_OVERWRITE_GOLDEN=1 renews it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import netspec
+from netspec.errors import Problem
+
+GOLDEN = Path(__file__).parent / "golden" / "mistakes.txt"
+HEAD = "netspec: 1\ninput: 3x32x32\n"
+LENGTH = "netspec: 1\ninput: 8xT\n"
+DIGITS = "data: {source: digits, transform: resize 32}\n"
+SPECS = {
+    # sections
+    "layers misspelt": HEAD + "layer: [conv 4 k3]\n",
+    "layers called otherwise": HEAD + "model: [conv 4 k3]\n",
+    "input misspelt": "netspec: 1\ninptu: 3x32x32\nlayers: [conv 4 k3, add(input prev) when false, fc 10]\n",
+    "inputs misspelt": "netspec: 1\ninpts: {a: 3x32x32, b: 4}\nlayers: {x: conv(a) 4 k3, y: fc(b) 3}\n",
+    "blocks misspelt": HEAD + "block:\n  unit c: conv $c k3\nlayers: [unit 4, unit 5]\n",
+    "params misspelt": HEAD + "param: {w: 4}\nlayers: [conv $w k3, fc $w]\n",
+    "a section of train's at the top": HEAD + "layers: [fc 10]\noptimizer: adam\n",
+    "an input of another form": "netspec: 1\ninput: [3, 32, 32]\nlayers: {a: conv 4 k3 same, b: add(a input)}\n",
+    "inputs of another form": "netspec: 1\ninputs: [3x32x32]\nlayers: {a: conv(image) 4 k3}\n",
+    "blocks of another form": HEAD + "blocks: [unit]\nlayers: [unit 4]\n",
+    "params of another form": HEAD + "params: [w]\nlayers: [conv $w k3]\n",
+    "another version": "netspec: 2\ninput: 4\nlayers: [fc 10]\n",
+    "no layers": HEAD + "layers: []\n",
+    # what follows from a mistake
+    "a misspelt word in long form": HEAD + "layers:\n  - con2d: {out_channels: 4, kernel_size: 3}\n  - fc 10\n",
+    "a misspelt word in long form, named": HEAD
+    + "layers:\n  a: {con2d: {out_channels: 4, padding: same}}\n".replace(
+        "padding: same", "padding: same, kernel_size: 3"
+    ),
+    "arguments without an operation": HEAD + "layers:\n  first: {out_channels: 4, kernel_size: 3}\n",
+    "a colon behind an operation": HEAD + "layers:\n  - conv: 4 k3\n",
+    "a step that is lost, and its uses": (
+        HEAD + "layers:\n  a: [cnov 4 k3, relu]\n  b: conv $(a.c) k3\n  c: add(b in)\n  d: use(in) a\n"
+    ),
+    "a step without a name that is lost": HEAD + "layers: [con 4 k3 same, conv 4 k3 same, add(conv2 conv1)]\n",
+    "a repetition under a name": HEAD + "layers: {a: conv 3 k3 same x3, b: add(a in)}\n",
+    "nothing under a name": HEAD + "layers:\n  a:\n  b: add(a in)\n",
+    "a condition that cannot be read": HEAD + "layers:\n  a: {when: s > 1, layers: [relu]}\n  b: add(a in)\n",
+    "a repeat that cannot be read": HEAD + "layers:\n  a: {repeat: many, layers: [relu]}\n  b: add(a.* in)\n",
+    "a group that cannot be read": HEAD + "layers:\n  - {when: s > 1, layers: {a: relu}}\n  - {b: add(a in)}\n",
+    "a body that cannot be read": (
+        HEAD
+        + "blocks:\n  unit: {repeat: many, layers: {a: conv 9 k3}, outputs: {b: a}}\nlayers: [unit, add(prev in)]\n"
+        + "order: [conv*]\n"
+    ),
+    "a parameter that is lost, and its uses": (
+        "netspec: 1\ninput: 1x32x32\nparams: {w: $(1/0), v: $(w*2)}\n"
+        "layers: [conv $w k3, conv $v k3, fc out_features=$w]\n"
+        + DIGITS
+        + "train: {loss: cross_entropy, optimizer: sgd lr=$w, metrics: [topk $w]}\n"
+    ),
+    "a parameter that data uses": (
+        "netspec: 1\ninput: 1x32x32\nparams: {size: $(1/0)}\nlayers: [fc 10]\n"
+        "data: {source: digits, transform: resize $size}\n"
+    ),
+    # headers of blocks and names of parameters
+    "a comma in a header": HEAD + "blocks:\n  unit c, s: conv $c k3 s$s\nlayers: [unit 4 2]\n",
+    "a function's header": HEAD + "blocks:\n  unit(c, s=1): conv $c k3 s$s\nlayers: [unit 4]\n",
+    "a bracket left open in a header": HEAD + "blocks:\n  'unit(x skip c': conv $c k3\nlayers: [unit 4]\n",
+    "a header with a condition": HEAD + "blocks:\n  unit c when c > 3: conv $c k3\nlayers: [unit 4]\n",
+    "a default that cannot be computed": HEAD + "blocks:\n  unit c s=$(zz + 1): conv $c k3 s$s\nlayers: [unit 4]\n",
+    "a parameter called as Python's word": HEAD + "params: {class: 10}\nlayers: [fc $class, fc $(class // 2)]\n",
+    "a parameter with a dash": HEAD + "params: {my-width: 10}\nlayers: [fc 10]\n",
+    "a block's parameter called as Python's word": HEAD + "blocks:\n  unit if: conv $if k3\nlayers: [unit 4]\n",
+    "a column called as Python's word": HEAD + "layers: [{repeat: [1, 2], as: class, layers: [fc $class]}]\n",
+    "a parameter called training": HEAD + "params: {training: 3}\nlayers: [fc $training]\n",
+    # expressions
+    "a remainder of a size of the run": LENGTH + "layers: [conv $(in.w % 4) k3]\n",
+    "a share of a size of the run": LENGTH + "layers: [conv $(in.w / 2) k3]\n",
+    "a fraction times a size of the run": LENGTH + "layers: [conv $(in.w * 1.5) k3]\n",
+    "a power of a size of the run": LENGTH + "layers: [conv $(in.w ** 2) k3]\n",
+    "the larger of a size of the run": LENGTH + "layers: ['conv $(max(in.w, 4)) k3']\n",
+    "a whole size of the run": LENGTH + "layers: [conv $(int(in.w)) k3]\n",
+    "a rounded size of the run": LENGTH + "layers: [conv $(round(in.w)) k3]\n",
+    "a condition on a size of the run": LENGTH + "layers: [conv 4 k3 when in.w > 4, fc 3]\n",
+    "a word in a sum": HEAD + "params: {act: relu}\nlayers: [conv $(act + 1) k3]\n",
+    "a word that is compared": HEAD + "params: {act: relu}\nlayers: [conv 4 k3 when act > 3]\n",
+    "a minus before a word": HEAD + "params: {act: relu}\nlayers: [conv -$act k3]\n",
+    "a tensor in a sum": HEAD + "layers: {a: conv 4 k3, b: conv $(a + 1) k3}\n",
+    "in as a number": HEAD + "layers: [conv $(in + 1) k3]\n",
+    "a size that a tensor does not have": HEAD + "layers: [conv $(in.channels) k3]\n",
+    "one equals sign": HEAD + "layers: [conv 4 k3 when in.c = 3]\n",
+    "another language's and": HEAD + "layers: [conv 4 k3 when in.c > 1 && in.c < 4]\n",
+    "another language's power": HEAD + "layers: [conv $(2 ^ 3) k3]\n",
+    "a number where a list is looked into": HEAD + "layers: [conv 4 k3 when in.c in 3]\n",
+    "an entry of a number": HEAD + "params: {w: 3}\nlayers: ['conv $(w[0]) k3']\n",
+    "too few values": HEAD + "layers: [conv $(min(3)) k3]\n",
+    "a root of a number below 0": HEAD + "layers: [conv $(sqrt(-1)) k3]\n",
+    "a comma inside a bracket": HEAD + "layers: {a: conv 3 k3 same, b: add(a, in), c: 'conv $(max(2, 3)) k3'}\n",
+    "a name that nothing has": HEAD + "layers: [conv $width k3]\n",
+    # what YAML is no more
+    "an item too far left": HEAD + "layers:\n  - conv 4 k3\n - fc 10\n",
+    "an item too far right": HEAD + "layers:\n  - conv 4 k3\n   - fc 10\n",
+    "a key too far left": HEAD + "train:\n    loss: mse\n  epochs: 3\nlayers: [fc 10]\n",
+    "a key too far right": HEAD + "layers:\n  a: conv 4 k3\n   b: fc 10\n",
+    "an item among keys": HEAD + "layers:\n  a: conv 4 k3\n  - fc 10\n",
+    "a key among items": HEAD + "layers:\n  - conv 4 k3\n  b: fc 10\n",
+    "a quote left open": HEAD + "layers:\n  - 'conv 4 k3\n  - fc 10\n",
+    "a bracket left open": HEAD + "layers: [conv 4 k3, fc 10\ntrain: {loss: mse}\n",
+    "a brace left open": HEAD + "layers: {a: conv 4 k3\n",
+    "a bracket too many": HEAD + "layers: [conv 4 k3]]\n",
+    "a bracket closed by another": HEAD + "layers: [conv 4 k3}\n",
+    "a tab": HEAD + "layers:\n\t- conv 4 k3\n",
+    "a second colon": HEAD + "layers:\n  a: conv: 4 k3: 3\n",
+    "no space behind a colon": HEAD + "layers:\n  a:conv 4 k3\n  b: fc 10\n",
+    "no colon": HEAD + "layers:\n  a: conv 4 k3\n  b fc 10\n",
+    "no space behind a dash": HEAD + "layers:\n  -conv 4 k3\n",
+    "a parameter in braces": HEAD + "params: {w: 4}\nlayers: [conv ${w} k3]\n",
+    "an entry of a list in brackets": HEAD + "params: {w: [4]}\nlayers: [conv $(w[0]) k3]\n",
+    "a pattern without quotes": HEAD + "layers: [fc 10]\ninit: {*.bias: zeros}\n",
+    "a text that begins with @": HEAD + "layers: [@conv]\n",
+    "a backslash": HEAD + 'layers: ["conv \\q"]\n',
+    "a merge key": HEAD + "params:\n  <<: {a: 3}\nlayers: [fc 10]\n",
+    "an anchor": HEAD + "layers:\n  a: &x conv 4 k3\n  b: *x\n",
+    "a tag": HEAD + "layers:\n  a: !!float conv\n",
+    "two documents": HEAD + "layers: [fc 10]\n---\na: 3\n",
+    "a list as a key": HEAD + "layers: [{a}: 3]\n",
+    "a text of many lines": HEAD + "layers: |\n  conv 4 k3\n  fc 10\n",
+    # words of other frameworks
+    "keras' dense": HEAD + "layers: [dense 10]\n",
+    "mha": "netspec: 1\ninput: Tx8\nlayers: [mha 2]\n",
+    "deconv": HEAD + "layers: [deconv 4 k3]\n",
+    "global_avg_pool": HEAD + "layers: [global_avg_pool]\n",
+    "torch.relu": HEAD + "layers: [torch.relu]\n",
+    "nn.ReLU": HEAD + "layers: [nn.ReLU()]\n",
+    "F.relu": HEAD + "layers: [F.relu]\n",
+    "torch.optim.Adam": HEAD + "layers: [fc 10]\ntrain: {loss: cross_entropy, optimizer: torch.optim.Adam}\n",
+    "a call as Python has it": HEAD + "layers:\n  - Conv2d(3, 6, kernel_size=5)\n",
+    "False": HEAD + "layers: [conv 4 k3 bias=False]\n",
+    "True": HEAD + "layers: [conv 4 k3 bias=True]\n",
+    "None": HEAD + "layers: [bn momentum=None]\n",
+    "None where null is none either": HEAD + "layers: [conv 4 k3 stride=None]\n",
+    "yes": "netspec: 1\ninput: Tx10\nlayers: [lstm 3 bidirectional=yes]\n",
+    "no, in long form": HEAD + "layers:\n  - conv: {out_channels: 3, kernel_size: 3, bias: no}\n",
+    "a number that is too large": HEAD + "layers: [fc 1234567890123456789012]\n",
+    "a letter's number that is too large": HEAD + "layers: [conv 4 k1234567890123456789012]\n",
+    "a size that is too large": HEAD + "layers: [fc 12345678901234567]\n",
+    "einsum as torch has it": "netspec: 1\ninput: 3x4\nlayers:\n  a: einsum(in in) bij,bkj->bik\n",
+    "einsum in quotes": "netspec: 1\ninput: 3x4\nlayers:\n  a: einsum(in in) 'bij,bkj->bik'\n",
+    "einsum of one": "netspec: 1\ninput: 3x4\nlayers:\n  a: einsum(in) bij->bji\n",
+    "a step by its number": HEAD + "layers: {a: [conv 3 k3 same, relu, add(0 in)]}\n",
+    "a tuple of Python's": HEAD + "layers:\n  - conv 4 kernel_size=(3, 3)\n",
+    "a comma between sizes": HEAD + "layers:\n  - conv 4 k3,3\n",
+    "a word in quotes": HEAD + "layers:\n  - conv 4 k3 padding='same'\n",
+    "an activation as an argument": HEAD + "layers: [conv 4 k3 activation=relu]\n",
+    "filters": HEAD + "layers: [conv filters=4 k3]\n",
+    "a sum with a plus": HEAD + "layers:\n  a: conv 3 k3 same\n  b: a + in\n",
+    "a repetition with a star": HEAD + "layers:\n  - conv 3 k3 same *3\n",
+    "a parameter in braces in a row": HEAD + "params: {w: 4}\nlayers:\n  - conv {w} k3\n",
+    "a parameter without its sign": HEAD + "params: {w: 4}\nlayers: [conv w k3]\n",
+    "a parameter of capitals without its sign": HEAD + "params: {W: 4}\nlayers: [conv W k3]\n",
+    "no comma": HEAD + "layers: [conv 4 k3 relu]\n",
+    "a space behind a letter": HEAD + "layers: [conv 4 k 3]\n",
+    # shapes and sizes
+    "an input with commas": "netspec: 1\ninput: 3,32,32\nlayers: [fc 10]\n",
+    "an input as a tuple": "netspec: 1\ninput: (3, 32, 32)\nlayers: [fc 10]\n",
+    "an input with a batch": "netspec: 1\ninput: -1x3x32x32\nlayers: [fc 10]\n",
+    "an input of small letters": "netspec: 1\ninput: txd\nlayers: [fc 10]\n",
+    "an input of torch's dtype": "netspec: 1\ninput: long T\nlayers: [embedding 10 3]\n",
+    "an input by name under input": "netspec: 1\ninput: {a: 3x4}\nlayers: [fc(a) 10]\n",
+    "groups that do not divide": HEAD + "layers: [conv 4 k3 g2]\n",
+    "a kernel of too many numbers": HEAD + "layers: [conv 4 3x3x3]\n",
+    "no kernel": HEAD + "layers: [conv 4]\n",
+    "a size with a fraction": HEAD + "layers: [conv $(7 / 2) k3]\n",
+    "arguments of a lost input": "netspec: 1\ninput: 3xhxw\nlayers: [conv 4 3x3, conv 8 k3x3 stride=2x2]\n",
+    "a convolution over a vector": HEAD + "layers: [fc 10, conv 3 k3]\n",
+    "sizes that do not join": HEAD + "layers: {a: conv 3 k3, b: concat(a in)}\n",
+    "a chance above 1": HEAD + "layers: [dropout 5]\n",
+    # other sections
+    "a tie to nothing": HEAD + "layers: [fc 10]\ntie: {decoder: fc1.weight}\n",
+    "a tie of two shapes": HEAD + "layers: [fc 10, relu, fc 4]\ntie: {fc2.weight: fc1.weight}\n",
+    "an order of nothing": HEAD + "layers: [fc 10]\norder: [conv*]\n",
+    "weights frozen that are none": HEAD + "layers: [fc 10]\nweights: {freeze: [conv]}\n",
+    "a member that is none": HEAD + "layers: [fc 10, use stem]\n",
+    "an output that is a number": HEAD + "layers: [fc 10]\noutputs: {a: 3}\n",
+    "another phase": HEAD + "layers: [relu when train, fc 10]\n",
+    "a block inside itself": HEAD + "blocks: {unit: [unit]}\nlayers: [unit]\n",
+    "a learning rate beside the optimizer": HEAD + "layers: [fc 10]\ntrain: {loss: mse, optimizer: sgd, lr: 0.1}\n",
+    # groups, defaults and rules
+    "two owners at a name": HEAD + "layers: {stem: 'conv 4 k3, relu, conv 8 k3'}\n",
+    "a group with a misspelt key": HEAD + "layers: [{repeat: 2, layer: {a$i: conv 3 k3}}, add(a0 in)]\n",
+    "a group with a key too many": HEAD + "layers: [{layers: [relu], when: true, foo: 3}]\n",
+    "an operation beside repeat": HEAD + "layers:\n  - repeat: 3\n    conv: 3 k3\n",
+    "a default that cannot be read": HEAD + "defaults: {conv: 'k3, s2'}\nlayers: [conv 3, fc 10]\n",
+    "a comma between defaults": HEAD + "defaults: {conv: k3, s2}\nlayers: [conv 3]\n",
+    "a tensor that no layer has": HEAD + "layers: [conv 3 k3]\ninit: {conv: {weight: zeros, bia: ones}}\n",
+    "an initialiser for more axes": HEAD + "layers: [conv 3 k3]\ninit: {conv: {bias: xavier_normal}}\n",
+    "a param before another": HEAD + "params: {a: $b, b: 3}\nlayers: [fc $a]\n",
+    "an argument that a block does not have": HEAD + "blocks:\n  unit c: conv $c k3\nlayers: [{unit: {d: 3}}]\n",
+    "a repetition by a word": HEAD + "layers: [conv 3 k3 same xN]\n",
+    "an argument behind a comma": HEAD + "layers: ['conv 3->4->8 k3, between=relu']\n",
+    "transforms as a mapping": (HEAD + "layers: [fc 10]\ndata: {source: digits, transform: {resize: 32, pad: 2}}\n"),
+    "words that compare to none": HEAD + "layers: [fc 10, softmax]\n",
+    # slips of the pen
+    "nothing behind a dash": HEAD + "layers:\n  - conv 4 k3\n  -\n  - relu\n",
+    "a comma at the end of a row": HEAD + "layers:\n  - conv 4 k3,\n  - relu\n",
+    "a semicolon": HEAD + "layers: [conv 4 k3; relu]\n",
+    "nothing behind an equals sign": HEAD + "layers: [conv 4 k3 stride= 2]\n",
+    "spaces around an arrow": HEAD + "layers: [conv 3 -> 8 k3]\n",
+    "a bracket too many in a row": HEAD + "layers: [conv 4 k3)]\n",
+    "a dollar in a condition": HEAD + "params: {a: 3}\nlayers: [conv 4 k3 when $a > 3]\n",
+    "a word in capitals": HEAD + "layers: [conv 4 k3 padding=SAME]\n",
+    "0 for false": HEAD + "layers: [conv 4 k3 bias=0]\n",
+    "a whole number with a point": HEAD + "layers: [conv 4.0 k3]\n",
+    "pad": HEAD + "layers: [conv 4 k3 pad=1]\n",
+    "multiply": HEAD + "layers: {a: relu, b: multiply(a in)}\n",
+}
+LEAKS = re.compile(
+    r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|(?<!')None\b|math domain|object|mapping values"
+)
+"""Words of Python's and of the reader's that nobody needs to know."""
+
+
+@cache
+def refused(text: str) -> netspec.SpecError:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(text, name="net.yaml")
+    return caught.value
+
+
+def problems(title: str) -> tuple[Problem, ...]:
+    return tuple(problem for problem in refused(SPECS[title]).problems if problem.severity == "error")
+
+
+def test_mistakes_are_told_in_these_words() -> None:
+    found = "\n\n".join(f"# {title}\n\n{refused(text)}" for title, text in SPECS.items()) + "\n"
+    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(found)
+    assert found == GOLDEN.read_text()
+
+
+@pytest.mark.parametrize("title", SPECS)
+def test_a_mistake_is_told_once_with_what_to_try(title: str) -> None:
+    (problem,) = problems(title)
+    assert problem.hint
+    assert not LEAKS.search(problem.message + problem.hint)
