@@ -88,8 +88,8 @@ class Declared:
         if isinstance(value, dict):
             return first_taking(classes, lambda cls: long_arguments(value, cls, self.lookup, path))
         calls = read_row(f"{word} {value}", path)
-        if len(calls) > 1:
-            text = "defaults are the arguments of one operation, without a comma"
+        if len(calls) > 1 or calls[0].times is not None or calls[0].when is not None:
+            text = "defaults are the arguments of one operation, without a comma, a repetition or a condition"
             raise Refused(Problem("row", text, At(path)))
         call = shifted(calls[0], -len(word) - 1)
         return first_taking(classes, lambda cls: arguments(call, cls, self.lookup, path))
