@@ -87,8 +87,8 @@ class Declared:
         if isinstance(value, dict):
             return first_taking(classes, lambda cls: long_arguments(value, cls, self.params, path, word))
         calls = read_row(f"{word} {value}", path)
-        if len(calls) > 1:
-            text = "defaults are the arguments of one operation, without a comma"
+        if len(calls) > 1 or calls[0].times is not None or calls[0].when is not None:
+            text = "defaults are the arguments of one operation, without a comma, a repetition or a condition"
             raise Refused(Problem("row", text, At(path), "As in: {bn: eps=0.001 momentum=0.01}"))
         call = shifted(calls[0], -len(word) - 1)
         return first_taking(classes, lambda cls: arguments(call, cls, self.params, path))

@@ -77,15 +77,21 @@ def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
     for step in level.steps:
         if step.left_out:
             continue
-        path = f"{prefix}{step.member or step.name}"
+        path = f"{prefix}{step.name if step.again else step.member or step.name}"
         if step.body is None:
-            yield _row(path, depth, operation(step), flat(step.results), _own(step, path, graph), step.macs())
+            op = _used(step, operation(step))
+            yield _row(path, depth, op, flat(step.results), _own(step, path, graph), step.macs())
             continue
         inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
         count = 0 if step.again else sum(row.parameters for row in inner if not row.level)
-        yield Row(path, depth, title(step.body), _tensors([step.value]), count, step.macs(), None, True)
+        yield Row(path, depth, _used(step, title(step.body)), _tensors([step.value]), count, step.macs(), None, True)
         if not step.again:
             yield from inner
+
+
+def _used(step: Step, op: str) -> str:
+    """What a step does, and of which module where an earlier step registered that."""
+    return f"use {step.member}: {op}".removesuffix(": ") if step.again else op
 
 
 def _row(path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0) -> Row:

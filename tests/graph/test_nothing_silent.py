@@ -243,6 +243,12 @@ def test_rounds_may_differ_in_what_a_guard_says() -> None:
     assert list(dict(spec.build().named_parameters())) == list(spec.graph.parameters())
 
 
+@pytest.mark.parametrize("value", ["eps=0.1 x3", "eps=0.1 when training", "'eps=0.1, relu'"])
+def test_defaults_are_arguments_and_nothing_else(value: str) -> None:
+    with pytest.raises(SpecError, match="defaults are the arguments of one operation"):
+        netspec.loads(f"input: 3x8x8\ndefaults: {{bn: {value}}}\nlayers: [bn]\n")
+
+
 def test_a_wrap_given_to_a_block_is_refused_in_either_form() -> None:
     for row in ("cell wrap=weight_norm", "{cell: {wrap: weight_norm}}"):
         with pytest.raises(SpecError, match="has no parameter 'wrap'"):

@@ -73,3 +73,22 @@ def test_frozen_parameters_are_not_trained() -> None:
     found = summary(load("  a: conv 4 k3\n  b: fc 2\nweights: {freeze: [a]}\n").graph)
     assert found.parameters - found.trainable == 112
     assert "of them trained" in text(found)
+
+
+def test_a_module_that_runs_again_has_the_name_of_its_step() -> None:
+    rows = """\
+  net: [linear 8, bn]
+  one: linear 8
+  c: cell 8
+  again: use(in) net
+  two: use one
+  three: use(in) net.0
+  four: use c
+"""
+    found = summary(load(rows, "input: 8\nblocks: {cell c: [linear $c]}").graph)
+    assert [(row.path, row.op, row.parameters) for row in found.rows[-4:]] == [
+        ("again", "use net", 0),
+        ("two", "use one: Linear(8, 8)", 0),
+        ("three", "use net.0: Linear(8, 8)", 0),
+        ("four", "use c: cell c=8", 0),
+    ]
