@@ -76,6 +76,7 @@ class Walk:
             name = member_name(template, path, scope)
         except Refused as refused:
             self._refuse(refused, scope, template)
+            scope.blind = scope.blind or "$" in template
             return
         try:
             self._step(name, step, path, scope)

@@ -217,6 +217,12 @@ SPECS = {
     "a whole number with a point": HEAD + "layers: [conv 4.0 k3]\n",
     "pad": HEAD + "layers: [conv 4 k3 pad=1]\n",
     "multiply": HEAD + "layers: {a: relu, b: multiply(a in)}\n",
+    "curly quotes": HEAD + "layers: [\u201cfc 10\u201d]\n",
+    "a sign between sizes": HEAD + "layers: [conv 4 3\u00d73]\n",
+    "a name with a lost parameter": HEAD + "params: {n: $(1/0)}\nlayers: {a$n: relu, b: relu(a3)}\n",
+    "input and inputs": "netspec: 1\ninput: 3\ninputs: {a: 3}\nlayers: {x: fc(a) 3}\n",
+    "a part of a mapping": HEAD + "params: {a: {b: 3}}\nlayers: [fc $(a.b)]\n",
+    "a chain with a number": HEAD + "layers: [{chain: [3]}]\n",
 }
 LEAKS = re.compile(
     r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|(?<!')None\b|math domain|object|mapping values"
