@@ -12,7 +12,7 @@ from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, read_block
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
-from netspec.graph.rows import read_row
+from netspec.graph.rows import read_row, untorn
 from netspec.graph.steps import Defaults
 from netspec.language.calls import Refused, Unknown, arguments, long_arguments
 from netspec.language.document import Document
@@ -52,7 +52,7 @@ class Declared:
         self._read_defaults(document)
 
     def _read_blocks(self, document: Document) -> None:
-        for header, body in document.blocks.items():
+        for header, body in untorn(document.blocks.items()):
             path = ("blocks", header)
             words = set(_WORD.findall(header.partition("(")[0]))
             self.refused |= words
