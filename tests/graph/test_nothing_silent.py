@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import netspec
 from netspec.dims import Size, substitute
 from netspec.errors import SpecError
 from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.graph.rows import untorn
 from netspec.language.reserved import HELPERS
 from netspec.views import table
 from netspec.vocabulary import OPERATIONS
@@ -241,3 +247,39 @@ def test_rounds_may_differ_in_what_a_guard_says() -> None:
     spec = netspec.loads(f"input: 3x8x8\nlayers: [{{repeat: [3, 4], layers: {inner}}}]\n")
     assert spec.build()(torch.rand(1, 3, 8, 8)).shape == (1, 4, 8, 8)
     assert list(dict(spec.build().named_parameters())) == list(spec.graph.parameters())
+
+
+_PIECES = st.sampled_from(
+    [
+        "einsum(in in) ",
+        "bi",
+        "bij/bjk:bik",
+        "->",
+        ":",
+        "(",
+        ")",
+        "[",
+        "]",
+        "relu",
+        "add(",
+        "in",
+        " ",
+        " x2",
+        " when ",
+        "'",
+    ]
+)
+_ROWS = st.lists(_PIECES, max_size=6).map("".join)
+
+
+@given(
+    st.lists(_ROWS | st.none() | st.integers(0, 3), max_size=5)
+    | st.dictionaries(_ROWS, _ROWS | st.none() | st.integers(0, 3), max_size=5)
+)
+@settings(max_examples=300, deadline=None)
+def test_what_is_taken_for_the_rest_of_a_row_is_never_dropped_from_a_sound_network(layers: Any) -> None:
+    entries = list(enumerate(layers)) if isinstance(layers, list) else list(layers.items())
+    if list(untorn(entries)) == entries:
+        return
+    with pytest.raises(SpecError):
+        netspec.loads(yaml.safe_dump({"input": "3x4", "layers": layers}))
