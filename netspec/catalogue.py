@@ -107,16 +107,16 @@ class Catalogue(Generic[E_]):
 
     def nearest(self, word: str, more: Iterable[str] = ()) -> str:
         """The word, perhaps one of `more`, that one which is not there must mean; empty where none is near."""
-        return self._meant(word) or nearest(word, [*sorted(self.words()), *more])
+        return self.meant(word) or nearest(word, [*sorted(self.words()), *more])
 
-    def _meant(self, word: str) -> str:
+    def meant(self, word: str) -> str:
         """The word for what others call so, or write with its module before it: `dense`, `nn.ReLU`, `F.relu`."""
         last = word.rpartition(".")[2].lower()
         return self.foreign.get(last, "") or (last if "." in word and self.find(last) else "")
 
     def unknown(self, word: str, otherwise: str = "", more: Iterable[str] = ()) -> str:
         """What to do about a word that is not there; `otherwise` is said where no other is near, nor one of `more`."""
-        if meant := self._meant(word):
+        if meant := self.meant(word):
             return f"It is called {meant} here." if "." not in word else f"Write {meant}, without the module before it."
         known = sorted(self.words())
         few = f"There are: {', '.join(known)}." if len(known) <= FEW else "`netspec ops` lists all."

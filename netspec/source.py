@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
-from netspec.errors import At, Path, Problem, SpecError, printable
+from netspec.errors import At, Path, Problem, SpecError, offered, printable
 from netspec.misread import misread
 
 MAX_BYTES: Final = 256 * 1024
@@ -122,16 +122,20 @@ def read_file(path: str | FilePath) -> Source:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise _unreadable(name, "is a folder, a spec file is expected") from None
+        raise _unreadable(name, "is a folder, a spec file is expected", _specs(path, "")) from None
+    except FileNotFoundError as error:
+        raise _unreadable(name, f"cannot be read: {error.strerror or error}", _specs(path.parent, path.name)) from None
     except OSError as error:
-        raise _unreadable(name, f"cannot be read: {error.strerror or error}") from None
+        hint = "Check who may read it, and that its folder is one."
+        raise _unreadable(name, f"cannot be read: {error.strerror or error}", hint) from None
     if len(raw) > MAX_BYTES:
-        raise _unreadable(name, f"is larger than {MAX_BYTES // 1024} KB, too large for a spec")
+        raise _too_large(name)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _unreadable(name, f"is not UTF-8: byte 0x{raw[error.start]:02x} on line {line}") from None
+        message = f"is not UTF-8: byte 0x{raw[error.start]:02x} on line {line}"
+        raise _unreadable(name, message, "Save it as UTF-8.") from None
     return read_text(text, name)
 
 
@@ -140,7 +144,7 @@ def read_text(text: str, name: str = "<spec>") -> Source:
     text = text.removeprefix("\ufeff")
     file = File(printable(name), tuple(text.splitlines()))
     if len(text) > MAX_BYTES:
-        raise _unreadable(name, f"is larger than {MAX_BYTES // 1024} KB, too large for a spec")
+        raise _too_large(name)
     return _Reader(file).read(text)
 
 
@@ -243,10 +247,21 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
         yield f"  used at {where}: {printable(where.text.strip())}"
 
 
-def _unreadable(name: str, message: str) -> SpecError:
-    name = printable(name)
-    problem = Problem("unreadable", f"{name} {message}")
-    return SpecError([problem], f"{name}  error[unreadable]  {message}", Source(File(name, ()), None))
+def _unreadable(name: str, message: str, hint: str) -> SpecError:
+    name, hint = printable(name), printable(hint)
+    problem = Problem("unreadable", f"{name} {message}", hint=hint)
+    return SpecError([problem], f"{name}  error[unreadable]  {message}\n  {hint}", Source(File(name, ()), None))
+
+
+def _too_large(name: str) -> SpecError:
+    message = f"is larger than {MAX_BYTES // 1024} KB, too large for a spec"
+    return _unreadable(name, message, "Use `repeat` and blocks for what recurs.")
+
+
+def _specs(folder: FilePath, name: str) -> str:
+    """A hint with the specs of a folder, the one that is most like `name` first of all."""
+    there = sorted(file.name for file in folder.glob("*.yaml"))
+    return offered(name, there) if there else "`netspec init` writes one."
 
 
 class _Reader:

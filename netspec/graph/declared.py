@@ -13,7 +13,7 @@ from netspec.graph.blocks import Block, read_block
 from netspec.graph.bodies import is_group, opened, rows_of
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
-from netspec.graph.rows import read_row
+from netspec.graph.rows import read_row, untorn
 from netspec.graph.steps import Defaults
 from netspec.graph.written import calls_of
 from netspec.language.calls import Arguments, Refused, Unknown, arguments, first_taking, long_arguments
@@ -48,7 +48,7 @@ class Declared:
         self._read_defaults(document)
 
     def _read_blocks(self, document: Document) -> None:
-        for header, body in document.blocks.items():
+        for header, body in untorn(document.blocks.items()):
             path = ("blocks", header)
             words = set(_WORD.findall(header.partition("(")[0]))
             self.refused |= words

@@ -47,7 +47,8 @@ def _walk(document: Document, root: Level, declared: Declared, report: Report) -
     start = next(iter(root.inputs.values()), Value("input", None, root))
     naming: Naming = "names" if isinstance(document.layers, dict) else "root"
     scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params.values)
-    scope.blind = not root.inputs or declared.params.lost
+    both = {"input", "inputs"} <= document.sections.keys()
+    scope.blind = not root.inputs or both or declared.params.lost
     walk = Walk(declared, report)
     if document.layers is not None:
         try:

@@ -9,6 +9,7 @@ from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.fields import shown
 from netspec.graph.bodies import GROUP
 from netspec.language.calls import Refused
+from netspec.vocabulary import OPERATIONS
 
 EXAMPLE = "{repeat: 3, layers: [conv 8 k3, relu]}"
 
@@ -16,23 +17,36 @@ EXAMPLE = "{repeat: 3, layers: [conv 8 k3, relu]}"
 def no_step(item: Any, path: Path) -> Refused:
     """What is raised for a value where a step is expected."""
     hint = "A row begins with a word, as in: conv 6 k5"
+    if isinstance(item, int | float) and isinstance(path[-1], int):
+        hint = f"{hint}; sizes in it have an x between them, as in 3x3"
     if path[-1] in GROUP:
         hint = f"`{path[-1]}` stands beside `layers:`, as in {EXAMPLE}."
     elif item is None:
         where = "behind the -" if isinstance(path[-1], int) else "behind the colon"
         hint = f"Write it {where}; a row in [ ] or {{ }} that contains a comma must be quoted."
+        if OPERATIONS.find(str(path[-1])):
+            hint = f"A row in [ ] or {{ }} that contains a comma is quoted; a colon behind {path[-1]} is left out."
     text = f"a step is expected here, not {shown(item)}"
     return Refused(Problem("empty-step", text, At(path), hint))
 
 
 def not_steps(body: dict[str, Any], path: Path) -> Refused | None:
     """What is raised for a mapping that is meant as a group or as a call, as its numbers show; None for steps."""
+    kind = body.get("type")
+    if isinstance(kind, str):
+        return _typed(kind, path)
     numbers = {key for key, value in body.items() if isinstance(value, int | float)}
     if numbers and ("layers" in body or numbers & {"repeat", "when"}):
         return _misspelt_group(body, path)
     if numbers and len(numbers) == len(body):
         return _nameless_call(body, path)
     return None
+
+
+def _typed(kind: str, path: Path) -> Refused:
+    """A call that names its operation by a key, as other formats have it; `type` can be no step's name."""
+    text, hint = "a call begins with its word, not with `type`", f"Write {kind}: {{...}} with its arguments inside."
+    return Refused(Problem("empty-step", text, At((*path, "type"), on_key=True), hint))
 
 
 def _misspelt_group(body: dict[str, Any], path: Path) -> Refused | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Refused
-from netspec.language.habits import advice
+from netspec.language.habits import EQUATION, advice
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.vocabulary import OPERATIONS
 
@@ -34,18 +34,35 @@ K_ = TypeVar("K_")
 
 
 def untorn(entries: Iterable[tuple[K_, Any]]) -> Iterator[tuple[K_, Any]]:
-    """The entries of a list or mapping without what a comma tore from a row: `[add(a, b)]` has the entry `b)`."""
-    open_brackets = 0
+    """The entries of a list or mapping without what a comma tore from a row: `[add(a, b)]` has the entry `b)`.
+
+    What the rest was torn from cannot be read, so the comma is told there.
+    """
+    opened, before, nothing = 0, "", False
     for key, value in entries:
-        torn = value if isinstance(value, str) else key if value is None else None
-        if open_brackets > 0 and isinstance(torn, str):
-            open_brackets += _opened(torn)
+        rest = opened > 0 and ")" in str(key)
+        text = str(key if rest or value is None else value)
+        if isinstance(value, list | dict) and not rest:
+            opened, before = 0, ""
+        elif opened > 0:
+            opened += _balance(text)
             continue
+        elif not (_is_equation(before, text) or (nothing and value is None and OPERATIONS.find(text.split(" ")[0]))):
+            opened, before = _balance(text), text
+        else:
+            continue
+        nothing = value is None
         yield key, value
-        open_brackets = _opened(value) if isinstance(value, str) else 0
 
 
-def _opened(text: str) -> int:
+def _is_equation(before: str, text: str) -> bool:
+    """Whether a text is the rest of an equation that begins in the one before, `einsum(a b) ij,jk->ik`."""
+    begun = "einsum" in before and "->" not in before and ":" not in before
+    return begun and EQUATION.fullmatch(text) is not None
+
+
+def _balance(text: str) -> int:
+    """How many brackets a text leaves open."""
     return sum(text.count(c) for c in "([") - sum(text.count(c) for c in ")]")
 
 

@@ -46,6 +46,8 @@ class Walk:
         match body:
             case str():
                 self._chain(body, path, scope, "")
+            case list() if body and all(isinstance(item, int | float) for item in body):
+                self._refuse(no_step(body[0], (*path, 0)), scope, "")
             case list():
                 for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)
@@ -77,6 +79,7 @@ class Walk:
             name = member_name(template, path, scope)
         except Refused as refused:
             self._refuse(refused, scope, template)
+            scope.blind = scope.blind or "$" in template
             return
         try:
             self._step(name, step, path, scope)

@@ -251,7 +251,11 @@ def _is_misspelt(word: str, options: Mapping[str, Any], blocks: Mapping[str, Blo
     if not any(isinstance(value, int | float) for value in options.values()):
         return False
     known = _arguments(OPERATIONS.nearest(word, blocks), blocks) or set()
-    return bool(known & options.keys()) or not any(isinstance(value, str | list | dict) for value in options.values())
+    return (
+        bool(OPERATIONS.meant(word))
+        or bool(known & options.keys())
+        or not any(isinstance(value, str | list | dict) for value in options.values())
+    )
 
 
 def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written] | None:

@@ -46,6 +46,10 @@ def advice(text: str, span: Span) -> str:
         return f"Write {quoted[1]}, without quotes." if quoted[1] else ""
     if braced := _BRACED.fullmatch(piece):
         return f"Write ${braced[1]} for a parameter."
+    if any(quote in text for quote in "\u2018\u2019\u201c\u201d"):
+        return "Write straight quotes."
+    if "\u00d7" in piece:
+        return "Write the letter x between sizes, without spaces: 3x5"
     if ";" in piece:
         return "A comma stands between operations, as in: conv 8 k3, relu"
     if piece.count(")") > piece.count("("):

@@ -130,6 +130,8 @@ def kind(value: Any) -> str:
             return f"the word {printable(value)!r}" if len(value) <= SHORT else "a text"
         case list():
             return "a list"
+        case dict():
+            return "a mapping"
         case Dim():
             return "a size of the run"
     return "a tensor"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import netspec
 from netspec.dims import Size, substitute
 from netspec.errors import SpecError
 from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.graph.rows import untorn
 from netspec.language.reserved import HELPERS
 from netspec.views import table
 from netspec.vocabulary import OPERATIONS
@@ -259,3 +265,39 @@ def test_an_argument_of_the_2d_form_says_nothing_where_the_shape_is_unknown() ->
     with pytest.raises(SpecError) as caught:
         netspec.loads("input: 3x8x8\nlayers: [conv 5->6 k3, avgpool 2 divisor_override=2]\n")
     assert [problem.code for problem in caught.value.problems] == ["shape-mismatch"]
+
+
+_PIECES = st.sampled_from(
+    [
+        "einsum(in in) ",
+        "bi",
+        "bij/bjk:bik",
+        "->",
+        ":",
+        "(",
+        ")",
+        "[",
+        "]",
+        "relu",
+        "add(",
+        "in",
+        " ",
+        " x2",
+        " when ",
+        "'",
+    ]
+)
+_ROWS = st.lists(_PIECES, max_size=6).map("".join)
+
+
+@given(
+    st.lists(_ROWS | st.none() | st.integers(0, 3), max_size=5)
+    | st.dictionaries(_ROWS, _ROWS | st.none() | st.integers(0, 3), max_size=5)
+)
+@settings(max_examples=300, deadline=None)
+def test_what_is_taken_for_the_rest_of_a_row_is_never_dropped_from_a_sound_network(layers: Any) -> None:
+    entries = list(enumerate(layers)) if isinstance(layers, list) else list(layers.items())
+    if list(untorn(entries)) == entries:
+        return
+    with pytest.raises(SpecError):
+        netspec.loads(yaml.safe_dump({"input": "3x4", "layers": layers}))

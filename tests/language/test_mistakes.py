@@ -217,6 +217,22 @@ SPECS = {
     "a whole number with a point": HEAD + "layers: [conv 4.0 k3]\n",
     "pad": HEAD + "layers: [conv 4 k3 pad=1]\n",
     "multiply": HEAD + "layers: {a: relu, b: multiply(a in)}\n",
+    "curly quotes": HEAD + "layers: [\u201cfc 10\u201d]\n",
+    "a sign between sizes": HEAD + "layers: [conv 4 3\u00d73]\n",
+    "a name with a lost parameter": HEAD + "params: {n: $(1/0)}\nlayers: {a$n: relu, b: relu(a3)}\n",
+    "input and inputs": "netspec: 1\ninput: 3\ninputs: {a: 3}\nlayers: {x: fc(a) 3}\n",
+    "a part of a mapping": HEAD + "params: {a: {b: 3}}\nlayers: [fc $(a.b)]\n",
+    "a chain with a number": HEAD + "layers: [{chain: [3]}]\n",
+    # commas and forms of other formats
+    "einsum in brackets": "netspec: 1\ninput: 3x4\nlayers: [einsum(in in) bij,bkj->bik, relu]\n",
+    "a comma between sizes in brackets": HEAD + "layers: [conv 4 k3,3, relu]\n",
+    "a call as Python has it in brackets": HEAD + "layers: [nn.Conv2d(3, 6, kernel_size=5), relu]\n",
+    "several commas in braces": HEAD + "layers: {a: conv 6 k3, bn, relu, b: fc 10}\n",
+    "a header in braces": HEAD + "blocks: {unit(x, c): conv(x) $c k3}\nlayers: [unit 3]\n",
+    "a type": HEAD + "layers:\n  - type: Conv2d\n    out_channels: 3\n    kernel_size: 3\n",
+    "keras' arguments": HEAD + "layers:\n  - Dense: {units: 10, activation: relu}\n",
+    "a list of arguments": HEAD + "layers:\n  - Conv2d: [3, 6, 5]\n",
+    "a colon behind a word": HEAD + "layers:\n  - relu:\n",
 }
 LEAKS = re.compile(
     r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|(?<!')None\b|math domain|object|mapping values"

@@ -164,6 +164,16 @@ def test_files_that_cannot_be_read(tmp_path: Path, raw: bytes | None, message: s
         read_file(tmp_path)
 
 
+def test_a_file_that_is_not_there_is_looked_for_beside(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="`netspec init` writes one"):
+        read_file(tmp_path / "lenet.yaml")
+    (tmp_path / "lenet5.yaml").write_text("a: 1")
+    with pytest.raises(SpecError, match=r"Did you mean 'lenet5\.yaml'"):
+        read_file(tmp_path / "lenet.yaml")
+    with pytest.raises(SpecError, match=r"There are: lenet5\.yaml"):
+        read_file(tmp_path)
+
+
 def test_a_file_may_begin_with_a_mark_of_byte_order(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
     assert read_file(tmp_path / "a.yaml").data == {"a": 1, "b": 2}
