@@ -191,6 +191,7 @@ def test_the_readers_end_is_no_fault() -> None:
         (["check", "nowhere.yaml"], 3, "nowhere.yaml"),
         (["check", str(ROOT)], 3, "is a folder"),
         (["check", LENET, "epochs"], 3, "not path=value"),
+        (["export", LENET, "--onnx", "net.onnx"], 3, "as in -o FILE"),
         (["train", LENET], 2, "no data section"),
         (["train", DIGITS, "--resume"], 2, "--run"),
         (["eval", str(ROOT)], 2, "no spec.yaml"),
