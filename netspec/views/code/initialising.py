@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import reduce
 from typing import Final
 
 from netspec.graph.init import Owner, Rule
@@ -157,7 +158,7 @@ def _plan(owner: Owner, module: str) -> Plan:
         if tensor == "weight" and owner.wrap:
             plan |= _wrapped(owner.wrap, initializer, module)
         else:
-            plan[tensor] = initializer.call(attribute(module, tensor))
+            plan[tensor] = initializer.call(reduce(attribute, tensor.split("."), module))
     return plan
 
 
