@@ -154,7 +154,8 @@ def override(source: Source, assignments: list[str]) -> Source:
         dotted, equals, value = text.partition("=")
         path = override_path(dotted)
         if not equals or not all(dotted.split(".")) or len(path) > MAX_DEPTH:
-            raise not_laid(text, f"{text!r} is not path=value", "For example train.epochs=3. A file is named by an option, as in -o FILE.")
+            hint = "For example train.epochs=3. A file is named by an option, as in -o FILE."
+            raise not_laid(text, f"{text!r} is not path=value", hint)
         part = _Reader(_command_line(text), column=len(dotted) + 1).read(value)
         try:
             source = _replaced(source, path, part)
