@@ -113,7 +113,7 @@ class State:
         index = int(wrong.nonzero()[0])
         return index, float(seen[index])
 
-    def whole(self) -> bool:
+    def finite(self) -> bool:
         """Whether every weight that is trained is finite, in all processes."""
         held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
         return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())

@@ -82,18 +82,19 @@ def deterministic(wanted: bool, warn: Callable[[str], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def strictly(wanted: bool) -> Iterator[None]:
-    """Within it and `deterministic` torch refuses an operation that has no deterministic kernel.
+    """Within it torch refuses an operation that has no deterministic kernel.
 
     Attention has one that torch takes only then.
     """
     if not wanted:
         yield
         return
+    before = torch.get_deterministic_debug_mode()
     torch.set_deterministic_debug_mode("error")
     try:
         yield
     finally:
-        torch.set_deterministic_debug_mode("warn")
+        torch.set_deterministic_debug_mode(before)
 
 
 def needs_leave(action: Callable[[], object]) -> bool:

@@ -227,7 +227,7 @@ class Trainer:
 
     def _save(self) -> None:
         self._check_losses()
-        if not self.state.whole():
+        if not self.state.finite():
             raise self._diverged(self.position.index - 1, "a weight ceased to be finite")
         self.keeper.save(self.state)
 

@@ -75,8 +75,8 @@ class World:
     ) -> torch.Tensor:
         """This process's addend to the loss over all rows of the batch at hand, of which `loss` is that over its own.
 
-        `share` is what its rows count for, and `whole` what all do, in a mean over several batches: tensors where rows
-        count differently, numbers where they do not, None where the loss is a sum.
+        `share` is what its rows count for in a mean over several batches: a tensor where they count differently, and
+        then `whole` is what all rows do; a number where they count alike; None where the loss is a sum.
         """
         return counted(loss, share, predictions)[0] if isinstance(share, torch.Tensor) else loss
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.cli.test_commands import DIGITS, ROOT, run
+from tests.reviewed import assert_reviewed
 
 GOLDEN = Path(__file__).parent / "golden"
 SHOWN = "specs/lenet5_digits.yaml"
@@ -27,9 +28,7 @@ def printed(*arguments: str) -> str:
 @pytest.mark.parametrize(("kind", "name"), [("slurm", "launch.slurm.sh"), ("k8s", "launch.k8s.yaml")])
 def test_the_file(kind: str, name: str) -> None:
     found = printed("--print", kind, "--nodes", "2", "--nproc", "4", "--time", "1d6h", "--run", "runs/a b", OVERRIDE)
-    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
-        (GOLDEN / name).write_text(found)
-    assert found == (GOLDEN / name).read_text()
+    assert_reviewed(found, GOLDEN / name)
 
 
 def test_slurm_takes_it_and_the_words_arrive_whole(tmp_path: Path) -> None:

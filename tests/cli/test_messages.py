@@ -5,12 +5,12 @@ NETSPEC_OVERWRITE_GOLDEN=1 renews it.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 import netspec
+from tests.reviewed import assert_reviewed
 
 GOLDEN = Path(__file__).parent / "golden" / "mistakes.txt"
 HEAD = "netspec: 1\ninput: 1x32x32\n"
@@ -45,7 +45,4 @@ def told(text: str) -> str:
 
 def test_mistakes_are_told_in_these_words() -> None:
     found = "\n\n".join(f"# {title}\n\n{told(text)}" for title, text in MISTAKES.items()) + "\n"
-    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(found)
-    assert found == GOLDEN.read_text()
+    assert_reviewed(found, GOLDEN)

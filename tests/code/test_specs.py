@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from netspec.dims import Size, substitute
 from netspec.layers.base import Tensor
 from netspec.runtime.module import module_class
 from netspec.views.code.allow import check
+from tests.reviewed import assert_reviewed
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
@@ -60,11 +60,7 @@ def test_the_module_is_what_the_graph_says(path: Path) -> None:
 def test_printed_source_is_the_reviewed_one(name: str) -> None:
     """Set NETSPEC_OVERWRITE_GOLDEN=1 to renew the files, and read the difference."""
     printed = netspec.load(ROOT / "specs" / f"{name}.yaml").source()
-    golden = GOLDEN / f"{name}.py"
-    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(printed)
-    assert printed == golden.read_text()
+    assert_reviewed(printed, GOLDEN / f"{name}.py")
 
 
 def test_tracebacks_show_the_printed_lines() -> None:

@@ -5,7 +5,6 @@ The golden file is reviewed like prose. NETSPEC_OVERWRITE_GOLDEN=1 renews it.
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 import netspec
 from netspec.errors import Problem
+from tests.reviewed import assert_reviewed
 
 GOLDEN = Path(__file__).parent / "golden" / "mistakes.txt"
 HEAD = "netspec: 1\ninput: 3x32x32\n"
@@ -253,10 +253,7 @@ def problems(title: str) -> tuple[Problem, ...]:
 
 def test_mistakes_are_told_in_these_words() -> None:
     found = "\n\n".join(f"# {title}\n\n{refused(text)}" for title, text in SPECS.items()) + "\n"
-    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
-        GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(found)
-    assert found == GOLDEN.read_text()
+    assert_reviewed(found, GOLDEN)
 
 
 @pytest.mark.parametrize("title", SPECS)

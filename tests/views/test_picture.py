@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -16,6 +15,7 @@ from netspec.views.picture.layout import arrange
 from netspec.views.picture.plan import Node, Plan, Row, draft
 from netspec.views.picture.svg import document
 from tests.cli.test_commands import run
+from tests.reviewed import assert_reviewed
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
@@ -53,9 +53,7 @@ def texts(svg: str) -> list[str]:
 def test_the_picture_is_the_reviewed_one() -> None:
     """Set NETSPEC_OVERWRITE_GOLDEN=1 to renew the file, and look at it."""
     drawn = picture(netspec.loads(TWO_TOWERS).graph)
-    if os.environ.get("NETSPEC_OVERWRITE_GOLDEN"):
-        GOLDEN.write_text(drawn)
-    assert drawn == GOLDEN.read_text()
+    assert_reviewed(drawn, GOLDEN)
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
