@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.layers.base import literal
+from netspec.python.expressions import f_string
 from netspec.views.code.containers import named_sequence
 from netspec.views.code.layout import Expression, Nested, repeated
 from netspec.views.code.sequences import is_inline
@@ -46,11 +48,12 @@ class Making:
 
     def name(self, template: str) -> str:
         """A member's name over the constructor's arguments: `f"{name}conv1"`."""
-        parts = [
-            f"{{{self.slots.rendered(part.text)}}}".replace('"', "'") if isinstance(part, Expr) else part
-            for part in rows.template(template)
-        ]
-        return f'f"{"".join(parts)}"'
+        parts: list[str | ast.expr] = []
+        for part in rows.template(template):
+            tree = self.slots.tree(part.text) if isinstance(part, Expr) else part
+            assert tree is not None, "what a class cannot say of its members' names keeps it from being one class"
+            parts.append(tree)
+        return f_string(parts)
 
     def construct(self, aligned: Sequence[Step | None]) -> Expression:
         """The expression that makes a member, over the constructor's arguments."""
