@@ -9,7 +9,7 @@ builtins: no `torch.load`, no `x.tofile`, no module behind a module.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,8 +94,9 @@ def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = No
     tree = ast.parse(source)
     if meant is not None and ast.dump(tree) != ast.dump(meant):
         raise Disallowed("a string has changed what the text means")
-    look = _Look(tree, allowed or Closed())
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    look = _Look(nodes, allowed or Closed())
+    for node in nodes:
         fault = look.fault(node)
         if fault:
             raise Disallowed(f"line {getattr(node, 'lineno', '?')}: {fault}")
@@ -104,15 +105,15 @@ def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = No
 class _Look:
     """Looks at the nodes of one tree."""
 
-    def __init__(self, tree: ast.Module, allowed: Closed) -> None:
+    def __init__(self, nodes: Sequence[ast.AST], allowed: Closed) -> None:
         self.allowed = allowed
         self.imports = {*_IMPORTS.values(), *_FROM.values(), *(name.partition(".")[0] for name in allowed.plugins)}
-        self.bound = self.imports | set(_bound(tree))
-        self.own = set(_kept(tree))
-        """Attributes in which the classes keep what forward reads again."""
-        self.called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        self.longer = _beginnings(tree)
-        making = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+        self.bound = self.imports | set(_bound(nodes))
+        self.members = allowed.members | set(_kept(nodes))
+        """What may be asked of modules: members, and attributes in which classes keep what forward reads again."""
+        self.called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        self.longer = _beginnings(nodes)
+        making = (node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "__init__")
         self.making = {id(node) for function in making for node in ast.walk(function)}
         """Nodes of constructors, where variables hold modules."""
 
@@ -163,7 +164,7 @@ class _Look:
             of_super = isinstance(node.value, ast.Call) and _path(node.value.func)[1] == "super"
             return "" if of_super else "the attribute __init__"
         of_module = start in ("self", "module") or id(node) in self.making
-        if node.attr in self.allowed.methods or (of_module and node.attr in self.allowed.members | self.own):
+        if node.attr in self.allowed.methods or (of_module and node.attr in self.members):
             return ""
         return f"the attribute {node.attr}"
 
@@ -208,8 +209,9 @@ def _path(node: ast.expr) -> tuple[str, str]:
 def paths(tree: ast.AST) -> set[str]:
     """All that a text of netspec's own names: paths into modules, and `.name` for what it asks of values."""
     found = set()
-    longer = _beginnings(tree)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    longer = _beginnings(nodes)
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             path, start = _path(node)
             if start not in {*_IMPORTS.values(), *_FROM.values()}:
@@ -219,22 +221,22 @@ def paths(tree: ast.AST) -> set[str]:
     return found
 
 
-def _beginnings(tree: ast.AST) -> set[int]:
+def _beginnings(nodes: Sequence[ast.AST]) -> set[int]:
     """The nodes that are only the beginning of a path."""
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
 
 
-def _kept(tree: ast.AST) -> Iterator[str]:
+def _kept(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """The attributes that the classes set of themselves: `self.name = ...`."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
                 yield name
 
 
-def _bound(tree: ast.AST) -> Iterator[str]:
+def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """The names that the text gives a meaning."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.arg(arg=name):
                 yield name

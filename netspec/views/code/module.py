@@ -22,13 +22,12 @@ from netspec.views.code.structure import Pattern, Ref, ordered, patterns
 def source(graph: Graph) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    It is written twice, once without what its strings say, which tells the tree that was meant.
+    It is written without what its strings say first, which tells the tree that is meant.
     """
-    printed = _printed(graph)
     with veiled() as veil:
         outline = _printed(graph)
-    meant = veil.lifted(ast.parse(outline)) if veil.hidden else None
-    check(printed, closed(graph), meant)
+    printed = _printed(graph) if veil.hidden else outline
+    check(printed, closed(graph), veil.lifted(ast.parse(outline)) if veil.hidden else None)
     return printed
 
 
