@@ -24,9 +24,13 @@ class Files:
 
     root: Path
     allow_outside: bool = False
+    doubt: str = ""
+    """Why nothing is read there unless `allow_outside`; empty where that is no question."""
 
     def find(self, path: str) -> Path:
         """The file or folder at `path`. Raises DataError if it is not there, or outside the root."""
+        if self.doubt and not self.allow_outside:
+            raise DataError(f"{self.doubt}. To read {printable(path[:200])!r} there, add --allow-outside.")
         found = self.root / path
         if "\0" in path:
             raise DataError("a path of data holds a zero byte")

@@ -38,19 +38,20 @@ def load_data(
     root: Path,
     *,
     allow_outside: bool = False,
+    doubt: str = "",
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
-    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
-    out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; so they do where there is a
+    `doubt` whether it is that folder. Which samples are held out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
     that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
     of the data is looked at. Raises DataError.
     """
     source, learnt, device = section.source, learnt or {}, torch.device(device)
-    arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
+    arrays = split(source.read_as(Files(root, allow_outside, doubt), learnt), section.split, source.default_val)
     arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
     for part in (arrays.val, arrays.test):
         if part is not None:
