@@ -33,9 +33,7 @@ def saving(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(
-            f"{shown(path)} cannot be written: {reason}. What was saved before is untouched."
-        ) from error
+        raise UsageError(f"{shown(path)} cannot be written: {reason}. What was saved before is untouched.") from error
 
 
 def shown(path: Path | str) -> str:

@@ -32,8 +32,8 @@ from netspec.runtime.module import build
 from netspec.runtime.notes import need_plain, read_note, texts
 from netspec.runtime.objective import Objective
 from netspec.runtime.onnx_graph import Probabilities
-from netspec.runtime.progress import Progress
 from netspec.runtime.origin import note_origin, where_from
+from netspec.runtime.progress import Progress
 from netspec.runtime.run import OWN, RunFolder
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
@@ -120,17 +120,18 @@ class Run:
         Raises UsageError where there is none, SpecError for overrides that do not fit, DataError for a folder that
         is not as a run leaves it.
         """
-        folder = Path(folder)
+        folder, overrides = Path(folder), list(overrides)
         if not (folder / "spec.yaml").exists():
             raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
         need_plain(folder, OWN)
         need(folder)
         kept = load(folder / "spec.yaml")
-        spec = kept.over(list(overrides)) if overrides else kept
+        spec = kept.over(overrides) if overrides else kept
         if root is not None:
             return cls(folder, spec.at(Path(root).resolve()))
         place, doubt = where_from(folder, kept)
-        return cls(folder, spec.at(place), doubt)
+        named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
+        return cls(folder, spec.at(place), "" if named else doubt)
 
     @property
     def files(self) -> list[Path]:

@@ -45,10 +45,11 @@ def load_data(
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
-    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; so they do where there is a
-    `doubt` whether it is that folder. Which samples are held out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
-    that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
-    of the data is looked at. Raises DataError.
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
+    whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
+    Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Raises
+    DataError.
     """
     source, learnt, device = section.source, learnt or {}, torch.device(device)
     arrays = split(source.read_as(Files(root, allow_outside, doubt), learnt), section.split, source.default_val)

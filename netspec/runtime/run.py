@@ -29,7 +29,6 @@ from netspec.errors import UsageError
 from netspec.runtime.disk import kind, need_file, saving, sync, write_text
 from netspec.runtime.notes import need_plain, plain
 
-
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
     *("best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
