@@ -74,4 +74,4 @@ def hold() -> None:
         stream or open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  it stays open
         for number, stream in ((1, sys.stdout), (2, sys.stderr))
     )
-    sys.stdout, sys.stderr = Results(out), Talk(err)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = Results(out), Talk(err)

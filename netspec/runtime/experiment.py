@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, islice
@@ -246,7 +246,7 @@ def _fault(learnt: Any) -> str:
     """What is wrong with what a run has learnt, as it is kept; a source of a plugin may keep more."""
     if not isinstance(learnt, dict):
         return "expected a mapping"
-    kept = {
+    kept: dict[str, Callable[[Any], bool]] = {
         "classes": lambda value: value is None or texts(value),
         "inputs": _seen_as,
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),

@@ -106,8 +106,8 @@ def need_same(wanted: Weights, found: Mapping[str, torch.Tensor | Entry], origin
         if mine != other:
             faults.append(f"{name} is {mine} in the network and {other} there")
         elif not _holds(wanted[name].dtype, found[name].dtype):
-            mine, other = (str(x[name].dtype).removeprefix("torch.") for x in (wanted, found))
-            faults.append(f"{name} is {mine} in the network and {other} there, which is another kind of numbers")
+            kinds = [str(x[name].dtype).removeprefix("torch.") for x in (wanted, found)]
+            faults.append(f"{name} is {kinds[0]} in the network and {kinds[1]} there, another kind of numbers")
     if faults:
         more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise DataError(f"{origin} are another network's: {'; '.join(faults[:5])}{more}")
