@@ -142,7 +142,7 @@ class Run:
     def weights(self) -> Path:
         """The file of the run's best weights, or of its last ones."""
         best = self.folder / "best.safetensors"
-        return best if best.is_file() else self.folder / "last.safetensors"
+        return best if kind(best) else self.folder / "last.safetensors"
 
     @property
     def learnt(self) -> dict[str, Any]:

@@ -9,7 +9,19 @@ from pathlib import Path
 
 import pytest
 
-SHADOWS = ("yaml", "typing", "__future__", "signal", "click", "json", "re", "torch", "numpy", "pyarrow", "multiprocessing")
+SHADOWS = (
+    "yaml",
+    "typing",
+    "__future__",
+    "signal",
+    "click",
+    "json",
+    "re",
+    "torch",
+    "numpy",
+    "pyarrow",
+    "multiprocessing",
+)
 SPEC = """\
 netspec: 1
 input: 8
