@@ -47,7 +47,7 @@ def header(shape: str, dtype: str = "<f4", order: bool = False) -> bytes:
 
 
 def pack(path: Path, length: int, **arrays: bytes) -> None:
-    """A .npz file of packed arrays: each a header that is there, and behind it so many bytes that are only announced."""
+    """A .npz file of packed arrays: each a header, and so many bytes that are only announced."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, begin in arrays.items():
             archive.writestr(f"{name}.npy", begin)
