@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from netspec.datasets import csv, files
+from netspec.datasets.csv import CSV
 from netspec.datasets.files import Budget, Files
 from netspec.errors import DataError
 from netspec.runtime.loading import load_data
@@ -118,7 +119,7 @@ def test_a_table_of_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_many_columns_are_looked_at_once_each(tmp_path: Path) -> None:
     count = 60_000
     (tmp_path / "a.csv").write_text(",".join(f"c{i}" for i in range(count)) + "\n" + ",".join("1" * count) + "\n")
-    table = section("csv a.csv c0").source.table(tmp_path / "a.csv")
+    table = CSV(path="a.csv", target="c0").table(tmp_path / "a.csv")
     assert len(table.columns) == count
 
 
