@@ -24,12 +24,13 @@ def command(path: Path | None, template: str, force: bool) -> None:
 
     Beside FILE goes netspec.schema.json, by which an editor completes, explains and checks the spec.
     """
-    from netspec.runtime.disk import is_stream, kind
+    from netspec.runtime.disk import is_stream, kind, need_writable
 
     text = files("netspec").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
     if path is None:
         show(text.rstrip("\n"))
         return
+    need_writable(path)
     if kind(path) == "file" and not is_stream(path) and not force:
         raise UsageError(f"{path} is there already. Name another file, or add --force.")
     if path.name == SCHEMA:

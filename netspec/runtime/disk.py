@@ -72,9 +72,16 @@ def need_writable(path: Path, inputs: Iterable[Path] = ()) -> None:
             raise UsageError(f"{shown(path)} is a {found}, which is not written to. Name a file.")
         if not found and not place_of(path).parent.is_dir():
             raise UsageError(f"{shown(path)} cannot be written: there is no folder {shown(place_of(path).parent)}")
-        for given in inputs:
-            if found and kind(given) and path.samefile(given):
+        for given in inputs if found else ():
+            if _same(path, given):
                 raise UsageError(f"{shown(path)} is what this command reads. Name another file to write to.")
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # there is no such file, or it has no name that a file can have
+        return False
 
 
 def place_of(path: Path) -> Path:

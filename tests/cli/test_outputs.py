@@ -74,6 +74,8 @@ def test_a_link_stays_and_its_file_is_replaced(spec: Path) -> None:
     assert (folder / "deep" / "new.py").is_file()
     (folder / "circle").symlink_to("circle")
     assert ended("build", spec, "-o", folder / "circle") == 2
+    assert ended("init", folder / "circle") == 2
+    assert (folder / "circle").is_symlink()
 
 
 def test_a_pipe_is_written_to(spec: Path) -> None:
