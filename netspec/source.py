@@ -86,6 +86,11 @@ class Source:
     marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
 
     @property
+    def files(self) -> set[str]:
+        """The names of the files that values come from; an override on the command line counts as one."""
+        return {self.file.name, *(mark.file.name for mark in self.marks.values())}
+
+    @property
     def text(self) -> str:
         """The document as YAML: as it was read, or written anew where something was laid over it."""
         if all(mark.file is self.file for mark in self.marks.values()):

@@ -40,6 +40,8 @@ class Spec:
     warnings: tuple[Problem, ...] = field(default=())
     root: Path = field(default_factory=Path.cwd)
     """The folder that paths in the spec start from: that of its file, or where the program runs."""
+    file: str = ""
+    """The name of its file there, if it has one."""
 
     @property
     def name(self) -> str:
@@ -50,13 +52,13 @@ class Spec:
         """The spec as YAML, with everything that was set over it."""
         return self.document.source.text
 
-    def at(self, root: Path) -> Spec:
-        """The same spec, with its paths starting from another folder."""
-        return replace(self, root=root)
+    def at(self, root: Path, file: str = "") -> Spec:
+        """The same spec, with its paths starting from another folder, where it is the `file` of that name."""
+        return replace(self, root=root, file=file)
 
     def over(self, overrides: Sequence[str]) -> Spec:
         """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
-        return _checked(overridden(self.document.source, overrides)).at(self.root)
+        return _checked(overridden(self.document.source, overrides)).at(self.root, self.file)
 
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
@@ -146,7 +148,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
     Raises SpecError with every problem found, each with its file, line and column.
     """
     source = _extended(read_file(path), Path(path).parent, 0)
-    return _checked(overridden(source, overrides)).at(Path(path).parent.resolve())
+    return _checked(overridden(source, overrides)).at(Path(path).parent.resolve(), Path(path).name)
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:

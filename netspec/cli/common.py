@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,8 +82,22 @@ def _color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all. Raises UsageError."""
-    from netspec.runtime.disk import write_text
+def write(path: Path, text: str, inputs: Iterable[Path] = ()) -> None:
+    """Write a file that appears whole or not at all. Raises UsageError, also where it is one of the `inputs`."""
+    from netspec.runtime.disk import need_writable, write_text
 
+    need_writable(path, inputs)
     write_text(path, text)
+
+
+def inputs_of(spec: Spec) -> list[Path]:
+    """The files that a spec comes from, and those that it names itself, as far as they may be there."""
+    plugins = sys.modules.get("netspec.plugins.loading")  # imported where one is loaded
+    data = spec.experiment.data
+    words = [spec.graph.weights.load, *(data.source.given.values() if data else ())]
+    named = [word for value in words for word in (value if isinstance(value, tuple) else [value])]
+    return [
+        *map(Path, spec.document.source.files),
+        *(plugins.files() if plugins else ()),
+        *(spec.root / word for word in named if isinstance(word, str) and word and "\0" not in word),
+    ]

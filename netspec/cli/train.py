@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, load, reads_spec, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, load, reads_spec, show_json, talk
 
 ENDED: Final = {
     "epochs": "all epochs are done",
@@ -68,6 +68,10 @@ def command(
     Ctrl-C finishes the step, saves and ends with 130.
     """
     loaded = load(spec, overrides)
+    if export_to is not None:
+        from netspec.runtime.disk import need_writable
+
+        need_writable(export_to, inputs_of(loaded))
     if resume and folder is None:
         raise click.UsageError("--resume needs the folder of the run that goes on: --run runs/NAME-1")
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
@@ -103,7 +107,7 @@ def command(
     if export_to is not None:
         from netspec.cli.export import described
 
-        report = Run.read(place).export(export_to, allow_outside=allow_outside)
+        report = Run.read(place, root=loaded.root).export(export_to, allow_outside=allow_outside)
         talk(described(report))
         result["export"] = str(export_to)
     if as_json:
