@@ -13,6 +13,7 @@ from netspec.layers.base import literal
 from netspec.views.code.containers import named_sequence
 from netspec.views.code.layout import Expression, Nested, repeated
 from netspec.views.code.sequences import is_inline
+from netspec.views.code.proving import proved
 from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.structure import Pattern
 
@@ -26,7 +27,8 @@ class Making:
     def __init__(self, pattern: Pattern, serving: Serving) -> None:
         self.pattern = pattern
         self.serving = serving
-        self.slots = Slots(pattern.levels, list(self._written()))
+        classes = {served.name for served in set(serving.values())}
+        self.slots = Slots(pattern.levels, list(self._written()), classes)
 
     def _written(self) -> Iterator[tuple[str, list[Any]]]:
         """Every expression that gives an argument here, with its value in each use."""
@@ -38,14 +40,18 @@ class Making:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
         series = [units[unit].present for units in self.pattern.units]
         guard = self.pattern.units[0][unit].guard
-        text = self.slots.rendered(guard.text) if guard else ""
+        text = self.slots.condition(guard.text, series) if guard else ""
         if text:
             return text
         name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
         return str(self.slots.code(series, f"with_{name}"))
 
-    def name(self, template: str) -> str:
-        """A member's name over the constructor's arguments: `f"{name}conv1"`."""
+    def name(self, template: str, names: Sequence[str]) -> str:
+        """A member's name over the constructor's arguments, `f"{name}conv1"`; `names` are those in each use."""
+        text = self.slots.proven(lambda: self._spelled(template), lambda text: proved(text, self.slots.params, names))
+        return text or literal(self.slots.code(names, "name"))
+
+    def _spelled(self, template: str) -> str:
         parts = [
             f"{{{self.slots.rendered(part.text)}}}".replace('"', "'") if isinstance(part, Expr) else part
             for part in rows.template(template)

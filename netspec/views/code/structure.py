@@ -70,13 +70,16 @@ class Pattern:
     @property
     def renamed(self) -> bool:
         """Whether members have other names in other uses."""
-        return len({tuple(level.members) for level in self.levels}) > 1 and any(
-            step.template for step in self.levels[0].members.values()
-        )
+        return len({tuple(level.members) for level in self.levels}) > 1 and all(map(_renamed, self.levels))
 
     def varies(self, unit: int) -> bool:
         """Whether some uses have the unit and others do not."""
         return len({units[unit].present for units in self.units}) > 1
+
+    def homes(self, member: str) -> int:
+        """How many units register a member of this name, each in other uses."""
+        units = range(len(self.units[0]))
+        return sum(any(step.member == member and not step.again for step in self.shown(unit)) for unit in units)
 
     def aligned(self, unit: int, step: int) -> list[Step | None]:
         """One step of a unit in every use; None where it is left out."""
