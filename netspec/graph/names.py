@@ -32,7 +32,7 @@ MODULE_ATTRIBUTES: Final = frozenset(
     )
 )
 """What nn.Module calls its own; a test holds this against the installed torch."""
-HELD: Final = frozenset("append clear extend insert items keys pop update values".split())
+HELD: Final = frozenset(["append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"])
 """What nn.Sequential, nn.ModuleList and nn.ModuleDict call their own besides; a test holds this too."""
 
 

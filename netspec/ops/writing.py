@@ -55,7 +55,7 @@ def bracketed(text: str, needed: int = ATOM) -> str:
 
 
 def hugged(text: str) -> str:
-    """`x**2`: a power of names and numbers without spaces, as one word of a longer expression; texts stay as they are."""
+    """`x**2`: a power of names and numbers without spaces, as one word of a longer expression. Texts stay."""
     return _POWER.sub(lambda found: f"{found[1]}**{found[2]}" if found[1] else found[0], text)
 
 

@@ -12,8 +12,8 @@ from netspec.language.rows import Expr
 from netspec.layers.base import literal
 from netspec.views.code.containers import named_sequence
 from netspec.views.code.layout import Expression, Nested, repeated
-from netspec.views.code.sequences import is_inline
 from netspec.views.code.proving import proved
+from netspec.views.code.sequences import is_inline
 from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.structure import Pattern
 

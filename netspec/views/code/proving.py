@@ -134,9 +134,9 @@ def _index(node: ast.expr, names: Mapping[str, Any]) -> Any:
 def _short(op: ast.operator, left: Any, right: Any) -> tuple[Any, Any]:
     """Both operands, unless they would make a long text or list. Raises Unproved."""
     for many, count in ((left, right), (right, left)):
-        if isinstance(op, ast.Mult) and isinstance(many, str | list | tuple):
-            if not isinstance(count, int) or len(many) * count > MAX_ITEMS:
-                raise Unproved
+        repeats = isinstance(op, ast.Mult) and isinstance(many, str | list | tuple)
+        if repeats and (not isinstance(count, int) or len(many) * count > MAX_ITEMS):
+            raise Unproved
     return left, right
 
 

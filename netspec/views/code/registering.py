@@ -108,7 +108,7 @@ class Registering:
         ]
 
     def _several(self, places: Mapping[str, int]) -> list[tuple[int, list[str]]]:
-        """For each member that stands in several units, each in other uses: the line before them that sets it to None."""
+        """For each member that stands in several units, each in other uses: the line before them that sets none."""
         found: dict[str, tuple[int, list[str]]] = {}
         for unit in range(len(self.pattern.units[0])):
             registered = [step for _, step in self._registrations(unit)]

@@ -22,6 +22,9 @@ from netspec.views.code.uses import given, made, taken
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
 
+Contents = dict[tuple[At, bool], Hashable]
+"""For each guard what its unit is where it is there, and what goes on where it is not; None in the uses that differ."""
+
 
 @dataclass(slots=True)
 class Unit:
@@ -112,7 +115,7 @@ def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
 
 def patterns(root: Level) -> dict[Level, Pattern]:
     """The class that serves each level; levels that are printed as nn.Sequential have none."""
-    groups: list[tuple[Hashable, dict[At, Hashable], Pattern]] = []
+    groups: list[tuple[Hashable, Contents, Pattern]] = []
     serving: dict[Level, Pattern] = {}
     for level in _levels(root):
         if is_inline(level):
@@ -180,18 +183,20 @@ def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
 
 def _signature(
     level: Level, units: list[Unit], refs: dict[Value, Ref], serving: dict[Level, Pattern]
-) -> tuple[Hashable, dict[At, Hashable]]:
-    """What two uses must share to share a class, and what is in each guarded unit (None: left out)."""
+) -> tuple[Hashable, Contents]:
+    """What two uses must share to share a class, and what is in each guarded unit, or goes on where it is left out."""
     named = not (positional(level) and is_sequential(level))
     outline: list[Hashable] = [named, len(taken(level))]
-    contents: dict[At, Hashable] = {}
+    contents: Contents = {}
     for unit in units:
         inside = tuple(_step_signature(step, refs, named, serving) for step in unit.steps)
+        passed = None if unit.present else refs[unit.steps[0].inputs[0]]
         if unit.guard is None or any("." in step.member for step in unit.steps):
-            outline.append(inside if unit.present else None)
+            outline.append(inside if unit.present else passed)
         else:
             outline.append(unit.guard.at)
-            contents[unit.guard.at] = inside if unit.present else None
+            contents[unit.guard.at, True] = inside if unit.present else None
+            contents[unit.guard.at, False] = passed
     outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append(tuple(level.aliases))
