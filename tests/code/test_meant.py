@@ -66,6 +66,8 @@ NETWORKS = {
     "steps called like functions": "{len: fc 6, max: fc 6, sum: add(len max), list: add(sum in), min: fc(list) 3}",
     "a step called _": "{_: fc 4, c: concat(_ in), d: relu}",
     "a step called _ that is read later": "{_: fc 4, _-a: fc 3, c: concat(_ _-a in)}",
+    "a buffer under two names": "{p: buffer 6, r: alias p, my-s: alias p, q: fc 6, z: add(q p)}",
+    "a level that takes nothing": "{a: fc 4, b: {p: parameter 3, q: linear(p) 4}, c: add(a b)}",
     "a parameter under two names": "{p: parameter 6, q: fc 6, z: add(q p), r: alias p}",
 }
 

@@ -62,11 +62,14 @@ class Registering:
                 first += [own[0].replace(sets, f"{INDENT * 2}{held[holder]} = ", 1), *own[1:]]
                 own[:] = [f"{sets}{held[holder]}"]
             if early and holder not in held:  # only its place is taken, until what it stands for is there
-                nothing = Nested("self.add_module(", (literal(name), "None"))
+                nothing = Nested(f"self.{_registrar(target)}(", (literal(name), "None"))
                 found.append((order.index(name), lines("", nothing, 2)))
             start = held[holder] if early and holder in held else reference(holder, {})
-            made = f"{INDENT * 2}{assigned('self', name, self._inside(start, holder, rest))}"
-            found.append((order.index(name) if not early or holder in held else rank, [made]))
+            source = self._inside(start, holder, rest)
+            made = assigned("self", name, source)
+            if isinstance(target.op, Buffer):
+                made = str(Nested("self.register_buffer(", (literal(name), source, *_passing(target.op))))
+            found.append((order.index(name) if not early or holder in held else rank, [f"{INDENT * 2}{made}"]))
         return [*first, *(line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made)]
 
     def _inside(self, start: str, holder: str, rest: list[str]) -> str:
@@ -143,12 +146,22 @@ class Registering:
     def _registered(self, step: Step, made: Expression, depth: int) -> list[str]:
         """The lines that register what `made` makes under the step's name, whatever characters it has."""
         if isinstance(step.op, Buffer):
-            persistent = () if step.op.persistent else ("persistent=False",)
-            return lines("", Nested("self.register_buffer(", (literal(step.member), made, *persistent)), depth)
+            return lines("", Nested("self.register_buffer(", (literal(step.member), made, *_passing(step.op))), depth)
         if is_identifier(step.member):
             return lines(f"self.{step.member} = ", made, depth)
-        register = "register_parameter" if step.op is not None and step.op.source else "add_module"
-        return lines("", Nested(f"self.{register}(", (literal(step.member), made)), depth)
+        return lines("", Nested(f"self.{_registrar(step)}(", (literal(step.member), made)), depth)
+
+
+def _registrar(step: Step) -> str:
+    """The method that registers a member under any name."""
+    if isinstance(step.op, Buffer):
+        return "register_buffer"
+    return "register_parameter" if step.op is not None and step.op.source else "add_module"
+
+
+def _passing(buffer: Buffer) -> tuple[str, ...]:
+    """What its registration says of a buffer that is not saved."""
+    return () if buffer.persistent else ("persistent=False",)
 
 
 def _way(level: Level, target: Step) -> list[str]:
