@@ -10,12 +10,12 @@ from torch import nn
 from torch.nn import functional
 
 from netspec import Spec
-from netspec.dims import Dim, substitute
+from netspec.dims import Dim, Size, substitute
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer, Op
 
 BATCH = 2
-SIZES = {"B": BATCH}
+SIZES: dict[str, Size] = {"B": BATCH}
 EVALUATING = nn.Identity().eval()
 """What a function asks whether the network is in training."""
 

@@ -6,6 +6,7 @@ some uses and leave it out of others; they still share the class, which then tes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,8 @@ class Pattern:
     """The arguments of its constructor: for each, the value in each level."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """The arguments that a call may leave out, with what they then are."""
+    registered: Counter[str] = field(default_factory=Counter)
+    """In how many units each member is registered, counted when it is first asked for."""
 
     @property
     def sequential(self) -> bool:
@@ -81,8 +84,10 @@ class Pattern:
 
     def homes(self, member: str) -> int:
         """How many units register a member of this name, each in other uses."""
-        units = range(len(self.units[0]))
-        return sum(any(step.member == member and not step.again for step in self.shown(unit)) for unit in units)
+        if not self.registered:
+            for unit in range(len(self.units[0])):
+                self.registered.update({step.member for step in self.shown(unit) if step.member and not step.again})
+        return self.registered[member]
 
     def aligned(self, unit: int, step: int) -> list[Step | None]:
         """One step of a unit in every use; None where it is left out."""
