@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "word": ("x", "2 ** 3", "a-b", "relu", "k * 2", "it's", '"', "{k}", "", "in.d", "None", "1"),
     "list": ([3, 3], [3, 4], [1], [2, 2, 5], [True, 1]),
     "float": (0.5, 1.0, 2.0, 0.0),
+    "tag": ("p", "q", "p_", "max", "l", "r_1", "None", "self"),
 }
 """What a parameter may be given, by its kind."""
 
@@ -86,7 +87,11 @@ class Drawn:
         names: dict[str, Any] = {}
         for _ in range(count):
             name = pick.choice(self.names)
-            if pick.random() < 0.15:
+            tags = [p for p, kind in kinds.items() if kind == "tag"]
+            if tags and pick.random() < 0.4:
+                tag = pick.choice(tags)
+                name = pick.choice([f"${tag}", f"$({tag})_{name}", f"{name}-${tag}", f"${tag}{pick.choice('12')}"])
+            elif pick.random() < 0.15:
                 name += pick.choice([f"${p}" for p, kind in kinds.items() if kind in ("int", "bool")] or [""])
             elif pick.random() < 0.1:
                 name = f"{name}$({self.condition(kinds)})"
@@ -129,6 +134,7 @@ class Drawn:
             f"linear {size}", f"linear {size} nobias", f"linear {size}", f"linear {size}, relu", "relu", "gelu",
             "layernorm", "dropout 0.5", "dropout 0.5 when training", "add(prev in)", "mul(prev) 2", "softmax -1",
             f"softplus beta={size}", f"leaky_relu {pick.choice([0.1, 0.2])}", f"elu {size}",
+            f"linear {size} wrap=weight_norm", f"linear {size} when training", "layernorm when not training",
             f"parameter {size} init={size}", f"buffer {size}", "concat(in prev)", f"linear {size}, dropout 0.1, tanh",
             f"pad $({self.whole(kinds)[2:-1]} % 3) 1", "linear $(in.d)",
         ]  # fmt: skip
@@ -157,7 +163,7 @@ class Drawn:
         ints = [p for p, kind in kinds.items() if kind == "int"] or ["4"]
         lists = [p for p, kind in kinds.items() if kind == "list"] or ["[2, 3]"]
         bools = [p for p, kind in kinds.items() if kind == "bool"] or ["True"]
-        words = [p for p, kind in kinds.items() if kind == "word"] or ["'word'"]
+        words = [p for p, kind in kinds.items() if kind in ("word", "tag")] or ["'word'"]
         floats = [p for p, kind in kinds.items() if kind == "float"] or ["2.5"]
         a, b, c, many = pick.choice(ints), pick.choice(ints), pick.choice(bools), pick.choice(lists)
         w, f = pick.choice(words), pick.choice(floats)
@@ -182,7 +188,7 @@ class Drawn:
             tests += [f"{name} * 2 + 1 > 4 or {name} == 0", f"3 > {name}", f"-3 ** 2 < {name}", f"{name} ** 2 >= 9"]
         if kinds[name] == "list":
             tests += [f"{name} == (3, 3)", f"{name} == [3, 3]", f"3 in {name}", f"len({name}) == 2", f"{name}[0] > 2"]
-        if kinds[name] == "word":
+        if kinds[name] in ("word", "tag"):
             tests += [f"{name} + 'a' == 'xa'", f"'2' in {name}", f"{name} == '2 ** 3'"]
         tests += ["in.d == 6", "in.d > 4", "true", "False"]
         return pick.choice(tests)

@@ -11,7 +11,6 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.errors import At
 from netspec.graph.model import Guard, Level, Step, Value, flat
 from netspec.graph.reuse import descend
 from netspec.language import expressions
@@ -23,8 +22,8 @@ from netspec.views.code.uses import given, made, taken
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
 
-Contents = dict[tuple[At, bool], Hashable]
-"""For each guard what its unit is where it is there, and what goes on where it is not; None in the uses that differ."""
+Contents = dict[tuple[int, bool], Hashable]
+"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
 
 
 @dataclass(slots=True)
@@ -193,15 +192,15 @@ def _signature(
     named = not (positional(level) and is_sequential(level))
     outline: list[Hashable] = [named, len(taken(level))]
     contents: Contents = {}
-    for unit in units:
+    for place, unit in enumerate(units):
         inside = tuple(_step_signature(step, refs, named, serving) for step in unit.steps)
         passed = None if unit.present else refs[unit.steps[0].inputs[0]]
         if unit.guard is None or any("." in step.member for step in unit.steps):
             outline.append(inside if unit.present else passed)
         else:
             outline.append(unit.guard.at)
-            contents[unit.guard.at, True] = inside if unit.present else None
-            contents[unit.guard.at, False] = passed
+            contents[place, True] = inside if unit.present else None
+            contents[place, False] = passed
     outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append(tuple(level.aliases))
