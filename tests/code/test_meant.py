@@ -87,6 +87,14 @@ def test_a_step_with_an_alias_before_it_may_have_a_name_that_is_no_identifier_or
     assert disagreement(spec) == ""
 
 
+@pytest.mark.parametrize("text", ["1 in.c", "2 ** 3", "in .d", "a and b", "x**-1"])
+def test_a_text_is_compared_as_it_stands(text: str) -> None:
+    blocks = f"{{b k: [\"fc 16 when k == '{text}'\", fc 9]}}"
+    spec = loads(f"input: 6\nblocks: {blocks}\nlayers: [{{b: {{k: '{text}'}}}}, b x]\n")
+    assert spec.graph.parameters()["b1.0.weight"] == (16, 6)
+    assert disagreement(spec) == ""
+
+
 def test_a_table_that_some_uses_leave_out_keeps_its_own_numbers() -> None:
     blocks = "{b shift: {m: shift_mask 8x8 4 $shift when shift, c: conv 4 k1}}"
     assert disagreement(loads(f"input: 4x8x8\nblocks: {blocks}\nlayers: [b 0, b 2]\n")) == ""
