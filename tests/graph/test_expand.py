@@ -318,6 +318,6 @@ def test_order_names_nothing_that_is_nowhere() -> None:
 
 @pytest.mark.parametrize("first", ["p: parameter 8", "p: fc 8", "p: relu", "p.0: fc 8"])
 def test_an_alias_has_a_name_of_its_own(first: str) -> None:
-    with pytest.raises(SpecError, match="p is (defined twice|a member and a list of members)"):
+    with pytest.raises(SpecError, match=r"p is (defined twice|a member and a list of members)"):
         loads(f"input: 8\nlayers: [{{{first}}}, {{q: fc 8}}, {{p: alias q}}]\n")
     assert len(loads(f"input: 8\nlayers: [{{{first}}}, {{q: fc 8}}, {{p2: alias q}}]\n").graph.root.aliases) == 1
