@@ -10,6 +10,7 @@ from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.layers.base import literal
+from netspec.python.expressions import f_string
 from netspec.views.code.containers import named_sequence
 from netspec.views.code.layout import Expression, Nested, repeated
 from netspec.views.code.proving import proved
@@ -52,11 +53,10 @@ class Making:
         return text or literal(self.slots.code(names, "name"))
 
     def _spelled(self, template: str) -> str:
-        parts = [
-            f"{{{self.slots.rendered(part.text)}}}".replace('"', "'") if isinstance(part, Expr) else part
-            for part in rows.template(template)
-        ]
-        return f'f"{"".join(parts)}"'
+        """The f-string of a template; empty where the class cannot say a part of it."""
+        parts = [self.slots.tree(part.text) if isinstance(part, Expr) else part for part in rows.template(template)]
+        known = [part for part in parts if part is not None]
+        return f_string(known) if len(known) == len(parts) else ""
 
     def construct(self, aligned: Sequence[Step | None]) -> Expression:
         """The expression that makes a member, over the constructor's arguments."""

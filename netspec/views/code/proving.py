@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
+from netspec.python.literals import meant
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
@@ -59,7 +60,7 @@ def equal(a: Any, b: Any) -> bool:
 def proved(text: str, series: Mapping[str, Sequence[Any]], values: Sequence[Any]) -> bool:
     """Whether `text` gives each use its value; `series` has what each name is in each use."""
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = meant(text)
         uses = [use for use, value in enumerate(values) if value is not ABSENT]
         return all(equal(value(tree, {n: s[use] for n, s in series.items()}), values[use]) for use in uses)
     except (Unproved, SyntaxError):
@@ -108,6 +109,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return value(node.value, names)[_index(node.slice, names)]
         case ast.Call(func=ast.Name(id=name), keywords=[]):
             return _CALLS[name](*(value(argument, names) for argument in node.args))
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(pattern)), attr="format"), keywords=[]):
+            return pattern.format(*(value(argument, names) for argument in node.args))
         case ast.JoinedStr():
             return "".join(str(value(part, names)) for part in node.values)
         case ast.FormattedValue(conversion=-1, format_spec=None):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
 from netspec.language.reserved import RESERVED
-from netspec.layers.base import Code, literal
-from netspec.ops.writing import hugged
+from netspec.layers.base import Code
+from netspec.python.expressions import unparsed
 from netspec.views.code.naming import Namespace, identifier, unlike
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
@@ -98,11 +99,16 @@ class Slots:
 
         Whether it means the same there is for `over` and `condition` to prove.
         """
+        tree = self.tree(text)
+        return "" if tree is None else unparsed(tree)
+
+    def tree(self, text: str) -> ast.expr | None:
+        """The tree of that expression; None if it asks for anything else."""
         try:
-            tree = ast.parse(ast.unparse(expressions.parse(text)), mode="eval").body
-            return hugged(ast.unparse(_Quoter().visit(_Renderer(self).visit(tree))))
+            tree: ast.expr = _Renderer(self).visit(deepcopy(expressions.parse(text)))
         except (expressions.ExpressionError, _Foreign):
-            return ""
+            return None
+        return tree
 
     def _remembered(self, text: str, values: Sequence[Any]) -> Code:
         if not any(text == known for known, _ in self.known) and ABSENT not in values:
@@ -214,12 +220,6 @@ class _Renderer(ast.NodeTransformer):
             raise _Foreign
         node.args = [self.visit(argument) for argument in node.args]
         return node
-
-
-class _Quoter(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        """A string in double quotes, for which Python's own writer takes single ones."""
-        return ast.Name(literal(node.value)) if isinstance(node.value, str) else node
 
 
 def _node(value: Any) -> ast.expr:
