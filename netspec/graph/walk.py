@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.bodies import is_group, is_row, opened
+from netspec.graph.bodies import is_group, is_row, names_in, opened
 from netspec.graph.declared import Declared
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
@@ -135,6 +135,8 @@ class Walk:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
         rounds = rounds_of(group, path, scope)
         ends: list[Value] = []
+        if not rounds:
+            self.members.leave_out(scope.level, *names_in(body))
         for params in rounds:
             self.report.count(At((*path, "repeat")))
             flow = scope.flow
@@ -389,6 +391,8 @@ class Walk:
         step = self._skip(self._entry(body, path, scope), name, scope, guard)
         if name:
             scope.names[name] = step.value
+        else:
+            self.members.leave_out(scope.level, *names_in(body))
 
     def _entry(self, body: Any, path: Path, scope: Scope) -> Value:
         """The first input of a body's first step: what goes on where the body does not run."""
@@ -400,6 +404,7 @@ class Walk:
         """Note a step that is left out; the value that goes on stands for it."""
         passed = Value(name or value.name, value.tensor, scope.level, parts=value.parts, alias=value.actual)
         at = guard.at if guard else At()
+        self.members.leave_out(scope.level, name)
         step = Step(passed.name, scope.level, (value,), passed, at, guard=guard)
         passed.step = step
         scope.level.steps.append(step)

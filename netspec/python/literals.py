@@ -115,3 +115,11 @@ def veiled() -> Iterator[Veil]:
         yield veil
     finally:
         _VEIL.reset(token)
+
+
+def meant(text: str) -> ast.expr:
+    """The tree of an expression that was written here, with every string that is hidden in it. Raises SyntaxError."""
+    veil, tree = _VEIL.get(), ast.parse(text, mode="eval")
+    lifted = tree if veil is None else veil.lifted(tree)
+    assert isinstance(lifted, ast.Expression)
+    return lifted.body

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from netspec.errors import DataError
+from netspec.runtime.checked import need_as_checked
 from netspec.runtime.peephole import pools_first
 from netspec.runtime.undrawn import Undrawn
 from netspec.runtime.weights import Weights, give_weights, load_weights
@@ -49,12 +50,14 @@ def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
 
 
 def _made(spec: Spec) -> nn.Module:
-    """An instance of the printed network. Tracebacks and debuggers show the lines of that text."""
+    """An instance of the printed network, which owns what its graph says. Tracebacks and debuggers show its lines."""
     with warnings.catch_warnings():
         # torch would rather have weight_norm_hook's newer form; a spec that names the older one means it
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch.nn.utils")
         warnings.filterwarnings("ignore", ".*weight_norm.*", FutureWarning)
-        return module_class(spec.source(), spec.name)()
+        module = module_class(spec.source(), spec.name)()
+    need_as_checked(module, spec.graph)
+    return module
 
 
 def module_class(source: str, name: str) -> type[nn.Module]:
