@@ -8,7 +8,7 @@ is too large, too deep or invisible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
@@ -23,6 +23,10 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000
 MAX_DIGITS: Final = 18
 WIDTH: Final = 240
+SHOWN: Final = 50
+"""How many problems a report shows."""
+LONG: Final = 2_000
+"""How much of a message is shown."""
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
@@ -225,14 +229,26 @@ def renamed(source: Source, key: str, name: str) -> Source:
     return Source(source.file, source.data, source.marks | marks)
 
 
-def report(problems: tuple[Problem, ...] | list[Problem], source: Source) -> str:
+def report(problems: Sequence[Problem], source: Source) -> str:
     """The problems as a person reads them: sorted by place, each with its line and a caret."""
+    placed, left_out = in_order(problems, source, SHOWN)
+    shown = ["\n".join(_lines(place, problem, source)) for place, problem in placed]
+    return "\n\n".join([*shown, *([f"and {left_out:,} more"] if left_out else [])])
+
+
+def in_order(
+    problems: Sequence[Problem], source: Source, most: int
+) -> tuple[list[tuple[Place, Problem]], int]:
+    """The first problems in the order of the text, errors before others where not all fit, and how many are left."""
     placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))
-    return "\n\n".join("\n".join(_lines(place, problem, source)) for place, problem in placed)
+    if len(placed) > most:
+        kept = sorted(range(len(placed)), key=lambda i: (placed[i][1].severity != "error", i))[:most]
+        placed = [placed[i] for i in sorted(kept)]
+    return placed, len(problems) - len(placed)
 
 
 def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
-    yield f"{place}  {problem.severity}[{problem.code}]  {printable(problem.message)}"
+    yield f"{place}  {problem.severity}[{problem.code}]  {_clipped(problem.message)}"
     if place.text:
         number = str(place.line)
         line, begin = place.text.expandtabs(1), 0
@@ -242,10 +258,15 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
         yield f"  {number} | {printable(line[begin : begin + WIDTH])}"
         yield f"  {' ' * len(number)} | {' ' * (place.column - 1 - begin)}{carets}"
     if problem.hint:
-        yield f"  {printable(problem.hint)}"
+        yield f"  {_clipped(problem.hint)}"
     for used in dict.fromkeys(problem.used_at):
         where = source.place(used)
-        yield f"  used at {where}: {printable(where.text.strip())}"
+        yield f"  used at {where}: {_clipped(where.text.strip(), WIDTH)}"
+
+
+def _clipped(text: str, most: int = LONG) -> str:
+    """`text` as it is shown: of a very long one the beginning."""
+    return printable(text if len(text) <= most else f"{text[:most]} ...")
 
 
 def _unreadable(name: str, message: str, hint: str) -> SpecError:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from netspec.errors import At, Problem, SpecError
+from netspec.errors import At, Problem, SpecError, sparing
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.language.document import Document, read_document
@@ -56,7 +56,8 @@ class Spec:
 
     def over(self, overrides: Sequence[str]) -> Spec:
         """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
-        return _checked(overridden(self.document.source, overrides)).at(self.root)
+        with sparing():
+            return _checked(overridden(self.document.source, overrides)).at(self.root)
 
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
@@ -145,13 +146,15 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
 
     Raises SpecError with every problem found, each with its file, line and column.
     """
-    source = _extended(read_file(path), Path(path).parent, 0)
-    return _checked(overridden(source, overrides)).at(Path(path).parent.resolve())
+    with sparing():
+        source = _extended(read_file(path), Path(path).parent, 0)
+        return _checked(overridden(source, overrides)).at(Path(path).parent.resolve())
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:
     """The same for a spec that is already in memory, which has no folder and so extends no other."""
-    return _checked(overridden(_extended(read_text(text, name), None, 0), overrides))
+    with sparing():
+        return _checked(overridden(_extended(read_text(text, name), None, 0), overrides))
 
 
 def formatted(path: str | Path, *, long: bool = False) -> str:
@@ -162,7 +165,8 @@ def formatted(path: str | Path, *, long: bool = False) -> str:
     """
     from netspec.views.format import formatted
 
-    return formatted(read_file(path), long=long)
+    with sparing():
+        return formatted(read_file(path), long=long)
 
 
 def _extended(source: Source, folder: Path | None, depth: int) -> Source:
@@ -199,7 +203,7 @@ def _checked(source: Source) -> Spec:
     if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned
 
-        groups, unmatched = assigned(graph, experiment.train.groups)
+        groups, unmatched = assigned(graph, experiment.train.groups, At(("train", "groups"), on_key=True))
         experiment = replace(experiment, train=experiment.train.replace(groups=groups))
         problems += unmatched
     problems += lint(Facts(graph, experiment), whole)

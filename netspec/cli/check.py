@@ -29,7 +29,7 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
         else:
             show(painted(str(error)))
             count = sum(p.severity == "error" for p in error.problems)
-            show(f"\n{count} error{'s' * (count != 1)}")
+            show(f"\n{count:,} error{'s' * (count != 1)}")
         context.exit(error.exit_code)
     source = loaded.document.source
     if as_json:

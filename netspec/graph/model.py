@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, Literal
 
 from netspec.dims import Size, substitute
-from netspec.errors import At
+from netspec.errors import At, few
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
 from netspec.language.calls import Unknown
@@ -52,7 +52,7 @@ class Value:
         if name in self.parts:
             return self.parts[name]
         if name != "shape" and name not in AXES:
-            raise AttributeError(f"It has: {', '.join([*self.parts, 'shape', *AXES])}.")
+            raise AttributeError(f"It has: {few([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
         if name == "shape":

@@ -103,7 +103,6 @@ _FILE = re.compile(r"[0-9][\w./:+@~-]*\.(?![eEx][0-9])[A-Za-z]\w*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
 _INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
-_INNERMOST = re.compile(r"\([^()]*\)")
 _TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
 
 
@@ -282,9 +281,13 @@ def _is_file(text: str, start: int, stop: int) -> bool:
 
 def _outside(text: str) -> str:
     """What of a text stands outside brackets."""
-    while (shorter := _INNERMOST.sub("", text)) != text:
-        text = shorter
-    return text
+    depth, kept = 0, []
+    for c in text:
+        depth -= c == ")" and depth > 0
+        if not depth and c != ")":
+            kept.append(c)
+        depth += c == "("
+    return "".join(kept)
 
 
 def _whole(text: str, start: int, stop: int) -> Value:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
@@ -85,7 +86,7 @@ def literal(value: Any) -> str:
 
 def _float(value: float) -> str:
     """A float as a person writes it: `1e-6`, `-1e9`, `float("inf")`."""
-    if value in (float("inf"), float("-inf")):
+    if not isfinite(value):
         return f'float("{value}")'
     digits, e, power = repr(value).partition("e")
     if not e and abs(value) >= 1e6 and value == float(rounded := f"{value:.0e}"):
