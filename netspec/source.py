@@ -33,6 +33,9 @@ _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0
 """What YAML does not allow in a text, lone halves of surrogate pairs among it."""
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_ZEROS = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+"""Octal to some readers, decimal to others: 010."""
+_HEX_OR_SIZES = re.compile(r"0x[0-9]+")
 _WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -236,9 +239,7 @@ def report(problems: Sequence[Problem], source: Source) -> str:
     return "\n\n".join([*shown, *([f"and {left_out:,} more"] if left_out else [])])
 
 
-def in_order(
-    problems: Sequence[Problem], source: Source, most: int
-) -> tuple[list[tuple[Place, Problem]], int]:
+def in_order(problems: Sequence[Problem], source: Source, most: int) -> tuple[list[tuple[Place, Problem]], int]:
     """The first problems in the order of the text, errors before others where not all fit, and how many are left."""
     placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))
     if len(placed) > most:
@@ -261,12 +262,12 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
         yield f"  {_clipped(problem.hint)}"
     for used in dict.fromkeys(problem.used_at):
         where = source.place(used)
-        yield f"  used at {where}: {_clipped(where.text.strip(), WIDTH)}"
+        yield f"  used at {where}: {printable(where.text.strip()[:WIDTH])}"
 
 
 def _clipped(text: str, most: int = LONG) -> str:
     """`text` as it is shown: of a very long one the beginning."""
-    return printable(text if len(text) <= most else f"{text[:most]} ...")
+    return printable(text if len(text) <= most else f"{text[: most - 300]} ... {text[-300:]}")
 
 
 def _unreadable(name: str, message: str, hint: str) -> SpecError:
@@ -284,6 +285,18 @@ def _specs(folder: FilePath, name: str) -> str:
     """A hint with the specs of a folder, the one that is most like `name` first of all."""
     there = sorted(file.name for file in folder.glob("*.yaml"))
     return offered(name, there) if there else "`netspec init` writes one."
+
+
+def _odd_number(text: str) -> tuple[str, str] | None:
+    """What is wrong with a number that readers take differently, and what to write; None for any other text."""
+    if _ZEROS.fullmatch(text):
+        plain = text.lstrip("+-0")
+        return f"the number {text[:40]} begins with 0", f'Write {plain[:40] or 0}, or "{text[:40]}" for a text.'
+    if _HEX_OR_SIZES.fullmatch(text):
+        text = text[:40]
+        hint = f"Write {int(text, 16)} for the number, or [{text.replace('x', ', ')}] for the sizes."
+        return f"{text} is a hexadecimal number to YAML, and two sizes in a row", hint
+    return None
 
 
 class _Reader:
@@ -395,6 +408,9 @@ class _Reader:
             return text
         if text in _WORDS:
             return _WORDS[text]
+        if odd := _odd_number(text):
+            self._add(Problem("number", odd[0], At(path), odd[1]))
+            return 0
         if _INT.fullmatch(text):
             if len(text) > MAX_DIGITS:
                 self._add(

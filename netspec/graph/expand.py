@@ -12,8 +12,10 @@ from netspec.graph.names import check_input_name
 from netspec.graph.prune import prune
 from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
+from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
 from netspec.graph.weights import read_weights
+from netspec.language.calls import Refused, raise_all
 from netspec.language.document import Document
 from netspec.layers.base import show
 
@@ -74,7 +76,9 @@ def _read_inputs(document: Document, root: Level, declared: Declared, report: Re
         found[name] = Value(name, None, root)
         with report.catching():
             check_input_name(name, At(path, on_key=True))
-            found[name].tensor = read_input(value, path, declared.params)
+            tensor = read_input(value, path, declared.params)
+            raise_all([Refused(problem) for problem in impossible(tensor, f"{name} has", At(path))])
+            found[name].tensor = tensor
     return found
 
 

@@ -49,7 +49,24 @@ VALUES: Final[tuple[Any, ...]] = (
     {"": ""},
 )
 """One of each kind of value, and of each way to write it wrongly."""
-KEYS: Final = ("", " ", "1", "null", "$", "$x", "$(", "$(1)", "a b", "a.b.c", "\u00fc", "*", "(", "x y=", "in", "__class__")
+KEYS: Final = (
+    "",
+    " ",
+    "1",
+    "null",
+    "$",
+    "$x",
+    "$(",
+    "$(1)",
+    "a b",
+    "a.b.c",
+    "\u00fc",
+    "*",
+    "(",
+    "x y=",
+    "in",
+    "__class__",
+)
 """Names that may stand where a key does."""
 
 RICH: Final = (
