@@ -163,7 +163,8 @@ def load(
 ) -> Spec:
     """The spec in the file at `path`, with `section.key=value` overrides laid over it.
 
-    `max_params` and `max_memory`, in bytes, are limits that the network must keep. Raises SpecError with every problem found, each with its file, line and column.
+    `max_params` and `max_memory`, in bytes, are limits that the network must keep.
+    Raises SpecError with every problem found, each with its file, line and column.
     """
     with sparing():
         source = _laid(read_file(path), Path(path).parent, overrides)

@@ -18,6 +18,7 @@ from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
+from netspec.machine import shown_bytes
 from netspec.runtime.classes import as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
 from netspec.runtime.memory import room_for, workers_for

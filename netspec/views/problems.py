@@ -12,7 +12,7 @@ LISTED: Final = 1_000
 
 
 def rows(problems: Sequence[Problem], source: Source) -> list[dict[str, Any]]:
-    """One flat mapping for each problem, in the order of the text; of very many, LISTED and one that counts the rest."""
+    """One flat mapping for each problem, in the order of the text; after LISTED one that counts the rest."""
     placed, left_out = in_order(problems, source, LISTED)
     listed = [
         {

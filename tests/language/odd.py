@@ -191,3 +191,10 @@ def renamed(data: Any, path: Path, name: str) -> Any:
 def written(data: Any) -> str:
     """Plain data as YAML."""
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=10**6))
+
+
+def at(data: Any, path: Path) -> Any:
+    """The value at a path."""
+    for key in path:
+        data = data[key]
+    return data
