@@ -15,7 +15,7 @@ LARGEST_DEVICE: Final = 2**39
 """More bytes than any accelerator has."""
 ADDRESSABLE: Final = 2**47
 """More bytes than any process can have: what the processors of today address."""
-UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def memory() -> int:
@@ -34,11 +34,11 @@ def room_on(device: str) -> int:
     return memory() if device == "cpu" else max(memory(), LARGEST_DEVICE)
 
 
-_BYTES: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMGT]?B|)", re.IGNORECASE)
+_BYTES: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([KMGT]?)B?", re.IGNORECASE)
 
 
 def bytes_of(text: str) -> int | None:
-    """A number of bytes, as in 500MB or 2GB; None for a text that is none."""
+    """A number of bytes, as in 500MB or 2G; None for a text that is none."""
     found = _BYTES.fullmatch(text)
     return int(float(found[1]) * UNITS[found[2].upper()]) if found else None
 

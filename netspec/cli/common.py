@@ -38,7 +38,7 @@ class Count(click.ParamType[int]):
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
         digits, unit = str(value), ""
         if digits[-1:].upper() in ("K", "M", "G", "T"):
-            digits, unit = digits[:-1], digits[-1:].upper() + "B"
+            digits, unit = digits[:-1], digits[-1:].upper()
         try:
             return int(float(digits) * UNITS[unit])
         except (ValueError, OverflowError):

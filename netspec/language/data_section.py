@@ -50,7 +50,7 @@ def _memory(value: Any) -> int:
     return found
 
 
-MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]$"}, {"type": "integer"}]}
+MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]?$"}, {"type": "integer"}]}
 
 
 class Reading(Entry):
