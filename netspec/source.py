@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
 
@@ -114,11 +115,17 @@ class Source:
         end = mark.end_column if mark.end_line == mark.line else len(first)
         if at.span is None or mark.value is None or path != at.path:
             return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
-        offset = first.find(mark.value, mark.column, end)
+        offset = _offset(first, mark.value, mark.column, end)
         if offset < 0:  # escapes or folded lines: the whole value is the best that can be shown
             return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
         start, stop = at.span
         return Place(mark.file, mark.line + 1, offset + start + 1, max(1, stop - start))
+
+
+@lru_cache(maxsize=64)  # many problems may stand in one long value
+def _offset(line: str, value: str, start: int, stop: int) -> int:
+    """Where a value stands in its line, behind a quote perhaps; -1 where it is written otherwise."""
+    return line.find(value, start, stop)
 
 
 def read_file(path: str | FilePath) -> Source:

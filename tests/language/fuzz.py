@@ -8,13 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import yaml
-
+from netspec.source import read_text
 from tests.language import odd
 
 READY: Final = [path.read_text() for path in sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))]
 TEXTS: Final = [*READY, *odd.RICH]
-DATA: Final[list[dict[str, Any]]] = [yaml.load(text, yaml.BaseLoader) for text in TEXTS]
+DATA: Final[list[dict[str, Any]]] = [read_text(text).data for text in TEXTS]
 _TOKEN = re.compile(r"[\w.$]+|[^\w\s]|\s+")
 TOKENS: Final = (
     *"[]{}(),:-x$*.=\"'#|>&!%@`\\\n\t~",
