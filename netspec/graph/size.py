@@ -90,7 +90,8 @@ def _beyond_memory(graph: Graph, room: int, values: int, batch: int, training: b
     step, size = _largest_value(graph, batch)
     if step is None or held + size <= max(room, values):
         return []
-    text = f"{step.name} gives {step.value.tensor}, {shown_bytes(size)} at batch {batch:,}; {shown_bytes(values)} {end}"
+    text = f"{step.name} gives {step.value.tensor}, {shown_bytes(size)} at batch {batch:,}"
+    text += f", beside {shown_bytes(held)} of parameters; {shown_bytes(values)} {end}"
     return [_problem(text, step)]
 
 

@@ -49,32 +49,32 @@ QUIET: Final = {
 
 def outcome(spec: str) -> str:
     """What becomes of a spec: `network` or `refused`, else what went wrong."""
-    try:
-        with watched() as events:
-            kind = _used(spec)
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {str(error)[:120]}"
-    return f"ran {events[0]}" if events else kind
+    with watched() as events:
+        try:
+            found = _used(spec)
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            found = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {str(error)[:120]}"
+    return f"ran {events[0]}" if events else found
 
 
 def _used(spec: str) -> str:
-    with_rows = True
     try:
         loaded = loads(spec)
         compile(loaded.source(), "printed", "exec")
         text(summary(loaded.graph))
         summary(loaded.graph).listed()
         picture(loaded.graph)
+        kind = "network"
     except SpecError as error:
         assert str(error)
-        with_rows = False
+        kind = "refused"
     for long in (False, True):
         try:
             formatted(read_text(spec), long=long)
         except SpecError as error:
             assert str(error)
-    return "network" if with_rows else "refused"
+    return kind
 
 
 _events: list[str] | None = None

@@ -94,8 +94,8 @@ def test_the_campaign_sees_what_runs_what_hangs_and_what_dies(monkeypatch: pytes
 
 def test_limits_are_kept_from_python() -> None:
     text = "input: 8\nlayers: [fc 10]"
-    assert netspec.loads(text, max_params=90, max_memory=360).graph.parameter_count == 90
+    assert netspec.loads(text, max_params=90, max_memory=400).graph.parameter_count == 90
     with pytest.raises(SpecError, match="at most 89 are allowed"):
         netspec.loads(text, max_params=89)
-    with pytest.raises(SpecError, match="359 bytes are allowed"):
-        netspec.loads(text, max_memory=359)
+    with pytest.raises(SpecError, match="399 bytes are allowed"):
+        netspec.loads(text, max_memory=399)
