@@ -83,7 +83,7 @@ def test_the_campaign_sees_what_runs_what_hangs_and_what_dies(monkeypatch: pytes
     for text, found in {
         "__import__('os').system('true')": "ran os.system",
         "[].nothing": "AttributeError",
-        "(lambda f: f(f))(lambda f: all(iter(int, 1)) or f(f))": "s of CPU",
+        "any(iter(int, 1))": "s of CPU",
         "' ' * 2**31": "MemoryError",
         "__import__('os')._exit(3)": "the process died",
     }.items():
