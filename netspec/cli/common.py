@@ -6,10 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from netspec.machine import UNITS, bytes_of
 
 if TYPE_CHECKING:
     from netspec.spec import Spec
@@ -28,12 +31,46 @@ def reads_spec(command: F) -> F:
     return click.argument("spec", metavar="SPEC")(overrides(command))
 
 
-def load(spec: str, overrides: tuple[str, ...]) -> Spec:
+class Count(click.ParamType[int]):
+    """A number of things, which may be written as 2e6 or 2M."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        digits, unit = str(value), ""
+        if digits[-1:].upper() in ("K", "M", "G", "T"):
+            digits, unit = digits[:-1], digits[-1:].upper()
+        try:
+            return int(float(digits) * UNITS[unit])
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a number. For example: 200000, 2e6 or 2M", param, context)
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes, as in 500MB or 2GB."""
+
+    name = "bytes"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        found = bytes_of(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a number of bytes such as 500MB or 2GB", param, context)
+        return found
+
+
+def limited(command: F) -> F:
+    """Gives a command the limits on the size of the network."""
+    params = click.option("--max-params", type=Count(), metavar="COUNT", help="Refuse more parameters, as in 25M.")
+    sentence = "Refuse a network that needs more memory, as in 16GB."
+    return params(click.option("--max-memory", type=Bytes(), metavar="BYTES", help=sentence)(command))
+
+
+def load(spec: str, overrides: tuple[str, ...], max_params: int | None = None, max_memory: int | None = None) -> Spec:
     """The spec, whole and checked; its warnings go to stderr. Raises SpecError."""
     from netspec.source import report
     from netspec.spec import load as load_spec
 
-    loaded = load_spec(spec, overrides)
+    loaded = load_spec(spec, overrides, max_params=max_params, max_memory=max_memory)
     if loaded.warnings:
         talk(painted(report(loaded.warnings, loaded.document.source)))
     return loaded
@@ -61,10 +98,19 @@ def show(text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """A result as JSON, on stdout."""
+    """A result as JSON, on stdout. A number that is not finite, which JSON has not, is null."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    """Plain data with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def talk(text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, offered
+from netspec.errors import At, Path, Problem, few, offered
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
@@ -33,7 +33,7 @@ class Members:
             and (s.body is not None or (s.op is not None and (owns(s.op) or registers(s.op))))
         ]
         if len(owners) > 1:
-            text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(described(s) for s in owners)}"
+            text = f"{name} names {len(owners)} pieces that own parameters: {few(described(s) for s in owners)}"
             self.report.add(
                 Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name.")
             )
@@ -86,6 +86,8 @@ class Members:
             self.report.add(
                 Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]")
             )
+            return
+        if not self.report.affords(len(order), len(level.members), At(path, on_key=True)):
             return
         names = {*level.members, *self.left_out.get(level, ())}
         for i, pattern in enumerate(order):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final
 
 
@@ -54,7 +55,7 @@ def plain(text: str) -> str:
 
 def _float(value: float) -> str:
     """A float as a person writes it: `1e-6`, `-1e9`, `float("inf")`."""
-    if value in (float("inf"), float("-inf")):
+    if not isfinite(value):
         return f'float("{value}")'
     digits, e, power = repr(value).partition("e")
     if not e and abs(value) >= 1e6 and value == float(rounded := f"{value:.0e}"):

@@ -18,9 +18,10 @@ from netspec.errors import DataError, printable
 from netspec.language.calls import Refused, read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
+from netspec.machine import shown_bytes
 from netspec.runtime.classes import as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
-from netspec.runtime.memory import room_for, shown_bytes, workers_for
+from netspec.runtime.memory import room_for, workers_for
 from netspec.runtime.mixing import Mixer
 from netspec.runtime.reading import Reader
 from netspec.runtime.splitting import split
