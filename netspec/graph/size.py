@@ -24,9 +24,16 @@ MAX_AXES: Final = 64
 """How many axes torch's tensors have at the most."""
 
 
+UNASKED: Final = 10**12
+"""Bytes that a network may need without a limit being given: more than nearly every machine has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most parameters, and the most bytes of memory, that a network may have; None is no limit."""
+    """The most parameters, and the most bytes of memory, that a network may have.
+
+    Without a number parameters are not limited, and memory is by UNASKED.
+    """
 
     params: int | None = None
     memory: int | None = None
@@ -71,6 +78,10 @@ def beyond(graph: Graph, limits: Limits, *, batch: int = 1, training: bool = Fal
         problems.append(_problem(text, _heaviest(graph)))
     if limits.memory is not None:
         problems += _beyond_memory(graph, limits.memory, limits.memory, batch, training, "are allowed")
+    else:
+        problems += _beyond_memory(
+            graph, UNASKED, UNASKED, 1, False, "are allowed without --max-memory, which can raise it"
+        )
     return problems or _beyond_memory(graph, machine.ADDRESSABLE, machine.ADDRESSABLE, 1, False, "can be addressed")
 
 

@@ -36,10 +36,24 @@ def test_what_no_machine_holds_is_refused_at_check(text: str, words: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("input: 1000000\nlayers: [fc 1000000, relu, fc 10]", "4 TB of parameters"),
+        ("input: 3x100000x100000\nlayers: [conv 64 k3 same, relu, gap, fc 10]", "2.56 TB at batch 1"),
+    ],
+)
+def test_more_than_a_terabyte_is_to_be_asked_for(text: str, words: str) -> None:
+    with pytest.raises(SpecError, match="1 TB are allowed without --max-memory") as caught:
+        loads(text)
+    assert words in str(caught.value)
+    assert loads(text, max_memory=10**14).graph.parameter_count
+
+
+@pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("input: 8\nlayers: [fc 1000000, relu, fc 1000000]\n", "2:28", "4 TB of parameters"),
-        ("input: 3x3000x3000\nlayers: [conv 1000000 k1]\n", "2:10", "36 TB at batch 1"),
+        ("input: 8\nlayers: [fc 100000, relu, fc 1000000]\n", "2:27", "400 GB of parameters"),
+        ("input: 3x3000x3000\nlayers: [conv 10000 k1]\n", "2:10", "360 GB at batch 1"),
     ],
 )
 def test_what_this_machine_lacks_is_told_before_torch(
