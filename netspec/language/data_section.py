@@ -15,7 +15,7 @@ from netspec.language.calls import Lookup, Refused, construct, long_arguments, n
 from netspec.language.data_steps import read_steps, steps_schema
 from netspec.language.sections import NOTHING, Places, entry_schema, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, Maps, Mixing, Step
+from netspec.transforms.base import TORCHS, Maps, Mixing, Step
 from netspec.transforms.route import Placed, Way, Written, parted, placed, way
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
@@ -133,7 +133,7 @@ class DataSection:
     source_at: At = field(default=At())
     names: tuple[str, ...] = ()
     """The network's inputs, where they are known."""
-    maps: Maps = Maps()
+    maps: Maps = TORCHS
 
     def gives(self) -> Gives:
         """What the network is given, as far as it is known without reading the data. Raises Misfit."""
@@ -195,7 +195,7 @@ def read_data(
     path: Path = ("data",),
     lookup: Lookup = nothing,
     names: Sequence[str] = (),
-    maps: Maps = Maps(),  # noqa: B008  it is frozen
+    maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section and everything that is wrong with it; None where that leaves no section.
 
@@ -216,7 +216,7 @@ def _section(
     lookup: Lookup,
     paths: dict[str, Path],
     names: tuple[str, ...] = (),
-    maps: Maps = Maps(),  # noqa: B008
+    maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
     problems = unknown_keys(data, KEYS, path)
     source: Dataset | None = None

@@ -59,8 +59,8 @@ def _inputs(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _maps(train: Train | None) -> Maps:
     """How a target that lies on an image's grid is moved: as the loss takes it."""
-    from netspec.transforms.base import Maps
+    from netspec.transforms.base import TORCHS, Maps
 
     if train is None:
-        return Maps()
+        return TORCHS
     return Maps(train.loss.target_kind in ("class", "label"), train.loss.ignored())

@@ -39,7 +39,8 @@ train: {loss: nll, optimizer: sgd lr=0.01}
             return
         try:
             for mixing in facts.data.mixing:
-                way, mixed = type(mixing).__name__.lower(), mixing.mixed_target(target, loss.classes(predictions[0]) or 1)
+                way = mixing.called()
+                mixed = mixing.mixed_target(target, loss.classes(predictions[0]) or 1)
         except Misfit as misfit:
             yield Problem(self.code, f"{way} {misfit.message}", at, misfit.hint)
             return

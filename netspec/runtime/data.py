@@ -18,7 +18,7 @@ from netspec.errors import DataError
 from netspec.layers.base import Dtype
 from netspec.layers.base import Tensor as Described
 from netspec.runtime.mixing import Batch, Mixer, with_partners
-from netspec.transforms.base import Chance, Maps
+from netspec.transforms.base import TORCHS, Chance, Maps
 from netspec.transforms.route import Placed
 
 PREPARED_BYTES: Final = 512 * 2**20
@@ -39,7 +39,7 @@ class Steps:
     augment: tuple[Placed, ...] = ()
     after: tuple[Placed, ...] = ()
     peak: int = 255
-    maps: Maps = Maps()
+    maps: Maps = TORCHS
 
     def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
         batch = self._taken(batch, self.before)

@@ -82,7 +82,6 @@ class Objective:
                 self.uneven |= check_values(name, part, low, high, self.loss.ignored())
                 self._seen.add(id(part))
 
-
     def _check_fills(self, part: Split, low: float | None, high: float | None) -> bool:
         """Refuse points that come into a target from outside, of a class that there is not. Raises DataError.
 

@@ -157,7 +157,8 @@ def rotated(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
 def rotated_map(x: torch.Tensor, angles: torch.Tensor, fill: int) -> torch.Tensor:
     """The same for whole numbers: each point is the nearest one, and `fill` where there is none."""
     height, width = x.shape[-2:]
-    across, down = ((((g + 1) * size - 1) / 2).round().long() for g, size in zip(_turned(x, angles).unbind(-1), (width, height), strict=True))
+    from_x, from_y = _turned(x, angles).unbind(-1)
+    across, down = (((from_x + 1) * width - 1) / 2).round().long(), (((from_y + 1) * height - 1) / 2).round().long()
     within = (across >= 0) & (across < width) & (down >= 0) & (down < height)
     places = (down.clamp(0, height - 1) * width + across.clamp(0, width - 1)).flatten(1)
     found = x.flatten(2).gather(2, places[:, None].expand(-1, x.shape[1], -1)).view_as(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
@@ -45,6 +45,10 @@ class Maps:
     def near(self, dtype: Any) -> bool:
         """Whether each point is taken from the nearest one, and none is mixed."""
         return self.classes or "float" not in str(dtype)
+
+
+TORCHS: Final = Maps()
+"""The same where no loss is known: torch's losses of classes skip -100."""
 
 
 class Moving(Step):

@@ -1,0 +1,125 @@
+"""The advice to data that does not fit a network: each has been followed here, and leads to the right result."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from netspec.datasets.fit import unfit
+from netspec.dims import BATCH
+from netspec.errors import DataError
+from netspec.layers.base import Tensor
+from netspec.runtime.loading import load_data
+from netspec.source import read_text
+from tests.data.writing import idx_bytes, section
+
+
+def hint(given: tuple[int, ...], wanted: tuple[int, ...], dtype: Any = "float32") -> str:
+    ((_, found),) = unfit([Tensor((BATCH, *given), dtype)], {"input": Tensor((BATCH, *wanted))})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "advice"),
+    [
+        ((12, 12, 3), (3, 12, 12), "Write transform: channels_first"),
+        ((12, 16, 3), (3, 12, 16), "Write transform: channels_first"),
+        ((28, 28, 1), (1, 28, 28), "Write transform: channels_first"),
+        ((32, 32, 4), (4, 32, 32), "Write transform: channels_first"),
+        ((24, 24, 3), (3, 12, 12), "Write transform: [channels_first, resize 12]"),
+        ((24, 20, 3), (3, 12, 10), "Write transform: [channels_first, resize 12x10]"),
+        ((3, 24, 24), (3, 12, 12), "Write transform: resize 12"),
+        ((1, 8, 8), (1, 32, 32), "Write transform: resize 32"),
+        ((784,), (1, 28, 28), "Write transform: reshape 1x28x28"),
+        ((1, 784), (1, 28, 28), "Write transform: reshape 1x28x28"),
+        ((28, 28), (1, 28, 28), "Write transform: reshape 1x28x28"),
+        ((1, 28, 28), (784,), "Write transform: reshape 784"),
+        ((3, 32, 32), (3072,), "Write transform: reshape 3072"),
+    ],
+)
+def test_what_is_advised(given: tuple[int, ...], wanted: tuple[int, ...], advice: str) -> None:
+    assert hint(given, wanted) == advice
+    row = read_text(f"data: {{source: digits, {advice.removeprefix('Write ')}}}").data["data"]
+    x = torch.arange(2.0 * np.prod(given)).view(2, *given)
+    read = section({"source": "digits"}).ways((Tensor((2, *given)),), None).use
+    assert read.inputs
+    from netspec.language.data_steps import read_steps
+    from netspec.runtime.data import Steps
+    from netspec.transforms.route import Placed
+    from netspec.vocabulary import TRANSFORMS
+
+    steps, problems = read_steps(row["transform"], (), TRANSFORMS, lambda name: name)
+    assert not problems
+    (made,), _ = Steps(after=tuple(Placed(each.written.step) for each in steps))(((x,), x))
+    assert tuple(made.shape[1:]) == wanted
+    if "channels_first" in advice and "resize" not in advice:
+        assert torch.equal(made, x.permute(0, 3, 1, 2))
+    if "reshape" in advice:
+        assert torch.equal(made.flatten(), x.flatten())
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ((12, 12, 3), (3, 12, 12)),
+        ((3, 12, 12), (12, 12, 3)),
+        ((12, 10, 3), (3, 10, 12)),
+        ((20, 28), (28, 20)),
+        ((1, 20, 28), (1, 28, 20)),
+        ((6, 4), (2, 12)),
+        ((16, 16, 3), (12, 64)),
+        ((32, 32, 3), (1, 48, 64)),
+    ],
+)
+def test_what_would_scramble_is_never_advised(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    assert "reshape" not in hint(given, wanted)
+
+
+def test_where_the_order_is_not_known_both_are_said() -> None:
+    found = hint((3072,), (3, 32, 32))
+    assert "reshape 3x32x32, if all of a channel comes before the next" in found
+    assert "write transform: [reshape 32x32x3, channels_first], if it comes last" in found
+
+
+def test_channels_that_are_first_where_the_network_has_them_last() -> None:
+    found = hint((3, 12, 12), (12, 12, 3))
+    assert found.startswith("Declare input: 3x12x12, as layers take images")
+    assert found.endswith("where the network itself moves the channels, write transform: channels_last")
+
+
+def test_other_channels_than_those_of_the_network() -> None:
+    assert hint((32, 32, 3), (1, 32, 32)).startswith("Write transform: channels_first, and declare input: 3x32x32")
+    assert hint((3, 32, 32), (1, 32, 32)) == "Declare input: 3x32x32, or take other data."
+
+
+def test_whole_numbers_and_another_order_are_told_together() -> None:
+    assert hint((12, 12, 3), (3, 12, 12), "int64") == "Write transform: [scale 1, channels_first]"
+    assert hint((3, 12, 12), (3, 12, 12), "int64") == "Write transform: scale 1"
+
+
+def test_one_of_several_inputs_is_named() -> None:
+    given = [Tensor((BATCH, 3, 8, 8)), Tensor((BATCH, 8, 8, 3))]
+    wanted = {"left": Tensor((BATCH, 3, 8, 8)), "right": Tensor((BATCH, 3, 8, 8))}
+    assert [advice for _, advice in unfit(given, wanted)] == ["Write transform: {right: channels_first}"]
+
+
+@pytest.mark.parametrize("source", ["npz a.npz", "npy x.npy y.npy", "idx images labels"])
+def test_the_same_is_said_of_every_source(source: str, tmp_path: Path) -> None:
+    x, y = np.random.RandomState(0).randint(0, 256, (20, 12, 12, 3)).astype(np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    (tmp_path / "images").write_bytes(idx_bytes(x))
+    (tmp_path / "labels").write_bytes(idx_bytes(y))
+    data = load_data(section(source), tmp_path)
+    with pytest.raises(DataError, match=re.escape("Write transform: channels_first")):
+        data.need_fit({"input": Tensor((BATCH, 3, 12, 12))})
+    data = load_data(section({"source": source, "transform": "channels_first", "split": 0}), tmp_path)
+    data.need_fit({"input": Tensor((BATCH, 3, 12, 12))})
+    (image,), _ = data.train.batch(torch.tensor([4]))
+    assert torch.equal(image[0], torch.from_numpy(x[4]).permute(2, 0, 1) / 255)
