@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import torch
 
-from netspec.datasets.base import Origin
+from netspec.datasets.base import Gives, Origin
 from netspec.datasets.fit import unfit
 from netspec.datasets.rows import pieces
 from netspec.dims import BATCH
@@ -212,6 +212,14 @@ class Data:
     """What is done to new samples, with all that was learned from the training data."""
     learnt: Mapping[str, Any] = field(default_factory=dict)
     """What the training part taught of how data is to be seen, as plain data to keep with a run."""
+    raw: Gives | None = None
+    """What the source gives before any transform."""
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The parts that there are, by name."""
+        named = (("train", self.train), ("val", self.val), ("test", self.test))
+        return {name: part for name, part in named if part is not None}
 
     @property
     def inputs(self) -> tuple[Described, ...]:

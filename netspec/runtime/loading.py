@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
-from netspec.datasets.base import Arrays, Part
+from netspec.datasets.base import Arrays, Gives, Part
 from netspec.datasets.checks import same_form
 from netspec.datasets.files import Files
 from netspec.datasets.rows import Rows
@@ -31,6 +31,10 @@ from netspec.vocabulary import TRANSFORMS
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
+
+
+SAMPLED: Final = 16 * 2**20
+"""Bytes of an input that are looked at to know which values it has."""
 
 
 def load_data(
@@ -77,7 +81,8 @@ def load_data(
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written, done),
     }
-    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
+    raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
+    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught, raw)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:
@@ -191,6 +196,22 @@ def _given(arrays: Arrays) -> tuple[tuple[Described, ...], Described]:
     first = (described(torch.from_numpy(x[:1])) for x in (*arrays.train.inputs, arrays.train.target))
     *inputs, target = first
     return tuple(inputs), target
+
+
+def _range(column: Column) -> tuple[float, float] | None:
+    """The least and the largest value of an input, as floats, before any transform; None for whole numbers.
+
+    Floats are looked at in some rows. What is not within 0 to 1 is widened by as much as it is wide, because others may
+    lie outside.
+    """
+    if column.dtype == np.uint8:
+        return 0.0, 1.0
+    if column.dtype.kind != "f":
+        return None
+    few = max(1, min(len(column), SAMPLED // max(1, column.nbytes // len(column))))
+    seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
+    low, high = float(seen.min()), float(seen.max())
+    return (0.0, 1.0) if 0 <= low and high <= 1 else (2 * low - high, 2 * high - low)
 
 
 def _check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
