@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Final
 
 from netspec.dims import Dim
 from netspec.layers.base import Tensor, show
-
-CHANNELS: Final = (1, 3, 4)
-"""How many channels images have: grey, colours, colours and transparency."""
+from netspec.layers.windows import CHANNELS
 
 
 def unfit(given: Sequence[Tensor], wanted: Mapping[str, Tensor]) -> list[tuple[str, str]]:

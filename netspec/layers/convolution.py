@@ -78,7 +78,7 @@ class DirectConvolution(Convolution):
         padding = (0,) * self.dims if self.padding == "valid" else spread(self.padding, self.dims)
         self._check_padding(x, padding)
         sizes = [
-            need_window(window(size, k, s, p, d), size, k, p, d)
+            need_window(window(size, k, s, p, d), size, k, p, d, x.shape[1:])
             for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
         ]
         return x.with_shape(x.shape[0], self.out_channels, *sizes)

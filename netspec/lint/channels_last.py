@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.errors import Problem
-from netspec.layers.base import Tensor, show
+from netspec.layers.base import show
+from netspec.layers.windows import channels_last
 from netspec.lint.base import Facts, Rule
-
-CHANNELS: Final = (1, 3, 4)
-SMALL: Final = 8
-"""Up to so many rows or columns it may be a map of that size, and its first axis the channels."""
 
 
 class ChannelsLast(Rule):
@@ -29,7 +25,7 @@ layers: [conv 8 k3, relu, gap, fc 10]
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        images = [tensor for tensor in (facts.inputs or {}).values() if _is_last(tensor)]
+        images = [tensor for tensor in (facts.inputs or {}).values() if channels_last(tensor.shape[1:])]
         for step in facts.flow.steps if images else ():
             tensor = step.inputs[0].tensor if step.inputs else None
             if tensor in images and type(step.op).__name__.endswith("2d") and not facts.flow.makers(step.inputs[0]):
@@ -39,10 +35,3 @@ layers: [conv 8 k3, relu, gap, fc 10]
                 hint = f"Declare the input as {channels}x{height}x{width}"
                 data = ", and bring data to it with transform: channels_first" if facts.data is not None else ""
                 yield self.problem(text, step.at, f"{hint}{data}, or write permute 0 3 1 2 before it.")
-
-
-def _is_last(tensor: Tensor) -> bool:
-    sizes = tensor.shape[1:]
-    if len(sizes) != 3 or not all(isinstance(size, int) for size in sizes):
-        return False
-    return sizes[2] in CHANNELS and all(isinstance(size, int) and size > SMALL for size in sizes[:2])

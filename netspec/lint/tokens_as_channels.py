@@ -7,7 +7,6 @@ from typing import Final
 
 from netspec.errors import Problem
 from netspec.graph.model import Step
-from netspec.layers.base import show
 from netspec.lint.base import Facts, Rule
 
 READERS: Final = frozenset(
@@ -43,7 +42,7 @@ layers: [embedding 100 16, conv1d 8 k3, gap, fc 2]
             if type(step.op).__name__ in READERS and tensor is not None and len(tensor.shape) == 3:
                 maker = self._tokens(facts, step)
                 if maker is not None:
-                    text = f"{step.name} takes the {show(tensor.shape[1:2])} tokens that {maker.name} gives for channels"
+                    text = f"{step.name} takes the {tensor.shape[1]} tokens that {maker.name} gives for channels"
                     yield self.problem(text, step.at, "Write transpose 1 2 before it.")
 
     def _tokens(self, facts: Facts, step: Step) -> Step | None:

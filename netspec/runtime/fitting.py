@@ -50,7 +50,8 @@ def class_remarks(data: Data) -> list[str]:
     found = []
     present = [data.classes[i] for i in np.flatnonzero(counts["train"]).tolist()]
     if len(present) == 1:
-        found.append(f"all samples that are trained on are of the class {printable(present[0])}: nothing tells others apart")
+        text = f"all samples that are trained on are of the class {printable(present[0])}"
+        found.append(f"{text}: there is nothing to tell it from")
     for name, count in counts.items():
         missing = [printable(data.classes[i]) for i in np.flatnonzero(count == 0).tolist()]
         if missing and len(present) > 1:

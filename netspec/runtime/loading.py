@@ -211,7 +211,7 @@ def _range(column: Column) -> tuple[float, float] | None:
     few = max(1, min(len(column), SAMPLED // max(1, column.nbytes // len(column))))
     seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
     low, high = float(seen.min()), float(seen.max())
-    return (0.0, 1.0) if 0 <= low and high <= 1 else (2 * low - high, 2 * high - low)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (2 * low - high, 2 * high - low)
 
 
 def _check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
