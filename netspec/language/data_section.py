@@ -16,7 +16,7 @@ from netspec.language.data_steps import read_steps, steps_schema
 from netspec.language.sections import NOTHING, Places, entry_schema, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
-from netspec.transforms.route import Placed, Way, Written, parted, placed, way
+from netspec.transforms.route import Chain, Placed, Way, Written, parted, placed, way
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
 
@@ -104,13 +104,13 @@ class Ways:
     """How many steps are augmentation."""
 
     @property
-    def in_use(self) -> tuple[tuple[Placed, ...], ...]:
-        """The steps before augmentation, none, and those after it."""
+    def in_use(self) -> Chain:
+        """The steps outside training."""
         return self.use.steps[: self.early], (), self.use.steps[self.early :]
 
     @property
-    def in_training(self) -> tuple[tuple[Placed, ...], ...]:
-        """The steps before augmentation, augmentation, and those after it."""
+    def in_training(self) -> Chain:
+        """The steps in training."""
         steps, end = self.training.steps, self.early + self.random
         return steps[: self.early], steps[self.early : end], steps[end:]
 

@@ -92,8 +92,8 @@ def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[
         ways = section.ways(inputs, None, names, _known(section.placed(inputs, names), learnt["transform"]))
     except Misfit as misfit:
         raise DataError(f"a transform {misfit.message}") from None
-    for step, misfit in ways.use.faults:
-        raise DataError(f"{type(step).__name__.lower()} {misfit.message}")
+    for step, fault in ways.use.faults:
+        raise DataError(f"{type(step).__name__.lower()} {fault.message}")
     return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
 
 

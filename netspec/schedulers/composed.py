@@ -111,7 +111,7 @@ class SequentialLR(Composed):
 
     def reach(self) -> int | None:
         """How long it takes to come to its last schedule, and for that to be done."""
-        return self.milestones[-1] + (self.schedulers[-1].reach() or 1)
+        return int(self.milestones[-1]) + (self.schedulers[-1].reach() or 1)
 
     def lengths(self, length: int) -> list[int]:
         ends = [*self.milestones, length]

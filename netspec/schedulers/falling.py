@@ -47,7 +47,7 @@ class MultiStepLR(Scheduler):
     gamma = Float("what the rate is multiplied by", 0.1, ge=0)
 
     def reach(self) -> int | None:
-        return max(self.milestones) + 1
+        return 1 + int(max(self.milestones))
 
     def moved(self, at: int, rate: float, base: float) -> float:
         falls: int = self.milestones.count(at)

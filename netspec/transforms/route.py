@@ -11,6 +11,8 @@ from netspec.layers.base import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Maps, Step, Transform
 
 Fault = tuple[Step, Misfit]
+Chain = tuple[tuple["Placed", ...], tuple["Placed", ...], tuple["Placed", ...]]
+"""The steps before augmentation, augmentation, and those after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def parted(steps: Iterable[Placed]) -> tuple[tuple[Placed, ...], tuple[Placed, .
 
 def way(steps: Iterable[Placed], inputs: Sequence[Tensor], target: Tensor | None, maps: Maps) -> Way:
     """What the steps make of inputs and target."""
-    shapes, taken = list(inputs), []
+    shapes, taken = list(inputs), list[Placed]()
     first = lead(inputs)
     for each in steps:
         step = each.step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 import netspec
 from netspec.errors import DataError
 from netspec.language.data_section import read_data
+from netspec.layers.base import Tensor
 from netspec.runtime.data import Data, seeded
 from netspec.runtime.loading import load_data
-from netspec.transforms.base import Augmentation, Moving
+from netspec.transforms.base import Augmentation, Maps, Moving
+from netspec.transforms.route import Written
 from netspec.vocabulary import AUGMENTATIONS, TRANSFORMS
 from tests.data.writing import section
 
@@ -57,7 +60,7 @@ def write(folder: Path) -> None:
     np.savez(folder / "a.npz", x=image, left=image, right=image, y=mask, more=more, labels=mask[:, 0, 0])
 
 
-def load(folder: Path, augment: Any = (), transform: Any = (), source: str = "npz a.npz", **more: Any) -> Data:
+def load(folder: Path, augment: Any = (), transform: Any = (), source: Any = "npz a.npz", **more: Any) -> Data:
     written = {"source": source, "augment": augment, "transform": transform, "split": {"val": 4}, **more}
     return load_data(section({k: v for k, v in written.items() if v != ()}), folder)
 
@@ -67,7 +70,7 @@ def agree(image: torch.Tensor, mask: torch.Tensor) -> bool:
     colours = COLOURS.float()[mask.clamp_min(0)].movedim(-1, 1)
     pure = ((image - image.round()).abs() < 1e-4).all(1)
     same = (image - colours).abs().amax(1) < 1e-3
-    return bool((same | ~pure).all()) and pure.float().mean() > 0.2
+    return bool((same | ~pure).all() and pure.float().mean() > 0.2)
 
 
 @pytest.mark.parametrize("row", MOVING)
@@ -144,7 +147,7 @@ def test_maps_of_numbers_are_moved_as_images_are(tmp_path: Path) -> None:
     assert torch.allclose(maps[:, 1], image[:, 1] * 51, atol=1e-4)
 
 
-NUMBERS = netspec.transforms.base.Maps(classes=False)
+NUMBERS = Maps(classes=False)
 CHAIN: dict[str, Any] = {
     "augment": ["crop 14 pad=1", "flip", "rotate 20", "jitter 0.2", "erase"],
     "transform": ["pad 1", "resize 14", "normalize 0.4 0.2"],
@@ -247,7 +250,7 @@ def test_names_that_are_wrong_are_told_where_they_stand(steps: str, message: str
 def test_what_cannot_be_moved_together_is_refused(
     arrays: dict[str, tuple[int, ...]], inputs: list[str], augment: str, words: str, tmp_path: Path
 ) -> None:
-    made = {name: np.zeros((8, *shape), np.float32) for name, shape in arrays.items()}
+    made: dict[str, Any] = {name: np.zeros((8, *shape), np.float32) for name, shape in arrays.items()}
     np.savez(tmp_path / "c.npz", x=np.zeros((8, 3, 12, 12), np.uint8), **made)
     source = {"npz": {"path": "c.npz", "inputs": inputs}}
     with pytest.raises(DataError, match=words):
@@ -317,17 +320,7 @@ def test_a_plugin_that_does_not_say_whether_it_moves_is_refused(tmp_path: Path) 
 
     write(tmp_path)
     read = section({"source": "npz a.npz"})
-    (way,) = read.ways(*shapes(), ()).training.faults or ((None, None),)
-    assert way[0] is None
-    from dataclasses import replace
-
-    from netspec.transforms.route import Written
-
-    ((_, misfit),) = replace(read, augment=(Written(Unsaid()),)).ways(*shapes(), ("x",)).training.faults
+    inputs, target = (Tensor((2, 3, 12, 12)),), Tensor((2, 12, 12), "int64")
+    assert not read.ways(inputs, target, ("x",)).training.faults
+    ((_, misfit),) = replace(read, augment=(Written(Unsaid()),)).ways(inputs, target, ("x",)).training.faults
     assert "does not say whether it moves points" in misfit.message
-
-
-def shapes() -> Any:
-    from netspec.layers.base import Tensor
-
-    return (Tensor((2, 3, 12, 12)),), Tensor((2, 12, 12), "int64")
