@@ -61,9 +61,12 @@ def _rows(
 
 def _is_by_name(item: Any, catalogue: Catalogue[Any], names: Sequence[str]) -> bool:
     """Whether a mapping gives steps for inputs by their names, and is not a step in long form."""
-    if not isinstance(item, dict) or not item or any(catalogue.find(word) for word in item):
+    if not isinstance(item, dict) or not item:
         return False
-    return any(name in names for name in item) or all(_begins(rows, catalogue) for rows in item.values())
+    steps = all(_begins(rows, catalogue) for rows in item.values())
+    if any(catalogue.find(word) for word in item):  # an input may be called as a step is
+        return steps and all(name in names for name in item)
+    return steps or any(name in names for name in item)
 
 
 def _begins(rows: Any, catalogue: Catalogue[Any]) -> bool:

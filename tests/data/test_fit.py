@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import netspec
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError
@@ -123,3 +124,48 @@ def test_the_same_is_said_of_every_source(source: str, tmp_path: Path) -> None:
     data.need_fit({"input": Tensor((BATCH, 3, 12, 12))})
     (image,), _ = data.train.batch(torch.tensor([4]))
     assert torch.equal(image[0], torch.from_numpy(x[4]).permute(2, 0, 1) / 255)
+
+
+SPEC = """netspec: 1
+input: 3x6x6
+layers: [fc 2]
+data: {source: npz a.npz, transform: TRANSFORM}
+train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 2, scheduler: SCHEDULE}
+"""
+
+
+def trained(folder: Path, x: Any, transform: str = "scale 1", schedule: str = "cosine") -> None:
+    np.savez(folder / "a.npz", x=x, y=np.arange(len(x)) % 2)
+    (folder / "a.yaml").write_text(SPEC.replace("TRANSFORM", transform).replace("SCHEDULE", schedule))
+    netspec.load(folder / "a.yaml").train()
+
+
+@pytest.mark.parametrize(
+    ("kind", "transform", "words"),
+    [
+        (
+            np.uint8,
+            "normalize 123 58",
+            r"a mean of 123, and the values are 0 to 1.*is normalize 0\.4824 0\.2275 here",
+        ),
+        (np.float32, "normalize 123 58", "a mean of 123, and the values are 0 to 1"),
+        (np.float32, "[scale 2, normalize 0.5x0.5x3 1]", "a mean of 3, and the values are 0 to 2"),
+        (np.uint8, "scale 0.00392", "scale makes 0.00392 of values that are 0 to 1 already"),
+    ],
+)
+def test_numbers_of_another_scale_are_refused_once_the_values_are_known(
+    kind: Any, transform: str, words: str, tmp_path: Path
+) -> None:
+    x = np.random.RandomState(0).rand(20, 3, 6, 6)
+    with pytest.raises(DataError, match=words):
+        trained(tmp_path, (x * 255 if kind is np.uint8 else x).astype(kind), transform)
+
+
+@pytest.mark.parametrize("transform", ["normalize 120 60", "[scale 0.00392, normalize 0.5 0.2]"])
+def test_floats_of_0_to_255_may_be_normalized_by_such_numbers(transform: str, tmp_path: Path) -> None:
+    trained(tmp_path, np.random.RandomState(0).rand(20, 3, 6, 6).astype(np.float32) * 255, transform)
+
+
+def test_a_schedule_longer_than_a_run_of_data_that_had_to_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="onecycle takes 500 steps to its end, the run has 2 for it"):
+        trained(tmp_path, np.zeros((20, 3, 6, 6), np.uint8), schedule="onecycle max_lr=0.1 total_steps=500")

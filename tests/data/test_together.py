@@ -324,3 +324,51 @@ def test_a_plugin_that_does_not_say_whether_it_moves_is_refused(tmp_path: Path) 
     assert not read.ways(inputs, target, ("x",)).training.faults
     ((_, misfit),) = replace(read, augment=(Written(Unsaid()),)).ways(inputs, target, ("x",)).training.faults
     assert "does not say whether it moves points" in misfit.message
+
+
+def test_an_input_may_be_called_as_a_step_is(tmp_path: Path) -> None:
+    write(tmp_path)
+    source = {"npz": {"path": "a.npz", "inputs": ["left", "right"], "target": "labels"}}
+    read, problems = read_data({"source": source, "transform": {"crop": "pad 2"}}, names=("crop", "right"))
+    assert not problems
+    assert read is not None
+    (left, right), _ = load_data(read, tmp_path).train.batch(torch.tensor([0]))
+    assert (left.shape[-1], right.shape[-1]) == (16, 12)
+
+
+RUN = """netspec: 1
+inputs: {left: 3x10x10, right: 3x10x10}
+layers: {both: concat(left right), c: conv 8 k3 same, r: relu, out: conv 5 k1}
+data:
+  source: {npz: {path: a.npz, inputs: [left, right]}}
+  transform: [crop 10, {left: standardize}]
+  augment: [crop 10, flip, rotate 15, {right: jitter 0.2}]
+  split: {val: 8}
+train: {loss: cross_entropy, optimizer: adamw lr=0.01, epochs: EPOCHS, batch: 5, metrics: [accuracy]}
+"""
+
+
+def test_a_run_that_is_resumed_measured_and_asked_moves_the_same(tmp_path: Path) -> None:
+    write(tmp_path)
+
+    def train(name: str, epochs: int, **more: Any) -> Any:
+        (tmp_path / "a.yaml").write_text(RUN.replace("EPOCHS", str(epochs)))
+        return netspec.load(tmp_path / "a.yaml").train(tmp_path / name, **more)
+
+    whole = train("whole", 4)
+    train("parts", 2)
+    parts = train("parts", 4, resume=True)
+    assert all(map(torch.equal, whole.module.state_dict().values(), parts.module.state_dict().values()))
+    run = netspec.Run.read(tmp_path / "whole")
+    assert run.evaluate("val")["accuracy"] == whole.history.best
+    data = load_data(run.spec.experiment.data, tmp_path, learnt=run.learnt)  # type: ignore[arg-type]
+    assert data.val is not None
+    inputs, mask = data.val.batch(torch.arange(8))
+    assert mask.shape == (8, 10, 10)
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.savez(tmp_path / "new.npz", left=arrays["left"], right=arrays["right"])
+    found = run.predict(tmp_path / "new.npz").first
+    with torch.inference_mode():
+        wanted = run.module().eval()(*inputs).softmax(1).numpy()
+    same = np.abs(found[:, None] - wanted[None]).reshape(COUNT, 8, -1).max(2) < 1e-5
+    assert same.any(0).all()
