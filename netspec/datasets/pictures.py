@@ -121,7 +121,7 @@ def survey(paths: Sequence[str]) -> Survey:
 
 def is_deep(image: Image) -> bool:
     """Whether an image has 16 bits for each point. Of colours with 16 bits, Pillow keeps the upper 8."""
-    return image.mode.startswith("I;16") or (image.mode == "I" and ";16" in str(image.tile))
+    return image.mode.startswith("I;16") or (image.mode == "I" and ";16" in str(getattr(image, "tile", "")))
 
 
 def upright(image: Image) -> Image:

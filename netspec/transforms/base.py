@@ -10,6 +10,7 @@ from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.fields import Field, Int, Maybe
 from netspec.layers.base import Misfit, Tensor, show
+from netspec.layers.windows import channels_last
 
 if TYPE_CHECKING:
     import torch
@@ -208,6 +209,9 @@ def need_image(x: Tensor) -> tuple[int, int]:
     height, width = x.shape[-2:] if len(x.shape) == 4 else (None, None)
     if not isinstance(height, int) or not isinstance(width, int):
         raise Misfit(f"takes images of channels x height x width, the data is {show(x.shape[1:])}", code="rank")
+    if channels_last(x.shape[1:]):
+        text = f"takes images of channels x height x width, the data is {show(x.shape[1:])}, with the channels last"
+        raise Misfit(text, "Write the transform channels_first before it.")
     return height, width
 
 

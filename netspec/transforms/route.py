@@ -132,18 +132,15 @@ def _carries(each: Placed, inputs: Sequence[Tensor], target: Tensor | None, firs
 
 def _need_together(each: Placed, inputs: Sequence[Tensor], target: Tensor | None, x: Tensor, reaches: bool) -> None:
     """Refuse an augmentation that would move images, and leave where it is what belongs to them."""
-    grid = x.shape[-2:]
-    alone = "To move one input alone, write augment: {NAME: ...} with its name."
+    grid, row = x.shape[-2:], f"augment: {{NAME: {each.step.called()}}}"
     for place, other in enumerate(inputs):
         if place in each.inputs and other.shape[-2:] != grid:
             text = f"moves all images alike, and they are {show(grid)} and {show(other.shape[-2:])}"
-            raise Misfit(text, f"Bring them to one size first. {alone}")
+            raise Misfit(text, f"Bring them to one size first, or move one input alone, by its name: {row}")
         if place not in each.inputs and len(other.shape) > 2 and other.shape[-2:] == grid:
             text = f"moves images of {show(x.shape[1:])}, and not the input of {show(other.shape[1:])} of {other.dtype}"
-            raise Misfit(f"{text} on the same grid", alone)
+            raise Misfit(f"{text} on the same grid", f"To move one input alone, name it: {row}")
     if target is not None and len(target.shape) > 2 and not reaches and len(x.shape) == 4:
         text = f"moves images of {show(grid)}, and cannot move a target of {show(target.shape[1:])} with them"
-        hint = "A target of the images' height and width goes along. If it does not say where things are, " + (
-            alone[0].lower() + alone[1:]
-        )
-        raise Misfit(text, hint)
+        hint = "A target of the images' height and width goes along."
+        raise Misfit(text, f"{hint} Where it does not say where things are, name the input that is moved: {row}")

@@ -372,3 +372,11 @@ def test_a_run_that_is_resumed_measured_and_asked_moves_the_same(tmp_path: Path)
         wanted = run.module().eval()(*inputs).softmax(1).numpy()
     same = np.abs(found[:, None] - wanted[None]).reshape(COUNT, 8, -1).max(2) < 1e-5
     assert same.any(0).all()
+
+
+def test_channels_that_are_last_are_not_taken_for_the_width(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((8, 12, 12, 3), np.uint8), y=np.arange(8) % 2)
+    for steps in ({"augment": "flip"}, {"transform": "resize 9"}, {"transform": "pad 1"}, {"augment": "erase"}):
+        with pytest.raises(DataError, match=r"with the channels last\. Write the transform channels_first before it"):
+            load(tmp_path, source="npz d.npz", **steps)
+    assert load(tmp_path, "flip", "channels_first", source="npz d.npz")
