@@ -154,8 +154,10 @@ class DataSection:
         return total - sum(held(share, total) for share in (val, self.split.test) if share)
 
     def placed(self, inputs: Sequence[Tensor], names: Sequence[str] = ()) -> tuple[Placed, ...]:
-        """The transforms with the inputs of a source that they are for, by the `names` of the source where the
-        network's are not known. Raises Misfit."""
+        """The transforms with the inputs that they are for, by their `names` where the network's are not known.
+
+        Raises Misfit for a name that is none of an input.
+        """
         return placed(self.transform, inputs, self.names or names)
 
     def ways(
@@ -239,10 +241,10 @@ def _section(
         reading = construct(Reading, long_arguments(given, Reading, lookup, path, "data"), At(path))
     except Refused as refused:
         problems += refused.problems
-    transform, wrong = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, names)
-    random, more = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, names)
+    transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, names)
+    random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, names)
     problems += [*wrong, *more]
-    if source is None or split is None or reading is None or problems:
+    if source is None or split is None or reading is None or problems or not (whole and all_random):
         return None, problems
     augment = tuple(each.written for each in random if not isinstance(each.written.step, Mixing))
     mixing = tuple(each.written.step for each in random if isinstance(each.written.step, Mixing))

@@ -25,27 +25,30 @@ class ReadStep:
 
 def read_steps(
     value: Any, path: Path, catalogue: Catalogue[Any], lookup: Lookup, names: Sequence[str] = ()
-) -> tuple[list[ReadStep], list[Problem]]:
-    """The steps under a key, in order, and what is wrong with others; `names` are those of the network's inputs.
+) -> tuple[list[ReadStep], list[Problem], bool]:
+    """The steps under a key, in order, what is wrong with others, and whether all of them could be read.
 
-    A step that belongs under the other key is told so.
+    `names` are those of the network's inputs. A step that belongs under the other key is told so. A step whose value
+    an earlier problem left unknown cannot be read, and there is nothing more to say of it.
     """
     found: list[ReadStep] = []
     problems: list[Problem] = []
+    whole = True
     if value is None:
-        return found, problems
+        return found, problems, whole
     for item, where, name in _rows(value, path, catalogue, names):
         if name is not None and names and name not in names:
             problems.append(_no_input(name, where, names))
             continue
         entries, wrong = read_entries(item, where, catalogue, lookup)
         problems += [_sent(problem, catalogue) for problem in wrong]
+        whole &= len(entries) == (len(item) if isinstance(item, list) else 1)
         for step, places in entries:
             if name is not None and isinstance(step, Mixing):
                 text = f"{step.called()} mixes whole samples, and not one input of them"
                 problems.append(Problem("bad-value", text, places[None], "Write it without the name of an input."))
             found.append(ReadStep(Written(step, name), places))
-    return found, problems
+    return found, problems, whole and not problems
 
 
 def _rows(

@@ -54,7 +54,7 @@ def test_what_is_advised(given: tuple[int, ...], wanted: tuple[int, ...], advice
     from netspec.transforms.route import Placed
     from netspec.vocabulary import TRANSFORMS
 
-    steps, problems = read_steps(row["transform"], (), TRANSFORMS, lambda name: name)
+    steps, problems, _ = read_steps(row["transform"], (), TRANSFORMS, lambda name: name)
     assert not problems
     (made,), _ = Steps(after=tuple(Placed(each.written.step) for each in steps))(((x,), x))
     assert tuple(made.shape[1:]) == wanted
