@@ -51,6 +51,8 @@ class Origin:
     rows: np.ndarray[Any, Any] | None = None
     """The number of each sample in its file; None where they are all of the file, counted from 0."""
     noun: str = "row"
+    way_out: str = ""
+    """What to try where a target is none that is expected."""
 
     @property
     def name(self) -> str:

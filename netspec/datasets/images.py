@@ -26,6 +26,9 @@ FOLDERS: Final = {"train": ("train",), "val": ("val", "valid", "validation"), "t
 VALUES: Final = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2}
 
 
+MASKED: Final = "values= of the source says which values the classes have, ignore_index= of the loss skips one."
+
+
 def _values(value: Any) -> tuple[int, ...]:
     found = tuple(value) if isinstance(value, list | tuple) else (value,)
     if len(found) < 2 or len(set(found)) < len(found) or not all(type(v) is int and v >= 0 for v in found):
@@ -139,11 +142,10 @@ class Images(Dataset):
         import numpy as np
 
         found = paired(files, path, masks)
-        columns = {
-            self.files[0]: Texts([image for _, image, _ in found]),
-            self.masks or "": Texts([m for *_, m in found]),
-        }
-        return Table(Origin((show(files.folder(path)),), np.array([name for name, *_ in found]), "file"), columns)
+        images, targets = ([each[place] for each in found] for place in (1, 2))
+        columns = {self.files[0]: Texts(images), self.masks or "": Texts(targets)}
+        names = show(files.folder(path)), show(files.folder(masks))
+        return Table(Origin(names, np.array([stem for stem, *_ in found]), "file", MASKED), columns)
 
     def _listed(self, files: Files, path: str) -> Table:
         import numpy as np

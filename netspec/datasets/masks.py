@@ -102,7 +102,7 @@ def _single(image: Image) -> Image:
 
 
 def paired(files: Files, images: str, masks: str) -> list[tuple[str, str, str]]:
-    """The images in a folder and those in it, each with its mask of the same stem: name, path, path of the mask.
+    """The images in a folder and those in it, each with its mask of the same stem: stem, path, path of the mask.
 
     Raises DataError for one without the other.
     """
@@ -117,7 +117,7 @@ def paired(files: Files, images: str, masks: str) -> list[tuple[str, str, str]]:
     for stem, (name, _) in found.items():
         if stem not in there:
             raise DataError(f"{shown}, file {name}: there is no image called {stem} for this mask")
-    return [(name, path, found[stem][1]) for stem, (name, path) in there.items()]
+    return [(stem, path, found[stem][1]) for stem, (_, path) in there.items()]
 
 
 def _by_stem(found: list[tuple[str, str]], folder: str) -> Mapping[str, tuple[str, str]]:

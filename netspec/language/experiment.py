@@ -63,4 +63,5 @@ def _maps(train: Train | None) -> Maps:
 
     if train is None:
         return TORCHS
-    return Maps(train.loss.target_kind in ("class", "label"), train.loss.ignored())
+    kind, skipped = train.loss.target_kind, train.loss.ignored()
+    return Maps(kind in ("class", "label"), skipped if kind == "class" or skipped is not None else 0)

@@ -151,7 +151,8 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
             limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
             text = f"{part.origin.at(rows + place[0])} ({name} part): the target is {value}"
             count = f"{int(wrong.sum()):,} of the {wrong.numel():,} values there are wrong"
-            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.")
+            way_out = f" {part.origin.way_out}" if part.origin.way_out else ""
+            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.{way_out}")
         rows += len(target)
     return skips
 

@@ -501,3 +501,18 @@ def test_one_class_only_and_classes_without_samples_are_told(tmp_path: Path) -> 
     shutil.rmtree(tmp_path / "photos" / "bee")
     with pytest.warns(UserWarning, match="all samples that are trained on are of the class ant"):
         netspec.load(tmp_path / "a.yaml").train()
+
+
+def test_a_value_that_is_no_class_names_the_mask_and_the_way_out(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos", value=255)
+    text = f"netspec: 1\ninput: 3x12x12\nlayers: [conv 2 k1]\ndata: {{source: {MASKED}, augment: rotate 9}}\n"
+
+    def train(loss: str) -> Any:
+        (tmp_path / "a.yaml").write_text(f"{text}train: {{loss: {loss}, optimizer: adam, epochs: 1}}\n")
+        return netspec.load(tmp_path / "a.yaml").train()
+
+    with pytest.raises(DataError, match=r"masks, file \d \(train part\): the target is 255.*values= of the source"):
+        train("cross_entropy")
+    assert train("cross_entropy ignore_index=255")
+    with pytest.raises(netspec.SpecError, match="bce_logits compares numbers, the target holds class numbers"):
+        train("bce_logits")
