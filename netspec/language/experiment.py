@@ -34,16 +34,17 @@ def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
     given, params = document.sections, Params(document)
     data = train = export = None
     problems: list[Problem] = []
-    if "train" in given:
+    in_training: list[Problem] = []
+    if "train" in given:  # before the data, whose targets are moved as the loss takes them
         from netspec.language.train_section import read_train
 
-        train, found = read_train(given["train"], ("train",), params)
-        problems += found
+        train, in_training = read_train(given["train"], ("train",), params)
     if "data" in given:
         from netspec.language.data_section import read_data
 
         data, found = read_data(given["data"], ("data",), params, _inputs(given), _maps(train))
         problems += found
+    problems += in_training
     if "export" in given:
         from netspec.language.export_section import read_export
 

@@ -44,7 +44,7 @@ def remarks(spec: Spec, data: Data) -> list[str]:
 
 def class_remarks(data: Data) -> list[str]:
     """Classes of which a part has no sample, and data that is of one class alone."""
-    if not data.classes or len(data.target.shape) != 1:
+    if not data.classes or len(data.target.shape) != 1 or data.target.dtype != "int64":
         return []
     counts = {name: _counted(part, len(data.classes)) for name, part in data.parts.items()}
     found = []
@@ -54,7 +54,7 @@ def class_remarks(data: Data) -> list[str]:
         found.append(f"{text}: there is nothing to tell it from")
     for name, count in counts.items():
         missing = [printable(data.classes[i]) for i in np.flatnonzero(count == 0).tolist()]
-        if missing and len(present) > 1:
+        if missing and len(present) > 1 and count.sum() >= len(count):  # fewer samples cannot show every class
             shown = ", ".join(missing[:FEW]) + f" and {len(missing) - FEW} more" * (len(missing) > FEW)
             found.append(f"the {name} part has no sample of the class{'es' * (len(missing) > 1)} {shown}")
     return found
