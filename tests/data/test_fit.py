@@ -14,7 +14,8 @@ import netspec
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.layers.base import Tensor
+from netspec.layers.base import Misfit, Tensor
+from netspec.losses.base import need_same_shape
 from netspec.runtime.loading import load_data
 from netspec.source import read_text
 from tests.data.writing import idx_bytes, section
@@ -169,3 +170,14 @@ def test_floats_of_0_to_255_may_be_normalized_by_such_numbers(transform: str, tm
 def test_a_schedule_longer_than_a_run_of_data_that_had_to_be_read_is_told(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="onecycle takes 500 steps to its end, the run has 2 for it"):
         trained(tmp_path, np.zeros((20, 3, 6, 6), np.uint8), schedule="onecycle max_lr=0.1 total_steps=500")
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "row"),
+    [((1, 8, 8), (8, 8), "squeeze 1"), ((8, 1), (8,), "squeeze -1"), ((5, 1, 3), (5, 3), "squeeze 2")],
+)
+def test_an_axis_too_many_is_the_one_to_squeeze(prediction: Any, target: Any, row: str) -> None:
+    with pytest.raises(Misfit) as caught:
+        need_same_shape(Tensor((BATCH, *prediction)), Tensor((BATCH, *target)))
+    assert caught.value.hint.endswith(f"the network may end with `{row}`.")
+    assert list(torch.zeros(2, *prediction).squeeze(int(row.split()[1])).shape) == [2, *target]
