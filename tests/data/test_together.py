@@ -12,13 +12,15 @@ import torch
 
 import netspec
 from netspec.errors import DataError
+from netspec.language.calls import read_entry
 from netspec.language.data_section import read_data
 from netspec.layers.base import Tensor
 from netspec.runtime.data import Data, seeded
 from netspec.runtime.loading import load_data
+from netspec.runtime.objective import Objective
 from netspec.transforms.base import Augmentation, Maps, Moving
 from netspec.transforms.route import Written
-from netspec.vocabulary import AUGMENTATIONS, TRANSFORMS
+from netspec.vocabulary import AUGMENTATIONS, LOSSES, TRANSFORMS
 from tests.data.writing import section
 
 COUNT, SIZE = 24, 12
@@ -380,3 +382,17 @@ def test_channels_that_are_last_are_not_taken_for_the_width(tmp_path: Path) -> N
         with pytest.raises(DataError, match=r"with the channels last\. Write the transform channels_first before it"):
             load(tmp_path, source="npz d.npz", **steps)
     assert load(tmp_path, "flip", "channels_first", source="npz d.npz")
+
+
+@pytest.mark.parametrize(("row", "uneven"), [("flip", False), ("rotate 30", True), ("rotate 30 mask_fill=1", False)])
+def test_points_that_come_in_from_outside_count_for_nothing(row: str, uneven: bool, tmp_path: Path) -> None:
+    """Batches then count for as many points as are not skipped, where steps are made of several."""
+    write(tmp_path)
+    train = load(tmp_path, row).train
+    loss, _ = read_entry("cross_entropy", (), LOSSES)
+    objective = Objective(loss)
+    (image,), mask = train.batch(torch.arange(20), seeded(0))
+    objective.check(torch.zeros(20, 5, SIZE, SIZE), mask, {"train": train})
+    assert objective.uneven == uneven
+    assert objective.share(mask) == ((mask != -100).sum() if uneven else 20)
+    assert image.shape == (20, 3, SIZE, SIZE)
