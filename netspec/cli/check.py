@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -60,11 +60,18 @@ def _show_rows(problems: Sequence[Problem], source: object) -> None:
 
 def described(graph: object) -> str:
     """A network in one line: what goes in, what comes out, how large it is."""
+    from netspec.dims import BATCH
     from netspec.graph.model import Graph
+    from netspec.layers.base import Tensor
     from netspec.layers.base import show as shape
 
     assert isinstance(graph, Graph)
-    given, made = (", ".join(shape(t.shape[1:]) for t in x.values()) for x in (graph.inputs, graph.outputs))
+
+    def sizes(tensors: Mapping[str, Tensor]) -> str:
+        """The shapes, of which the batch is shown where it is not the first size."""
+        return ", ".join(shape(t.shape[t.shape[:1] == (BATCH,) :]) for t in tensors.values())
+
+    given, made = sizes(graph.inputs), sizes(graph.outputs)
     macs = graph.macs()
     cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
     return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{cost}"

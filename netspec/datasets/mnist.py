@@ -28,7 +28,7 @@ class MNIST(Dataset):
     path = Text("folder with the four files")
 
     def gives(self) -> Gives:
-        return Gives((Tensor((BATCH, 1, 28, 28)),), LABELS, 10)
+        return Gives((Tensor((BATCH, 1, 28, 28)),), LABELS, 10, ranges=((0, 1),))
 
     def read(self, files: Files) -> Arrays:
         files.folder(self.path)

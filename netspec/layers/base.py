@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import Dim, Size
@@ -101,7 +101,8 @@ class Op(Entry):
         found: dict[str, Any] = {}
         for name, field in self.fields.items():
             if field.axis is not None:
-                size = need_known(axis_size(inputs[0], field.axis), field.axis)
+                tokens = field.axis == 1 and len(inputs[0].shape) == 3
+                size = need_known(axis_size(inputs[0], field.axis), field.axis, TOKENS if tokens else SIZED)
                 found[name] = self.agreed(name, size, show(inputs[0].shape[1:]))
         return self.replace(**found) if found else self
 
@@ -216,10 +217,13 @@ def need_float(x: Tensor) -> None:
         )
 
 
-def need_known(size: Size, axis: int) -> int:
+SIZED: Final = "Give that axis a number in `input`."
+TOKENS: Final = f"If it counts tokens, write transpose 1 2 before: axis 1 holds the channels. Else g{SIZED[1:]}"
+
+
+def need_known(size: Size, axis: int, hint: str = SIZED) -> int:
     """Refuse a size that only the run decides."""
     if isinstance(size, Dim):
-        hint = "Give that axis a number in `input`."
         raise Misfit(f"must know the size of axis {axis}, which is {size}", hint, code="unknown-size")
     return size
 

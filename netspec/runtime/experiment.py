@@ -25,7 +25,7 @@ from netspec.runtime.data import Data, Split
 from netspec.runtime.disk import kind, write_text
 from netspec.runtime.evaluate import batch_size, evaluate
 from netspec.runtime.export import Report, by_shape, export_onnx, metadata
-from netspec.runtime.fitting import need_fit
+from netspec.runtime.fitting import need_fit, remarks
 from netspec.runtime.history import History
 from netspec.runtime.loading import load_data
 from netspec.runtime.module import build
@@ -33,7 +33,7 @@ from netspec.runtime.notes import need_plain, read_note, texts
 from netspec.runtime.objective import Objective
 from netspec.runtime.onnx_graph import Probabilities
 from netspec.runtime.origin import note_origin, where_from
-from netspec.runtime.progress import Progress
+from netspec.runtime.progress import Progress, Silent
 from netspec.runtime.run import OWN, RunFolder
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
@@ -90,6 +90,8 @@ def train(
             run = None
             if folder is not None and world.main:
                 run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
+            for remark in remarks(spec, data) if world.main and not going_on else ():
+                (progress or Silent()).warn(remark)
         shown = progress if world.main else None
         history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world)
     return Trained(module, history, folder)

@@ -19,7 +19,7 @@ from netspec.datasets.pictures import Pictures
 from netspec.datasets.rows import Rows
 from netspec.dims import names
 from netspec.errors import DataError
-from netspec.layers.base import Misfit, Tensor
+from netspec.layers.base import Tensor
 from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Split, Steps, described
 from netspec.runtime.evaluate import batch_size
@@ -117,13 +117,13 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any]) -> Spli
     if len(counts) > 1 or 0 in counts:
         text = " and ".join(f"{len(array):,}" for array in arrays)
         raise DataError(f"{label}: the inputs hold {text} samples, expected the same number of each, at least 1")
-    x = described(torch.from_numpy(arrays[0][:1]))
-    for step in section.transform if section else ():
+    steps = Steps()
+    if section is not None:
         try:
-            x = step.shape(x)
-        except Misfit as misfit:
-            raise DataError(f"{label}: {type(step).__name__.lower()} {misfit.message}. {COUNTS}") from None
-    samples = _split(arrays, steps_for(section, learnt) if section else Steps())
+            steps = steps_for(section, learnt, [described(torch.from_numpy(x[:1])) for x in arrays])
+        except DataError as error:
+            raise DataError(f"{label}: {error}. {COUNTS}") from None
+    samples = _split(arrays, steps)
     first, _ = next(samples.batches(1))
     for message, _ in unfit([described(x) for x in first], wanted):
         raise DataError(f"{label}: {message.replace('the data', 'the file')}. {COUNTS}")
