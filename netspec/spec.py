@@ -194,7 +194,7 @@ def _checked(source: Source) -> Spec:
     source = document.source
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
-    whole = not problems and not in_graph
+    whole = not any(p.severity == "error" for p in (*problems, *in_graph))
     problems = [*problems, *in_graph, *around]
     if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned

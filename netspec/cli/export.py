@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk
+from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
     from netspec.runtime.export import Report
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="RUN_OR_SPEC", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @click.option("--onnx", is_flag=True, help="Write ONNX, which is the only format so far.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file; NAME.onnx without.")
+@click.option("-o", "--output", type=Target(".onnx"), metavar="FILE", help="The file; NAME.onnx without.")
 @allow_outside
 @as_json
 def command(

@@ -29,7 +29,7 @@ from netspec.runtime.disk import remove, saving, sha256, sync
 from netspec.runtime.packing import pack, unpack
 from netspec.runtime.tensors import save_tensors
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 FILES: Final = ("tensors.safetensors", "state.json")
 MANIFEST: Final = "manifest.json"
 _NAME: Final = re.compile(r"step-(\d{9,})-(\d{4,})")

@@ -32,13 +32,14 @@ from netspec.runtime.loading import load_data
 from netspec.runtime.module import build
 from netspec.runtime.objective import Objective
 from netspec.runtime.onnx_graph import Probabilities
-from netspec.runtime.progress import Progress
-from netspec.runtime.run import RunFolder
+from netspec.runtime.progress import Progress, Silent
+from netspec.runtime.run import RunFolder, no_run
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
 from netspec.runtime.weights import read_weights
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
+from netspec.views.meaning import differences, meaning, refusal
 
 if TYPE_CHECKING:
     from netspec.runtime.predict import Prediction
@@ -68,18 +69,29 @@ def train(
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
-    `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
+    `resume` goes on with the run that is there, or begins it again where it was stopped before its first checkpoint;
+    it must be the same experiment. "auto" does so where there is a run, and else begins one.
     Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
     they have joined before.
-    Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
+    Raises UsageError for a spec without data or training, or another than the run began with, DataError, Diverged
+    and Interrupted.
     """
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run that goes on")
+    progress = progress or Silent()
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
-        going_on = world.from_main(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
+        run, saved = None, False
+        with world.all_or_none():
+            if folder and world.main and (resume is True or (resume and RunFolder.begun(folder))):
+                run = stack.enter_context(RunFolder.open(folder))
+                saved = run.saved
+        there, going_on = world.from_main((run is not None, saved))
         with world.all_or_none():
             section = spec.experiment.train
-            if folder and going_on:
+            if folder and there:
                 need(folder, unchanged=True)
+                _need_same(spec, folder)
             device = choose_device(section.device, world) if section else "cpu"
             data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None, device=device)
             if section is None:
@@ -87,21 +99,35 @@ def train(
             torch.manual_seed(section.seed)
             module = spec.build()
             need_fit(spec, data)
-            run = None
-            if folder is not None and world.main:
-                run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
+            if folder and world.main:
+                if run is None:
+                    run = stack.enter_context(RunFolder.create(folder, spec.text))
+                elif not going_on:
+                    progress.warn(f"the run in {folder} was stopped before its first checkpoint, so it begins again")
+                    run.clear()
+                _note(run, spec, data, begins=not going_on)
         shown = progress if world.main else None
-        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world)
+        same = meaning(spec.graph, spec.experiment)
+        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same)
     return Trained(module, history, folder)
 
 
-def _begun(spec: Spec, data: Data, folder: Path) -> RunFolder:
-    """The folder of a new run."""
-    run = RunFolder.create(folder, spec.text)
-    write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
+def _need_same(spec: Spec, folder: Path) -> None:
+    """Refuse to go on in a folder with another experiment than it holds. Raises UsageError and SpecError."""
+    before = load(folder / "spec.yaml")
+    if found := differences(meaning(before.graph, before.experiment), meaning(spec.graph, spec.experiment)):
+        raise UsageError(refusal(found))
+
+
+def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
+    """Note in a run's folder what runs there: now where it begins, else once it is known to go on."""
+    files = {"spec.yaml": spec.text, "origin.json": json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n"}
+    if not begins:
+        run.files = files
+        return
+    run.begin(files)
     remember(run.path)
     write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
-    return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +142,7 @@ class Run:
         """The run in `folder`. Raises UsageError where there is none, SpecError for overrides that do not fit."""
         folder = Path(folder)
         if not (folder / "spec.yaml").is_file():
-            raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+            raise no_run(folder)
         need(folder)
         spec = load(folder / "spec.yaml", list(overrides))
         origin = folder / "origin.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -24,6 +25,8 @@ from netspec.runtime.stopping import StopSignals
 from netspec.runtime.surroundings import make_forward
 from netspec.runtime.world import World
 
+PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}
+"""What the samples of each part are called."""
 LATE: Final = 1
 """Stands beside the numbers of signals, of which none that is heeded is as small: the time is over."""
 
@@ -41,10 +44,11 @@ class Trainer:
         stop: StopSignals,
         channels_last: bool,
         world: World,
+        meaning: Mapping[str, str] | None = None,
     ) -> None:
         self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
-        self.state = State(spread, train, data, world)
+        self.state = State(spread, train, data, world, meaning)
         self.position = self.state.position
         forward = make_forward(spread.call, train, self.state.device, channels_last)
         shown = self.state.shown
@@ -62,7 +66,7 @@ class Trainer:
         """Why all processes have to stop: the number of a signal, LATE, or 0."""
 
     def resume(self) -> None:
-        """Take up the newest whole checkpoint of the run's folder. Raises DataError where none is whole."""
+        """Take up the newest whole checkpoint of the run's folder. Raises UsageError where there is none, DataError."""
         self.history.records = self.keeper.resume(self.state)
         self.position = self.state.position
         if self.state.early:
@@ -76,7 +80,7 @@ class Trainer:
             check_inputs(self.parts)
             self.keeper.begin(self.position)
         steps = (state.per_epoch, state.total, self.position.step)
-        self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best))
+        self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best, self._about()))
         try:
             state.module.train()
             self._begin_epoch()
@@ -92,6 +96,15 @@ class Trainer:
             self.progress.close()
             self.keeper.close()
         return self.history
+
+    def _about(self) -> str:
+        """Where what is trained on what, on one line."""
+        parameters = dict.fromkeys(self.state.module.parameters())
+        counted, trained = (sum(p.numel() for p in some) for some in (parameters, self.state.trained))
+        words = [f"{len(part):,} {noun}" for name, noun in PARTS.items() if (part := self.parts.get(name))]
+        words += [f"{counted:,} parameters" + (f", {trained:,} of them trained" if trained < counted else "")]
+        where = f"{self.world.size} processes on {self.state.device.type}" if self.world.size > 1 else self.state.device
+        return f"training on {where}: {', '.join(words)}"
 
     def _ended(self) -> bool:
         early, position = self.train.early_stop, self.position
