@@ -69,7 +69,7 @@ class Spec:
         return source(self.graph)
 
     def build(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
-        """A torch module, made by running the very text that `source` gives.
+        """A torch module, made by running the very text that `source` gives, in training mode as torch makes modules.
 
         It uses `weights`, a state_dict, as its own without copying them; else those that the spec loads; else it is
         initialised. Raises DataError where they do not fit.

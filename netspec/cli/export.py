@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk
+from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk, tell_weights
 from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def command(
     if source.is_dir():
         from netspec.runtime.experiment import Run
 
-        report = Run.read(source, overrides).export(output or source / "model.onnx", allow_outside=allow_outside)
+        run = Run.read(source, overrides)
+        tell_weights(run)
+        report = run.export(output or source / "model.onnx", allow_outside=allow_outside)
     else:
         spec = load(str(source), overrides)
         talk("no run is named, so the weights are those the network starts with")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.common import as_json, show, show_json, talk
+from netspec.cli.common import as_json, show, show_json, talk, tell_weights
 from netspec.cli.targets import Target
 from netspec.errors import printable
 
@@ -33,7 +33,9 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     """
     from netspec.runtime.experiment import Run
 
-    found = Run.read(run).predict(*files)
+    read = Run.read(run)
+    tell_weights(read)
+    found = read.predict(*files)
     if output is not None:
         _write(found, output)
         talk(f"wrote {output}")

@@ -161,8 +161,14 @@ class Run:
         return learnt_in(self.folder)
 
     def module(self) -> nn.Module:
-        """The network with those weights."""
-        return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}")
+        """The network with those weights, in evaluation mode: dropout is off, and norms use what they have stored.
+
+        `module().train()` is for training on. Raises DataError where the run has no weights yet.
+        """
+        if not self.weights.is_file():
+            text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
+            raise DataError(f"{text}. Go on with it: netspec train --resume {self.folder}")
+        return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}").eval()
 
     @kept_memory()
     def evaluate(self, part: Literal["train", "val", "test"] = "val", *, allow_outside: bool = False) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from netspec.errors import DataError
+from netspec.runtime.freezing import freeze
 from netspec.runtime.peephole import pools_first
 from netspec.runtime.undrawn import Undrawn
 from netspec.runtime.weights import Weights, give_weights, read_weights
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights") -> nn.Module:
     """The network with these weights, or those of the file that its spec loads, or initialised.
 
-    What the spec freezes has no gradients. Raises DataError where weights cannot be read, do not fit, or lie
+    What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights cannot be read, do not fit, or lie
     outside the spec's folder; `origin` says whose they are.
     """
     section = spec.graph.weights
@@ -38,9 +39,8 @@ def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights
         with Undrawn():
             module = _made(spec)
         give_weights(module, weights, origin)
-    for name, parameter in module.named_parameters(remove_duplicate=False):  # by whichever of its names
-        if section.frozen(name):
-            parameter.requires_grad_(False)
+    if section.freeze:
+        freeze(module, section)
     return module
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from netspec.errors import DataError, UsageError
+from netspec.language.groups import options_of
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data
 from netspec.runtime.history import Goal, Watch
@@ -20,7 +21,7 @@ from netspec.runtime.schedules import Schedule
 from netspec.runtime.spread import Whole
 from netspec.runtime.weights import need_same
 from netspec.runtime.world import ALONE, World
-from netspec.views.meaning import differences, refusal, train_words
+from netspec.views.meaning import differences, parameter_words, refusal, train_words
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
@@ -87,7 +88,7 @@ class State:
         """What each of them counts for in the mean of the epoch: its samples, where they do not count differently."""
         self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
         self._before, self._began = 0.0, time.perf_counter()
-        self.origin = _origin(train, self.schedule.length, train_words(train) if meaning is None else meaning)
+        self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
         self.fingerprint = data.fingerprint()
 
     @property
@@ -159,9 +160,9 @@ class State:
         if state["fingerprint"] != self.fingerprint:
             text = "the run began with other data: other samples, another split, or transforms that differ"
             raise DataError(f"{text}. Resume it with the data it began with, or begin another.")
+        need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
         if found := differences(state["origin"], self.origin):
             raise UsageError(refusal(found))
-        need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
         self.position = Position(**state["position"])
         self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
         self.objective.module.load_state_dict(state["loss"])
@@ -191,6 +192,14 @@ class State:
         torch.set_rng_state(own["cpu"])
         if own["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(own["cuda"], self.device)
+
+
+def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:
+    """What is known of a run whose network has no spec."""
+    found = train_words(train)
+    for name, p in parameters:
+        found[f"{name}:"] = parameter_words(not p.requires_grad, options_of(name, train.groups))
+    return found
 
 
 def _origin(train: Train, length: int, meaning: Mapping[str, str]) -> dict[str, str]:

@@ -76,6 +76,12 @@ def train_words(train: Train) -> Meaning:
     return found | {"precision": train.precision}
 
 
+def parameter_words(frozen: bool, options: Mapping[str, Any]) -> str:
+    """Whether a parameter is trained, and with which options of the optimizer."""
+    words = (f", {key}={worded(options[key])}" for key in sorted(options))
+    return "frozen" if frozen else f"trained{''.join(words)}"
+
+
 def worded(value: Any) -> str:
     """A value as a text that equal values have alike, in every process."""
     match value:
@@ -169,6 +175,8 @@ def _parameters(graph: Graph, train: Train | None) -> Iterator[tuple[str, str]]:
         name = tensor.names[0]
         frozen = any(map(graph.weights.frozen, tensor.names))
         options = options_of(name, train.groups) if train is not None and not frozen else {}
-        words = ["frozen" if frozen else "trained", *(f"{key}={worded(options[key])}" for key in sorted(options))]
-        words += [f"first {plans[name]}"] if name in plans else []
-        yield f"{name}:", ", ".join(words)
+        first = f", first {plans[name]}" if name in plans else ""
+        yield f"{name}:", parameter_words(frozen, options) + first
+    for name in graph.buffers():
+        if name.endswith("running_mean") and graph.weights.frozen(name):
+            yield f"{name}:", "frozen"
