@@ -51,7 +51,7 @@ COMPARED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training leaves: the network with its last weights, how it went, and where it is kept."""
+    """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
 
     module: nn.Module
     history: History
@@ -109,7 +109,7 @@ def train(
         shown = progress if world.main else None
         same = meaning(spec.graph, spec.experiment)
         history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same)
-    return Trained(module, history, folder)
+    return Trained(module.eval(), history, folder)
 
 
 def _need_same(spec: Spec, folder: Path) -> None:

@@ -5,15 +5,14 @@ Its lines are compiled as they stand, but for pools that come before relus, whic
 
 from __future__ import annotations
 
-import linecache
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from netspec.errors import DataError
 from netspec.runtime.freezing import freeze
-from netspec.runtime.peephole import pools_first
+from netspec.runtime.printed import module_class
 from netspec.runtime.undrawn import Undrawn
 from netspec.runtime.weights import Weights, give_weights, read_weights
 
@@ -51,15 +50,3 @@ def _made(spec: Spec) -> nn.Module:
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch.nn.utils")
         warnings.filterwarnings("ignore", ".*weight_norm.*", FutureWarning)
         return module_class(spec.source(), spec.name)()
-
-
-def module_class(source: str, name: str) -> type[nn.Module]:
-    """The class called `name` in printed source."""
-    filename = f"<netspec {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    scope: dict[str, Any] = {"__name__": f"netspec.built.{name}"}
-    exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102  the text is our own, checked before it is printed
-    found = scope[name]
-    assert isinstance(found, type)
-    assert issubclass(found, nn.Module)
-    return found
