@@ -7,7 +7,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -97,7 +97,7 @@ def command(
     from netspec.runtime.run import fresh_folder
     from netspec.runtime.world import joined
 
-    going_on = "auto" if resume == "auto" else resume is not None
+    going_on: bool | Literal["auto"] = "auto" if resume == "auto" else resume is not None
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))
         trained = train(
@@ -132,15 +132,14 @@ def command(
 
 def _experiment(spec: str | None, overrides: tuple[str, ...], run: Path | None) -> Spec:
     """The spec that is named, or that of the run which goes on. Raises UsageError and SpecError."""
-    if spec is not None and run is not None and "=" in spec and not Path(spec).exists():
-        spec, overrides = None, (spec, *overrides)
-    if spec is not None:
+    overriding = spec is not None and run is not None and "=" in spec and not Path(spec).exists()
+    if spec is not None and not overriding:
         return load(spec, overrides)
     if run is None:
         raise click.UsageError("name the SPEC that is trained, or the run that goes on: --resume RUN")
     from netspec.runtime.experiment import Run
 
-    return Run.read(run, overrides).spec
+    return Run.read(run, (spec, *overrides) if spec is not None else overrides).spec
 
 
 def _best(history: History, run: Any) -> str:

@@ -38,7 +38,7 @@ def means(pattern: str, name: str) -> bool:
 
 
 def read_weights(section: dict[str, Any], names: Collection[str], report: Callable[[Problem], None]) -> Weights:
-    """The section, checked; `names` are those of the network's parameters and statistics, empty where they are not known."""
+    """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown."""
     for key in section:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS) or f"It has: {', '.join(KEYS)}."

@@ -51,8 +51,8 @@ def _moves(module: nn.Module) -> bool:
         return True
     if any(isinstance(hook, SpectralNorm) for hook in module._forward_pre_hooks.values()):
         return True
-    parts = module.parametrizations.values() if parametrize.is_parametrized(module) else ()
-    return any(isinstance(part, _SpectralNorm) for held in parts for part in held)
+    wraps = module.get_submodule("parametrizations").modules() if parametrize.is_parametrized(module) else ()
+    return any(isinstance(wrap, _SpectralNorm) for wrap in wraps)
 
 
 def _all_frozen(module: nn.Module) -> bool:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights") -> nn.Module:
     """The network with these weights, or those of the file that its spec loads, or initialised.
 
-    What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights cannot be read, do not fit, or lie
-    outside the spec's folder; `origin` says whose they are.
+    What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights
+    cannot be read, do not fit, or lie outside the spec's folder; `origin` says whose they are.
     """
     section = spec.graph.weights
     if weights is None and section.load:

@@ -153,7 +153,7 @@ def test_python_shows_the_source(name: str) -> None:
     for module in net.modules():
         if type(module).__module__.startswith(PACKAGE):
             assert inspect.getsource(type(module)) in printed
-            assert inspect.getsource(type(module).forward) in printed  # type: ignore[arg-type]
+            assert inspect.getsource(type(module).forward) in printed
     assert inspect.getsource(type(net)).startswith(f"class {spec.name}(nn.Module):\n")
 
 
@@ -177,7 +177,8 @@ def test_what_is_no_longer_used_is_forgotten() -> None:
 def test_source_that_netspec_does_not_print_is_not_run(line: str) -> None:
     net = netspec.loads("netspec: 1\ninput: 8\nlayers: [fc 78]").build()
     text = inspect.getsource(sys.modules[type(net).__module__])
-    blank, (source, *names), _ = net.__reduce_ex__(4)  # type: ignore[misc]
+    reduced: Any = net.__reduce_ex__(4)
+    blank, (source, *names), _ = reduced
     assert source == text
     with pytest.raises(UsageError, match="source that is not run"):
         blank(f"{text}\n\n{line}\n", *names)

@@ -103,9 +103,7 @@ def test_it_goes_on_by_another_value_that_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         trained(tmp_path, ignored(), epochs=3)
     with RunFolder.open(tmp_path) as run, pytest.warns(UserWarning, match=r"chosen by train\.loss anew"):
-        history = train(
-            perceptron(), section(epochs=3, checkpoint={"best": "train.loss"}), ignored(), run, resume=True
-        )
+        history = train(perceptron(), section(epochs=3, checkpoint={"best": "train.loss"}), ignored(), run, resume=True)
     assert (history.epochs, history.best) == (3, min(r["train.loss"] for r in history.records[1:]))
 
 
