@@ -88,9 +88,11 @@ class Spec:
     ) -> Trained:
         """Train the network on the spec's data, into the run folder `folder` if one is named.
 
-        `resume` goes on with the run that is there; "auto" does where there is one, and else begins one. `progress`
-        shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises UsageError for a
-        spec without data or training, DataError, Diverged and Interrupted.
+        `resume` goes on with the run that is there, which must have begun as the same experiment; where it was stopped
+        before its first checkpoint, it begins again. "auto" does so where there is a run, and else begins one.
+        `progress` shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises
+        UsageError for a spec without data or training, or another than the run began with, DataError, Diverged and
+        Interrupted.
         """
         from netspec.runtime.experiment import train
         from netspec.runtime.progress import progress_for
