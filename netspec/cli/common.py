@@ -75,7 +75,7 @@ def talk(text: str) -> None:
 
 def tell_weights(run: Run) -> None:
     """Say which weights of a run are used, where they are not the best ones."""
-    if run.weights.name != "best.safetensors":
+    if run.weights.name != "best.safetensors" and run.weights.is_file():
         talk(f"{run.folder} has no best weights, because nothing was measured; the last ones are used")
 
 

@@ -44,9 +44,9 @@ def refusal(key: str, name: str, record: Record) -> str:
     """What is said of a run that would go by a value which cannot be measured; `key` of the train section names it."""
     others = [n for n, v in record.items() if n.startswith(("val.", "train.")) and number(v)]
     text = f"{name} is nan at the first evaluation (epoch {record['epoch']}, step {record['step']:,})"
-    return (
-        f"{text}, and train.{key} goes by it. {WHY}. Mend the data, or name another value there: {', '.join(others)}."
-    )
+    then = "that is another run" if key == "scheduler" else "--resume goes on with it"
+    way_out = f"Mend the data, or name another value there, {', '.join(others)}: {then}"
+    return f"{text}, and train.{key} goes by it. {WHY}. {way_out}."
 
 
 def _finite(value: Any) -> bool:
