@@ -83,6 +83,8 @@ def command(
     Ctrl-C finishes the step, saves and ends with 130; `netspec train --resume RUN` goes on.
     """
     if resume not in (None, "", "auto"):
+        if folder is not None:
+            raise click.UsageError("--resume RUN and --run name a folder each; keep one of them")
         folder = Path(resume)
     if resume is not None and folder is None:
         raise click.UsageError("--resume needs the folder of the run that goes on, behind it or in --run")

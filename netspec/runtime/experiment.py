@@ -104,7 +104,7 @@ def train(
                     run = stack.enter_context(RunFolder.create(folder, spec.text))
                 elif not going_on:
                     progress.warn(f"the run in {folder} was stopped before its first checkpoint, so it begins again")
-                    run.clear()
+                    run.begin_again()
                 _note(run, spec, data, begins=not going_on)
         shown = progress if world.main else None
         same = meaning(spec.graph, spec.experiment)
@@ -121,13 +121,12 @@ def _need_same(spec: Spec, folder: Path) -> None:
 
 def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
     """Note in a run's folder what runs there: now where it begins, else once it is known to go on."""
-    files = {"spec.yaml": spec.text, "origin.json": json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n"}
-    if not begins:
-        run.files = files
-        return
-    run.begin(files)
-    remember(run.path)
-    write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
+    origin = json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n"
+    run.files = {"spec.yaml": spec.text, "origin.json": origin}
+    if begins:
+        run.renew()
+        remember(run.path)
+        write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ class RunFolder:
         if run.metrics_file.exists() or run.checkpoints.exists():
             run.close()
             raise UsageError(f"{folder} holds a run already. Resume it, or name another folder.")
-        run.begin({"spec.yaml": spec})
+        run.files = {"spec.yaml": spec}
+        run.renew()
+        run._note_surroundings()
         return run
 
     @classmethod
@@ -104,12 +106,6 @@ class RunFolder:
     def last(self) -> Path:
         return self.path / "last.safetensors"
 
-    def begin(self, files: Mapping[str, str]) -> None:
-        """Say what runs, and in what surroundings."""
-        self.files = files
-        self.renew()
-        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
-
     def renew(self) -> None:
         """Have spec.yaml and its kin say what runs from here on; a spec that said something else is kept beside it."""
         for name, text in self.files.items():
@@ -155,12 +151,16 @@ class RunFolder:
             with saving(left):
                 left.unlink()
 
-    def clear(self) -> None:
+    def begin_again(self) -> None:
         """Delete what the run left that was stopped before its first checkpoint."""
+        self._note_surroundings()
         Checkpoints(self.checkpoints).tidy()
         for path in (self.metrics_file, self.best, loss_file(self.best)):
             with saving(path):
                 path.unlink(missing_ok=True)
+
+    def _note_surroundings(self) -> None:
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
 
     def close(self) -> None:
         """Let another run have the folder."""

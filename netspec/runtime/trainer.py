@@ -223,7 +223,7 @@ class Trainer:
     def _record(self, record: Record) -> None:
         """Take in a record: schedule, best weights, early stop, files, screen."""
         state, position = self.state, self.position
-        news, blind = self._look(record)
+        said, blind = self._look(record)
         better = state.best.see(record)
         if state.early:
             state.early.see(record)
@@ -232,7 +232,7 @@ class Trainer:
         self.history.records.append(record)
         self.keeper.record(record, better, state)
         self.progress.measured(record, better)
-        for text in news:
+        for text in said if self.world.main else ():
             self.progress.warn(text)
         if position.index == state.per_epoch:
             state.schedule.epoch()

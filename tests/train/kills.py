@@ -66,7 +66,7 @@ def one(folder: Path, states: dict[tuple[int, int], str]) -> None:
     with RunFolder.open(folder) if begun else RunFolder.create(folder, "") as run:
         saved = run.saved
         if not saved:
-            run.clear()
+            run.begin_again()
         train(module, TRAIN, classes(), run, resume=saved, progress=Golden(module, states, compare=True))
     os._exit(0)
 
