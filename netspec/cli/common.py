@@ -15,6 +15,7 @@ import click
 from netspec.machine import UNITS, bytes_of
 
 if TYPE_CHECKING:
+    from netspec.runtime.experiment import Run
     from netspec.spec import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -117,6 +118,12 @@ def talk(text: str) -> None:
     """A word to the person, on stderr."""
     if speaks():
         click.echo(text, err=True, color=_color())
+
+
+def tell_weights(run: Run) -> None:
+    """Say which weights of a run are used, where they are not the best ones."""
+    if run.weights.name != "best.safetensors" and run.weights.is_file():
+        talk(f"{run.folder} has no best weights, because nothing was measured; the last ones are used")
 
 
 def speaks() -> bool:
