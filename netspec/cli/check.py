@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netspec.cli.common import as_json, painted, reads_spec, show, show_json
-from netspec.errors import Problem, SpecError
+from netspec.errors import DataError, Problem, SpecError
 
 
 @click.command()
@@ -32,6 +32,13 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
             show(f"\n{count} error{'s' * (count != 1)}")
         context.exit(error.exit_code)
     source = loaded.document.source
+    try:
+        columns = loaded.look()
+    except DataError as error:
+        if as_json and loaded.experiment.data is not None:
+            _show_rows([*loaded.warnings, Problem("data", str(error), loaded.experiment.data.source_at)], source)
+            context.exit(error.exit_code)
+        raise
     if as_json:
         _show_rows(loaded.warnings, source)
         return
@@ -40,6 +47,8 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
 
         show(painted(report(loaded.warnings, source)) + "\n")
     show(f"{spec}: {described(loaded.graph)}")
+    for line in columns:
+        show(line)
 
 
 def _show_rows(problems: Sequence[Problem], source: object) -> None:

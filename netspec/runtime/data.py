@@ -175,6 +175,8 @@ class Data:
     """What is done to the first input of new samples, with all that was learned from the training data."""
     learnt: Mapping[str, Any] = field(default_factory=dict)
     """What the training part taught of how data is to be seen, as plain data to keep with a run."""
+    told: tuple[str, ...] = ()
+    """What was made of the source, line by line, for a person to know."""
 
     @property
     def inputs(self) -> tuple[Described, ...]:
@@ -197,7 +199,7 @@ class Data:
                 (f"{text}, after augmentation", "") for text, _ in unfit([described(x) for x in augmented], wanted)
             ]
         if faults:
-            raise DataError("\n".join(f"{message}. {hint}".rstrip() for message, hint in faults))
+            raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *self.told]))
 
     def fingerprint(self) -> str:
         """A hash that other data has another of: of all targets, of the first samples' sums, of what is done to them.

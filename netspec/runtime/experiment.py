@@ -87,6 +87,8 @@ def train(
             torch.manual_seed(section.seed)
             module = spec.build()
             need_fit(spec, data)
+            if progress is not None and world.main:
+                progress.tell(data.told)
             run = None
             if folder is not None and world.main:
                 run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))

@@ -49,7 +49,8 @@ def load_data(
     that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
     of the data is looked at. Raises DataError.
     """
-    source, learnt, device = section.source, learnt or {}, torch.device(device)
+    learnt, device = learnt or {}, torch.device(device)
+    source = section.source.beside(section.split.columns)
     arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
     arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
     for part in (arrays.val, arrays.test):
@@ -74,7 +75,8 @@ def load_data(
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written.transform, section.transform),
     }
-    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
+    val, test = others.get("val"), others.get("test")
+    return Data(train, val, test, arrays.names, arrays.classes, plain, taught, arrays.told)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any]) -> Steps:
