@@ -42,9 +42,9 @@ def _codec(value: object) -> str:
 class CSV(Tabular):
     __doc__ = f"""Columns of a .csv file, raw or gzipped, whose first line names them.
 
-    What stands between columns is a comma, semicolon, tab or bar, as the first lines have it, unless `separator` or a line
-    `sep=;` at the beginning says so. A column without a name is called by its place as pandas does, `Unnamed: 0`; one that
-    only counts the rows is left out.
+    What stands between columns is a comma, semicolon, tab or bar, as the first lines have it, unless `separator` or a
+    line `sep=;` at the beginning says so. A column without a name is called by its place as pandas does, `Unnamed: 0`;
+    one that only counts the rows is left out.
 
 {COLUMNS}"""
 

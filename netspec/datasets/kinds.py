@@ -88,9 +88,9 @@ class Numbers(Kind):
         way, cells = self.ways[name], table.texts(name)
         known = {text: dates.numbers(text, way, self.parts) for text in set(cells)}
         found = np.array([known[text] for text in cells])
-        for row in np.flatnonzero(np.isnan(found[:, 0])):
+        for row in np.flatnonzero(np.isnan(found[:, 0])).tolist():
             if cells[row] or not holes:
-                text = f"{table.cell(name, int(row))} is {shown(cells[row])}, expected a date such as {_example(way)}"
+                text = f"{table.cell(name, row)} is {shown(cells[row])}, expected a date such as {_example(way)}"
                 raise DataError(text + ". Write missing: median to fill empty cells." * (not cells[row]))
         return found
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
 from netspec.datasets.columns import Table
+from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.files import Files, show
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 COLUMNS: Final = """\
-The network's first input are the numbers, `B x columns` floats, and behind them those of dates. The next, or the only
-one, are the categories: `B x columns` whole numbers. Every text that a column has in the training part has a number of
-its own, from 1 on through all columns, so that one embedding serves them all; 0 is any text that is not among them. Then
-follows each column of `text`: `B x length` whole numbers, 0 for padding and 1 for a token that the training part does not
-have, with a `mask` as an input of its own behind it. What is learnt is learnt from the training part, kept with the run,
-and used wherever the run is evaluated or exported.
+The network's first input are the numbers, `B x columns` floats, and behind them those of dates. The next, or the
+only one, are the categories: `B x columns` whole numbers. Every text that a column has in the training part has a
+number of its own, from 1 on through all columns, so that one embedding serves them all; 0 is any text that is not
+among them. Then follows each column of `text`: `B x length` whole numbers, 0 for padding and 1 for a token that the
+training part does not have, with a `mask` as an input of its own behind it. What is learnt is learnt from the training
+part, kept with the run, and used wherever the run is evaluated or exported.
 
-Without `numbers`, `categories` and `text` every column but the target is taken, as numbers where its cells are numbers,
-else as a category; what may be either, such as numbers with a sign in them, dates, ids and free text, is an error that
-says what to write. Which column became what is told by `check` and when a run begins.
+Without `numbers`, `categories` and `text` every column but the target is taken, as numbers where its cells are
+numbers, else as a category; what may be either, such as numbers with a sign in them, dates, ids and free text, is an
+error that says what to write. Which column became what is told by `check` and when a run begins.
 
 The target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
 `B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell of
@@ -110,8 +110,8 @@ class Tabular(Dataset):
     fill = Float("what `missing: value` writes into empty cells of numbers", 0.0, keyword=True)
     text = Checked("columns of texts", names, NAMES, (), textual=True, keyword=True)
     tokenizer = Word(
-        "what a text is cut into: words (in small letters), characters, or what the file of a tokenizer says; that takes "
-        "the package tokenizers",
+        "what a text is cut into: words (in small letters), characters, or what the file of a tokenizer says, which "
+        "takes the package tokenizers",
         "words",
         keyword=True,
     )
@@ -210,17 +210,10 @@ class Tabular(Dataset):
         target = target if columns else target.met(train)
         parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
         inputs = tuple(name for kind in kinds for name in kind.inputs)
-        notes = (f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}",)
-        notes = (*notes, *target.lines(parts["train"].target))
-        plan = Plan(kinds, roles.left, notes)
-        return Arrays(
-            parts["train"],
-            parts.get("val"),
-            parts.get("test"),
-            inputs,
-            target.classes,
-            learnt={"columns": plan},
-        )
+        head = f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}"
+        plan = Plan(kinds, roles.left, (head, *target.lines()))
+        classes = tuple(target.classes) if target.classes is not None else None
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
 
     def _roles(self, table: Table) -> Roles:
         """What each column is taken for. Raises DataError."""

@@ -62,13 +62,13 @@ class Target:
             return table.coded(self._only, {name: i for i, name in enumerate(self.classes)})
         return np.stack([self._numbers(table, name) for name in self.columns], 1)
 
-    def lines(self, target: Array) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """What a person should know of it."""
         if self.classes is None:
             yield f"target: {printable(', '.join(self.columns))}, numbers"
             return
         names = printable(", ".join(self.classes[:FEW])) + ", ..." * (len(self.classes) > FEW)
-        if target.ndim == 1:
+        if len(self.columns) == 1 and self.several is None:
             count = f"{len(self.classes):,} class{'es' * (len(self.classes) != 1)}"
             yield f"target: {printable(self._only)}, {count}: {names}"
         else:

@@ -71,9 +71,9 @@ class Text(Kind):
 
         known = taught["texts"][self.name]
         if known["tokenizer"] == "file":
-            tokens, padding = _encoded(known["file"], raw, self.length, self.name)
+            tokens, padding = _encoded(known["file"], raw.tolist(), self.length, self.name)
         else:
-            tokens, padding = _numbered(raw, known), PADDING
+            tokens, padding = _numbered(raw.tolist(), known), PADDING
         found = np.full((len(raw), self.length), padding, np.int64)
         counts = np.array([min(len(row), self.length) for row in tokens], np.int64)
         places = np.arange(self.length) < counts[:, None]
@@ -86,10 +86,12 @@ class Text(Kind):
         yield f"text: {printable(self.name)}, {self.length} tokens each, shorter texts are filled up"
         if known["tokenizer"] == "file":
             count, padding = _size(known["file"])
-            yield f"  its tokenizer knows {count:,} tokens, {padding} is padding: an embedding of {max(count, padding + 1):,} rows"
+            rows = max(count, padding + 1)
+            yield f"  its tokenizer knows {count:,} tokens, {padding} is padding: an embedding of {rows:,} rows"
             return
         count = len(known["tokens"]) + UNKNOWN + 1
-        yield f"  {known['tokenizer']}: an embedding of {count:,} rows, {PADDING} is padding, {UNKNOWN} any other of them"
+        units = known["tokenizer"]
+        yield f"  {units}: an embedding of {count:,} rows, {PADDING} is padding, {UNKNOWN} any other of them"
         long = sum(len(_cut(text, self.tokenizer)) > self.length for text in raw)
         if long:
             yield f"  {long:,} of {len(raw):,} texts are longer, and cut; length= says how long they may be"

@@ -42,10 +42,10 @@ SHARE: Final = {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1
 class Split(Entry):
     """How much of the training data is held out. It depends on `seed` alone, so every run of a spec sees the same.
 
-    Samples are drawn at random, those of one class in proportion. With `group` all samples of a group are in one part,
-    with `time` the latest are held out. `fold` holds out one fold for validation, in place of a share: of folds drawn at
-    random, or of groups, and each sample is in one fold of them; with `time` fold 2 of 5 trains on the first two of six
-    stretches and is validated on the third.
+    Samples are drawn at random, those of one class in proportion. With `group` all samples of a group are in one
+    part, with `time` the latest are held out. `fold` holds out one fold for validation, in place of a share: of folds
+    drawn at random, or of groups, and each sample is in one of them; with `time` fold 2 of 5 trains on the first two
+    of six stretches and is validated on the third.
     """
 
     val = Maybe(Checked("share or number of samples for validation", _share, SHARE, None))

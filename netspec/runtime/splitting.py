@@ -47,8 +47,8 @@ def split(arrays: Arrays, wanted: Split, default_val: float) -> Arrays:
         raise DataError("nothing is left to train on: every sample is held out, or reaches into what is")
     parts = {name: _rows(arrays.train, rows) for name, rows in chosen.items()}
     told = arrays.told + ((_described(wanted, parts),) if wanted.group or wanted.time or wanted.fold else ())
-    held_apart = {"val": parts.get("val", arrays.val), "test": parts.get("test", arrays.test)}
-    return replace(arrays, train=parts["train"], **held_apart, told=told)
+    val, test = parts.get("val", arrays.val), parts.get("test", arrays.test)
+    return replace(arrays, train=parts["train"], val=val, test=test, told=told)
 
 
 def _counts(arrays: Arrays, wanted: Split, default_val: float) -> dict[str, int]:
