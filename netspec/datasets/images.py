@@ -137,7 +137,7 @@ class Images(Dataset):
         else:
             target = table.coded(self.labels, {name: i for i, name in enumerate(classes)})
         checked = checks.part([images], target, [table.origin.name] * 2)
-        return Part(checked.inputs, checked.target, table.origin)
+        return Part(checked.inputs, checked.target, table.origin, table.key)
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:

@@ -42,8 +42,8 @@ numbers, else as a category; what may be either, such as numbers with a sign in 
 error that says what to write. Which column became what is told by `check` and when a run begins.
 
 The target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
-`B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell of
-the target lists labels, and it is `B x labels` floats."""
+`B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell
+of the target lists labels, and it is `B x labels` floats."""
 """How columns become inputs and target, whatever the file."""
 BETWEEN: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 """Words for signs between columns, or between the labels in a cell."""

@@ -18,6 +18,8 @@ from torch import nn
 import netspec
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
+from netspec.layers.base import Misfit
+from netspec.layers.base import Tensor as Described
 from netspec.losses.base import Loss
 from netspec.ops.sources import Noise
 from netspec.plugins.loading import need, remember
@@ -240,4 +242,17 @@ def data_of(
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    return load_data(section, spec.root, allow_outside=allow_outside, device=device, learnt=learnt, hold=hold)
+    takes = partial(_takes, spec) if spec.experiment.train is not None else None
+    return load_data(
+        section, spec.root, allow_outside=allow_outside, device=device, learnt=learnt, hold=hold, takes=takes
+    )
+
+
+def _takes(spec: Spec, target: Described) -> bool:
+    """Whether the spec's loss can compare such a target with what the network gives."""
+    assert spec.experiment.train is not None
+    try:
+        spec.experiment.train.loss.expect([*spec.graph.outputs.values()], target)
+    except Misfit:
+        return False
+    return True

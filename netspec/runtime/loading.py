@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
-from netspec.runtime.classes import as_numbered
+from netspec.layers.base import Tensor as Described
+from netspec.runtime.classes import as_floats, as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
 from netspec.runtime.memory import room_for, shown_bytes, workers_for
 from netspec.runtime.mixing import Mixer
@@ -41,18 +42,21 @@ def load_data(
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
+    takes: Callable[[Described], bool] | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
     Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
     out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
     that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
-    of the data is looked at. Raises DataError.
+    of the data is looked at. Whole numbers become floats where a loss `takes` only floats for its target.
+    Raises DataError.
     """
     learnt, device = learnt or {}, torch.device(device)
     source = section.source.beside(section.split.columns)
     arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
     arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
+    arrays = as_floats(arrays, takes) if takes is not None else arrays
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
