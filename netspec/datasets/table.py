@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from netspec.datasets.npy import NAMES, names
 from netspec.datasets.roles import Roles, judged, need_apart
 from netspec.datasets.targets import Target
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
+from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
 from netspec.datasets.writing import SIGNS, Writing
 from netspec.dims import BATCH
 from netspec.errors import DataError, printable
@@ -43,7 +44,12 @@ error that says what to write. Which column became what is told by `check` and w
 
 The target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
 `B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell
-of the target lists labels, and it is `B x labels` floats."""
+of the target lists labels, and it is `B x labels` floats.
+
+With `window` a sample is a stretch of rows: the inputs are `B x columns x window`, as conv1d takes them and standardize
+sees them (`transpose 1 2` gives them to a recurrent layer), the target's own past among them where no columns are
+named, and the target are the next `horizon` values, `B x horizon`, or `B x targets x horizon` of several. What is held
+out is the end of the series; windows whose target reaches into it train nothing."""
 """How columns become inputs and target, whatever the file."""
 BETWEEN: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 """Words for signs between columns, or between the labels in a cell."""
@@ -158,6 +164,13 @@ class Tabular(Dataset):
         keyword=True,
     )
     several = Maybe(Checked("what stands between the labels in a cell", sign, SIGN, None, textual=True, keyword=True))
+    window = Maybe(
+        Int("rows of a series that are one input; the target is what follows", None, ge=1, le=1_000_000, keyword=True)
+    )
+    horizon = Int("rows behind a window that are its target", 1, ge=1, keyword=True)
+    stride = Int("rows from one window to the next", 1, ge=1, keyword=True)
+    series = Maybe(Word("column that names the series of a row; no window reaches over two", None, keyword=True))
+    time = Maybe(Word("column that the rows of a series are ordered by, a number or a date", None, keyword=True))
     apart: tuple[str, ...] = ()
     """Columns that only the split goes by."""
 
@@ -171,18 +184,26 @@ class Tabular(Dataset):
         raise NotImplementedError(type(self).__name__)
 
     def beside(self, columns: Sequence[str]) -> Tabular:
-        named = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}
-        return self.replace(apart=tuple(name for name in columns if name not in named and name not in self.target))
+        taken = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}
+        taken |= {name for name in (self.series, self.time) if name}
+        return self.replace(apart=tuple(name for name in columns if name not in taken and name not in self.target))
 
     def gives(self) -> Gives:
         columns = len(self.numbers or ()) + len(self.dates) * len(self.date_parts)
         chosen: list[tuple[int, Dtype]] = [(columns, "float32"), (len(self.categories or ()), "int64")]
         for _ in self.text:
             chosen += [(self.length, "int64"), (self.length * (self.mask != "none"), "bool")]
-        inputs = tuple(Tensor((BATCH, count), kind) for count, kind in chosen if count)
+        length = () if self.window is None else (self.window,)
+        inputs = tuple(Tensor((BATCH, count, *length), kind) for count, kind in chosen if count)
         numbers = self.regression or len(self.target) > 1
         target = Tensor((BATCH, len(self.target))) if numbers and self.several is None else None
+        if self.window is not None:
+            target = Tensor((BATCH, *((len(self.target),) if len(self.target) > 1 else ()), self.horizon))
         return Gives(inputs if self._named else None, target)
+
+    def _takes(self, name: str) -> bool:
+        """Whether the spec names a column as an input."""
+        return name in {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates}
 
     @property
     def _named(self) -> bool:
@@ -206,25 +227,43 @@ class Tabular(Dataset):
         columns = learnt.get("columns")
         roles = _known(columns) if columns else self._roles(train)
         kinds = self._kinds(roles, train, files, columns or {})
-        target = Target(self.target, self.regression, self.several, learnt.get("classes") if columns else None)
+        regression = self.regression or self.window is not None
+        target = Target(self.target, regression, self.several, learnt.get("classes") if columns else None)
         target = target if columns else target.met(train)
         parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
+        span = None
+        if self.window is not None:
+            frames = {part: self._frame(table, self.horizon) for part, table in tables.items()}
+            parts = {part: windowed(found, tables[part], frames[part], self.series) for part, found in parts.items()}
+            span = frames["train"].span
         inputs = tuple(name for kind in kinds for name in kind.inputs)
         head = f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}"
         plan = Plan(kinds, roles.left, (head, *target.lines()))
         classes = tuple(target.classes) if target.classes is not None else None
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
+        held_out = {"val": parts.get("val"), "test": parts.get("test")}
+        seen = Arrays(parts["train"], **held_out, names=inputs, classes=classes, learnt={"columns": plan})
+        return replace(seen, ordered=span is not None, span=span)
+
+    def _frame(self, table: Table, horizon: int) -> Frame:
+        """The windows of a table. Raises DataError."""
+        assert self.window is not None
+        if self.text or self.several is not None:
+            raise DataError("window= goes with numbers, dates and categories, not with text= or several=")
+        return framed(table, self.series, self.time, self.window, horizon, self.stride)
 
     def _roles(self, table: Table) -> Roles:
         """What each column is taken for. Raises DataError."""
         given = {"numbers": self.numbers, "categories": self.categories, "text": self.text, "dates": self.dates}
-        given |= {"drop": self.drop, "id": self.id, "target": self.target}
+        given |= {"drop": self.drop, "id": self.id}
+        if self.window is None:  # a window shows what the target was before
+            given |= {"target": self.target}
         need_apart([(key, columns or ()) for key, columns in given.items()])
         for columns in (*given.values(), self.apart):
             for name in columns or ():
                 table.column(name)
         left = dict.fromkeys(self.drop, "dropped") | dict.fromkeys(self.id, "kept for predictions")
         left |= {name: "the split goes by it" for name in self.apart if name not in left}
+        left |= {name: "windows go by it" for name in (self.series, self.time) if name and not self._takes(name)}
         named = {name for columns in given.values() for name in columns or ()}
         others = [name for name in table.columns if name not in named and name not in left]
         if self._named:
@@ -266,6 +305,8 @@ class Tabular(Dataset):
 
         def seen(part: Part) -> Part:
             pairs = zip(plan.kinds, part.inputs, strict=True)
+            if self.window is not None:
+                return replace(part, inputs=tuple(on_rows(x, _one(kind, taught)) for kind, x in pairs))
             return replace(part, inputs=tuple(x for kind, raw in pairs for x in kind.seen(raw[:], taught)))
 
         val, test = (seen(part) if part else None for part in (arrays.val, arrays.test))
@@ -276,19 +317,28 @@ class Tabular(Dataset):
         """What the training part teaches of all columns."""
         taught: dict[str, Any] = {"numbers": {}, "categories": {}}
         for kind, raw in zip(plan.kinds, part.inputs, strict=True):
-            for key, found in kind.learn(raw[:], part.origin.name).items():
+            for key, found in kind.learn(rows_of(raw), part.origin.name).items():
                 taught[key] = {**taught.get(key, {}), **found}
         return taught | ({"ids": list(self.id)} if self.id else {})
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
         table, columns = self.table(_only(paths)), learnt["columns"]
         kinds = self._kinds(_known(columns), table, Files(paths[0].parent), columns)
-        return [x for kind in kinds for x in kind.seen(kind.read(table), columns)]
+        seen = [x for kind in kinds for x in kind.seen(kind.read(table), columns)]
+        if self.window is None:
+            return seen
+        frame = self._frame(table, 0)
+        return [frame.inputs(x)[:] for x in seen]
 
     def ids(self, paths: Sequence[Path]) -> dict[str, Sequence[str]]:
         """The columns that name the rows of new samples, as far as their file has them. Raises DataError."""
         table = self.table(_only(paths))
         return {name: table.texts(name) for name in self.id if name in table.columns}
+
+
+def _one(kind: Kind, taught: Mapping[str, Any]) -> Callable[[Array], Array]:
+    """What makes of the columns of a kind their only input."""
+    return lambda raw: kind.seen(raw, taught)[0]
 
 
 def _only(paths: Sequence[Path]) -> Path:
@@ -312,7 +362,7 @@ def _told(plan: Plan, train: Part, taught: Mapping[str, Any], arrays: Arrays) ->
     head, *target = plan.notes
     yield head
     for kind, raw in zip(plan.kinds, train.inputs, strict=True):
-        yield from (f"  {line}" for line in kind.lines(raw[:], taught))
+        yield from (f"  {line}" for line in kind.lines(rows_of(raw), taught))
     if plan.left:
         yield f"  left out: {listed([f'{name} ({reason})' for name, reason in plan.left.items()])}"
     yield from (f"  {line}" for line in target)

@@ -167,6 +167,8 @@ def _need_strangers(arrays: Arrays, name: str, known: Array) -> None:
 
 def _moments(arrays: Arrays, wanted: Split) -> tuple[Array, Array]:
     """When each sample's target begins and when it ends; places in the source where no column says."""
+    if wanted.time is not None and arrays.span is not None:
+        raise DataError("windows are split by their own time, which source's time= names. Drop split.time.")
     if wanted.time is not None:
         times = _key(arrays.train, wanted.time, "time")
         return times, times
