@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from netspec.dims import Dim
+from netspec.dims import Dim, Size
 from netspec.layers.base import Tensor, show
 
 
@@ -45,10 +45,19 @@ def _way_out(x: Tensor, y: Tensor) -> str:
     if len(given) == len(wanted) == 3 and given[0] == wanted[0]:
         height, width = wanted[1:]
         return f"Write transform: resize {height if height == width else f'{height}x{width}'}"
+    if len(given) == 3 and wanted == (given[2], *given[:2]):
+        return "Write transform: channels_first"
     same = prod(sizes[: len(given)]) == prod(sizes[len(given) :])
-    if same:
+    if same and (1 in (len(given), len(wanted)) or _without_ones(given) == _without_ones(wanted)):
         return f"Write transform: reshape {'x'.join(map(str, wanted))}"
+    if sorted(sizes[: len(given)]) == sorted(sizes[len(given) :]):
+        size = "x".join(map(str, given))
+        return f"Its axes are in another order, which reshape would scramble. Declare input: {size}"
     return f"Declare input: {'x'.join(map(str, given))}, or take other data."
+
+
+def _without_ones(sizes: Sequence[Size]) -> list[Size]:
+    return [size for size in sizes if size != 1]
 
 
 def _count(number: int, noun: str) -> str:

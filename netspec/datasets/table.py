@@ -227,7 +227,7 @@ class Tabular(Dataset):
         columns = learnt.get("columns")
         roles = _known(columns) if columns else self._roles(train)
         kinds = self._kinds(roles, train, files, columns or {})
-        regression = self.regression or self.window is not None
+        regression = True if self.window is not None else self.regression
         target = Target(self.target, regression, self.several, learnt.get("classes") if columns else None)
         target = target if columns else target.met(train)
         parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
