@@ -149,7 +149,8 @@ def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[str
             if row and len(row) != len(header):
                 line = f"{show(path)}, line {reader.line_num + skipped}"
                 told = f"{line}: {len(row)} columns, the first line names {len(header)}"
-                raise DataError(f"{told}. Is the separator {separator!r} right?")
+                more = " A cell that holds one stands in quotes." * (len(row) > len(header))
+                raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
             if row:
                 rows.append(row)
                 lines.append(reader.line_num + skipped)
