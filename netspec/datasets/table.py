@@ -240,9 +240,8 @@ class Tabular(Dataset):
         head = f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}"
         plan = Plan(kinds, roles.left, (head, *target.lines()))
         classes = tuple(target.classes) if target.classes is not None else None
-        held_out = {"val": parts.get("val"), "test": parts.get("test")}
-        seen = Arrays(parts["train"], **held_out, names=inputs, classes=classes, learnt={"columns": plan})
-        return replace(seen, ordered=span is not None, span=span)
+        found = Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
+        return replace(found, ordered=span is not None, span=span)
 
     def _frame(self, table: Table, horizon: int) -> Frame:
         """The windows of a table. Raises DataError."""
@@ -331,7 +330,8 @@ class Tabular(Dataset):
         return [frame.inputs(x)[:] for x in seen]
 
     def ids(self, paths: Sequence[Path]) -> dict[str, Sequence[str]]:
-        """The columns that name the rows of new samples, as far as their file has them. Raises DataError."""
+        if not self.id:
+            return {}
         table = self.table(_only(paths))
         return {name: table.texts(name) for name in self.id if name in table.columns}
 

@@ -37,7 +37,8 @@ class Windows(Rows):
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        return self.values.dtype
+        found: np.dtype[Any] = self.values.dtype
+        return found
 
     def read(self, rows: Array) -> Array:
         import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def refused(root: Path, text: str | bytes, **options: Any) -> str:
     return str(caught.value)
 
 
-WAYS = {
+WAYS: dict[str, tuple[dict[str, Any], Callable[[int], float]]] = {
     "0,{0}42": ({"decimal": "comma"}, lambda i: float(f"0.{i}42")),
     "{0}4,172": ({"thousands": "comma"}, lambda i: float(f"{i}4172")),
     "1 23{0}": ({"thousands": "space"}, lambda i: float(f"123{i}")),
