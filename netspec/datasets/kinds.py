@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import dates
@@ -197,11 +198,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _example(way: str) -> str:
-    from datetime import datetime
-
-    return (
-        datetime(2026, 3, 14, 15, 9).isoformat(" ") if way == dates.ISO else datetime(2026, 3, 14, 15, 9).strftime(way)
-    )
+    """A date as such cells have it."""
+    return "2026-03-14" if way == dates.ISO else datetime(2026, 3, 14, 15, 9).strftime(way)
 
 
 def way_of(table: Table, name: str, order: str | None, pattern: str | None) -> str:

@@ -167,7 +167,7 @@ def as_input(kind: str, name: str) -> str:
         case "dates":
             return f"Write {option('dates', name)} to take them as numbers, or leave the column out: {one}."
         case "holes":
-            return f"If that is an empty cell, write {option('empty', name)}."
+            return f"If that is an empty cell, write {option('empty', name)}, and with missing= what becomes of it."
         case "mixed":
             return f"Say in the spec which columns are numbers, which are categories, what is empty; or write {one}."
         case "text":

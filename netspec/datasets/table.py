@@ -55,7 +55,7 @@ BETWEEN: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "spa
 """Words for signs between columns, or between the labels in a cell."""
 
 
-GLANCE: Final = 8 * 2**20
+GLANCE: Final = 4 * 2**20
 """The most bytes of files that are read for a check alone."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -54,11 +55,14 @@ class Writing:
 
 def guessed(cells: Sequence[str], known: Writing) -> list[Writing]:
     """The ways of writing in which nearly all of these cells are numbers, all as likely; none that is `known`."""
-    signs = _signs_of(cells)
+    often = Counter(cells)
+    if sum(any(map(str.isdigit, text)) for text in often) < NEARLY * len(often):
+        return []
+    signs = _signs_of(often)
     ways = [Writing(decimal, thousands) for decimal, thousands in _WAYS]
-    bare = [_without(text, signs) for text in cells]
-    counts = {way: sum(way.number(text) is not None for text in bare) for way in ways}
-    most = max(counts.values(), default=0)
+    bare = {text: _without(text, signs) for text in often}
+    counts = {way: sum(often[text] for text in often if way.number(bare[text]) is not None) for way in ways}
+    most = max(counts.values())
     if not cells or most < NEARLY * len(cells):
         return []
     best = [way for way in ways if counts[way] == most]
@@ -106,14 +110,15 @@ _BESIDE: Final = re.compile(
 )
 
 
-def _signs_of(cells: Sequence[str]) -> tuple[str, ...]:
+def _signs_of(often: Counter[str]) -> tuple[str, ...]:
     """What stands beside the numbers of nearly all cells that hold one, as the option `signs` names it."""
-    counts: dict[str, int] = {}
-    for text in cells:
+    counts: Counter[str] = Counter()
+    for text, count in often.items():
         found = _BESIDE.fullmatch(text)
         for sign in {_before(found["before"]), _behind(found["behind"])} if found else ():
-            counts[sign] = counts.get(sign, 0) + 1
-    common = (sign for sign, count in counts.items() if sign in (CURRENCY, PERCENT) or count >= NEARLY * len(cells))
+            counts[sign] += count
+    enough = NEARLY * often.total()
+    common = (sign for sign, count in counts.items() if sign in (CURRENCY, PERCENT) or count >= enough)
     return tuple(sorted(sign for sign in common if sign))
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from netspec.cli import main
+from netspec.datasets import table as tables
 from netspec.datasets.dates import ISO, numbers, ways
 from netspec.datasets.files import Files
 from netspec.datasets.writing import Writing, guessed
@@ -351,3 +353,37 @@ def test_inputs_that_do_not_fit_are_told_with_the_columns(tmp_path: Path) -> Non
         DataError, match=r"the data has 2 inputs, the network takes 1: .*\n(.*\n)* +numbers \(2\): price"
     ):
         one.train()
+
+
+def command(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0)
+
+
+def test_check_and_train_say_it_and_check_ends_with_the_code_of_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.yaml").write_text(SPEC)
+    path = str(tmp_path / "net.yaml")
+    assert command("check", path) == 0
+    assert "numbers (2)" not in capsys.readouterr().out
+    (tmp_path / "a.csv").write_text(homes())
+    assert command("check", path) == 0
+    assert "  numbers (2): price, size\n  categories (1): city 3\n" in capsys.readouterr().out
+    assert command("train", path, "--run", str(tmp_path / "run")) == 0
+    assert "  numbers (2): price, size\n  categories (1): city 3\n" in capsys.readouterr().err
+    (tmp_path / "a.csv").write_text(homes().replace("0.", "0,"))
+    for arguments in (["check", path], ["train", path, "--run", str(tmp_path / "other")]):
+        assert command(*arguments) == 4
+        assert "Write decimal=comma to read them" in capsys.readouterr().err
+    assert command("check", path, "--json") == 4
+    (problem,) = json.loads(capsys.readouterr().out)
+    assert (problem["code"], problem["line"], problem["severity"]) == ("data", 4, "error")
+    assert "price is '0,8444218515250481'" in problem["message"]
+
+
+def test_a_large_table_is_left_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text(homes())
+    monkeypatch.setattr(tables, "GLANCE", 10)
+    assert loads(SPEC).at(tmp_path).look() == ()
