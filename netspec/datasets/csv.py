@@ -140,6 +140,7 @@ def _guessed(text: str) -> str:
 
 def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line that each row ends on. Raises DataError."""
+    csv.field_size_limit(MAX_TEXT)  # a cell may be a whole document; the file's size has its own limit
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []

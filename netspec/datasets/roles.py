@@ -18,14 +18,19 @@ SOME: Final = 20
 """Cells from which on a column is odd where more than half of them differ; below, where nearly all do."""
 WORDS: Final = 4
 """Blanks in a cell, on average, from which on a column is taken for free text."""
+HUGE: Final = 1_000
+"""Categories from which on each should occur SEVERAL times."""
+SEVERAL: Final = 5
 RARE: Final = 10
 """Samples that a class should have on average, where there are many classes."""
 MANY: Final = 50
 """Classes from which on whole numbers may rather be numbers."""
 HOLES: Final = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "#n/a"})
 """What others write into a cell that is empty, in small letters."""
-INDEX: Final = re.compile(r"index|row|row_?(nr|no|num|number|names?)|rownames", re.IGNORECASE)
-KEY: Final = re.compile(r"(.*[ _.-])?(id|ids|uuid|guid|key|pk)|.*[a-z](Id|ID)", re.ASCII)
+INDEX: Final = re.compile(r"index|row|row[ _]?(nr|no|num|number)", re.IGNORECASE)
+"""What columns that count the rows are called."""
+KEY: Final = re.compile(r"(?i:(.*[ _.-])?(id|uuid|guid|key|pk))|.*[a-z](Id|ID)", re.ASCII)
+"""What columns of ids are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +124,18 @@ def _needless(table: Table, name: str) -> str:
     if column.empty().all():
         return "empty"
     found = column.floats()
-    if (name in table.unnamed or INDEX.fullmatch(name)) and found is not None and len(found) > 1:
-        steps = found[1:] - found[:-1]
-        if (steps == 1).all() and found[0] in (0, 1):
-            return "an index"
-    return ""
+    if found is None or len(found) < 2:
+        return ""
+    rows = found.tolist()
+    counts = rows in ([*map(float, range(len(rows)))], [*map(float, range(1, len(rows) + 1))])
+    shuffled = name in table.unnamed and not table.decimal(name) and len(set(rows)) == len(rows)
+    return "an index" if shuffled or (counts and INDEX.fullmatch(name)) else ""
 
 
 def _differ(distinct: int, count: int) -> bool:
     """Whether so many of the cells differ that no category can be learnt from them."""
-    return (count >= FEW and distinct >= 0.9 * count) or (count >= SOME and distinct > count / 2)
+    nearly, half = count >= FEW and distinct >= 0.9 * count, count >= SOME and distinct > count / 2
+    return nearly or half or (distinct > HUGE and distinct > count / SEVERAL)
 
 
 def are_numbers(distinct: int, count: int) -> bool:
@@ -171,7 +178,8 @@ def as_input(kind: str, name: str) -> str:
         case "mixed":
             return f"Say in the spec which columns are numbers, which are categories, what is empty; or write {one}."
         case "text":
-            return f"Write {option('text', name)} to read it as text, or leave the column out: {one}."
+            way = f"Write {option('text', name)} to read it as text, and name the numbers and categories beside it"
+            return f"{way}; or leave the column out: {one}."
     return f"Leave it out: {one}; or keep it for predictions: {option('id', name)}. {NAMED}."
 
 

@@ -35,7 +35,8 @@ class Target:
     def met(self, table: Table) -> Target:
         """The same with the classes that a table has. Raises DataError for a target that may be several things."""
         for name in self.columns:
-            table.column(name)
+            if self.several is None and table.column(name).empty().all():
+                raise DataError(f"{table.origin.name}: all cells of {printable(name)} are empty, expected a target")
         if self.several is not None:
             labels = {label for cell in table.texts(self._only) for label in self._listed(cell)}
             if not labels:
@@ -86,7 +87,7 @@ class Target:
         cells = [text for text in table.texts(name) if text]
         if table.column(name).floats() is None:
             fault = puzzle(table, name, as_target)
-            if fault and cells:
+            if fault:
                 raise DataError(told(fault, table.writing))
         elif roles.are_numbers(len(set(cells)), len(cells)):
             text = (

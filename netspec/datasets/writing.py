@@ -97,8 +97,8 @@ def _without(text: str, signs: Iterable[str]) -> str:
         if sign == CURRENCY:
             rest = rest[1:] if _is_currency(rest[:1]) else rest[:-1] if _is_currency(rest[-1:]) else rest
         else:
-            mark = "%" if sign == PERCENT else sign
-            rest = rest.removeprefix(mark) if rest.startswith(mark) else rest.removesuffix(mark)
+            for mark in ("%", sign) if sign == PERCENT else (sign,):
+                rest = rest.removeprefix(mark) if rest.startswith(mark) else rest.removesuffix(mark)
         rest = rest.strip(BLANKS)
     if minus and rest[:1] in ("+", "-"):
         return text

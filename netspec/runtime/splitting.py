@@ -116,17 +116,19 @@ def _by_group(arrays: Arrays, wanted: Split, counts: dict[str, int]) -> dict[str
     group = np.argsort(order)[group]
     sizes = np.bincount(group, minlength=len(known))
     left, found = np.arange(len(known)), dict[str, Array]()
+    others = len(counts) + bool(wanted.fold)
+    if len(known) <= others:
+        text = f"{printable(wanted.group)} has {len(known):,} group{'s' * (len(known) != 1)}, too few for train"
+        raise DataError(f"{text} and {others} part{'s' * (others != 1)} beside it: a group is in one part alone")
     for name, count in counts.items():
-        found[name] = _filling(left, sizes, count)
+        others -= 1
+        found[name] = _filling(left, sizes, count)[: len(left) - 1 - others]
         left = np.setdiff1d(left, found[name])
     if wanted.fold:
         place, folds = wanted.fold
         _need_folds(len(left), folds, f"groups of {printable(wanted.group)}")
         found["val"] = _evenly(left, sizes, folds)[place - 1]
         left = np.setdiff1d(left, found["val"])
-    if found and not len(left):
-        text = f"{printable(wanted.group)} has {len(known):,} group{'s' * (len(known) != 1)}"
-        raise DataError(f"{text}, too few for {' and '.join(('train', *found))}: a group is in one part alone")
     picked = {name: np.flatnonzero(np.isin(group, groups)) for name, groups in {"train": left, **found}.items()}
     return picked if found else {}
 

@@ -31,15 +31,15 @@ def table(**columns: list[str]) -> str:
     return "\n".join(";".join(cells) for cells in (columns, *rows)) + "\n"
 
 
-def read(root: Path, text: str | bytes, **options: Any) -> Any:
-    (root / "a.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+def read(root: Path, content: str | bytes, /, **options: Any) -> Any:
+    (root / "a.csv").write_bytes(content.encode() if isinstance(content, str) else content)
     source = section({"source": {"csv": {"path": "a.csv", "target": "kind", **options}}}).source
     return source.fitted(source.read(Files(root)), {})
 
 
-def refused(root: Path, text: str | bytes, **options: Any) -> str:
+def refused(root: Path, content: str | bytes, /, **options: Any) -> str:
     with pytest.raises(DataError) as caught:
-        read(root, text, **options)
+        read(root, content, **options)
     return str(caught.value)
 
 
@@ -54,6 +54,7 @@ WAYS: dict[str, tuple[dict[str, Any], Callable[[int], float]]] = {
     "{0}%": ({"signs": "percent"}, float),
     "{0}.5 kg": ({"signs": "kg"}, lambda i: float(f"{i}.5")),
     "USD {0}": ({"signs": "USD"}, float),
+    "{0} percent": ({"signs": "percent"}, float),
 }
 
 
@@ -134,11 +135,24 @@ def test_all_odd_columns_are_told_at_once(tmp_path: Path) -> None:
     assert len(refused(tmp_path, text).splitlines()) == 2
 
 
+def test_a_thousand_categories_occur_several_times_each(tmp_path: Path) -> None:
+    assert "1,200 of the 3,000 cells of name differ" in refused(
+        tmp_path, table(name=[f"n{i % 1200}" for i in range(3000)])
+    )
+    assert read(tmp_path, table(name=[f"n{i % 1200}" for i in range(6000)])).names == ("numbers", "categories")
+
+
+def test_a_cell_may_be_a_document(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"text": "name", "length": 4}
+    arrays = read(tmp_path, table(name=["word " * 40_000, "b"] * 2), **options)
+    assert arrays.train.inputs[0].tolist() == [[2, 2, 2, 2], [3, 0, 0, 0]] * 2
+
+
 def test_few_rows_say_nothing_of_how_many_differ(tmp_path: Path) -> None:
     assert read(tmp_path, table(name=["x", "y", "z", "w"])).names == ("numbers", "categories")
 
 
-@pytest.mark.parametrize("name", ["id", "customer_id", "PassengerId", "uuid"])
+@pytest.mark.parametrize("name", ["id", "Id", "ID", "customer_id", "PassengerId", "uuid"])
 def test_numbers_that_only_tell_rows_apart(name: str, tmp_path: Path) -> None:
     text = table(**{name: [str(1000 + 7 * i) for i in range(ROWS)]})
     assert f"{name} has another whole number in each row, as an id has. Leave it out: drop={name}" in refused(
@@ -159,6 +173,8 @@ def test_a_column_that_counts_the_rows_is_left_out(name: str, tmp_path: Path) ->
     assert f"  left out: {name or 'Unnamed: 0'} (an index)" in arrays.told
     assert arrays.train.inputs[0].shape == (ROWS, 1)
     assert read(tmp_path, table(**{name: ["3", "1"] * 12})).train.inputs[0].shape == (ROWS, 2)
+    shuffled = read(tmp_path, table(**{name: [str(i * 7 % ROWS + 100) for i in range(ROWS)]}))
+    assert shuffled.train.inputs[0].shape == (ROWS, 2 if name == "index" else 1)
 
 
 def test_an_empty_column_is_left_out(tmp_path: Path) -> None:

@@ -106,7 +106,9 @@ def test_too_few_for_so_many_folds(options: dict[str, Any], words: str) -> None:
 
 
 def test_one_group_cannot_be_split() -> None:
-    with pytest.raises(DataError, match="g has 1 group, too few for train and val: a group is in one part alone"):
+    with pytest.raises(
+        DataError, match="g has 1 group, too few for train and 1 part beside it: a group is in one part alone"
+    ):
         split(arrays(groups=1), Split(group="g"), 0.1)
 
 
