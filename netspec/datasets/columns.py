@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,8 +92,8 @@ class Table:
         """A column. Raises DataError where there is none of this name."""
         if name not in self.columns:
             hint = did_you_mean(name, self.columns) or f"It has: {printable(', '.join(self.columns))}."
-            notes = f" Its columns are {self.notes[0]}." if self.notes and len(self.columns) == 1 else ""
-            raise DataError(f"{self.origin.name} has no column {name!r}. {hint}{notes}")
+            alone = " Is something else its separator?" if len(self.columns) == 1 else ""
+            raise DataError(f"{self.origin.name} has no column {printable(name)!r}. {hint}{alone}")
         return self.columns[name]
 
     def decimal(self, name: str) -> bool:
@@ -178,6 +179,12 @@ class Table:
     def cell(self, name: str, row: int) -> str:
         """What a message calls a cell: "a.csv, line 7: size"."""
         return f"{self.origin.at(row)}: {printable(name)}"
+
+
+def twice(names: Sequence[str]) -> str | None:
+    """The first name that several columns have."""
+    counts = Counter(names)
+    return next((name for name in names if counts[name] > 1), None)
 
 
 def distinct(texts: Sequence[str]) -> list[str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from netspec.datasets.base import Origin
-from netspec.datasets.columns import Table, Texts
-from netspec.datasets.files import content_of, show
+from netspec.datasets.columns import Table, Texts, twice
+from netspec.datasets.files import content_of, is_packed, show
 from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
 from netspec.errors import DataError, printable
 from netspec.fields import Checked, Maybe, refuse
@@ -26,7 +26,7 @@ HEAD: Final = 65_536
 GUESSED: Final = ",;\t|"
 AGREEING: Final = 0.9
 """The share of the rows that must have as many cells as the first line has names, for a separator to be the one."""
-_SAID: Final = re.compile(r"sep=(.)(\r\n|\n|\r)")
+_SAID: Final = re.compile(r'"?sep=(.)"?(\r\n|\n|\r)')
 _NUMBER: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 
 
@@ -69,6 +69,9 @@ class CSV(Tabular):
         )
     )
 
+    def quick(self, path: Path) -> bool:
+        return super().quick(path) and not is_packed(path)
+
     def table(self, path: Path) -> Table:
         import numpy as np
 
@@ -82,7 +85,7 @@ class CSV(Tabular):
         header, rows, lines = _rows(path, text, separator, skipped=int(said is not None))
         unnamed = {place: f"Unnamed: {place}" for place, name in enumerate(header) if not name}
         header = [unnamed.get(place, name) for place, name in enumerate(header)]
-        double = next((name for name in header if header.count(name) > 1), None)
+        double = twice(header)
         if double is not None:
             raise DataError(f"{show(path)} has two columns called {printable(double)!r}")
         if not rows:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin
-from netspec.datasets.columns import Column, Table, Texts
+from netspec.datasets.columns import Column, Table, Texts, twice
 from netspec.datasets.files import show
 from netspec.datasets.table import COLUMNS, Tabular
 from netspec.datasets.writing import Writing
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"PAR1"
 """What a parquet file begins and ends with."""
+QUICK_CELLS: Final = 2**20
+"""The most cells of a table that is read for a check alone."""
 MAX_CELLS: Final = 2**27
 """The most cells of a table, which is held in memory."""
 
@@ -31,6 +34,16 @@ class Parquet(Tabular):
     __doc__ = f"Columns of a parquet file. It takes pyarrow: `pip install 'netspec-torch[parquet]'`.\n\n{COLUMNS}"
 
     example = "parquet data/table.parquet price"
+
+    def quick(self, path: Path) -> bool:
+        if find_spec("pyarrow") is None or not super().quick(path):
+            return False
+        parquet = need("pyarrow.parquet", "parquet", "parquet")
+        try:
+            shape = parquet.ParquetFile(path).metadata
+        except (need("pyarrow", "parquet", "parquet").ArrowException, OSError) as error:
+            raise DataError(_refusal(path, error)) from None
+        return int(shape.num_rows * shape.num_columns) <= QUICK_CELLS
 
     def table(self, path: Path) -> Table:
         arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
@@ -43,7 +56,7 @@ class Parquet(Tabular):
         except (arrow.ArrowException, OSError) as error:
             raise DataError(_refusal(path, error)) from None
         names = read.column_names
-        double = next((name for name in names if names.count(name) > 1), None)
+        double = twice(names)
         if double is not None:
             raise DataError(f"{show(path)} has two columns called {double!r}")
         if not read.num_rows:

@@ -59,6 +59,14 @@ GLANCE: Final = 4 * 2**20
 """The most bytes of files that are read for a check alone."""
 
 
+BESIDE: Final = {
+    "window": ("horizon", "stride", "series", "time"),
+    "text": ("tokenizer", "length", "vocabulary", "mask"),
+    "dates": ("date_parts", "date_order", "date_format"),
+}
+"""Options, and those that only mean something beside them."""
+
+
 def sign(value: Any) -> str:
     """The check of a field that takes one sign, or a word for it."""
     if isinstance(value, str) and (value in BETWEEN or len(value) == 1):
@@ -214,11 +222,15 @@ class Tabular(Dataset):
         return self.read_as(files, {})
 
     def glance(self, files: Files) -> Arrays | None:
-        paths = [path for path in (self.path, self.val, self.test) if path]
-        there = [files.root / path for path in paths]
-        if not all(path.is_file() for path in there) or sum(path.stat().st_size for path in there) > GLANCE:
+        try:
+            paths = [files.file(path) for path in (self.path, self.val, self.test) if path]
+        except DataError:  # not there, or not for a check to open: a run says which
             return None
-        return self.read(files)
+        return self.read(files) if all(map(self.quick, paths)) else None
+
+    def quick(self, path: Path) -> bool:
+        """Whether a file is small enough to be read for a check alone."""
+        return path.stat().st_size <= GLANCE
 
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
         paths = {"train": self.path, "val": self.val, "test": self.test}
@@ -246,12 +258,25 @@ class Tabular(Dataset):
     def _frame(self, table: Table, horizon: int) -> Frame:
         """The windows of a table. Raises DataError."""
         assert self.window is not None
-        if self.text or self.several is not None:
-            raise DataError("window= goes with numbers, dates and categories, not with text= or several=")
         return framed(table, self.series, self.time, self.window, horizon, self.stride)
+
+    def _need_use(self) -> None:
+        """Refuse an option that would do nothing beside the others. Raises DataError."""
+        for option, others in BESIDE.items():
+            for other in others:
+                if other in self.given and option not in self.given:
+                    raise DataError(f"{self.called()}: {other}= does nothing without {option}=")
+        if "fill" in self.given and self.missing != "value":
+            raise DataError(f"{self.called()}: fill= does nothing without missing=value")
+        if self.date_order and self.date_format:
+            raise DataError(f"{self.called()}: date_format= says what stands first. Drop date_order=.")
+        if self.window is not None and (self.text or self.several is not None or self.regression is False):
+            text = "gives numbers that follow numbers, dates and categories"
+            raise DataError(f"{self.called()}: window= {text}, so not with text=, several= or regression=false")
 
     def _roles(self, table: Table) -> Roles:
         """What each column is taken for. Raises DataError."""
+        self._need_use()
         given = {"numbers": self.numbers, "categories": self.categories, "text": self.text, "dates": self.dates}
         given |= {"drop": self.drop, "id": self.id}
         if self.window is None:  # a window shows what the target was before

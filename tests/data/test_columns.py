@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -189,6 +191,22 @@ def test_a_column_has_one_use(tmp_path: Path) -> None:
     assert "left out" in refused(tmp_path, text, drop=["name", "size"])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"horizon": 2}, "csv: horizon= does nothing without window="),
+        ({"series": "name"}, "csv: series= does nothing without window="),
+        ({"mask": "padding"}, "csv: mask= does nothing without text="),
+        ({"date_order": "day"}, "csv: date_order= does nothing without dates="),
+        ({"fill": 1, "missing": "mean"}, "csv: fill= does nothing without missing=value"),
+        ({"dates": "name", "date_order": "day", "date_format": "%d"}, "Drop date_order="),
+        ({"window": 2, "regression": False}, "so not with text=, several= or regression=false"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(options: dict[str, Any], words: str, tmp_path: Path) -> None:
+    assert words in refused(tmp_path, table(name=["x", "y"] * 12), **options)
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -199,6 +217,7 @@ def test_a_column_has_one_use(tmp_path: Path) -> None:
         (table(x=["1", "2"]).replace(";", "|"), "pipe (guessed)"),
         (table(x=["1", "2"]), "semicolon (guessed)"),
         ("sep=;\n" + table(x=["1", "2"]), "semicolon"),
+        ('"sep=;"\n' + table(x=["1", "2"]), "semicolon"),
         ("\ufeffsep=;\r\n" + table(x=["1", "2"]).replace("\n", "\r\n"), "semicolon"),
         (table(x=["1", "2"]).replace("1", '"1"'), "semicolon (guessed)"),
         (table(x=["1", "2"]).encode("utf-16"), "encoded in utf-16"),
@@ -403,3 +422,20 @@ def test_a_large_table_is_left_to_the_run(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "a.csv").write_text(homes())
     monkeypatch.setattr(tables, "GLANCE", 10)
     assert loads(SPEC).at(tmp_path).look() == ()
+
+
+@pytest.mark.parametrize("path", ["../a.csv", "folder", "nothing.csv", f"{'x' * 3000}.csv", "a.csv.gz"])
+def test_what_a_check_may_not_open_is_left_to_the_run(path: str, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "folder").mkdir(parents=True)
+    (tmp_path / "a.csv").write_text("no table")
+    (tmp_path / "folder" / "a.csv.gz").write_bytes(gzip.compress(b"no table"))
+    text = SPEC.replace("csv a.csv kind", f"{{csv: {{path: {path}, target: kind}}}}")
+    assert loads(text).at(tmp_path / "folder").look() == ()
+
+
+def test_very_many_columns_take_no_more_than_their_number(tmp_path: Path) -> None:
+    names = ["kind", *(f"c{i}" for i in range(10_000))]
+    begin = process_time()
+    arrays = read(tmp_path, "\n".join([",".join(names), *(",".join(str(i) for _ in names) for i in range(2))]))
+    assert arrays.train.inputs[0].shape == (2, 10_000)
+    assert process_time() - begin < 60
