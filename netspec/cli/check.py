@@ -6,15 +6,23 @@ from collections.abc import Sequence
 
 import click
 
-from netspec.cli.common import as_json, painted, reads_spec, show, show_json
+from netspec.cli.common import as_json, limited, painted, reads_spec, show, show_json
 from netspec.errors import DataError, Problem, SpecError
 
 
 @click.command()
 @reads_spec
+@limited
 @as_json
 @click.pass_context
-def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def command(
+    context: click.Context,
+    spec: str,
+    overrides: tuple[str, ...],
+    max_params: int | None,
+    max_memory: int | None,
+    as_json: bool,
+) -> None:
     """Check a spec, without running anything.
 
     Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error.
@@ -22,14 +30,14 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
     from netspec.spec import load
 
     try:
-        loaded = load(spec, overrides)
+        loaded = load(spec, overrides, max_params=max_params, max_memory=max_memory)
     except SpecError as error:
         if as_json:
             _show_rows(error.problems, error.source)
         else:
             show(painted(str(error)))
             count = sum(p.severity == "error" for p in error.problems)
-            show(f"\n{count} error{'s' * (count != 1)}")
+            show(f"\n{count:,} error{'s' * (count != 1)}")
         context.exit(error.exit_code)
     source = loaded.document.source
     try:

@@ -17,6 +17,9 @@ from netspec.errors import DataError, printable
 from netspec.fields import Checked, Maybe, refuse
 
 MAX_TEXT: Final = 256 * 2**20
+MAX_COLUMNS: Final = 2**16
+MAX_CELLS: Final = 2**24
+"""Cells of a table, at most: each takes some 80 bytes of memory, however short it is."""
 MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """What a file may begin with that says how it is encoded."""
 WESTERN: Final = "cp1252"
@@ -149,12 +152,20 @@ def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[str
     lines: list[int] = []
     try:
         header = [name.strip() for name in next(reader, [])]
+        if len(header) > MAX_COLUMNS:
+            text = f"{show(path)} has {len(header):,} columns, at most {MAX_COLUMNS:,} are read"
+            raise DataError(f"{text}. Save the numbers as one array instead: npy or npz.")
         for row in reader:
             if row and len(row) != len(header):
                 line = f"{show(path)}, line {reader.line_num + skipped}"
                 told = f"{line}: {len(row)} columns, the first line names {len(header)}"
                 more = " A cell that holds one stands in quotes." * (len(row) > len(header))
                 raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
+            if (len(rows) + 1) * len(header) > MAX_CELLS:
+                text = (
+                    f"{show(path)} has more than {MAX_CELLS:,} cells, line {reader.line_num + skipped} is one too many"
+                )
+                raise DataError(f"{text}. Save the columns as parquet or npz instead.")
             if row:
                 rows.append(row)
                 lines.append(reader.line_num + skipped)

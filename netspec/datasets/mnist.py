@@ -37,7 +37,7 @@ class MNIST(Dataset):
 
     def _part(self, files: Files, prefix: str) -> Part:
         images, labels = (self._find(files, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
-        part = read_pair(images, labels, classes=10)
+        part = read_pair(images, labels, classes=10, budget=files.budget)
         if part.inputs[0].shape[1:] != (1, 28, 28):
             found = " x ".join(str(n) for n in part.inputs[0].shape[1:])
             raise DataError(f"{show(images)} holds images of {found}, expected 1 x 28 x 28. For others use idx.")

@@ -14,6 +14,7 @@ from netspec.fields import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.sections import NOTHING, Places, entries_schema, entry_schema, read_entries, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
+from netspec.machine import bytes_of
 from netspec.transforms.base import Augmentation, Mixing, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
@@ -67,18 +68,14 @@ def held(share: float, total: int) -> int:
     return share if isinstance(share, int) else max(1, round(share * total))
 
 
-UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_BYTES: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?B|)", re.IGNORECASE)
-
-
 def _memory(value: Any) -> int:
-    found = _BYTES.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    found = bytes_of(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
     if found is None:
         raise refuse("bytes, as in 500MB or 2GB")
-    return int(float(found[1]) * UNITS[found[2].upper()])
+    return found
 
 
-MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]$"}, {"type": "integer"}]}
+MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]?$"}, {"type": "integer"}]}
 
 
 class Reading(Entry):

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from netspec.errors import At, Problem, did_you_mean
+from netspec.fields import shown
 from netspec.lint.base import Facts, Rule
 
 __all__ = ["EXPERIMENT", "NETWORK", "TRAINING", "Facts", "lint", "rules", "silence"]
@@ -102,9 +103,9 @@ def _unknown_key(key: str) -> Problem:
 
 def _unheeded(code: Any, known: dict[str, Rule], at: At) -> Problem | None:
     """What is wrong with a code that a spec ignores."""
-    if code not in known:
+    if not isinstance(code, str) or code not in known:
         hint = did_you_mean(str(code), known) or f"There are: {', '.join(sorted(known))}."
-        return Problem("unknown-value", f"there is no check {code!r}", at, hint)
+        return Problem("unknown-value", f"there is no check {shown(code)}", at, hint)
     if known[code].severity == "error":
         return Problem("bad-value", f"{code} is an error, and only warnings can be ignored", at)
     return None

@@ -12,16 +12,17 @@ import torch
 
 from netspec.datasets.base import Arrays, Part
 from netspec.datasets.checks import same_form
-from netspec.datasets.files import Files
+from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
-from netspec.errors import DataError
-from netspec.language.calls import read_entry
+from netspec.errors import DataError, printable
+from netspec.language.calls import Refused, read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
 from netspec.layers.base import Tensor as Described
+from netspec.machine import shown_bytes
 from netspec.runtime.classes import as_floats, as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
-from netspec.runtime.memory import room_for, shown_bytes, workers_for
+from netspec.runtime.memory import room_for, workers_for
 from netspec.runtime.mixing import Mixer
 from netspec.runtime.reading import Reader
 from netspec.runtime.splitting import split
@@ -39,6 +40,7 @@ def load_data(
     root: Path,
     *,
     allow_outside: bool = False,
+    doubt: str = "",
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
@@ -46,15 +48,17 @@ def load_data(
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
-    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
-    out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
-    that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
-    of the data is looked at. Whole numbers become floats where a loss `takes` only floats for its target.
-    Raises DataError.
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
+    whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
+    Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Whole
+    numbers become floats where a loss `takes` only floats for its target. Raises DataError.
     """
+    # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
+    files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     learnt, device = learnt or {}, torch.device(device)
     source = section.source.beside(section.split.columns)
-    arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
+    arrays = split(source.read_as(files, learnt), section.split, source.default_val)
     arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
     arrays = as_floats(arrays, takes) if takes is not None else arrays
     for part in (arrays.val, arrays.test):
@@ -85,8 +89,12 @@ def load_data(
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any]) -> Steps:
     """What is done to the first input of new samples, as a run has `learnt` it; no data is read."""
-    pairs = enumerate(zip(section.transform, learnt["transform"], strict=True))
-    done = tuple(read_entry(known, ("transform", i), TRANSFORMS)[0] if known else step for i, (step, known) in pairs)
+    taught = learnt.get("transform", ())
+    if len(taught) != len(section.transform):
+        text = f"the run has learnt of {len(taught)} transforms, its spec names {len(section.transform)}"
+        raise DataError(f"{text}. Name those that it was trained with.")
+    pairs = enumerate(zip(section.transform, taught, strict=True))
+    done = tuple(_as_taught(known, i) if known else step for i, (step, known) in pairs)
     fitted = replace(section, transform=done)
     return Steps(fitted.before, (), fitted.after, learnt["inputs"]["peak"])
 
@@ -166,11 +174,20 @@ def _fitted(section: DataSection, train: Split, peak: int, learnt: Sequence[Any]
     done: tuple[Transform, ...] = ()
     for place, step in enumerate(section.transform):
         if place < len(learnt) and learnt[place]:
-            done = (*done, read_entry(learnt[place], ("transform", place), TRANSFORMS)[0])
+            done = (*done, _as_taught(learnt[place], place))
             continue
         ahead = replace(train, steps=Steps(after=done, peak=peak))
         done = (*done, step.fitted(inputs[0] for inputs, _ in ahead.batches(CHUNK)))
     return replace(section, transform=done)
+
+
+def _as_taught(known: Any, place: int) -> Transform:
+    """A step as a run has learnt it. Raises DataError for what is none."""
+    try:
+        return read_entry(known, ("transform", place), TRANSFORMS)[0]
+    except Refused as refused:
+        reason = printable(refused.problems[0].message)
+        raise DataError(f"what the run has learnt for transform {place} is none: {reason}") from None
 
 
 def _taught(written: Sequence[Transform], fitted: Sequence[Transform]) -> list[dict[str, Any] | None]:

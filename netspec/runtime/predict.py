@@ -89,8 +89,12 @@ def predict(run: Run, files: Sequence[Path]) -> Prediction:
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
     chosen = objective is not None and objective.loss.target_kind == "class"
+    known, scores = learnt.get("classes") if chosen else None, next(iter(outputs.values()))
+    if known and scores.ndim > 1 and scores.shape[1] > len(known):
+        text = f"{show(run.folder / LEARNT)} names {len(known)} classes, the network gives {scores.shape[1]}"
+        raise DataError(f"{text}: it is another run's")
     own = tuple(samples.inputs[0].paths) if isinstance(samples.inputs[0], Pictures) else None
-    return Prediction(outputs, tuple(learnt["classes"]) if chosen and learnt.get("classes") else None, own)
+    return Prediction(outputs, tuple(known) if known else None, own)
 
 
 def _batch_axis(tensor: Tensor) -> int:
