@@ -8,7 +8,7 @@ network, in this file and in any other.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -218,3 +218,39 @@ def way_of(table: Table, name: str, order: str | None, pattern: str | None) -> s
     text = f"{table.cell(name, list(table.texts(name)).index(odd))} is {shown(odd)}"
     way_out = f'Say how: date_format: "%d.%m.%Y %H:%M". Or leave the column out: {option("drop", name)}.'
     raise DataError(f"{text}, expected dates that are all written alike. {way_out}")
+
+
+def are_learnt(columns: Any) -> bool:
+    """Whether plain data is what kinds of column teach, as a run keeps it."""
+
+    def each(key: str, good: Callable[[Any], bool]) -> bool:
+        held = columns.get(key, {})
+        return isinstance(held, dict) and all(map(good, held.values()))
+
+    def filling(value: Any) -> bool:
+        return isinstance(value, int | float | None)
+
+    def names(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(x, str) for x in value)
+
+    def date(value: Any) -> bool:
+        if not isinstance(value, dict) or value.keys() != {"way", "start", "fills"}:
+            return False
+        plain = isinstance(value["way"], str) and isinstance(value["start"], int | float)
+        return plain and isinstance(value["fills"], list) and all(map(filling, value["fills"]))
+
+    def text(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return False
+        if value.get("tokenizer") == "file":
+            return isinstance(value.get("file"), str)
+        return value.get("tokenizer") in ("words", "characters") and names(value.get("tokens"))
+
+    if not isinstance(columns, dict) or not {"numbers", "categories"} <= columns.keys() <= LEARNT:
+        return False
+    kinds = each("numbers", filling) and each("categories", names) and each("dates", date) and each("texts", text)
+    return kinds and names(columns.get("ids", []))
+
+
+LEARNT: Final = {"numbers", "categories", "dates", "texts", "ids"}
+"""What is kept of the columns of a table."""

@@ -306,6 +306,8 @@ class Tabular(Dataset):
             name: known[name]["way"] if known else way_of(table, name, self.date_order, self.date_format)
             for name in roles.dates
         }
+        if any(len(date["fills"]) != len(self.date_parts) for date in known.values()):
+            raise DataError(f"{self.called()}: the run was trained with other date_parts")
         if roles.numbers or ways:
             found.append(Numbers(roles.numbers, ways, self.date_parts, self.missing, self.fill))
         if roles.categories:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.datasets.kinds import are_learnt
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
 from netspec.layers.base import Misfit
@@ -254,7 +255,7 @@ def _fault(learnt: Any) -> str:
         "classes": lambda value: value is None or texts(value),
         "inputs": _seen_as,
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
-        "columns": _columns,
+        "columns": are_learnt,
         "units": lambda value: isinstance(value, str),
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
@@ -264,16 +265,6 @@ def _fault(learnt: Any) -> str:
 def _seen_as(inputs: Any) -> bool:
     """Whether the names of the inputs and the largest byte are kept."""
     return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
-
-
-def _columns(columns: Any) -> bool:
-    """Whether the columns of a table are kept: what fills the numbers, and what the categories are."""
-    if not isinstance(columns, dict) or columns.keys() != {"numbers", "categories"}:
-        return False
-    numbers, categories = columns["numbers"], columns["categories"]
-    if not isinstance(numbers, dict) or not isinstance(categories, dict):
-        return False
-    return all(isinstance(x, int | float | None) for x in numbers.values()) and all(map(texts, categories.values()))
 
 
 def data_of(

@@ -174,7 +174,8 @@ layers: [fc 2]
 data: {source: csv a.csv kind drop=day, split: {fold: 2 of 5, group: patient}}
 train: {loss: cross_entropy, optimizer: sgd lr=0.01, epochs: 1}
 """
-    trained = netspec.loads(text).at(tmp_path).train(tmp_path / "run")
+    (tmp_path / "net.yaml").write_text(text)
+    trained = netspec.load(tmp_path / "net.yaml").train(tmp_path / "run")
     measured = netspec.Run.read(tmp_path / "run").evaluate()["loss"]
     assert measured == pytest.approx(trained.history.records[-1]["val.loss"])
 

@@ -11,9 +11,9 @@ import pytest
 
 import netspec
 from netspec.datasets.files import Files
+from netspec.datasets.kinds import are_learnt
 from netspec.errors import DataError
 from netspec.runtime.loading import load_data
-from netspec.spec import loads
 from tests.data.writing import section
 
 SPECS = Path(netspec.__file__).parents[1] / "specs"
@@ -131,7 +131,8 @@ layers:
 def test_networks_train_from_texts(network: str, more: str, epochs: int, tmp_path: Path) -> None:
     write_films(tmp_path / "films.csv")
     text = TRANSFORMER if network == "transformer" else (SPECS / f"{network}.yaml").read_text()
-    spec = loads(text + DATA.format(more=more) + TRAIN.format(epochs=epochs)).at(tmp_path)
+    (tmp_path / "net.yaml").write_text(text + DATA.format(more=more) + TRAIN.format(epochs=epochs))
+    spec = netspec.load(tmp_path / "net.yaml")
     assert spec.look()[1].startswith("  text: review, 12 tokens each")
     trained = spec.train(tmp_path / "run")
     assert max(record["val.accuracy"] for record in trained.history.records) > 0.9
@@ -144,3 +145,21 @@ def test_networks_train_from_texts(network: str, more: str, epochs: int, tmp_pat
     assert best is not None
     assert sum(name == label for ((name, _),), label in zip(best, labels, strict=True)) > 36
     assert run.evaluate()["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"texts": {"review": {"tokenizer": "words", "tokens": [1]}}},
+        {"texts": {"review": {"tokenizer": "file"}}},
+        {"dates": {"since": {"way": "iso", "start": "x", "fills": []}}},
+        {"dates": {"since": ["iso"]}},
+        {"ids": "id"},
+        {"more": {}},
+    ],
+)
+def test_what_a_run_keeps_of_its_columns_is_looked_at(broken: dict[str, Any]) -> None:
+    kept: dict[str, Any] = {"numbers": {"size": None}, "categories": {"city": ["Rome"]}}
+    whole = {"dates": {"since": {"way": "iso", "start": 1.0, "fills": [None]}}, "ids": ["id"]}
+    assert are_learnt(kept | whole | {"texts": {"review": {"tokenizer": "words", "tokens": ["a"]}}})
+    assert not are_learnt(kept | broken)
