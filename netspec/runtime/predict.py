@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
-from netspec.datasets.base import Gives
+from netspec.datasets.base import Gives, numbered
 from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
 from netspec.datasets.rows import Rows
@@ -115,19 +115,16 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
         name: torch.cat([part.movedim(_batch_axis(tensor), 0) for part in parts]).numpy()
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
-    classes, labels = _classes(objective, learnt), _labels(run, objective, learnt)
-    result = Prediction(held, classes, given.names, axis, labels, given.told)
-    if result.shares is not None and result.shares.shape[-1] > len(result.classes or ()):
-        text = f"{show(run.folder / LEARNT)} names {len(result.classes or ())} classes"
-        raise DataError(f"{text}, the network gives {result.shares.shape[-1]}: it is another run's")
+    scores = next(iter(held.values()))
+    count = scores.shape[axis] if scores.ndim > axis and objective and objective.loss.target_kind == "class" else 0
+    known = tuple(learnt.get("classes") or numbered(count))
+    if count > len(known):
+        text = f"{show(run.folder / LEARNT)} names {len(known)} classes, the network gives {count}"
+        raise DataError(f"{text}: it is another run's")
+    labels = _labels(run, objective, learnt)
+    result = Prediction(held, known if count else None, given.names, axis, labels, given.told)
     _need_finite(result, ", ".join(map(show, files)))
     return result
-
-
-def _classes(objective: Objective | None, learnt: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The names of the classes that the network chooses from; None where it chooses nothing."""
-    chosen = objective is not None and objective.loss.target_kind == "class"
-    return tuple(learnt["classes"]) if chosen and learnt.get("classes") else None
 
 
 def _labels(run: Run, objective: Objective | None, learnt: Mapping[str, Any]) -> tuple[str, ...]:

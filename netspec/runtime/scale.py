@@ -151,7 +151,7 @@ def _advice(seen: Values, trained: Values, peak: int) -> str:
     full, wanted = _full(seen), peak if trained.dtype == "uint8" and peak < BYTE else _full(trained)
     if full is None:
         return "Bring them to that scale" + ", or as floats to 0.0 to 1.0." * (trained.dtype == "uint8")
-    divided, times = f" / {full}" * (full != 1), f" * {wanted or trained.high:g}" * (wanted != 1)
+    divided, times = f" / {full}" * (full != 1), f" * {wanted or trained.high:.3g}" * (wanted != 1)
     return f"Where {full} is the most that a value can be, save x{divided}{times}."
 
 
