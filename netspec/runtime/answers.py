@@ -12,7 +12,7 @@ import numpy as np
 
 from netspec.errors import UsageError
 from netspec.graph.model import Graph
-from netspec.runtime.disk import shown, write_file
+from netspec.runtime.disk import write_file
 from netspec.runtime.predict import Prediction
 
 ROW: Final = "row"
@@ -77,10 +77,8 @@ def _free(name: str, taken: Any) -> str:
 
 
 def need_format(path: Path, graph: Graph) -> None:
-    """Refuse a file that cannot hold what a network gives, before anything is computed. Raises UsageError."""
+    """Refuse a format that cannot hold what a network gives, before anything is computed. Raises UsageError."""
     outputs = graph.outputs
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"-o takes a file called {', '.join(FORMATS)}, not {shown(path)}")
     if path.suffix.lower() == ".npy" and len(outputs) > 1:
         text = f"the network gives {', '.join(outputs)}, which one .npy file cannot hold: name a .npz file"
         raise UsageError(text)

@@ -201,7 +201,10 @@ def _need_rows(run: Run, given: Handed, label: str) -> None:
     bounds = tuple((int(x[:].min()), int(x[:].max())) if x.dtype == np.int64 else None for x in given.inputs)
     facts = Facts(run.spec.graph, run.spec.experiment, Gives(numbers=bounds))
     for problem in (p for rule in rules(("embedding_rows",)) for p in rule.check(facts)):
-        raise DataError(f"{label}: {problem.message.replace('the data', 'the file')}")
+        tokens = [x[:] for x in given.inputs if x.dtype == np.int64]
+        beyond = [x < 0 if x.min() < 0 else x == x.max() for x in tokens]
+        where = f", first in row {beyond[0].reshape(len(beyond[0]), -1).any(1).argmax()}" if len(tokens) == 1 else ""
+        raise DataError(f"{label}: {problem.message.replace('the data', 'the file')}{where}")
 
 
 def _split(arrays: Sequence[Column], steps: Steps) -> Split:

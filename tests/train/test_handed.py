@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import struct
 from pathlib import Path
@@ -14,7 +15,9 @@ from PIL import Image
 
 import netspec
 from netspec.cli import main
+from netspec.cli import predict as cli
 from netspec.errors import DataError
+from netspec.runtime.answers import FORMATS, records, table
 from netspec.runtime.experiment import Run
 from netspec.runtime.predict import Prediction
 
@@ -102,7 +105,7 @@ def test_bytes_and_floats_meet(tmp_path: Path, own: Any, new: Any, right: Any) -
     ("own", "new", "advice"),
     [
         (points(17, 30, 1, 8, 8).astype(np.uint8), points(256, 4, 1, 8, 8).astype(np.uint8), "save x / 255 * 16"),
-        (points(256, 30, 1, 8, 8).astype(np.float32), points(1, 4, 1, 8, 8), "save x * 255"),
+        (points(255, 30, 1, 8, 8).astype(np.float32), points(1, 4, 1, 8, 8), "save x * 255"),
         (points(1, 30, 1, 8, 8), points(255, 4, 1, 8, 8), "save x / 255."),
         (points(1, 30, 64), points(255, 4, 64), "save x / 255."),
         (points(16, 30, 1, 8, 8), points(255, 4, 1, 8, 8).astype(np.uint8), "save x / 255 * 16"),
@@ -152,8 +155,8 @@ def test_numbers_that_an_embedding_does_not_know(tmp_path: Path) -> None:
     tokens = np.random.default_rng(0).integers(0, 20, (30, 5))
     run = over(tmp_path, tokens, "netspec: 1\ninput: int 5\nlayers: [embedding 20 4, flatten, fc 3]\n")
     assert asked(run, tokens[:2].astype(np.uint8)).first.shape == (2, 3)
-    with pytest.raises(DataError, match=r"new\.npy: embedding has vectors for 0 to 19, the file holds .* to 20"):
-        asked(run, np.full((2, 5), 20))
+    with pytest.raises(DataError, match=r"new\.npy: .* for 0 to 19, the file holds .* to 20, first in row 1"):
+        asked(run, np.vstack([tokens[:1], np.full((2, 5), 20)]))
 
 
 # --- photos ---------------------------------------------------------------------------------------
@@ -272,7 +275,9 @@ def test_tables_in_another_order_without_the_target(mixed: Path, tmp_path: Path)
         run.predict(tmp_path / "c.csv")
 
 
-def test_lines_of_text_for_a_run_over_a_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_text_for_a_run_over_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "book.txt").write_text("the cat sat on the mat. " * 40)
     run = trained(
         tmp_path,
@@ -294,6 +299,9 @@ def test_lines_of_text_for_a_run_over_a_text(tmp_path: Path, capfd: pytest.Captu
     assert listed[0]["class"][4] == list(listed[0]["probabilities"])[int(np.argmax(place))]
     assert ended("predict", run, tmp_path / "new.txt") == 0
     assert capfd.readouterr().out.splitlines()[0].endswith("new.txt, line 1: " + " ".join(listed[0]["class"]))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the cat sat\non the mat.\n")))
+    assert ended("predict", run, "-", "-o", tmp_path / "out.npy") == 0
+    assert np.array_equal(np.load(tmp_path / "out.npy"), found.first)
     with pytest.raises(DataError, match=r"line 1: 'z' does not occur"):
         held.predict("zzz zzz")
     (tmp_path / "uneven.txt").write_text("the cat\nthe\n")
@@ -346,8 +354,6 @@ def test_values_in_a_csv_are_called_by_the_target(tmp_path: Path) -> None:
 
 
 def test_names_that_meet_stay_apart() -> None:
-    from netspec.runtime.answers import records, table
-
     found = Prediction({"out": np.array([[0.75, 0.25]])}, ("class", "file"), {"file": ("a.png",)})
     assert list(table(found)) == [
         ["file", "class", "probability of class", "probability of file"],
@@ -363,6 +369,7 @@ def test_a_name_of_no_format_is_refused_before_anything_runs(
     tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Even the run is not looked at."""
+    assert tuple(FORMATS) == cli.FORMATS
     assert ended("predict", tmp_path / "nowhere", "x.npy", "-o", tmp_path / name) == 2
     assert "-o takes a file called .csv, .json, .npy, .npz" in capfd.readouterr().err
 
