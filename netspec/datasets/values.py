@@ -64,7 +64,7 @@ def measured(column: Column) -> Values:
     return Values(*form, float(seen.min()), float(seen.max()), typical, float(seen.mean()))
 
 
-def whole(kept: Any) -> bool:
+def is_kept(kept: Any) -> bool:
     """Whether plain data is what `kept` gives."""
     if not isinstance(kept, dict) or kept.keys() != set(Values.__dataclass_fields__):
         return False

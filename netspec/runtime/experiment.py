@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.datasets.values import whole
+from netspec.datasets.values import is_kept
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
 from netspec.losses.base import Loss
@@ -252,7 +252,7 @@ def _fault(learnt: Any) -> str:
     kept: dict[str, Callable[[Any], bool]] = {
         "classes": lambda value: value is None or texts(value),
         "inputs": _seen_as,
-        "values": lambda value: isinstance(value, list) and all(map(whole, value)),
+        "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": _columns,
         "units": lambda value: isinstance(value, str),
