@@ -31,7 +31,7 @@ def records(found: Prediction) -> list[dict[str, Any]]:
     return [
         {
             **{_free(name, taken): column[i] for name, column in heads.items()},
-            **(_choice(places[i], shares[i], found.classes) if shares is not None else {}),
+            **(_choice(places[i], shares[i], found.classes) if shares is not None and places is not None else {}),
             **{name: values[i].tolist() for name, values in rest.items()},
         }
         for i in range(len(found.first))

@@ -196,11 +196,11 @@ def _form(shape: tuple[int, ...], taken: Sequence[Any]) -> tuple[int, int, int, 
     A row of numbers is an image in grey of the shape that the network takes, or a square one.
     """
     if len(shape) == 3 and shape[0] in (1, 3):
-        return *shape, lambda x: x  # type: ignore[return-value]
+        return *shape, lambda x: x
     if len(shape) == 3 and shape[2] in (1, 3):
         return shape[2], shape[0], shape[1], lambda x: x.transpose(0, 2, 3, 1)
     if len(shape) == 2:
-        return 1, *shape, lambda x: x[:, 0]  # type: ignore[return-value]
+        return 1, *shape, lambda x: x[:, 0]
     if len(shape) != 1:
         return None
     side = isqrt(shape[0])
