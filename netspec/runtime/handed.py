@@ -24,7 +24,7 @@ from netspec.datasets.table import Tabular
 from netspec.datasets.text import Text
 from netspec.datasets.values import Values
 from netspec.errors import DataError, few, printable
-from netspec.runtime.scale import converted
+from netspec.runtime.ranges import converted
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column

@@ -28,7 +28,7 @@ from netspec.runtime.handed import Handed, handed
 from netspec.runtime.loading import steps_for
 from netspec.runtime.objective import Objective, predictions
 from netspec.runtime.reading import Reader
-from netspec.runtime.scale import on_scale
+from netspec.runtime.ranges import on_scale
 from netspec.runtime.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     Raises DataError.
     """
     learnt = run.learnt
-    given, samples = _samples(run, files, learnt, as_is)
+    new, samples = _samples(run, files, learnt, as_is)
     module = run.module().eval()
     section = run.spec.experiment.train
     objective = Objective(section.loss) if section is not None else None
@@ -104,25 +104,26 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     found, axis = [], 1
     with torch.inference_mode():
         for inputs, _ in samples.batches(batch_size(samples, 64)):
-            outputs = module(*inputs)
-            first, *rest = predictions(outputs)
+            given = module(*inputs)
+            first, *rest = predictions(given)
             if objective:
                 axis = objective.loss.class_axis(first.ndim)
-                first = objective.loss.probabilities(objective.scores(outputs))
+                first = objective.loss.probabilities(objective.scores(given))
                 first = first if axis == 1 else first.movedim(1, axis)  # as the network has it
             found.append((first, *rest))
-    held = {
+    outputs = {
         name: torch.cat([part.movedim(_batch_axis(tensor), 0) for part in parts]).numpy()
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
-    scores = next(iter(held.values()))
-    count = scores.shape[axis] if scores.ndim > axis and objective and objective.loss.target_kind == "class" else 0
+    chosen = objective is not None and objective.loss.target_kind == "class"
+    scores = next(iter(outputs.values()))
+    count = scores.shape[axis] if chosen and scores.ndim > axis else 0
     known = tuple(learnt.get("classes") or numbered(count))
     if count > len(known):
         text = f"{show(run.folder / LEARNT)} names {len(known)} classes, the network gives {count}"
         raise DataError(f"{text}: it is another run's")
     labels = _labels(run, objective, learnt)
-    result = Prediction(held, known if count else None, given.names, axis, labels, given.told)
+    result = Prediction(outputs, known if count else None, new.names, axis, labels, new.told)
     _need_finite(result, ", ".join(map(show, files)))
     return result
 
