@@ -76,7 +76,7 @@ def load_data(
     others = {name: _prepared(part, plain, room) for name, part in splits.items()}
     taught = {
         **arrays.learnt,
-        "values": [measured(column).kept() for column in arrays.train.inputs],
+        "values": learnt.get("values") or [measured(column).kept() for column in arrays.train.inputs],
         "classes": arrays.classes,
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written.transform, section.transform),

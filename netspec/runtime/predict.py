@@ -27,8 +27,8 @@ from netspec.runtime.experiment import LEARNT, Run
 from netspec.runtime.handed import Handed, handed
 from netspec.runtime.loading import steps_for
 from netspec.runtime.objective import Objective, predictions
-from netspec.runtime.reading import Reader
 from netspec.runtime.ranges import on_scale
+from netspec.runtime.reading import Reader
 from netspec.runtime.streamed import Streamed
 
 if TYPE_CHECKING:
