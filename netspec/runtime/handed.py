@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -22,7 +22,7 @@ from netspec.datasets.npz import opened
 from netspec.datasets.pictures import Pictures
 from netspec.datasets.table import Tabular
 from netspec.datasets.text import Text
-from netspec.datasets.values import Values
+from netspec.datasets.values import BYTE, Values
 from netspec.errors import DataError, few, printable
 from netspec.runtime.ranges import converted
 
@@ -35,6 +35,10 @@ PHOTOS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tif
 """What a file of an image ends in."""
 SIDE: Final = 8
 """A row of numbers is taken for an image of at least so many points in height and width."""
+LOOKED: Final = 64
+"""Photos that are looked at to see how bright they are."""
+APART: Final = 0.4
+"""How far means of black and white are apart where light and dark may be swapped."""
 STANDARD_INPUT: Final = Path("-")
 
 
@@ -187,7 +191,18 @@ def _photos(files: Sequence[Path], learnt: Mapping[str, Any], taken: Sequence[An
     channels, height, width, arrange = form
     (pictures,) = Images(path=".", size=(height, width), grey=channels == 1).samples(files, learnt)
     told = f"images are taken {'in grey' if channels == 1 else 'in colours'}, {height} x {width} points"
-    return Handed([converted(pictures, arrange)], {"file": pictures.paths}, (f"{told}, as the run's data is",))
+    lines = (f"{told}, as the run's data is", *_swapped(pictures, Values.of(kept[0]), learnt["inputs"]["peak"]))
+    return Handed([converted(pictures, arrange)], {"file": pictures.paths}, lines)
+
+
+def _swapped(pictures: Pictures, trained: Values, peak: int) -> Iterator[str]:
+    """What is told of photos that are bright where the images of training are dark, or the other way round."""
+    full = peak if trained.dtype == "uint8" else trained.high
+    if trained.mean is None or trained.low < 0 or not full:
+        return
+    own, known = float(pictures[:LOOKED].mean()) / BYTE, trained.mean / full
+    if abs(own - known) > APART and (own > 0.5) != (known > 0.5):
+        yield f"their mean is {own:.2f} of white, that of the run's data {known:.2f}: are light and dark swapped?"
 
 
 def _form(shape: tuple[int, ...], taken: Sequence[Any]) -> tuple[int, int, int, Callable[[Array], Array]] | None:

@@ -236,6 +236,17 @@ def test_photos_that_cannot_be_what_a_run_takes(tmp_path: Path, capfd: pytest.Ca
     assert "the run takes 3 a sample, which is no image" in capfd.readouterr().err
 
 
+def test_light_and_dark_that_are_swapped_are_told(digits: Path, tmp_path: Path) -> None:
+    """The digits are light on dark."""
+    ink = np.full((20, 20), 255, np.uint8)
+    ink[5:15, 9:11] = 0
+    for name, drawn in (("paper.png", ink), ("board.png", 255 - ink)):
+        Image.fromarray(drawn).save(tmp_path / name)
+    paper, board = (Run.read(digits).predict(tmp_path / name).told for name in ("paper.png", "board.png"))
+    assert any("are light and dark swapped?" in line for line in paper)
+    assert not any("swapped" in line for line in board)
+
+
 def test_a_bad_photo_is_named(digits: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     photo(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
