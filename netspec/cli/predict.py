@@ -16,79 +16,81 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Values of a sample that a line has room for."""
+PLACES = 64
+"""Places of a sample, such as tokens, that a line has room for."""
+FORMATS = (".csv", ".json", ".npy", ".npz")
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
-@click.option("-o", "--output", type=Target(".npy", ".npz"), metavar="FILE", help="Write all values: .npy or .npz.")
+@click.option(
+    *("-o", "--output"),
+    type=Target(*FORMATS),
+    metavar="FILE",
+    help="Write all of it: .csv or .json with what names each sample, its class and the probabilities, or its values; "
+    ".npy or .npz with the values alone.",
+)
+@click.option("--as-is", is_flag=True, help="Take values as they are, whatever the scale of those of training.")
 @as_json
-def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, as_json: bool) -> None:
+def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, as_is: bool, as_json: bool) -> None:
     """Predict from the best weights of the run in the folder RUN.
 
     INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
-    sample, as the run's data has them before any transform; or a table, or images and folders of images, like those
-    that the run was trained on. Shows each sample's likeliest classes, or its values.
+    sample, as the run's data has them before any transform. Or it is like what the run was trained on: a table, with
+    or without the target; images and folders of images, which every run over images takes; lines of text in a file, as
+    one argument with blanks in it, or on standard input (-). Shows each sample's likeliest classes, or its values.
     """
+    if output is not None and as_json:
+        raise click.UsageError("--json prints what -o would write: name one of them")
     from netspec.runtime.disk import need_writable
     from netspec.runtime.experiment import Run
 
     read = Run.read(run)
     if output is not None:
+        from netspec.runtime.answers import need_format
+
+        need_format(output, read.spec.graph)
         need_writable(output, [*files, *read.files])
     tell_weights(read)
-    found = read.predict(*files)
+    found = read.predict(*files, as_is=as_is)
+    for line in found.told:
+        talk(printable(line))
     if output is not None:
-        _write(found, output)
-        talk(f"wrote {output}")
+        from netspec.runtime.answers import save
+
+        save(found, output)
+        talk(f"wrote {printable(str(output))}")
     elif as_json:
-        show_json(_listed(found))
+        from netspec.runtime.answers import records
+
+        show_json(records(found))
     else:
         show("\n".join(_lines(found, top)))
 
 
 def _lines(found: Prediction, top: int) -> list[str]:
     """A line for each sample."""
-    chosen = found.best(top)
+    chosen, places = found.best(top), found.places()
     if chosen is not None:
         lines = [", ".join(f"{name} ({share:.3f})" for name, share in best) for best in chosen]
+    elif places is not None:
+        lines = [_named(each) for each in places]
     else:
         lines = ["; ".join(_values(values[i]) for values in found.outputs.values()) for i in range(len(found.first))]
-    heads = found.files or range(len(lines))
-    return [printable(f"{head}: {line}") for head, line in zip(heads, lines, strict=True)]
+    heads = found.names.values() or [range(len(lines))]
+    return [printable(f"{', '.join(map(str, head))}: {line}") for *head, line in zip(*heads, lines, strict=True)]
+
+
+def _named(places: Any) -> str:
+    """The likeliest class of each place."""
+    if places.size > PLACES:
+        return f"classes of {' x '.join(map(str, places.shape))} places, which -o FILE writes"
+    return " ".join(places.ravel().tolist())
 
 
 def _values(values: Any) -> str:
     if values.ndim > 1 or values.size > SHOWN:
         return f"{' x '.join(map(str, values.shape))} values, which -o FILE writes"
     return " ".join(f"{value:.4g}" for value in values.ravel().tolist())
-
-
-def _listed(found: Prediction) -> list[dict[str, Any]]:
-    chosen = found.best(len(found.classes or ()))
-    said: list[dict[str, Any]]
-    if chosen is not None:
-        said = [{"class": best[0][0], "probabilities": dict(best)} for best in chosen]
-    else:
-        said = [{name: values[i].tolist() for name, values in found.outputs.items()} for i in range(len(found.first))]
-    return [{"file": file, **one} for file, one in zip(found.files, said, strict=True)] if found.files else said
-
-
-def _write(found: Prediction, output: Path) -> None:
-    import numpy as np
-
-    from netspec.runtime.disk import write_file
-
-    if output.suffix == ".npy" and len(found.outputs) > 1:
-        names = ", ".join(found.outputs)
-        raise click.UsageError(f"the network gives {names}, which one .npy file cannot hold: name a .npz file")
-
-    def save(path: Path) -> None:
-        with path.open("wb") as stream:
-            if output.suffix == ".npy":
-                np.save(stream, found.first, allow_pickle=False)
-            else:
-                np.savez(stream, allow_pickle=False, **found.outputs)
-
-    write_file(output, save)

@@ -23,7 +23,7 @@ class Target(click.ParamType[Path]):
             self.fail(f"{path} is a folder. Name a file in it: {path / 'NAME'}{self.suffixes[0]}", param, ctx)
         if path.exists() and not path.is_file():
             return path  # a device or a pipe has no format of its own
-        if path.suffix not in self.suffixes and (path.suffix or len(self.suffixes) > 1):
+        if path.suffix.lower() not in self.suffixes and (path.suffix or len(self.suffixes) > 1):
             self.fail(f"{path} is not called {' or '.join(self.suffixes)}, and no other format is written", param, ctx)
         if not path.parent.is_dir():
             self.fail(f"{path} cannot be written: there is no folder {path.parent}. Make it first.", param, ctx)

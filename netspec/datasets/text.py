@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,16 +78,43 @@ class Text(Dataset):
                 if learnt.get("units") == self.units
                 else sorted(set(_text(found["train"], files.budget)))
             )
-            names = tuple(known)
-            if wrong := next((name for name in names if len(name) != 1), None):
-                raise DataError(f"the run has learnt {printable(wrong[:40])!r} as a character, which it is not")
-            encode = self._characters(names)
+            names = _letters(known)
+            spell = self._characters(names)
+
+            def encode(path: Path, budget: Budget) -> Array:
+                return spell(_text(path, budget), show(path), budget)
+
         parts = {part: self._windows(encode(path, files.budget), path) for part, path in found.items()}
         kept = {"units": "tokens" if self.tokenizer else self.units}
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True, learnt=kept)
 
-    def _characters(self, names: tuple[str, ...]) -> Callable[[Path, Budget], Array]:
-        """What turns a file into the numbers of its characters, and raises DataError at the first that has none."""
+    def lines(self, texts: Sequence[str], names: Sequence[str], learnt: Mapping[str, Any]) -> Array:
+        """The last tokens of new texts, as many of each as a window has; `names` are theirs, in messages.
+
+        Raises DataError for texts of fewer tokens that are not all of one length.
+        """
+        import numpy as np
+
+        if self.tokenizer:
+            raise DataError("texts for the tokens of a tokenizer are given as their numbers, in a .npy file")
+        if self.units == "bytes":
+            found = [np.frombuffer(text.encode(), np.uint8).astype(np.int64) for text in texts]
+        else:
+            spell, budget = self._characters(_letters(learnt["classes"])), Budget()
+            found = [spell(text, name, budget) for text, name in zip(texts, names, strict=True)]
+        windows = [tokens[-self.length :] for tokens in found]
+        shortest = min(range(len(windows)), key=lambda i: len(windows[i]))
+        longest = max(map(len, windows))
+        if len(windows[shortest]) < longest or not longest:
+            text = f"{names[shortest]} has {len(windows[shortest]):,} tokens, expected {longest or 1:,} as in others"
+            raise DataError(f"{text}: nothing fills up what is shorter. Give texts of one length at a time.")
+        return np.stack(windows)
+
+    def _characters(self, names: tuple[str, ...]) -> Callable[[str, str, Budget], Array]:
+        """What turns a text into the numbers of its characters, and raises DataError at the first that has none.
+
+        It is given what messages call the text, too.
+        """
         import numpy as np
 
         if self.unknown is not None and self.unknown not in names:
@@ -96,16 +123,16 @@ class Text(Dataset):
         numbers = np.full(sys.maxunicode + 1, other, np.int64)
         numbers[[ord(name) for name in names]] = np.arange(len(names))
 
-        def encode(path: Path, budget: Budget) -> Array:
-            text = _text(path, budget)
-            budget.take(8 * len(text), show(path), TOO_LONG)
+        def encode(text: str, label: str, budget: Budget) -> Array:
+            budget.take(8 * len(text), label, TOO_LONG)
             found = np.empty(len(text), np.int64)
             for start in range(0, len(text), PIECE):
                 piece = text[start : start + PIECE].encode("utf-32-le")
                 found[start : start + PIECE] = numbers[np.frombuffer(piece, np.uint32)]
             for place in np.flatnonzero(found < 0)[:1]:
                 line = text.count("\n", 0, int(place)) + 1
-                shown = f"{show(path)}, line {line}: {printable(text[place])!r}"
+                where = f"{label}, line {line}" if "\n" in text else label
+                shown = f"{where}: {printable(text[place])!r}"
                 like = next((name for name in "?._-" if name in names), names[-1])
                 hint = f"Write unknown={like} to take it for that, or units=bytes."
                 raise DataError(f"{shown} does not occur in the training text. {hint}")
@@ -124,6 +151,13 @@ class Text(Dataset):
         end = count * self.length
         inputs, target = tokens[:end].reshape(count, -1), tokens[1 : end + 1].reshape(count, -1)
         return Part((inputs,), target, Origin((show(path),), noun="window"))
+
+
+def _letters(known: Sequence[str]) -> tuple[str, ...]:
+    """The characters that a run knows. Raises DataError."""
+    if wrong := next((name for name in known if len(name) != 1), None):
+        raise DataError(f"the run has learnt {printable(wrong[:40])!r} as a character, which it is not")
+    return tuple(known)
 
 
 def _text(path: Path, budget: Budget) -> str:

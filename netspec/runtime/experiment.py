@@ -16,6 +16,7 @@ from torch import nn
 
 import netspec
 from netspec.datasets.kinds import are_learnt
+from netspec.datasets.values import is_kept
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
 from netspec.layers.base import Misfit
@@ -207,16 +208,18 @@ class Run:
         assert found is not None
         return found
 
-    def predict(self, *files: str | Path) -> Prediction:
+    def predict(self, *files: str | Path, as_is: bool = False) -> Prediction:
         """What the best weights make of samples like those that the run was trained on, before any transform.
 
         `files` are one .npz with an array for each input of the network, a .npy for each, or files like those of the
-        run's source, without a target: a table, images, folders of images. The data that the run was trained on is
-        not needed. Raises DataError.
+        run's source, without a target: a table, texts, images and folders of images, which every run over images
+        takes. Values on another scale than the run was trained on are converted where that is sure, which the
+        prediction's `told` says, and else refused, unless they are to be taken `as_is`. The data that the run was
+        trained on is not needed. Raises DataError.
         """
         from netspec.runtime.predict import predict
 
-        return predict(self, [Path(file) for file in files])
+        return predict(self, [Path(file) for file in files], as_is=as_is)
 
     def export(self, path: str | Path, *, allow_outside: bool = False) -> Report:
         """Write the network with the best weights to an ONNX file that is proven to agree with it, on its data too.
@@ -288,6 +291,7 @@ def _fault(learnt: Any) -> str:
     kept: dict[str, Callable[[Any], bool]] = {
         "classes": lambda value: value is None or texts(value),
         "inputs": _seen_as,
+        "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": are_learnt,
         "units": lambda value: isinstance(value, str),

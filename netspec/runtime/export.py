@@ -124,7 +124,8 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     """What a file says about where it comes from: netspec's version, the spec's name and text.
 
     With it, as JSON, what was `learnt` of the data, which whoever feeds the file must know: `netspec.classes`, the
-    names of the classes; `netspec.columns`, the numbers of the categories; `netspec.transform`, the means.
+    names of the classes; `netspec.columns`, the numbers of the categories; `netspec.transform`, the means;
+    `netspec.values`, what the inputs hold before any transform.
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
     taught = {key: value for key, value in learnt.items() if value and any(value)}

@@ -14,6 +14,7 @@ from netspec.datasets.base import Arrays, Gives, Part
 from netspec.datasets.checks import same_form
 from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
+from netspec.datasets.values import measured
 from netspec.errors import DataError, printable
 from netspec.language.calls import Refused, read_entry
 from netspec.language.data_section import DataSection
@@ -86,6 +87,7 @@ def load_data(
     others = {name: _prepared(part, plain, room) for name, part in splits.items()}
     taught = {
         **arrays.learnt,
+        "values": learnt.get("values") or [measured(column).kept() for column in arrays.train.inputs],
         "classes": arrays.classes,
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written, done),

@@ -1,0 +1,78 @@
+"""What the values of an input are like: kept with a run, and held against those of new samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite, prod
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
+
+SAMPLED: Final = 2**20
+"""Values of an input that are looked at, from samples all through it."""
+BYTE: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The form of a sample, and the values that an input has before any transform."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+    typical: float | None = None
+    """The median of how far values are from 0, of those that are not 0; None where that is not known."""
+    mean: float | None = None
+
+    @property
+    def extent(self) -> float:
+        """How far a value is from 0, at most."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def size(self) -> int:
+        """The values of a sample."""
+        return prod(self.shape)
+
+    def kept(self) -> dict[str, Any]:
+        """The same as plain data that JSON can hold."""
+        return {**asdict(self), "shape": list(self.shape)}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """What was kept so."""
+        return cls(**{**kept, "shape": tuple(kept["shape"])})
+
+
+def measured(column: Column) -> Values:
+    """The values of an input. Images in files have a byte's range; to look at them would be to decode them."""
+    import numpy as np
+
+    form = tuple(column.shape[1:]), column.dtype.name
+    if getattr(column, "decodes", False):
+        return Values(*form, 0, BYTE if column.dtype == np.uint8 else 1)
+    few = max(1, min(len(column), SAMPLED // max(1, prod(column.shape[1:]))))
+    seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
+    seen = seen[np.isfinite(seen)].astype(np.float64)
+    if not seen.size:
+        return Values(*form, 0, 0)
+    far = np.abs(seen[seen != 0])
+    typical = float(np.median(far)) if far.size else None
+    return Values(*form, float(seen.min()), float(seen.max()), typical, float(seen.mean()))
+
+
+def is_kept(kept: Any) -> bool:
+    """Whether plain data is what `kept` gives."""
+    if not isinstance(kept, dict) or kept.keys() != set(Values.__dataclass_fields__):
+        return False
+    sizes, numbers = kept["shape"], [kept[name] for name in ("low", "high", "typical", "mean")]
+    return (
+        isinstance(sizes, list)
+        and all(type(size) is int and size >= 0 for size in sizes)
+        and isinstance(kept["dtype"], str)
+        and None not in numbers[:2]
+        and all(x is None or (type(x) in (int, float) and isfinite(x)) for x in numbers)
+    )
