@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import click
 
 from netspec.cli.common import allow_outside, as_json, show, show_json
+from netspec.errors import printable
 
 Part = Literal["train", "val", "test"]
 
@@ -22,9 +23,13 @@ def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bo
     """Measure the best weights of the run in the folder RUN."""
     from netspec.runtime.experiment import Run
 
-    found = Run.read(run, overrides).evaluate(part, allow_outside=allow_outside)
+    held = Run.read(run, overrides)
+    found = held.evaluate(part, allow_outside=allow_outside)
+    positive = {name: held.learnt[name] for name in ("positive",) if name in held.learnt}
     if as_json:
-        show_json({f"{part}.{name}": value for name, value in found.items()})
+        show_json({f"{part}.{name}": value for name, value in found.items()} | positive)
         return
+    for name, value in positive.items():
+        show(f"{name}: {printable(value)}")
     for name, value in found.items():
         show(f"{part}.{name:20} {value:.6g}" if isinstance(value, int | float) else f"{part}.{name}\n{value}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
 from netspec.fields import Bool, Checked, Int, Maybe, refuse
+from netspec.language.aim import Aim
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.sections import NOTHING, Places, entries_schema, entry_schema, read_entries, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.machine import bytes_of
 from netspec.transforms.base import Augmentation, Mixing, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
+
+E_ = TypeVar("E_", bound=Entry)
 
 
 def _share(value: Any) -> float:
@@ -82,7 +85,7 @@ KEYS: Final = {
     "split": "what is held out of the training data",
     "transform": "what is done to all data on its way to the network",
     "augment": "random changes to training data",
-    **{name: field.sentence for name, field in Reading.fields.items()},
+    **{name: field.sentence for cls in (Aim, Reading) for name, field in cls.fields.items()},
 }
 
 
@@ -96,6 +99,7 @@ class DataSection:
     augment: tuple[Augmentation, ...] = ()
     mixing: tuple[Mixing, ...] = ()
     reading: Reading = field(default_factory=Reading)
+    aim: Aim = field(default_factory=Aim)
     source_at: At = field(default=At())
 
     @property
@@ -190,13 +194,17 @@ def _section(
         except Refused as refused:
             problems += refused.problems
     reading: Reading | None = None
+    aim: Aim | None = None
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
     except Refused as refused:
         problems += refused.problems
     try:
-        given = {key: data[key] for key in Reading.fields if key in data}
-        reading = construct(Reading, long_arguments(given, Reading, lookup, path, "data"), At(path))
+        reading = _plain(Reading, data, path, lookup)
+    except Refused as refused:
+        problems += refused.problems
+    try:
+        aim = _plain(Aim, data, path, lookup)
     except Refused as refused:
         problems += refused.problems
     steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
@@ -205,11 +213,17 @@ def _section(
     mixing = tuple(s for s, _ in random if isinstance(s, Mixing))
     problems += [*wrong, *more]
     whole = len(steps) == _count(data.get("transform")) and len(random) == _count(data.get("augment"))
-    if source is None or split is None or reading is None or problems or not whole:
+    if source is None or split is None or reading is None or aim is None or problems or not whole:
         return None, problems
     transform = tuple(s for s, _ in steps)
-    section = DataSection(source, split, transform, augment, mixing, reading, At(paths["source"]))
+    section = DataSection(source, split, transform, augment, mixing, reading, aim, At(paths["source"]))
     return section, _misfits(section, {id(step): places for step, places in (*steps, *random)})
+
+
+def _plain(cls: type[E_], data: dict[str, Any], path: Path, lookup: Lookup) -> E_:
+    """The record of those keys of the section that are its fields. Raises Refused."""
+    given = {key: data[key] for key in cls.fields if key in data}
+    return construct(cls, long_arguments(given, cls, lookup, path, "data"), At(path))
 
 
 def _count(value: Any) -> int:
@@ -278,6 +292,7 @@ def data_schema() -> dict[str, Any]:
         "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema(), NOTHING]},
         "transform": entries_schema(TRANSFORMS, KEYS["transform"]),
         "augment": entries_schema(AUGMENTATIONS, KEYS["augment"]),
+        **Aim.json_schema()["properties"],
         **Reading.json_schema()["properties"],
     }
     section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, islice
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -35,8 +36,10 @@ from netspec.runtime.onnx_graph import Probabilities
 from netspec.runtime.origin import note_origin, where_from
 from netspec.runtime.progress import Progress
 from netspec.runtime.run import OWN, RunFolder
+from netspec.runtime.scale import InOwnUnits, Scale
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
+from netspec.runtime.weighing import Compared
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
 
@@ -87,6 +90,8 @@ def train(
             torch.manual_seed(section.seed)
             module = spec.build()
             need_fit(spec, data)
+            if progress is not None and world.main:
+                progress.tell(data.told)
             run = None
             if folder is not None and world.main:
                 run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
@@ -164,7 +169,7 @@ class Run:
         if split is None:
             raise DataError(f"the data of {self.spec.name} has no {part} part")
         need_fit(self.spec, data)
-        objective = Objective(section.loss)
+        objective = Objective(section.loss, learnt=data.learnt)
         objective.restore(self.weights)
         found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
         assert found is not None
@@ -203,15 +208,17 @@ def export(
     """
     section, training = spec.experiment.export, spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
+    learnt = data.learnt if data else {}
+    scale = Scale.of(learnt)
     return export_onnx(
-        module,
+        InOwnUnits(module, scale) if scale else module,
         spec.graph.inputs,
         path,
         section.onnx if section is not None else ONNX(),
         outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
         validation=_validation(data),
         name=spec.name,
-        metadata=metadata(netspec.__version__, spec.name, spec.text, data.learnt if data else {}),
+        metadata=metadata(netspec.__version__, spec.name, spec.text, learnt),
         probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
     )
@@ -252,6 +259,9 @@ def _fault(learnt: Any) -> str:
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": _columns,
         "units": lambda value: isinstance(value, str),
+        "positive": lambda value: isinstance(value, str),
+        "scale": _scale,
+        "weights": _weights,
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
     return f"{wrong[0]} is not what a run has learnt" if wrong else ""
@@ -272,6 +282,25 @@ def _columns(columns: Any) -> bool:
     return all(isinstance(x, int | float | None) for x in numbers.values()) and all(map(texts, categories.values()))
 
 
+def _scale(scale: Any) -> bool:
+    """Whether a mean and a deviation are kept for each column of the target."""
+    if not isinstance(scale, dict) or scale.keys() != {"mean", "deviation"}:
+        return False
+    mean, deviation = scale.values()
+    return _numbers(mean) and _numbers(deviation) and len(mean) == len(deviation) and 0 not in deviation
+
+
+def _weights(weights: Any) -> bool:
+    """Whether each field of the loss has its weights, and where they are of."""
+    return isinstance(weights, dict) and all(
+        isinstance(one, dict) and one.keys() == {"of", "values"} and _numbers(one["values"]) for one in weights.values()
+    )
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(type(x) in (int, float) and isfinite(x) for x in values)
+
+
 def data_of(
     spec: Spec,
     allow_outside: bool,
@@ -288,5 +317,7 @@ def data_of(
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold}
+    training = spec.experiment.train
+    compared = Compared(training.loss, tuple(spec.graph.outputs.values())) if training is not None else None
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "compared": compared}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)

@@ -19,6 +19,7 @@ from netspec.language.calls import Refused, read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
 from netspec.machine import shown_bytes
+from netspec.runtime.aim import aimed, as_answers, ordered
 from netspec.runtime.classes import as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
 from netspec.runtime.memory import room_for, workers_for
@@ -26,6 +27,7 @@ from netspec.runtime.mixing import Mixer
 from netspec.runtime.reading import Reader
 from netspec.runtime.splitting import split
 from netspec.runtime.streamed import Streamed
+from netspec.runtime.weighing import Compared
 from netspec.transforms.base import Transform
 from netspec.transforms.mixing import mixed_target
 from netspec.vocabulary import TRANSFORMS
@@ -43,20 +45,23 @@ def load_data(
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
+    compared: Compared | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
     Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
     whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
     Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
-    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Raises
-    DataError.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. The
+    target becomes what it is `compared` as. Raises DataError.
     """
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     source, learnt, device = section.source, learnt or {}, torch.device(device)
     arrays = split(source.read_as(files, learnt), section.split, source.default_val)
-    arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
+    arrays = source.fitted(arrays, learnt)
+    arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
+    arrays = as_answers(arrays, compared) if compared else arrays
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
@@ -79,7 +84,8 @@ def load_data(
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written.transform, section.transform),
     }
-    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
+    data = Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
+    return aimed(data, section.aim, compared, learnt)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any]) -> Steps:

@@ -39,8 +39,9 @@ COUNTS: Final = "The first axis of a file's array counts the samples."
 class Prediction:
     """What a network gives for samples, by the names of its outputs, a row for each sample.
 
-    The first output holds probabilities where the loss knows some, those of classes on axis 1; `classes` are their
-    names, None where nothing is chosen from classes. `files` are the samples' own, where each has one.
+    The first output holds probabilities where the loss knows some, those of classes on axis 1, of no and yes too;
+    `classes` are their names, None where nothing is chosen from classes. `files` are the samples' own, where each has
+    one.
     """
 
     outputs: dict[str, np.ndarray[Any, Any]]
@@ -73,7 +74,7 @@ def predict(run: Run, files: Sequence[Path]) -> Prediction:
     samples = _samples(run, files, learnt)
     module = run.module().eval()
     section = run.spec.experiment.train
-    objective = Objective(section.loss) if section is not None else None
+    objective = Objective(section.loss, learnt=learnt) if section is not None else None
     if objective:
         objective.restore(run.weights)
     found = []
@@ -88,7 +89,12 @@ def predict(run: Run, files: Sequence[Path]) -> Prediction:
         name: torch.cat([part.movedim(_batch_axis(tensor), 0) for part in parts]).numpy()
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
-    chosen = objective is not None and objective.loss.target_kind == "class"
+    answers = "positive" in learnt and objective is not None and objective.loss.target_kind == "label"
+    if answers:  # as of two classes, of which yes is the second
+        name = next(iter(outputs))
+        yes = outputs[name].reshape(-1)
+        outputs[name] = np.stack([1 - yes, yes], 1)
+    chosen = answers or (objective is not None and objective.loss.target_kind == "class")
     known, scores = learnt.get("classes") if chosen else None, next(iter(outputs.values()))
     if known and scores.ndim > 1 and scores.shape[1] > len(known):
         text = f"{show(run.folder / LEARNT)} names {len(known)} classes, the network gives {scores.shape[1]}"
