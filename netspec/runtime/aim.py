@@ -93,9 +93,9 @@ def aimed(data: Data, aim: Aim, compared: Compared | None, known: Mapping[str, A
         raise DataError(f"the run was trained on {was}, data.scale_target says otherwise. Begin another run.")
     if aim.scale_target is not None:
         learnt["scale"] = known.get("scale") or learn(data.train, compared.loss if compared else None)
-    if compared is not None:
-        if weights := weights_of(compared, data.train, classes, known.get("weights", {})):
-            learnt["weights"] = weights
+    weights = weights_of(compared, data.train, classes, known.get("weights", {})) if compared is not None else {}
+    if weights:
+        learnt["weights"] = weights
     answers = compared is not None and compared.one_answer
     if len(classes) == 2 and (answers or aim.positive is not None):
         learnt["positive"] = classes[1]
@@ -110,9 +110,7 @@ def strata(train: Split, classes: Sequence[str]) -> tuple[torch.Tensor, ...]:
     if target.is_floating_point() and len(classes) == 2 and target.shape[1:] in ((), (1,)):
         target = (target.flatten() > 0.5).long()
     if not classes or target.dtype != torch.int64 or target.ndim != 1:
-        raise DataError(
-            "sample: balanced draws from classes, one a sample, and the target is no such. Drop data.sample."
-        )
+        raise DataError("sample: balanced draws from classes, one a sample, the target is no such. Drop data.sample.")
     found = [(target == number).nonzero().flatten() for number in range(len(classes))]
     return tuple(rows for rows in found if len(rows))
 

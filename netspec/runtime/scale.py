@@ -45,7 +45,8 @@ def learn(train: Split, loss: Loss | None) -> dict[str, list[float]]:
         text = f"scale_target goes with mse, l1, huber and smooth_l1, {loss.called()} compares other than plain numbers"
         raise DataError(f"{text}. Drop data.scale_target.")
     if not next(train.targets()).is_floating_point():
-        raise DataError("scale_target scales numbers, the target holds classes. Drop data.scale_target.")
+        text = "scale_target scales numbers, the target holds classes"
+        raise DataError(f"{text}. Take the target as numbers, which a table does with regression, or drop it.")
 
     def rows() -> Iterator[torch.Tensor]:
         for target in train.targets():
