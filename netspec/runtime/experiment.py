@@ -259,6 +259,7 @@ def _fault(learnt: Any) -> str:
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": _columns,
         "units": lambda value: isinstance(value, str),
+        "own": lambda value: isinstance(value, dict) and value.keys() == {"classes"} and texts(value["classes"]),
         "positive": lambda value: isinstance(value, str),
         "scale": _scale,
         "weights": _weights,

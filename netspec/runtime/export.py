@@ -29,7 +29,7 @@ from netspec.runtime.unwrapping import copied, unwrapped
 
 TRACED_BATCH: Final = 3
 """The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
-INSIDE: Final = ("scale", "weights")
+INSIDE: Final = ("scale", "weights", "own")
 """What a run has learnt that whoever feeds an exported file need not know."""
 ONE_FILE: Final = 2**31 - 2**20
 """What a single file of ONNX can hold."""

@@ -58,8 +58,10 @@ def load_data(
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     source, learnt, device = section.source, learnt or {}, torch.device(device)
-    arrays = split(source.read_as(files, learnt), section.split, source.default_val)
-    arrays = source.fitted(arrays, learnt)
+    own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
+    arrays = split(source.read_as(files, {**learnt, **own}), section.split, source.default_val)
+    arrays = source.fitted(arrays, {**learnt, **own})
+    own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
     arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
     arrays = as_answers(arrays, compared) if compared else arrays
     for part in (arrays.val, arrays.test):
@@ -83,6 +85,7 @@ def load_data(
         "classes": arrays.classes,
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written.transform, section.transform),
+        **({"own": own} if own else {}),
     }
     data = Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
     return aimed(data, section.aim, compared, learnt)

