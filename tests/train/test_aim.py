@@ -401,3 +401,39 @@ def test_an_exported_file_names_the_positive_class(tmp_path: Path) -> None:
     told = pytest.importorskip("onnxruntime").InferenceSession(tmp_path / "x.onnx").get_modelmeta().custom_metadata_map
     assert json.loads(told["netspec.classes"]) == ["regular", "fraud"]
     assert json.loads(told["netspec.positive"]) == "fraud"
+
+
+def test_labels_and_masks_are_counted_place_by_place(tmp_path: Path) -> None:
+    y = np.zeros((40, 3), "f4")
+    y[:10, 0], y[:20, 1], y[::4, 2] = 1, 1, 1
+    np.savez(tmp_path / "labels.npz", x=np.zeros((40, 2), "f4"), y=y)
+    loss = "bce_logits pos_weight=balanced"
+    data = data_of(spec(tmp_path, "{source: npz labels.npz, split: 0}", loss, layers="fc 3"), False)
+    assert data.learnt["weights"]["pos_weight"]["values"] == [3.0, 1.0, 3.0]
+    masks = np.zeros((10, 4, 4), "i8")
+    masks[:, 0] = 1
+    masks[:, 1] = -100
+    np.savez(tmp_path / "masks.npz", x=np.zeros((10, 3, 4, 4), "f4"), y=masks)
+    made = spec(
+        tmp_path, "{source: npz masks.npz, split: 0}", "cross_entropy weight=balanced", layers="conv 2 k1", size="3x4x4"
+    )
+    assert data_of(made, False).learnt["weights"]["weight"]["values"] == [0.75, 1.5]
+    assert made.train().history.records
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"scale": {"mean": [0], "deviation": [0]}},
+        {"scale": [1]},
+        {"weights": {"weight": [1]}},
+        {"positive": 3},
+        {"own": {"classes": 4}},
+    ],
+)
+def test_a_run_that_keeps_other_than_it_learnt_is_refused(kept: dict[str, Any], tmp_path: Path) -> None:
+    spec(table(tmp_path), f"{{{KIND}}}", "bce_logits").train(tmp_path / "run")
+    learnt = json.loads((tmp_path / "run" / "data.json").read_text())
+    (tmp_path / "run" / "data.json").write_text(json.dumps(learnt | kept))
+    with pytest.raises(DataError, match="is not what a run has learnt"):
+        Run.read(tmp_path / "run").evaluate(allow_outside=True)
