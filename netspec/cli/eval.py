@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import click
 
 from netspec.cli.common import allow_outside, as_json, show, show_json, tell_weights
+from netspec.errors import printable
 
 Part = Literal["train", "val", "test"]
 
@@ -25,8 +26,11 @@ def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bo
     read = Run.read(run, overrides)
     tell_weights(read)
     found = read.evaluate(part, allow_outside=allow_outside)
+    positive = {name: read.learnt[name] for name in ("positive",) if name in read.learnt}
     if as_json:
-        show_json({f"{part}.{name}": value for name, value in found.items()})
+        show_json({f"{part}.{name}": value for name, value in found.items()} | positive)
         return
+    for name, value in positive.items():
+        show(f"{name}: {printable(value)}")
     for name, value in found.items():
         show(f"{part}.{name:20} {value:.6g}" if isinstance(value, int | float) else f"{part}.{name}\n{value}")

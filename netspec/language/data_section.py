@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
 from netspec.fields import Bool, Checked, Int, Maybe, Text, refuse
+from netspec.language.aim import Aim
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.data_steps import read_steps, steps_schema
 from netspec.language.sections import NOTHING, Places, entry_schema, unknown_keys
@@ -19,6 +20,8 @@ from netspec.machine import bytes_of
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
 from netspec.transforms.route import Chain, Placed, Way, Written, parted, placed, way
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
+
+E_ = TypeVar("E_", bound=Entry)
 
 
 def _share(value: Any) -> float:
@@ -109,7 +112,7 @@ KEYS: Final = {
     "split": "what is held out of the training data",
     "transform": "what is done to all data on its way to the network; {NAME: ...} says for which input",
     "augment": "random changes to training data; {NAME: ...} says of which input",
-    **{name: field.sentence for name, field in Reading.fields.items()},
+    **{name: field.sentence for cls in (Aim, Reading) for name, field in cls.fields.items()},
 }
 
 
@@ -151,6 +154,7 @@ class DataSection:
     augment: tuple[Written, ...] = ()
     mixing: tuple[Mixing, ...] = ()
     reading: Reading = field(default_factory=Reading)
+    aim: Aim = field(default_factory=Aim)
     source_at: At = field(default=At())
     names: tuple[str, ...] = ()
     """The network's inputs, where they are known."""
@@ -255,25 +259,35 @@ def _section(
         except Refused as refused:
             problems += refused.problems
     reading: Reading | None = None
+    aim: Aim | None = None
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
     except Refused as refused:
         problems += refused.problems
     try:
-        given = {key: data[key] for key in Reading.fields if key in data}
-        reading = construct(Reading, long_arguments(given, Reading, lookup, path, "data"), At(path))
+        reading = _plain(Reading, data, path, lookup)
+    except Refused as refused:
+        problems += refused.problems
+    try:
+        aim = _plain(Aim, data, path, lookup)
     except Refused as refused:
         problems += refused.problems
     transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, names)
     random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, names)
     problems += [*wrong, *more]
-    if source is None or split is None or reading is None or problems or not (whole and all_random):
+    if source is None or split is None or reading is None or aim is None or problems or not (whole and all_random):
         return None, problems
     augment = tuple(each.written for each in random if not isinstance(each.written.step, Mixing))
     mixing = tuple(each.written.step for each in random if isinstance(each.written.step, Mixing))
     steps = tuple(each.written for each in transform)
-    section = DataSection(source, split, steps, augment, mixing, reading, At(paths["source"]), names, maps)
+    section = DataSection(source, split, steps, augment, mixing, reading, aim, At(paths["source"]), names, maps)
     return section, _misfits(section, {id(each.written.step): each.places for each in (*transform, *random)})
+
+
+def _plain(cls: type[E_], data: dict[str, Any], path: Path, lookup: Lookup) -> E_:
+    """The record of those keys of the section that are its fields. Raises Refused."""
+    given = {key: data[key] for key in cls.fields if key in data}
+    return construct(cls, long_arguments(given, cls, lookup, path, "data"), At(path))
 
 
 def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
@@ -327,6 +341,7 @@ def data_schema() -> dict[str, Any]:
         "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema(), NOTHING]},
         "transform": steps_schema(TRANSFORMS, KEYS["transform"]),
         "augment": steps_schema(AUGMENTATIONS, KEYS["augment"]),
+        **Aim.json_schema()["properties"],
         **Reading.json_schema()["properties"],
     }
     section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}

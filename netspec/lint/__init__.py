@@ -45,7 +45,7 @@ Each is the class that its file is named for, and is imported only for a network
 """
 EXPERIMENT: Final = (
     *("data_shape", "class_count", "embedding_rows", "position_rows", "loss_target", "mixed_target", "metric_target"),
-    *("export_probabilities", "value_range", "schedule_length", "sample_count"),
+    *("target_aim", "export_probabilities", "value_range", "schedule_length", "sample_count"),
 )
 """Rules about the network with its data and its training, which say nothing of shapes that a problem left unknown."""
 TRAINING: Final = (

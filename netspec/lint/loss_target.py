@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from netspec.errors import At, Problem
 from netspec.layers.base import Misfit
 from netspec.lint.base import Facts, Rule
+from netspec.losses.labels import one_answer
 
 
 class LossTarget(Rule):
@@ -28,8 +29,15 @@ train: {loss: mse, optimizer: sgd lr=0.01}
         predictions = facts.predictions
         if facts.train is None or predictions is None:
             return
-        loss = facts.train.loss
+        loss, target, classes = facts.train.loss, facts.gives.target, facts.gives.classes
+        named = target is not None and target.dtype == "int64" and len(target.shape) == 1
+        if named and facts.measured is None and one_answer(loss, predictions):  # of two classes it becomes no and yes
+            if classes not in (None, 2):
+                text = f"{loss.called()} with one output says yes or no, the data has {classes} classes"
+                hint = f"End the network with {classes} outputs and take cross_entropy."
+                yield self.problem(text, At(("train", "loss")), hint)
+            target = None
         try:
-            loss.expect(predictions, facts.gives.target)
+            loss.expect(predictions, target)
         except Misfit as misfit:
             yield self.problem(f"{loss.called()} {misfit.message}", At(("train", "loss")), misfit.hint)

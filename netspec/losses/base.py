@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
@@ -32,6 +32,8 @@ class Loss(Entry):
     """Whether it looks at the target at all."""
     owns_parameters: ClassVar[bool] = False
     """Whether torch's module holds weights of its own, which are trained with the network's."""
+    scales: ClassVar[bool] = False
+    """Whether numbers that are shifted and stretched, prediction and target alike, are compared as well."""
     mixes: ClassVar[bool] = True
     """Whether a target may lie between those that it knows, as mixup makes them."""
     wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"
@@ -125,18 +127,47 @@ def Reduction(*more: str, keyword: bool = False) -> Field[str]:
     return Choice("how the values of a batch become one number", ("mean", "sum", *more), "mean", keyword=keyword)
 
 
-def Weights(sentence: str) -> Field[Any]:
-    """One weight for each class, all at least 0; null for none."""
+BALANCED: Final = "balanced"
+"""Says that weights are counted on the training part."""
+CLASS_WEIGHTS: Final = (
+    "a weight for each class, in order or by name, 1 for classes without one; balanced: the rarer in the training "
+    "part the more, samples / (classes * samples of the class)"
+)
 
-    def check(value: Any) -> tuple[float, ...]:
-        items = value if isinstance(value, list | tuple) else [value]
+
+def Weights(sentence: str, *, counted: bool = False) -> Field[Any]:
+    """One weight for each class, all at least 0, in order or by the names of the classes; null for none.
+
+    Where they can be `counted`, they may be `balanced`.
+    """
+    expected = "a list of numbers, or numbers by the names of classes" + f", or {BALANCED}" * counted
+
+    def check(value: Any) -> Any:
+        if counted and value == BALANCED:
+            return value
+        named = isinstance(value, dict)
+        items = [*value.values()] if named else value if isinstance(value, list | tuple) else [value]
         if not items or any(isinstance(v, bool) or not isinstance(v, int | float) for v in items):
-            raise refuse("a list of numbers")
+            raise refuse(expected)
         if not all(isfinite(v) and v >= 0 for v in items) or not any(items):
             raise refuse("weights of at least 0, not all of them 0")
-        return tuple(float(v) for v in items)
+        return {shown(k): float(v) for k, v in value.items()} if named else tuple(float(v) for v in items)
 
-    return Checked(sentence, check, {"type": "array", "items": {"type": "number", "minimum": 0}}, None)
+    def shown(name: Any) -> str:
+        return str(name).lower() if isinstance(name, bool) else str(name)
+
+    number = {"type": "number", "minimum": 0}
+    kinds: list[dict[str, Any]] = [
+        {"type": "array", "items": number},
+        {"type": "object", "additionalProperties": number},
+        *([{"enum": [BALANCED]}] if counted else []),
+    ]
+    return Checked(sentence, check, {"anyOf": kinds}, None)
+
+
+def in_order(weights: Any) -> tuple[float, ...]:
+    """Weights that are given one after the other; none where they are, or are by name or counted from data."""
+    return weights if isinstance(weights, tuple) else ()
 
 
 # --- what losses ask of their tensors -----------------------------------------------------------

@@ -9,6 +9,7 @@ from netspec.dims import Size
 from netspec.fields import Field, Float, Int
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
+    CLASS_WEIGHTS,
     Activation,
     Array,
     Loss,
@@ -17,6 +18,7 @@ from netspec.losses.base import (
     Weights,
     agree,
     alike,
+    in_order,
     need_batch_rank,
     need_integers,
     need_target_shape,
@@ -53,7 +55,7 @@ class ClassLoss(Loss):
         need_target_shape(prediction, target, shape, "one class number a place", hint)
 
     def _fit_weight(self, classes: Size) -> None:
-        weight = getattr(self, "weight", None)
+        weight = in_order(getattr(self, "weight", None))
         if weight and not agree(len(weight), classes):
             text = f"has weights for {len(weight)} classes, the prediction has {classes}"
             raise Misfit(text, field="weight")
@@ -118,7 +120,7 @@ class CrossEntropyLoss(ClassLoss):
     words = ("ce", "cross_entropy")
     example = "cross_entropy label_smoothing=0.1"
 
-    weight = Weights("a weight for each class")
+    weight = Weights(CLASS_WEIGHTS, counted=True)
     ignore_index = Int("a target that is skipped", -100)
     reduction = Reduction()
     label_smoothing = Float("share of the probability that is spread over all classes", 0.0, ge=0, le=1)
@@ -140,7 +142,7 @@ class NLLLoss(ClassLoss):
     words = ("nll", "nll_loss")
     example = "nll"
 
-    weight = Weights("a weight for each class")
+    weight = Weights(CLASS_WEIGHTS, counted=True)
     ignore_index = Int("a target that is skipped", -100)
     reduction = Reduction()
     axis = ClassAxis()
@@ -159,7 +161,7 @@ class MultiMarginLoss(ClassLoss):
 
     p = Int("power of each violation", 1, ge=1, le=2)
     margin = Float("by how much the true class should win", 1.0)
-    weight = Weights("a weight for each class")
+    weight = Weights(CLASS_WEIGHTS, counted=True)
     reduction = Reduction()
 
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:

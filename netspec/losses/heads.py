@@ -9,6 +9,7 @@ from netspec.dims import Size
 from netspec.fields import Bool, Checked, Field, Float, Int, refuse
 from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
+    CLASS_WEIGHTS,
     Array,
     Loss,
     Range,
@@ -124,7 +125,7 @@ class LinearCrossEntropyLoss(Head):
     )
     bias = Bool("whether the layer has a bias", False, keyword=True)
     reduction = Reduction(keyword=True)
-    weight = Weights("a weight for each class")
+    weight = Weights(CLASS_WEIGHTS, counted=True)
     ignore_index = Int("a target that is skipped", None, keyword=True)
     label_smoothing = Float("share of the probability that is spread over all classes", 0.0, ge=0, le=1, keyword=True)
 

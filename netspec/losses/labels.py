@@ -13,6 +13,7 @@ from netspec.losses.base import (
     Reduction,
     Weights,
     agree,
+    in_order,
     need_batch_rank,
     need_floats,
     need_integers,
@@ -22,8 +23,18 @@ from netspec.losses.base import (
 from netspec.losses.one_hot import OneHot
 
 
+def one_answer(loss: Loss, predictions: Sequence[Tensor]) -> bool:
+    """Whether a network says yes or no once a sample, so that its target may be the numbers of two classes."""
+    if loss.target_kind != "label" or loss.activation is None or len(predictions) != 1:
+        return False
+    return predictions[0].shape[1:] in ((), (1,)) and predictions[0].dtype == "float32"
+
+
 class YesNo(Loss):
-    """A loss that takes a label for each number of the prediction."""
+    """A loss that takes a label for each number of the prediction.
+
+    Where it is a single one a sample, the target may be the numbers of two classes, of which the second is yes.
+    """
 
     kind = "label"
 
@@ -37,7 +48,7 @@ class YesNo(Loss):
 
     def _fit_weights(self, name: str, prediction: Tensor) -> None:
         """One weight for each place of the last axis, or a single one: what torch spreads over the batch."""
-        weights = getattr(self, name) if name in self.fields else None
+        weights = in_order(getattr(self, name)) if name in self.fields else ()
         if weights and len(weights) != 1 and not agree(len(weights), prediction.shape[-1]):
             text = f"has {len(weights)} weights, the prediction is {show(prediction.shape)}"
             raise Misfit(text, f"Give 1 or {prediction.shape[-1]}.", field=name)
@@ -70,7 +81,11 @@ class BCEWithLogitsLoss(YesNo, OneHot):
 
     weight = Weights("a weight for each place of the last axis")
     reduction = Reduction()
-    pos_weight = Weights("a weight of the yes labels for each place of the last axis")
+    pos_weight = Weights(
+        "a weight of the yes labels for each place of the last axis, in order or by name; balanced: in the training "
+        "part as many no as yes, samples that say no / samples that say yes",
+        counted=True,
+    )
 
     def numbers(self) -> Range:
         return 0, 1

@@ -25,6 +25,7 @@ class Elementwise(OneHot):
 class MSELoss(Elementwise):
     """Squares the difference of prediction and target."""
 
+    scales = True
     words = ("mse", "mse_loss", "l2")
     example = "mse"
 
@@ -34,6 +35,7 @@ class MSELoss(Elementwise):
 class L1Loss(Elementwise):
     """Takes the absolute difference of prediction and target."""
 
+    scales = True
     words = ("l1", "mae", "l1_loss")
     example = "l1"
 
@@ -43,6 +45,7 @@ class L1Loss(Elementwise):
 class HuberLoss(Elementwise):
     """Squares small differences and takes large ones as they are, so that outliers weigh less."""
 
+    scales = True
     words = ("huber", "huber_loss")
     example = "huber delta=0.5"
 
@@ -53,6 +56,7 @@ class HuberLoss(Elementwise):
 class SmoothL1Loss(Elementwise):
     """Squares differences below beta, divided by beta, and takes larger ones as they are."""
 
+    scales = True
     words = ("smooth_l1", "smooth_l1_loss")
     example = "smooth_l1 beta=0.5"
 

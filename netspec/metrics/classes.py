@@ -80,7 +80,7 @@ class Averaged(Table):
 
     average = Choice(
         "macro: mean over the classes that occur; micro: over all choices at once; weighted: mean by how often a "
-        "class is true; binary: class 1 alone",
+        "class is true; binary: the positive class alone, which of two is number 1",
         ("macro", "micro", "weighted", "binary"),
         "macro",
     )

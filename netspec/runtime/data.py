@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -132,6 +132,8 @@ class Split:
     steps: Steps = Steps()
     mixer: Mixer | None = None
     origin: Origin = field(default_factory=Origin)
+    strata: tuple[torch.Tensor, ...] = ()
+    """The samples of each class, where training draws from all classes alike."""
 
     def __len__(self) -> int:
         return len(self.target)
@@ -147,8 +149,13 @@ class Split:
         return self.target.device
 
     def order(self, generator: torch.Generator) -> torch.Tensor:
-        """The numbers of all samples at random, as `batch` takes them."""
-        return torch.randperm(len(self), generator=generator).to(self.device)
+        """The numbers of samples at random, as `batch` takes them: of all, or as many from all classes alike."""
+        return self._drawn(generator).to(self.device)
+
+    def _drawn(self, generator: torch.Generator) -> torch.Tensor:
+        if not self.strata:
+            return torch.randperm(len(self), generator=generator)
+        return drawn_alike(self.strata, len(self), generator)
 
     def expect(self, batches: Iterable[torch.Tensor], rows: Share = slice) -> None:
         """Say for which samples `batch` will be called in training, in turn. In memory they are there already."""
@@ -259,6 +266,9 @@ class Data:
         given, _ = self.train.batch(torch.arange(min(8, len(self.train)), device=self.train.device))
         words = [f"{float(x.double().sum()):.4g}" for x in given]
         found.update(repr((words, self.steps, self.train.steps.augment, self.train.mixer)).encode())
+        aims = [self.learnt[key] for key in ("scale", "weights") if key in self.learnt]
+        aims += ["alike"] * bool(self.train.strata)
+        found.update(repr(aims).encode() if aims else b"")
         return found.hexdigest()
 
     def _first(self) -> torch.Tensor:
@@ -268,6 +278,17 @@ class Data:
         """The same data with its tensors on `device`."""
         val, test = (part.to(device) if part else None for part in (self.val, self.test))
         return replace(self, train=self.train.to(device), val=val, test=test)
+
+
+def drawn_alike(strata: Sequence[torch.Tensor], count: int, generator: torch.Generator) -> torch.Tensor:
+    """`count` samples at random, from each stratum as many, or one more; none again before all of its were drawn."""
+    shares = torch.full((len(strata),), count // len(strata))
+    shares[torch.randperm(len(strata), generator=generator)[: count % len(strata)]] += 1
+    drawn = []
+    for rows, share in zip(strata, shares.tolist(), strict=True):
+        rounds = [torch.randperm(len(rows), generator=generator) for _ in range(-(-share // len(rows)))]
+        drawn += [rows[torch.cat(rounds)[:share]]] if rounds else []
+    return torch.cat(drawn)[torch.randperm(count, generator=generator)]
 
 
 def seeded(*numbers: int, device: torch.device | str = "cpu") -> torch.Generator:

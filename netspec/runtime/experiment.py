@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, islice
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -39,8 +40,10 @@ from netspec.runtime.onnx_graph import Probabilities
 from netspec.runtime.origin import ORIGIN, origin_note, where_from
 from netspec.runtime.progress import Progress, Silent
 from netspec.runtime.run import OWN, RunFolder, no_run
+from netspec.runtime.scale import InOwnUnits, Scale
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
+from netspec.runtime.weighing import Compared
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
 from netspec.views.meaning import differences, meaning, refusal
@@ -202,7 +205,7 @@ class Run:
         if split is None:
             raise DataError(f"the data of {self.spec.name} has no {part} part")
         need_fit(self.spec, data)
-        objective = Objective(section.loss)
+        objective = Objective(section.loss, learnt=data.learnt)
         objective.restore(self.weights)
         found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
         assert found is not None
@@ -245,15 +248,17 @@ def export(
         raise UsageError(f"{path} is not called .onnx, and no other format is written")
     section, training = spec.experiment.export, spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
+    learnt = data.learnt if data else {}
+    scale = Scale.of(learnt)
     return export_onnx(
-        module,
+        InOwnUnits(module, scale) if scale else module,
         spec.graph.inputs,
         path,
         section.onnx if section is not None else ONNX(),
         outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
         validation=_validation(data),
         name=spec.name,
-        metadata=metadata(netspec.__version__, spec.name, spec.text, data.learnt if data else {}),
+        metadata=metadata(netspec.__version__, spec.name, spec.text, learnt),
         probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
     )
@@ -295,6 +300,10 @@ def _fault(learnt: Any) -> str:
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": are_learnt,
         "units": lambda value: isinstance(value, str),
+        "own": lambda value: isinstance(value, dict) and value.keys() == {"classes"} and texts(value["classes"]),
+        "positive": lambda value: isinstance(value, str),
+        "scale": _scale,
+        "weights": _weights,
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
     return f"{wrong[0]} is not what a run has learnt" if wrong else ""
@@ -303,6 +312,25 @@ def _fault(learnt: Any) -> str:
 def _seen_as(inputs: Any) -> bool:
     """Whether the names of the inputs and the largest byte are kept."""
     return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
+
+
+def _scale(scale: Any) -> bool:
+    """Whether a mean and a deviation are kept for each column of the target."""
+    if not isinstance(scale, dict) or scale.keys() != {"mean", "deviation"}:
+        return False
+    mean, deviation = scale.values()
+    return _numbers(mean) and _numbers(deviation) and len(mean) == len(deviation) and 0 not in deviation
+
+
+def _weights(weights: Any) -> bool:
+    """Whether each field of the loss has its weights, and where they are of."""
+    return isinstance(weights, dict) and all(
+        isinstance(one, dict) and one.keys() == {"of", "values"} and _numbers(one["values"]) for one in weights.values()
+    )
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(type(x) in (int, float) and isfinite(x) for x in values)
 
 
 def data_of(
@@ -321,8 +349,10 @@ def data_of(
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    takes = partial(_takes, spec) if spec.experiment.train is not None else None
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes}
+    training = spec.experiment.train
+    takes = partial(_takes, spec) if training is not None else None
+    compared = Compared(training.loss, tuple(spec.graph.outputs.values())) if training is not None else None
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes, "compared": compared}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
 
 

@@ -29,6 +29,8 @@ from netspec.runtime.unwrapping import copied, unwrapped
 
 TRACED_BATCH: Final = 3
 """The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
+INSIDE: Final = ("scale", "weights", "own")
+"""What a run has learnt that whoever feeds an exported file need not know."""
 ONE_FILE: Final = 2**31 - 2**20
 """What a single file of ONNX can hold."""
 
@@ -124,11 +126,12 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     """What a file says about where it comes from: netspec's version, the spec's name and text.
 
     With it, as JSON, what was `learnt` of the data, which whoever feeds the file must know: `netspec.classes`, the
-    names of the classes; `netspec.columns`, the numbers of the categories; `netspec.transform`, the means;
-    `netspec.values`, what the inputs hold before any transform.
+    names of the classes; `netspec.positive`, the one of two whose probability a single output gives;
+    `netspec.columns`, the numbers of the categories; `netspec.transform`, the means; `netspec.values`, what the inputs
+    hold before any transform. The scale of a target and the weights of a loss are in the file itself, or not needed.
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
-    taught = {key: value for key, value in learnt.items() if value and any(value)}
+    taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
     return known | {f"netspec.{key}": json.dumps(value, ensure_ascii=False) for key, value in taught.items()}
 
 

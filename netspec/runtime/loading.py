@@ -21,6 +21,7 @@ from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
 from netspec.layers.base import Tensor as Described
 from netspec.machine import shown_bytes
+from netspec.runtime.aim import aimed, as_answers, ordered
 from netspec.runtime.classes import as_floats, as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
 from netspec.runtime.memory import room_for, workers_for
@@ -28,6 +29,7 @@ from netspec.runtime.mixing import Mixer
 from netspec.runtime.reading import Reader
 from netspec.runtime.splitting import split
 from netspec.runtime.streamed import Streamed
+from netspec.runtime.weighing import Compared
 from netspec.transforms.base import Transform
 from netspec.transforms.route import Placed
 from netspec.vocabulary import TRANSFORMS
@@ -50,6 +52,7 @@ def load_data(
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
     takes: Callable[[Described], bool] | None = None,
+    compared: Compared | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
@@ -57,14 +60,18 @@ def load_data(
     whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
     Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
     Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Whole
-    numbers become floats where a loss `takes` only floats for its target. Raises DataError.
+    numbers become floats where a loss `takes` only floats for its target, and names of two classes what they are
+    `compared` as. Raises DataError.
     """
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     learnt, device = learnt or {}, torch.device(device)
-    source = section.source.beside(section.split.columns)
-    arrays = split(source.read_as(files, learnt), section.split, source.default_val)
-    arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
+    own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
+    source, before = section.source.beside(section.split.columns), {**learnt, **own}
+    arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
+    own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
+    arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
+    arrays = as_answers(arrays, compared) if compared else arrays
     arrays = as_floats(arrays, takes) if takes is not None else arrays
     for part in (arrays.val, arrays.test):
         if part is not None:
@@ -91,10 +98,12 @@ def load_data(
         "classes": arrays.classes,
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written, done),
+        **({"own": own} if own else {}),
     }
     raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
     val, test = others.get("val"), others.get("test")
-    return Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
+    data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
+    return aimed(data, section.aim, compared, learnt)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:

@@ -15,16 +15,20 @@ from netspec.layers.base import Tensor as Described
 from netspec.lint.loss_target import LossTarget
 from netspec.losses.base import Loss
 from netspec.runtime.data import Split
+from netspec.runtime.scale import Scale
+from netspec.runtime.weighing import WEIGHTS, settled
 from netspec.runtime.weights import load_weights, loss_file
-
-WEIGHTS = ("weight", "pos_weight")
 
 
 class Objective:
-    """A loss of torch's with the spec's arguments, on the outputs of a network."""
+    """A loss of torch's with the spec's arguments, on the outputs of a network.
 
-    def __init__(self, loss: Loss, device: torch.device | str = "cpu") -> None:
-        self.loss = loss
+    Weights that the data decides, and the scale on which numbers are compared, are as a run has `learnt` them.
+    """
+
+    def __init__(self, loss: Loss, device: torch.device | str = "cpu", learnt: Mapping[str, Any] | None = None) -> None:
+        self.loss = loss = settled(loss, learnt or {})
+        self.scale = Scale.of(learnt or {}, device)
         self.module = make_loss(loss).to(device)
         self.sums = getattr(loss, "reduction", "mean") == "sum"
         self.uneven = any(getattr(loss, name, None) is not None for name in WEIGHTS)
@@ -33,6 +37,7 @@ class Objective:
 
     def __call__(self, outputs: Any, target: torch.Tensor) -> torch.Tensor:
         """The loss of one batch, a single number."""
+        target = self.scale.taken_out(target) if self.scale else target
         result = self.module(*self.loss.inputs(predictions(outputs), target))
         # AdaptiveLogSoftmaxWithLoss gives (output, loss).
         number: torch.Tensor = result[-1] if isinstance(result, tuple) else result
@@ -57,9 +62,9 @@ class Objective:
             load_weights(self.module, loss_file(weights))
 
     def scores(self, outputs: Any) -> torch.Tensor:
-        """The outputs as metrics take them."""
+        """The outputs as metrics take them, numbers in the target's own units."""
         scores: torch.Tensor = self.loss.scores(self.module, predictions(outputs)[0])
-        return scores
+        return self.scale.put_back(scores) if self.scale else scores
 
     def check(self, outputs: Any, target: torch.Tensor, parts: Mapping[str, Split]) -> None:
         """Refuse outputs and targets that the loss cannot compare, before anything is updated.

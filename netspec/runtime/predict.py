@@ -41,10 +41,10 @@ COUNTS: Final = "The first axis of a file's array counts the samples."
 class Prediction:
     """What a network gives for samples, by the names of its outputs, a row for each sample.
 
-    The first output holds probabilities where the loss knows some, those of `classes` on its `axis`; these are their
-    names, None where nothing is chosen from classes. `labels` names the values of the first output that are no choice:
-    the target's columns, or labels of which several may hold. `names` says what each sample is called, by column: its
-    file, its ids; nothing where only its number tells it from others. `told` is what a person should know.
+    The first output holds probabilities where the loss knows some, those of `classes` on its `axis`, of no and yes too;
+    these are their names, None where nothing is chosen from classes. `labels` names the values of the first output that
+    are no choice: the target's columns, or labels of which several may hold. `names` says what each sample is called,
+    by column: its file, its ids; nothing where only its number tells it from others. `told` is what a person should know.
     """
 
     outputs: dict[str, np.ndarray[Any, Any]]
@@ -98,7 +98,7 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     new, samples = _samples(run, files, learnt, as_is)
     module = run.module().eval()
     section = run.spec.experiment.train
-    objective = Objective(section.loss) if section is not None else None
+    objective = Objective(section.loss, learnt=learnt) if section is not None else None
     if objective:
         objective.restore(run.weights)
     found, axis = [], 1
@@ -115,7 +115,12 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
         name: torch.cat([part.movedim(_batch_axis(tensor), 0) for part in parts]).numpy()
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
-    chosen = objective is not None and objective.loss.target_kind == "class"
+    answers = "positive" in learnt and objective is not None and objective.loss.target_kind == "label"
+    if answers:  # as of two classes, of which yes is the second
+        name, axis = next(iter(outputs)), 1
+        yes = outputs[name].reshape(-1)
+        outputs[name] = np.stack([1 - yes, yes], 1)
+    chosen = answers or (objective is not None and objective.loss.target_kind == "class")
     scores = next(iter(outputs.values()))
     count = scores.shape[axis] if chosen and scores.ndim > axis else 0
     known = tuple(learnt.get("classes") or numbered(count))

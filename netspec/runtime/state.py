@@ -72,7 +72,7 @@ class State:
         self.samples = train.samples
         self.per_epoch = train.per_epoch(self.count)
         self.total = train.steps(self.count)
-        self.objective = Objective(train.loss, self.device)
+        self.objective = Objective(train.loss, self.device, data.learnt)
         named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
         sparse = any(map(gives_sparse, module.modules()))

@@ -33,7 +33,7 @@ class Streamed(Split):
 
     def order(self, generator: torch.Generator) -> torch.Tensor:
         # The processor reads, so it is the one that must know the numbers.
-        return torch.randperm(len(self), generator=generator)
+        return self._drawn(generator)
 
     def expect(self, batches: Iterable[torch.Tensor], rows: Share = slice) -> None:
         """Begin to read what `batch` will be asked for in training."""
