@@ -44,7 +44,7 @@ class Prediction:
     The first output holds probabilities where the loss knows some, those of `classes` on its `axis`, of no and yes too;
     these are their names, None where nothing is chosen from classes. `labels` names the values of the first output that
     are no choice: the target's columns, or labels of which several may hold. `names` says what each sample is called,
-    by column: its file, its ids; nothing where only its number tells it from others. `told` is what a person should know.
+    by column: its file, its ids; nothing where only its number tells it from others. `told` is what one should know.
     """
 
     outputs: dict[str, np.ndarray[Any, Any]]

@@ -76,7 +76,7 @@ def test_one_output_answers_with_names(loss: str, tmp_path: Path) -> None:
     made = spec(table(tmp_path), f"{{{KIND}, positive: fraud}}", loss, "accuracy, roc_auc", layers, section=section)
     heard = Heard()
     trained = train(made, tmp_path / "run", progress=heard)
-    assert heard.lines == ["positive: fraud, which is 1 and what binary metrics measure; negative: regular"]
+    assert heard.lines[-1:] == ["positive: fraud, which is 1 and what binary metrics measure; negative: regular"]
     assert trained.history.records[-1]["val.roc_auc"] > 0.95
     (tmp_path / "new.csv").write_text("a,b\n0.99,0.5\n0.01,0.5\n")
     found = Run.read(tmp_path / "run").predict(tmp_path / "new.csv")
@@ -208,8 +208,8 @@ def test_weights_are_counted_on_the_training_part_alone(tmp_path: Path) -> None:
     assert learnt == pytest.approx(expected)
     objective = Objective(made.experiment.train.loss, learnt=data.learnt)  # type: ignore[union-attr]
     assert torch.equal(objective.module.state_dict()["weight"], torch.tensor(learnt))
-    assert data.told == (
-        f"weight of the loss, counted on the training part: fraud {expected[0]:.4g}, regular {expected[1]:.4g}",
+    assert data.told[-1] == (
+        f"weight of the loss, counted on the training part: fraud {expected[0]:.4g}, regular {expected[1]:.4g}"
     )
 
 
@@ -349,7 +349,7 @@ def test_numbers_are_given_back_in_their_own_units(tmp_path: Path) -> None:
     target = data_of(made, False).train.target.double()
     assert scale["mean"] == pytest.approx([target.mean().item()])
     assert scale["deviation"] == pytest.approx([target.std(correction=0).item()])
-    assert heard.lines[0].startswith(f"target: trained on with mean {scale['mean'][0]:.6g}, deviation")
+    assert heard.lines[-1].startswith(f"target: trained on with mean {scale['mean'][0]:.6g}, deviation")
     measured = run.evaluate("val", allow_outside=True)
     assert measured["r2"] > 0.9
     assert measured["rmse"] == pytest.approx(measured["loss"] ** 0.5 * scale["deviation"][0], rel=1e-4)

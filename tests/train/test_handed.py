@@ -382,7 +382,7 @@ def test_a_name_of_no_format_is_refused_before_anything_runs(
     """Even the run is not looked at."""
     assert tuple(FORMATS) == cli.FORMATS
     assert ended("predict", tmp_path / "nowhere", "x.npy", "-o", tmp_path / name) == 2
-    assert "-o takes a file called .csv, .json, .npy, .npz" in capfd.readouterr().err
+    assert "is not called .csv or .json or .npy or .npz" in capfd.readouterr().err
 
 
 def test_maps_of_classes_keep_their_axes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
