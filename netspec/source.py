@@ -8,7 +8,7 @@ is too large, too deep or invisible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
@@ -23,6 +23,9 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000
 MAX_DIGITS: Final = 18
 WIDTH: Final = 240
+COMMAND_LINE: Final = "command line"
+RULES: Final[tuple[Path, ...]] = (("init",), ("defaults",), ("train", "groups"))
+"""Sections whose first rule that matches wins."""
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
@@ -91,6 +94,28 @@ class Source:
         if all(mark.file is self.file for mark in self.marks.values()):
             return "\n".join(self.file.lines) + "\n"
         return yaml.safe_dump(self.data, sort_keys=False, allow_unicode=True, width=120)
+
+    def file_of(self, path: Path) -> File:
+        """The file that a value stands in: this one, one that it extends, or the command line."""
+        return self.marks[path].file if path in self.marks else self.file
+
+    def inherited(self, path: Path) -> bool:
+        """Whether a value stands in a spec that this one extends."""
+        file = self.file_of(path)
+        return file != self.file and file.name != COMMAND_LINE
+
+    def without(self, paths: Collection[Path]) -> Source:
+        """The same without these values, and without mappings that they leave empty."""
+        if not paths:
+            return self
+
+        def kept(data: Any, path: Path) -> Any:
+            if not isinstance(data, dict) or not any(gone[: len(path)] == path for gone in paths):
+                return data
+            inner = {key: kept(value, (*path, key)) for key, value in data.items() if (*path, key) not in paths}
+            return {key: value for key, value in inner.items() if value != {} or data[key] == {}}
+
+        return Source(self.file, kept(self.data, ()), self.marks)
 
     def place(self, at: At) -> Place:
         """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
@@ -177,7 +202,7 @@ def not_laid(text: str, message: str, hint: str) -> SpecError:
 
 
 def _command_line(text: str) -> File:
-    return File("command line", tuple(text.splitlines()) or ("",))
+    return File(COMMAND_LINE, tuple(text.splitlines()) or ("",))
 
 
 def _replaced(source: Source, path: Path, part: Source) -> Source:
@@ -192,25 +217,35 @@ def _replaced(source: Source, path: Path, part: Source) -> Source:
     return Source(source.file, data, marks)
 
 
-def _with_value(data: Any, path: Path, value: Any) -> Any:
-    if not path:
+def _with_value(data: Any, path: Path, value: Any, depth: int = 0) -> Any:
+    """The data, which stands `depth` parts down the path, with a value at its end."""
+    if depth == len(path):
         return value
-    head, rest = path[0], path[1:]
+    head = path[depth]
     if isinstance(data, list):
         if not isinstance(head, int) or head >= len(data):
             raise IndexError(f"a list of {len(data)} has no entry {head}")
-        return [*data[:head], _with_value(data[head], rest, value), *data[head + 1 :]]
+        return [*data[:head], _with_value(data[head], path, value, depth + 1), *data[head + 1 :]]
     inner = data if isinstance(data, dict) else {}
-    return {**inner, str(head): _with_value(inner.get(str(head)), rest, value)}
+    laid = {str(head): _with_value(inner.get(str(head)), path, value, depth + 1)}
+    if path[:depth] in RULES and not laid.keys() & inner.keys():
+        return laid | inner
+    return inner | laid
 
 
 def merged(base: Source, top: Source) -> Source:
-    """Two specs, `top` laid over `base`: mappings merge key by key, anything else is replaced."""
+    """Two specs, `top` laid over `base`: mappings merge key by key, anything else is replaced.
+
+    Of sections whose first rule wins, the rules of `top` go first, and one that is null there is left out.
+    """
     replaced: set[Path] = set()
 
     def lay(low: Any, high: Any, path: Path) -> Any:
         if isinstance(low, dict) and isinstance(high, dict):
-            return {**low, **{k: lay(low.get(k), v, (*path, k)) for k, v in high.items()}}
+            laid = {k: lay(low.get(k), v, (*path, k)) for k, v in high.items()}
+            if path in RULES:
+                return {k: v for k, v in {**laid, **low, **laid}.items() if v is not None or k not in low}
+            return {**low, **laid}
         replaced.add(path)
         return high
 

@@ -47,8 +47,8 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """The spec as YAML, with everything that was set over it."""
-        return self.document.source.text
+        """The spec as YAML, with everything that was set over it, and without rules in whose place others hold."""
+        return self.document.source.without(self.graph.idle).text
 
     def at(self, root: Path) -> Spec:
         """The same spec, with its paths starting from another folder."""
@@ -199,9 +199,10 @@ def _checked(source: Source) -> Spec:
     if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned
 
-        groups, unmatched = assigned(graph, experiment.train.groups)
+        groups, unfit, idle = assigned(graph, experiment.train.groups, source)
         experiment = replace(experiment, train=experiment.train.replace(groups=groups))
-        problems += unmatched
+        graph = replace(graph, idle=(*graph.idle, *idle))
+        problems += unfit
     problems += lint(Facts(graph, experiment), whole)
     problems = silence(document.sections.get("lint"), problems)
     if any(p.severity == "error" for p in problems):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem, offered
@@ -13,7 +14,7 @@ from netspec.graph.prune import prune
 from netspec.graph.report import Report, TooLarge
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.walk import Walk
-from netspec.graph.weights import read_weights
+from netspec.graph.weights import means_part, read_weights
 from netspec.language.document import Document
 from netspec.layers.base import show
 
@@ -29,18 +30,31 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     root.inputs = _read_inputs(document, root, declared, report)
     _walk(document, root, declared, report)
     prune(root)
+    shapes = dict(root.parameters()) if not report.problems else {}
+    ties = _ties(document, shapes, report) if shapes else {}
     rules: list[Rule] = []
     owners: tuple[Owner, ...] = ()
+    idle = declared.check_defaults() if not report.problems else []
     if "init" in document.sections:
         from netspec.graph.init import assign, read_rules
 
-        rules = read_rules(document.sections["init"], declared.params, report.add)
-        owners = assign(root, rules, report.add) if not report.problems else ()
-    shapes = dict(root.parameters()) if not report.problems else {}
-    ties = _ties(document, shapes, report) if shapes else {}
+        rules = read_rules(document.sections["init"], declared.params, report.add, document.source)
+        if not report.problems:
+            owners, more = assign(root, rules, ties, _may_be(root, declared), report.add)
+            idle += more
     weights = read_weights(document.sections.get("weights", {}), shapes, report.add)
-    graph = Graph(document.name, root, ties, tuple(rules), owners, weights)
+    graph = Graph(document.name, root, ties, tuple(rules), owners, weights, tuple(idle))
     return graph, list(report.problems.values()) or list(unused_params(document))
+
+
+def _may_be(root: Level, declared: Declared) -> Callable[[Rule], bool]:
+    """Whether a rule that matches nothing means what a `when` leaves out."""
+    left = [step.path for step in root.walk() if step.left_out]
+
+    def may_be(rule: Rule) -> bool:
+        return declared.may_name(rule.classes) if rule.classes else any(means_part(rule.key, path) for path in left)
+
+    return may_be
 
 
 def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:

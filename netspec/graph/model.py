@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, Literal
 
 from netspec.dims import Size, substitute
-from netspec.errors import At
+from netspec.errors import At, Path
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
 from netspec.language.calls import Unknown
@@ -249,6 +249,8 @@ class Graph:
     """Every module with parameters, with the rules that fill them; only where there are rules."""
     weights: Weights = field(default_factory=Weights)
     """What the network starts from, and what of it is not trained."""
+    idle: tuple[Path, ...] = ()
+    """Rules of a spec that this one extends, in whose place its own hold."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

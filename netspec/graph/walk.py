@@ -272,6 +272,7 @@ class Walk:
 
     def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         self.report.count(written.at)
+        self.declared.walked.add(written.op_at)
         classes = OPERATIONS.find(word)
         inputs, named = values_and_masks(written, scope, classes[0])
         if classes[0].source and written.inputs is None:

@@ -29,6 +29,12 @@ def means(pattern: str, name: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
+def means_part(pattern: str, path: str) -> bool:
+    """Whether a pattern may be that of a parameter of the module at a path, or of one inside it."""
+    around = ".".join(pattern.split(".")[: path.count(".") + 1])
+    return fnmatchcase(path, around) or fnmatchcase(f"{path}.weight", pattern)
+
+
 def read_weights(section: dict[str, Any], names: Collection[str], report: Callable[[Problem], None]) -> Weights:
     """The section, checked; `names` are the network's parameters, empty where they are not known."""
     for key in section:

@@ -10,7 +10,7 @@ from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer, Tensor, literal, show
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
-from netspec.views.code.initialising import statements
+from netspec.views.code.initialising import padding, statements
 from netspec.views.code.layout import WIDTH, Line
 from netspec.views.code.naming import Namespace, assigned, attribute, class_name
 from netspec.views.code.paths import Paths
@@ -25,7 +25,10 @@ def source(graph: Graph) -> str:
     path = partial(_path, graph.root, Paths(serving))
     text: list[str] = []
     for pattern in order:
-        closing = [*statements(graph.init, graph.owners, path), *_ties(graph, path)] if pattern is order[-1] else []
+        closing = []
+        if pattern is order[-1]:
+            filling = statements(graph.init, graph.owners, path)
+            closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
         text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
