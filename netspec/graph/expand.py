@@ -49,7 +49,7 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
 
 def _may_be(root: Level, declared: Declared) -> Callable[[Rule], bool]:
     """Whether a rule that matches nothing means what a `when` leaves out."""
-    left = [step.path for step in root.walk() if step.left_out]
+    left = list(root.left_out())
 
     def may_be(rule: Rule) -> bool:
         return declared.may_name(rule.classes) if rule.classes else any(means_part(rule.key, path) for path in left)

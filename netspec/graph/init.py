@@ -14,7 +14,6 @@ from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, Refused, read_entry
 from netspec.layers.base import Op
 from netspec.source import File, Source
-from netspec.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer
 
 

@@ -11,6 +11,7 @@ from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
+from netspec.graph.weights import meets
 from netspec.layers.base import Layer, Op
 
 UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
@@ -70,7 +71,10 @@ class Members:
         scope.names[name] = value
 
     def reorder(self, level: Level, order: Any, path: Path) -> None:
-        """Register the members in the order of the patterns that they match; the others come last."""
+        """Register the members in the order of the patterns that they match, then the others as they are written.
+
+        A pattern may mean what a `when` leaves out.
+        """
         if order is None:
             return
         if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):
@@ -79,7 +83,8 @@ class Members:
             )
             return
         for i, pattern in enumerate(order):
-            if not self.report.problems and not any(fnmatchcase(name, pattern) for name in level.members):
+            known = [*level.members, *level.left]
+            if not self.report.problems and not any(meets(pattern, name) for name in known):
                 hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 

@@ -7,6 +7,8 @@ unknown values give no further problems.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
@@ -30,6 +32,7 @@ from netspec.layers.base import Layer
 from netspec.vocabulary import OPERATIONS
 
 MAX_DEPTH: Final = 32
+_COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")
 
 
 class Walk:
@@ -249,6 +252,7 @@ class Walk:
         holds, guard = call.decide(scope)
         if holds is False:
             passed = values_of(call, scope)
+            scope.level.left.add(name or f"{self._counted(word)}*")
             return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
         training = None if holds is True else holds == "training"
         if word in ("use", "alias"):
@@ -388,8 +392,26 @@ class Walk:
     def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
         step = self._skip(self._entry(body, path, scope), name, scope, guard)
+        scope.level.left |= {name} if name else set(self._names(body))
         if name:
             scope.names[name] = step.value
+
+    def _names(self, body: Any) -> Iterator[str]:
+        """Patterns of the names that the members of a group would have."""
+        for item in body if isinstance(body, list) else [body]:
+            if isinstance(item, str):
+                yield from (
+                    f"{self._counted(str(call.op))}*" for call in calls_of(item, (), self.declared.blocks) or ()
+                )
+            elif is_group(item):
+                yield from self._names(item["layers"])
+            elif isinstance(item, dict):
+                yield from (_COMPUTED.sub("*", name) for name in item)
+
+    def _counted(self, word: str) -> str:
+        """What unnamed members of a word are counted under."""
+        classes = OPERATIONS.find(word)
+        return base_word(classes[0], word) if classes else word
 
     def _entry(self, body: Any, path: Path, scope: Scope) -> Value:
         """The first input of a body's first step: what goes on where the body does not run."""

@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "defaults": (dict, "arguments for every operation of a kind, `{bn: eps=0.001}`"),
     "layers": ((list, dict, str), "the network itself"),
     "outputs": ((list, dict, str), "what the network gives, if not its last value"),
-    "order": (list, "the order in which members are registered, by name or pattern"),
+    "order": (list, "the order in which members are registered, by name or pattern; others follow as they are written"),
     "tie": (dict, "parameters that share one tensor, `{lm_head.weight: wte.weight}`"),
     "init": (dict, "how parameters are initialised, by kind of layer or by name"),
     "weights": (dict, "weights to load and names to freeze"),

@@ -295,3 +295,20 @@ def test_recursion_is_shown_in_few_lines() -> None:
 def test_a_block_may_use_itself_where_a_condition_ends_it() -> None:
     text = "blocks:\n  tree n:\n    c: conv 3 k1\n    rest: {when: n > 1, layers: [tree $(n-1)]}\nlayers: [tree 3]"
     assert owners(text) == ["tree1.c", "tree1.rest.0.c", "tree1.rest.0.rest.0.c"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "order"),
+    [
+        ("{b: linear 4, deep: linear 4 when false, a: linear 4}", "[deep, a]"),
+        ("{b: linear 4, deep: {when: 1 > 2, layers: [linear 4]}, a: linear 4}", "['d*p', a]"),
+        ("[{b: linear 4, a: linear 4}, {when: false, layers: {repeat: 2, layers: {h$i: linear 3}}}]", "[a]"),
+        ("[{b: linear 4, a: linear 4}, {when: false, layers: {h$i: linear 3}}]", "[h1, a]"),
+        ("[{b: linear 4, a: linear 4}, conv 3 when false]", "[conv1, a]"),
+    ],
+)
+def test_an_order_takes_what_when_leaves_out_and_puts_last_what_it_does_not_name(layers: str, order: str) -> None:
+    text = f"input: 8\nlayers: {layers}\norder: {order}\n"
+    assert list(loads(text).graph.root.members) == ["a", "b"]
+    with pytest.raises(SpecError, match="'c' matches no member"):
+        loads(text.replace("order: [", "order: [c, "))
