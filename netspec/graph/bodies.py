@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from netspec.errors import Path
 from netspec.graph.blocks import Block
-from netspec.graph.written import is_chain, long_call
+from netspec.graph.written import Written, calls_of, is_chain, long_call
+from netspec.language.calls import Refused
 
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 """The keys of a group, and of the long form of a level."""
@@ -27,8 +28,11 @@ class Row:
 
 
 def is_group(body: Any) -> bool:
-    """Whether a mapping is a group or the long form of a level, and not steps by name."""
-    return isinstance(body, dict) and "layers" in body and body.keys() <= GROUP
+    """Whether a mapping is a group or the long form of a level, and not steps by name.
+
+    `layers` alone is such a name, the commonest one of all; it is a body only beside what says something of it.
+    """
+    return isinstance(body, dict) and "layers" in body and len(body) > 1 and body.keys() <= GROUP
 
 
 def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:
@@ -51,7 +55,7 @@ def rows_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> Iterator[Row]
         case list():
             for i, item in enumerate(body):
                 yield from _rows_of_step(item, (*path, i), blocks, {})
-        case dict() if is_group(body) and len(body) > 1:
+        case dict() if is_group(body):
             yield from rows_of(body["layers"], (*path, "layers"), blocks)
         case dict():
             for name, step in body.items():
@@ -64,3 +68,16 @@ def _rows_of_step(step: Any, path: Path, blocks: Mapping[str, Block], around: Ma
     else:
         _, body, inner = opened(step, path)
         yield from rows_of(body, inner, blocks)
+
+
+def first_call(body: Any, path: Path, blocks: Mapping[str, Block]) -> Written | None:
+    """The call that a body begins with; None where it has none, or one that cannot be read."""
+    try:
+        while (calls := calls_of(body, path, blocks)) is None:
+            if not body or not isinstance(body, dict | list):
+                return None
+            key: Any = 0 if isinstance(body, list) else "layers" if is_group(body) else next(iter(body))
+            body, path = body[key], (*path, key)
+    except Refused:
+        return None
+    return next(iter(calls), None)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.bodies import is_group, is_row, opened
+from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import Declared
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
@@ -26,7 +26,7 @@ from netspec.graph.rows import untorn
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
-from netspec.graph.written import Short, Written, calls_of, first_call
+from netspec.graph.written import Short, Written, calls_of
 from netspec.language.calls import Refused
 from netspec.layers.base import Layer
 from netspec.vocabulary import OPERATIONS
@@ -54,7 +54,7 @@ class Walk:
             case list():
                 for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)
-            case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
+            case dict() if is_group(body):
                 self._group(body, path, scope)
             case dict() if (refused := not_steps(body, path)) is not None:
                 self._refuse(refused, scope, "")
