@@ -113,7 +113,9 @@ class Op(Entry):
     source: ClassVar[bool] = False
     """Whether it makes a value from nothing: a parameter, a constant, a range."""
     needs_device: ClassVar[bool] = False
-    """Whether `call` wants the text of some tensor first, for the device to make a constant on."""
+    """Whether `call` wants the text of some tensor first, for the device of what it makes, then that of a dtype."""
+    takes_dtype: ClassVar[bool] = False
+    """Whether `call` wants the text of the network's dtype last, if there is one, for floats that it makes."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves its input as it is outside training."""
     helper: ClassVar[str] = ""

@@ -17,7 +17,7 @@ _NODES: Final = (
 _IMPORTS: Final = {"torch", "torch.nn.functional", "collections", "fnmatch", "math"}
 _CALLS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "OrderedDict", "sum", "list", "fnmatch",
+    "OrderedDict", "sum", "list", "fnmatch", "next",
 }  # fmt: skip
 
 
