@@ -27,7 +27,7 @@ SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "lint": (dict, "warnings that this spec does not want, `{ignore: [bias-before-norm]}`"),
     "data": ((dict, str), "where the data comes from and how it is prepared"),
     "train": (dict, "loss, optimizer and how long"),
-    "export": (dict, "how the network is exported"),
+    "export": ((dict, str), "how the network is exported"),
 }
 """Every section, the form it takes, and what it is for."""
 EXAMPLES: dict[str, str] = {
@@ -48,7 +48,7 @@ EXAMPLES: dict[str, str] = {
     "lint": "lint: {ignore: [bias-before-norm]}",
     "data": "data: {source: digits}",
     "train": "train: {loss: cross_entropy, optimizer: adamw}",
-    "export": "export: {onnx: {}}",
+    "export": "export: onnx opset=20",
 }
 """Each section as it may stand in a spec."""
 MEANT: dict[str, str] = {
