@@ -81,7 +81,7 @@ EXPLAINED: Final = {
         "timedistributed": "Leave it out: linear acts on the last axis, whatever comes before it.",
         "bidirectional": "It is an argument: lstm 64 bidirectional",
         "lambda": "Write the operations themselves, as in: mul 0.5",
-        "softmaxwithloss": "A loss stands in another section, as in train: {loss: cross_entropy}; leave the softmax out.",
+        "softmaxwithloss": "Leave it out: the loss stands in `train`, as in loss: cross_entropy",
         "rescaling": "Write mul, as in: mul 0.00392",
         "crop centercrop": "Write slice, as in: slice 2 1 -1, slice 3 1 -1",
         "basicblock bottleneck residualblock resblock inception se_block c2f c3 sppf": (

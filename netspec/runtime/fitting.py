@@ -36,7 +36,9 @@ def need_fit(spec: Spec, data: Data) -> None:
 def measured(data: Data) -> Gives:
     """What the data really gives."""
     numbers = tuple(_bounds([part.inputs[i] for part in _parts(data)]) for i in range(len(data.train.inputs)))
-    return Gives(data.inputs, data.target, len(data.classes) if data.classes else None, numbers=numbers)
+    classes = len(data.classes) if data.classes else None
+    targets = _bounds([part.target for part in _parts(data)]) if classes else None
+    return Gives(data.inputs, data.target, classes, numbers=numbers, first_class=targets[0] if targets else 0)
 
 
 def _parts(data: Data) -> list[Split]:
