@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
+from netspec import foreign
 from netspec.errors import At, Path, Problem, SpecError, offered, printable
 from netspec.misread import misread
 
@@ -153,6 +154,8 @@ def read_file(path: str | FilePath) -> Source:
     except OSError as error:
         hint = "Check who may read it, and that its folder is one."
         raise _unreadable(name, f"cannot be read: {error.strerror or error}", hint) from None
+    if whose := foreign.by_name(name):
+        raise _foreign(name, whose)
     if len(raw) > MAX_BYTES:
         raise _too_large(name)
     try:
@@ -170,7 +173,15 @@ def read_text(text: str, name: str = "<spec>") -> Source:
     file = File(printable(name), tuple(text.splitlines()))
     if len(text) > MAX_BYTES:
         raise _too_large(name)
-    return _Reader(file).read(text)
+    try:
+        source = _Reader(file).read(text)
+    except SpecError:
+        if whose := foreign.by_text(text):
+            raise _foreign(name, whose) from None
+        raise
+    if whose := foreign.by_data(source.data) or (foreign.by_text(text) if isinstance(source.data, str) else ""):
+        raise _foreign(name, whose)
+    return source
 
 
 def override(source: Source, assignments: list[str]) -> Source:
@@ -287,6 +298,13 @@ def _unreadable(name: str, message: str, hint: str) -> SpecError:
     name, hint = printable(name), printable(hint)
     problem = Problem("unreadable", f"{name} {message}", hint=hint)
     return SpecError([problem], f"{name}  error[unreadable]  {message}\n  {hint}", Source(File(name, ()), None))
+
+
+def _foreign(name: str, whose: str) -> SpecError:
+    name = printable(name)
+    problem = Problem("foreign", f"{name} is {whose}, no spec", hint=foreign.way_on(name, whose))
+    report = f"{name}  error[foreign]  is {whose}, no spec\n  {problem.hint}"
+    return SpecError([problem], report, Source(File(name, ()), None))
 
 
 def _too_large(name: str) -> SpecError:

@@ -99,7 +99,7 @@ def _written(node: ast.Call) -> str:
     cls = classes[0]
     if issubclass(cls, Layer) and cls.__name__ == last:
         return _checked(_called(cls), cls, _torch_arguments(cls, node.args, node.keywords), ())
-    if node.args and all(isinstance(_value(arg), int | float | tuple) for arg in node.args):
+    if node.args and all(isinstance(arg, ast.Constant) for arg in node.args):
         return _layer(word, node)
     return _function(word, cls, node)
 
@@ -142,7 +142,8 @@ def _torch_arguments(
             raise _Unknown
         if keyword.arg not in UNNEEDED:
             given[keyword.arg] = _value(keyword.value)
-    return given
+    others = {name: described for name, described in cls.fields.items() if name in order and name not in given}
+    return given | {n: f.torch_default for n, f in others.items() if f.default != f.torch_default and not f.required}
 
 
 def _keras(last: str, node: ast.Call) -> str:
@@ -228,12 +229,12 @@ def _arguments(cls: type[Op], values: dict[str, Any]) -> Iterator[str]:
     if first in values and second in values:
         yield f"{_text(values.pop(first))}->{_text(values.pop(second))}"
     letters = {name: letter for letter, name in cls.letters.items()}
-    bare = [name for name in cls.positional() if cls.fields[name].axis is None]
+    bare = cls.positional()[: _bare(cls)]
     for name in bare:
         if name in values and cls.fields[name].rest:
             value = values.pop(name)
             yield from map(_text, value if isinstance(value, tuple) else (value,))
-        elif name in values and name not in letters and (cls.fields[name].required or name == bare[0]):
+        elif name in values and name not in letters:
             yield _text(values.pop(name))
         else:
             break
@@ -247,6 +248,13 @@ def _arguments(cls: type[Op], values: dict[str, Any]) -> Iterator[str]:
             yield f"{letters[name]}{_text(value)}"
         else:
             yield f"{name}={_text(value)}"
+
+
+def _bare(cls: type[Op]) -> int:
+    """How many values good style gives without their names."""
+    if cls.bare is not None or not cls.example:
+        return cls.bare or 0
+    return sum(arg.kind == "positional" for arg in rows.parse(cls.example)[0].args)
 
 
 def _text(value: Any) -> str:
