@@ -181,13 +181,17 @@ def _function(word: str, cls: type[Op], node: ast.Call) -> str:
     """A function of torch, whose first arguments are values: `torch.cat([a, b], 1)`, `F.max_pool2d(x, 2)`."""
     args = list(node.args)
     inputs: list[str] = []
+    if args and isinstance(args[0], ast.Call):  # one function of another: `F.relu(F.max_pool2d(x, 2))`
+        outer = ast.Call(node.func, [ast.Name("x"), *args[1:]], node.keywords)
+        return f"{_written(args[0])}, {_function(word, cls, outer)}"
     while args and (isinstance(args[0], ast.Name) or (not inputs and isinstance(args[0], ast.List | ast.Tuple))):
         first = args.pop(0)
         names = first.elts if isinstance(first, ast.List | ast.Tuple) else [first]
         inputs += [name.id if isinstance(name, ast.Name) else _fail() for name in names]
     if not inputs and not (node.args or node.keywords):
         return _checked(word, cls, {}, ())
-    if not inputs:
+    weighed = issubclass(cls, Layer) and (len(inputs) > 1 or cls.parameters is not Layer.parameters)
+    if not inputs or weighed:  # the weights of a function are values, those of a layer its own
         raise _Unknown
     flows = len(inputs) == 1 and inputs[0] in FLOWING
     order = [name for name, described in cls.fields.items() if described.torch]
@@ -258,7 +262,7 @@ def _bare(cls: type[Op]) -> int:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and len(value) > 1:
         return "x".join(map(_text, value))
     if isinstance(value, bool):
         return str(value).lower()

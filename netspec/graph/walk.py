@@ -50,7 +50,7 @@ class Walk:
             case str():
                 self._chain(body, path, scope, "")
             case list() if body and all(isinstance(item, int | float) for item in body):
-                self._refuse(no_step(body[0], (*path, 0)), scope, "")
+                self._refuse(no_step(body[0], (*path, 0), body), scope, "")
             case list():
                 for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)

@@ -42,7 +42,8 @@ def advice(text: str, span: Span) -> str:
         return f"In a row, write the equation as {in_a_row(equation[0])}"
     if sizes := _SIZES.search(piece):
         return f"Write sizes with x between them: {joined(sizes[1])}"
-    if piece[:1].isdigit() and text[: span[0]].rstrip().endswith(","):
+    inside = text[: span[0]].count("(") > text[: span[0]].count(")")
+    if piece[:1].isdigit() and text[: span[0]].rstrip().endswith(",") and not inside:
         return "A comma begins the next operation; sizes have an x between them, as in k3x3."
     if "'" in piece or '"' in piece:
         return _quoted(text, span)

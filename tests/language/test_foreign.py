@@ -85,6 +85,7 @@ CALLS = {
     "torch.flatten(x, 1)": ("flatten", "3x8x8"),
     "torch.cat([a, b], dim=1)": ("cat(a b)", None),
     "torch.cat((a, b))": ("cat(a b) 0", None),
+    "F.max_pool2d(F.relu(x), 2)": ("relu, max_pool2d k2", "3x8x8"),
     "torch.add(a, b)": ("add(a b)", None),
     "F.softmax(x, dim=-1)": ("softmax -1", "8"),
     # Keras
@@ -117,7 +118,7 @@ def test_a_call_of_python_is_answered_with_its_row(call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["print('x')", "nn.Linear(a.b, 3)", "x = self.conv1(x)", "conv(a)", "nn.Conv2d(3", "f()"]
+    "call", ["print('x')", "nn.Linear(a.b, 3)", "x = self.conv1(x)", "conv(a)", "nn.Conv2d(3", "f()", "F.linear(x, w)"]
 )
 def test_a_call_without_a_sure_meaning_gets_no_row(call: str) -> None:
     assert row_for(call) == ""
