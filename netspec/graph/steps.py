@@ -11,7 +11,7 @@ from netspec.graph.defaults import Default, fill
 from netspec.graph.model import Results, Step, Value, flat
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construct, first_taking
-from netspec.layers.base import Layer, Misfit, Op, Tensor, show
+from netspec.layers.base import Layer, Misfit, Op, Tensor, sample
 from netspec.vocabulary import OPERATIONS
 
 
@@ -23,7 +23,7 @@ def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
         return classes
     fitting = tuple(c for c in classes if c.takes_rank(len(x.shape)))
     if not fitting:
-        text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
+        text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {sample(x.shape)}"
         raise Refused(Problem("rank", text, at, _rank_hint(word, len(x.shape))))
     return fitting[:1]
 

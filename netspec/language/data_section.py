@@ -13,7 +13,7 @@ from netspec.errors import At, Path, Problem
 from netspec.fields import Bool, Checked, Int, Maybe, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.sections import NOTHING, Places, entries_schema, entry_schema, read_entries, unknown_keys
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.layers.base import Misfit, Tensor, sample
 from netspec.transforms.base import Augmentation, Mixing, Step, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
@@ -269,7 +269,7 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
 
 
 def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:
-    text = f"the network gets {show(training.shape[1:])} in training and {show(use.shape[1:])} otherwise"
+    text = f"the network gets {sample(training.shape)} in training and {sample(use.shape)} otherwise"
     hint = "`crop` under transform cuts the middle out, after augmentation."
     return Problem("two-shapes", text, at, hint, severity="warning")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
-from netspec.dims import Dim, Size
+from netspec.dims import BATCH, Dim, Size
 
 Shape = tuple[Size, ...]
 Dtype = Literal["float32", "int64", "bool"]
@@ -34,6 +34,11 @@ class Tensor:
 def show(shape: Sequence[Size]) -> str:
     """A shape as people write it: `16 x 5 x 5`."""
     return " x ".join(f"({s})" if " " in str(s) else str(s) for s in shape) or "a single number"
+
+
+def sample(shape: Sequence[Size]) -> str:
+    """A shape without the batch, as a spec and its summary have it; whole where the batch does not come first."""
+    return show(shape[1:] if len(shape) and shape[0] == BATCH else shape)
 
 
 class Misfit(Exception):
@@ -132,7 +137,7 @@ class Op(Entry):
         for name, field in self.fields.items():
             if field.axis is not None:
                 size = need_known(axis_size(inputs[0], field.axis), field.axis)
-                found[name] = self.agreed(name, size, show(inputs[0].shape[1:]))
+                found[name] = self.agreed(name, size, sample(inputs[0].shape))
         return self.replace(**found) if found else self
 
     def by_name(self, inputs: Sequence[X]) -> dict[str, X]:
@@ -229,7 +234,7 @@ def axis_size(x: Tensor, axis: int) -> Size:
 def need_rank(x: Tensor, *ranks: int, what: str) -> None:
     """Refuse an input of another rank, batch included; `what` says what is taken: `channels x length`."""
     if len(x.shape) not in ranks:
-        raise Misfit(f"takes {what}, its input is {show(x.shape[1:])}", code="rank")
+        raise Misfit(f"takes {what}, its input is {sample(x.shape)}", code="rank")
 
 
 def need_float(x: Tensor) -> None:

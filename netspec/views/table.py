@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
-from netspec.dims import BATCH, Size, product, substitute
+from netspec.dims import Size, product, substitute
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
-from netspec.layers.base import Layer, Tensor, literal, show
+from netspec.layers.base import Layer, Tensor, literal, sample
 
 ITEM_BYTES: Final = {"float32": 4, "int64": 8, "bool": 1}
 OP_WIDTH: Final = 44
@@ -196,9 +196,8 @@ def shape(tensor: Tensor | None) -> str:
     """A shape without its batch, as a spec writes it; with all axes where the first is no batch."""
     if tensor is None:
         return "?"
-    batched = tensor.shape[:1] == (BATCH,)
     kind = "" if tensor.dtype == "float32" else f"{tensor.dtype.removesuffix('64')} "
-    return kind + show(tensor.shape[1:] if batched else tensor.shape)
+    return kind + sample(tensor.shape)
 
 
 def _aligned(line: tuple[str, ...], widths: list[int]) -> str:

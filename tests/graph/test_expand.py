@@ -318,3 +318,13 @@ def test_an_order_takes_what_when_leaves_out_and_puts_last_what_it_does_not_name
     assert list(loads(text).graph.root.members) == ["a", "b"]
     with pytest.raises(SpecError, match="'c' matches no member"):
         loads(text.replace("order: [", "order: [c, "))
+
+
+def test_a_message_has_the_shape_that_the_summary_has_where_the_batch_is_not_first() -> None:
+    text = "input: Tx8\nlayers: {a: transpose 0 1, b: linear 9->3}\n"
+    with pytest.raises(SpecError) as caught:
+        loads(text)
+    (problem,) = caught.value.problems
+    assert problem.hint.startswith("a gives T x B x 8. ")
+    with pytest.raises(SpecError, match="its input is T x B x 8"):
+        loads(text.replace("linear 9->3", "conv2d 3 k1"))

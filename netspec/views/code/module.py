@@ -7,7 +7,7 @@ from functools import partial
 from textwrap import wrap
 
 from netspec.graph.model import Graph, Level, Value, flat
-from netspec.layers.base import Layer, Tensor, literal, show
+from netspec.layers.base import Layer, Tensor, literal, sample
 from netspec.views.code.allow import check
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import padding, statements
@@ -56,7 +56,7 @@ def _docstring(graph: Graph) -> str:
 
 def _shape(tensor: Tensor) -> str:
     """A shape without the batch, where that comes first."""
-    return show(tensor.shape[1:] if str(tensor.shape[:1][0]) == "B" else tensor.shape) if tensor.shape else str(tensor)
+    return sample(tensor.shape) if tensor.shape else str(tensor)
 
 
 def _imports(body: str, origins: Sequence[str]) -> str:
