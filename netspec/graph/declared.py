@@ -128,7 +128,7 @@ class Declared:
     def may_name(self, classes: Collection[type[Op]]) -> bool:
         """Whether a call that other settings of the spec would let in may be of one of these classes."""
         if self._left is None:
-            bodies = [(("layers",), self.document.layers)]
+            bodies: list[tuple[Path, Any]] = [(("layers",), self.document.layers)]
             bodies += [opened(block.body, block.path)[:0:-1] for block in self.blocks.values()]
             rows = [row for path, body in bodies for row in rows_of(body, path, self.blocks)]
             calls = [call for row in rows for call in calls_of(row.written, row.path, self.blocks) or ()]

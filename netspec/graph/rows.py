@@ -32,7 +32,8 @@ def _is_python(call: Call) -> bool:
     if not isinstance(call.op, str) or call.inputs is None:
         return False
     fields = {name for cls in OPERATIONS.find(call.op) for name in cls.fields}
-    return "." in call.op or not call.inputs or any(given.keyword in fields for given in call.inputs)
+    unknown = not call.inputs and not fields
+    return "." in call.op or unknown or any(given.keyword in fields for given in call.inputs)
 
 
 def _refuse_python(text: str, path: Path) -> None:

@@ -54,7 +54,10 @@ def _made(
     if not low <= len(inputs) <= high:
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
         text = f"{word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
-        raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {word}(a b)"))
+        hint = (
+            f"Name them in brackets: {word}(a b)" if inputs else f"Without brackets it takes what is before it: {word}"
+        )
+        raise Refused(Problem("inputs", text, written.at, hint))
     try:
         return construct(cls, given, written.at), given
     except Refused:

@@ -30,7 +30,7 @@ def test_a_rule_that_earlier_ones_take_all_of_is_told_with_their_names(section: 
     with pytest.raises(SpecError, match=rf"{never}.* never (wins|holds): {taker} above it") as caught:
         netspec.loads(f"{NET}{section}\n")
     (problem,) = (p for p in caught.value.problems if p.severity == "error")
-    assert problem.at.path[-1] in never.replace("\\", "") or problem.at.path[-1] == "*.bias"
+    assert str(problem.at.path[-1]) in never.replace("\\", "") or problem.at.path[-1] == "*.bias"
 
 
 @pytest.mark.parametrize(

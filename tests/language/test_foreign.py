@@ -117,6 +117,13 @@ def test_a_call_of_python_is_answered_with_its_row(call: str) -> None:
         netspec.loads(f"input: {meets}\nlayers:\n  - {row}\n")
 
 
+def test_brackets_around_nothing_are_left_out() -> None:
+    with pytest.raises(SpecError) as caught:
+        netspec.loads("input: 3x8x8\nlayers: [Flatten()]\n")
+    (problem,) = caught.value.problems
+    assert problem.hint == "Without brackets it takes what is before it: Flatten"
+
+
 @pytest.mark.parametrize(
     "call", ["print('x')", "nn.Linear(a.b, 3)", "x = self.conv1(x)", "conv(a)", "nn.Conv2d(3", "f()", "F.linear(x, w)"]
 )
