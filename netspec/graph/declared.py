@@ -114,7 +114,7 @@ class Declared:
         passed: list[Path] = []
         for line in self.defaults:
             for name in (line.values or {}).keys() - line.wins:
-                if self.may_name(line.classes):
+                if self.may_name(line.classes, computed=not line.takers.get(name)):
                     continue
                 problem = idle(line, name, self.defaults, self.document.source)
                 if problem is not None:
@@ -125,15 +125,20 @@ class Declared:
                     passed.append(line.path)
         return passed
 
-    def may_name(self, classes: Collection[type[Op]]) -> bool:
-        """Whether a call that other settings of the spec would let in may be of one of these classes."""
+    def may_name(self, classes: Collection[type[Op]], computed: bool = True) -> bool:
+        """Whether a call that other settings of the spec would let in may be of one of these classes.
+
+        A `computed` word may be any.
+        """
         if self._left is None:
             bodies: list[tuple[Path, Any]] = [(("layers",), self.document.layers)]
             bodies += [opened(block.body, block.path)[:0:-1] for block in self.blocks.values()]
             rows = [row for path, body in bodies for row in rows_of(body, path, self.blocks)]
             calls = [call for row in rows for call in calls_of(row.written, row.path, self.blocks) or ()]
             self._left = [call.op for call in calls if call.op_at not in self.walked or isinstance(call.op, Expr)]
-        return any(isinstance(op, Expr) or not set(OPERATIONS.find(op)).isdisjoint(classes) for op in self._left)
+        return any(
+            computed if isinstance(op, Expr) else not set(OPERATIONS.find(op)).isdisjoint(classes) for op in self._left
+        )
 
     def check_unused(self) -> None:
         """Read the rows of blocks that nothing uses: their words can be checked, their shapes cannot."""

@@ -47,12 +47,14 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     return graph, list(report.problems.values()) or list(unused_params(document))
 
 
-def _may_be(root: Level, declared: Declared) -> Callable[[Rule], bool]:
-    """Whether a rule that matches nothing means what a `when` leaves out."""
+def _may_be(root: Level, declared: Declared) -> Callable[[Rule, bool], bool]:
+    """Whether a rule, which matches something or nothing, also means what a `when` leaves out."""
     left = list(root.left_out())
 
-    def may_be(rule: Rule) -> bool:
-        return declared.may_name(rule.classes) if rule.classes else any(means_part(rule.key, path) for path in left)
+    def may_be(rule: Rule, matched: bool) -> bool:
+        if rule.classes:
+            return declared.may_name(rule.classes, computed=not matched)
+        return any(means_part(rule.key, path) for path in left)
 
     return may_be
 

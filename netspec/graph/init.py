@@ -89,13 +89,13 @@ def _is_entry(value: dict[str, Any]) -> bool:
 
 
 def assign(
-    root: Level, rules: list[Rule], ties: Mapping[str, str], may_be: Callable[[Rule], bool], report: Report
+    root: Level, rules: list[Rule], ties: Mapping[str, str], may_be: Callable[[Rule, bool], bool], report: Report
 ) -> tuple[tuple[Owner, ...], list[Path]]:
     """Every module with parameters, each tensor with the first rule that matches it; and the rules that are idle.
 
-    `ties` names the parameters that are another's tensor, and `may_be` tells whether a rule that matches nothing may
-    match by other settings of the spec. A rule that never wins is a problem, unless it is one of a spec that this one
-    extends, whose own rules take its place: it is idle.
+    `ties` names the parameters that are another's tensor, and `may_be` tells of a rule, and whether it matches
+    something, whether it may match more by other settings of the spec. A rule that never wins is a problem, unless it
+    is one of a spec that this one extends, whose own rules take its place: it is idle.
     """
     owners = tuple(_owners(root, ""))
     idle: list[Path] = []
@@ -115,7 +115,7 @@ def assign(
             _check_tensors(rule, owners, report)
         elif rule.classes and rule.inherited:
             idle.append(rule.path)
-        elif rule.tensors and not may_be(rule):
+        elif rule.tensors and not may_be(rule, False):
             report(_unmatched(rule, owners))
         if len(uses) > 1 and uses.keys() == rule.tensors.keys() and not any(f.wins or f.tied for f in uses.values()):
             uses = {"": Uses(set().union(*(found.takers for found in uses.values())))}
@@ -123,7 +123,7 @@ def assign(
             takers = [rules[taker] for taker in sorted(found.takers - {number})]
             if not found.wins and any(taker.origin != rule.origin for taker in takers):
                 idle.append((*rule.path, key) if key else rule.path)
-            elif not found.wins and (takers or found.tied):
+            elif not found.wins and (takers or found.tied) and not may_be(rule, True):
                 report(_never_wins(rule, key, found.tied, takers, ties))
     return owners, idle
 

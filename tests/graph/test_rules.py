@@ -68,6 +68,14 @@ def test_a_rule_for_what_other_settings_let_in_stays() -> None:
         netspec.loads(text.replace("deep.weight", "deeper.weight"))
 
 
+def test_a_rule_that_wins_by_other_settings_stays() -> None:
+    text = "input: 3x8x8\nparams: {deep: false}\nlayers: {stem: conv 4 k3, body: conv 4 k3 when deep}\n"
+    rules = "init: {stem.*: ones, conv: zeros}\n"
+    netspec.loads(text + rules)
+    with pytest.raises(SpecError, match=r"conv never wins: stem\.\* above it"):
+        netspec.loads(text.replace("conv 4 k3 when", "bn when") + rules)
+
+
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     (tmp_path / "base.yaml").write_text(
