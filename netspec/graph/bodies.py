@@ -30,9 +30,14 @@ class Row:
 def is_group(body: Any) -> bool:
     """Whether a mapping is a group or the long form of a level, and not steps by name.
 
-    `layers` alone is such a name, the commonest one of all; it is a body only beside what says something of it.
+    `layers` alone is such a name, the commonest one of all. It is a body beside what says something of it, and where
+    a step inside it has the name itself.
     """
-    return isinstance(body, dict) and "layers" in body and len(body) > 1 and body.keys() <= GROUP
+    if not isinstance(body, dict) or "layers" not in body or not body.keys() <= GROUP:
+        return False
+    inner = body["layers"]
+    named = isinstance(inner, dict) and "layers" in inner and not (len(inner) > 1 and inner.keys() <= GROUP)
+    return len(body) > 1 or named
 
 
 def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:
@@ -55,7 +60,7 @@ def rows_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> Iterator[Row]
         case list():
             for i, item in enumerate(body):
                 yield from _rows_of_step(item, (*path, i), blocks, {})
-        case dict() if is_group(body):
+        case dict() if is_group(body) and len(body) > 1:
             yield from rows_of(body["layers"], (*path, "layers"), blocks)
         case dict():
             for name, step in body.items():

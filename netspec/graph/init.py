@@ -57,11 +57,6 @@ class Owner:
             return False
         return tensor not in self.plan and not (tensor == "weight" and self.plan.keys() & self.parts)
 
-    def taker(self, tensor: str) -> int:
-        """The number of the rule that has filled what no longer awaits one."""
-        filled = (tensor, "weight") if tensor in self.parts else (tensor, *self.parts)
-        return next(self.plan[name][0] for name in filled if name in self.plan)
-
 
 Report = Callable[[Problem], None]
 
@@ -104,8 +99,11 @@ def assign(
         for owner in owners:
             for key, tensor in _matches(rule, owner):
                 found = uses.setdefault(key, Uses())
-                if not owner.awaits(tensor):
-                    found.takers.add(owner.taker(tensor))
+                if tensor in owner.plan:
+                    found.takers.add(owner.plan[tensor][0])
+                    continue
+                if not owner.awaits(tensor):  # a part of what is filled, or the whole: another tensor all the same
+                    found.wins = True
                     continue
                 owner.plan[tensor] = (number, rule.tensors[key])
                 found.note(owner.name_of(tensor), ties)

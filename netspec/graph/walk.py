@@ -54,7 +54,7 @@ class Walk:
             case list():
                 for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)
-            case dict() if is_group(body):
+            case dict() if is_group(body) and len(body) > 1:  # alone it is a step here, whatever it holds
                 self._group(body, path, scope)
             case dict() if (refused := not_steps(body, path)) is not None:
                 self._refuse(refused, scope, "")

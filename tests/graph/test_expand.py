@@ -48,6 +48,8 @@ def output(text: str) -> str:
             ["layers.0", "a.emb", "a.layers.0", "a.layers.1"],
         ),
         ("[{layers: [bn]}, {layers: bn, repeat: 1}]", ["layers.0", "bn1"]),
+        ("{a: {layers: {emb: bn, layers: [bn]}}, b: {layers: {layers: [bn]}}}", ["a.emb", "a.layers.0", "b.layers.0"]),
+        ("{a: {layers: {repeat: 2, layers: [bn]}}}", ["a.layers.0", "a.layers.1"]),
         ("[conv 3 k1 x3]", ["conv1", "conv2", "conv3"]),
         ("{a: [relu, conv 3 k1 x2, bn]}", ["a.1", "a.2", "a.3"]),
         ("{a: [relu x3, conv $(i+4) k1 x2]}", ["a.3", "a.4"]),
