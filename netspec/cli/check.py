@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from netspec.cli.common import as_json, painted, reads_spec, show, show_json
+from netspec.cli.common import as_json, limited, painted, reads_spec, show, show_json
 from netspec.errors import Problem, SpecError
 
 
 @click.command()
 @reads_spec
+@limited
 @as_json
 @click.pass_context
-def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def command(
+    context: click.Context,
+    spec: str,
+    overrides: tuple[str, ...],
+    max_params: int | None,
+    max_memory: int | None,
+    as_json: bool,
+) -> None:
     """Check a spec, without running anything.
 
     Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error.
@@ -22,14 +30,14 @@ def command(context: click.Context, spec: str, overrides: tuple[str, ...], as_js
     from netspec.spec import load
 
     try:
-        loaded = load(spec, overrides)
+        loaded = load(spec, overrides, max_params=max_params, max_memory=max_memory)
     except SpecError as error:
         if as_json:
             _show_rows(error.problems, error.source)
         else:
             show(painted(str(error)))
             count = sum(p.severity == "error" for p in error.problems)
-            show(f"\n{count} error{'s' * (count != 1)}")
+            show(f"\n{count:,} error{'s' * (count != 1)}")
         context.exit(error.exit_code)
     source = loaded.document.source
     if as_json:
@@ -52,11 +60,18 @@ def _show_rows(problems: Sequence[Problem], source: object) -> None:
 
 def described(graph: object) -> str:
     """A network in one line: what goes in, what comes out, how large it is."""
+    from netspec.dims import BATCH
     from netspec.graph.model import Graph
+    from netspec.layers.base import Tensor
     from netspec.layers.base import show as shape
 
     assert isinstance(graph, Graph)
-    given, made = (", ".join(shape(t.shape[1:]) for t in x.values()) for x in (graph.inputs, graph.outputs))
+
+    def sizes(tensors: Mapping[str, Tensor]) -> str:
+        """The shapes, of which the batch is shown where it is not the first size."""
+        return ", ".join(shape(t.shape[t.shape[:1] == (BATCH,) :]) for t in tensors.values())
+
+    given, made = sizes(graph.inputs), sizes(graph.outputs)
     macs = graph.macs()
     cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
     return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{cost}"

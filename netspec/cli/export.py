@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, tell_weights
+from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
     from netspec.runtime.export import Report
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="RUN_OR_SPEC", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @click.option("--onnx", is_flag=True, help="Write ONNX, which is the only format so far.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file; NAME.onnx without.")
+@click.option("-o", "--output", type=Target(".onnx"), metavar="FILE", help="The file; NAME.onnx without.")
+@limited
 @allow_outside
 @as_json
 def command(
-    source: Path, overrides: tuple[str, ...], onnx: bool, output: Path | None, allow_outside: bool, as_json: bool
+    source: Path,
+    overrides: tuple[str, ...],
+    onnx: bool,
+    output: Path | None,
+    max_params: int | None,
+    max_memory: int | None,
+    allow_outside: bool,
+    as_json: bool,
 ) -> None:
     """Export the best weights of a run, or a spec's network as it is initialised.
 
@@ -30,12 +39,18 @@ def command(
     """
     if not onnx:
         raise click.UsageError("name a format: --onnx")
+    from netspec.runtime.disk import need_writable
+
     if source.is_dir():
         from netspec.runtime.experiment import Run
 
-        report = Run.read(source, overrides).export(output or source / "model.onnx", allow_outside=allow_outside)
+        run, output = Run.read(source, overrides), output or source / "model.onnx"
+        need_writable(output, [*inputs_of(run.spec), *run.files])
+        tell_weights(run)
+        report = run.export(output, allow_outside=allow_outside)
     else:
-        spec = load(str(source), overrides)
+        spec = load(str(source), overrides, max_params, max_memory)
+        need_writable(output or Path(f"{spec.name}.onnx"), inputs_of(spec))
         talk("no run is named, so the weights are those the network starts with")
         report = spec.export(output or f"{spec.name}.onnx", allow_outside=allow_outside)
     if as_json:

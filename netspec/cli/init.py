@@ -11,6 +11,7 @@ import click
 from netspec.cli.common import show, talk, write
 from netspec.errors import UsageError
 
+SCHEMA = "netspec.schema.json"
 TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
 
 
@@ -23,14 +24,20 @@ def command(path: Path | None, template: str, force: bool) -> None:
 
     Beside FILE goes netspec.schema.json, by which an editor completes, explains and checks the spec.
     """
+    from netspec.runtime.disk import is_stream, kind, need_writable
+
     text = files("netspec").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
     if path is None:
         show(text.rstrip("\n"))
         return
-    if path.exists() and not force:
+    need_writable(path)
+    if kind(path) == "file" and not is_stream(path) and not force:
         raise UsageError(f"{path} is there already. Name another file, or add --force.")
-    from netspec.views.schema import schema
-
+    if path.name == SCHEMA:
+        raise UsageError(f"{SCHEMA} is written beside the spec. Give the spec another name.")
     write(path, text)
-    write(path.with_name("netspec.schema.json"), json.dumps(schema()) + "\n")
+    if not is_stream(path):
+        from netspec.views.schema import schema
+
+        write(path.with_name(SCHEMA), json.dumps(schema()) + "\n")
     talk(f"wrote {path}; next: netspec check {path}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from netspec.errors import At, Path, Problem, did_you_mean, listed, offered
 from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
+from netspec.graph.report import too_many
 from netspec.graph.weights import means
 from netspec.language.groups import Group
 from netspec.layers import KINDS
@@ -31,18 +32,22 @@ def assigned(
     A group is idle, and none of its own, where those of a spec that extends another take the place of the other's.
     """
     known = list(tensors(graph))
+    if problem := too_many(len(groups), len(known), At(("train", "groups"), on_key=True)):
+        return tuple(groups), [problem], []
     found: list[Group] = []
     problems: list[Problem] = []
     idle: list[Path] = []
+    taken: dict[tuple[str, str], Group] = {}  # what gives a parameter an option
     for group in (replace(group, parameters=frozenset(_matched(group.key, known))) for group in groups):
         if not group.parameters and source.inherited(group.path) and kind_of_layer(group.key):
             idle.append(group.path)
         elif not group.parameters:
             problems.append(_unmatched(group, known))
         for option in group.options if group.parameters else ():
-            takers = [g for g in found if option in g.options and g.parameters & group.parameters]
-            if group.parameters - frozenset[str]().union(*(g.parameters for g in takers)):
+            before = {name: taken.setdefault((option, name), group) for name in sorted(group.parameters)}
+            if any(taker is group for taker in before.values()):
                 continue
+            takers = [taker for taker in found if any(taker is other for other in before.values())]
             if all(source.file_of(taker.path) == source.file_of(group.path) for taker in takers):
                 problems.append(_never_holds(group, option, takers, source))
             elif len(group.options) == 1:
@@ -88,6 +93,13 @@ def _matched(key: str, known: Sequence[Tensor]) -> Iterator[str]:
             yield tensor.names[0]
 
 
+def _keys(known: Sequence[Tensor]) -> Iterator[str]:
+    """What a group may be called."""
+    names = [name for tensor in known for name in tensor.names]
+    levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
+    yield from (*names, *sorted(levels), *KINDS, *OPERATIONS.words())
+
+
 def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):
@@ -95,8 +107,6 @@ def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
             {base_word(type(s.op), type(s.op).__name__) for t in known for s in t.owners if s.op is not None}
         )
         return Problem("unknown-name", f"no layer with parameters is a {group.key}", at, offered(group.key, kinds))
-    names = [name for tensor in known for name in tensor.names]
-    levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
-    hint = did_you_mean(group.key, [*names, *sorted(levels), *KINDS, *OPERATIONS.words()])
+    hint = did_you_mean(group.key, _keys(known))
     hint = hint or "A group names a kind of layer, or a pattern of names as in *.bias."
     return Problem("unknown-name", f"{group.key!r} matches no layer and no parameter", at, hint)

@@ -167,7 +167,7 @@ def _unmatched(rule: Rule, owners: Sequence[Owner]) -> Problem:
     if rule.classes:
         kinds = {base_word(type(o.op), type(o.op).__name__) for o in owners if o.op is not None}
         return Problem("init", f"no layer with parameters is a {rule.key}", at, offered(rule.key, sorted(kinds)))
-    known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]
+    known = (name for o in owners for name in (o.path, *(f"{o.path}.{t}" for t in o.shapes)))
     hint = did_you_mean(rule.key, known) or "A rule names a kind of layer, or a pattern of names as in *.weight."
     return Problem("init", f"{rule.key!r} matches no layer and no parameter", at, hint)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, offered
+from netspec.errors import At, Path, Problem, few, offered
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
@@ -32,7 +32,7 @@ class Members:
             and (s.body is not None or (s.op is not None and (owns(s.op) or registers(s.op))))
         ]
         if len(owners) > 1:
-            text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(described(s) for s in owners)}"
+            text = f"{name} names {len(owners)} pieces that own parameters: {few(described(s) for s in owners)}"
             self.report.add(
                 Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name.")
             )
@@ -71,9 +71,9 @@ class Members:
         scope.names[name] = value
 
     def reorder(self, level: Level, order: Any, path: Path) -> None:
-        """Register the members in the order of the patterns that they match, then the others as they are written.
+        """Register the members in the order of the patterns that they match; the others come last, as they are written.
 
-        A pattern may mean what a `when` leaves out.
+        A pattern that matches none is a problem, unless it means what a `when` leaves out.
         """
         if order is None:
             return
@@ -82,8 +82,10 @@ class Members:
                 Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]")
             )
             return
+        known = [*level.members, *level.left]
+        if not self.report.affords(len(order), len(known), At(path, on_key=True)):
+            return
         for i, pattern in enumerate(order):
-            known = [*level.members, *level.left]
             if not self.report.problems and not any(meets(pattern, name) for name in known):
                 hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))

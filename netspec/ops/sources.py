@@ -19,6 +19,8 @@ from netspec.ops.writing import bracketed, function, listed, method
 class Source(Op):
     """What all sources share."""
 
+    calls: ClassVar[tuple[str, ...]] = (".device", "torch.int64", "torch.bool")
+
     inputs = (0, 0)
     source = True
     needs_device = True
@@ -33,6 +35,7 @@ class Filled(Source):
     """What sources of one shape share."""
 
     rule = "The shape that is written."
+    calls: ClassVar[tuple[str, ...]] = ("torch.{}",)
     size = Dims("sizes; none of them is the batch unless it is written", low=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -101,6 +104,7 @@ class Eye(Source):
 
     rule = "n x n, or n x m."
     example = "eye 64"
+    calls = ("torch.eye",)
 
     n = Extent("rows", low=1)
     m = Extent("columns; as many as rows without it", None, low=1)
@@ -117,6 +121,7 @@ class Arange(Source):
 
     rule = "One axis, as long as it counts."
     example, example_input = "arange T", ""
+    calls = ("torch.arange",)
 
     end = Extent("where to stop; this number is not reached")
     start = Extent("where to begin", 0, keyword=True)
@@ -136,6 +141,7 @@ class Linspace(Source):
 
     rule = "One axis of as many steps as are written."
     example = "linspace -1 1 32"
+    calls = ("torch.linspace",)
 
     start = Number("the first number")
     end = Number("the last number")
@@ -153,6 +159,7 @@ class Causal(Source):
 
     rule = "length x length."
     example = "causal T"
+    calls = ("torch.full", ".triu")
 
     size = Extent("length of the sequence", low=1)
 
@@ -189,6 +196,7 @@ class Constant(Source):
 
     rule = "The shape of the numbers that are written."
     example = "constant 0.485x0.456x0.406"
+    calls = ("torch.tensor",)
 
     kinds: ClassVar[tuple[tuple[type, Dtype], ...]] = ((float, "float32"), (int, "int64"), (bool, "bool"))
     value = Checked("a number, or nested lists of numbers", _numbers, {"type": ["number", "array"]})
@@ -222,6 +230,7 @@ class ZerosLike(Like):
 
     words = ("zeros_like",)
     example = "zeros_like"
+    calls = ("torch.zeros_like",)
 
 
 class OnesLike(Like):
@@ -229,6 +238,7 @@ class OnesLike(Like):
 
     words = ("ones_like",)
     example = "ones_like"
+    calls = ("torch.ones_like",)
 
 
 class Noise(Like):
@@ -245,6 +255,7 @@ class RandnLike(Noise):
 
     words = ("randn_like",)
     example = "randn_like"
+    calls = ("torch.randn_like",)
 
 
 class RandLike(Noise):
@@ -252,3 +263,4 @@ class RandLike(Noise):
 
     words = ("rand_like",)
     example = "rand_like"
+    calls = ("torch.rand_like",)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.errors import UsageError
+from netspec.errors import DataError, UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.board import Board
 from netspec.runtime.checkpoint import Checkpoints, read_state
@@ -69,7 +70,11 @@ class Keeper:
         return self.world.from_main(time.perf_counter() - self._saved_at >= BETWEEN)
 
     def save(self, state: State) -> None:
-        """Put everything on the disk that a resumed run needs, the weights first: a checkpoint vouches for them."""
+        """Put everything on the disk that a resumed run needs.
+
+        The best weights come first, because a checkpoint vouches for them, and the last ones behind it: where they
+        are and no checkpoint is, somebody has deleted it.
+        """
         if not self.kept:
             return
         weights, packed = state.weights(), state.pack()
@@ -78,15 +83,19 @@ class Keeper:
                 if self._best is not None:
                     _save(self.run.best, *self._best)
                     self._best = None
-                _save(self.run.last, weights, _metadata(state))
                 self.run.settle()
                 if self.board is not None:
                     self.board.settle()
                 self.checkpoints.save(state.position.step, state.position.records, packed)
+                _save(self.run.last, weights, _metadata(state))
         self._saved_at = time.perf_counter()
 
     def resume(self, state: State) -> list[Record]:
-        """Bring `state` to the newest whole checkpoint, and return the evaluations up to there. Raises DataError."""
+        """Bring `state` to the newest whole checkpoint, and return the evaluations up to there.
+
+        The spec that goes on is from then on that of the run's folder. Raises UsageError where there is no
+        checkpoint or the run began as another, DataError where none is whole.
+        """
         if not self.kept:
             raise UsageError("a run without a folder cannot be resumed")
         found: tuple[Path, dict[str, Any]] | None = None
@@ -95,15 +104,19 @@ class Keeper:
                 self.checkpoints.tidy()
                 found = self.checkpoints.newest()
         place = self.world.from_main(found[0].absolute() if found else None)
+        if place is None:
+            raise UsageError("the run has no checkpoint to go on from")
         with self.world.all_or_none():
-            if place is not None:
-                packed = found[1] if found else read_state(place)
+            packed = found[1] if found else read_state(place)
+            with _of_a_run(place):
                 state.unpack(packed)
-                if (before := packed["best"]["monitor"]) != state.best.monitor:
-                    self.warn(f"the best weights, chosen by {before} before, are chosen by {state.best.monitor} anew")
+                before = packed["best"]["monitor"]
+            if before != state.best.monitor:
+                self.warn(f"the best weights, chosen by {before} before, are chosen by {state.best.monitor} anew")
         records: list[Record] = []
         with self.world.all_or_none():
             if self.run:
+                self.run.renew()
                 records = self.run.rewind(state.position.measured)
                 if missing := state.position.records - len(records):
                     self.warn(f"{self.run.metrics_file} is damaged: {missing} of the records so far are lost")
@@ -113,6 +126,16 @@ class Keeper:
     def best(self) -> Path | None:
         """The file of the best weights, once it is written."""
         return self.run.best if self.run and self.run.best.is_file() else None
+
+
+@contextlib.contextmanager
+def _of_a_run(place: Path) -> Iterator[None]:
+    """Within it a state is taken up, which may be whole and yet none that a run has saved. Raises DataError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        hint = "Delete it to go on from the one before, or begin another run."
+        raise DataError(f"{place} does not hold the state of a run: {type(error).__name__}, {error}. {hint}") from error
 
 
 def _metadata(state: State) -> dict[str, str]:

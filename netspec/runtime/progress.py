@@ -25,6 +25,8 @@ class Plan:
     """Samples in a step."""
     best: Watch
     """Follows the value that chooses the best weights."""
+    about: str = ""
+    """Where what is trained on what."""
 
 
 class Progress(Protocol):
@@ -77,8 +79,8 @@ class Lines:
 
     def start(self, plan: Plan) -> None:
         self.plan = plan
-        if plan.done:
-            self._say(resumed(plan))
+        for line in opening(plan):
+            self._say(line)
 
     def tick(self, epoch: int, step: int, loss: float) -> None: ...
 
@@ -113,8 +115,8 @@ class Live:
         self.plan = plan
         self.task = self.bar.add_task("training", total=plan.total, completed=plan.done, values="")
         self.bar.start()
-        if plan.done:
-            self._say(resumed(plan))
+        for line in opening(plan):
+            self._say(line)
 
     def tick(self, epoch: int, step: int, loss: float) -> None:
         self._move(epoch + 1, epoch * self.plan.steps + step, loss)
@@ -144,6 +146,11 @@ def progress_for(stream: IO[str] | None = None) -> Progress:
     """The way to tell that suits `stream`, which is stderr."""
     stream = stream or sys.stderr
     return Live() if stream.isatty() else Lines(stream)
+
+
+def opening(plan: Plan) -> list[str]:
+    """What is said before the first step."""
+    return [line for line in (resumed(plan) if plan.done else "", plan.about) if line]
 
 
 def resumed(plan: Plan) -> str:

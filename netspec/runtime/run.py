@@ -1,6 +1,7 @@
 """The folder of a run: what was trained, in what surroundings, how it went, and the weights.
 
 spec.yaml               the spec with everything that was set on the command line
+spec-1.yaml, ...        those before it, of a run that went on with other epochs, metrics or the like
 environment.json        versions and hardware
 data.json               what the training data taught: names of classes, numbers of categories, means
 metrics.jsonl           a line for each evaluation
@@ -17,16 +18,29 @@ import fcntl
 import json
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain
+from itertools import chain, count
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Final, Self
 
 import torch
 
 from netspec.errors import UsageError
-from netspec.runtime.disk import saving, sync, write_text
+from netspec.runtime.checkpoint import Checkpoints
+from netspec.runtime.disk import kind, need_file, saving, sync, write_text
+from netspec.runtime.notes import need_plain, plain
+from netspec.runtime.weights import loss_file
+
+OWN: Final = (
+    *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
+    *("best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
+    *("model.onnx", "model.onnx.data", "tensorboard", "checkpoints"),
+)
+"""What of a folder is a run's own. Anything else in it is left alone."""
+MAX_LINE: Final = 16 * 2**20
+"""Bytes that an evaluation takes in the metrics, at most: a table of confusions of 1,000 classes has room."""
 
 
 class RunFolder:
@@ -35,6 +49,8 @@ class RunFolder:
     def __init__(self, path: Path, lock: IO[str]) -> None:
         self.path = path
         self._lock: IO[str] | None = lock
+        self.files: Mapping[str, str] = {}
+        """By name, those of its files that say what runs; `renew` writes them."""
 
     @classmethod
     def create(cls, path: str | Path, spec: str) -> Self:
@@ -42,12 +58,14 @@ class RunFolder:
         folder = Path(path)
         with saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        need_plain(folder, OWN)
         run = cls(folder, _locked(folder))
         if run.metrics_file.exists() or run.checkpoints.exists():
             run.close()
             raise UsageError(f"{folder} holds a run already. Resume it, or name another folder.")
-        write_text(folder / "spec.yaml", spec)
-        write_text(folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        run.files = {"spec.yaml": spec}
+        run.renew()
+        run._note_surroundings()
         return run
 
     @classmethod
@@ -55,7 +73,8 @@ class RunFolder:
         """The folder of a run that is to be resumed. Raises UsageError where there is none."""
         folder = Path(path)
         if not cls.begun(folder):
-            raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+            raise no_run(folder)
+        need_plain(folder, OWN)
         run = cls(folder, _locked(folder))
         run._tidy()
         return run
@@ -64,6 +83,16 @@ class RunFolder:
     def begun(path: str | Path) -> bool:
         """Whether a run has begun in a folder."""
         return (Path(path) / "spec.yaml").is_file()
+
+    @property
+    def saved(self) -> bool:
+        """Whether the run has come to its first checkpoint. Raises UsageError where all were deleted."""
+        if Checkpoints(self.checkpoints).list():
+            return True
+        if self.last.exists():
+            text = f"the run in {self.path} has weights, and no checkpoint is left that it could go on from"
+            raise UsageError(f"{text}. Begin another in another folder; weights: {{load: ...}} starts from these.")
+        return False
 
     @property
     def spec_file(self) -> Path:
@@ -89,21 +118,33 @@ class RunFolder:
     def last(self) -> Path:
         return self.path / "last.safetensors"
 
+    def renew(self) -> None:
+        """Have spec.yaml and its kin say what runs from here on; a spec that said something else is kept beside it."""
+        for name, text in self.files.items():
+            path = self.path / name
+            former = path.read_text("utf-8") if path.is_file() else text
+            if former != text and name == "spec.yaml":
+                write_text(next(p for i in count(1) if not os.path.lexists(p := self.path / f"spec-{i}.yaml")), former)
+            if former != text or not path.is_file():
+                write_text(path, text)
+
     def append(self, record: dict[str, Any]) -> None:
         """Add a line to the metrics."""
         with saving(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(_plain(record), allow_nan=False) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of the metrics that are whole."""
-        if not self.metrics_file.exists():
+        """The lines of the metrics up to the first that is not whole, or is longer than any evaluation writes."""
+        if not kind(self.metrics_file):
             return []
-        found = []
-        for line in self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                break
+        need_file(self.metrics_file, "the measurements of a run")
+        found: list[dict[str, Any]] = []
+        with self.metrics_file.open("rb") as stream:
+            while line := stream.readline(MAX_LINE):
+                record = _record(line)
+                if record is None:
+                    break
+                found.append(record)
         return found
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
@@ -124,6 +165,17 @@ class RunFolder:
             with saving(left):
                 left.unlink()
 
+    def begin_again(self) -> None:
+        """Delete what the run left that was stopped before its first checkpoint."""
+        self._note_surroundings()
+        Checkpoints(self.checkpoints).tidy()
+        for path in (self.metrics_file, self.best, loss_file(self.best)):
+            with saving(path):
+                path.unlink(missing_ok=True)
+
+    def _note_surroundings(self) -> None:
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+
     def close(self) -> None:
         """Let another run have the folder."""
         if self._lock is not None:
@@ -135,6 +187,21 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The evaluation in a line of the metrics; None where it holds none."""
+    try:
+        found = plain(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    placed = isinstance(found, dict) and all(type(found.get(name)) is int for name in ("epoch", "step"))
+    return found if placed else None
+
+
+def no_run(folder: str | Path) -> UsageError:
+    """What is said of a folder in which no run has begun."""
+    return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
 
 
 def fresh_folder(root: str | Path, name: str) -> Path:

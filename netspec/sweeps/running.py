@@ -36,6 +36,8 @@ def run(claim: Claim, spec: Spec, metric: str, bar: Progress, *, allow_outside: 
         return claim.tell("failed", reason=str(error).splitlines()[0])
     history = trained.history
     more = {"epochs": history.records[-1]["epoch"], "seconds": round(history.seconds, 1)}
+    if history.monitor != metric:
+        return claim.tell("failed", reason=f"{metric} cannot be measured on this validation data", **more)
     if history.best is None or not isfinite(history.best):
         return claim.tell("diverged", reason=f"{metric} was never a finite number", **more)
     return claim.tell("trained", history.best, **more)
