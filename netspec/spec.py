@@ -96,6 +96,17 @@ class Spec:
 
         return build(self, weights)
 
+    def look(self, *, allow_outside: bool = False) -> tuple[str, ...]:
+        """What becomes of each column of the spec's table, line by line.
+
+        Nothing for other data, nor where the table's file is not there or too large to be read for this alone. Raises
+        DataError where the table does not go with the spec.
+        """
+        from netspec.datasets.looking import look
+
+        section = self.experiment.data
+        return look(section, self.graph.inputs, self.root, allow_outside) if section is not None else ()
+
     def train(
         self,
         folder: str | Path | None = None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from netspec.cli.common import as_json, limited, painted, reads_spec, show, show_json
-from netspec.errors import Problem, SpecError
+from netspec.errors import DataError, Problem, SpecError
 
 
 @click.command()
@@ -40,6 +40,13 @@ def command(
             show(f"\n{count:,} error{'s' * (count != 1)}")
         context.exit(error.exit_code)
     source = loaded.document.source
+    try:
+        columns = loaded.look()
+    except DataError as error:
+        if as_json and loaded.experiment.data is not None:
+            _show_rows([*loaded.warnings, Problem("data", str(error), loaded.experiment.data.source_at)], source)
+            context.exit(error.exit_code)
+        raise
     if as_json:
         _show_rows(loaded.warnings, source)
         return
@@ -48,6 +55,8 @@ def command(
 
         show(painted(report(loaded.warnings, source)) + "\n")
     show(f"{spec}: {described(loaded.graph)}")
+    for line in columns:
+        show(line)
 
 
 def _show_rows(problems: Sequence[Problem], source: object) -> None:

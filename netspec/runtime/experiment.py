@@ -15,8 +15,11 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.datasets.kinds import are_learnt
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
+from netspec.layers.base import Misfit
+from netspec.layers.base import Tensor as Described
 from netspec.losses.base import Loss
 from netspec.ops.sources import Noise
 from netspec.plugins.loading import need, remember
@@ -99,6 +102,8 @@ def train(
             torch.manual_seed(section.seed)
             module = spec.build()
             need_fit(spec, data)
+            if world.main:
+                progress.tell(data.told)
             if folder and world.main:
                 if run is None:
                     run = stack.enter_context(RunFolder.create(folder, spec.text))
@@ -284,7 +289,7 @@ def _fault(learnt: Any) -> str:
         "classes": lambda value: value is None or texts(value),
         "inputs": _seen_as,
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
-        "columns": _columns,
+        "columns": are_learnt,
         "units": lambda value: isinstance(value, str),
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
@@ -294,16 +299,6 @@ def _fault(learnt: Any) -> str:
 def _seen_as(inputs: Any) -> bool:
     """Whether the names of the inputs and the largest byte are kept."""
     return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
-
-
-def _columns(columns: Any) -> bool:
-    """Whether the columns of a table are kept: what fills the numbers, and what the categories are."""
-    if not isinstance(columns, dict) or columns.keys() != {"numbers", "categories"}:
-        return False
-    numbers, categories = columns["numbers"], columns["categories"]
-    if not isinstance(numbers, dict) or not isinstance(categories, dict):
-        return False
-    return all(isinstance(x, int | float | None) for x in numbers.values()) and all(map(texts, categories.values()))
 
 
 def data_of(
@@ -322,5 +317,16 @@ def data_of(
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold}
+    takes = partial(_takes, spec) if spec.experiment.train is not None else None
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
+
+
+def _takes(spec: Spec, target: Described) -> bool:
+    """Whether the spec's loss can compare such a target with what the network gives."""
+    assert spec.experiment.train is not None
+    try:
+        spec.experiment.train.loss.expect([*spec.graph.outputs.values()], target)
+    except Misfit:
+        return False
+    return True

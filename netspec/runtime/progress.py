@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import IO, Any, Protocol
@@ -34,6 +35,9 @@ class Progress(Protocol):
 
     interval: float
 
+    def tell(self, lines: Sequence[str]) -> None:
+        """What a person should know before it begins, such as what was made of the data."""
+
     def start(self, plan: Plan) -> None:
         """The run begins, or goes on."""
 
@@ -54,6 +58,8 @@ class Silent:
     """Says nothing but warnings, which go to Python's warnings."""
 
     interval = inf
+
+    def tell(self, lines: Sequence[str]) -> None: ...
 
     def start(self, plan: Plan) -> None: ...
 
@@ -76,6 +82,10 @@ class Lines:
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self.stream = stream or sys.stderr
+
+    def tell(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._say(line)
 
     def start(self, plan: Plan) -> None:
         self.plan = plan
@@ -110,6 +120,10 @@ class Live:
         values = TextColumn("{task.fields[values]}")
         self.bar = Progress(*columns, values, console=self.console, transient=True, expand=True)
         self.task: Any = None
+
+    def tell(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._say(line)
 
     def start(self, plan: Plan) -> None:
         self.plan = plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 import torch
@@ -70,6 +71,8 @@ class _Reporting:
         epoch, value = record["epoch"], record.get(self.metric)
         if value is not None and self.claim.report(float(value), epoch) and epoch < self.epochs:
             raise _Unpromising(epoch)
+
+    def tell(self, lines: Sequence[str]) -> None: ...
 
     def warn(self, text: str) -> None:
         self.bar.warn(text)
