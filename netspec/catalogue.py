@@ -11,6 +11,8 @@ from netspec.fields import Record
 
 SLIP: Final = 0.81
 """From this likeness on, a word is taken for a slip of the pen."""
+ALIKE: Final = 0.72
+"""From this likeness on, it may be one."""
 
 
 class Entry(Record):
@@ -51,13 +53,20 @@ class Catalogue(Generic[E_]):
     """Finds entries by word, and imports a family's file only when one of its words is used."""
 
     def __init__(
-        self, noun: str, base: type[E_] | str, families: Mapping[str, str], foreign: Mapping[str, str] | None = None
+        self,
+        noun: str,
+        base: type[E_] | str,
+        families: Mapping[str, str],
+        foreign: Mapping[str, str] | None = None,
+        explained: Mapping[str, str] | None = None,
     ) -> None:
         """`base` is what all entries have in common: the class, or its path to import it from when it is needed.
 
-        `families` gives for each module all words that its classes answer to, `foreign` what others call them.
+        `families` gives for each module all words that its classes answer to, `foreign` what others call them, and
+        `explained` says of words that others have how the same is written here.
         """
         self.noun = noun
+        self.explained = explained or {}
         self.foreign = foreign or {}
         self._base: type[E_] | str = base
         self.families = dict(families)
@@ -122,9 +131,11 @@ class Catalogue(Generic[E_]):
         """What to do about a word that is not there; `otherwise` is said where no other is near, nor one of `more`."""
         if meant := self.meant(word):
             return f"It is called {meant} here." if "." not in word else f"Write {meant}, without the module before it."
+        if said := self.explained.get(word.rpartition(".")[2].lower()):
+            return said
         known = sorted(self.words())
         few = f"There are: {', '.join(known)}." if len(known) <= FEW else "`netspec ops` lists all."
-        near = did_you_mean(word, [*known, *more])
+        near = did_you_mean(word, [*known, *more], ALIKE)
         if did_you_mean(word, [*known, *more], SLIP):
             return near
         return f"{near or otherwise or few} If a plugin adds it, name that: --plugin FILE.py"

@@ -153,6 +153,13 @@ def few(names: Iterable[str]) -> str:
     return ", ".join(listed[:FEW]) + (", ..." if len(listed) > FEW else "")
 
 
+def listed(words: Iterable[str]) -> str:
+    """Words as a sentence has them, each once: `a, b and c`."""
+    names = list(dict.fromkeys(words))
+    shown = names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW:,} more"]
+    return " and ".join([", ".join(shown[:-1]), *shown[-1:]] if len(shown) > 1 else shown)
+
+
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """The known word that is most like this one, or an empty string where none is as like as that."""
     if len(word) > SAME or _spent():

@@ -255,6 +255,14 @@ def _expected(kind: str, detail: Any) -> str:
     return message if message.startswith(("expected", "must")) else f"expected {message}"
 
 
+CALLED: Final = {
+    "gpu": "cuda", "nvidia": "cuda", "metal": "mps", "tpu": "auto",
+    "fp16": "bf16", "float16": "bf16", "half": "bf16", "bfloat16": "bf16", "amp": "bf16", "fp32": "float32",
+    "float": "float32", "double": "float32", "long": "int64", "int": "int64", "integer": "int64", "boolean": "bool",
+}  # fmt: skip
+"""Words of closed sets by what others call them."""
+
+
 def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> str:
     """What to try instead of a value that is not accepted."""
     word, kind = _PYTHON.get(found, ("", "")) if isinstance(found, str) else ("", "")
@@ -264,6 +272,8 @@ def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> 
         return f"Leave {field.name} out."
     if isinstance(found, int) and expected.endswith("true or false"):
         return f"Write {'true' if found else 'false'}."
+    if isinstance(found, str) and (meant := _meant(found, _options(field.kind(cls)[1]))):
+        return f"Write {meant}."
     if isinstance(found, str) and (hint := did_you_mean(found, _options(field.kind(cls)[1]))) and hint not in expected:
         return hint
     if isinstance(found, Dim):
@@ -275,6 +285,13 @@ def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> 
     if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
         return f"Write a number, or ${found} for a parameter of that name."
     return f"{field.name}: {field.sentence}."
+
+
+def _meant(found: str, options: Sequence[str]) -> str:
+    """The word among these that others call so, `gpu` or `cuda:0`; empty where none is."""
+    word = found.lower().partition(":")[0]
+    meant = CALLED.get(word, word)
+    return meant if meant in options and meant != found else ""
 
 
 def _options(json: dict[str, Any]) -> list[str]:
@@ -396,7 +413,7 @@ def Choice(sentence: str, options: Sequence[str], default: Any = REQUIRED, **mor
     def check(value: Any) -> str:
         if isinstance(value, str) and value in options:
             return value
-        hint = did_you_mean(value, options) if isinstance(value, str) else ""
+        hint = did_you_mean(value, options) if isinstance(value, str) and not _meant(value, options) else ""
         raise refuse(f"one of {', '.join(options)}" + (f". {hint}" if hint else ""))
 
     return Checked(sentence, check, {"enum": list(options)}, default, textual=True, **more)

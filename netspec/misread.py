@@ -125,12 +125,27 @@ def _bracket(begin: _Spot, stop: _Spot) -> Misread:
     return stop.told(f"a comma or {closing} is expected here", hint)
 
 
+def _behind(stop: _Spot) -> str:
+    """What to write for text behind a list, a mapping or a text in quotes."""
+    opening = re.search(r"(?:^|: |- )([\[{\"'])", stop.before)
+    if not opening or opening[1] in "\"'":
+        return "Put quotes around the whole value."
+    value = stop.before[opening.start(1) :].strip()
+    behind = stop.text[stop.column :].partition(" #")[0].strip()
+    if condition := re.fullmatch(r"when (.+)", behind):
+        said = condition[1] if not re.search(r"[][{},:#&*!|>'\"%@`]", condition[1]) else f'"{condition[1]}"'
+        return f"Write it long: {{when: {said}, layers: {value}}}"
+    if times := re.fullmatch(r"(?:x|\*)\s*(\d+|\$\w+)", behind):
+        return f"Write it long: {{repeat: {times[1]}, layers: {value}}}"
+    return "One value stands here. What follows it is another item of a list, on a line and behind a - of its own."
+
+
 def _block(stop: _Spot, problem: str) -> Misread:
     """A line that belongs to no block above it."""
     if stop.character in ("]", "}"):
         return stop.told(f"a {stop.character} that closes nothing", "Remove it.")
     if stop.before.strip():
-        return stop.told("text behind a value that is complete", "Put quotes around the whole value.")
+        return stop.told("text behind a value that is complete", _behind(stop))
     above, is_item = stop.above, stop.text.lstrip().startswith("- ")
     if above.column != stop.column:
         return stop.told(*_columns(stop))

@@ -8,7 +8,7 @@ is too large, too deep or invisible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path as FilePath
@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 
+from netspec import foreign
 from netspec.errors import At, Path, Problem, SpecError, offered, printable
 from netspec.misread import misread
 
@@ -24,6 +25,9 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000
 MAX_DIGITS: Final = 18
 WIDTH: Final = 240
+COMMAND_LINE: Final = "command line"
+RULES: Final[tuple[Path, ...]] = (("init",), ("defaults",), ("train", "groups"))
+"""Sections whose first rule that matches wins."""
 SHOWN: Final = 50
 """How many problems a report shows."""
 LONG: Final = 2_000
@@ -105,6 +109,30 @@ class Source:
             return "\n".join(self.file.lines) + "\n"
         return yaml.safe_dump(self.data, sort_keys=False, allow_unicode=True, width=120)
 
+    def file_of(self, path: Path) -> File:
+        """The file that a value stands in: this one, one that it extends, or the command line."""
+        return self.marks[path].file if path in self.marks else self.file
+
+    def inherited(self, path: Path) -> bool:
+        """Whether a value stands in a spec that this one extends."""
+        file = self.file_of(path)
+        return file != self.file and file.name != COMMAND_LINE
+
+    def without(self, paths: Collection[Path]) -> Source:
+        """The same without these values, and without mappings that they leave empty."""
+        if not paths:
+            return self
+        gone = set(paths)
+        around = {path[:depth] for path in gone for depth in range(len(path))}
+
+        def kept(data: Any, path: Path) -> Any:
+            if not isinstance(data, dict) or path not in around:
+                return data
+            inner = {key: kept(value, (*path, key)) for key, value in data.items() if (*path, key) not in gone}
+            return {key: value for key, value in inner.items() if value != {} or data[key] == {}}
+
+        return Source(self.file, kept(self.data, ()), self.marks)
+
     def place(self, at: At) -> Place:
         """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
         path = at.path
@@ -147,6 +175,8 @@ def read_file(path: str | FilePath) -> Source:
     except OSError as error:
         hint = "Check who may read it, and that its folder is one."
         raise _unreadable(name, f"cannot be read: {error.strerror or error}", hint) from None
+    if whose := foreign.by_name(name):
+        raise _foreign(name, whose)
     if len(raw) > MAX_BYTES:
         raise _too_large(name)
     try:
@@ -164,7 +194,15 @@ def read_text(text: str, name: str = "<spec>") -> Source:
     file = File(printable(name), tuple(text.splitlines()))
     if len(text) > MAX_BYTES:
         raise _too_large(name)
-    return _Reader(file).read(text)
+    try:
+        source = _Reader(file).read(text)
+    except SpecError:
+        if whose := foreign.by_text(text):
+            raise _foreign(name, whose) from None
+        raise
+    if whose := foreign.by_data(source.data) or (foreign.by_text(text) if isinstance(source.data, str) else ""):
+        raise _foreign(name, whose)
+    return source
 
 
 def override(source: Source, assignments: list[str]) -> Source:
@@ -196,7 +234,7 @@ def not_laid(text: str, message: str, hint: str) -> SpecError:
 
 
 def _command_line(text: str) -> File:
-    return File("command line", tuple(text.splitlines()) or ("",))
+    return File(COMMAND_LINE, tuple(text.splitlines()) or ("",))
 
 
 def _replaced(source: Source, path: Path, part: Source) -> Source:
@@ -211,25 +249,35 @@ def _replaced(source: Source, path: Path, part: Source) -> Source:
     return Source(source.file, data, marks)
 
 
-def _with_value(data: Any, path: Path, value: Any) -> Any:
-    if not path:
+def _with_value(data: Any, path: Path, value: Any, depth: int = 0) -> Any:
+    """The data, which stands `depth` parts down the path, with a value at its end."""
+    if depth == len(path):
         return value
-    head, rest = path[0], path[1:]
+    head = path[depth]
     if isinstance(data, list):
         if not isinstance(head, int) or head >= len(data):
             raise IndexError(f"a list of {len(data)} has no entry {head}")
-        return [*data[:head], _with_value(data[head], rest, value), *data[head + 1 :]]
+        return [*data[:head], _with_value(data[head], path, value, depth + 1), *data[head + 1 :]]
     inner = data if isinstance(data, dict) else {}
-    return {**inner, str(head): _with_value(inner.get(str(head)), rest, value)}
+    laid = {str(head): _with_value(inner.get(str(head)), path, value, depth + 1)}
+    if path[:depth] in RULES and not laid.keys() & inner.keys():
+        return laid | inner
+    return inner | laid
 
 
 def merged(base: Source, top: Source) -> Source:
-    """Two specs, `top` laid over `base`: mappings merge key by key, anything else is replaced."""
+    """Two specs, `top` laid over `base`: mappings merge key by key, anything else is replaced.
+
+    Of sections whose first rule wins, the rules of `top` go first, and one that is null there is left out.
+    """
     replaced: set[Path] = set()
 
     def lay(low: Any, high: Any, path: Path) -> Any:
         if isinstance(low, dict) and isinstance(high, dict):
-            return {**low, **{k: lay(low.get(k), v, (*path, k)) for k, v in high.items()}}
+            laid = {k: lay(low.get(k), v, (*path, k)) for k, v in high.items()}
+            if path in RULES:
+                return {k: v for k, v in {**laid, **low, **laid}.items() if v is not None or k not in low}
+            return {**low, **laid}
         replaced.add(path)
         return high
 
@@ -286,6 +334,13 @@ def _unreadable(name: str, message: str, hint: str) -> SpecError:
     name, hint = printable(name), printable(hint)
     problem = Problem("unreadable", f"{name} {message}", hint=hint)
     return SpecError([problem], f"{name}  error[unreadable]  {message}\n  {hint}", Source(File(name, ()), None))
+
+
+def _foreign(name: str, whose: str) -> SpecError:
+    name = printable(name)
+    problem = Problem("foreign", f"{name} is {whose}, no spec", hint=foreign.way_on(name, whose))
+    report = f"{name}  error[foreign]  is {whose}, no spec\n  {problem.hint}"
+    return SpecError([problem], report, Source(File(name, ()), None))
 
 
 def _too_large(name: str) -> SpecError:

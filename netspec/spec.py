@@ -52,8 +52,8 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """The spec as YAML, with everything that was set over it."""
-        return self.document.source.text
+        """The spec as YAML, with everything that was set over it, and without rules in whose place others hold."""
+        return self.document.source.without(self.graph.idle).text
 
     def at(self, root: Path, file: str = "") -> Spec:
         """The same spec, with its paths starting from another folder, where it is the `file` of that name."""
@@ -252,9 +252,10 @@ def _checked(source: Source, limits: Limits) -> Spec:
     if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned
 
-        groups, unmatched = assigned(graph, experiment.train.groups, At(("train", "groups"), on_key=True))
+        groups, unfit, idle = assigned(graph, experiment.train.groups, source)
         experiment = replace(experiment, train=experiment.train.replace(groups=groups))
-        problems += unmatched
+        graph = replace(graph, idle=(*graph.idle, *idle))
+        problems += unfit
     if whole:
         batch = experiment.train.batch if experiment.train else 1
         problems += beyond(graph, limits, batch=batch, training=experiment.train is not None)

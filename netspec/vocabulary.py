@@ -30,23 +30,37 @@ def _meaning(**called: str) -> dict[str, str]:
 
 
 FOREIGN: Final = _meaning(
-    fc="dense fully_connected fullyconnected lineardense mlp",
-    conv="convolution conv_2d convolution2d",
-    conv_transpose="deconv deconv2d deconvolution transposed_conv conv2d_transpose convtranspose upconv",
+    fc="dense fully_connected fullyconnected lineardense mlp innerproduct inner_product gemm affine connected",
+    conv="convolution conv_2d convolution2d convolutional convolution_layer",
+    conv_transpose=(
+        "deconv deconv2d deconvolution transposed_conv conv2d_transpose convtranspose upconv conv2dtranspose"
+    ),
     bn="batchnormalization batch_normalization norm2d bn1d bn2d bn3d",
+    localresponsenorm="lrn localresponsenormalization local_response_normalization",
+    rmsnorm="rmsnormalization rms_normalization",
     layernorm="layernormalization layer_normalization ln",
     groupnorm="gn groupnormalization group_normalization",
-    gap="global_avg_pool global_average_pool globalavgpool globalaveragepooling2d global_pool avgpool_global",
-    maxpool="maxpooling maxpooling2d max_pooling",
-    avgpool="averagepooling averagepooling2d avg_pooling average_pool",
+    gap=(
+        "global_avg_pool global_average_pool globalavgpool globalaveragepooling2d global_pool avgpool_global "
+        "globalaveragepool globalaveragepooling1d"
+    ),
+    maxpool="maxpooling maxpooling2d maxpooling1d max_pooling pooling subsampling",
+    avgpool="averagepooling averagepooling2d avg_pooling average_pool averagepool",
     attention="mha multi_head_attention multiheadedattention self_attention selfattention",
     sdpa="scaled_dot_product dot_product_attention",
     upsample="upsampling upsampling2d resize",
-    concat="concatenate merge",
+    concat="concatenate merge route",
     pad="zeropadding2d padding",
-    leaky_relu="lrelu",
+    leaky_relu="lrelu leaky",
     matmul="mm dot",
-    add="plus addition residual shortcut",
+    add="plus addition residual shortcut eltwise elementwise_add",
+    mean="reducemean reduce_mean",
+    sum="reducesum reduce_sum",
+    lstm="cudnnlstm",
+    rnn="simplernn simple_rnn vanilla_rnn",
+    dropout="spatialdropout1d",
+    dropout2d="spatialdropout2d spatial_dropout",
+    gelu="gelu_new",
     sub="subtract minus",
     mul="multiply times",
     div="divide",
@@ -54,8 +68,31 @@ FOREIGN: Final = _meaning(
     hardsigmoid="hsigmoid h_sigmoid",
 )
 """Operations by what other frameworks and papers call them."""
+EXPLAINED: Final = {
+    word: sentence
+    for words, sentence in {
+        "activation": "Write the activation itself, as in: relu",
+        "inputlayer input_layer": "What goes in is declared in a section of its own, as in input: 3x32x32",
+        "depthwiseconv2d depthwise depthwise_conv": (
+            "It is a convolution with a group for each channel: conv $(in.c) k3 g$(in.c) same"
+        ),
+        "separableconv2d separable_conv": "It is two convolutions: conv $(in.c) k3 g$(in.c) same, conv 64 k1",
+        "globalmaxpooling2d globalmaxpool global_max_pool": "Write adaptive_maxpool 1, flatten",
+        "timedistributed": "Leave it out: linear acts on the last axis, whatever comes before it.",
+        "bidirectional": "It is an argument: lstm 64 bidirectional",
+        "lambda": "Write the operations themselves, as in: mul 0.5",
+        "softmaxwithloss": "Leave it out: the loss stands in `train`, as in loss: cross_entropy",
+        "rescaling": "Write mul, as in: mul 0.00392",
+        "crop centercrop": "Write slice, as in: slice 2 1 -1, slice 3 1 -1",
+        "basicblock bottleneck residualblock resblock inception se_block c2f c3 sppf": (
+            "A part that recurs is a block of your own, as in blocks: {unit c: [conv $c k3 same, relu]}"
+        ),
+    }.items()
+    for word in words.split()
+}
+"""What others have an operation for, and what it is made of here."""
 OPERATIONS: Catalogue[Op] = Catalogue(
-    "operation", "netspec.layers.base.Op", _in("layers", layers.FAMILIES) | _in("ops", ops.FAMILIES), FOREIGN
+    "operation", "netspec.layers.base.Op", _in("layers", layers.FAMILIES) | _in("ops", ops.FAMILIES), FOREIGN, EXPLAINED
 )
 """Everything a row of the network can name, besides blocks."""
 

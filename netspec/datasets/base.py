@@ -39,6 +39,8 @@ class Gives:
     """The samples of a source that keeps no part apart, all of them together."""
     numbers: tuple[tuple[int, int] | None, ...] = ()
     """For each input of whole numbers the least and the largest that it may hold; empty where that is not known."""
+    first_class: int = 0
+    """The lowest class that a sample has, once that is known."""
     ranges: tuple[tuple[float, float] | None, ...] = ()
     """For each input the least and the largest value before any transform; empty where that is not known."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from netspec.errors import Path
 from netspec.graph.blocks import Block
-from netspec.graph.written import is_chain, long_call
+from netspec.graph.written import Written, calls_of, is_chain, long_call
+from netspec.language.calls import Refused
 
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 """The keys of a group, and of the long form of a level."""
-_COMPUTED: Final = re.compile(r"\$(?:\w+|\(.*?\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,16 @@ class Row:
 
 
 def is_group(body: Any) -> bool:
-    """Whether a mapping is a group or the long form of a level, and not steps by name."""
-    return isinstance(body, dict) and "layers" in body and body.keys() <= GROUP
+    """Whether a mapping is a group or the long form of a level, and not steps by name.
+
+    `layers` alone is such a name, the commonest one of all. It is a body beside what says something of it, and where
+    a step inside it has the name itself.
+    """
+    if not isinstance(body, dict) or "layers" not in body or not body.keys() <= GROUP:
+        return False
+    inner = body["layers"]
+    named = isinstance(inner, dict) and "layers" in inner and not (len(inner) > 1 and inner.keys() <= GROUP)
+    return len(body) > 1 or named
 
 
 def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:
@@ -43,18 +50,6 @@ def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:
 def opened(body: Any, path: Path) -> tuple[dict[str, Any], Any, Path]:
     """What stands beside the layers of a block, the layers, and where they stand."""
     return (body, body["layers"], (*path, "layers")) if is_group(body) else ({}, body, path)
-
-
-def names_in(body: Any) -> Iterator[str]:
-    """The names that a body gives to steps of the level that it stands in; a counter in one reads 0."""
-    match body:
-        case dict() if is_group(body):
-            yield from names_in(body["layers"])
-        case dict():
-            yield from (_COMPUTED.sub("0", str(name)) for name in body)
-        case list():
-            for item in body:
-                yield from names_in(item) if isinstance(item, dict) else ()
 
 
 def rows_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> Iterator[Row]:
@@ -78,3 +73,16 @@ def _rows_of_step(step: Any, path: Path, blocks: Mapping[str, Block], around: Ma
     else:
         _, body, inner = opened(step, path)
         yield from rows_of(body, inner, blocks)
+
+
+def first_call(body: Any, path: Path, blocks: Mapping[str, Block]) -> Written | None:
+    """The call that a body begins with; None where it has none, or one that cannot be read."""
+    try:
+        while (calls := calls_of(body, path, blocks)) is None:
+            if not body or not isinstance(body, dict | list):
+                return None
+            key: Any = 0 if isinstance(body, list) else "layers" if is_group(body) else next(iter(body))
+            body, path = body[key], (*path, key)
+    except Refused:
+        return None
+    return next(iter(calls), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -12,15 +12,15 @@ from typing import Any, Final
 from netspec.errors import At, Path, Problem, did_you_mean
 from netspec.graph.blocks import Block, read_block
 from netspec.graph.bodies import is_group, opened, rows_of
+from netspec.graph.defaults import Default, idle
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
 from netspec.graph.rows import read_row, untorn
-from netspec.graph.steps import Defaults
 from netspec.graph.written import calls_of
 from netspec.language.calls import Arguments, Refused, Unknown, arguments, first_taking, long_arguments
 from netspec.language.document import Document
 from netspec.language.params import Params
-from netspec.language.rows import Call
+from netspec.language.rows import Call, Expr
 from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
 
@@ -35,9 +35,13 @@ class Declared:
 
     def __init__(self, document: Document, report: Report) -> None:
         self.report = report
+        self.document = document
+        self._left: set[str | Expr] | None = None
         self.params = Params(document)
         self.blocks: dict[str, Block] = {}
-        self.defaults: Defaults = {}
+        self.defaults: list[Default] = []
+        self.walked: set[At] = set()
+        """The calls of operations that the network is made of."""
         self.refused: set[str] = set()
         """Names of blocks that cannot be read, of which nothing more is said."""
         self.lost = "blocks" in document.refused
@@ -112,9 +116,10 @@ class Declared:
                 hint = hint or OPERATIONS.unknown(word)
                 self.report.add(Problem("unknown-op", f"there is no operation {word!r}", At(path, on_key=True), hint))
                 continue
-            self.defaults[word.lower()] = None
+            line = Default(word, classes, path)
+            self.defaults.append(line)
             with self.report.catching():
-                self.defaults[word.lower()] = self._default(word, classes, value, path).values
+                line.values = self._default(word, classes, value, path).values
 
     def _default(self, word: str, classes: Sequence[type[Op]], value: Any, path: Path) -> Arguments:
         """The arguments of one line of `defaults`. Raises Refused."""
@@ -137,6 +142,37 @@ class Declared:
             raise Unknown
         hint = OPERATIONS.unknown(word, f"`netspec ops {word}` searches the operations.", self.blocks)
         raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
+
+    def check_defaults(self) -> list[Path]:
+        """Report arguments that no call takes; gives those whose place a spec that extends theirs has taken."""
+        passed: list[Path] = []
+        for line in self.defaults:
+            for name in (line.values or {}).keys() - line.wins:
+                if self.may_name(line.classes, computed=not line.takers.get(name)):
+                    continue
+                problem = idle(line, name, self.defaults, self.document.source)
+                if problem is not None:
+                    self.report.add(problem)
+                elif isinstance(self.document.defaults[line.word], dict):
+                    passed.append((*line.path, name))
+                elif not line.wins:
+                    passed.append(line.path)
+        return passed
+
+    def may_name(self, classes: Collection[type[Op]], computed: bool = True) -> bool:
+        """Whether a call that other settings of the spec would let in may be of one of these classes.
+
+        A `computed` word may be any.
+        """
+        if self._left is None:
+            bodies: list[tuple[Path, Any]] = [(("layers",), self.document.layers)]
+            bodies += [opened(block.body, block.path)[:0:-1] for block in self.blocks.values()]
+            rows = [row for path, body in bodies for row in rows_of(body, path, self.blocks)]
+            calls = [call for row in rows for call in calls_of(row.written, row.path, self.blocks) or ()]
+            self._left = {call.op for call in calls if call.op_at not in self.walked or isinstance(call.op, Expr)}
+        return any(
+            computed if isinstance(op, Expr) else not set(OPERATIONS.find(op)).isdisjoint(classes) for op in self._left
+        )
 
     def check_unused(self) -> None:
         """Read the rows of blocks that nothing uses: their words can be checked, their shapes cannot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem, offered
@@ -14,7 +15,7 @@ from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
-from netspec.graph.weights import read_weights
+from netspec.graph.weights import means_part, read_weights
 from netspec.language.calls import Refused, raise_all
 from netspec.language.document import Document
 from netspec.layers.base import show
@@ -31,21 +32,35 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     root.inputs = _read_inputs(document, root, declared, report)
     _walk(document, root, declared, report)
     prune(root)
+    shapes = dict(root.parameters()) if not report.problems else {}
+    ties = _ties(document, shapes, report) if shapes else {}
     rules: list[Rule] = []
     owners: tuple[Owner, ...] = ()
+    idle = declared.check_defaults() if not report.problems else []
     if "init" in document.sections:
         from netspec.graph.init import assign, read_rules
 
-        rules = read_rules(document.sections["init"], declared.params, report.add)
-        count = sum(1 for _ in root.parameters())
+        rules = read_rules(document.sections["init"], declared.params, report.add, document.source)
+        left = list(root.left_out())
+        count = sum(1 for _ in root.parameters()) + len(left)
         if not report.problems and report.affords(len(rules), count, At(("init",), on_key=True)):
-            owners = assign(root, rules, report.add)
-    shapes = dict(root.parameters()) if not report.problems else {}
-    ties = _ties(document, shapes, report) if shapes else {}
+            owners, more = assign(root, rules, ties, _may_be(left, declared), report.add)
+            idle += more
     held = [name for name in dict(root.buffers()) if "running_" in name] if shapes else []
     weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report)
-    graph = Graph(document.name, root, ties, tuple(rules), owners, weights)
+    graph = Graph(document.name, root, ties, tuple(rules), owners, weights, tuple(idle))
     return graph, list(report.problems.values()) or list(unused_params(document))
+
+
+def _may_be(left: Sequence[str], declared: Declared) -> Callable[[Rule, bool], bool]:
+    """Whether a rule, which matches something or nothing, also means what a `when` leaves out."""
+
+    def may_be(rule: Rule, matched: bool) -> bool:
+        if rule.classes:
+            return declared.may_name(rule.classes, computed=not matched)
+        return any(means_part(rule.key, path) for path in left)
+
+    return may_be
 
 
 def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:

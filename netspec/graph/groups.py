@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netspec.errors import At, Problem, did_you_mean, offered
+from netspec.errors import At, Path, Problem, did_you_mean, listed, offered
 from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
 from netspec.graph.report import too_many
 from netspec.graph.weights import means
 from netspec.language.groups import Group
 from netspec.layers import KINDS
+from netspec.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
 
 
@@ -23,13 +24,45 @@ class Tensor:
     owners: list[Step]
 
 
-def assigned(graph: Graph, groups: Sequence[Group], at: At) -> tuple[tuple[Group, ...], list[Problem]]:
-    """The groups with the names of the parameters that they match, and a problem for each that matches none."""
+def assigned(
+    graph: Graph, groups: Sequence[Group], source: Source
+) -> tuple[tuple[Group, ...], list[Problem], list[Path]]:
+    """The groups with the names of the parameters that they match, a problem for each that says nothing, and the idle.
+
+    A group is idle, and none of its own, where those of a spec that extends another take the place of the other's.
+    """
     known = list(tensors(graph))
-    if problem := too_many(len(groups), len(known), at):
-        return tuple(groups), [problem]
-    found = tuple(replace(group, parameters=frozenset(_matched(group.key, known))) for group in groups)
-    return found, [_unmatched(group, known) for group in found if not group.parameters]
+    if problem := too_many(len(groups), len(known), At(("train", "groups"), on_key=True)):
+        return tuple(groups), [problem], []
+    found: list[Group] = []
+    problems: list[Problem] = []
+    idle: list[Path] = []
+    taken: dict[tuple[str, str], Group] = {}  # what gives a parameter an option
+    for group in (replace(group, parameters=frozenset(_matched(group.key, known))) for group in groups):
+        if not group.parameters and source.inherited(group.path) and kind_of_layer(group.key):
+            idle.append(group.path)
+        elif not group.parameters:
+            problems.append(_unmatched(group, known))
+        for option in group.options if group.parameters else ():
+            before = {name: taken.setdefault((option, name), group) for name in sorted(group.parameters)}
+            if any(taker is group for taker in before.values()):
+                continue
+            takers = [taker for taker in found if any(taker is other for other in before.values())]
+            if all(source.file_of(taker.path) == source.file_of(group.path) for taker in takers):
+                problems.append(_never_holds(group, option, takers, source))
+            elif len(group.options) == 1:
+                idle.append(group.path)
+        found.append(group)
+    return tuple(group for group in found if group.path not in idle), problems, idle
+
+
+def _never_holds(group: Group, option: str, takers: Sequence[Group], source: Source) -> Problem:
+    """The problem with an option that earlier groups give to all parameters that this one matches."""
+    at = At((*group.path, option) if (*group.path, option) in source.marks else group.path, on_key=True)
+    verb = "gives" if len(takers) == 1 else "give"
+    text = f"the {option} of {group.key} never holds: {listed(g.key for g in takers)} above it {verb} one to all"
+    hint = "The first group that matches wins. Write this one above, or leave it out."
+    return Problem("groups", f"{text} that it matches", at, hint)
 
 
 def tensors(graph: Graph) -> Iterator[Tensor]:

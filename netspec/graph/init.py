@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from netspec.errors import At, Path, Problem, did_you_mean, offered
+from netspec.errors import At, Path, Problem, did_you_mean, listed, offered
+from netspec.graph.members import base_word
 from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, Refused, read_entry
 from netspec.layers.base import Op
+from netspec.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer
 
 
@@ -25,6 +27,10 @@ class Rule:
     tensors: dict[str, Initializer]
     """By the tensor's own name; an empty name stands for the weight, or for the very tensor that matched."""
     path: Path
+    origin: File | None = None
+    """The file that it stands in."""
+    inherited: bool = False
+    """Whether that is one which the spec extends."""
 
 
 @dataclass(slots=True)
@@ -41,6 +47,10 @@ class Owner:
     plan: dict[str, tuple[int, Initializer]] = field(default_factory=dict)
     """For each tensor that a rule matches: the rule's number and its initialiser."""
 
+    def name_of(self, tensor: str) -> str:
+        """A tensor's name in the network."""
+        return f"{self.path}.{tensor}".removeprefix(".")
+
     def awaits(self, tensor: str) -> bool:
         """Whether no rule has filled a tensor yet, nor a part of it, nor what it is a part of."""
         if tensor in self.parts and "weight" in self.plan:
@@ -51,7 +61,7 @@ class Owner:
 Report = Callable[[Problem], None]
 
 
-def read_rules(section: dict[str, Any], lookup: Lookup, report: Report) -> list[Rule]:
+def read_rules(section: dict[str, Any], lookup: Lookup, report: Report, source: Source) -> list[Rule]:
     """The rules of an `init` section."""
     rules = []
     for key, value in section.items():
@@ -65,7 +75,7 @@ def read_rules(section: dict[str, Any], lookup: Lookup, report: Report) -> list[
             except Refused as refused:
                 for problem in refused.problems:
                     report(problem)
-        rules.append(Rule(key, kind_of_layer(key), tensors, path))
+        rules.append(Rule(key, kind_of_layer(key), tensors, path, source.file_of(path), source.inherited(path)))
     return rules
 
 
@@ -73,38 +83,93 @@ def _is_entry(value: dict[str, Any]) -> bool:
     return len(value) == 1 and bool(INITIALIZERS.find(next(iter(value))))
 
 
-def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
-    """Every module with parameters, each tensor with the first rule that matches it."""
+def assign(
+    root: Level, rules: list[Rule], ties: Mapping[str, str], may_be: Callable[[Rule, bool], bool], report: Report
+) -> tuple[tuple[Owner, ...], list[Path]]:
+    """Every module with parameters, each tensor with the first rule that matches it; and the rules that are idle.
+
+    `ties` names the parameters that are another's tensor, and `may_be` tells of a rule, and whether it matches
+    something, whether it may match more by other settings of the spec. A rule that never wins is a problem, unless it
+    is one of a spec that this one extends, whose own rules take its place: it is idle.
+    """
     owners = tuple(_owners(root, ""))
+    idle: list[Path] = []
     for number, rule in enumerate(rules):
-        matched = False
+        uses: dict[str, Uses] = {}
         for owner in owners:
-            for tensor, initializer in _matches(rule, owner):
-                matched = True
-                if owner.awaits(tensor):
-                    owner.plan[tensor] = (number, initializer)
-                    for text, hint in _refusals(owner, tensor, initializer, rule):
-                        report(Problem("init", text, At(rule.path, on_key=True), hint))
-        if matched:
+            for key, tensor in _matches(rule, owner):
+                found = uses.setdefault(key, Uses())
+                if tensor in owner.plan:
+                    found.takers.add(owner.plan[tensor][0])
+                    continue
+                if not owner.awaits(tensor):  # a part of what is filled, or the whole: another tensor all the same
+                    found.wins = True
+                    continue
+                owner.plan[tensor] = (number, rule.tensors[key])
+                found.note(owner.name_of(tensor), ties)
+                for text, hint in _refusals(owner, tensor, rule.tensors[key], rule):
+                    report(Problem("init", text, At(rule.path, on_key=True), hint))
+        if uses:
             _check_tensors(rule, owners, report)
-        if not matched and not rule.classes and rule.tensors:
-            known = (name for o in owners for name in (o.path, *(f"{o.path}.{t}" for t in o.shapes)))
-            hint = (
-                did_you_mean(rule.key, known) or "A rule names a kind of layer, or a pattern of names as in *.weight."
-            )
-            text = f"{rule.key!r} matches no layer and no parameter"
-            report(Problem("init", text, At(rule.path, on_key=True), hint))
-        if not matched and rule.tensors.keys() == {""} and (meant := _meant(rule, owners)):
-            names = ", ".join(meant.shapes)
-            text = f"{rule.key} matches {type(meant.op).__name__}, which has no `weight`"
-            hint = f"Name what is filled, {{{rule.key}: {{{next(iter(meant.shapes))}: ...}}}}. It has: {names}."
-            report(Problem("init", text, At(rule.path, on_key=True), hint))
-    return owners
+        elif rule.classes and rule.inherited:
+            idle.append(rule.path)
+        elif rule.tensors and not may_be(rule, False):
+            report(_unmatched(rule, owners))
+        if len(uses) > 1 and uses.keys() == rule.tensors.keys() and not any(f.wins or f.tied for f in uses.values()):
+            uses = {"": Uses(set().union(*(found.takers for found in uses.values())))}
+        for key, found in uses.items():
+            takers = [rules[taker] for taker in sorted(found.takers - {number})]
+            if not found.wins and any(taker.origin != rule.origin for taker in takers):
+                idle.append((*rule.path, key) if key else rule.path)
+            elif not found.wins and (takers or found.tied) and not may_be(rule, True):
+                report(_never_wins(rule, key, found.tied, takers, ties))
+    return owners, idle
 
 
-def _meant(rule: Rule, owners: Sequence[Owner]) -> Owner | None:
-    """The first module of the kind that a rule names."""
-    return next((owner for owner in owners if isinstance(owner.op, rule.classes)), None)
+@dataclass(slots=True)
+class Uses:
+    """What one rule, or one tensor of it, comes to."""
+
+    takers: set[int] = field(default_factory=set)
+    """The earlier rules that fill some of what it matches."""
+    tied: str = ""
+    """A parameter that it fills in vain, being another's tensor."""
+    wins: bool = False
+
+    def note(self, name: str, ties: Mapping[str, str]) -> None:
+        """It fills the parameter called `name`."""
+        self.wins = self.wins or name not in ties
+        self.tied = self.tied or name
+
+
+def _never_wins(rule: Rule, key: str, tied: str, takers: Sequence[Rule], ties: Mapping[str, str]) -> Problem:
+    """The problem with a rule, or one tensor of it, that fills nothing which it matches."""
+    at = At((*rule.path, key) if key else rule.path, on_key=True)
+    called = f"the {key} of {rule.key}" if key else rule.key
+    if tied:
+        text = f"{called} fills only {tied}, which is tied to {ties[tied]} and has its values"
+        return Problem("init", text, at, f"Write a rule for {ties[tied]}, or leave this one out.")
+    verb = "takes" if len(takers) == 1 else "take"
+    text = f"{called} never wins: {listed(taker.key for taker in takers)} above it {verb} all that it matches"
+    return Problem("init", text, at, "The first rule that matches wins. Write this one above, or leave it out.")
+
+
+def _unmatched(rule: Rule, owners: Sequence[Owner]) -> Problem:
+    """The problem with a rule that no parameter matches."""
+    at = At(rule.path, on_key=True)
+    meant = next((owner for owner in owners if isinstance(owner.op, rule.classes)), None) if rule.classes else None
+    if meant is not None:
+        names = ", ".join(meant.shapes)
+        tensor = next(iter(rule.tensors)) or "weight"
+        text = f"{rule.key} matches {type(meant.op).__name__}, which has no `{tensor}`"
+        hint = f"Name what is filled, {{{rule.key}: {{{next(iter(meant.shapes))}: ...}}}}. It has: {names}."
+        return Problem("init", text, at, hint)
+    if rule.classes:
+        kinds = {base_word(type(o.op), type(o.op).__name__) for o in owners if o.op is not None}
+        return Problem("init", f"no layer with parameters is a {rule.key}", at, offered(rule.key, sorted(kinds)))
+    known = (name for o in owners for name in (o.path, *(f"{o.path}.{t}" for t in o.shapes)))
+    hint = did_you_mean(rule.key, known) or "A rule names a kind of layer, or a pattern of names as in *.weight."
+    return Problem("init", f"{rule.key!r} matches no layer and no parameter", at, hint)
 
 
 def _check_tensors(rule: Rule, owners: Sequence[Owner], report: Report) -> None:
@@ -119,17 +184,17 @@ def _is_meant(rule: Rule, owner: Owner) -> bool:
     return isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
 
 
-def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, Initializer]]:
-    """The tensors of a module that a rule fills."""
+def _matches(rule: Rule, owner: Owner) -> Iterator[tuple[str, str]]:
+    """The tensors of a module that a rule fills, each with its name in the rule."""
     whole = _is_meant(rule, owner)
     for tensor in owner.shapes:
-        full = f"{owner.path}.{tensor}".removeprefix(".")
+        full = owner.name_of(tensor)
         if tensor in rule.tensors and whole:
-            yield tensor, rule.tensors[tensor]
+            yield tensor, tensor
         elif "" in rule.tensors and (
             (whole and _main(tensor, rule)) or (not rule.classes and fnmatchcase(full, rule.key))
         ):
-            yield tensor, rule.tensors[""]
+            yield "", tensor
 
 
 def _refusals(owner: Owner, tensor: str, initializer: Initializer, rule: Rule) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
+from netspec.graph.weights import meets
 from netspec.layers.base import Layer, Op
 
 UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
@@ -21,8 +22,6 @@ class Members:
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.left_out: dict[Level, set[str]] = {}
-        """For each level the names of steps that a condition has left out of it."""
 
     def own_name(self, name: str, steps: list[Step], path: Path, scope: Scope) -> None:
         """Register the piece of a named chain that owns something; the name is the value at its end."""
@@ -71,14 +70,10 @@ class Members:
                 self.report.add(Problem("duplicate-name", f"{name} is defined twice", at, UNIQUE))
         scope.names[name] = value
 
-    def leave_out(self, level: Level, *names: str) -> None:
-        """Note names of steps that are not there, so that `order` may name them."""
-        self.left_out.setdefault(level, set()).update(filter(None, names))
-
     def reorder(self, level: Level, order: Any, path: Path) -> None:
         """Register the members in the order of the patterns that they match; the others come last, as they are written.
 
-        A pattern that matches none is a problem, unless it names a step that a condition leaves out.
+        A pattern that matches none is a problem, unless it means what a `when` leaves out.
         """
         if order is None:
             return
@@ -87,11 +82,11 @@ class Members:
                 Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]")
             )
             return
-        if not self.report.affords(len(order), len(level.members), At(path, on_key=True)):
+        known = [*level.members, *level.left]
+        if not self.report.affords(len(order), len(known), At(path, on_key=True)):
             return
-        names = {*level.members, *self.left_out.get(level, ())}
         for i, pattern in enumerate(order):
-            if not self.report.problems and not any(fnmatchcase(name, pattern) for name in names):
+            if not self.report.problems and not any(meets(pattern, name) for name in known):
                 hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 

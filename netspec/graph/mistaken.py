@@ -14,17 +14,30 @@ from netspec.vocabulary import OPERATIONS
 EXAMPLE = "{repeat: 3, layers: [conv 8 k3, relu]}"
 
 
-def no_step(item: Any, path: Path) -> Refused:
-    """What is raised for a value where a step is expected."""
+def meant_by(word: Path, values: Any) -> str:
+    """The row that numbers in a list under a word mean, `Conv2d: [3, 6, 5]`; empty where they mean none for sure."""
+    if not word or not isinstance(values, list) or not OPERATIONS.find(str(word[0])):
+        return ""
+    from netspec.graph.python_calls import row_for  # only a mistake pays for it
+
+    return row_for(f"{word[0]}({', '.join(map(str, values))})")
+
+
+def no_step(item: Any, path: Path, around: Any = None) -> Refused:
+    """What is raised for a value where a step is expected; `around` is the list that it is an item of."""
     hint = "A row begins with a word, as in: conv 6 k5"
     if isinstance(item, int | float) and isinstance(path[-1], int):
         hint = f"{hint}; sizes in it have an x between them, as in 3x3"
+        if row := meant_by(path[-2:-1], around):
+            hint = f"Write {row}"
     if path[-1] in GROUP:
         hint = f"`{path[-1]}` stands beside `layers:`, as in {EXAMPLE}."
     elif item is None:
         where = "behind the -" if isinstance(path[-1], int) else "behind the colon"
         hint = f"Write it {where}; a row in [ ] or {{ }} that contains a comma must be quoted."
-        if OPERATIONS.find(str(path[-1])):
+        if OPERATIONS.find(str(path[-1])) and isinstance(path[-2], int):
+            hint = f"Leave out the colon behind {path[-1]}."
+        elif OPERATIONS.find(str(path[-1])):
             hint = f"A row in [ ] or {{ }} that contains a comma is quoted; a colon behind {path[-1]} is left out."
     text = f"a step is expected here, not {shown(item)}"
     return Refused(Problem("empty-step", text, At(path), hint))

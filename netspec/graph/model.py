@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, Literal
 
 from netspec.dims import Size, substitute
-from netspec.errors import At, few
+from netspec.errors import At, Path, few
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
 from netspec.language.calls import Unknown
@@ -171,6 +171,8 @@ class Level:
     members: dict[str, Step] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
+    left: set[str] = field(default_factory=set)
+    """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | dict[str, Value] | None = None
     exports: dict[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
@@ -187,6 +189,13 @@ class Level:
             parts.append(level.name)
             level = level.parent
         return ".".join(reversed(parts))
+
+    def left_out(self, prefix: str = "") -> Iterator[str]:
+        """Patterns of the paths of what a `when` leaves out."""
+        yield from (f"{prefix}{name}" for name in self.left)
+        for name, step in self.members.items():
+            if step.body is not None:
+                yield from step.body.left_out(f"{prefix}{name}.")
 
     def walk(self) -> Iterator[Step]:
         """Every step, those of inner levels after the step that calls them."""
@@ -252,6 +261,8 @@ class Graph:
     """Every module with parameters, with the rules that fill them; only where there are rules."""
     weights: Weights = field(default_factory=Weights)
     """What the network starts from, and what of it is not trained."""
+    idle: tuple[Path, ...] = ()
+    """Rules of a spec that this one extends, in whose place its own hold."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

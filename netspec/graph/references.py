@@ -141,7 +141,8 @@ def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[s
     given = group["repeat"]
     table = long_value(given, scope.lookup, at)
     if isinstance(table, bool) or not isinstance(table, int | list):
-        raise Refused(Problem("repeat", f"repeat takes a count or a table of rows, not {shown(table)}", at, REPEATS))
+        hint = f"Write ${table} for its value." if isinstance(table, str) and _known(table, scope) else REPEATS
+        raise Refused(Problem("repeat", f"repeat takes a count or a table of rows, not {shown(table)}", at, hint))
     count = table if isinstance(table, int) else len(table)
     if not 0 <= count <= MAX_ROUNDS:
         raise Refused(Problem("repeat", f"a repeat of {count:,}; it can be 0 to {MAX_ROUNDS:,}", at, REPEATS))
@@ -156,6 +157,14 @@ def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[s
         # With a name of its own the counter leaves the `i` of a repeat around it alone.
         return [dict.fromkeys(names or ["i"], i) for i in range(count)]
     return [{**columns(names, row, At((*at.path, i))), "i": i} for i, row in enumerate(table)]
+
+
+def _known(name: str, scope: Scope) -> bool:
+    """Whether a word is the name of a parameter that can be counted by."""
+    try:
+        return isinstance(scope.lookup(name), int | list)
+    except (KeyError, Refused):
+        return False
 
 
 def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:

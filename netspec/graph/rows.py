@@ -15,11 +15,39 @@ from netspec.vocabulary import OPERATIONS
 
 
 def read_row(text: str, path: Path) -> tuple[Call, ...]:
+    """The calls of a row. Raises Refused."""
     try:
-        return rows.parse(text)
+        calls = rows.parse(text)
+        if any(_is_python(call) for call in calls):
+            _refuse_python(text, path)
+        return calls
     except RowError as error:
+        _refuse_python(text, path)
         hint = _colon(text, path) or advice(text, error.span) or error.hint
         raise Refused(Problem("row", error.message, At(path, error.span), hint)) from None
+
+
+def _is_python(call: Call) -> bool:
+    """Whether a call that can be read is one of Python all the same: `nn.ReLU()`, `ReLU(inplace=True)`."""
+    if not isinstance(call.op, str) or call.inputs is None:
+        return False
+    fields = {name for cls in OPERATIONS.find(call.op) for name in cls.fields}
+    unknown = not call.inputs and not fields
+    return "." in call.op or unknown or any(given.keyword in fields for given in call.inputs)
+
+
+def _refuse_python(text: str, path: Path) -> None:
+    """Raises Refused for a call as Python has it, with the row that it means."""
+    from netspec.graph.python_calls import row_for  # only a mistake pays for it
+
+    whole = text.whole if isinstance(text, Torn) else text
+    if row := row_for(whole):
+        quote = '"' if isinstance(text, Torn) and "," in row and not row.startswith("[") else ""
+        hint = f"Write {quote}{row}{quote}"
+        if row.startswith("fc "):
+            hint += "; for the last axis alone, without flattening, linear in place of fc"
+        span = (0, len(text.rstrip(",;")))
+        raise Refused(Problem("row", "a call as Python has it; here arguments follow their word", At(path, span), hint))
 
 
 def _colon(text: str, path: Path) -> str:
@@ -33,12 +61,19 @@ def _colon(text: str, path: Path) -> str:
 K_ = TypeVar("K_")
 
 
+class Torn(str):
+    """The beginning of a row that a comma tore apart; `whole` is all of it."""
+
+    whole: str = ""
+
+
 def untorn(entries: Iterable[tuple[K_, Any]]) -> Iterator[tuple[K_, Any]]:
     """The entries of a list or mapping without what a comma tore from a row: `[add(a, b)]` has the entry `b)`.
 
     What the rest was torn from cannot be read, so the comma is told there.
     """
     opened, before, nothing = 0, "", False
+    found: list[tuple[K_, Any]] = []
     for key, value in entries:
         rest = opened > 0 and ")" in str(key)
         text = str(key if rest or value is None else value)
@@ -46,13 +81,24 @@ def untorn(entries: Iterable[tuple[K_, Any]]) -> Iterator[tuple[K_, Any]]:
             opened, before = 0, ""
         elif opened > 0:
             opened += _balance(text)
+            found[-1] = (found[-1][0], _joined(found[-1][1], text))
             continue
         elif not (_is_equation(before, text) or (nothing and value is None and OPERATIONS.find(text.split(" ")[0]))):
             opened, before = _balance(text), text
         else:
             continue
         nothing = value is None
-        yield key, value
+        found.append((key, value))
+    return iter(found)
+
+
+def _joined(torn: Any, rest: str) -> Any:
+    """The beginning of a row with one more of the pieces that commas made of it."""
+    if not isinstance(torn, str):
+        return torn
+    joined = Torn(torn)
+    joined.whole = f"{torn.whole if isinstance(torn, Torn) else torn}, {rest}"
+    return joined
 
 
 def _is_equation(before: str, text: str) -> bool:

@@ -7,15 +7,13 @@ from typing import Any
 
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
+from netspec.graph.defaults import Default, fill
 from netspec.graph.model import Results, Step, Value, flat
 from netspec.graph.size import beyond_all
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construct, first_taking
-from netspec.layers.base import Layer, Misfit, Op, Tensor, show
+from netspec.layers.base import Layer, Misfit, Op, Tensor, sample
 from netspec.vocabulary import OPERATIONS
-
-Defaults = dict[str, dict[str, Any] | None]
-"""Arguments by the word of an operation; None where they cannot be read."""
 
 
 def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
@@ -26,7 +24,7 @@ def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
         return classes
     fitting = tuple(c for c in classes if c.takes_rank(len(x.shape)))
     if not fitting:
-        text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {show(x.shape[1:])}"
+        text = f"{word} takes channels and one to three more axes, {inputs[0].name} gives {sample(x.shape)}"
         raise Refused(Problem("rank", text, at, _rank_hint(word, len(x.shape))))
     return fitting[:1]
 
@@ -41,7 +39,7 @@ def _rank_hint(word: str, rank: int) -> str:
 
 
 def make(
-    word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
+    word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: list[Default]
 ) -> tuple[Op, Arguments]:
     """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
     classes = choose(word, inputs, written.at)
@@ -49,23 +47,22 @@ def make(
 
 
 def _made(
-    cls: type[Op], word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: Defaults
+    cls: type[Op], word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: list[Default]
 ) -> tuple[Op, Arguments]:
     given = written.arguments(cls, lookup)
-    kinds = [kind.lower() for kind in (cls.__name__, *cls.general, *cls.words)]
-    for kind in kinds:
-        for name, value in (defaults.get(kind) or {}).items():
-            if name in cls.fields:
-                given.values.setdefault(name, value)
+    fill(given, cls, defaults)
     low, high = cls.inputs
     if not low <= len(inputs) <= high:
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"
         text = f"{word} takes {count} input{'s' if count != '1' else ''}, here it has {len(inputs)}"
-        raise Refused(Problem("inputs", text, written.at, f"Name them in brackets: {word}(a b)"))
+        hint = (
+            f"Name them in brackets: {word}(a b)" if inputs else f"Without brackets it takes what is before it: {word}"
+        )
+        raise Refused(Problem("inputs", text, written.at, hint))
     try:
         return construct(cls, given, written.at), given
     except Refused:
-        if any(defaults.get(kind, {}) is None for kind in kinds):
+        if any(line.values is None and cls in line.classes for line in defaults):
             raise Unknown from None  # a default that cannot be read may be what is missing
         raise
 

@@ -7,11 +7,13 @@ unknown values give no further problems.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.bodies import is_group, is_row, names_in, opened
+from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
@@ -24,12 +26,13 @@ from netspec.graph.rows import untorn
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
-from netspec.graph.written import Short, Written, calls_of, first_call
+from netspec.graph.written import Short, Written, calls_of
 from netspec.language.calls import Refused, Unknown
 from netspec.layers.base import Layer
 from netspec.vocabulary import OPERATIONS
 
 MAX_DEPTH: Final = 32
+_COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")
 
 
 class Walk:
@@ -47,11 +50,11 @@ class Walk:
             case str():
                 self._chain(body, path, scope, "")
             case list() if body and all(isinstance(item, int | float) for item in body):
-                self._refuse(no_step(body[0], (*path, 0)), scope, "")
+                self._refuse(no_step(body[0], (*path, 0), body), scope, "")
             case list():
                 for i, item in untorn(enumerate(body)):
                     self._item(item, (*path, i), scope)
-            case dict() if is_group(body) and len(body) > 1:  # `layers` alone is a member of that name
+            case dict() if is_group(body) and len(body) > 1:  # alone it is a step here, whatever it holds
                 self._group(body, path, scope)
             case dict() if (refused := not_steps(body, path)) is not None:
                 self._refuse(refused, scope, "")
@@ -136,7 +139,7 @@ class Walk:
         rounds = rounds_of(group, path, scope)
         ends: list[Value] = []
         if not rounds:
-            self.members.leave_out(scope.level, *names_in(body))
+            scope.level.left |= set(self._names(body))
         for params in rounds:
             self.report.count(At((*path, "repeat")))
             flow = scope.flow
@@ -252,6 +255,7 @@ class Walk:
         holds, guard = call.decide(scope)
         if holds is False:
             passed = values_of(call, scope)
+            scope.level.left.add(name or f"{self._counted(word)}*")
             return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
         training = None if holds is True else holds == "training"
         if word in ("use", "alias"):
@@ -278,6 +282,7 @@ class Walk:
 
     def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         self.report.count(written.at)
+        self.declared.walked.add(written.op_at)
         classes = OPERATIONS.find(word)
         inputs, named = values_and_masks(written, scope, classes[0])
         self.report.count_named(len(inputs), written.at)
@@ -393,10 +398,26 @@ class Walk:
     def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
         step = self._skip(self._entry(body, path, scope), name, scope, guard)
+        scope.level.left |= {name} if name else set(self._names(body))
         if name:
             scope.names[name] = step.value
-        else:
-            self.members.leave_out(scope.level, *names_in(body))
+
+    def _names(self, body: Any) -> Iterator[str]:
+        """Patterns of the names that the members of a group would have."""
+        for item in body if isinstance(body, list) else [body]:
+            if isinstance(item, str):
+                yield from (
+                    f"{self._counted(str(call.op))}*" for call in calls_of(item, (), self.declared.blocks) or ()
+                )
+            elif is_group(item):
+                yield from self._names(item["layers"])
+            elif isinstance(item, dict):
+                yield from (_COMPUTED.sub("*", name) for name in item)
+
+    def _counted(self, word: str) -> str:
+        """What unnamed members of a word are counted under."""
+        classes = OPERATIONS.find(word)
+        return base_word(classes[0], word) if classes else word
 
     def _entry(self, body: Any, path: Path, scope: Scope) -> Value:
         """The first input of a body's first step: what goes on where the body does not run."""
@@ -408,7 +429,6 @@ class Walk:
         """Note a step that is left out; the value that goes on stands for it."""
         passed = Value(name or value.name, value.tensor, scope.level, parts=value.parts, alias=value.actual)
         at = guard.at if guard else At()
-        self.members.leave_out(scope.level, name)
         step = Step(passed.name, scope.level, (value,), passed, at, guard=guard)
         passed.step = step
         scope.level.steps.append(step)

@@ -44,6 +44,17 @@ def means(pattern: str, name: str) -> bool:
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
+def meets(pattern: str, other: str) -> bool:
+    """Whether a name may be meant by both patterns, one of which is perhaps a plain name."""
+    return fnmatchcase(other, pattern) or fnmatchcase(pattern, other)
+
+
+def means_part(pattern: str, path: str) -> bool:
+    """Whether a pattern may be that of a parameter of the module at a path, itself a pattern, or of one inside it."""
+    around = ".".join(pattern.split(".")[: path.count(".") + 1])
+    return meets(around, path) or meets(pattern, f"{path}.weight")
+
+
 def read_weights(section: dict[str, Any], names: Collection[str], report: Report) -> Weights:
     """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown."""
     for key in section:

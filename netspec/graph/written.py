@@ -292,16 +292,3 @@ def _piece(item: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written]:
 def not_a_call(path: Path) -> Problem:
     """The problem with a part of a chain that is no call."""
     return Problem("row", "a chain consists of calls, short or long", At(path), "For example: conv 6 k5")
-
-
-def first_call(body: Any, path: Path, blocks: Mapping[str, Block]) -> Written | None:
-    """The call that a body begins with; None where it has none, or one that cannot be read."""
-    try:
-        while (calls := calls_of(body, path, blocks)) is None:
-            if not body or not isinstance(body, dict | list):
-                return None
-            key: Any = 0 if isinstance(body, list) else "layers" if "layers" in body else next(iter(body))
-            body, path = body[key], (*path, key)
-    except Refused:
-        return None
-    return next(iter(calls), None)

@@ -294,8 +294,13 @@ def construct(cls: type[E_], given: Arguments, at: At) -> E_:
         raise Refused(*problems) from None
 
 
-def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup = nothing) -> tuple[E_, Arguments]:
-    """An entry of a catalogue, written as a row (`adamw lr=2e-3`) or long (`{AdamW: {lr: 2e-3}}`). Raises Refused."""
+def read_entry(
+    value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup = nothing, several: bool = False
+) -> tuple[E_, Arguments]:
+    """An entry of a catalogue, written as a row (`adamw lr=2e-3`) or long (`{AdamW: {lr: 2e-3}}`). Raises Refused.
+
+    `several` tells whether a list of them may stand there.
+    """
     if isinstance(value, str):
         call = single_call(value, path)
         at = At(path, call.op_span)
@@ -320,8 +325,23 @@ def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup 
     example = next(iter(catalogue.words()), "")
     hint = f"For example: {example}" if example else ""
     if isinstance(value, dict) and len(value) > 1:
-        hint = f"Several are a list: [{few(f'{word}: ...' for word in value)}]"
+        hint = _one_of(value, catalogue, several)
     raise Refused(Problem("bad-value", text, At(path), hint))
+
+
+def _one_of(given: dict[str, Any], catalogue: Catalogue[Any], several: bool) -> str:
+    """What to write for a mapping of several words where one entry stands, or a list of them."""
+    if all(catalogue.find(word) for word in given):
+        if not several:
+            return f"Keep one of them: {few(given)}."
+        items = (f"{word}: {value if isinstance(value, str | int | float) else '...'}" for word, value in given.items())
+        return f"Several are a list: [{few(items)}]"
+    named = list(dict.fromkeys(v for v in given.values() if isinstance(v, str) and catalogue.find(v.split(" ")[0])))
+    if not named:
+        return f"There is no {catalogue.noun} {next(word for word in given if not catalogue.find(word))!r}."
+    whole = named[0] if len(named) == 1 else f"[{few(named)}]" if several else ""
+    alone = f"as in {whole}" if whole else f"such as {named[0]}"
+    return f"What stands there holds for all outputs, {alone}; it has no names of outputs or targets."
 
 
 def _one(noun: str) -> str:

@@ -15,7 +15,7 @@ from netspec.language.aim import Aim
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.data_steps import read_steps, steps_schema
 from netspec.language.sections import NOTHING, Places, entry_schema, unknown_keys
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.layers.base import Misfit, Tensor, sample
 from netspec.machine import bytes_of
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
 from netspec.transforms.route import Chain, Placed, Way, Written, parted, placed, way
@@ -328,7 +328,7 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
 
 
 def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:
-    text = f"the network gets {show(training.shape[1:])} in training and {show(use.shape[1:])} otherwise"
+    text = f"the network gets {sample(training.shape)} in training and {sample(use.shape)} otherwise"
     hint = "`crop` under transform cuts the middle out, after augmentation."
     return Problem("two-shapes", text, at, hint, severity="warning")
 

@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "defaults": (dict, "arguments for every operation of a kind, `{bn: eps=0.001}`"),
     "layers": ((list, dict, str), "the network itself"),
     "outputs": ((list, dict, str), "what the network gives, if not its last value"),
-    "order": (list, "the order in which members are registered, by name or pattern"),
+    "order": (list, "the order in which members are registered, by name or pattern; others follow as they are written"),
     "tie": (dict, "parameters that share one tensor, `{lm_head.weight: wte.weight}`"),
     "init": (dict, "how parameters are initialised, by kind of layer or by name"),
     "weights": (dict, "weights to load and names to freeze"),
@@ -27,7 +27,7 @@ SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "lint": (dict, "warnings that this spec does not want, `{ignore: [bias-before-norm]}`"),
     "data": ((dict, str), "where the data comes from and how it is prepared"),
     "train": (dict, "loss, optimizer and how long"),
-    "export": (dict, "how the network is exported"),
+    "export": ((dict, str), "how the network is exported"),
 }
 """Every section, the form it takes, and what it is for."""
 EXAMPLES: dict[str, str] = {
@@ -48,7 +48,7 @@ EXAMPLES: dict[str, str] = {
     "lint": "lint: {ignore: [bias-before-norm]}",
     "data": "data: {source: digits}",
     "train": "train: {loss: cross_entropy, optimizer: adamw}",
-    "export": "export: {onnx: {}}",
+    "export": "export: onnx opset=20",
 }
 """Each section as it may stand in a spec."""
 MEANT: dict[str, str] = {

@@ -36,14 +36,17 @@ def advice(text: str, span: Span) -> str:
         return "A row is one line. Write a list, each row behind a - of its own."
     if piece == "=" and text[span[1] :].lstrip() == text[span[1] :] != "":
         return "Arguments follow their operation without a comma, as in: fc 400->120->84 between=relu"
+    if "self." in text:
+        return "Write what it is where it runs, as in - conv1: conv 6 k5; each step takes the value before it."
     if "einsum" in text and (equation := EQUATION.search(text)):
         return f"In a row, write the equation as {in_a_row(equation[0])}"
     if sizes := _SIZES.search(piece):
         return f"Write sizes with x between them: {joined(sizes[1])}"
-    if piece[:1].isdigit() and text[: span[0]].rstrip().endswith(","):
+    inside = text[: span[0]].count("(") > text[: span[0]].count(")")
+    if piece[:1].isdigit() and text[: span[0]].rstrip().endswith(",") and not inside:
         return "A comma begins the next operation; sizes have an x between them, as in k3x3."
-    if quoted := _QUOTED.fullmatch(piece):
-        return f"Write {quoted[1]}, without quotes." if quoted[1] else ""
+    if "'" in piece or '"' in piece:
+        return _quoted(text, span)
     if braced := _BRACED.fullmatch(piece):
         return f"Write ${braced[1]} for a parameter."
     if any(quote in text for quote in "\u2018\u2019\u201c\u201d"):
@@ -65,6 +68,25 @@ def advice(text: str, span: Span) -> str:
     if re.fullmatch(r"\*\d+", piece):
         return f"Write x{piece[1:]} to repeat."
     return ""
+
+
+def _quoted(text: str, span: Span) -> str:
+    """What to write for a word in quotes inside a row, which has none."""
+    begin = min(at for quote in "'\"" if (at := text.find(quote, span[0])) >= 0)
+    end = text.find(text[begin], begin + 1)
+    word = text[begin + 1 : end] if end > 0 else text[begin + 1 : span[1]]
+    if not word:
+        return ""
+    if " " not in word:
+        return f"Write {word}, without quotes."
+    op, *before = text[text[:begin].rfind(",") + 1 : begin].split() or [""]
+    key = before.pop().removesuffix("=") if before and before[-1].endswith("=") else "path"
+    others = [*before, *(text[end + 1 :].split() if end > 0 else ())]
+    if not op.isidentifier() or not all(re.fullmatch(r"[a-z_]+=[^,]+", other) for other in others):
+        return "A row has no words with blanks; write it long, as in data: {source: {csv: {path: my data.csv}}}"
+    options = ", ".join([f"{key}: {word}", *(other.replace("=", ": ", 1) for other in others)])
+    call = f"{{{op}: {{{options}}}}}"
+    return f"A row has no words with blanks; write it long: {f'data: {{source: {call}}}' if key == 'path' else call}"
 
 
 def in_a_row(equation: str) -> str:

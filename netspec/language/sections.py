@@ -34,7 +34,7 @@ def read_entries(
     problems: list[Problem] = []
     for item, where in [(v, (*path, i)) for i, v in enumerate(value)] if isinstance(value, list) else [(value, path)]:
         try:
-            entry, given = read_entry(item, where, catalogue, lookup)
+            entry, given = read_entry(item, where, catalogue, lookup, several=True)
             entries.append((entry, dict([(None, At(where)), *given.places.items()])))
         except Refused as refused:
             problems += refused.problems

@@ -108,8 +108,8 @@ class _Reader:
         value = long_value(value, self.lookup, at, textual=Train.fields[key].textual)
         return _checked(key, value, at)
 
-    def _entry(self, value: Any, path: Path, catalogue: Catalogue[E_]) -> E_:
-        entry, given = read_entry(value, path, catalogue, self.lookup)
+    def _entry(self, value: Any, path: Path, catalogue: Catalogue[E_], several: bool = False) -> E_:
+        entry, given = read_entry(value, path, catalogue, self.lookup, several)
         find = getattr(entry, "problems", list)
         whole = At(path)
         found = [
@@ -131,7 +131,7 @@ class _Reader:
         refusals: list[Refused] = []
         for i, item in enumerate(items):
             try:
-                entry = self._entry(item, (*path, i) if isinstance(value, list) else path, METRICS)
+                entry = self._entry(item, (*path, i) if isinstance(value, list) else path, METRICS, several=True)
             except Refused as refused:
                 refusals.append(refused)
                 continue

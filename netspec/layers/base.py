@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
-from netspec.dims import Dim, Size
+from netspec.dims import BATCH, Dim, Size
 from netspec.python.literals import Code as Code
 from netspec.python.literals import literal as literal
 
@@ -36,6 +36,11 @@ class Tensor:
 def show(shape: Sequence[Size]) -> str:
     """A shape as people write it: `16 x 5 x 5`."""
     return " x ".join(f"({s})" if " " in str(s) else str(s) for s in shape) or "a single number"
+
+
+def sample(shape: Sequence[Size]) -> str:
+    """A shape without the batch, as a spec and its summary have it; whole where the batch does not come first."""
+    return show(shape[1:] if len(shape) and shape[0] == BATCH else shape)
 
 
 class Misfit(Exception):
@@ -74,7 +79,9 @@ class Op(Entry):
     source: ClassVar[bool] = False
     """Whether it makes a value from nothing: a parameter, a constant, a range."""
     needs_device: ClassVar[bool] = False
-    """Whether `call` wants the text of some tensor first, for the device to make a constant on."""
+    """Whether `call` wants the text of some tensor first, for the device of what it makes, then that of a dtype."""
+    takes_dtype: ClassVar[bool] = False
+    """Whether `call` wants the text of the network's dtype last, if there is one, for floats that it makes."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves its input as it is outside training."""
     helper: ClassVar[str] = ""
@@ -103,7 +110,7 @@ class Op(Entry):
             if field.axis is not None:
                 tokens = field.axis == 1 and len(inputs[0].shape) == 3
                 size = need_known(axis_size(inputs[0], field.axis), field.axis, TOKENS if tokens else SIZED)
-                found[name] = self.agreed(name, size, show(inputs[0].shape[1:]))
+                found[name] = self.agreed(name, size, sample(inputs[0].shape))
         return self.replace(**found) if found else self
 
     def by_name(self, inputs: Sequence[X]) -> dict[str, X]:
@@ -204,7 +211,7 @@ def axis_size(x: Tensor, axis: int) -> Size:
 def need_rank(x: Tensor, *ranks: int, what: str) -> None:
     """Refuse an input of another rank, batch included; `what` says what is taken: `channels x length`."""
     if len(x.shape) not in ranks:
-        raise Misfit(f"takes {what}, its input is {show(x.shape[1:])}", code="rank")
+        raise Misfit(f"takes {what}, its input is {sample(x.shape)}", code="rank")
 
 
 def need_float(x: Tensor) -> None:

@@ -15,6 +15,7 @@ from netspec.layers.base import (
     need_float,
     need_known,
     need_rank,
+    sample,
     show,
 )
 from netspec.layers.windows import AXES
@@ -61,7 +62,7 @@ class TrailingNorm(Layer):
         for axis, size in enumerate(trailing):
             need_known(size, axis - len(written))
         if trailing != written:
-            hint = f"{{source}} gives {show(x.shape[1:])}. Leave it out to normalise over the last axis."
+            hint = f"{{source}} gives {sample(x.shape)}. Leave it out to normalise over the last axis."
             text = f"normalises over {show(written)}, its input ends in {show(trailing)}"
             raise Misfit(text, hint, field="normalized_shape")
         return self
@@ -135,7 +136,7 @@ class LocalResponseNorm(ResponseNorm):
     def fitted(self, *inputs: Tensor) -> Self:
         need_float(inputs[0])
         if len(inputs[0].shape) < 3:
-            raise Misfit(f"takes channels and axes of space, its input is {show(inputs[0].shape[1:])}", code="rank")
+            raise Misfit(f"takes channels and axes of space, its input is {sample(inputs[0].shape)}", code="rank")
         return self
 
 

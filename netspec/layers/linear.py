@@ -8,7 +8,7 @@ from typing import Self
 
 from netspec.dims import Size, product
 from netspec.fields import Bool, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, show
+from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, sample, show
 
 
 class Linear(Layer):
@@ -85,7 +85,7 @@ class Bilinear(Layer):
         found = {}
         for x, name in zip(inputs, ("in1_features", "in2_features"), strict=True):
             need_float(x)
-            found[name] = self.agreed(name, need_known(axis_size(x, -1), -1), show(x.shape[1:]))
+            found[name] = self.agreed(name, need_known(axis_size(x, -1), -1), sample(x.shape))
         if inputs[0].shape[:-1] != inputs[1].shape[:-1]:
             text = f"takes two inputs that differ only in the last axis, they are {inputs[0]} and {inputs[1]}"
             raise Misfit(f"{text}, batch first")

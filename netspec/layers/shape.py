@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from netspec.dims import Dim, Size, product
 from netspec.fields import Dims, Int
-from netspec.layers.base import Code, Layer, Misfit, Tensor, axis_size, literal, need_known, show
+from netspec.layers.base import Code, Layer, Misfit, Tensor, axis_size, literal, need_known, sample, show
 
 
 class Flatten(Layer):
@@ -94,7 +94,7 @@ class ChannelShuffle(Layer):
     def fitted(self, *inputs: Tensor) -> Self:
         x = inputs[0]
         if len(x.shape) < 3:
-            raise Misfit(f"takes channels and axes of space, its input is {show(x.shape[1:])}", code="rank")
+            raise Misfit(f"takes channels and axes of space, its input is {sample(x.shape)}", code="rank")
         channels = need_known(x.shape[1], 1)
         if channels % self.groups:
             raise Misfit(f"cannot split {channels} channels into {self.groups} groups", field="groups")

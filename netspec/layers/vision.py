@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from netspec.dims import Size, product
 from netspec.fields import Bool, Choice, Int, Numbers
-from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_known, need_rank, show
+from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_known, need_rank, sample, show
 from netspec.layers.windows import AXES, Factors, Spatial, for_axes, need_window, spread, window
 
 RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,)}
@@ -155,7 +155,7 @@ class PixelUnshuffle(Layer):
 def need_map(x: Tensor) -> tuple[Size, ...]:
     """The shape of an input whose last three axes are channels x height x width. Raises Misfit."""
     if len(x.shape) < 3:
-        raise Misfit(f"takes channels x height x width, its input is {show(x.shape[1:])}", code="rank")
+        raise Misfit(f"takes channels x height x width, its input is {sample(x.shape)}", code="rank")
     return x.shape
 
 

@@ -37,5 +37,7 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
         step = facts.results[0].step
         text = f"the network tells {found} class{'es' * (found != 1)} apart, the data has {classes}"
         hint = f"End the network with {classes} outputs."
+        if first := facts.gives.first_class:
+            hint = f"Classes count from 0, and the data begins with {first}: take {first} off each of its labels."
         severity: Severity = "error" if found < classes or facts.data.mixing else "warning"
         yield Problem(self.code, text, step.at if step else facts.data.source_at, hint, severity)

@@ -7,7 +7,7 @@ from typing import Final
 
 from netspec.errors import Problem
 from netspec.graph.model import Step, Value
-from netspec.layers.base import show
+from netspec.layers.base import sample
 from netspec.lint.base import Facts, Rule
 
 MAPS: Final = {"netspec.layers.convolution", "netspec.layers.pooling", "netspec.layers.adaptive"}
@@ -38,7 +38,7 @@ layers: [conv 4 k3, relu, linear 10]
     def _problem(self, step: Step, source: Step) -> Problem:
         shape = source.value.tensor
         assert shape is not None
-        text = f"{step.name} acts on the last axis of {show(shape.shape[1:])}, the map that {source.name} gives"
+        text = f"{step.name} acts on the last axis of {sample(shape.shape)}, the map that {source.name} gives"
         return Problem(self.code, text, step.at, "Write fc, which flattens first, or flatten before the linear.")
 
 

@@ -168,12 +168,15 @@ class To(Elementwise):
     calls = (".float", ".long", ".bool")
     words = ("cast",)
 
-    dtype = Choice("float32, the dtype that the network computes in, int64 or bool", ("float32", "int64", "bool"))
+    takes_dtype = True
+    dtype = Choice("int64, bool, or float32 for the floats that the network computes in", ("float32", "int64", "bool"))
 
     def result(self, x: Tensor) -> Dtype:
         found: Dtype = self.dtype  # type: ignore[assignment]
         return found
 
     def call(self, inputs: Sequence[str]) -> str:
+        if len(inputs) > 1:
+            return method(inputs[0], "to", inputs[1])
         names = {"float32": "float", "int64": "long", "bool": "bool"}
         return method(inputs[0], names[self.dtype])

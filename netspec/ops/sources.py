@@ -1,6 +1,7 @@
 """Values that are made from nothing, on the device of the network: constants, ranges, noise.
 
-A source takes no input; its `call` is given the text of a tensor to take the device from.
+A source takes no input; its `call` is given the text of a tensor to take the device from, and where it makes floats
+that of the dtype which the network computes in.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ class Source(Op):
     needs_device = True
 
     def placed(self, name: str, arguments: Sequence[str], where: Sequence[str], dtype: Dtype = "float32") -> str:
-        """The call of torch's function `name`, on the device of the tensor called `where`."""
-        typed = [] if dtype == "float32" else [f"dtype=torch.{dtype}"]
-        return function(name, *arguments, *typed, *(f"device={bracketed(text)}.device" for text in where))
+        """The call of torch's function `name`, on the device of the tensor and in the dtype that are `where`."""
+        typed = [f"dtype={text}" for text in where[1:]] if dtype == "float32" else [f"dtype=torch.{dtype}"]
+        return function(name, *arguments, *typed, *(f"device={bracketed(text)}.device" for text in where[:1]))
 
 
 class Filled(Source):

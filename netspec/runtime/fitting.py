@@ -71,9 +71,11 @@ def _counted(part: Split, classes: int) -> np.ndarray[Any, Any]:
 
 def measured(data: Data) -> Gives:
     """What the data really gives."""
-    numbers = tuple(_bounds([part.inputs[i] for part in data.parts.values()]) for i in range(len(data.train.inputs)))
+    parts = data.parts.values()
+    numbers = tuple(_bounds([part.inputs[i] for part in parts]) for i in range(len(data.train.inputs)))
     classes = len(data.classes) if data.classes else None
-    return Gives(data.inputs, data.target, classes, len(data.train), numbers)
+    targets = _bounds([part.target for part in parts]) if classes else None
+    return Gives(data.inputs, data.target, classes, len(data.train), numbers, targets[0] if targets else 0)
 
 
 def _is_integer(x: torch.Tensor | Rows) -> bool:

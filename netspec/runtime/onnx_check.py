@@ -73,6 +73,10 @@ class Check:
             raise ExportMismatch(f"the file does not run on {sizes}: {str(error).splitlines()[0][:300]}") from error
 
 
+ROUNDING: Final = 0.01
+"""The largest relative difference that may come of adding in another order."""
+
+
 def need_agreement(differences: Sequence[Difference], options: ONNX) -> None:
     """Refuse differences beyond the tolerance, with all of them in the message. Raises ExportMismatch."""
     bad = [d for d in differences if not d.agrees]
@@ -81,6 +85,11 @@ def need_agreement(differences: Sequence[Difference], options: ONNX) -> None:
         tolerance = f"{options.atol:g} + {options.rtol:g} * the largest value"
         text = f"the exported file does not compute what the network does, within {tolerance}:"
         hint = "No file is written. If that is near enough, raise atol or rtol under export.onnx."
+        if max(d.relative for d in bad) > ROUNDING:
+            hint = (
+                "No file is written. That is no rounding: the file computes something else. Another opset, as in "
+                "export: onnx opset=18, may be written rightly; else leave out steps to find the one that is not."
+            )
         raise ExportMismatch("\n".join([text, *found, hint]))
 
 

@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from netspec.dims import Dim, Name
 from netspec.layers.base import Tensor as Described
 from netspec.losses.base import Activation, activate
+from netspec.runtime.onnx_attention import FourAxes
 
 BATCH_NAME: Final = "batch"
 INNER: Final = "network"
@@ -35,7 +36,7 @@ def traced(
     opset: int,
 ) -> Any:
     """The network as onnx_ir's model. Raises whatever the exporter does."""
-    with quiet():
+    with quiet(), FourAxes():
         program = torch.onnx.export(
             _Inner(network),
             example,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
-from netspec.dims import BATCH, Size, product, substitute
+from netspec.dims import Size, product, substitute
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.graph.size import ITEM_BYTES
-from netspec.layers.base import Layer, Tensor, literal, show
+from netspec.layers.base import Layer, Tensor, literal, sample
 
 OP_WIDTH: Final = 44
 HEADS: Final = ("name", "op", "output", "parameters", "MACs", "memory")
@@ -196,9 +196,8 @@ def shape(tensor: Tensor | None) -> str:
     """A shape without its batch, as a spec writes it; with all axes where the first is no batch."""
     if tensor is None:
         return "?"
-    batched = tensor.shape[:1] == (BATCH,)
     kind = "" if tensor.dtype == "float32" else f"{tensor.dtype.removesuffix('64')} "
-    return kind + show(tensor.shape[1:] if batched else tensor.shape)
+    return kind + sample(tensor.shape)
 
 
 def _aligned(line: tuple[str, ...], widths: list[int]) -> str:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+import netspec
 from netspec.dims import BATCH
 from netspec.errors import ExportFailed, ExportMismatch, NetspecError, UsageError
 from netspec.exporters import ONNX
@@ -239,3 +240,20 @@ def test_differences() -> None:
     assert apart([3], [3], "i8") == (0, 0, True)
     assert apart([30000], [30001], "i8") == (1, 0.00003, False)
     assert apart([], []) == (0, 0, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: 4x5x9x8\nlayers: {q: linear 24, y: 'chunk 3 -1, sdpa(prev.0 prev.1 prev.2) heads=2 is_causal'}\n",
+        "input: Tx9x8\nlayers: {m: buffer 2x9x9 init=normal, y: sdpa(in in in m) heads=2 scale=0.3, p: linear 3}\n",
+        "input: Tx8\nlayers: {m: causal T, y: sdpa(in in in m), p: linear 3}\n",
+    ],
+)
+def test_attention_over_any_number_of_axes_is_written(text: str, tmp_path: Path) -> None:
+    netspec.loads(text).export(tmp_path / "net.onnx")
+
+
+def test_export_is_a_row_as_well(tmp_path: Path) -> None:
+    spec = netspec.loads("input: 8\nlayers: [fc 3]\nexport: onnx output=logits opset=19\n")
+    assert spec.export(tmp_path / "net.onnx").opset == 19

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from textwrap import dedent
 
 import pytest
@@ -157,3 +158,20 @@ def test_unreadable_rows_are_all_named_and_nothing_is_written() -> None:
     with pytest.raises(SpecError) as caught:
         short("layers:\n  - conv 6 k5,,relu\n  - conv 6 kern=5\n  - fc )\n")
     assert [problem.code for problem in caught.value.problems] == ["row", "unknown-argument", "row"]
+
+
+@pytest.mark.parametrize(
+    "layers",
+    ["{h: {repeat: 3}}", "{h: {repeat: $n, when: n > 1}}", "{h: {repeat: [[1, 2], [3, 4]], as: [a, b]}, o: fc 3}"],
+)
+@pytest.mark.parametrize("write", [short, long])
+def test_what_completes_a_level_of_the_spec_below_is_no_row(layers: str, write: Callable[[str], str]) -> None:
+    text = f"extends: base.yaml\nlayers: {layers}\n"
+    assert write(text) == text
+
+
+def test_a_spec_that_extends_another_keeps_the_form_of_its_calls() -> None:
+    # A mapping merges with what it is laid over, a row takes its place.
+    text = "extends: base.yaml\nlayers: {a: {conv: {kernel_size: 5}}, b: conv out_channels=4 kernel_size=3}\n"
+    assert short(text) == text.replace("out_channels=4 kernel_size=3", "4 k3")
+    assert long(text) == text

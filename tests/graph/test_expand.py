@@ -41,7 +41,15 @@ def output(text: str) -> str:
         ("[conv1: fc 4, fc 4]", ["conv1", "fc1"]),
         ("{a: 'conv 4 k3, relu', b: 'relu, conv 4 k1', c: {x: conv 3 k1, y: bn}}", ["a", "b", "c.x", "c.y"]),
         ("{a: [conv 3 k1, relu, [bn, conv 3 k1]]}", ["a.0", "a.2.0", "a.2.1"]),
-        ("{a: {layers: [conv 3 k1, bn]}, b: {layers: {x: bn}}}", ["a.0", "a.1", "b.x"]),
+        ("{a: {layers: [conv 3 k1, bn]}, b: {layers: {x: bn}}}", ["a.layers.0", "a.layers.1", "b.layers.x"]),
+        ("{a: {when: true, layers: [conv 3 k1]}, b: {when: true, layers: {layers: [bn]}}}", ["a.0", "b.layers.0"]),
+        (
+            "{layers: [bn], a: {emb: bn, layers: {repeat: 2, layers: [bn]}}}",
+            ["layers.0", "a.emb", "a.layers.0", "a.layers.1"],
+        ),
+        ("[{layers: [bn]}, {layers: bn, repeat: 1}]", ["layers.0", "bn1"]),
+        ("{a: {layers: {emb: bn, layers: [bn]}}, b: {layers: {layers: [bn]}}}", ["a.emb", "a.layers.0", "b.layers.0"]),
+        ("{a: {layers: {repeat: 2, layers: [bn]}}}", ["a.layers.0", "a.layers.1"]),
         ("[conv 3 k1 x3]", ["conv1", "conv2", "conv3"]),
         ("{a: [relu, conv 3 k1 x2, bn]}", ["a.1", "a.2", "a.3"]),
         ("{a: [relu x3, conv $(i+4) k1 x2]}", ["a.3", "a.4"]),
@@ -295,6 +303,33 @@ def test_recursion_is_shown_in_few_lines() -> None:
 def test_a_block_may_use_itself_where_a_condition_ends_it() -> None:
     text = "blocks:\n  tree n:\n    c: conv 3 k1\n    rest: {when: n > 1, layers: [tree $(n-1)]}\nlayers: [tree 3]"
     assert owners(text) == ["tree1.c", "tree1.rest.0.c", "tree1.rest.0.rest.0.c"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "order"),
+    [
+        ("{b: linear 4, deep: linear 4 when false, a: linear 4}", "[deep, a]"),
+        ("{b: linear 4, deep: {when: 1 > 2, layers: [linear 4]}, a: linear 4}", "['d*p', a]"),
+        ("[{b: linear 4, a: linear 4}, {when: false, layers: {repeat: 2, layers: {h$i: linear 3}}}]", "[a]"),
+        ("[{b: linear 4, a: linear 4}, {when: false, layers: {h$i: linear 3}}]", "[h1, a]"),
+        ("[{b: linear 4, a: linear 4}, conv 3 when false]", "[conv1, a]"),
+    ],
+)
+def test_an_order_takes_what_when_leaves_out_and_puts_last_what_it_does_not_name(layers: str, order: str) -> None:
+    text = f"input: 8\nlayers: {layers}\norder: {order}\n"
+    assert list(loads(text).graph.root.members) == ["a", "b"]
+    with pytest.raises(SpecError, match="'c' matches no member"):
+        loads(text.replace("order: [", "order: [c, "))
+
+
+def test_a_message_has_the_shape_that_the_summary_has_where_the_batch_is_not_first() -> None:
+    text = "input: Tx8\nlayers: {a: transpose 0 1, b: linear 9->3}\n"
+    with pytest.raises(SpecError) as caught:
+        loads(text)
+    (problem,) = caught.value.problems
+    assert problem.hint.startswith("a gives T x B x 8. ")
+    with pytest.raises(SpecError, match="its input is T x B x 8"):
+        loads(text.replace("linear 9->3", "conv2d 3 k1"))
 
 
 @pytest.mark.parametrize(

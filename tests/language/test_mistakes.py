@@ -233,6 +233,84 @@ SPECS = {
     "keras' arguments": HEAD + "layers:\n  - Dense: {units: 10, activation: relu}\n",
     "a list of arguments": HEAD + "layers:\n  - Conv2d: [3, 6, 5]\n",
     "a colon behind a word": HEAD + "layers:\n  - relu:\n",
+    # rules that never hold
+    "an init rule behind one that takes all": HEAD + "layers: [conv 3 k3, fc 4]\ninit: {'*': ones, conv: zeros}\n",
+    "an init rule for a part of what is taken": HEAD + "layers: {a: conv 3 k3}\ninit: {conv: ones, a.weight: zeros}\n",
+    "an init rule for a tensor that is taken": (
+        HEAD + "layers: [fc 4]\ninit: {'*.bias': zeros, fc: {weight: ones, bias: ones}}\n"
+    ),
+    "an init rule for no layer": HEAD + "layers: [fc 4]\ninit: {conv: zeros}\n",
+    "an init rule for a tied parameter": (
+        "netspec: 1\ninput: int T\nlayers: {e: embedding 9 4, o: linear 9 nobias}\n"
+        "tie: {o.weight: e.weight}\ninit: {linear: zeros}\n"
+    ),
+    "a default for no layer": HEAD + "defaults: {bn: eps=0.1}\nlayers: [fc 4]\n",
+    "a default that every call gives": HEAD + "defaults: {conv: k5}\nlayers: [conv 4 k3]\n",
+    "a default behind another": HEAD + "defaults: {conv: nobias, Conv2d: bias=true}\nlayers: [conv 4 k3]\n",
+    "a group behind one that takes all": (
+        HEAD + "layers: [fc 4]\ntrain: {loss: mse, optimizer: sgd lr=1, groups: {'*': lr=2, fc: lr=3}}\n"
+    ),
+    "a group for no layer": (HEAD + "layers: [fc 4]\ntrain: {loss: mse, optimizer: sgd lr=1, groups: {conv: lr=3}}\n"),
+    "an order of a misspelt member": HEAD + "layers: {stem: conv 4 k3, head: fc 3}\norder: [haed]\n",
+    # calls of Python and Keras
+    "Linear": "netspec: 1\ninput: 400\nlayers:\n  - Linear(400, 120)\n",
+    "nn.Conv2d": HEAD + "layers:\n  - nn.Conv2d(3, 16, 3)\n",
+    "nn.Conv2d with options": HEAD + "layers:\n  - nn.Conv2d(3, 16, kernel_size=(3, 5), padding=1, bias=False)\n",
+    "nn.MaxPool2d": HEAD + "layers:\n  - nn.MaxPool2d(2, 2)\n",
+    "torch.nn.ReLU": HEAD + "layers:\n  - torch.nn.ReLU(inplace=True)\n",
+    "a member of a class": HEAD + "layers:\n  - self.conv1 = nn.Conv2d(3, 16, 3)\n",
+    "a line of forward": HEAD + "layers:\n  - x = self.conv1(x)\n",
+    "torch.flatten": HEAD + "layers:\n  - torch.flatten(x, 1)\n",
+    "F.max_pool2d": HEAD + "layers:\n  - F.max_pool2d(F.relu(x), 2)\n",
+    "nn.Sequential": HEAD + "layers:\n  - nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())\n",
+    "a whole nn.Sequential": HEAD + "layers: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())\n",
+    "Keras' Dense": HEAD + "layers:\n  - Dense(10, activation='relu')\n",
+    "Keras' Dense in brackets": HEAD + "layers: [Dense(10, activation='relu'), fc 3]\n",
+    "Keras' Conv2D": HEAD + "layers:\n  - layers.Conv2D(32, (3, 3), padding='same', activation='relu')\n",
+    "Keras' Dropout": HEAD + "layers:\n  - layers.Dropout(0.25)\n",
+    "conv with brackets": HEAD + "layers:\n  - conv(3, 6, 5)\n",
+    "dropout with brackets": HEAD + "layers: [dropout(0.5)]\n",
+    "a list of numbers under a word": HEAD + "layers:\n  - MaxPool2d: [2, 2]\n",
+    "a function without inputs": HEAD + "layers: [flatten()]\n",
+    # words of other tools
+    "LRN": HEAD + "layers: [LRN 5]\n",
+    "InnerProduct": HEAD + "layers: [InnerProduct 10]\n",
+    "Gemm": HEAD + "layers: [Gemm 10]\n",
+    "Eltwise": HEAD + "layers: {a: relu, b: Eltwise(a in)}\n",
+    "convolutional": HEAD + "layers: [convolutional 16 k3]\n",
+    "shortcut": HEAD + "layers: {a: relu, b: shortcut(a in)}\n",
+    "route": HEAD + "layers: {a: relu, b: route(a in)}\n",
+    "GlobalAveragePool": HEAD + "layers: [GlobalAveragePool]\n",
+    "Activation": HEAD + "layers: [conv 3 k3, Activation relu]\n",
+    "DepthwiseConv2D": HEAD + "layers: [DepthwiseConv2D]\n",
+    "SeparableConv2D": HEAD + "layers: [SeparableConv2D 64]\n",
+    "TimeDistributed": HEAD + "layers: [TimeDistributed]\n",
+    "SoftmaxWithLoss": HEAD + "layers: [fc 10, SoftmaxWithLoss]\n",
+    "Bottleneck": HEAD + "layers: [Bottleneck 64]\n",
+    "SimpleRNN": "netspec: 1\ninput: Tx8\nlayers: [SimpleRNN 16]\n",
+    "gpu": HEAD + "layers: [fc 4]\ntrain: {loss: mse, optimizer: sgd lr=1, device: gpu}\n",
+    "cuda:0": HEAD + "layers: [fc 4]\ntrain: {loss: mse, optimizer: sgd lr=1, device: 'cuda:0'}\n",
+    "fp16": HEAD + "layers: [fc 4]\ntrain: {loss: mse, optimizer: sgd lr=1, precision: fp16}\n",
+    "dtype of torch": HEAD + "layers: [to double]\n",
+    # several where one stands, and text behind what is complete
+    "a loss for each output": (
+        HEAD + "layers: [fc 2]\ntrain: {loss: {toxic: bce_logits, spam: bce_logits}, optimizer: sgd lr=1}\n"
+    ),
+    "metrics by the names of outputs": (
+        HEAD + "layers: [fc 2]\ntrain: {loss: mse, optimizer: sgd lr=1, metrics: {a: mae, b: rmse}}\n"
+    ),
+    "two optimizers": HEAD + "layers: [fc 2]\ntrain: {loss: mse, optimizer: {sgd: lr=1, adam: lr=1}}\n",
+    "a condition behind a list": HEAD + "params: {n: 3}\nlayers:\n  a: [conv 4 k3, relu] when n > 2\n",
+    "a plain condition behind a list": HEAD + "params: {n: true}\nlayers:\n  a: [conv 4 k3, relu] when n\n",
+    "a repetition behind a list": HEAD + "layers:\n  - [conv 3 k3 same, relu] x3\n",
+    "a row behind a list": HEAD + "layers:\n  - [conv 3 k3 same, relu] fc 3\n",
+    "a repeat by name": HEAD + "params: {n: 3}\nlayers:\n  - {repeat: n, layers: [conv 3 k3 same]}\n",
+    "a repeat by a name that is none": HEAD + "layers:\n  - {repeat: depth, layers: [conv 3 k3 same]}\n",
+    "a path with a blank": HEAD + "layers: [fc 2]\ndata: csv 'my data.csv' target=y\n",
+    "a path with a blank, in long form": (HEAD + "layers: [fc 2]\ndata: {source: 'images \"my photos\" train=a'}\n"),
+    "a path in quotes": HEAD + "layers: [fc 2]\ndata: csv 'data.csv' target=y\n",
+    "an export of another form": HEAD + "layers: [fc 2]\nexport: [onnx]\n",
+    "another format": HEAD + "layers: [fc 2]\nexport: tflite\n",
 }
 LEAKS = re.compile(
     r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|(?<!')None\b|math domain|object|mapping values"
@@ -261,3 +339,63 @@ def test_a_mistake_is_told_once_with_what_to_try(title: str) -> None:
     (problem,) = problems(title)
     assert problem.hint
     assert not LEAKS.search(problem.message + problem.hint)
+
+
+FOLLOWED = {
+    "an init rule behind one that takes all": ("'*': ones, conv: zeros", "conv: zeros, '*': ones"),
+    "an init rule for a part of what is taken": ("conv: ones, a.weight: zeros", "a.weight: zeros, conv: {bias: ones}"),
+    "an init rule for a tensor that is taken": (", bias: ones", ""),
+    "an init rule for no layer": ("conv: zeros", "fc: zeros"),
+    "an init rule for a tied parameter": ("linear: zeros", "e.weight: zeros"),
+    "a default for no layer": ("defaults: {bn: eps=0.1}\n", ""),
+    "a default that every call gives": ("conv 4 k3", "conv 4"),
+    "a default behind another": (", Conv2d: bias=true", ""),
+    "a group behind one that takes all": ("'*': lr=2, fc: lr=3", "fc: lr=3"),
+    "an order of a misspelt member": ("haed", "head"),
+    "a member of a class": ("self.conv1 = nn.Conv2d(3, 16, 3)", "conv1: conv 3->16 k3"),
+    "nn.Sequential": ("nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())", "[conv 3->8 k3, relu]"),
+    "a whole nn.Sequential": ("nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())", "[conv 3->8 k3, relu]"),
+    "Keras' Dense in brackets": ("Dense(10, activation='relu')", '"fc 10, relu"'),
+    "a list of numbers under a word": ("MaxPool2d: [2, 2]", "maxpool k2 s2"),
+    "a list of arguments": ("Conv2d: [3, 6, 5]", "conv 3->6 k5"),
+    "a colon behind a word": ("relu:", "relu"),
+    "LRN": ("LRN", "localresponsenorm"),
+    "InnerProduct": ("InnerProduct", "fc"),
+    "Gemm": ("Gemm", "fc"),
+    "Eltwise": ("Eltwise", "add"),
+    "convolutional": ("convolutional", "conv"),
+    "shortcut": ("shortcut", "add"),
+    "route": ("route", "concat"),
+    "GlobalAveragePool": ("GlobalAveragePool", "gap"),
+    "Activation": ("Activation relu", "relu"),
+    "DepthwiseConv2D": ("DepthwiseConv2D", "conv $(in.c) k3 g$(in.c) same"),
+    "SeparableConv2D": ("SeparableConv2D 64", "'conv $(in.c) k3 g$(in.c) same, conv 64 k1'"),
+    "TimeDistributed": ("TimeDistributed", "linear 3"),
+    "SoftmaxWithLoss": (", SoftmaxWithLoss", ""),
+    "SimpleRNN": ("SimpleRNN", "rnn"),
+    "gpu": ("gpu", "cuda"),
+    "cuda:0": ("'cuda:0'", "cuda"),
+    "fp16": ("fp16", "bf16"),
+    "a loss for each output": ("{toxic: bce_logits, spam: bce_logits}", "bce_logits"),
+    "metrics by the names of outputs": ("{a: mae, b: rmse}", "[mae, rmse]"),
+    "two optimizers": ("{sgd: lr=1, adam: lr=1}", "{sgd: lr=1}"),
+    "a condition behind a list": (
+        "[conv 4 k3, relu] when n > 2",
+        '{when: "n > 2", layers: [conv 4 k3, relu]}',
+    ),
+    "a plain condition behind a list": ("[conv 4 k3, relu] when n", "{when: n, layers: [conv 4 k3, relu]}"),
+    "a repetition behind a list": ("[conv 3 k3 same, relu] x3", "{repeat: 3, layers: [conv 3 k3 same, relu]}"),
+    "a row behind a list": ("] fc 3", "]\n  - fc 3"),
+    "a repeat by name": ("repeat: n", "repeat: $n"),
+    "a path with a blank": ("csv 'my data.csv' target=y", "{source: {csv: {path: my data.csv, target: y}}}"),
+    "a path in quotes": ("'data.csv'", "data.csv"),
+    "an export of another form": ("[onnx]", "onnx opset=20"),
+}
+"""What a person writes who does as the message says."""
+
+
+@pytest.mark.parametrize("title", FOLLOWED)
+def test_who_does_as_the_message_says_has_a_spec_that_fits(title: str) -> None:
+    old, new = FOLLOWED[title]
+    assert old in SPECS[title]
+    netspec.loads(SPECS[title].replace(old, new))

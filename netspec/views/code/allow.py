@@ -33,16 +33,18 @@ _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch
 """The modules that one name is imported from."""
 _BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "sum", "list",
+    "sum", "list", "next",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 _TORCH: Final = frozenset({
     "nn.Module", "nn.Sequential", "nn.ModuleList", "nn.ModuleDict",
     "torch.empty_like", "torch.norm_except_dim",  # initialisation of wrapped weights
+    "nn.init.zeros_",  # rows of embeddings that stand for padding
 })  # fmt: skip
 _METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
     "named_modules", "append", "format", "startswith", "endswith", "data", "copy_",
+    "parameters", "dtype", "to",  # the dtype that the network computes in
 })  # fmt: skip
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}
 """What reaches a member by a string, which must then be a member's name."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
-from netspec.graph.model import Step
+from netspec.graph.model import Step, Value
 from netspec.language.rows import template
 from netspec.layers.base import Code, literal
+from netspec.ops.writing import method
 from netspec.views.code.containers import containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.layout import Line
@@ -16,6 +17,7 @@ from netspec.views.code.sequences import leading
 from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT
 from netspec.views.code.structure import Pattern
+from netspec.views.code.uses import taken
 from netspec.views.code.variables import Variables
 
 
@@ -88,9 +90,30 @@ class Calls:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
             values[name] = self._value(series, name, item)
         device = [self.variables.read(item.dims[0])] if op.needs_device and item.dims else []
-        text = op.replace(**values).call([*device, *inputs])
+        dtype = self._dtype() if self._makes_floats(item.step) else ""
+        typed = [dtype] if dtype and (device or op.takes_dtype) else []
+        text = op.replace(**values).call([*device, *inputs, *typed])
         assert text is not None
-        return text
+        return method(text, "to", dtype) if dtype and not typed else text
+
+    def _makes_floats(self, step: Step) -> bool:
+        """Whether floats come out of what takes none, or a cast: torch would take its own default dtype for them."""
+        assert step.op is not None
+        made = (
+            isinstance(step.results, Value) and step.value.tensor is not None and step.value.tensor.dtype == "float32"
+        )
+        none = all(value.tensor is None or value.tensor.dtype != "float32" for value in step.inputs)
+        return made and (none or step.op.takes_dtype)
+
+    def _dtype(self) -> str:
+        """How forward reads the dtype that the network computes in; empty where nothing in the class has it."""
+        levels = self.pattern.levels
+        if all(any(True for _ in level.parameters()) for level in levels):
+            return "next(self.parameters()).dtype"
+        for i, value in enumerate(taken(levels[0])):
+            if value.tensor is not None and value.tensor.dtype == "float32":
+                return f"{self.variables.read(('in', i))}.dtype"
+        return ""
 
     def _value(self, series: list[Any], name: str, item: Item) -> Any:
         """What to print for an argument: its value, or where uses differ, the attribute that holds it."""

@@ -13,7 +13,8 @@ from functools import reduce
 from typing import Final
 
 from netspec.graph.init import Owner, Rule
-from netspec.initializers import Default, Initializer
+from netspec.graph.model import Graph
+from netspec.initializers import Default, Initializer, Zeros
 from netspec.layers.base import Layer, literal
 from netspec.views.code.layout import Line
 from netspec.views.code.naming import attribute
@@ -73,6 +74,19 @@ def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Callable[[s
         *_loop(_shortened(branches or {}, modules)),
         *(Line(code) for owner in named for code in _plan(owner, path(owner.path)).values()),
     ]
+
+
+def padding(graph: Graph, path: Callable[[str], str]) -> list[Line]:
+    """The statements that keep at 0 the rows of embeddings that stand for padding, where others have filled them."""
+    plans = {owner.name_of("weight"): owner.plan.get("weight") for owner in graph.owners}
+    filled = {name: rule[1] for name, rule in plans.items() if rule and not isinstance(rule[1], Default | Zeros)}
+    lines = []
+    for name, step in graph.root.owners():
+        row = getattr(step.op, "padding_idx", None)
+        tensor = f"{name}.weight"
+        if row is not None and not step.wrap and (tensor in graph.ties or tensor in filled):
+            lines.append(Line(f"nn.init.zeros_({path(name)}.weight[{row}])"))
+    return lines
 
 
 def _loop(branches: Branches) -> list[Line]:

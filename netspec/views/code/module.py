@@ -8,11 +8,11 @@ from functools import partial
 from textwrap import wrap
 
 from netspec.graph.model import Graph, Level, Value, flat
-from netspec.layers.base import Layer, Tensor, literal, show
+from netspec.layers.base import Layer, Tensor, literal, sample
 from netspec.python.literals import veiled
 from netspec.views.code.allow import check, closed
 from netspec.views.code.classes import ClassWriter
-from netspec.views.code.initialising import statements
+from netspec.views.code.initialising import padding, statements
 from netspec.views.code.layout import WIDTH, Line
 from netspec.views.code.naming import Namespace, assigned, attribute, class_name
 from netspec.views.code.paths import Paths
@@ -38,7 +38,10 @@ def _printed(graph: Graph) -> str:
     path = partial(_path, graph.root, Paths(serving))
     text: list[str] = []
     for pattern in order:
-        closing = [*statements(graph.init, graph.owners, path), *_ties(graph, path)] if pattern is order[-1] else []
+        closing = []
+        if pattern is order[-1]:
+            filling = statements(graph.init, graph.owners, path)
+            closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
         text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
@@ -64,7 +67,7 @@ def _docstring(graph: Graph) -> str:
 
 def _shape(tensor: Tensor) -> str:
     """A shape without the batch, where that comes first."""
-    return show(tensor.shape[1:] if str(tensor.shape[:1][0]) == "B" else tensor.shape) if tensor.shape else str(tensor)
+    return sample(tensor.shape) if tensor.shape else str(tensor)
 
 
 def _names(text: str) -> set[str]:

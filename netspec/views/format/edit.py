@@ -19,7 +19,7 @@ from netspec.language.calls import Refused, first_taking
 from netspec.language.rows import RowError
 from netspec.source import Source, report
 from netspec.views.format.pieces import OneForm, Piece, from_long, from_row
-from netspec.views.format.sites import Site, bracketed, plain, sites
+from netspec.views.format.sites import Site, bracketed, extends, plain, sites
 from netspec.views.format.yaml_text import WIDTH, block, flow, scalar
 
 _COMMENT: Final = re.compile(r"\s+#.*")
@@ -31,7 +31,8 @@ Edit = tuple[int, int, str]
 def formatted(source: Source, *, long: bool = False) -> str:
     """The text of a spec with every call short, or every call long.
 
-    What a row cannot say stays long, and comments stay where they are; a comment inside a call that
+    What a row cannot say stays long, as do calls of a spec that extends another, with which a mapping merges and a
+    row does not; rows stay short there. Comments stay where they are; a comment inside a call that
     becomes a row moves above it. Raises SpecError where a row cannot be read.
     """
     text = "\n".join(source.file.lines) + "\n"
@@ -39,10 +40,13 @@ def formatted(source: Source, *, long: bool = False) -> str:
     problems: list[Problem] = []
     edits: list[Edit] = []
     if root is not None:
+        laid = extends(root)
         blocks = _blocks(plain(root), problems)
         for site in sites(root, blocks):
             try:
-                edits += _edit(site, text, long, blocks)
+                row = isinstance(site.node, ScalarNode)
+                if not (laid and row == long):
+                    edits += _edit(site, text, long, blocks)
             except Refused as refused:
                 problems += refused.problems
     if problems:

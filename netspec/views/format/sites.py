@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import Path
 from netspec.graph.blocks import Block
-from netspec.graph.bodies import Row, opened, rows_of
+from netspec.graph.bodies import GROUP, Row, opened, rows_of
 from netspec.vocabulary import ENTRIES, INITIALIZERS, OPERATIONS
 
 Known = Callable[[str], Sequence[type[Entry] | Block]]
@@ -43,6 +43,11 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+def extends(root: Node) -> bool:
+    """Whether a document is laid over another, with which its mappings merge."""
+    return isinstance(root, MappingNode) and any(key.value == "extends" for key, _ in root.value)
+
+
 def sites(root: Node, blocks: Mapping[str, Block]) -> Iterator[Site]:
     """Every call of a document, in the order of the text."""
     if not isinstance(root, MappingNode):
@@ -51,13 +56,14 @@ def sites(root: Node, blocks: Mapping[str, Block]) -> Iterator[Site]:
     def operation(word: str) -> Sequence[type[Entry] | Block]:
         return (blocks[word],) if word in blocks else OPERATIONS.find(word)
 
+    laid = extends(root)
     for key, value in root.value:
         around = Site(value, (key.value,), bracketed(root), key, operation)
         if key.value == "layers":
-            yield from _rows(around, blocks)
+            yield from _rows(around, blocks, laid)
         elif key.value == "blocks" and isinstance(value, MappingNode):
             for inner in _values(around):
-                yield from _rows(inner, blocks)
+                yield from _rows(inner, blocks, laid)
         elif key.value in ("data", "train"):
             yield from _entries(around)
         elif key.value == "init" and isinstance(value, MappingNode):
@@ -77,14 +83,28 @@ def _items(site: Site) -> Iterator[Site]:
         yield Site(item, (*site.path, i), flow, None, site.known)
 
 
-def _rows(site: Site, blocks: Mapping[str, Block]) -> Iterator[Site]:
-    """The rows of the layers of the network, or of a block."""
+def _rows(site: Site, blocks: Mapping[str, Block], laid: bool) -> Iterator[Site]:
+    """The rows of the layers of the network, or of a block; `laid` over those of another spec."""
     found = {inner.path: inner for inner in _within(site)}
     body, path = plain(site.node), site.path
     if path[0] == "blocks":
         _, body, path = opened(body, path)
     for row in rows_of(body, path, blocks):
-        yield replace(found[row.path], row=row)
+        if not (laid and _completes(site.node, row.path[len(site.path) :])):
+            yield replace(found[row.path], row=row)
+
+
+def _completes(node: Node, path: Path) -> bool:
+    """Whether a text stands beside layers that the spec below has, as the count of a repeat does: it is no row."""
+    for key in path:
+        if isinstance(node, MappingNode):
+            keys = {name.value for name, _ in node.value}
+            if keys <= GROUP - {"layers"}:
+                return True
+            node = next(value for name, value in node.value if name.value == key)
+        else:
+            node = node.value[key]
+    return False
 
 
 def _within(site: Site) -> Iterator[Site]:
