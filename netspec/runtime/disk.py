@@ -11,6 +11,7 @@ from pathlib import Path
 
 from netspec.drafts import draft
 from netspec.errors import UsageError
+from netspec.runtime import windows
 
 
 @contextlib.contextmanager
@@ -42,8 +43,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the system put a file or a folder on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Have the system put a file or a folder on the disk. Windows does so with files only, if they can be written."""
+    if windows.WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if windows.WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -120,7 +120,7 @@ class Run:
         need(folder)
         spec = load(folder / "spec.yaml", list(overrides))
         origin = folder / "origin.json"
-        root = folder / json.loads(origin.read_text())["root"] if origin.is_file() else folder
+        root = folder / json.loads(origin.read_text("utf-8"))["root"] if origin.is_file() else folder
         return cls(folder, spec.at(root.resolve()))
 
     @property

@@ -13,7 +13,6 @@ lock                    held while a run writes here; the system lets go of it w
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
@@ -21,20 +20,22 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import torch
+from filelock import BaseFileLock
 
 from netspec.errors import UsageError
 from netspec.runtime.disk import saving, sync, write_text
+from netspec.runtime.locks import held
 
 
 class RunFolder:
     """A folder that belongs to one run, locked while it is open."""
 
-    def __init__(self, path: Path, lock: IO[str]) -> None:
+    def __init__(self, path: Path, lock: BaseFileLock) -> None:
         self.path = path
-        self._lock: IO[str] | None = lock
+        self._lock = lock
 
     @classmethod
     def create(cls, path: str | Path, spec: str) -> Self:
@@ -126,9 +127,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Let another run have the folder."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -168,16 +167,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _locked(folder: Path) -> IO[str]:
-    path = folder / "lock"
-    with saving(path):
-        stream = path.open("a")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.") from None
-    return stream
+def _locked(folder: Path) -> BaseFileLock:
+    lock = held(folder / "lock")
+    if lock is None:
+        raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.")
+    return lock
 
 
 def _plain(value: Any) -> Any:
