@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import netspec
+from tests.effort import HANGING
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -47,7 +48,7 @@ def test_the_python_lines_run(tmp_path: Path) -> None:
     assert shown is not None
     (tmp_path / "specs").symlink_to(ROOT / "specs")
     done = subprocess.run(
-        [sys.executable, "-c", shown[1]], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", shown[1]], cwd=tmp_path, capture_output=True, text=True, timeout=HANGING, check=False
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "lenet5.onnx").is_file()
