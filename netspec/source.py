@@ -8,7 +8,7 @@ is too large, too deep or invisible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
@@ -120,7 +120,7 @@ def read_file(path: str | FilePath) -> Source:
     name = str(path)
     try:
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            return read_bytes(stream.read, name)
     except IsADirectoryError:
         raise _unreadable(name, "is a folder, a spec file is expected", _specs(path, "")) from None
     except FileNotFoundError as error:
@@ -128,6 +128,11 @@ def read_file(path: str | FilePath) -> Source:
     except OSError as error:
         hint = "Check who may read it, and that its folder is one."
         raise _unreadable(name, f"cannot be read: {error.strerror or error}", hint) from None
+
+
+def read_bytes(read: Callable[[int], bytes], name: str) -> Source:
+    """Read the YAML that `read` gives, of which it is asked for so many bytes at most. Raises SpecError."""
+    raw = read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise _too_large(name)
     try:

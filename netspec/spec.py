@@ -145,8 +145,12 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
 
     Raises SpecError with every problem found, each with its file, line and column.
     """
-    source = _extended(read_file(path), Path(path).parent, 0)
-    return _checked(overridden(source, overrides)).at(Path(path).parent.resolve())
+    return checked(read_file(path), Path(path).parent, overrides)
+
+
+def checked(source: Source, folder: Path, overrides: Sequence[str] = ()) -> Spec:
+    """The same for one that has been read, with its paths starting from `folder`."""
+    return _checked(overridden(_extended(source, folder, 0), overrides)).at(folder.resolve())
 
 
 def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:

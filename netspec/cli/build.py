@@ -14,7 +14,7 @@ from netspec.cli.common import load, reads_spec, talk, write
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 def command(spec: str, overrides: tuple[str, ...], output: Path | None) -> None:
     """Print the network as readable Python that needs only torch."""
-    printed = load(spec, overrides).source()
+    printed = load(spec, overrides, or_stdin=True).source()
     if output is None:
         click.echo(printed, nl=False)
     else:
