@@ -9,7 +9,10 @@ from typing import Any
 
 from netspec.errors import At, Problem, did_you_mean, offered
 
-KEYS = ("load", "freeze")
+KEYS = {
+    "load": "a file of weights that the network starts from",
+    "freeze": "names and patterns of parameters that training leaves as they are",
+}
 
 
 @dataclass(frozen=True, slots=True)
