@@ -3,34 +3,147 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import click
 
+import netspec
 from netspec.cli.common import show, talk, write
-from netspec.errors import UsageError
+from netspec.errors import UsageError, did_you_mean, printable
 
 TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
+LIST = "?"
+"""What `--from` means without a name."""
+SCHEMA = "# yaml-language-server: $schema=netspec.schema.json"
+
+
+def completed(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """The reference specs that begin so."""
+    return [name for name in references() if name.startswith(begun)]
 
 
 @click.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
-@click.option("--template", type=click.Choice(TEMPLATES), default="lenet", help="What to start from.")
+@click.option("--template", type=click.Choice(TEMPLATES), help="What to start from; lenet without.")
+@click.option(
+    "--from",
+    "reference",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value=LIST,
+    shell_complete=completed,
+    help="Start from a reference architecture, such as resnet18; alone it lists them.",
+)
+@click.option(
+    "--data",
+    type=click.Path(),
+    multiple=True,
+    metavar="PATH",
+    help="Look at data of your own and write a spec that trains on it: a table, a folder of class folders of images, "
+    "a .npz file, or .npy files, one after the other, the targets last.",
+)
+@click.option("--target", metavar="NAME", help="With --data: the column, or the array, that is to be learnt.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-def command(path: Path | None, template: str, force: bool) -> None:
+def command(
+    path: Path | None,
+    template: str | None,
+    reference: str | None,
+    data: tuple[str, ...],
+    target: str | None,
+    force: bool,
+) -> None:
     """Write a ready spec, with comments, to FILE; to stdout without one.
 
     Beside FILE goes netspec.schema.json, by which an editor completes, explains and checks the spec.
     """
-    text = files("netspec").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
+    given = [name for name, value in (("--template", template), ("--from", reference), ("--data", data)) if value]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} each name a spec; keep one of them")
+    if target is not None and not data:
+        raise click.UsageError("--target is for --data: what of it is to be learnt")
+    if reference == LIST:
+        show(_listed())
+        return
+    if path is not None and path.exists() and not force:
+        raise UsageError(f"{path} is there already. Name another file, or add --force.")
+    if data:
+        text = _proposed(data, path, target)
+    elif reference is not None:
+        text = _reference(reference)
+    else:
+        text = files("netspec").joinpath("templates", f"{template or TEMPLATES[0]}.yaml").read_text(encoding="utf-8")
     if path is None:
         show(text.rstrip("\n"))
         return
-    if path.exists() and not force:
-        raise UsageError(f"{path} is there already. Name another file, or add --force.")
     from netspec.views.schema import schema
 
     write(path, text)
     write(path.with_name("netspec.schema.json"), json.dumps(schema()) + "\n")
-    talk(f"wrote {path}; next: netspec check {path}")
+    talk(f"wrote {path}; next: netspec {'train' if data else 'check'} {path}")
+
+
+# --- reference specs ----------------------------------------------------------------------------
+
+
+def references() -> dict[str, Path]:
+    """The reference specs by name: in the package, or beside it where it is installed from its sources."""
+    package = Path(netspec.__file__).parent
+    folder = next((each for each in (package / "specs", package.parent / "specs") if each.is_dir()), package)
+    return {found.stem: found for found in sorted(folder.glob("*.yaml"))}
+
+
+def _listed() -> str:
+    """A line for each reference spec: its name, and what it says of itself."""
+    from netspec.source import read_file
+
+    known = references()
+    width = max(map(len, known), default=0)
+    lines = []
+    for name, path in known.items():
+        called = str(read_file(path).data["name"])
+        line = next(line for line in path.read_text("utf-8").splitlines() if line.startswith("name:"))
+        lines.append(f"{name:{width}}  {line.partition('#')[2].strip() or called}")
+    return "\n".join(lines)
+
+
+def _reference(name: str) -> str:
+    known = references()
+    if name not in known:
+        hint = did_you_mean(name, known) or "`netspec init --from` lists them."
+        raise UsageError(f"there is no reference spec {printable(name)!r}. {hint}")
+    return f"{SCHEMA}\n{known[name].read_text('utf-8')}"
+
+
+# --- data of one's own --------------------------------------------------------------------------
+
+
+def _proposed(data: Sequence[str], path: Path | None, target: str | None) -> str:
+    """A spec for data, which must lie in the folder of the spec or below. Raises UsageError and DataError."""
+    from netspec.proposals import propose
+
+    folder = (path.parent if path else Path()).resolve()
+    inside = []
+    for each in data:
+        found = Path(each).resolve()
+        if not found.exists():
+            raise UsageError(f"{printable(each)} does not exist")
+        if not found.is_relative_to(folder) or found == folder:
+            beside = found.parent / (path.name if path else "spec.yaml")
+            text = f"{printable(each)} does not lie in the folder of the spec, from which it is named"
+            raise UsageError(f"{text}. Write the spec beside it: netspec init {beside} --data {found}")
+        inside.append(found.relative_to(folder).as_posix())
+    found = propose(inside, folder, target, _asked)
+    talk("\n".join([f"{printable(' '.join(data))} holds", *found.seen]))
+    return found.text
+
+
+def _asked(names: Sequence[str]) -> str:
+    """The name of what is to be learnt, asked of the person. Raises UsageError where nobody can be asked."""
+    shown = ", ".join(names[:40])
+    if not sys.stdin.isatty():
+        raise UsageError(f"what is to be learnt? Say so: --target NAME, one of {printable(shown)}")
+    choice: str = click.prompt("What is to be learnt", type=click.Choice(names), default=names[-1], err=True)
+    return choice

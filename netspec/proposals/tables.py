@@ -1,0 +1,174 @@
+"""A spec for a table: which columns are numbers, which are categories, which say nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from netspec.datasets.columns import Table, Texts, distinct
+from netspec.datasets.files import Files, show, unpacked
+from netspec.errors import UsageError, did_you_mean, printable
+from netspec.proposals.network import perceptron
+from netspec.proposals.proposal import MOST, Goal, Proposal, classes, counts, listed, numbers, quoted
+from netspec.vocabulary import DATASETS
+
+if TYPE_CHECKING:
+    from netspec.datasets.table import Tabular
+
+SEPARATORS: Final = (",", ";", "\t", "|")
+EMPTY: Final = {"NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None", "none", "?", "-", "--", "."}
+"""Texts that mean an empty cell where all other cells of a column are numbers."""
+TARGETS: Final = ("target", "label", "class", "y", "outcome")
+"""What the column to be learnt is mostly called."""
+FEW: Final = 20
+"""So many whole numbers or fewer are classes, not quantities."""
+REPEATED: Final = 0.3
+"""Categories that are a larger share of the rows than this hardly repeat, if there are more than FEW."""
+DATE: Final = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*")
+NUMBERING: Final = re.compile(r"(?:.*[_ -])?(?:id|index|row|nr|no)|unnamed.*|", re.IGNORECASE)
+"""Names of columns that count the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a column is taken for: numbers, categories, or nothing, and why."""
+
+    name: str
+    role: str
+    words: str
+    distinct: int = 0
+
+
+def of_table(
+    files: Files, path: str, source: str, target: str | None, choose: Callable[[Sequence[str]], str]
+) -> Proposal:
+    """For a file of columns. Raises UsageError and DataError."""
+    file = files.file(path)
+    separator = _separator(file) if source == "csv" else ","
+    empty = _empty(_read(source, path, separator, ()).table(file))
+    table = _read(source, path, separator, empty).table(file)
+    names = list(table.columns)
+    if target is not None and target not in names:
+        hint = did_you_mean(target, names) or f"It has: {', '.join(names)}."
+        raise UsageError(f"{show(file)} has no column {target!r}. {printable(hint)}")
+    chosen = target or next((name for name in names if name.lower() in TARGETS), None) or choose(names)
+    goal, regression, learnt = _goal(table, chosen)
+    columns = [_seen(table, name) for name in names if name != chosen]
+    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories")}
+    if not any(taken.values()):
+        said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
+        raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
+    used = {c.name for each in taken.values() for c in each}
+    holes = any(not text for name in used for text in table.texts(name))
+    rows = len(table.texts(chosen))
+    seen = [f"  {rows:,} rows and {len(names)} columns", f"  to be learnt: {chosen}, {learnt}"]
+    seen += [f"  {c.name or 'the one without a name'}: {c.role}, {c.words}" for c in columns[: MOST * 4]]
+    seen += [f"  and {len(columns) - MOST * 4} more columns"] if len(columns) > MOST * 4 else []
+    keys = {"path": quoted(path), "target": quoted(chosen)}
+    keys |= {role: listed(column.name for column in found) for role, found in taken.items() if found}
+    keys |= {"separator": quoted(separator)} if separator != "," else {}
+    keys |= {"empty": listed(empty)} if empty else {}
+    keys |= {"missing": "median          # of the training part; an empty category is one of its own"} if holes else {}
+    keys |= {"regression": "true"} if regression else {}
+    data = ["source:", f"  {source}:", *(f"    {key}: {value}" for key, value in keys.items()), "split: {val: 0.2}"]
+    data += ["transform: standardize       # numbers less their mean, by their spread"] if taken["numbers"] else []
+    return Proposal(path, tuple(map(printable, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
+
+
+def _read(source: str, path: str, separator: str, empty: Sequence[str]) -> Tabular:
+    (cls,) = DATASETS.find(source)
+    options: dict[str, Any] = {"separator": separator} if source == "csv" else {}
+    options |= {"empty": list(empty)} if empty else {}
+    made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
+    return made
+
+
+def _separator(file: Path) -> str:
+    """What stands between the names of the columns: that of which there are most in the first line."""
+    with unpacked(file) as stream:
+        line = stream.readline(1 << 16).decode("utf-8", "replace")
+    return max(SEPARATORS, key=line.count)
+
+
+def _empty(table: Table) -> list[str]:
+    """The texts that stand for empty cells in columns that hold numbers else."""
+    found: set[str] = set()
+    for name in table.columns:
+        cells = set(table.texts(name)) if table.columns[name].floats() is None else set()
+        if cells & EMPTY and Texts([*cells], EMPTY).floats() is not None:
+            found |= cells & EMPTY
+    return sorted(found)
+
+
+def _seen(table: Table, name: str) -> Seen:
+    """What a column is taken for."""
+    cells, values = table.texts(name), table.columns[name].floats()
+    filled = [text for text in cells if text]
+    different = len(set(filled))
+    if "$" in name:
+        return Seen(name, "left out", "a spec would read the $ in its name as a parameter")
+    if different < 2:
+        return Seen(name, "left out", f"always {filled[0]!r}" if filled else "all cells are empty")
+    if values is not None:
+        if different == len(cells) and NUMBERING.fullmatch(name) and not (values % 1).any():
+            return Seen(name, "left out", "it numbers the rows")
+        return Seen(
+            name, "numbers", f"{_short(values[values == values].min())} to {_short(values[values == values].max())}"
+        )
+    odd = next((text for text in filled if Texts([text]).floats() is None), "")
+    if sum(Texts([text]).floats() is not None for text in set(filled)) > different / 2:
+        return Seen(name, "left out", f"mostly numbers, {odd[:40]!r} is none")
+    if sum(bool(DATE.fullmatch(text)) for text in filled) > len(filled) / 2:
+        return Seen(name, "left out", f"dates, such as {filled[0][:40]!r}")
+    if different > FEW and different > REPEATED * len(cells):
+        return Seen(name, "left out", f"{different:,} texts that hardly repeat")
+    return Seen(name, "categories", f"{different:,} of them", different + (len(filled) < len(cells)))
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
+    """What is to be learnt, whether it is a quantity, and that in words. Raises UsageError."""
+    cells, values = table.texts(name), table.columns[name].floats()
+    holes = sum(not text for text in cells)
+    if holes:
+        row = next(i for i, text in enumerate(cells) if not text)
+        raise UsageError(
+            f"{table.origin.at(row)}: {name} is empty, and so in {holes:,} rows. What is to be learnt must be there."
+        )
+    found = distinct(cells)
+    if values is not None and (table.decimal(name) or len(found) > FEW):
+        mean, spread = float(values.mean()), float(values.std())
+        told = f"a number, {_short(mean)} in the mean, with a spread of {_short(spread)}"
+        return numbers(1, mean, spread), True, told
+    if len(found) < 2:
+        raise UsageError(f"{name} is always {found[0]!r}: there is nothing to learn")
+    if len(found) > max(FEW, REPEATED * len(cells)):
+        raise UsageError(
+            f"{name} has {len(found):,} different texts in {len(cells):,} rows, which is no column of classes"
+        )
+    return classes(len(found)), False, f"{len(found)} classes: {counts(sorted(cells))}"
+
+
+def _network(taken: dict[str, list[Seen]], goal: Goal) -> list[str]:
+    """A network for numbers, for categories, or for both."""
+    count, known = len(taken["numbers"]), sum(column.distinct for column in taken["categories"])
+    if not taken["categories"]:
+        return [f"input: {count}", *perceptron(goal)]
+    inputs = f"categories: int {len(taken['categories'])}"
+    texts = "texts: flatten"
+    both = ["  both: concat(numbers texts)"] if count else []
+    return [
+        f"inputs: {{numbers: {count}, {inputs}}}" if count else f"inputs: {{{inputs}}}",
+        f"params: {{known: {known}, d: 8}}     # texts in the columns of categories together; 0 is any other",
+        "layers:",
+        "  table: embedding(categories) $(known + 1) $d",
+        f"  {texts}",
+        *both,
+        f"  head: [fc 64, relu, dropout 0.1, fc 64, relu, dropout 0.1, {goal.head}]",
+    ]
