@@ -97,16 +97,16 @@ def references() -> dict[str, Path]:
 
 def _listed() -> str:
     """A line for each reference spec: its name, and what it says of itself."""
-    from netspec.source import read_file
-
     known = references()
     width = max(map(len, known), default=0)
-    lines = []
-    for name, path in known.items():
-        called = str(read_file(path).data["name"])
-        line = next(line for line in path.read_text("utf-8").splitlines() if line.startswith("name:"))
-        lines.append(f"{name:{width}}  {line.partition('#')[2].strip() or called}")
-    return "\n".join(lines)
+    return "\n".join(f"{name:{width}}  {_about(path)}".rstrip() for name, path in known.items())
+
+
+def _about(path: Path) -> str:
+    """What a reference spec says behind the name of its network; the name where it says nothing."""
+    line = next((line for line in path.read_text("utf-8").splitlines() if line.startswith("name:")), "")
+    named, _, comment = line.removeprefix("name:").partition("#")
+    return comment.strip() or named.strip()
 
 
 def _reference(name: str) -> str:

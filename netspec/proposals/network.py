@@ -21,14 +21,14 @@ def convolutional(height: int, width: int, goal: Goal) -> list[str]:
     """For images: convolutions whose maps are halved until little is left of them."""
     side = min(height, width)
     large = side >= LARGE
-    halvings = max(0, min(5, int(log2(max(side, 1) / SMALLEST)))) if side > SMALLEST else 0
-    widths = [32, 64, 128, 128, 256]
+    halvings = min(5, int(log2(side / SMALLEST))) if side > SMALLEST else 0
+    widths = [32, 64, 128, 128, 256, 256]
     lines = ["layers:"]
     for i in range(halvings):
-        stride = " s2" if i == 0 and large else ""
-        lines.append(f"  - conv {widths[i]} k3{stride} p1 nobias, bn, relu" + (", pool 2" if not stride else ""))
-    lines += [f"  - conv {widths[min(halvings, 4)]} k3 p1 nobias, bn, relu", f"  - gap, dropout 0.2, {goal.head}"]
-    return lines
+        smaller = "s2 p1 nobias, bn, relu" if large and i == 0 else "p1 nobias, bn, relu, pool 2"
+        lines.append(f"  - conv {widths[i]} k3 {smaller}")
+    lines.append(f"  - conv {widths[halvings]} k3 p1 nobias, bn, relu")
+    return [*lines, f"  - gap, dropout 0.2, {goal.head}"]
 
 
 def tokens(vocabulary: int, goal: Goal) -> list[str]:
