@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ from tests.cli.test_commands import run
 RANDOM = np.random.default_rng(0)
 
 
-def table(path: Path, header: list[str], rows: list[list[object]], separator: str = ",") -> None:
+def table(path: Path, header: list[str], rows: Sequence[Sequence[object]], separator: str = ",") -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, delimiter=separator)
         writer.writerows([header, *rows])
@@ -99,7 +103,7 @@ def vectors(folder: Path) -> list[str]:
 
 def pictures(folder: Path) -> list[str]:
     """Channels last, bytes, with arrays for the validation part."""
-    arrays = {}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
     for part, count in (("train", 60), ("val", 20)):
         labels = np.arange(count) % 2
         x = RANDOM.integers(0, 60, (count, 14, 14, 3)) + 150 * labels[:, None, None, None]
@@ -228,6 +232,39 @@ def test_what_there_is_no_proposal_for(arguments: list[str], text: str, tmp_path
     done = run("init", "first.yaml", *arguments, cwd=tmp_path)
     assert (done.returncode, text in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "first.yaml").exists()
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "target"), [("plan\n", "plan"), ("\n", "gone"), ("no such\nage\n", "age")])
+def test_what_is_to_be_learnt_is_asked(
+    typed: str, target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    churn(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    done = run("init", "first.yaml", "--data", "churn.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"to be learnt: {target}, " in done.stderr
+
+
+def test_who_does_not_answer_is_told_how_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    churn(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    done = run("init", "first.yaml", "--data", "churn.csv", cwd=tmp_path)
+    assert (done.returncode, "--target NAME" in done.stderr) == (2, True), done.stderr
+
+
+def test_no_torch_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom netspec.cli import main\ntry: main(sys.argv[1:])\nfinally: assert 'torch' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code, "init", "first.yaml", *photos(tmp_path)]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
 
 
 def test_data_elsewhere_is_told_where_its_spec_goes(tmp_path: Path) -> None:

@@ -93,8 +93,9 @@ def _prepare(version: str) -> str:
     else:
         return "is not here"
     place = environment(version)
-    pip = [place, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "requirements.txt", *PACKAGES]
-    for command in ([python, "-m", "venv", place.parent.parent], pip):
+    constraint = str(ROOT / "requirements.txt")
+    pip = [str(place), "-m", "pip", "install", "--quiet", "--constraint", constraint, *PACKAGES]
+    for command in ([python, "-m", "venv", str(place.parent.parent)], pip):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             place.unlink(missing_ok=True)

@@ -135,15 +135,18 @@ def _proposed(data: Sequence[str], path: Path | None, target: str | None) -> str
             text = f"{printable(each)} does not lie in the folder of the spec, from which it is named"
             raise UsageError(f"{text}. Write the spec beside it: netspec init {beside} --data {found}")
         inside.append(found.relative_to(folder).as_posix())
-    found = propose(inside, folder, target, _asked)
-    talk("\n".join([f"{printable(' '.join(data))} holds", *found.seen]))
-    return found.text
+    proposal = propose(inside, folder, target, _asked)
+    talk("\n".join([f"{printable(' '.join(data))} holds", *proposal.seen]))
+    return proposal.text
 
 
 def _asked(names: Sequence[str]) -> str:
     """The name of what is to be learnt, asked of the person. Raises UsageError where nobody can be asked."""
-    shown = ", ".join(names[:40])
-    if not sys.stdin.isatty():
-        raise UsageError(f"what is to be learnt? Say so: --target NAME, one of {printable(shown)}")
-    choice: str = click.prompt("What is to be learnt", type=click.Choice(names), default=names[-1], err=True)
+    refusal = UsageError(f"what is to be learnt? Say so: --target NAME, one of {printable(', '.join(names[:40]))}")
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise refusal
+    try:
+        choice: str = click.prompt("What is to be learnt", type=click.Choice(names), default=names[-1], err=True)
+    except click.Abort:  # the end of the input
+        raise refusal from None
     return choice

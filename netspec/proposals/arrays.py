@@ -124,7 +124,7 @@ def _network(names: Sequence[str], inputs: Sequence[Column], goal: Goal) -> tupl
         return [f"input: {_written(shape)}", *convolutional(shape[1], shape[2], goal)], _ready(x, [])
     if len(shape) == 3 and shape[2] in CHANNELS:
         turned = (shape[2], *shape[:2])
-        return [f"input: {_written(turned)}", *convolutional(*shape[:2], goal)], _ready(x, ["channels_first"])
+        return [f"input: {_written(turned)}", *convolutional(shape[0], shape[1], goal)], _ready(x, ["channels_first"])
     if not shape:
         return ["input: 1", *perceptron(goal)], _ready(x, ["reshape 1"])
     return [f"input: {_written(shape)}", *perceptron(goal)], _ready(x, [])

@@ -31,7 +31,7 @@ def of_images(files: Files, path: str) -> Proposal:
     own = [name for name, part in (("val", found.val), ("test", found.test)) if part]
     (h, w), (most_h, most_w) = min(sizes), max(sizes)
     span = f"of {h} x {w}" if len(sizes) == 1 else f"of different sizes, {h} x {w} to {most_h} x {most_w} among them"
-    names = [found.classes[label] for label in found.train.target.tolist()]
+    names = [found.classes[label] for label in found.train.target[:].tolist()]
     seen = [
         f"  {len(found.train):,} images {'in shades of grey' if grey else 'in colour'}, {span}",
         f"  {len(found.classes)} classes: {counts(names)}",

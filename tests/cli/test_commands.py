@@ -35,6 +35,8 @@ TORCHLESS = [
     ["ops", "conv2d"],
     ["ops", "adaptive", "pool", "--json"],
     ["init"],
+    ["init", "--from", "resnet18"],
+    ["ops", "early_stop"],
     *([name, "--help"] for name in COMMANDS),
 ]
 

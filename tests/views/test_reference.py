@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,12 @@ def test_a_page_says_what_it_is_about(page: Page) -> None:
 
 def test_every_section_and_every_key_has_a_page() -> None:
     keys = {word for page in PAGES if page.room == "keys" for word in page.words if "." in word}
-    named_keys = {"train": Train.fields, "data": KEYS, "weights": weights.KEYS, "lint": lint.KEYS}
+    named_keys: dict[str, Iterable[str]] = {
+        "train": Train.fields,
+        "data": KEYS,
+        "weights": weights.KEYS,
+        "lint": lint.KEYS,
+    }
     assert keys == {f"{section}.{key}" for section, known in named_keys.items() for key in known}
     assert [page.name for page in PAGES if page.room == "sections"] == list(SECTIONS)
     assert [argument.name for argument in named("train")[0].arguments] == list(Train.fields)
@@ -90,7 +96,12 @@ def test_a_section_or_a_key_answers_to_its_name(word: str, room: str, text: str)
 )
 def test_the_example_of_a_section_or_a_key_may_stand_in_a_spec(page: Page) -> None:
     example = read_text(page.example.long).data
-    spec = {"netspec": 1, "name": "N", "input": "3x8x8", "layers": {"conv1": "conv 4 k3", "bn1": "bn", "fc": "fc 10"}}
+    spec: dict[str, object] = {
+        "netspec": 1,
+        "name": "N",
+        "input": "3x8x8",
+        "layers": {"conv1": "conv 4 k3", "bn1": "bn", "fc": "fc 10"},
+    }
     if "inputs" in example:
         spec["layers"] = {"a": "conv(image) 4 k3"}
         del spec["input"]

@@ -82,9 +82,9 @@ def _keys(section: str) -> tuple[Argument, ...]:
 
 def _plain(section: str, name: str, sentence: str) -> Argument:
     """A key that no field describes; it takes what its example shows."""
-    kinds = {str: "string", list: "array", dict: "object"}
-    written = WRITTEN.get(f"{section}.{name}")
-    return Argument(name, "", accepted({"type": kinds.get(type(written), "value")}), "null", sentence, False)
+    kinds = {"str": "string", "list": "array", "dict": "object"}
+    kind = type(WRITTEN.get(f"{section}.{name}")).__name__
+    return Argument(name, "", accepted({"type": kinds.get(kind, "value")}), "null", sentence, False)
 
 
 def _of_room(section: str, key: Argument, required: bool) -> Argument:
@@ -99,8 +99,9 @@ def _example(place: str, key: Argument, record: type[Record] | None) -> Any:
     room = next((room for room in ROOMS if room.place == place), None)
     if room is not None:
         return room.entries()[0].example
-    if isinstance(record, type) and getattr(record, "example", ""):
-        return yaml.safe_load(record.example)
+    own: str = getattr(record, "example", "")
+    if own:
+        return yaml.safe_load(own)
     return WRITTEN.get(place, yaml.safe_load(key.default))
 
 

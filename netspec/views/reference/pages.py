@@ -52,5 +52,5 @@ def _checks() -> Iterator[Page]:
     for rule in rules():
         text = "\n\n".join(" ".join(part.split()) for part in (rule.__doc__ or "").split("\n\n"))
         place = "lint.ignore" if rule.severity != "error" else "every spec"
-        head = ("checks", rule.severity, place, rule.code, (rule.code,), (), text.strip(), "", (), {})
-        yield Page(*head, written=rule.example.strip())
+        head = ("checks", rule.severity, place, rule.code, (rule.code,), (), text.strip(), "")
+        yield Page(*head, (), {}, written=rule.example.strip())
