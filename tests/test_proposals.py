@@ -108,7 +108,7 @@ def pictures(folder: Path) -> list[str]:
         labels = np.arange(count) % 2
         x = RANDOM.integers(0, 60, (count, 14, 14, 3)) + 150 * labels[:, None, None, None]
         arrays |= {f"pictures_{part}": x.astype(np.uint8), f"labels_{part}": labels}
-    np.savez_compressed(folder / "p.npz", **arrays)
+    np.savez_compressed(folder / "p.npz", allow_pickle=False, **arrays)
     return ["--data", "p.npz"]
 
 
@@ -194,6 +194,33 @@ def test_a_spec_for_data_fits_it_and_learns(
     assert measured[f"val.{metric}"] >= least, measured
 
 
+def test_what_data_is_called_stays_a_comment(tmp_path: Path) -> None:
+    """No name or text of the data's becomes a line of the spec, and every name is written so that it is read again."""
+    odd = [
+        "x\nlayers: [fc 1]",
+        "true",
+        "a: b",
+        "- c",
+        "#d",
+        'e"',
+        "2020",
+        "1e3",
+        "f\u2028g",
+        "US$",
+        "[h]",
+        "\x85",
+        "label",
+    ]
+    rows = [[i / 7, *((i * k) % 7 + k / 10 for k in range(12, 1, -1)), f"{i % 2}\nname: Other"] for i in range(40)]
+    table(tmp_path / "odd.csv", odd, rows)
+    assert run("init", "first.yaml", "--data", "odd.csv", cwd=tmp_path).returncode == 0
+    checked = run("check", "first.yaml", "--strict", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout
+    assert checked.stdout.startswith("first.yaml: Odd fits together: 9 -> 2")
+    trained = run("train", "first.yaml", "train.epochs=1", "--run", "run", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+
+
 def test_without_a_file_it_is_printed(tmp_path: Path) -> None:
     done = run("init", *churn(tmp_path), cwd=tmp_path)
     assert done.returncode == 0
@@ -212,9 +239,13 @@ def test_without_a_file_it_is_printed(tmp_path: Path) -> None:
         (["--data", "x.npy"], "Name that of the targets too: --data x.npy --data y.npy"),
         (["--data", "x.npy", "--data", "mask.npy"], "for which there is no proposal"),
         (["--data", "one.npz"], "inputs and a target are expected"),
-        (["--data", "holes.csv", "--target", "b"], "holes.csv, line 3: b is empty, and so in 1 rows"),
+        (["--data", "holes.csv", "--target", "b"], "holes.csv, line 3: b is empty, and so in 1 of 3 rows"),
         (["--data", "same.csv", "--target", "b"], "b is always 'x': there is nothing to learn"),
-        (["--data", "same.csv", "--target", "a"], "has no column to learn 'a' from: b: always 'x'"),
+        (["--data", "same.csv", "--target", "a"], "has no column to learn 'a' from: b: always 'x'; c: always '2.5'"),
+        (["--data", "same.csv", "--target", "c"], "c is always '2.5': there is nothing to learn"),
+        (["--data", "x.npy", "--data", "one_hot.npy"], "the target is one-hot. Save the classes' numbers"),
+        (["--data", "x.npy", "--data", "few.npy"], "classes from 0 to 9,000, of which 9 occur. Number them from 0"),
+        (["--data", "nan.npz"], "array 'x', row 0: found nan"),
         (["--data", "."], "does not lie in the folder of the spec"),
         (["--target", "gone"], "--target is for --data"),
         (["--data", "churn.csv", "--from", "resnet18"], "--from and --data each name a spec"),
@@ -225,7 +256,10 @@ def test_what_there_is_no_proposal_for(arguments: list[str], text: str, tmp_path
     churn(tmp_path)
     (tmp_path / "notes.txt").write_text("some words")
     (tmp_path / "holes.csv").write_text("a,b\n1,x\n2,\n3,y\n")
-    (tmp_path / "same.csv").write_text("a,b\n1,x\n2,x\n3,x\n")
+    (tmp_path / "same.csv").write_text("a,b,c\n1,x,2.5\n2,x,2.5\n3,x,2.5\n")
+    np.save(tmp_path / "one_hot.npy", np.eye(9))
+    np.save(tmp_path / "few.npy", np.append(np.arange(8), 9000))
+    np.savez(tmp_path / "nan.npz", x=np.full((9, 3), np.nan), y=np.arange(9))
     np.save(tmp_path / "x.npy", np.zeros((9, 3)))
     np.save(tmp_path / "mask.npy", np.zeros((9, 8, 8)))
     np.savez(tmp_path / "one.npz", x=np.zeros((9, 3)))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netspec.datasets.base import Arrays
 from netspec.datasets.checks import is_classes
 from netspec.datasets.files import Files, show
 from netspec.datasets.npy import NPY
-from netspec.datasets.npz import NPZ, PARTS, opened
-from netspec.errors import UsageError, did_you_mean, printable
+from netspec.datasets.npz import NPZ, PARTS, Archive, opened
+from netspec.errors import DataError, UsageError, did_you_mean, printable
 from netspec.proposals.network import convolutional, perceptron, tokens
-from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, quoted
+from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -50,9 +50,12 @@ def of_npz(files: Files, path: str, target: str | None, choose: Callable[[Sequen
         chosen = target or next((name for name in TARGETS if name in names), None) or choose(names)
         suffix = "" if chosen in archive.names else "_train"
         count = len(archive.read(f"{chosen}{suffix}"))
-        inputs = [name for name in names if name != chosen and _rows(archive, f"{name}{suffix}") == count]
+        others = {name: _rows(archive, f"{name}{suffix}") for name in names if name != chosen}
+    inputs = [name for name, rows in others.items() if rows == count]
     if not inputs:
-        raise UsageError(f"{show(file)} has no array of numbers besides {chosen!r} with {count:,} rows, as that has")
+        refused = [str(rows) for rows in others.values() if isinstance(rows, DataError)]
+        text = f"{show(file)} has no array of numbers besides {chosen!r} with {count:,} rows, as that has"
+        raise UsageError(". ".join([text, *refused]))
     found = NPZ(path=path, inputs=tuple(inputs), target=chosen).read(files)
     source = ["source:", "  npz:", f"    path: {quoted(path)}", f"    inputs: {listed(inputs)}"]
     return _proposal(path, found, [*source, f"    target: {quoted(chosen)}"])
@@ -63,19 +66,17 @@ def _base(name: str) -> str:
     return next((name.removesuffix(f"_{part}") for part in PARTS if name.endswith(f"_{part}")), name)
 
 
-def _rows(archive: Any, name: str) -> int | None:
-    """The rows of an array of numbers; None for any other, such as the names of classes."""
-    from netspec.errors import DataError
-
+def _rows(archive: Archive, name: str) -> int | DataError:
+    """The rows of an array of numbers; for any other, such as the names of classes, why it is none."""
     try:
         return len(archive.read(name))
-    except DataError:
-        return None
+    except DataError as error:
+        return error
 
 
 def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
     train = found.train
-    goal, learnt = _goal(train.target)
+    goal, learnt = _goal(train.target, len(found.classes or ()))
     seen = [f"  {len(train):,} samples"]
     seen += [f"  {name}: {_form(x)}" for name, x in zip(found.names, train.inputs, strict=True)]
     seen.append(f"  to be learnt: {learnt}")
@@ -84,7 +85,7 @@ def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
     network, transform = _network(found.names, train.inputs, goal)
     data = [*source, *(["split: {val: 0.2}"] if "val" not in own else [])]
     data += [f"transform: {transform}"] if transform else []
-    return Proposal(path, tuple(map(printable, seen)), tuple(network), tuple(data), goal, len(train))
+    return Proposal(path, tuple(map(one_line, seen)), tuple(network), tuple(data), goal, len(train))
 
 
 def _form(x: Column) -> str:
@@ -92,19 +93,25 @@ def _form(x: Column) -> str:
     return f"{sizes} of {x.dtype}"
 
 
-def _goal(target: Column) -> tuple[Goal, str]:
-    """What is to be learnt, and that in words. Raises UsageError for what there is no proposal for."""
+def _goal(target: Column, wanted: int) -> tuple[Goal, str]:
+    """What is to be learnt, one of the `wanted` classes or numbers, and that in words. Raises UsageError for others."""
     if is_classes(target):
-        labels = target[:].tolist()
-        return classes(
-            1 + max(labels)
-        ), f"{len(set(labels))} classes: {counts([str(label) for label in sorted(labels)])}"
+        labels = sorted(target[:].tolist())
+        found = len(set(labels))
+        if wanted > 2 * found:
+            text = f"the targets are classes from 0 to {wanted - 1:,}, of which {found:,} occur"
+            raise UsageError(f"{text}. Number them from 0 on, or save them as floats if they are quantities.")
+        return classes(wanted), f"{wanted:,} classes: {counts([str(label) for label in labels])}"
     if target.ndim > 2 or target.dtype.kind != "f":
         raise UsageError(
             f"the target is {_form(target)} a sample, for which there is no proposal: classes or numbers are"
         )
     values = target[:SAMPLE].astype("float64")
     mean, spread = float(values.mean()), float(values.std())
+    if not spread:
+        raise UsageError(f"the target is always {mean:g}: there is nothing to learn")
+    if values.ndim == 2 and set(values.ravel().tolist()) == {0, 1} and (values.sum(1) == 1).all():
+        raise UsageError("the target is one-hot. Save the classes' numbers: numpy.save('y.npy', y.argmax(1))")
     columns = target.shape[1] if target.ndim == 2 else 1
     goal = numbers(columns, mean, spread, flat=target.ndim == 1)
     return goal, f"{columns} number{'s' * (columns > 1)}, {mean:.4g} in the mean, with a spread of {spread:.4g}"

@@ -9,9 +9,8 @@ from netspec.datasets.base import Part
 from netspec.datasets.files import Files
 from netspec.datasets.images import Images
 from netspec.datasets.pictures import Pictures, opened
-from netspec.errors import printable
 from netspec.proposals.network import convolutional
-from netspec.proposals.proposal import Proposal, classes, counts, quoted
+from netspec.proposals.proposal import Proposal, classes, counts, one_line, quoted
 
 LOOKED_AT = 400
 """Images that are looked at for their size and their colours."""
@@ -44,7 +43,7 @@ def of_images(files: Files, path: str) -> Proposal:
     data += ["transform: standardize", f"augment: [crop {height}x{width} pad={max(1, min(height, width) // 8)}]"]
     data += ["# and flip, where a mirrored image means the same"]
     network = [f"input: {1 if grey else 3}x{height}x{width}", *convolutional(height, width, goal)]
-    return Proposal(path, tuple(map(printable, seen)), tuple(network), tuple(data), goal, len(found.train))
+    return Proposal(path, tuple(map(one_line, seen)), tuple(network), tuple(data), goal, len(found.train))
 
 
 def _looked_at(part: Part) -> tuple[set[tuple[int, int]], bool]:

@@ -16,7 +16,9 @@ from netspec.language.reserved import is_class_name
 PLAIN: Final = re.compile(r"[A-Za-z_](?:[\w./-]*\w)?", re.ASCII)
 """Texts that YAML takes as they are, with those of WORDS left out."""
 WORDS: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"}
-WIDTH: Final = 110
+BREAKS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+MANY: Final = 200
+"""From so many classes on, the mean over them says little."""
 MOST: Final = 12
 """How many classes or columns are listed one by one."""
 
@@ -49,7 +51,7 @@ class Proposal:
         return "\n".join(
             [
                 "# yaml-language-server: $schema=netspec.schema.json",
-                *(f"# {line}" for line in (f"A first spec for {printable(self.path)}, which holds", *self.seen)),
+                *(f"# {line}" for line in (f"A first spec for {one_line(self.path)}, which holds", *self.seen)),
                 "netspec: 1",
                 f"name: {named(self.path)}",
                 *self.network,
@@ -65,6 +67,11 @@ class Proposal:
                 "",
             ]
         )
+
+
+def one_line(text: str) -> str:
+    """A text of the data's as a comment may hold it: nothing in it ends the line, or hides what follows."""
+    return printable(BREAKS.sub(" ", text))
 
 
 def named(path: str) -> str:
@@ -101,7 +108,7 @@ def counts(labels: Sequence[str]) -> str:
 
 def classes(count: int) -> Goal:
     """Telling so many classes apart."""
-    return Goal(f"fc {count}", "cross_entropy", "accuracy, f1", "val.loss")
+    return Goal(f"fc {count}", "cross_entropy", "accuracy, f1" if count <= MANY else "accuracy, topk 5", "val.loss")
 
 
 def numbers(columns: int, mean: float, spread: float, flat: bool = False) -> Goal:

@@ -12,7 +12,7 @@ from netspec.datasets.columns import Table, Texts, distinct
 from netspec.datasets.files import Files, show, unpacked
 from netspec.errors import UsageError, did_you_mean, printable
 from netspec.proposals.network import perceptron
-from netspec.proposals.proposal import MOST, Goal, Proposal, classes, counts, listed, numbers, quoted
+from netspec.proposals.proposal import MOST, Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
 from netspec.vocabulary import DATASETS
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ TARGETS: Final = ("target", "label", "class", "y", "outcome")
 """What the column to be learnt is mostly called."""
 FEW: Final = 20
 """So many whole numbers or fewer are classes, not quantities."""
+LOOKED_AT: Final = 1000
+"""Different texts of a column that are looked at."""
 REPEATED: Final = 0.3
 """Categories that are a larger share of the rows than this hardly repeat, if there are more than FEW."""
 DATE: Final = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*")
@@ -75,7 +77,7 @@ def of_table(
     keys |= {"regression": "true"} if regression else {}
     data = ["source:", f"  {source}:", *(f"    {key}: {value}" for key, value in keys.items()), "split: {val: 0.2}"]
     data += ["transform: standardize       # numbers less their mean, by their spread"] if taken["numbers"] else []
-    return Proposal(path, tuple(map(printable, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
+    return Proposal(path, tuple(map(one_line, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
 
 
 def _read(source: str, path: str, separator: str, empty: Sequence[str]) -> Tabular:
@@ -107,25 +109,39 @@ def _seen(table: Table, name: str) -> Seen:
     """What a column is taken for."""
     cells, values = table.texts(name), table.columns[name].floats()
     filled = [text for text in cells if text]
-    different = len(set(filled))
-    if "$" in name:
-        return Seen(name, "left out", "a spec would read the $ in its name as a parameter")
-    if different < 2:
-        return Seen(name, "left out", f"always {filled[0]!r}" if filled else "all cells are empty")
+    different = sorted(set(filled))
+    useless = _useless(name, cells, different) or (_no_category(cells, different) if values is None else "")
+    if useless:
+        return Seen(name, "left out", useless)
     if values is not None:
-        if different == len(cells) and NUMBERING.fullmatch(name) and not (values % 1).any():
-            return Seen(name, "left out", "it numbers the rows")
-        return Seen(
-            name, "numbers", f"{_short(values[values == values].min())} to {_short(values[values == values].max())}"
-        )
-    odd = next((text for text in filled if Texts([text]).floats() is None), "")
-    if sum(Texts([text]).floats() is not None for text in set(filled)) > different / 2:
-        return Seen(name, "left out", f"mostly numbers, {odd[:40]!r} is none")
-    if sum(bool(DATE.fullmatch(text)) for text in filled) > len(filled) / 2:
-        return Seen(name, "left out", f"dates, such as {filled[0][:40]!r}")
-    if different > FEW and different > REPEATED * len(cells):
-        return Seen(name, "left out", f"{different:,} texts that hardly repeat")
-    return Seen(name, "categories", f"{different:,} of them", different + (len(filled) < len(cells)))
+        known = values[values == values]  # not nan
+        return Seen(name, "numbers", f"{_short(known.min())} to {_short(known.max())}")
+    return Seen(name, "categories", f"{len(different):,} of them", len(different) + (len(filled) < len(cells)))
+
+
+def _useless(name: str, cells: Sequence[str], different: Sequence[str]) -> str:
+    """Why a column of whatever kind says nothing, or cannot be named; empty where it does."""
+    if "$" in name:
+        return "a spec would read the $ in its name as a parameter"
+    if len(different) < 2:
+        return f"always {different[0]!r}" if different else "all cells are empty"
+    if len(different) == len(cells) and NUMBERING.fullmatch(name) and all(map(str.isdecimal, different)):
+        return "it numbers the rows"
+    return "" if name else "it has no name by which a spec could take it"
+
+
+def _no_category(cells: Sequence[str], different: Sequence[str]) -> str:
+    """Why a column that does not hold numbers does not hold categories either; empty where it does."""
+    looked_at = different[:LOOKED_AT]
+    odd = [text for text in looked_at if Texts([text]).floats() is None]
+    if len(odd) < len(looked_at) / 2:
+        return f"mostly numbers, {odd[0][:40]!r} is none" if odd else "mostly numbers"
+    date = next(filter(DATE.fullmatch, looked_at), None)
+    if date is not None and sum(bool(DATE.fullmatch(text)) for text in looked_at) > len(looked_at) / 2:
+        return f"dates, such as {date[:40]!r}"
+    if len(different) > max(FEW, REPEATED * len(cells)):
+        return f"{len(different):,} texts that hardly repeat"
+    return ""
 
 
 def _short(value: float) -> str:
@@ -139,15 +155,15 @@ def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
     if holes:
         row = next(i for i, text in enumerate(cells) if not text)
         raise UsageError(
-            f"{table.origin.at(row)}: {name} is empty, and so in {holes:,} rows. What is to be learnt must be there."
+            f"{table.origin.at(row)}: {name} is empty, and so in {holes:,} of {len(cells):,} rows. What is to be learnt must be there."
         )
     found = distinct(cells)
+    if len(found) < 2:
+        raise UsageError(f"{name} is always {found[0]!r}: there is nothing to learn")
     if values is not None and (table.decimal(name) or len(found) > FEW):
         mean, spread = float(values.mean()), float(values.std())
         told = f"a number, {_short(mean)} in the mean, with a spread of {_short(spread)}"
         return numbers(1, mean, spread), True, told
-    if len(found) < 2:
-        raise UsageError(f"{name} is always {found[0]!r}: there is nothing to learn")
     if len(found) > max(FEW, REPEATED * len(cells)):
         raise UsageError(
             f"{name} has {len(found):,} different texts in {len(cells):,} rows, which is no column of classes"
