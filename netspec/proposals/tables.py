@@ -12,7 +12,7 @@ from netspec.datasets.columns import Table, Texts, distinct
 from netspec.datasets.files import Files, show, unpacked
 from netspec.errors import UsageError, did_you_mean, printable
 from netspec.proposals.network import perceptron
-from netspec.proposals.proposal import MOST, Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
+from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
 from netspec.vocabulary import DATASETS
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ TARGETS: Final = ("target", "label", "class", "y", "outcome")
 """What the column to be learnt is mostly called."""
 FEW: Final = 20
 """So many whole numbers or fewer are classes, not quantities."""
+TOLD: Final = 40
+"""Columns that are told of one by one."""
 LOOKED_AT: Final = 1000
 """Different texts of a column that are looked at."""
 REPEATED: Final = 0.3
@@ -52,32 +54,40 @@ def of_table(
     separator = _separator(file) if source == "csv" else ","
     empty = _empty(_read(source, path, separator, ()).table(file))
     table = _read(source, path, separator, empty).table(file)
-    names = list(table.columns)
-    if target is not None and target not in names:
-        hint = did_you_mean(target, names) or f"It has: {', '.join(names)}."
-        raise UsageError(f"{show(file)} has no column {target!r}. {printable(hint)}")
-    chosen = target or next((name for name in names if name.lower() in TARGETS), None) or choose(names)
+    chosen = _chosen(table, target, choose)
     goal, regression, learnt = _goal(table, chosen)
-    columns = [_seen(table, name) for name in names if name != chosen]
+    columns = [_seen(table, name) for name in table.columns if name != chosen]
     taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories")}
     if not any(taken.values()):
         said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
         raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
-    used = {c.name for each in taken.values() for c in each}
-    holes = any(not text for name in used for text in table.texts(name))
-    rows = len(table.texts(chosen))
-    seen = [f"  {rows:,} rows and {len(names)} columns", f"  to be learnt: {chosen}, {learnt}"]
-    seen += [f"  {c.name or 'the one without a name'}: {c.role}, {c.words}" for c in columns[: MOST * 4]]
-    seen += [f"  and {len(columns) - MOST * 4} more columns"] if len(columns) > MOST * 4 else []
+    rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
     keys = {"path": quoted(path), "target": quoted(chosen)}
-    keys |= {role: listed(column.name for column in found) for role, found in taken.items() if found}
+    keys |= {role: listed(c.name for c in found) for role, found in taken.items() if found}
     keys |= {"separator": quoted(separator)} if separator != "," else {}
     keys |= {"empty": listed(empty)} if empty else {}
-    keys |= {"missing": "median          # of the training part; an empty category is one of its own"} if holes else {}
+    if any("" in table.texts(name) for name in used):
+        keys["missing"] = "median          # of the training part; an empty category is one of its own"
     keys |= {"regression": "true"} if regression else {}
     data = ["source:", f"  {source}:", *(f"    {key}: {value}" for key, value in keys.items()), "split: {val: 0.2}"]
     data += ["transform: standardize       # numbers less their mean, by their spread"] if taken["numbers"] else []
+    seen = [f"  {rows:,} rows and {len(table.columns)} columns", f"  to be learnt: {chosen}, {learnt}", *_told(columns)]
     return Proposal(path, tuple(map(one_line, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
+
+
+def _chosen(table: Table, target: str | None, choose: Callable[[Sequence[str]], str]) -> str:
+    """The column that is to be learnt: named, known by its name, or chosen. Raises UsageError."""
+    names = list(table.columns)
+    if target is not None and target not in names:
+        hint = did_you_mean(target, names) or f"It has: {', '.join(names)}."
+        raise UsageError(f"{table.origin.name} has no column {target!r}. {printable(hint)}")
+    return target or next((name for name in names if name.lower() in TARGETS), None) or choose(names)
+
+
+def _told(columns: Sequence[Seen]) -> list[str]:
+    """A line for each column, as far as a person would read them."""
+    lines = [f"  {c.name or 'the one without a name'}: {c.role}, {c.words}" for c in columns[:TOLD]]
+    return [*lines, f"  and {len(columns) - TOLD} more columns"] if len(columns) > TOLD else lines
 
 
 def _read(source: str, path: str, separator: str, empty: Sequence[str]) -> Tabular:
@@ -151,12 +161,10 @@ def _short(value: float) -> str:
 def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
     """What is to be learnt, whether it is a quantity, and that in words. Raises UsageError."""
     cells, values = table.texts(name), table.columns[name].floats()
-    holes = sum(not text for text in cells)
-    if holes:
-        row = next(i for i, text in enumerate(cells) if not text)
-        raise UsageError(
-            f"{table.origin.at(row)}: {name} is empty, and so in {holes:,} of {len(cells):,} rows. What is to be learnt must be there."
-        )
+    if "" in cells:
+        share = f"{cells.count(''):,} of {len(cells):,} rows"
+        text = f"{table.origin.at(cells.index(''))}: {name} is empty, and so in {share}"
+        raise UsageError(f"{text}. What is to be learnt must be there.")
     found = distinct(cells)
     if len(found) < 2:
         raise UsageError(f"{name} is always {found[0]!r}: there is nothing to learn")
@@ -165,9 +173,8 @@ def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
         told = f"a number, {_short(mean)} in the mean, with a spread of {_short(spread)}"
         return numbers(1, mean, spread), True, told
     if len(found) > max(FEW, REPEATED * len(cells)):
-        raise UsageError(
-            f"{name} has {len(found):,} different texts in {len(cells):,} rows, which is no column of classes"
-        )
+        share = f"{len(found):,} different texts in {len(cells):,} rows"
+        raise UsageError(f"{name} has {share}, which is no column of classes")
     return classes(len(found)), False, f"{len(found)} classes: {counts(sorted(cells))}"
 
 
@@ -176,15 +183,14 @@ def _network(taken: dict[str, list[Seen]], goal: Goal) -> list[str]:
     count, known = len(taken["numbers"]), sum(column.distinct for column in taken["categories"])
     if not taken["categories"]:
         return [f"input: {count}", *perceptron(goal)]
-    inputs = f"categories: int {len(taken['categories'])}"
-    texts = "texts: flatten"
+    inputs = ([f"numbers: {count}"] if count else []) + [f"categories: int {len(taken['categories'])}"]
     both = ["  both: concat(numbers texts)"] if count else []
     return [
-        f"inputs: {{numbers: {count}, {inputs}}}" if count else f"inputs: {{{inputs}}}",
+        f"inputs: {{{', '.join(inputs)}}}",
         f"params: {{known: {known}, d: 8}}     # texts in the columns of categories together; 0 is any other",
         "layers:",
         "  table: embedding(categories) $(known + 1) $d",
-        f"  {texts}",
+        "  texts: flatten",
         *both,
         f"  head: [fc 64, relu, dropout 0.1, fc 64, relu, dropout 0.1, {goal.head}]",
     ]
