@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -302,14 +303,15 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
 
 
 def test_data_elsewhere_is_told_where_its_spec_goes(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+    (tmp_path / "my data").mkdir()
     (tmp_path / "specs").mkdir()
-    churn(tmp_path / "data")
-    done = run("init", "specs/first.yaml", "--data", "data/churn.csv", "--target", "gone", cwd=tmp_path)
+    churn(tmp_path / "my data")
+    done = run("init", "specs/first.yaml", "--data", "my data/churn.csv", "--target", "gone", cwd=tmp_path)
     assert done.returncode == 2
-    command = done.stderr.partition("Write the spec beside it: netspec ")[2].split()
-    assert run(*command, "--target", "gone", cwd=tmp_path).returncode == 0
-    assert run("check", "data/first.yaml", cwd=tmp_path).returncode == 0
+    command = shlex.split(done.stderr.partition("Write the spec beside it: netspec ")[2])
+    done = run(*command, cwd=tmp_path)
+    assert done.returncode == 0
+    assert run(*shlex.split(done.stderr.partition("next: netspec ")[2]), "train.epochs=1", cwd=tmp_path).returncode == 0
 
 
 def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:

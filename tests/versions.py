@@ -104,8 +104,8 @@ def _prepare(version: str) -> str:
 
 
 if __name__ == "__main__":
-    if sys.stdin.isatty() or sys.argv[1:] != ["told"]:
+    if sys.argv[1:] == ["told"]:
+        json.dump(told(json.load(sys.stdin)), sys.stdout)
+    else:
         for other in OTHERS:
             print(f"Python {other} {_prepare(other)}")
-    else:
-        json.dump(told(json.load(sys.stdin)), sys.stdout)

@@ -70,7 +70,12 @@ def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _names_a_spec(word: str) -> bool:
-    return word == STDIN or Path(word).exists() or ("=" not in word and Path(word).suffix in (".yaml", ".yml"))
+    if word == STDIN or ("=" not in word and Path(word).suffix in (".yaml", ".yml")):
+        return True
+    try:
+        return Path(word).exists()
+    except OSError:  # too long for a name
+        return False
 
 
 def _checked(spec: str, overrides: Sequence[str]) -> Checked:

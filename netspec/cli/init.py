@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
@@ -82,7 +83,7 @@ def command(
 
     write(path, text)
     write(path.with_name("netspec.schema.json"), json.dumps(schema()) + "\n")
-    talk(f"wrote {path}; next: netspec {'train' if data else 'check'} {path}")
+    talk(f"wrote {path}; next: {shlex.join(['netspec', 'train' if data else 'check', str(path)])}")
 
 
 # --- reference specs ----------------------------------------------------------------------------
@@ -131,9 +132,12 @@ def _proposed(data: Sequence[str], path: Path | None, target: str | None) -> str
         if not found.exists():
             raise UsageError(f"{printable(each)} does not exist")
         if not found.is_relative_to(folder) or found == folder:
-            beside = found.parent / (path.name if path else "spec.yaml")
+            beside = str(found.parent / (path.name if path else "spec.yaml"))
+            again = shlex.join(
+                ["netspec", "init", beside, "--data", str(found), *(["--target", target] if target else [])]
+            )
             text = f"{printable(each)} does not lie in the folder of the spec, from which it is named"
-            raise UsageError(f"{text}. Write the spec beside it: netspec init {beside} --data {found}")
+            raise UsageError(f"{text}. Write the spec beside it: {again}")
         inside.append(found.relative_to(folder).as_posix())
     proposal = propose(inside, folder, target, _asked)
     talk("\n".join([f"{printable(' '.join(data))} holds", *proposal.seen]))

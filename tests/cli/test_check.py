@@ -71,6 +71,7 @@ def test_what_is_a_spec_and_what_an_override(folder: Path) -> None:
     assert run("check", "sound.yaml", "lr=0.1/spec.yaml", cwd=folder).stdout.endswith("2 specs, all fit together\n")
 
     assert "command line:1:6  error" in run("check", "sound.yaml", "name=sound.yaml", cwd=folder).stdout
+    assert run("check", "sound.yaml", f"layers.0=fc {'9' * 300}", cwd=folder).returncode == 3
     nowhere = run("check", "sound.yaml", "nowhere.yaml", cwd=folder)
     assert nowhere.returncode == 3
     assert "nowhere.yaml  error[unreadable]" in nowhere.stdout
