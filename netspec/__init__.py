@@ -1,11 +1,13 @@
 """One YAML file to a checked, readable, trained and exported PyTorch network."""
 
-from __future__ import annotations
-
+# `python -m netspec` comes here with the current folder still searched for modules, and `__main__` ends that: until
+# then nothing is imported that Python does not have by now, not even `typing`.
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from netspec.errors import (
         DataError,
         Diverged,
@@ -47,7 +49,7 @@ _HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") |
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Public names are imported when they are first used, so that `netspec --help` costs next to nothing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,19 +4,28 @@ SIGINT and SIGTERM end it at once, with 130 and 143 and no draft left behind. Wh
 itself: it saves first.
 """
 
-from __future__ import annotations
-
 import os
+import sys
+
+HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120  pathlib is not imported yet
+if __name__ == "__main__" and not sys.flags.safe_path and os.path.realpath(sys.path[0]) != HOME:
+    # Python puts the current folder before everything, and a yaml.py that lies there would run. It stays only where
+    # netspec itself is found through it.
+    del sys.path[0]
+
 import signal
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 from netspec.drafts import sweep
+from netspec.streams import hold
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the process was started with, or that which `arguments` are."""
+    os.environ["PYTHONSAFEPATH"] = "1"  # the processes that it starts search no current folder either
+    hold()
     _answer(_leave)
     try:
         from netspec.cli import main as command

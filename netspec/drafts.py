@@ -33,7 +33,7 @@ def sweep() -> None:
 def _delete(path: Path) -> None:
     from shutil import rmtree  # most commands write nothing
 
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         rmtree(path)
-    elif path.exists():
-        path.unlink()
+    else:
+        path.unlink(missing_ok=True)

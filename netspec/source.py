@@ -8,8 +8,9 @@ is too large, too deep or invisible.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any, Final, NoReturn
 
@@ -23,12 +24,19 @@ MAX_DEPTH: Final = 32
 MAX_NODES: Final = 50_000
 MAX_DIGITS: Final = 18
 WIDTH: Final = 240
+SHOWN: Final = 50
+"""How many problems a report shows."""
+LONG: Final = 2_000
+"""How much of a message is shown."""
 
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
 """What YAML does not allow in a text, lone halves of surrogate pairs among it."""
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_ZEROS = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+"""Octal to some readers, decimal to others: 010."""
+_HEX_OR_SIZES = re.compile(r"0x[0-9]+")
 _WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -86,6 +94,11 @@ class Source:
     marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
 
     @property
+    def files(self) -> set[str]:
+        """The names of the files that values come from; an override on the command line counts as one."""
+        return {self.file.name, *(mark.file.name for mark in self.marks.values())}
+
+    @property
     def text(self) -> str:
         """The document as YAML: as it was read, or written anew where something was laid over it."""
         if all(mark.file is self.file for mark in self.marks.values()):
@@ -107,11 +120,17 @@ class Source:
         end = mark.end_column if mark.end_line == mark.line else len(first)
         if at.span is None or mark.value is None or path != at.path:
             return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
-        offset = first.find(mark.value, mark.column, end)
+        offset = _offset(first, mark.value, mark.column, end)
         if offset < 0:  # escapes or folded lines: the whole value is the best that can be shown
             return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
         start, stop = at.span
         return Place(mark.file, mark.line + 1, offset + start + 1, max(1, stop - start))
+
+
+@lru_cache(maxsize=64)  # many problems may stand in one long value
+def _offset(line: str, value: str, start: int, stop: int) -> int:
+    """Where a value stands in its line, behind a quote perhaps; -1 where it is written otherwise."""
+    return line.find(value, start, stop)
 
 
 def read_file(path: str | FilePath) -> Source:
@@ -230,14 +249,24 @@ def renamed(source: Source, key: str, name: str) -> Source:
     return Source(source.file, source.data, source.marks | marks)
 
 
-def report(problems: tuple[Problem, ...] | list[Problem], source: Source) -> str:
+def report(problems: Sequence[Problem], source: Source) -> str:
     """The problems as a person reads them: sorted by place, each with its line and a caret."""
+    placed, left_out = in_order(problems, source, SHOWN)
+    shown = ["\n".join(_lines(place, problem, source)) for place, problem in placed]
+    return "\n\n".join([*shown, *([f"and {left_out:,} more"] if left_out else [])])
+
+
+def in_order(problems: Sequence[Problem], source: Source, most: int) -> tuple[list[tuple[Place, Problem]], int]:
+    """The first problems in the order of the text, errors before others where not all fit, and how many are left."""
     placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))
-    return "\n\n".join("\n".join(_lines(place, problem, source)) for place, problem in placed)
+    if len(placed) > most:
+        kept = sorted(range(len(placed)), key=lambda i: (placed[i][1].severity != "error", i))[:most]
+        placed = [placed[i] for i in sorted(kept)]
+    return placed, len(problems) - len(placed)
 
 
 def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
-    yield f"{place}  {problem.severity}[{problem.code}]  {printable(problem.message)}"
+    yield f"{place}  {problem.severity}[{problem.code}]  {_clipped(problem.message)}"
     if place.text:
         number = str(place.line)
         line, begin = place.text.expandtabs(1), 0
@@ -247,10 +276,15 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
         yield f"  {number} | {printable(line[begin : begin + WIDTH])}"
         yield f"  {' ' * len(number)} | {' ' * (place.column - 1 - begin)}{carets}"
     if problem.hint:
-        yield f"  {printable(problem.hint)}"
+        yield f"  {_clipped(problem.hint)}"
     for used in dict.fromkeys(problem.used_at):
         where = source.place(used)
-        yield f"  used at {where}: {printable(where.text.strip())}"
+        yield f"  used at {where}: {printable(where.text.strip()[:WIDTH])}"
+
+
+def _clipped(text: str, most: int = LONG) -> str:
+    """`text` as it is shown: of a very long one the beginning."""
+    return printable(text if len(text) <= most else f"{text[: most - 300]} ... {text[-300:]}")
 
 
 def _unreadable(name: str, message: str, hint: str) -> SpecError:
@@ -268,6 +302,18 @@ def _specs(folder: FilePath, name: str) -> str:
     """A hint with the specs of a folder, the one that is most like `name` first of all."""
     there = sorted(file.name for file in folder.glob("*.yaml"))
     return offered(name, there) if there else "`netspec init` writes one."
+
+
+def _odd_number(text: str) -> tuple[str, str] | None:
+    """What is wrong with a number that readers take differently, and what to write; None for any other text."""
+    if _ZEROS.fullmatch(text):
+        plain = text.lstrip("+-0")
+        return f"the number {text[:40]} begins with 0", f'Write {plain[:40] or 0}, or "{text[:40]}" for a text.'
+    if _HEX_OR_SIZES.fullmatch(text):
+        text = text[:40]
+        hint = f"Write {int(text, 16)} for the number, or [{text.replace('x', ', ')}] for the sizes."
+        return f"{text} is a hexadecimal number to YAML, and two sizes in a row", hint
+    return None
 
 
 class _Reader:
@@ -379,6 +425,9 @@ class _Reader:
             return text
         if text in _WORDS:
             return _WORDS[text]
+        if odd := _odd_number(text):
+            self._add(Problem("number", odd[0], At(path), odd[1]))
+            return 0
         if _INT.fullmatch(text):
             if len(text) > MAX_DIGITS:
                 self._add(

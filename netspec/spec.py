@@ -8,14 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from netspec.errors import At, Problem, SpecError
+from netspec.errors import At, Problem, SpecError, sparing
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
+from netspec.graph.size import Limits, beyond, beyond_machine
 from netspec.language.document import Document, read_document
 from netspec.language.experiment import Experiment, read_experiment
 from netspec.language.overrides import overridden
 from netspec.lint import Facts, lint, silence
-from netspec.source import Source, merged, read_file, read_text, report
+from netspec.source import Source, merged, not_laid, override_path, read_file, read_text, report
 
 MAX_EXTENDS = 8
 """How many specs may extend each other in a row."""
@@ -38,8 +39,12 @@ class Spec:
     experiment: Experiment = field(default=Experiment())
     """The sections around the network."""
     warnings: tuple[Problem, ...] = field(default=())
+    limits: Limits = field(default=Limits())
+    """How large the network may be."""
     root: Path = field(default_factory=Path.cwd)
     """The folder that paths in the spec start from: that of its file, or where the program runs."""
+    file: str = ""
+    """The name of its file there, if it has one."""
 
     @property
     def name(self) -> str:
@@ -50,13 +55,17 @@ class Spec:
         """The spec as YAML, with everything that was set over it."""
         return self.document.source.text
 
-    def at(self, root: Path) -> Spec:
-        """The same spec, with its paths starting from another folder."""
-        return replace(self, root=root)
+    def at(self, root: Path, file: str = "") -> Spec:
+        """The same spec, with its paths starting from another folder, where it is the `file` of that name."""
+        return replace(self, root=root, file=file)
 
     def over(self, overrides: Sequence[str]) -> Spec:
         """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
-        return _checked(overridden(self.document.source, overrides)).at(self.root)
+        for text in overrides:
+            if override_path(text.partition("=")[0])[:1] == ("extends",):
+                raise not_laid(text, "what this spec extends is part of it already", "Set it where the file is read.")
+        with sparing():
+            return _checked(overridden(self.document.source, overrides), self.limits).at(self.root, self.file)
 
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
@@ -68,12 +77,21 @@ class Spec:
 
         return source(self.graph)
 
+    def need_room(self, *, training: bool = False) -> None:
+        """Raises SpecError for a network that this machine cannot hold, before torch is imported."""
+        train = self.experiment.train if training else None
+        batch, device = (train.batch, train.device) if train else (1, "cpu")
+        problems = beyond_machine(self.graph, batch=batch, device=device, training=training)
+        if problems:
+            raise SpecError(problems, report(problems, self.document.source), self.document.source)
+
     def build(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
         """A torch module, made by running the very text that `source` gives.
 
         It uses `weights`, a state_dict, as its own without copying them; else those that the spec loads; else it is
-        initialised. Raises DataError where they do not fit.
+        initialised. Raises DataError where they do not fit, and SpecError where this machine cannot hold them.
         """
+        self.need_room()
         from netspec.runtime.module import build
 
         return build(self, weights)
@@ -92,6 +110,7 @@ class Spec:
         shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises UsageError for a
         spec without data or training, DataError, Diverged and Interrupted.
         """
+        self.need_room(training=True)
         from netspec.runtime.experiment import train
         from netspec.runtime.progress import progress_for
 
@@ -135,27 +154,49 @@ class Spec:
 
         Raises ExportMismatch, and leaves no file, where it does not.
         """
+        self.need_room()
         from netspec.runtime.experiment import export
 
         return export(self, module if module is not None else self.build(), Path(path), allow_outside)
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Spec:
+def load(
+    path: str | Path, overrides: Sequence[str] = (), *, max_params: int | None = None, max_memory: int | None = None
+) -> Spec:
     """The spec in the file at `path`, with `section.key=value` overrides laid over it.
 
+    `max_params` and `max_memory`, in bytes, are limits that the network must keep.
     Raises SpecError with every problem found, each with its file, line and column.
     """
-    return checked(read_file(path), Path(path).parent, overrides)
+    with sparing():
+        spec = checked(read_file(path), Path(path).parent, overrides, max_params=max_params, max_memory=max_memory)
+        return replace(spec, file=Path(path).name)
 
 
-def checked(source: Source, folder: Path, overrides: Sequence[str] = ()) -> Spec:
+def checked(
+    source: Source,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    *,
+    max_params: int | None = None,
+    max_memory: int | None = None,
+) -> Spec:
     """The same for one that has been read, with its paths starting from `folder`."""
-    return _checked(overridden(_extended(source, folder, 0), overrides)).at(folder.resolve())
+    with sparing():
+        return _checked(_laid(source, folder, overrides), Limits(max_params, max_memory)).at(folder.resolve())
 
 
-def loads(text: str, overrides: Sequence[str] = (), name: str = "<spec>") -> Spec:
+def loads(
+    text: str,
+    overrides: Sequence[str] = (),
+    name: str = "<spec>",
+    *,
+    max_params: int | None = None,
+    max_memory: int | None = None,
+) -> Spec:
     """The same for a spec that is already in memory, which has no folder and so extends no other."""
-    return _checked(overridden(_extended(read_text(text, name), None, 0), overrides))
+    with sparing():
+        return _checked(_laid(read_text(text, name), None, overrides), Limits(max_params, max_memory))
 
 
 def formatted(path: str | Path, *, long: bool = False) -> str:
@@ -166,7 +207,15 @@ def formatted(path: str | Path, *, long: bool = False) -> str:
     """
     from netspec.views.format import formatted
 
-    return formatted(read_file(path), long=long)
+    with sparing():
+        return formatted(read_file(path), long=long)
+
+
+def _laid(source: Source, folder: Path | None, overrides: Sequence[str]) -> Source:
+    """`source` over the spec that it extends, with the overrides over both; one of `extends` says which that is."""
+    of_extends = [text for text in overrides if override_path(text.partition("=")[0])[:1] == ("extends",)]
+    source = _extended(overridden(source, of_extends), folder, 0)
+    return overridden(source, [text for text in overrides if text not in of_extends])
 
 
 def _extended(source: Source, folder: Path | None, depth: int) -> Source:
@@ -193,7 +242,7 @@ def _not_extended(source: Source, message: str) -> SpecError:
     return SpecError([problem], report([problem], source), source)
 
 
-def _checked(source: Source) -> Spec:
+def _checked(source: Source, limits: Limits) -> Spec:
     document, problems = read_document(source)
     source = document.source
     graph, in_graph = expand(document)
@@ -203,11 +252,14 @@ def _checked(source: Source) -> Spec:
     if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned
 
-        groups, unmatched = assigned(graph, experiment.train.groups)
+        groups, unmatched = assigned(graph, experiment.train.groups, At(("train", "groups"), on_key=True))
         experiment = replace(experiment, train=experiment.train.replace(groups=groups))
         problems += unmatched
+    if whole:
+        batch = experiment.train.batch if experiment.train else 1
+        problems += beyond(graph, limits, batch=batch, training=experiment.train is not None)
     problems += lint(Facts(graph, experiment), whole)
     problems = silence(document.sections.get("lint"), problems)
     if any(p.severity == "error" for p in problems):
         raise SpecError(problems, report(problems, source), source)
-    return Spec(document, graph, experiment, tuple(problems))
+    return Spec(document, graph, experiment, tuple(problems), limits)

@@ -13,7 +13,7 @@ import netspec
 
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
-    {"errors", "source", "misread", "dims", "drafts", "extras"},
+    {"errors", "source", "misread", "dims", "drafts", "extras", "streams", "machine", "python"},
     {"fields", "catalogue", "language"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",

@@ -17,7 +17,7 @@ from netspec import plugins
 from netspec.errors import UsageError
 from netspec.language import reserved
 from netspec.plugins import loading, registering
-from netspec.views.code.allow import Disallowed, check
+from netspec.views.code.allow import Closed, Disallowed, check
 from tests.cli.test_commands import run
 
 ROOT = Path(__file__).parent.parent
@@ -254,8 +254,9 @@ def test_a_plugin_that_is_not_there_is_told() -> None:
 
 def test_only_the_plugins_own_import_is_allowed() -> None:
     source = "import gates\n\n\nx = gates.Gate(8)\n"
-    check(source, ["gates"])
-    for other in ([], ["gate"]):
+    torch = frozenset({"gates.Gate"})
+    check(source, Closed(torch, plugins=frozenset({"gates"})))
+    for other in (Closed(torch), Closed(torch, plugins=frozenset({"gate"})), Closed(plugins=frozenset({"gates"}))):
         with pytest.raises(Disallowed):
             check(source, other)
 

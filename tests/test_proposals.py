@@ -319,3 +319,20 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     done = run("init", "first.yaml", *churn(tmp_path), cwd=tmp_path)
     assert (done.returncode, "is there already" in done.stderr) == (2, True)
     assert (tmp_path / "first.yaml").read_text() == "mine"
+
+
+def test_the_data_itself_is_never_replaced(tmp_path: Path) -> None:
+    arguments = churn(tmp_path)
+    before = (tmp_path / "churn.csv").read_bytes()
+    done = run("init", "churn.csv", *arguments, "--force", cwd=tmp_path)
+    assert (done.returncode, "is what this command reads" in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "churn.csv").read_bytes() == before
+
+
+def test_a_link_to_a_stream_gets_the_spec_alone(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").symlink_to("/dev/null")
+    arguments = churn(tmp_path)
+    there = sorted(tmp_path.iterdir())
+    done = run("init", "nowhere", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(tmp_path.iterdir()) == there

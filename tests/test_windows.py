@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from netspec import machine
 from netspec.errors import UsageError
 from netspec.runtime import launching, memory, windows, world
 from netspec.runtime.disk import write_text
@@ -28,9 +29,9 @@ def lacking(name, globals=None, locals=None, fromlist=(), level=0):
     return real(name, globals, locals, fromlist, level)
 
 builtins.__import__ = lacking
-for name in ("fork", "forkpty", "sysconf", "sched_getaffinity", "memfd_create", "killpg", "setsid", "getuid", "getgid",
-             "geteuid", "mkfifo", "statvfs", "uname", "getloadavg", "fchown", "chown", "wait4", "register_at_fork",
-             "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "WNOHANG", "SIGKILL", "SIGHUP", "SIGUSR1",
+for name in ("fork", "forkpty", "sysconf", "sysconf_names", "sched_getaffinity", "killpg", "setsid", "getuid", "getgid",
+             "memfd_create", "geteuid", "mkfifo", "statvfs", "uname", "getloadavg", "fchown", "chown", "wait4",
+             "register_at_fork", "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "WNOHANG", "SIGKILL", "SIGHUP", "SIGUSR1",
              "SIGUSR2", "SIGALRM", "SIGPIPE", "SIGCHLD", "SIGQUIT", "pthread_sigmask", "alarm", "setitimer"):
     for module in (os, signal):
         if hasattr(module, name):
@@ -85,16 +86,19 @@ def test_folders_are_not_synced_there(monkeypatch: pytest.MonkeyPatch, tmp_path:
     opened: list[tuple[str, int]] = []
     real = os.open
 
-    def noting(path: Path, flags: int) -> int:
+    def noting(path: Path, flags: int, mode: int = 0o777) -> int:
         opened.append((path.name, flags))
-        return real(path, flags)
+        return real(path, flags, mode)
 
     monkeypatch.setattr(os, "open", noting)
     write_text(tmp_path / "a", "text")
-    assert opened == [(".a.part", os.O_RDWR)]
+    assert opened[-1] == (".a.part", os.O_RDWR)
+    assert {name for name, _ in opened} == {".a.part"}
 
 
 def test_a_machine_that_does_not_tell_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sysconf")
-    monkeypatch.setattr(memory, "LIMITS", ())
+    monkeypatch.delattr(os, "sysconf_names")
+    monkeypatch.setattr(machine, "LIMITS", ())
+    assert machine.memory() == machine.ADDRESSABLE  # nothing is refused there for its size
     assert memory.room_for(None, torch.device("cpu")) == memory.UNTOLD // memory.processes() // 2

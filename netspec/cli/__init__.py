@@ -11,7 +11,7 @@ import click
 
 from netspec.cli.common import painted, speaks, talk
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
-from netspec.errors import NetspecError, SpecError, printable
+from netspec.errors import DataError, NetspecError, SpecError, printable
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
@@ -76,6 +76,9 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except MemoryError as error:
+        talk(f"netspec: there is not enough memory here. {error}".rstrip())
+        return DataError.exit_code
     except Exception as error:
         if context is not None and shows_traceback(context):
             raise

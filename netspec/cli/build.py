@@ -6,17 +6,21 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import load, reads_spec, talk, write
+from netspec.cli.common import inputs_of, limited, load, reads_spec, talk, write
 
 
 @click.command()
 @reads_spec
+@limited
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
-def command(spec: str, overrides: tuple[str, ...], output: Path | None) -> None:
+def command(
+    spec: str, overrides: tuple[str, ...], max_params: int | None, max_memory: int | None, output: Path | None
+) -> None:
     """Print the network as readable Python that needs only torch."""
-    printed = load(spec, overrides, or_stdin=True).source()
+    loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
+    printed = loaded.source()
     if output is None:
         click.echo(printed, nl=False)
     else:
-        write(output, printed)
+        write(output, printed, inputs_of(loaded))
         talk(f"wrote {output}")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import STDIN, as_json, painted, read, show, show_json
+from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json
 from netspec.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from netspec.graph.model import Graph
+    from netspec.layers.base import Tensor
     from netspec.source import Source
 
 
@@ -33,16 +34,24 @@ class Checked:
         """How many errors there are, and what counts as one; empty where none do."""
         severities = Counter(problem.severity for problem in self.problems)
         counts = [severities["error"], severities["warning"] if strict else 0]
-        words = [f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(counts, ("error", "warning"), strict=True) if n]
+        words = [f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in zip(counts, ("error", "warning"), strict=True) if n]
         return " and ".join(words)
 
 
 @click.command()
 @click.argument("words", metavar="SPEC... [PATH.TO.VALUE=NEW]...", nargs=-1, required=True, type=click.Path())
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@limited
 @as_json
 @click.pass_context
-def command(context: click.Context, words: tuple[str, ...], strict: bool, as_json: bool) -> None:
+def command(
+    context: click.Context,
+    words: tuple[str, ...],
+    strict: bool,
+    max_params: int | None,
+    max_memory: int | None,
+    as_json: bool,
+) -> None:
     """Check specs, without running anything; `-` is one on standard input.
 
     Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error, or
@@ -51,7 +60,7 @@ def command(context: click.Context, words: tuple[str, ...], strict: bool, as_jso
     specs, overrides = parted(words)
     if specs.count(STDIN) > 1:
         raise click.UsageError("only one spec can be on stdin")
-    found = [_checked(spec, overrides) for spec in specs]
+    found = [_checked(spec, overrides, max_params, max_memory) for spec in specs]
     refused = [each for each in found if each.counted(strict)]
     if as_json:
         _show_rows(found)
@@ -78,11 +87,11 @@ def _names_a_spec(word: str) -> bool:
         return False
 
 
-def _checked(spec: str, overrides: Sequence[str]) -> Checked:
+def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_memory: int | None) -> Checked:
     from netspec.source import report
 
     try:
-        loaded = read(spec, overrides)
+        loaded = read(spec, overrides, max_params=max_params, max_memory=max_memory)
     except SpecError as error:
         return Checked(spec, tuple(error.problems), _source(error), None, str(error))
     source = loaded.document.source
@@ -113,9 +122,14 @@ def _show_rows(found: Sequence[Checked]) -> None:
 
 def described(graph: Graph) -> str:
     """A network in one line: what goes in, what comes out, how large it is."""
+    from netspec.dims import BATCH
     from netspec.layers.base import show as shape
 
-    given, made = (", ".join(shape(t.shape[1:]) for t in x.values()) for x in (graph.inputs, graph.outputs))
+    def sizes(tensors: Mapping[str, Tensor]) -> str:
+        """The shapes, of which the batch is shown where it is not the first size."""
+        return ", ".join(shape(t.shape[t.shape[:1] == (BATCH,) :]) for t in tensors.values())
+
+    given, made = sizes(graph.inputs), sizes(graph.outputs)
     macs = graph.macs()
     cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
     return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{cost}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from netspec.errors import UsageError
+from netspec.errors import UsageError, sparing
+from netspec.machine import UNITS, bytes_of
 
 if TYPE_CHECKING:
     from netspec.source import Source
@@ -33,22 +35,68 @@ def reads_spec(command: F) -> F:
     return click.argument("spec", metavar="SPEC", type=click.Path())(overrides(command))
 
 
-def load(spec: str, overrides: tuple[str, ...], or_stdin: bool = False) -> Spec:
+class Count(click.ParamType[int]):
+    """A number of things, which may be written as 2e6 or 2M."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        digits, unit = str(value), ""
+        if digits[-1:].upper() in ("K", "M", "G", "T"):
+            digits, unit = digits[:-1], digits[-1:].upper()
+        try:
+            return int(float(digits) * UNITS[unit])
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a number. For example: 200000, 2e6 or 2M", param, context)
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes, as in 500MB or 2GB."""
+
+    name = "bytes"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        found = bytes_of(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a number of bytes such as 500MB or 2GB", param, context)
+        return found
+
+
+def limited(command: F) -> F:
+    """Gives a command the limits on the size of the network."""
+    params = click.option("--max-params", type=Count(), metavar="COUNT", help="Refuse more parameters, as in 25M.")
+    sentence = "Refuse a network that needs more memory, as in 16GB."
+    return params(click.option("--max-memory", type=Bytes(), metavar="BYTES", help=sentence)(command))
+
+
+def load(
+    spec: str,
+    overrides: Sequence[str],
+    max_params: int | None = None,
+    max_memory: int | None = None,
+    *,
+    or_stdin: bool = False,
+) -> Spec:
     """The spec, whole and checked; its warnings go to stderr. `-` is that on stdin, if it may be. Raises SpecError."""
     from netspec.source import report
     from netspec.spec import load as load_spec
 
-    loaded = read(spec, overrides) if or_stdin else load_spec(spec, overrides)
+    loaded = (read if or_stdin else load_spec)(spec, overrides, max_params=max_params, max_memory=max_memory)
     if loaded.warnings:
         talk(painted(report(loaded.warnings, loaded.document.source)))
     return loaded
 
 
-def read(spec: str, overrides: Sequence[str] = ()) -> Spec:
+def read(
+    spec: str, overrides: Sequence[str] = (), *, max_params: int | None = None, max_memory: int | None = None
+) -> Spec:
     """The spec in a file, or on stdin for `-`, whose folder is the current one. Raises SpecError."""
     from netspec.spec import checked, load
 
-    return checked(read_source(spec), Path.cwd(), overrides) if spec == STDIN else load(spec, overrides)
+    if spec != STDIN:
+        return load(spec, overrides, max_params=max_params, max_memory=max_memory)
+    with sparing():
+        return checked(read_source(spec), Path.cwd(), overrides, max_params=max_params, max_memory=max_memory)
 
 
 def read_source(spec: str | Path) -> Source:
@@ -84,10 +132,19 @@ def show(text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """A result as JSON, on stdout."""
+    """A result as JSON, on stdout. A number that is not finite, which JSON has not, is null."""
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    """Plain data with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def talk(text: str) -> None:
@@ -105,8 +162,22 @@ def _color() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all. Raises UsageError."""
-    from netspec.runtime.disk import write_text
+def write(path: Path, text: str, inputs: Iterable[Path] = ()) -> None:
+    """Write a file that appears whole or not at all. Raises UsageError, also where it is one of the `inputs`."""
+    from netspec.runtime.disk import need_writable, write_text
 
+    need_writable(path, inputs)
     write_text(path, text)
+
+
+def inputs_of(spec: Spec) -> list[Path]:
+    """The files that a spec comes from, and those that it names itself, as far as they may be there."""
+    plugins = sys.modules.get("netspec.plugins.loading")  # imported where one is loaded
+    data = spec.experiment.data
+    words = [spec.graph.weights.load, *(data.source.given.values() if data else ())]
+    named = [word for value in words for word in (value if isinstance(value, tuple) else [value])]
+    return [
+        *map(Path, spec.document.source.files),
+        *(plugins.files() if plugins else ()),
+        *(spec.root / word for word in named if isinstance(word, str) and word and "\0" not in word),
+    ]

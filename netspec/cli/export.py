@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk
 
 if TYPE_CHECKING:
     from netspec.runtime.export import Report
@@ -18,22 +18,35 @@ if TYPE_CHECKING:
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @click.option("--onnx", is_flag=True, help="ONNX is what is written; it need not be said.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file; NAME.onnx without.")
+@limited
 @allow_outside
 @as_json
 def command(
-    source: Path, overrides: tuple[str, ...], onnx: bool, output: Path | None, allow_outside: bool, as_json: bool
+    source: Path,
+    overrides: tuple[str, ...],
+    onnx: bool,
+    output: Path | None,
+    max_params: int | None,
+    max_memory: int | None,
+    allow_outside: bool,
+    as_json: bool,
 ) -> None:
     """Export the best weights of a run, or a spec's network as it is initialised.
 
     The file is compared with torch in ONNX Runtime at batch 1, 2 and 5 and on the validation data. Where they
     differ by more than the tolerance, no file is left and the exit code is 6.
     """
+    from netspec.runtime.disk import need_writable
+
     if source.is_dir():
         from netspec.runtime.experiment import Run
 
-        report = Run.read(source, overrides).export(output or source / "model.onnx", allow_outside=allow_outside)
+        run, output = Run.read(source, overrides), output or source / "model.onnx"
+        need_writable(output, [*inputs_of(run.spec), *run.files])
+        report = run.export(output, allow_outside=allow_outside)
     else:
-        spec = load(str(source), overrides)
+        spec = load(str(source), overrides, max_params, max_memory)
+        need_writable(output or Path(f"{spec.name}.onnx"), inputs_of(spec))
         talk("no run is named, so the weights are those the network starts with")
         report = spec.export(output or f"{spec.name}.onnx", allow_outside=allow_outside)
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import load, reads_spec, show, talk, write
+from netspec.cli.common import inputs_of, load, reads_spec, show, talk, write
 
 
 @click.command()
@@ -17,9 +17,10 @@ def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: i
     """Draw the network as an SVG picture: levels as boxes, shapes on the lines between, equal blocks as one."""
     from netspec.views.picture import picture
 
-    drawn = picture(load(spec, overrides, or_stdin=True).graph, depth)
+    loaded = load(spec, overrides, or_stdin=True)
+    drawn = picture(loaded.graph, depth)
     if output is None:
         show(drawn.rstrip("\n"))
     else:
-        write(output, drawn)
+        write(output, drawn, inputs_of(loaded))
         talk(f"wrote {output}")

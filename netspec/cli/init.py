@@ -15,10 +15,12 @@ import netspec
 from netspec.cli.common import show, talk, write
 from netspec.errors import UsageError, did_you_mean, printable
 
+SCHEMA = "netspec.schema.json"
 TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
 LIST = "?"
 """What `--from` means without a name."""
-SCHEMA = "# yaml-language-server: $schema=netspec.schema.json"
+FIRST_LINE = f"# yaml-language-server: $schema={SCHEMA}"
+"""By which an editor finds the schema."""
 
 
 def completed(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
@@ -60,6 +62,8 @@ def command(
 
     Beside FILE goes netspec.schema.json, by which an editor completes, explains and checks the spec.
     """
+    from netspec.runtime.disk import is_stream, kind, need_writable
+
     given = [name for name, value in (("--template", template), ("--from", reference), ("--data", data)) if value]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} each name a spec; keep one of them")
@@ -68,10 +72,16 @@ def command(
     if reference == LIST:
         show(_listed())
         return
-    if path is not None and path.exists() and not force:
-        raise UsageError(f"{path} is there already. Name another file, or add --force.")
+    into_stream = False
+    if path is not None:
+        need_writable(path)
+        into_stream = is_stream(path)
+        if kind(path) == "file" and not into_stream and not force:
+            raise UsageError(f"{path} is there already. Name another file, or add --force.")
+        if path.name == SCHEMA:
+            raise UsageError(f"{SCHEMA} is written beside the spec. Give the spec another name.")
     if data:
-        text = _proposed(data, path, target)
+        text = _proposed(data, None if into_stream else path, target)
     elif reference is not None:
         text = _reference(reference)
     else:
@@ -79,10 +89,11 @@ def command(
     if path is None:
         show(text.rstrip("\n"))
         return
-    from netspec.views.schema import schema
+    write(path, text, map(Path, data))
+    if not into_stream:
+        from netspec.views.schema import schema
 
-    write(path, text)
-    write(path.with_name("netspec.schema.json"), json.dumps(schema()) + "\n")
+        write(path.with_name(SCHEMA), json.dumps(schema()) + "\n")
     talk(f"wrote {path}; next: {shlex.join(['netspec', 'train' if data else 'check', str(path)])}")
 
 
@@ -115,7 +126,7 @@ def _reference(name: str) -> str:
     if name not in known:
         hint = did_you_mean(name, known) or "`netspec init --from` lists them."
         raise UsageError(f"there is no reference spec {printable(name)!r}. {hint}")
-    return f"{SCHEMA}\n{known[name].read_text('utf-8')}"
+    return f"{FIRST_LINE}\n{known[name].read_text('utf-8')}"
 
 
 # --- data of one's own --------------------------------------------------------------------------

@@ -32,9 +32,13 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     """
     if output is not None and output.suffix not in (".npy", ".npz"):
         raise click.UsageError(f"-o takes a .npy or a .npz file, not {output}")
+    from netspec.runtime.disk import need_writable
     from netspec.runtime.experiment import Run
 
-    found = Run.read(run).predict(*files)
+    held = Run.read(run)
+    if output is not None:
+        need_writable(output, [*files, *held.files])
+    found = held.predict(*files)
     if output is not None:
         _write(found, output)
         talk(f"wrote {output}")

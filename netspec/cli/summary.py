@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import as_json, load, reads_spec, show, show_json
+from netspec.cli.common import as_json, limited, load, reads_spec, show, show_json
 
 
 @click.command()
 @reads_spec
+@limited
 @click.option("--depth", type=click.IntRange(1), help="Leave out what is nested deeper than this.")
 @click.option("--train", "of_training", is_flag=True, help="Show the training instead: groups, steps, learning rate.")
 @click.option("--samples", type=click.IntRange(1), help="With --train: the training samples, if the spec cannot tell.")
 @as_json
 def command(
-    spec: str, overrides: tuple[str, ...], depth: int | None, of_training: bool, samples: int | None, as_json: bool
+    spec: str,
+    overrides: tuple[str, ...],
+    max_params: int | None,
+    max_memory: int | None,
+    depth: int | None,
+    of_training: bool,
+    samples: int | None,
+    as_json: bool,
 ) -> None:
     """Show every step with its output shape, parameters, MACs and memory.
 
     Shapes are without the batch. MACs are multiply-accumulates of one forward pass at batch 1; memory is that of
     the output at batch 1. Nothing is run.
     """
-    loaded = load(spec, overrides, or_stdin=True)
+    loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
     if of_training:
         from netspec.views import training
 

@@ -8,19 +8,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, load, show, show_json, talk
-
-
-class Count(click.ParamType[int]):
-    """A number of things, which may be written as 2e6."""
-
-    name = "number"
-
-    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
-        try:
-            return int(float(str(value)))
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is not a number. For example: 200000 or 2e6", param, context)
+from netspec.cli.common import Count, allow_outside, as_json, load, show, show_json, talk
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, load, reads_spec, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, reads_spec, show_json, talk
 
 ENDED: Final = {
     "epochs": "all epochs are done",
@@ -35,6 +35,7 @@ class Resuming(click.Command):
 
 @click.command(cls=Resuming)
 @reads_spec
+@limited
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="The run's folder; runs/NAME-1 and so on without."
 )
@@ -55,6 +56,8 @@ def command(
     arguments: list[str],
     spec: str,
     overrides: tuple[str, ...],
+    max_params: int | None,
+    max_memory: int | None,
     folder: Path | None,
     resume: Literal["always", "auto"] | None,
     export_to: Path | None,
@@ -67,7 +70,12 @@ def command(
     The run's folder holds the spec, metrics.jsonl, the best and the last weights, and checkpoints to resume from.
     Ctrl-C finishes the step, saves and ends with 130.
     """
-    loaded = load(spec, overrides)
+    loaded = load(spec, overrides, max_params, max_memory)
+    if export_to is not None:
+        from netspec.runtime.disk import need_writable
+
+        need_writable(export_to, inputs_of(loaded))
+    loaded.need_room(training=True)
     if resume and folder is None:
         raise click.UsageError("--resume needs the folder of the run that goes on: --run runs/NAME-1")
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
@@ -103,7 +111,7 @@ def command(
     if export_to is not None:
         from netspec.cli.export import described
 
-        report = Run.read(place).export(export_to, allow_outside=allow_outside)
+        report = Run.read(place, root=loaded.root).export(export_to, allow_outside=allow_outside)
         talk(described(report))
         result["export"] = str(export_to)
     if as_json:

@@ -38,6 +38,8 @@ class Gives:
     """The samples of a source that keeps no part apart, all of them together."""
     numbers: tuple[tuple[int, int] | None, ...] = ()
     """For each input of whole numbers the least and the largest that it may hold; empty where that is not known."""
+    ranges: tuple[tuple[float, float] | None, ...] = ()
+    """For each input the least and the largest value before any transform; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Origin:
     rows: np.ndarray[Any, Any] | None = None
     """The number of each sample in its file; None where they are all of the file, counted from 0."""
     noun: str = "row"
+    way_out: str = ""
+    """What to try where a target is none that is expected."""
 
     @property
     def name(self) -> str:

@@ -87,6 +87,13 @@ def finite(values: Array | FileRows, name: str) -> None:
             raise DataError(f"{name}, row {start + row}: found {found}, expected finite numbers")
 
 
+def settling(dtype: np.dtype[Any], count: int) -> int:
+    """Bytes that `settled` takes for so many values besides those that are there."""
+    if dtype.kind == "f":
+        return 0 if dtype.itemsize == 4 else 4 * count
+    return 8 * count if dtype.kind in "iu" and dtype.itemsize not in (1, 8) else 0
+
+
 def settled(values: Array | FileRows, name: str) -> Array | FileRows:
     """`values` in one of the dtypes that training knows: bytes, float32, int64 or bool. Raises DataError."""
     import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,9 @@ from netspec.errors import DataError
 from netspec.fields import Text
 
 MAX_TEXT: Final = 256 * 2**20
+MAX_COLUMNS: Final = 2**16
+MAX_CELLS: Final = 2**24
+"""Cells of a table, at most: each takes some 80 bytes of memory, however short it is."""
 
 
 class CSV(Tabular):
@@ -28,8 +32,8 @@ class CSV(Tabular):
         import numpy as np
 
         header, rows, lines = _rows(path, self.separator)
-        double = next((name for name in header if header.count(name) > 1), None)
-        if double is not None:
+        double, times = Counter(header).most_common(1)[0] if header else ("", 0)
+        if times > 1:
             raise DataError(f"{show(path)} has two columns called {double!r}")
         if not rows:
             raise DataError(f"{show(path)} holds no rows below the line that names its columns")
@@ -48,10 +52,16 @@ def _rows(path: Path, separator: str) -> tuple[list[str], list[list[str]], list[
     lines: list[int] = []
     try:
         header = [name.strip() for name in next(reader, [])]
+        if len(header) > MAX_COLUMNS:
+            text = f"{show(path)} has {len(header):,} columns, at most {MAX_COLUMNS:,} are read"
+            raise DataError(f"{text}. Save the numbers as one array instead: npy or npz.")
         for row in reader:
             if row and len(row) != len(header):
                 text = f"{show(path)}, line {reader.line_num}: {len(row)} columns, the first line names {len(header)}"
                 raise DataError(f"{text}. Is the separator {separator!r} right?")
+            if (len(rows) + 1) * len(header) > MAX_CELLS:
+                text = f"{show(path)} has more than {MAX_CELLS:,} cells, line {reader.line_num} is one too many"
+                raise DataError(f"{text}. Save the columns as parquet or npz instead.")
             if row:
                 rows.append(row)
                 lines.append(reader.line_num)

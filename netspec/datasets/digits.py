@@ -23,7 +23,7 @@ class Digits(Dataset):
     default_val: ClassVar[float] = 0.2
 
     def gives(self) -> Gives:
-        return Gives((Tensor((BATCH, 1, 8, 8)),), LABELS, 10, 1797)
+        return Gives((Tensor((BATCH, 1, 8, 8)),), LABELS, 10, 1797, ranges=((0, 1),))
 
     def read(self, files: Files) -> Arrays:
         import numpy as np

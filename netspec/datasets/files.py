@@ -7,15 +7,31 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from netspec.errors import DataError, printable
 
 MAX_UNPACKED: Final = 4 * 2**30
-"""The most bytes that one compressed file may unpack to."""
+"""The most bytes that one compressed file may unpack to, whatever is allowed."""
+MEMORY: Final = 2 * 2**30
+"""Bytes that what can only be read whole may take, where the spec does not say."""
 GZIP: Final = b"\x1f\x8b"
+
+
+class Budget:
+    """How much memory what can only be read whole may take: packed files, texts, tables. Counted before it is taken."""
+
+    def __init__(self, bytes: int = MEMORY) -> None:
+        self.whole = self.left = bytes
+
+    def take(self, count: int, label: str, way_out: str) -> None:
+        """Take so many bytes for what `label` names. Raises DataError where they are not left."""
+        if count > self.left:
+            text = f"{label} takes {count:,} bytes of memory, of {self.whole:,} that are allowed {self.left:,} are left"
+            raise DataError(f"{text}. {way_out}, or allow more in the spec: data.memory=16GB.")
+        self.left -= count
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +40,14 @@ class Files:
 
     root: Path
     allow_outside: bool = False
+    doubt: str = ""
+    """Why nothing is read there unless `allow_outside`; empty where that is no question."""
+    budget: Budget = field(default_factory=Budget)
 
     def find(self, path: str) -> Path:
         """The file or folder at `path`. Raises DataError if it is not there, or outside the root."""
+        if self.doubt and not self.allow_outside:
+            raise DataError(f"{self.doubt}. To read {printable(path[:200])!r} there, add --allow-outside.")
         found = self.root / path
         if "\0" in path:
             raise DataError("a path of data holds a zero byte")

@@ -7,6 +7,7 @@ from math import prod
 
 from netspec.dims import Dim
 from netspec.layers.base import Tensor, show
+from netspec.layers.windows import CHANNELS
 
 
 def unfit(given: Sequence[Tensor], wanted: Mapping[str, Tensor]) -> list[tuple[str, str]]:
@@ -19,7 +20,8 @@ def unfit(given: Sequence[Tensor], wanted: Mapping[str, Tensor]) -> list[tuple[s
     for x, (name, y) in zip(given, wanted.items(), strict=True):
         if x.dtype != y.dtype or not _agree(x, y):
             found, taken = show(x.shape[1:]) + _kind(x, y), show(y.shape[1:]) + _kind(y, x)
-            faults.append((f"the data gives {found}, {name} takes {taken}", _way_out(x, y)))
+            way_out = _way_out(x, y, name if len(wanted) > 1 else "")
+            faults.append((f"the data gives {found}, {name} takes {taken}", way_out))
     return faults
 
 
@@ -34,21 +36,73 @@ def _kind(x: Tensor, y: Tensor) -> str:
     return f" of {x.dtype}" if x.dtype != y.dtype else ""
 
 
-def _way_out(x: Tensor, y: Tensor) -> str:
-    """The transform that would make `x` fit `y`, where there is a plain one."""
-    given, wanted = x.shape[1:], y.shape[1:]
-    sizes = [s for s in (*given, *wanted) if isinstance(s, int)]
-    if x.dtype != y.dtype:
-        return "Whole numbers become floats by scale 1." if y.dtype == "float32" else ""
-    if len(sizes) < len(given) + len(wanted):
+def _way_out(x: Tensor, y: Tensor, name: str) -> str:
+    """The transforms that would make `x` fit `y`, for the input of that name if there are several; else what to do."""
+    given, wanted = _sizes(x), _sizes(y)
+    if y.dtype != "float32" and x.dtype != y.dtype:
         return ""
-    if len(given) == len(wanted) == 3 and given[0] == wanted[0]:
-        height, width = wanted[1:]
-        return f"Write transform: resize {height if height == width else f'{height}x{width}'}"
-    same = prod(sizes[: len(given)]) == prod(sizes[len(given) :])
-    if same:
-        return f"Write transform: reshape {'x'.join(map(str, wanted))}"
-    return f"Declare input: {'x'.join(map(str, given))}, or take other data."
+    if given is None or wanted is None:
+        return _written(["scale 1"], name) if x.dtype != y.dtype else ""
+    steps = ["scale 1"] if x.dtype != y.dtype else []
+    if given == wanted:
+        return _written(steps, name)
+    if len(given) == len(wanted) == 3:
+        if (found := _as_image(given, wanted)) is not None:
+            return _written([*steps, *found], name)
+        if (given[1], given[2], given[0]) == wanted:
+            last = _written([*steps, "channels_last"], name)
+            declared = f"Declare {name or 'input'}: {_x(given)}, as layers take images"
+            return f"{declared}; where the network itself moves the channels, {last[0].lower()}{last[1:]}"
+    if _regroups(given, wanted):
+        if len(given) == 1 and len(wanted) == 3 and wanted[0] > 1:
+            channels, height, width = wanted
+            split = _written([*steps, f"reshape {_x(wanted)}"], name)
+            last = _written([*steps, f"reshape {height}x{width}x{channels}", "channels_first"], name)
+            return f"{split}, if all of a channel comes before the next; {last[0].lower()}{last[1:]}, if it comes last."
+        return _written([*steps, f"reshape {_x(wanted)}"], name)
+    if _channels_last(given):
+        first = _written([*steps, "channels_first"], name)
+        return f"{first}, and declare {name or 'input'}: {_x((given[2], *given[:2]))}, or take other data."
+    return f"Declare {name or 'input'}: {_x(given)}, or take other data."
+
+
+def _sizes(x: Tensor) -> tuple[int, ...] | None:
+    """The shape of a sample; None where a size of it is not known."""
+    sizes = x.shape[1:]
+    return tuple(s for s in sizes if isinstance(s, int)) if all(isinstance(s, int) for s in sizes) else None
+
+
+def _as_image(given: tuple[int, ...], wanted: tuple[int, ...]) -> list[str] | None:
+    """The steps that bring images to a shape by moving their channels to the front, or by another size."""
+    height, width = wanted[1:]
+    resize = f"resize {height if height == width else f'{height}x{width}'}"
+    if _channels_last(given):
+        if wanted[0] != given[2]:
+            return None
+        return ["channels_first"] + [resize] * (given[:2] != wanted[1:])
+    return [resize] if wanted[0] == given[0] in CHANNELS else None
+
+
+def _regroups(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a reshape only takes axes together, or only parts them, so that no two values change their order."""
+    if prod(given) != prod(wanted):
+        return False
+    one, other = ({prod(sizes[: i + 1]) for i in range(len(sizes))} | {1} for sizes in (given, wanted))
+    return one <= other or other <= one
+
+
+def _channels_last(sizes: tuple[int, ...]) -> bool:
+    """Whether the shape of a sample looks like height x width x channels."""
+    return len(sizes) == 3 and sizes[2] in CHANNELS and sizes[0] not in CHANNELS
+
+
+def _x(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
+
+
+def _written(steps: Sequence[str], name: str) -> str:
+    rows = steps[0] if len(steps) == 1 else f"[{', '.join(steps)}]"
+    return f"Write transform: {{{name}: {rows}}}" if name else f"Write transform: {rows}"
 
 
 def _count(number: int, noun: str) -> str:

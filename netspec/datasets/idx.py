@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
-from netspec.datasets.files import MAX_UNPACKED, Files, is_packed, show, unpacked
+from netspec.datasets.files import MAX_UNPACKED, Budget, Files, is_packed, show, unpacked
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.fields import Maybe, Text
@@ -45,7 +45,7 @@ class IDX(Dataset):
         return Gives(target=LABELS)
 
     def read(self, files: Files) -> Arrays:
-        train = read_pair(files.file(self.images), files.file(self.labels))
+        train = read_pair(files.file(self.images), files.file(self.labels), budget=files.budget)
         val = self._held(files, "val", self.val_images, self.val_labels)
         test = self._held(files, "test", self.test_images, self.test_labels)
         count = 1 + max(int(part.target[:].max()) for part in (train, val, test) if part)
@@ -54,15 +54,15 @@ class IDX(Dataset):
     def _held(self, files: Files, part: str, images: str | None, labels: str | None) -> Part | None:
         """A part with files of its own, where there is one."""
         if images and labels:
-            return read_pair(files.file(images), files.file(labels))
+            return read_pair(files.file(images), files.file(labels), budget=files.budget)
         if images or labels:
             raise DataError(f"idx: {part}_images and {part}_labels come together, only one of them is given")
         return None
 
 
-def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> Part:
+def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES, budget: Budget | None = None) -> Part:
     """Inputs and their class numbers from two IDX files. Raises DataError."""
-    x, y = read_idx(images), read_idx(labels)[:]
+    x, y = read_idx(images, budget), read_idx(labels, budget)[:]
     if y.ndim != 1 or y.dtype.kind not in "iu":
         text = f"{show(labels)} holds {_shape(y)} of {y.dtype}, expected one whole number a sample"
         raise DataError(f"{text}. Are images and labels swapped?")
@@ -74,7 +74,7 @@ def read_pair(images: Path, labels: Path, classes: int = checks.MAX_CLASSES) -> 
     return checks.part([x], y.astype("int64"), [show(images), show(labels)])
 
 
-def read_idx(path: Path) -> np.ndarray[Any, Any] | FileRows:
+def read_idx(path: Path, budget: Budget | None = None) -> np.ndarray[Any, Any] | FileRows:
     """The array in an IDX file, which stays there unless it is gzipped.
 
     Raises DataError for a wrong magic number or length.
@@ -90,6 +90,8 @@ def read_idx(path: Path) -> np.ndarray[Any, Any] | FileRows:
             return FileRows(path, start, np.dtype(dtype), shape, np.dtype(dtype))
         if length > MAX_UNPACKED:
             raise DataError(f"{show(path)} announces {length:,} bytes of values, at most {MAX_UNPACKED:,} are read")
+        needed = length + checks.settling(np.dtype(dtype), prod(shape))
+        (budget or Budget()).take(needed, show(path), "Unpack the file, which is then read a batch at a time")
         content = _at_most(stream, length + 1)
     _need_length(path, shape, length, len(content))
     return np.frombuffer(content, dtype).reshape(shape)

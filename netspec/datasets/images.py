@@ -1,8 +1,7 @@
-"""Images in files: a folder of class folders, or a table of paths and labels."""
+"""Images in files: a folder of class folders, a folder with one of masks, or a table of paths and labels."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,162 +11,216 @@ from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Origin, Part
 from netspec.datasets.columns import Table, Texts, distinct
 from netspec.datasets.csv import CSV
 from netspec.datasets.files import Files, show
-from netspec.datasets.pictures import Pictures, size_of
+from netspec.datasets.folders import files_in, holds_folders, is_folder, visible
+from netspec.datasets.masks import Masks, paired
+from netspec.datasets.npy import NAMES, names
+from netspec.datasets.pictures import Pictures, Survey, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError, printable
-from netspec.fields import Bool, Maybe, Numbers, Text
+from netspec.fields import Bool, Checked, Maybe, Numbers, Text, refuse
 from netspec.layers.base import Tensor
 from netspec.transforms.base import pair
 
 FOLDERS: Final = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """What the folder of each part may be called."""
+VALUES: Final = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2}
+
+
+MASKED: Final = "values= of the source says which values the classes have, ignore_index= of the loss skips one."
+
+
+def _values(value: Any) -> tuple[int, ...]:
+    found = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if len(found) < 2 or len(set(found)) < len(found) or not all(type(v) is int and v >= 0 for v in found):
+        raise refuse("a different whole number for each class, as in 0x255")
+    return found
 
 
 class Images(Dataset):
     """Image files: a folder that holds a folder for each class, or a .csv file of paths and labels.
 
     Where the folder holds nothing but `train`, `val` (or `valid`, `validation`) and `test`, those are the parts, each
-    with its class folders. Paths in a .csv file start where that file lies. Images are bytes of red, green and blue, or
-    `grey`; transparency is dropped, and an orientation in EXIF is not heeded. Images of different sizes need a `size`,
-    to which they are brought while they are read, averaging over the points that fall together. What fits into memory
-    is decoded once; more is decoded a batch at a time.
+    with its class folders. Paths in a .csv file start where that file lies; with several columns of `files` a sample
+    has as many images, in the order of the network's inputs. With `masks` the target is an image too, of the same name
+    in another folder: a class number for each point, or with `regression` its grey value, 0.0 to 1.0.
+
+    Images are bytes of red, green and blue, or `grey`, turned as their EXIF says; transparency is dropped. Where some
+    have 16 bits, all are read as floats of 0.0 to 1.0; of colours with 16 bits the upper 8 are taken. Images of
+    different sizes need a `size`, to which they are brought while they are read, averaging over the points that fall
+    together; masks take the nearest. What fits into memory is decoded once; more is decoded a batch at a time.
     """
 
     example = "images photos size=64"
 
-    path = Text("folder of class folders, or .csv file")
+    path = Text("folder of class folders, folder of images with masks, or .csv file")
     size = Maybe(Numbers("height and width that all images are brought to; one number is both", None, axes=2, ge=1))
     grey = Bool("one channel instead of three", False)
     val = Maybe(Text("the same for the validation part", None))
     test = Maybe(Text("the same for the test part", None))
-    files = Text("column of a .csv file that holds the paths", "file")
+    files = Checked("column of a .csv file that holds the paths, or several", names, NAMES, ("file",), textual=True)
     labels = Text("column of a .csv file that holds the labels", "label")
-    regression = Bool("take the labels as numbers", False)
+    regression = Bool("take the labels, or the masks, as numbers", False)
+    masks = Maybe(Text("folder of masks called as the images, or column of a .csv file that holds their paths", None))
+    val_masks = Maybe(Text("folder of masks of a validation part that is named", None))
+    test_masks = Maybe(Text("folder of masks of a test part that is named", None))
+    values = Maybe(
+        Checked(
+            "values of a mask's points in the order of the classes, as in 0x255; without, they are the class numbers",
+            _values,
+            VALUES,
+            None,
+        )
+    )
 
     def gives(self) -> Gives:
-        inputs = (Tensor((BATCH, 1 if self.grey else 3, *pair(self.size))),) if self.size is not None else None
-        return Gives(inputs, Tensor((BATCH, 1)) if self.regression else LABELS)
+        ranges: tuple[tuple[float, float], ...] = ((0, 1),) * len(self.files)
+        target = None if self.masks else Tensor((BATCH, 1)) if self.regression else LABELS
+        if self.size is None:
+            return Gives(target=target, ranges=ranges)
+        size = pair(self.size)
+        if self.masks:
+            target = Tensor((BATCH, 1, *size)) if self.regression else Tensor((BATCH, *size), "int64")
+        image = Tensor((BATCH, 1 if self.grey else 3, *size))
+        return Gives((image,) * len(self.files), target, ranges=ranges)
 
     def read(self, files: Files) -> Arrays:
-        tables = {part: self._table(files, path) for part, path in self._paths(files).items()}
-        classes = None if self.regression else tuple(distinct(tables["train"].texts(self.labels)))
-        size = self._common_size(tables)
-        parts = {name: self._part(table, size, classes) for name, table in tables.items()}
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("image",), classes)
+        tables = {part: self._table(files, *paths) for part, paths in self._paths(files).items()}
+        plain = self.regression or self.masks
+        classes = None if plain else tuple(distinct(tables["train"].texts(self.labels)))
+        pictures = [self._pictures(tables, column) for column in self.files]
+        targets = self._masks(tables, pictures[0]) if self.masks else None
+        parts = {}
+        for name, table in tables.items():
+            target = targets[name] if targets else self._labels(table, classes)
+            checked = checks.part([p[name] for p in pictures], target, [table.origin.name] * (len(pictures) + 1))
+            parts[name] = Part(checked.inputs, checked.target, table.origin)
+        called = ("image",) if len(self.files) == 1 else self.files
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes)
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
-        found = tuple(str(path) for given in paths for path in _images(given))
-        if not found:
+        if len(paths) == 1 and paths[0].suffix == ".csv":
+            table = self._written(Files(paths[0].parent), paths[0].name, self.files)
+            columns = [tuple(table.texts(column)) for column in self.files]
+        elif len(self.files) > 1:
+            text = f"a sample has {len(self.files)} images: name a .csv file with their paths"
+            raise DataError(f"{text}, in columns called {printable(', '.join(self.files))}")
+        else:
+            columns = [tuple(str(path) for given in paths for path in files_in(given))]
+        if not columns[0]:
             raise DataError(f"{', '.join(map(show, paths))}: there is no image")
-        size = pair(self.size) if self.size is not None else size_of(found[0], 0)
-        return [Pictures(found, size, self.grey, self.size is not None)]
+        found = []
+        for column in columns:
+            seen = survey(column)
+            size = pair(self.size) if self.size is not None else seen.sizes[0]
+            found.append(Pictures(column, size, self.grey, self.size is not None, seen.deep))
+        return found
 
-    def _paths(self, files: Files) -> dict[str, str]:
-        """Where each part lies."""
-        named = {part: path for part, path in (("val", self.val), ("test", self.test)) if path}
+    def _paths(self, files: Files) -> dict[str, tuple[str, str | None]]:
+        """Where each part lies, and its masks."""
+        beside = ((self.val, self.val_masks or self.masks), (self.test, self.test_masks or self.masks))
+        named = {part: (path, masks) for part, (path, masks) in zip(("val", "test"), beside, strict=True) if path}
         root = files.find(self.path)
-        folders = {entry.name for entry in _visible(root) if entry.is_dir()} if root.is_dir() else set()
+        folders = {entry.name for entry in visible(root) if entry.is_dir()} if root.is_dir() else set()
         words = {word: part for part, words in FOLDERS.items() for word in words}
-        if not folders <= words.keys() or "train" not in folders or not _holds_folders(root / "train"):
-            return {"train": self.path, **named}
-        found = {words[folder]: f"{self.path}/{folder}" for folder in sorted(folders)}
+        parts = "train" in folders and folders <= words.keys()
+        if not parts or not (self.masks or holds_folders(root / "train")):
+            return {"train": (self.path, self.masks), **named}
+        found = {words[f]: (f"{self.path}/{f}", self.masks and f"{self.masks}/{f}") for f in sorted(folders)}
         for part in found.keys() & named.keys():
-            raise DataError(f"{show(root)} has a folder for its {part} part. Drop {part}={named[part]}.")
+            raise DataError(f"{show(root)} has a folder for its {part} part. Drop {part}={named[part][0]}.")
         return {**found, **named}
 
-    def _table(self, files: Files, path: str) -> Table:
-        """The files and the labels at a path."""
-        return self._listed(files, path) if files.find(path).is_dir() else self._written(files, path)
+    def _table(self, files: Files, path: str, masks: str | None) -> Table:
+        """The files and the labels, or the masks, at a path."""
+        if not files.find(path).is_dir():
+            return self._written(files, path, (*self.files, self.masks) if self.masks else self.files)
+        if len(self.files) > 1:
+            raise DataError(f"{show(files.find(path))} is a folder; several images a sample stand in a .csv file")
+        return self._listed(files, path) if masks is None else self._paired(files, path, masks)
+
+    def _paired(self, files: Files, path: str, masks: str) -> Table:
+        import numpy as np
+
+        found = paired(files, path, masks)
+        images, targets = ([each[place] for each in found] for place in (1, 2))
+        columns = {self.files[0]: Texts(images), self.masks or "": Texts(targets)}
+        names = show(files.folder(path)), show(files.folder(masks))
+        return Table(Origin(names, np.array([stem for stem, *_ in found]), "file", MASKED), columns)
 
     def _listed(self, files: Files, path: str) -> Table:
         import numpy as np
 
-        root, names, labels = files.folder(path), [], []
-        for folder in (entry for entry in _visible(root) if _is_folder(entry)):
-            inside = _visible(files.folder(f"{path}/{folder.name}"))
+        root, found, labels = files.folder(path), [], []
+        for folder in (entry for entry in visible(root) if is_folder(entry)):
+            inside = visible(files.folder(f"{path}/{folder.name}"))
             if not inside:
                 raise DataError(f"{show(root / folder.name)} is the folder of a class, and holds no image")
             for entry in inside:
-                if _is_folder(entry):
+                if is_folder(entry):
                     text = f"{show(Path(entry.path))} is a folder, expected an image"
                     raise DataError(f"{text}: {show(root)} holds a folder for each class, and that holds images")
                 name = f"{folder.name}/{entry.name}"
                 if entry.is_symlink():
                     files.file(f"{path}/{name}")
-                names.append(name)
+                found.append(name)
                 labels.append(folder.name)
-        if not names:
+        if not found:
             raise DataError(f"{show(root)} holds no folder. It should hold one for each class, with its images.")
-        columns = {self.files: Texts([str(root / name) for name in names]), self.labels: Texts(labels)}
-        return Table(Origin((show(root),), np.array(names), "file"), columns)
+        columns = {self.files[0]: Texts([str(root / name) for name in found]), self.labels: Texts(labels)}
+        return Table(Origin((show(root),), np.array(found), "file"), columns)
 
-    def _written(self, files: Files, path: str) -> Table:
+    def _written(self, files: Files, path: str, columns: Sequence[str]) -> Table:
         table = CSV(path=path, target=self.labels).table(files.file(path))
-        names = []
-        for row, name in enumerate(table.texts(self.files)):
+        found = {column: Texts(list(self._opened(files, path, table, column))) for column in columns}
+        return Table(table.origin, {**table.columns, **found})
+
+    def _opened(self, files: Files, path: str, table: Table, column: str) -> Iterator[str]:
+        """The paths in a column of a table that lies at `path`."""
+        for row, name in enumerate(table.texts(column)):
             if not name:
-                raise DataError(
-                    f"{table.origin.at(row)}: {printable(self.files)} is empty, expected the path of an image"
-                )
+                raise DataError(f"{table.origin.at(row)}: {printable(column)} is empty, expected the path of an image")
             try:
-                names.append(str(files.file(str(Path(path).parent / name))))
+                yield str(files.file(str(Path(path).parent / name)))
             except DataError as error:
                 raise DataError(f"{table.origin.at(row)}: {error}") from None
-        return Table(table.origin, {**table.columns, self.files: Texts(names)})
 
-    def _common_size(self, tables: Mapping[str, Table]) -> tuple[int, int]:
-        """The size that all images have or are brought to. Every file is opened, so what is no image is found here."""
-        common, first = pair(self.size) if self.size is not None else None, ""
-        for table in tables.values():
-            for row, path in enumerate(table.texts(self.files)):
-                found = size_of(path, row)
-                if common is None:
-                    common, first = found, path
-                if self.size is None and found != common:
-                    (height, width), (h, w) = common, found
-                    text = f"{show(Path(path))} is {h} x {w}, {show(Path(first))} is {height} x {width}"
-                    raise DataError(f"{text}. Write size={height}x{width} to bring all images to one size.")
-        assert common is not None
-        return common
+    def _pictures(self, tables: Mapping[str, Table], column: str) -> dict[str, Pictures]:
+        """The images in a column of each part. Every file is opened, so what is no image is found here."""
+        paths = {part: tuple(table.texts(column)) for part, table in tables.items()}
+        seen = {part: survey(found) for part, found in paths.items()}
+        size = pair(self.size) if self.size is not None else _common_size(paths, seen)
+        deep = any(each.deep for each in seen.values())
+        return {part: Pictures(p, size, self.grey, self.size is not None, deep) for part, p in paths.items()}
 
-    def _part(self, table: Table, size: tuple[int, int], classes: tuple[str, ...] | None) -> Part:
-        images = Pictures(tuple(table.texts(self.files)), size, self.grey, self.size is not None)
+    def _labels(self, table: Table, classes: tuple[str, ...] | None) -> Any:
         if classes is None:
-            target = table.floats(self.labels)[:, None]
-        else:
-            target = table.coded(self.labels, {name: i for i, name in enumerate(classes)})
-        checked = checks.part([images], target, [table.origin.name] * 2)
-        return Part(checked.inputs, checked.target, table.origin)
+            return table.floats(self.labels)[:, None]
+        return table.coded(self.labels, {name: i for i, name in enumerate(classes)})
+
+    def _masks(self, tables: Mapping[str, Table], images: Mapping[str, Pictures]) -> dict[str, Any]:
+        """The masks of each part. Every file is opened, as the images are."""
+        found: dict[str, Any] = {}
+        for part, table in tables.items():
+            paths, shown = tuple(table.texts(self.masks or "")), images[part]
+            sizes = zip(survey(shown.paths).sizes, survey(paths).sizes, strict=True)
+            for row, (wanted, size) in enumerate(sizes):
+                if size != wanted:
+                    image, mask = show(Path(shown.paths[row])), show(Path(paths[row]))
+                    text = f"{mask} is {size[0]} x {size[1]}, its image {image} is {wanted[0]} x {wanted[1]}"
+                    raise DataError(f"{text}. A mask lies on the points of its image.")
+            if self.regression:
+                found[part] = Pictures(paths, shown.size, True, shown.resized, deep=True)
+            else:
+                found[part] = Masks(paths, shown.size, shown.resized, self.values)
+        return found
 
 
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name, without what its system hides."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataError(f"{show(folder)} cannot be read: {error.strerror or error}") from None
-    for entry in found:
-        if any("\udc80" <= c <= "\udcff" for c in entry.name):
-            raise DataError(f"{show(Path(entry.path))} has a name that is not UTF-8. Rename it.")
-    return found
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _images(path: Path) -> Iterator[Path]:
-    """The file itself, or all files in a folder and those in it, by name."""
-    if not path.is_dir():
-        yield path
-        return
-    for entry in _visible(path):
-        yield from _images(Path(entry.path))
-
-
-def _holds_folders(folder: Path) -> bool:
-    return any(_is_folder(entry) for entry in _visible(folder))
+def _common_size(paths: Mapping[str, Sequence[str]], seen: Mapping[str, Survey]) -> tuple[int, int]:
+    """The size that all images have. Raises DataError where one has another."""
+    every = [(path, size) for part in paths for path, size in zip(paths[part], seen[part].sizes, strict=True)]
+    first, (height, width) = every[0]
+    for path, (h, w) in every:
+        if (h, w) != (height, width):
+            text = f"{show(Path(path))} is {h} x {w}, {show(Path(first))} is {height} x {width}"
+            raise DataError(f"{text}. Write size={height}x{width} to bring all images to one size.")
+    return height, width

@@ -28,7 +28,7 @@ class MNIST(Dataset):
     path = Text("folder with the four files")
 
     def gives(self) -> Gives:
-        return Gives((Tensor((BATCH, 1, 28, 28)),), LABELS, 10)
+        return Gives((Tensor((BATCH, 1, 28, 28)),), LABELS, 10, ranges=((0, 1),))
 
     def read(self, files: Files) -> Arrays:
         files.folder(self.path)
@@ -37,7 +37,7 @@ class MNIST(Dataset):
 
     def _part(self, files: Files, prefix: str) -> Part:
         images, labels = (self._find(files, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
-        part = read_pair(images, labels, classes=10)
+        part = read_pair(images, labels, classes=10, budget=files.budget)
         if part.inputs[0].shape[1:] != (1, 28, 28):
             found = " x ".join(str(n) for n in part.inputs[0].shape[1:])
             raise DataError(f"{show(images)} holds images of {found}, expected 1 x 28 x 28. For others use idx.")

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Part, numbered
-from netspec.datasets.files import Files, show
+from netspec.datasets.files import Budget, Files, show
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.fields import Checked, Maybe, Text, refuse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+MAX_AXES: Final = 16
 NAMES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
 
@@ -27,6 +28,10 @@ def names(value: Any) -> tuple[str, ...]:
     if not found or not all(isinstance(n, str) and n for n in found):
         raise refuse("a name, or a list of names")
     return found
+
+
+UNPACK: Final = "Save it with numpy.save or numpy.savez, which is read a batch at a time"
+BY_ROWS: Final = "Save it row by row, as numpy.save does with numpy.ascontiguousarray(x), to read a batch at a time"
 
 
 class NPY(Dataset):
@@ -62,15 +67,15 @@ class NPY(Dataset):
 
     def _part(self, files: Files, inputs: tuple[str, ...], target: str) -> Part:
         paths = [files.file(path) for path in (*inputs, target)]
-        arrays = [read_file(path) for path in paths]
+        arrays = [read_file(path, files.budget) for path in paths]
         return checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
 
 
-def read_file(path: Path) -> Array | FileRows:
+def read_file(path: Path, budget: Budget | None = None) -> Array | FileRows:
     """The array in the file at `path`, in a dtype that training knows. Raises DataError."""
     try:
         with path.open("rb") as stream:
-            found = npy_rows(stream, path.stat().st_size, show(path), path)
+            found = npy_rows(stream, path.stat().st_size, show(path), path, budget or Budget())
     except OSError as error:
         raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
     return checks.settled(found, show(path))
@@ -107,6 +112,9 @@ def read_header(stream: IO[bytes], size: int, label: str) -> Header:
             raise ValueError(f"{header.shape} is not a shape")
     except (ValueError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError, OverflowError) as error:
         raise DataError(f"{label} has no readable header: {(str(error) or 'it is nested').splitlines()[0]}") from None
+    if len(header.shape) > MAX_AXES or 0 in header.shape[1:] or not header.dtype.itemsize:
+        text = f"{label} announces {' x '.join(map(str, header.shape[:MAX_AXES]))} values of {header.dtype}"
+        raise DataError(f"{text}, which are no rows of numbers with at most {MAX_AXES} axes")
     if header.dtype.hasobject:
         raise DataError(f"{label} holds Python objects, expected numbers. Objects are never unpickled.")
     length = prod(header.shape) * header.dtype.itemsize
@@ -116,20 +124,30 @@ def read_header(stream: IO[bytes], size: int, label: str) -> Header:
     return header
 
 
-def read_npy(stream: IO[bytes], size: int, label: str) -> Array:
-    """The array in a .npy stream of `size` bytes. Raises DataError."""
-    return _content(stream, read_header(stream, size, label))
+def read_npy(stream: IO[bytes], size: int, label: str, budget: Budget) -> Array:
+    """The array in a .npy stream of `size` bytes, within the budget. Raises DataError."""
+    header = read_header(stream, size, label)
+    budget.take(_needed(header), label, UNPACK)
+    return _content(stream, header)
 
 
-def npy_rows(stream: IO[bytes], size: int, label: str, path: Path, origin: int = 0) -> Array | FileRows:
+def npy_rows(stream: IO[bytes], size: int, label: str, path: Path, budget: Budget, origin: int = 0) -> Array | FileRows:
     """The same for a stream that lies as it is in the file `path`, `origin` bytes from its start.
 
     The array stays in the file, unless its rows do not lie in one place each.
     """
     header = read_header(stream, size, label)
     if header.columns:
+        budget.take(_needed(header), label, BY_ROWS)
         return _content(stream, header)
     return FileRows(path, origin + header.start, header.dtype, header.shape, header.dtype)
+
+
+def _needed(header: Header) -> int:
+    """Bytes that it takes to read the array, bring its rows together, and have it in a dtype that training knows."""
+    count = prod(header.shape)
+    read = count * header.dtype.itemsize * (2 if header.columns else 1)
+    return read + checks.settling(header.dtype, count)
 
 
 def _content(stream: IO[bytes], header: Header) -> Array:

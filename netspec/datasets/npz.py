@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Part
-from netspec.datasets.files import MAX_UNPACKED, Files, show
+from netspec.datasets.files import MAX_UNPACKED, Budget, Files, show
 from netspec.datasets.npy import NAMES, counted, names, npy_rows, read_npy
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError, did_you_mean, printable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NPY_MAGIC: Final = b"\x93NUMPY"
 ZIP_MAGIC: Final = b"PK"
+PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What numpy writes. Others unpack piece by piece without a bound."""
 PARTS: Final = ("train", "val", "test")
 LOCAL_HEADER: Final = 30
 """Bytes before the name of a member of a zip file; the last four are two lengths."""
@@ -53,7 +55,7 @@ class NPZ(Dataset):
     classes = Maybe(Text("array of the classes' names", None))
 
     def read(self, files: Files) -> Arrays:
-        with opened(files.file(self.path)) as archive:
+        with opened(files.file(self.path), files.budget) as archive:
             return self._arrays(archive)
 
     def _arrays(self, archive: Archive) -> Arrays:
@@ -84,8 +86,8 @@ class NPZ(Dataset):
 class Archive:
     """The arrays of an open .npz file. Nothing in it is unpickled, and sizes are checked before memory is taken."""
 
-    def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
-        self.path = path
+    def __init__(self, archive: zipfile.ZipFile, path: Path, budget: Budget) -> None:
+        self.path, self._budget, self._size = path, budget, path.stat().st_size
         self._archive = archive
         self._members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
         self.names = tuple(self._members)
@@ -98,7 +100,10 @@ class Archive:
         member, label = self._member(name), self.label(name)
         with self._archive.open(member) as stream:
             if member.compress_type == zipfile.ZIP_STORED:
-                found = npy_rows(stream, member.file_size, label, self.path, self._start(member))
+                start = self._start(member)
+                if member.compress_size != member.file_size or start + member.file_size > self._size:
+                    raise DataError(f"{label} announces {member.file_size:,} bytes, which are not in the file")
+                found = npy_rows(stream, member.file_size, label, self.path, self._budget, start)
             else:
                 found = self._unpacked(stream, member, label)
         return checks.settled(found, label)
@@ -119,9 +124,11 @@ class Archive:
         return self._members[name]
 
     def _unpacked(self, stream: IO[bytes], member: zipfile.ZipInfo, label: str) -> Array:
+        if member.compress_type not in PACKINGS:
+            raise DataError(f"{label} is packed in a way that numpy does not pack. Write it with numpy.savez.")
         if member.file_size > MAX_UNPACKED:
             raise DataError(f"{label} unpacks to {member.file_size:,} bytes, at most {MAX_UNPACKED:,} are read")
-        return read_npy(stream, member.file_size, label)
+        return read_npy(stream, member.file_size, label, self._budget)
 
     def _start(self, member: zipfile.ZipInfo) -> int:
         """Where the bytes of a member begin in the file: after its header, a name and more of any length."""
@@ -133,12 +140,12 @@ class Archive:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
+def opened(path: Path, budget: Budget | None = None) -> Iterator[Archive]:
     """The arrays of the file at `path`. Faults of the file become DataError."""
     try:
         _need_zip(path)
         with zipfile.ZipFile(path) as archive:
-            yield Archive(archive, path)
+            yield Archive(archive, path, budget or Budget())
     except zipfile.BadZipFile as error:
         reason = "its end, which lists the arrays, is missing" if not zipfile.is_zipfile(path) else error
         raise DataError(f"{show(path)} is not a whole .npz file: {reason}. Fetch or write it again.") from None

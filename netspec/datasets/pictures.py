@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,16 @@ MAX_PIXELS: Final = 2**26
 """Points of an image, at most: a file of some kilobytes can announce as many as it likes."""
 
 
+PLAIN: Final = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
+"""Pillow's modes of 8 bits or fewer, which become grey or red, green and blue."""
+ORIENTATION: Final = 0x0112
+TURNED: Final = (5, 6, 7, 8)
+"""Orientations in EXIF by which height and width change places."""
+PAGED: Final = ("GIF", "TIFF", "WEBP", "PNG")
+"""Formats whose further images are no mere previews."""
+PEAK: Final = 2**16 - 1
+
+
 @dataclass(frozen=True, eq=False)
 class Pictures(Rows):
     """Images in files of their own, decoded whenever they are read."""
@@ -37,6 +47,8 @@ class Pictures(Rows):
     grey: bool
     resized: bool
     """Whether images of another size are brought to this one, and not refused."""
+    deep: bool = False
+    """Whether some have 16 bits: then they are floats of 0.0 to 1.0, and not bytes."""
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -46,12 +58,12 @@ class Pictures(Rows):
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         import numpy as np
 
-        return np.dtype(np.uint8)
+        return np.dtype(np.float32 if self.deep else np.uint8)
 
     def read(self, rows: Array) -> Array:
         import numpy as np
 
-        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
         for place, row in enumerate(rows.tolist()):
             with opened(self.paths[row], row) as image:
                 found[place] = self._decoded(image)
@@ -64,22 +76,65 @@ class Pictures(Rows):
         mode, (height, width) = "L" if self.grey else "RGB", self.size
         if self.resized:
             # A JPEG can be decoded at a half, a quarter, an eighth of its size in as much less time.
-            image.draft(mode, (2 * width, 2 * height))
-        image.load()
-        image.info.pop("transparency", None)
-        plain = image.convert(mode)
+            sides = (height, width) if _orientation(image) in TURNED else (width, height)
+            image.draft(mode, (2 * sides[0], 2 * sides[1]))
+        plain = self._plain(upright(image), mode)
         if plain.size != (width, height):
             if not self.resized:
                 raise ValueError(f"it is {plain.height} x {plain.width}, other images are {height} x {width}")
             plain = plain.resize((width, height), Resampling.BILINEAR)
         pixels = np.asarray(plain)
-        return pixels[None] if self.grey else pixels.transpose(2, 0, 1)
+        pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        if not self.deep:
+            return pixels
+        return pixels / np.float32(PEAK if pixels.dtype == np.float32 else 255)
+
+    def _plain(self, image: Image, mode: str) -> Image:
+        """The image as grey, or red, green and blue; one of 16 bits as floats of as much."""
+        import numpy as np
+        from PIL.Image import fromarray
+
+        if is_deep(image):
+            return fromarray(np.asarray(image).astype(np.float32))
+        image.info.pop("transparency", None)
+        return image.convert(mode)
 
 
-def size_of(path: str, row: int) -> tuple[int, int]:
-    """Height and width of the image in a file, of which only the beginning is read. Raises DataError."""
-    with opened(path, row) as image:
-        return image.height, image.width
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the beginning of image files says: heights and widths as they are seen, and whether some have 16 bits."""
+
+    sizes: tuple[tuple[int, int], ...]
+    deep: bool
+
+
+def survey(paths: Sequence[str]) -> Survey:
+    """The images in files, of which only the beginnings are read. Raises DataError for one that cannot be used."""
+    sizes, deep = [], False
+    for row, path in enumerate(paths):
+        with opened(path, row) as image:
+            height, width = image.height, image.width
+            sizes.append((width, height) if _orientation(image) in TURNED else (height, width))
+            deep |= is_deep(image)
+    return Survey(tuple(sizes), deep)
+
+
+def is_deep(image: Image) -> bool:
+    """Whether an image has 16 bits for each point. Of colours with 16 bits, Pillow keeps the upper 8."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and ";16" in str(getattr(image, "tile", "")))
+
+
+def upright(image: Image) -> Image:
+    """The image as a person sees it, turned and mirrored as its EXIF says."""
+    from PIL.ImageOps import exif_transpose
+
+    image.load()
+    return exif_transpose(image) if _orientation(image) > 1 else image
+
+
+def _orientation(image: Image) -> int:
+    found = image.getexif().get(ORIENTATION, 1)
+    return found if isinstance(found, int) else 1
 
 
 @contextmanager
@@ -96,8 +151,10 @@ def opened(path: str, row: int) -> Iterator[Image]:
                 if image.width * image.height > MAX_PIXELS:
                     text = f"it has {image.height:,} x {image.width:,} points, at most {MAX_PIXELS:,} are decoded"
                     raise ValueError(text)
-                if image.mode[0] in "IF":
-                    raise ValueError("it has more than 8 bits for each point and channel")
+                if image.mode not in PLAIN and not is_deep(image):
+                    raise ValueError(f"it is of Pillow's mode {image.mode}; grey, colours and grey of 16 bits are read")
+                if image.format in PAGED and getattr(image, "is_animated", False):
+                    raise ValueError("it holds several images, one is expected")
                 yield image
     except UnidentifiedImageError:
         raise DataError(

@@ -87,7 +87,8 @@ class Tabular(Dataset):
         if not others:
             raise DataError(f"{table.origin.name} has no column besides {self.target!r}")
         numbers = tuple(name for name in others if table.numeric(name))
-        return numbers, tuple(name for name in others if name not in numbers)
+        taken = set(numbers)
+        return numbers, tuple(name for name in others if name not in taken)
 
     def _classes(self, table: Table) -> tuple[str, ...]:
         """The names of the classes; none where the target is a number."""

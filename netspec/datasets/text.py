@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec import fields
 from netspec.datasets.base import Arrays, Dataset, Gives, Origin, Part
-from netspec.datasets.files import Files, content_of, show, text_of
+from netspec.datasets.files import Budget, Files, content_of, show, text_of
 from netspec.dims import BATCH
 from netspec.errors import DataError, printable
 from netspec.extras import need
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MAX_TEXT: Final = 1 << 30
-TOO_LONG: Final = "Train on a part of it."
+TOO_LONG: Final = "Train on a part of it"
+MORE: Final = f"{TOO_LONG}, or allow more memory in the spec: data.memory=16GB."
+EACH: Final = 13
+"""Bytes of memory for a byte of text, at most: itself, a character of four, a number of eight."""
+PIECE: Final = 1 << 20
 BYTES: Final = 256
 MAX_TOKENS: Final = 10_000_000
 """More than any tokenizer knows."""
@@ -63,20 +67,26 @@ class Text(Dataset):
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
         paths = {"train": self.path, "val": self.val, "test": self.test}
         found = {part: files.file(path) for part, path in paths.items() if path}
-        encode: Callable[[Path], Array]
+        encode: Callable[[Path, Budget], Array]
         if self.tokenizer:
             names, encode = _tokenizer(files.file(self.tokenizer))
         elif self.units == "bytes":
             names, encode = tuple(f"0x{i:02x}" for i in range(BYTES)), _bytes
         else:
-            known = learnt["classes"] if learnt.get("units") == self.units else sorted(set(_text(found["train"])))
+            known = (
+                learnt["classes"]
+                if learnt.get("units") == self.units
+                else sorted(set(_text(found["train"], files.budget)))
+            )
             names = tuple(known)
+            if wrong := next((name for name in names if len(name) != 1), None):
+                raise DataError(f"the run has learnt {printable(wrong[:40])!r} as a character, which it is not")
             encode = self._characters(names)
-        parts = {part: self._windows(encode(path), path) for part, path in found.items()}
+        parts = {part: self._windows(encode(path, files.budget), path) for part, path in found.items()}
         kept = {"units": "tokens" if self.tokenizer else self.units}
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True, learnt=kept)
 
-    def _characters(self, names: tuple[str, ...]) -> Callable[[Path], Array]:
+    def _characters(self, names: tuple[str, ...]) -> Callable[[Path, Budget], Array]:
         """What turns a file into the numbers of its characters, and raises DataError at the first that has none."""
         import numpy as np
 
@@ -86,9 +96,13 @@ class Text(Dataset):
         numbers = np.full(sys.maxunicode + 1, other, np.int64)
         numbers[[ord(name) for name in names]] = np.arange(len(names))
 
-        def encode(path: Path) -> Array:
-            text = _text(path)
-            found: Array = numbers[np.frombuffer(text.encode("utf-32-le"), np.uint32)]
+        def encode(path: Path, budget: Budget) -> Array:
+            text = _text(path, budget)
+            budget.take(8 * len(text), show(path), TOO_LONG)
+            found = np.empty(len(text), np.int64)
+            for start in range(0, len(text), PIECE):
+                piece = text[start : start + PIECE].encode("utf-32-le")
+                found[start : start + PIECE] = numbers[np.frombuffer(piece, np.uint32)]
             for place in np.flatnonzero(found < 0)[:1]:
                 line = text.count("\n", 0, int(place)) + 1
                 shown = f"{show(path)}, line {line}: {printable(text[place])!r}"
@@ -112,17 +126,24 @@ class Text(Dataset):
         return Part((inputs,), target, Origin((show(path),), noun="window"))
 
 
-def _text(path: Path) -> str:
-    return text_of(path, MAX_TEXT, TOO_LONG)
+def _text(path: Path, budget: Budget) -> str:
+    return text_of(path, _limit(budget), MORE)
 
 
-def _bytes(path: Path) -> Array:
+def _bytes(path: Path, budget: Budget) -> Array:
     import numpy as np
 
-    return np.frombuffer(content_of(path, MAX_TEXT, TOO_LONG), np.uint8).astype(np.int64)
+    content = content_of(path, _limit(budget), MORE)
+    budget.take(8 * len(content), show(path), TOO_LONG)
+    return np.frombuffer(content, np.uint8).astype(np.int64)
 
 
-def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path], Array]]:
+def _limit(budget: Budget) -> int:
+    """Bytes of text that there is memory for, with the numbers that they become."""
+    return min(MAX_TEXT, budget.left // EACH)
+
+
+def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path, Budget], Array]]:
     """The tokens that a tokenizer knows, by number, and what turns a file into their numbers. Raises DataError."""
     import numpy as np
 
@@ -139,8 +160,9 @@ def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path], Array]]:
     for name, number in vocabulary.items():
         names[number] = name
 
-    def encode(path: Path) -> Array:
-        text = _text(path)
+    def encode(path: Path, budget: Budget) -> Array:
+        text = _text(path, budget)
+        budget.take(8 * len(text), show(path), TOO_LONG)
         try:
             return np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
         except Exception as error:

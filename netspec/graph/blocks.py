@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import FEW, At, Path, Problem, did_you_mean
 from netspec.language import rows
-from netspec.language.calls import Lookup, Refused, compute, expression, long_value, one_call
+from netspec.language.calls import Lookup, Refused, compute, expression, long_value, one_call, plain_value
 from netspec.language.params import check_param_name
 from netspec.language.rows import Arg, Call, Expr, Word
 
@@ -29,9 +30,10 @@ class Block:
 
     @property
     def usage(self) -> str:
-        given = [n if d is ... else f"{n}={_default(d)}" for n, d in self.params.items()]
-        inputs = f"({' '.join(self.inputs)})" if self.inputs != ("in",) else ""
-        return " ".join([f"{self.name}{inputs}", *given])
+        given = [n if d is ... else f"{n}={_default(d)}" for n, d in islice(self.params.items(), FEW)]
+        more = ["..."] if len(self.params) > FEW else []
+        inputs = f"({' '.join(self.inputs[:FEW])})" if self.inputs != ("in",) else ""
+        return " ".join([f"{self.name}{inputs}", *given, *more])
 
 
 def read_block(header: str, body: Any, path: Path) -> Block:
@@ -116,7 +118,10 @@ def bind_long(
     for name in options:
         if name not in block.params:
             raise Refused(_unknown(block, name, At((*path, name), on_key=True)))
-    given = {name: long_value(value, lookup, At((*path, name))) for name, value in options.items()}
+    given = {}
+    for name, value in options.items():
+        at = At((*path, name))
+        given[name] = long_value(plain_value(value, name, at), lookup, at)
     return given, {name: text for name, value in options.items() if (text := expression(value))}
 
 

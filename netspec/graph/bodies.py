@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +13,7 @@ from netspec.graph.written import is_chain, long_call
 
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 """The keys of a group, and of the long form of a level."""
+_COMPUTED: Final = re.compile(r"\$(?:\w+|\(.*?\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,18 @@ def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:
 def opened(body: Any, path: Path) -> tuple[dict[str, Any], Any, Path]:
     """What stands beside the layers of a block, the layers, and where they stand."""
     return (body, body["layers"], (*path, "layers")) if is_group(body) else ({}, body, path)
+
+
+def names_in(body: Any) -> Iterator[str]:
+    """The names that a body gives to steps of the level that it stands in; a counter in one reads 0."""
+    match body:
+        case dict() if is_group(body):
+            yield from names_in(body["layers"])
+        case dict():
+            yield from (_COMPUTED.sub("0", str(name)) for name in body)
+        case list():
+            for item in body:
+                yield from names_in(item) if isinstance(item, dict) else ()
 
 
 def rows_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> Iterator[Row]:

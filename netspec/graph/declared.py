@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from netspec.language.rows import Call
 from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
 
+ENDLESS: Final = "Use `repeat`, or xN behind the row that uses it."
 HINTS: Final = 20
 """How many parameters that nothing uses are told what they are like."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
@@ -42,9 +44,12 @@ class Declared:
         """Whether the whole section of blocks cannot be read, so that any word might be one."""
         self.used: set[str] = set()
         """Blocks that the network uses."""
+        self.endless: set[str] = set()
+        """Blocks that are sure to be used inside themselves."""
         for problem in self.params.problems:
             report.add(problem)
         self._read_blocks(document)
+        self._find_endless()
         self._read_defaults(document)
 
     def _read_blocks(self, document: Document) -> None:
@@ -68,6 +73,35 @@ class Declared:
                     check_columns(body, path)
                 self.blocks[block.name] = block
                 self.refused -= words
+
+    def _find_endless(self) -> None:
+        """Report blocks that use themselves, also by way of others, where no condition ends it."""
+        uses = {name: self._sure_uses(block) for name, block in self.blocks.items()}
+        done: set[str] = set()
+        for name in self.blocks:
+            open_uses = {name: iter(uses[name].items())} if name not in done else {}
+            while open_uses:
+                inner = next(reversed(open_uses))
+                used, at = next(open_uses[inner], ("", At()))
+                if not used:
+                    done.add(inner)
+                    del open_uses[inner]
+                elif used in open_uses:
+                    self.endless.add(used)
+                    self.report.add(Problem("recursion", f"the block {used} is used inside itself", at, ENDLESS))
+                elif used not in done:
+                    open_uses[used] = iter(uses[used].items())
+
+    def _sure_uses(self, block: Block) -> dict[str, At]:
+        """The blocks that each use of a block is sure to use, with where it does."""
+        found: dict[str, At] = {}
+        _, body, path = opened(block.body, block.path)
+        for row in rows_of(body, path, self.blocks):
+            with suppress(Refused):
+                for call in calls_of(row.written, row.path, self.blocks) or ():
+                    if call.op in self.blocks and call.certain and not _conditional(block, row.path):
+                        found.setdefault(str(call.op), call.at)
+        return found
 
     def _read_defaults(self, document: Document) -> None:
         for word, value in document.defaults.items():
@@ -114,6 +148,16 @@ class Declared:
                         for call in calls_of(row.written, row.path, self.blocks) or ():
                             if isinstance(call.op, str):
                                 self.check_word(call.op, call.op_at)
+
+
+def _conditional(block: Block, path: Path) -> bool:
+    """Whether a row of a block stands in a group or level that may be left out, or run no round."""
+    body = block.body
+    for key in path[len(block.path) :]:
+        if is_group(body) and body.keys() & {"when", "repeat"}:
+            return True
+        body = body[key]
+    return False
 
 
 def unused_params(document: Document) -> Iterator[Problem]:

@@ -10,10 +10,12 @@ from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Level, Value
 from netspec.graph.names import check_input_name
 from netspec.graph.prune import prune
-from netspec.graph.report import Report, TooLarge
+from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
+from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
 from netspec.graph.weights import read_weights
+from netspec.language.calls import Refused, raise_all
 from netspec.language.document import Document
 from netspec.layers.base import show
 
@@ -35,10 +37,12 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
         from netspec.graph.init import assign, read_rules
 
         rules = read_rules(document.sections["init"], declared.params, report.add)
-        owners = assign(root, rules, report.add) if not report.problems else ()
+        count = sum(1 for _ in root.parameters())
+        if not report.problems and report.affords(len(rules), count, At(("init",), on_key=True)):
+            owners = assign(root, rules, report.add)
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
-    weights = read_weights(document.sections.get("weights", {}), shapes, report.add)
+    weights = read_weights(document.sections.get("weights", {}), shapes, report)
     graph = Graph(document.name, root, ties, tuple(rules), owners, weights)
     return graph, list(report.problems.values()) or list(unused_params(document))
 
@@ -53,8 +57,8 @@ def _walk(document: Document, root: Level, declared: Declared, report: Report) -
     if document.layers is not None:
         try:
             walk.body(document.layers, ("layers",), scope)
-        except TooLarge as too_large:
-            report.add(too_large.problem)
+        except Stopped:
+            scope.blind = True
         if not root.steps and not report.problems and not document.refused:
             hint = "For example: layers: [conv 6 k5, relu, fc 10]"
             report.add(Problem("empty", "the network has no layers", At(("layers",)), hint))
@@ -72,7 +76,9 @@ def _read_inputs(document: Document, root: Level, declared: Declared, report: Re
         found[name] = Value(name, None, root)
         with report.catching():
             check_input_name(name, At(path, on_key=True))
-            found[name].tensor = read_input(value, path, declared.params)
+            tensor = read_input(value, path, declared.params)
+            raise_all([Refused(problem) for problem in impossible(tensor, f"{name} has", At(path))])
+            found[name].tensor = tensor
     return found
 
 
@@ -90,16 +96,19 @@ def _ties(document: Document, shapes: dict[str, tuple[int, ...]], report: Report
             report.add(Problem("shape-mismatch", text, at, "Change the sizes of one, or leave the tie out."))
         else:
             ties[name] = target
-    return {name: _tied(name, ties, report) for name in ties}
+    return _ends(ties, report)
 
 
-def _tied(name: str, ties: dict[str, str], report: Report) -> str:
-    """The parameter at the end of a chain of ties."""
-    seen = [name]
-    while (target := ties.get(seen[-1])) is not None:
-        if target in seen:
-            text = f"{name} is tied to itself in a circle"
-            report.add(Problem("tie", text, At(("tie", name), on_key=True), "Tie each of them to the same one."))
-            break
-        seen.append(target)
-    return seen[-1]
+def _ends(ties: dict[str, str], report: Report) -> dict[str, str]:
+    """For each tied parameter the one at the end of its chain of ties."""
+    ends: dict[str, str] = {}
+    for name in ties:
+        chain = dict.fromkeys([name])
+        last = name
+        while last not in ends and (target := ties.get(last)) is not None and target not in chain:
+            chain[last := target] = None
+        if last not in ends and last in ties:
+            text, at = f"{ties[last]} is tied to itself in a circle", At(("tie", ties[last]), on_key=True)
+            report.add(Problem("tie", text, at, "Tie each of them to the same one."))
+        ends |= dict.fromkeys(chain, ends.get(last, last))
+    return {name: ends[name] for name in ties}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from netspec.errors import At, Problem, did_you_mean, offered
 from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
+from netspec.graph.report import too_many
 from netspec.graph.weights import means
 from netspec.language.groups import Group
 from netspec.layers import KINDS
@@ -22,9 +23,11 @@ class Tensor:
     owners: list[Step]
 
 
-def assigned(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Group, ...], list[Problem]]:
+def assigned(graph: Graph, groups: Sequence[Group], at: At) -> tuple[tuple[Group, ...], list[Problem]]:
     """The groups with the names of the parameters that they match, and a problem for each that matches none."""
     known = list(tensors(graph))
+    if problem := too_many(len(groups), len(known), at):
+        return tuple(groups), [problem]
     found = tuple(replace(group, parameters=frozenset(_matched(group.key, known))) for group in groups)
     return found, [_unmatched(group, known) for group in found if not group.parameters]
 
@@ -57,6 +60,13 @@ def _matched(key: str, known: Sequence[Tensor]) -> Iterator[str]:
             yield tensor.names[0]
 
 
+def _keys(known: Sequence[Tensor]) -> Iterator[str]:
+    """What a group may be called."""
+    names = [name for tensor in known for name in tensor.names]
+    levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
+    yield from (*names, *sorted(levels), *KINDS, *OPERATIONS.words())
+
+
 def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):
@@ -64,8 +74,6 @@ def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
             {base_word(type(s.op), type(s.op).__name__) for t in known for s in t.owners if s.op is not None}
         )
         return Problem("unknown-name", f"no layer with parameters is a {group.key}", at, offered(group.key, kinds))
-    names = [name for tensor in known for name in tensor.names]
-    levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
-    hint = did_you_mean(group.key, [*names, *sorted(levels), *KINDS, *OPERATIONS.words()])
+    hint = did_you_mean(group.key, _keys(known))
     hint = hint or "A group names a kind of layer, or a pattern of names as in *.bias."
     return Problem("unknown-name", f"{group.key!r} matches no layer and no parameter", at, hint)

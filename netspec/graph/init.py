@@ -88,7 +88,7 @@ def assign(root: Level, rules: list[Rule], report: Report) -> tuple[Owner, ...]:
         if matched:
             _check_tensors(rule, owners, report)
         if not matched and not rule.classes and rule.tensors:
-            known = [o.path for o in owners] + [f"{o.path}.{t}" for o in owners for t in o.shapes]
+            known = (name for o in owners for name in (o.path, *(f"{o.path}.{t}" for t in o.shapes)))
             hint = (
                 did_you_mean(rule.key, known) or "A rule names a kind of layer, or a pattern of names as in *.weight."
             )

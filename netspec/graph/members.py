@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, offered
+from netspec.errors import At, Path, Problem, few, offered
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
@@ -21,6 +21,8 @@ class Members:
 
     def __init__(self, report: Report) -> None:
         self.report = report
+        self.left_out: dict[Level, set[str]] = {}
+        """For each level the names of steps that a condition has left out of it."""
 
     def own_name(self, name: str, steps: list[Step], path: Path, scope: Scope) -> None:
         """Register the piece of a named chain that owns something; the name is the value at its end."""
@@ -31,7 +33,7 @@ class Members:
             and (s.body is not None or (s.op is not None and (owns(s.op) or registers(s.op))))
         ]
         if len(owners) > 1:
-            text = f"{name} names {len(owners)} pieces that own parameters: {', '.join(described(s) for s in owners)}"
+            text = f"{name} names {len(owners)} pieces that own parameters: {few(described(s) for s in owners)}"
             self.report.add(
                 Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name.")
             )
@@ -69,8 +71,15 @@ class Members:
                 self.report.add(Problem("duplicate-name", f"{name} is defined twice", at, UNIQUE))
         scope.names[name] = value
 
+    def leave_out(self, level: Level, *names: str) -> None:
+        """Note names of steps that are not there, so that `order` may name them."""
+        self.left_out.setdefault(level, set()).update(filter(None, names))
+
     def reorder(self, level: Level, order: Any, path: Path) -> None:
-        """Register the members in the order of the patterns that they match; the others come last."""
+        """Register the members in the order of the patterns that they match; the others come last, as they are written.
+
+        A pattern that matches none is a problem, unless it names a step that a condition leaves out.
+        """
         if order is None:
             return
         if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):
@@ -78,8 +87,11 @@ class Members:
                 Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]")
             )
             return
+        if not self.report.affords(len(order), len(level.members), At(path, on_key=True)):
+            return
+        names = {*level.members, *self.left_out.get(level, ())}
         for i, pattern in enumerate(order):
-            if not self.report.problems and not any(fnmatchcase(name, pattern) for name in level.members):
+            if not self.report.problems and not any(fnmatchcase(name, pattern) for name in names):
                 hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalogue import SLIP
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, did_you_mean, few
 from netspec.fields import shown
 from netspec.graph.bodies import GROUP
 from netspec.language.calls import Refused
@@ -62,6 +62,6 @@ def _misspelt_group(body: dict[str, Any], path: Path) -> Refused | None:
 def _nameless_call(body: dict[str, Any], path: Path) -> Refused:
     """Arguments without the operation that they belong to."""
     name = path[-1] if isinstance(path[-1], str) else "name"
-    given = ", ".join(f"{key}: {shown(value)}" for key, value in body.items())
+    given = few(f"{key}: {shown(value)}" for key, value in body.items())
     hint = f"Name the operation that they belong to, as in {name}: {{conv: {{{given}}}}}"
     return Refused(Problem("empty-step", "steps are expected here, not numbers by name", At(path), hint))

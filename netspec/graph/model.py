@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, Literal
 
 from netspec.dims import Size, substitute
-from netspec.errors import At
+from netspec.errors import At, few
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
 from netspec.language.calls import Unknown
@@ -52,7 +52,7 @@ class Value:
         if name in self.parts:
             return self.parts[name]
         if name != "shape" and name not in AXES:
-            raise AttributeError(f"It has: {', '.join([*self.parts, 'shape', *AXES])}.")
+            raise AttributeError(f"It has: {few([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
         if name == "shape":
@@ -197,7 +197,10 @@ class Level:
 
     def macs(self) -> Size | None:
         counts = [step.macs() for step in self.steps]
-        return None if any(c is None for c in counts) else sum((c for c in counts if c is not None), 0)
+        try:
+            return None if any(c is None for c in counts) else sum((c for c in counts if c is not None), 0)
+        except OverflowError:  # a sum of too many sizes that only the run knows
+            return None
 
     def parameters(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
         """Parameters as `named_parameters` gives them: own ones first, then member by member."""
@@ -277,6 +280,12 @@ class Graph:
         again = tuple(f"{name}." for name in _aliases(self.root, ""))
         counted = ((n, s) for n, s in self.parameters().items() if n not in self.ties and not n.startswith(again))
         return sum(prod(shape) for _, shape in counted)
+
+    def trained(self) -> dict[str, tuple[int, ...]]:
+        """The parameters that training changes, each once, by their first names."""
+        again = tuple(f"{name}." for name in _aliases(self.root, ""))
+        own = ((n, s) for n, s in self.parameters().items() if n not in self.ties and not n.startswith(again))
+        return {n: s for n, s in own if not self.weights.frozen(n)}
 
     def macs(self) -> Size | None:
         """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""

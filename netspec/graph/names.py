@@ -32,6 +32,8 @@ MODULE_ATTRIBUTES: Final = frozenset(
     )
 )
 """What nn.Module calls its own; a test holds this against the installed torch."""
+HELD: Final = frozenset(["append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"])
+"""What nn.Sequential, nn.ModuleList and nn.ModuleDict call their own besides; a test holds this too."""
 
 
 def check_input_name(name: str, at: At) -> None:
@@ -47,6 +49,9 @@ def check_member_name(name: str, at: At) -> Problem | None:
     head, dot, key = name.partition(".")
     if head in MODULE_ATTRIBUTES or head.startswith("__"):
         return Problem("name", f"{head!r} is a name of nn.Module's own", at, f"Call it {head}1, or something else.")
+    if key in MODULE_ATTRIBUTES | HELD:
+        text = f"{key!r} is a name of nn.ModuleDict's own, which holds {name}"
+        return Problem("name", text, at, f"Call it {head}.{key}1, or something else.")
     if name in ("in", "prev"):
         return Problem("name", f"{name!r} has a meaning of its own in every body", at, f"Call it {name}1.")
     if not _NAME.fullmatch(head) or (dot and not _NAME.fullmatch(key)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, few, offered
 from netspec.fields import shown
 from netspec.graph.model import Guard, Value
 from netspec.graph.names import check_member_name
@@ -40,7 +40,7 @@ def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
         if value is None and scope.lost(head):
             return [Value(head, None, scope.level)]
         if value is None:
-            hint = did_you_mean(head, scope.steps()) or f"Available here: {', '.join(scope.steps())}."
+            hint = offered(head, scope.steps(), "Available here: {}.")
             raise Refused(Problem("unknown-name", f"there is no value {head!r} before this", at, hint))
         values = [value]
     return [part_of(value, rest, at) for value in values]
@@ -51,7 +51,7 @@ def part_of(value: Value, rest: list[str], at: At) -> Value:
         if value.tensor is None and name not in value.parts:
             return Value(name, None, value.level)
         if name not in value.parts:
-            hint = f"It has: {', '.join(value.parts)}." if value.parts else "It is a single tensor."
+            hint = f"It has: {few(value.parts)}." if value.parts else "It is a single tensor."
             if value.step is not None and value.step.body is not None:
                 hint = f"{hint} A level shows its end, or what its `outputs` names."
             raise Refused(Problem("unknown-name", f"{value.name} has no part {name!r}", at, hint))
@@ -75,7 +75,7 @@ def reference(text: Any, path: Path, scope: Scope) -> Value:
 def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     """The value that a text names, or with .* those of all rounds. Raises Refused."""
     if not isinstance(text, str):
-        hint = f"Write the name of a step or an input: {', '.join(scope.steps())}"
+        hint = f"Write the name of a step or an input: {few(scope.steps())}"
         raise Refused(Problem("outputs", "the name of a step is expected here", At(path), hint))
     return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 
@@ -163,6 +163,6 @@ def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:
         return dict.fromkeys(names, row)
     if not isinstance(row, list) or len(row) != len(names):
         found = len(row) if isinstance(row, list) else 1
-        text = f"this row has {found} value{'s' if found != 1 else ''}, `as` names {len(names)}: {', '.join(names)}"
+        text = f"this row has {found} value{'s' if found != 1 else ''}, `as` names {len(names)}: {few(names)}"
         raise Refused(Problem("repeat", text, at, "Give every row a value for each name."))
     return dict(zip(names, row, strict=True))

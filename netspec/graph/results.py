@@ -34,9 +34,11 @@ class Results:
             else:
                 given = outputs if isinstance(outputs, list) else [outputs]
                 values = [v for i, r in enumerate(given) for v in references(r, (*path, i), scope)]
-                twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
-                if twice is not None:
-                    raise Refused(Problem("twice", f"{twice.name} is given twice", At(path), "Keep one of them."))
+                seen: set[Value] = set()
+                for value in values:
+                    if value in seen:
+                        raise Refused(Problem("twice", f"{value.name} is given twice", At(path), "Keep one of them."))
+                    seen.add(value)
                 level.outputs = tuple(values) if isinstance(outputs, list) else values[0]
 
     def finish_step(

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from netspec.dims import Dim
 from netspec.errors import At, Problem, offered
-from netspec.graph.members import Members
+from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import Level, Step, Value, flat
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
@@ -80,6 +80,11 @@ class Reuse:
             raise Refused(
                 Problem("alias", f"the alias {name} stands in a list", call.at, "Give it a name without a dot.")
             )
+        taken = clash(name, scope.level, call.at)
+        if taken is None and (name in scope.names or name in scope.level.inputs):
+            taken = Problem("duplicate-name", f"{name} is defined twice", call.at, UNIQUE)
+        if taken is not None:
+            raise Refused(taken)
         scope.level.members[name] = target
         scope.level.aliases[name] = target
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -97,24 +98,22 @@ class Scope:
         if value is None and self.lost(name):
             raise Unknown
         if value is None:
-            known = [each for each in self.known() if each not in ("in", "prev")]
+            known = (each for each in self.known() if each not in ("in", "prev"))
             raise KeyError(did_you_mean(name, known) or EXAMPLE)
         return value
 
-    def steps(self) -> list[str]:
-        """The names of the values in sight, nearest first."""
-        names: list[str] = ["in", "prev"]
+    def steps(self) -> Iterator[str]:
+        """The names of the values in sight, nearest first; one that hides another comes twice."""
+        yield from ("in", "prev")
         scope: Scope | None = self
         while scope is not None:
-            names += scope.names
+            yield from scope.names
             scope = scope.parent
-        return list(dict.fromkeys(names))
 
-    def known(self) -> list[str]:
+    def known(self) -> Iterator[str]:
         """Every name in sight, those of parameters too."""
-        names = self.steps()
+        yield from self.steps()
         scope: Scope | None = self
         while scope is not None:
-            names += scope.params
+            yield from scope.params
             scope = scope.parent
-        return names

@@ -8,6 +8,7 @@ from typing import Any
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph.model import Results, Step, Value, flat
+from netspec.graph.size import beyond_all
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construct, first_taking
 from netspec.layers.base import Layer, Misfit, Op, Tensor, show
@@ -84,8 +85,16 @@ def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
         shapes = step.op.shape(*known)
     except Misfit as misfit:
         return [_problem(misfit, step, given, written)]
+    except OverflowError:
+        text = f"{step.name} gives a size with too many terms that only the run knows"
+        return [Problem("too-large", text, written.at, "Give some axes numbers in `input`.")]
     step.results = _results(step, shapes)
-    return []
+    problem = next(beyond_all(step), None)
+    if problem is None:
+        return []
+    for value in flat(step.results):
+        value.tensor = None
+    return [problem]
 
 
 def _unheard(step: Step) -> str:

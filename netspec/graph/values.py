@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem, did_you_mean, few
 from netspec.fields import shown
 from netspec.graph.model import Value
 from netspec.graph.references import resolve
@@ -75,6 +75,6 @@ def _taken(call: Written, scope: Scope, names: Sequence[str] | None) -> tuple[li
 
 def _place(keyword: str, names: Sequence[str], at: At) -> int:
     if keyword not in names:
-        hint = did_you_mean(keyword, names) or (f"It takes: {', '.join(names)}." if names else "")
+        hint = did_you_mean(keyword, names) or (f"It takes: {few(names)}." if names else "")
         raise Refused(Problem("inputs", f"there is no input {keyword!r}", at, hint))
     return names.index(keyword)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
-from netspec.graph.bodies import is_group, is_row, opened
-from netspec.graph.declared import Declared
+from netspec.graph.bodies import is_group, is_row, names_in, opened
+from netspec.graph.declared import ENDLESS, Declared
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
 from netspec.graph.model import Guard, Level, Step, Value
@@ -25,7 +25,7 @@ from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
 from netspec.graph.written import Short, Written, calls_of, first_call
-from netspec.language.calls import Refused
+from netspec.language.calls import Refused, Unknown
 from netspec.layers.base import Layer
 from netspec.vocabulary import OPERATIONS
 
@@ -135,6 +135,8 @@ class Walk:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
         rounds = rounds_of(group, path, scope)
         ends: list[Value] = []
+        if not rounds:
+            self.members.leave_out(scope.level, *names_in(body))
         for params in rounds:
             self.report.count(At((*path, "repeat")))
             flow = scope.flow
@@ -153,6 +155,7 @@ class Walk:
         if holds is False:
             self._pass(body, path, scope, name, guard)
             return None
+        self.report.count(At(where))
         training = None if holds is True else holds == "training"
         passed = self._entry(body, path, scope) if training is not None else None
         name = name or scope.flow.next_name("seq", scope.level.members)
@@ -259,8 +262,11 @@ class Walk:
             return None
         block = self.declared.blocks.get(word)
         if block is not None:
+            if word in self.declared.endless:
+                raise Unknown
             given, expressions = call.bind(block, scope.lookup)
             inputs = values_of(call, scope, block.inputs)
+            self.report.count_named(len(inputs), call.at)
             self._check_inputs(block, inputs, call.at)
             step = self._block(block, given, inputs, call.at, scope, name, row)
             step.written = expressions
@@ -274,6 +280,7 @@ class Walk:
         self.report.count(written.at)
         classes = OPERATIONS.find(word)
         inputs, named = values_and_masks(written, scope, classes[0])
+        self.report.count_named(len(inputs), written.at)
         if classes[0].source and written.inputs is None:
             inputs = ()
         op, given = make(word, written, inputs, scope.lookup, self.declared.defaults)
@@ -359,12 +366,11 @@ class Walk:
         return step
 
     def _check_depth(self, block: Block, at: At) -> None:
-        """Raises Refused where blocks are used inside each other without end."""
+        """Ends the walk where blocks are used inside each other without end: each use may make many more."""
         if len(self.report.used_at) >= MAX_DEPTH:
             inside = self.report.used_at.count(at)
             text = f"the block {block.name} is used inside itself" if inside else "blocks nested too deeply"
-            hint = "Use `repeat`, or xN behind the row that uses it."
-            raise Refused(Problem("recursion", text, at, hint))
+            self.report.stop(Problem("recursion", text, at, ENDLESS))
 
     def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
         """What the body of a block sees: its inputs, its parameters, and the document's. Raises Refused."""
@@ -389,6 +395,8 @@ class Walk:
         step = self._skip(self._entry(body, path, scope), name, scope, guard)
         if name:
             scope.names[name] = step.value
+        else:
+            self.members.leave_out(scope.level, *names_in(body))
 
     def _entry(self, body: Any, path: Path, scope: Scope) -> Value:
         """The first input of a body's first step: what goes on where the body does not run."""
@@ -400,6 +408,7 @@ class Walk:
         """Note a step that is left out; the value that goes on stands for it."""
         passed = Value(name or value.name, value.tensor, scope.level, parts=value.parts, alias=value.actual)
         at = guard.at if guard else At()
+        self.members.leave_out(scope.level, name)
         step = Step(passed.name, scope.level, (value,), passed, at, guard=guard)
         passed.step = step
         scope.level.steps.append(step)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Problem, did_you_mean, offered
+
+if TYPE_CHECKING:
+    from netspec.graph.report import Report
 
 KEYS = {
     "load": "a file of weights that the network starts from",
     "freeze": "names and patterns of parameters that training leaves as they are",
 }
+WILD: Final = frozenset("*?[")
+"""Characters that make a name a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +34,29 @@ class Weights:
 
 def means(pattern: str, name: str) -> bool:
     """Whether a pattern is that of a parameter's name, or of a module around it."""
+    if WILD.isdisjoint(pattern):
+        return name == pattern or name.startswith(f"{pattern}.")
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
-def read_weights(section: dict[str, Any], names: Collection[str], report: Callable[[Problem], None]) -> Weights:
+def read_weights(section: dict[str, Any], names: Collection[str], report: Report) -> Weights:
     """The section, checked; `names` are the network's parameters, empty where they are not known."""
     for key in section:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS) or f"It has: {', '.join(KEYS)}."
-            report(Problem("unknown-key", f"weights has no {key!r}", At(("weights", key), on_key=True), hint))
+            report.add(Problem("unknown-key", f"weights has no {key!r}", At(("weights", key), on_key=True), hint))
     load, freeze = section.get("load", ""), section.get("freeze", [])
     if not isinstance(load, str):
         text = "load names a file of weights"
-        report(Problem("bad-value", text, At(("weights", "load")), "For example: resnet18.safetensors"))
+        report.add(Problem("bad-value", text, At(("weights", "load")), "For example: resnet18.safetensors"))
         load = ""
     if not isinstance(freeze, list) or not all(isinstance(pattern, str) for pattern in freeze):
         text = "freeze is a list of names and patterns"
-        report(Problem("bad-value", text, At(("weights", "freeze")), 'For example: ["conv1", "layer1.*"]'))
+        report.add(Problem("bad-value", text, At(("weights", "freeze")), 'For example: ["conv1", "layer1.*"]'))
         freeze = []
-    for i, pattern in enumerate(freeze):
+    affordable = report.affords(len(freeze), len(names), At(("weights", "freeze"), on_key=True))
+    for i, pattern in enumerate(freeze if affordable else ()):
         if names and not any(means(pattern, name) for name in names):
             hint = offered(pattern, names)
-            report(Problem("unknown-name", f"{pattern!r} matches no parameter", At(("weights", "freeze", i)), hint))
+            report.add(Problem("unknown-name", f"{pattern!r} matches no parameter", At(("weights", "freeze", i)), hint))
     return Weights(load, tuple(freeze))

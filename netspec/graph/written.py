@@ -45,6 +45,10 @@ class Written(Protocol):
 
     @property
     def repeats(self) -> bool: ...
+    @property
+    def certain(self) -> bool:
+        """Whether it is run once, whatever the sizes are."""
+
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         """The parameters of each round. Raises Refused."""
 
@@ -91,6 +95,10 @@ class Short:
     @property
     def repeats(self) -> bool:
         return self.call.times is not None
+
+    @property
+    def certain(self) -> bool:
+        return self.call.times is None and self.call.when is None
 
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         count = compute(self.call.times, scope.lookup, self.at)
@@ -159,6 +167,10 @@ class Long:
     @property
     def repeats(self) -> bool:
         return "repeat" in self.around
+
+    @property
+    def certain(self) -> bool:
+        return not self.around.keys() & {"when", "repeat"}
 
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         return rounds_of(self.around, self.outer, scope)
@@ -273,8 +285,13 @@ def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written
 def _piece(item: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written]:
     found = None if is_chain(item) else calls_of(item, path, blocks)
     if found is None:
-        raise Refused(Problem("row", "a chain consists of calls, short or long", At(path), "For example: conv 6 k5"))
+        raise Refused(not_a_call(path))
     return found
+
+
+def not_a_call(path: Path) -> Problem:
+    """The problem with a part of a chain that is no call."""
+    return Problem("row", "a chain consists of calls, short or long", At(path), "For example: conv 6 k5")
 
 
 def first_call(body: Any, path: Path, blocks: Mapping[str, Block]) -> Written | None:

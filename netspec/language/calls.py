@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.dims import Dim, named
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem, did_you_mean, few
 from netspec.fields import Invalid, shown
 from netspec.language import expressions, rows
 from netspec.language.habits import MEANT, advice
@@ -269,6 +270,17 @@ def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textua
         raise Refused(Problem("row", error.message, At(at.path, error.span), hint)) from None
 
 
+def plain_value(value: Any, name: str, at: At) -> Any:
+    """`value`, which an expression can use: a number, a word, or a list of such. Raises Refused for anything else."""
+    if isinstance(value, list):
+        return [plain_value(item, name, At((*at.path, i))) for i, item in enumerate(value)]
+    if isinstance(value, dict) or (isinstance(value, float) and not isfinite(value)):
+        what = "a mapping" if isinstance(value, dict) else shown(value)
+        text = f"{name} is a number, a word, or a list of such; {what} is found"
+        raise Refused(Problem("bad-value", text, at, f"For example: {name}: 64, or {name}: [64, 128]"))
+    return value
+
+
 def construct(cls: type[E_], given: Arguments, at: At) -> E_:
     """The entry with these arguments. Raises Refused with a problem for each fault, at its argument."""
     try:
@@ -299,13 +311,16 @@ def read_entry(value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup 
             call = single_call(f"{word} {options}", (*path, word))
             given = arguments(call, cls, lookup, (*path, word))
             return construct(cls, given, at), given
+        if options is not None and not isinstance(options, dict):
+            text, hint = f"{word} takes its arguments by name, not {shown(options)}", f"For example: {cls.example}"
+            raise Refused(Problem("bad-value", text, At((*path, word)), hint))
         given = long_arguments(options or {}, cls, lookup, (*path, word), word)
         return construct(cls, given, at), given
     text = f"expected the name of {_one(catalogue.noun)}, alone or with its arguments"
     example = next(iter(catalogue.words()), "")
     hint = f"For example: {example}" if example else ""
     if isinstance(value, dict) and len(value) > 1:
-        hint = f"Several are a list: [{', '.join(f'{word}: ...' for word in value)}]"
+        hint = f"Several are a list: [{few(f'{word}: ...' for word in value)}]"
     raise Refused(Problem("bad-value", text, At(path), hint))
 
 

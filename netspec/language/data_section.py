@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
 from netspec.fields import Bool, Checked, Int, Maybe, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
-from netspec.language.sections import NOTHING, Places, entries_schema, entry_schema, read_entries, unknown_keys
+from netspec.language.data_steps import read_steps, steps_schema
+from netspec.language.sections import NOTHING, Places, entry_schema, unknown_keys
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, Mixing, Step, Transform
+from netspec.machine import bytes_of
+from netspec.transforms.base import TORCHS, Maps, Mixing, Step
+from netspec.transforms.route import Chain, Placed, Way, Written, parted, placed, way
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
 
@@ -43,18 +45,14 @@ def held(share: float, total: int) -> int:
     return share if isinstance(share, int) else max(1, round(share * total))
 
 
-UNITS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_BYTES: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?B|)", re.IGNORECASE)
-
-
 def _memory(value: Any) -> int:
-    found = _BYTES.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    found = bytes_of(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
     if found is None:
         raise refuse("bytes, as in 500MB or 2GB")
-    return int(float(found[1]) * UNITS[found[2].upper()])
+    return found
 
 
-MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]$"}, {"type": "integer"}]}
+MEMORY: Final = {"anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)? ?[KMGTkmgt]?[Bb]?$"}, {"type": "integer"}]}
 
 
 class Reading(Entry):
@@ -84,41 +82,64 @@ class Reading(Entry):
 KEYS: Final = {
     "source": "where the data comes from",
     "split": "what is held out of the training data",
-    "transform": "what is done to all data on its way to the network",
-    "augment": "random changes to training data",
+    "transform": "what is done to all data on its way to the network; {NAME: ...} says for which input",
+    "augment": "random changes to training data; {NAME: ...} says of which input",
     **{name: field.sentence for name, field in Reading.fields.items()},
 }
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """What becomes of samples: in use, which is validation too, and in training."""
+
+    use: Way
+    training: Way
+    early: int = 0
+    """How many steps come before augmentation."""
+    random: int = 0
+    """How many steps are augmentation."""
+
+    @property
+    def in_use(self) -> Chain:
+        """The steps outside training."""
+        return self.use.steps[: self.early], (), self.use.steps[self.early :]
+
+    @property
+    def in_training(self) -> Chain:
+        """The steps in training."""
+        steps, end = self.training.steps, self.early + self.random
+        return steps[: self.early], steps[self.early : end], steps[end:]
+
+    @property
+    def faults(self) -> list[tuple[Step, Misfit]]:
+        """Every step that does not take what the steps before it make."""
+        return list({id(step): (step, misfit) for step, misfit in (*self.training.faults, *self.use.faults)}.values())
+
+
+@dataclass(frozen=True, slots=True)
 class DataSection:
-    """The checked section. Transforms run on the first input; others pass as they are."""
+    """The checked section. A step is for all inputs that are alike, or for the one that it names."""
 
     source: Dataset
     split: Split
-    transform: tuple[Transform, ...] = ()
-    augment: tuple[Augmentation, ...] = ()
+    transform: tuple[Written, ...] = ()
+    augment: tuple[Written, ...] = ()
     mixing: tuple[Mixing, ...] = ()
     reading: Reading = field(default_factory=Reading)
     source_at: At = field(default=At())
-
-    @property
-    def before(self) -> tuple[Transform, ...]:
-        """The transforms that come before augmentation."""
-        return self.transform[: self._cut()]
-
-    @property
-    def after(self) -> tuple[Transform, ...]:
-        """The transforms that come after augmentation."""
-        return self.transform[self._cut() :]
+    names: tuple[str, ...] = ()
+    """The network's inputs, where they are known."""
+    maps: Maps = TORCHS
 
     def gives(self) -> Gives:
         """What the network is given, as far as it is known without reading the data. Raises Misfit."""
         gives = self.source.gives()
         if not gives.inputs:
             return gives
-        first, *rest = gives.inputs
-        return replace(gives, inputs=(self.shape(first), *rest))
+        use = self.ways(gives.inputs, gives.target).use
+        for _, misfit in use.faults:
+            raise misfit
+        return replace(gives, inputs=use.inputs, target=use.target)
 
     def trained_on(self) -> int | None:
         """The samples that are left to train on, where that is known without reading the data."""
@@ -128,59 +149,72 @@ class DataSection:
         val = self.source.default_val if self.split.val is None else self.split.val
         return total - sum(held(share, total) for share in (val, self.split.test) if share)
 
-    def shape(self, x: Tensor) -> Tensor:
-        """What the transforms make of an input, outside training. Raises Misfit."""
-        return through(self.transform, x)
+    def placed(self, inputs: Sequence[Tensor], names: Sequence[str] = ()) -> tuple[Placed, ...]:
+        """The transforms with the inputs that they are for, by their `names` where the network's are not known.
 
-    def misfits(self, inputs: Sequence[Tensor]) -> list[tuple[Step, Misfit]]:
-        """Every step that does not take what the steps before it make of a source's inputs, in use and in training."""
-        found: dict[int, tuple[Step, Misfit]] = {}
-        x = inputs[0]
-        for steps in self.chains():
-            x = inputs[0]
-            for step in steps:
-                try:
-                    x = step.shape(x)
-                except Misfit as misfit:
-                    found.setdefault(id(step), (step, misfit))
-                    break
+        Raises Misfit for a name that is none of an input.
+        """
+        return placed(self.transform, inputs, self.names or names)
+
+    def ways(
+        self,
+        inputs: Sequence[Tensor],
+        target: Tensor | None,
+        names: Sequence[str] = (),
+        done: Sequence[Placed] | None = None,
+    ) -> Ways:
+        """What becomes of a source's inputs and target, with the transforms that are `done`, or those as written.
+
+        Raises Misfit where a step is for an input that is not there.
+        """
+        transforms = self.placed(inputs, names) if done is None else done
+        before, after = parted(transforms)
+        augment = placed(self.augment, inputs, self.names or names)
+        use = way((*before, *after), inputs, target, self.maps)
+        training = way((*before, *augment, *after), inputs, target, self.maps)
+        return Ways(use, training, len(before), len(augment))
+
+    def misfits(
+        self, inputs: Sequence[Tensor], target: Tensor | None, names: Sequence[str] = ()
+    ) -> list[tuple[Step, Misfit]]:
+        """Every step that does not take what the steps before it make of a source's samples. Raises Misfit."""
+        ways = self.ways(inputs, target, names)
+        found = ways.faults
         for mixing in self.mixing if not found else ():
             try:
-                mixing.fit((x, *inputs[1:]))
+                mixing.fit(ways.training.inputs)
             except Misfit as misfit:
-                found[id(mixing)] = mixing, misfit
-        return list(found.values())
-
-    def chains(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        """All steps in order: those of validation and use, and those of training."""
-        return self.transform, (*self.before, *self.augment, *self.after)
-
-    def _cut(self) -> int:
-        return next((i for i, step in enumerate(self.transform) if not step.before_augment), len(self.transform))
+                found.append((mixing, misfit))
+        return found
 
 
-def through(steps: Sequence[Step], x: Tensor) -> Tensor:
-    """What steps make of an input. Raises Misfit."""
-    for step in steps:
-        x = step.shape(x)
-    return x
-
-
-def read_data(data: Any, path: Path = ("data",), lookup: Lookup = nothing) -> tuple[DataSection | None, list[Problem]]:
+def read_data(
+    data: Any,
+    path: Path = ("data",),
+    lookup: Lookup = nothing,
+    names: Sequence[str] = (),
+    maps: Maps = TORCHS,
+) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section and everything that is wrong with it; None where that leaves no section.
 
-    `data` is the source alone, as a row, or a mapping with the keys of KEYS.
+    `data` is the source alone, as a row, or a mapping with the keys of KEYS. `names` are those of the network's inputs,
+    `maps` says how the loss wants a target moved that lies on an image's grid.
     """
     if isinstance(data, str):
         return _section({"source": data}, path, lookup, {"source": path})
     if not isinstance(data, dict):
         hint = "For example: data: {source: digits}"
         return None, [Problem("bad-section", "data holds a source, alone or with split and transform", At(path), hint)]
-    return _section(data, path, lookup, {key: (*path, key) for key in KEYS})
+    return _section(data, path, lookup, {key: (*path, key) for key in KEYS}, tuple(names), maps)
 
 
 def _section(
-    data: dict[str, Any], path: Path, lookup: Lookup, paths: dict[str, Path]
+    data: dict[str, Any],
+    path: Path,
+    lookup: Lookup,
+    paths: dict[str, Path],
+    names: tuple[str, ...] = (),
+    maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
     problems = unknown_keys(data, KEYS, path)
     source: Dataset | None = None
@@ -203,22 +237,16 @@ def _section(
         reading = construct(Reading, long_arguments(given, Reading, lookup, path, "data"), At(path))
     except Refused as refused:
         problems += refused.problems
-    steps, wrong = _steps(data, "transform", path, TRANSFORMS, lookup)
-    random, more = _steps(data, "augment", path, AUGMENTATIONS, lookup)
-    augment = tuple(s for s, _ in random if isinstance(s, Augmentation))
-    mixing = tuple(s for s, _ in random if isinstance(s, Mixing))
+    transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, names)
+    random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, names)
     problems += [*wrong, *more]
-    whole = len(steps) == _count(data.get("transform")) and len(random) == _count(data.get("augment"))
-    if source is None or split is None or reading is None or problems or not whole:
+    if source is None or split is None or reading is None or problems or not (whole and all_random):
         return None, problems
-    transform = tuple(s for s, _ in steps)
-    section = DataSection(source, split, transform, augment, mixing, reading, At(paths["source"]))
-    return section, _misfits(section, {id(step): places for step, places in (*steps, *random)})
-
-
-def _count(value: Any) -> int:
-    """How many entries stand under a key."""
-    return len(value) if isinstance(value, list) else int(value is not None)
+    augment = tuple(each.written for each in random if not isinstance(each.written.step, Mixing))
+    mixing = tuple(each.written.step for each in random if isinstance(each.written.step, Mixing))
+    steps = tuple(each.written for each in transform)
+    section = DataSection(source, split, steps, augment, mixing, reading, At(paths["source"]), names, maps)
+    return section, _misfits(section, {id(each.written.step): each.places for each in (*transform, *random)})
 
 
 def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
@@ -237,34 +265,20 @@ def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
     return split
 
 
-def _steps(
-    data: dict[str, Any], key: str, path: Path, catalogue: Catalogue[Any], lookup: Lookup
-) -> tuple[list[tuple[Any, Places]], list[Problem]]:
-    """The steps under `key`; a step that belongs under the other key is told so."""
-    if data.get(key) is None:
-        return [], []
-    entries, problems = read_entries(data[key], (*path, key), catalogue, lookup)
-    other, others = ("augment", AUGMENTATIONS) if key == "transform" else ("transform", TRANSFORMS)
-    told = []
-    for problem in problems:
-        word = problem.message.split("'")[1] if problem.code == f"unknown-{catalogue.noun}" else ""
-        told.append(replace(problem, hint=f"It belongs under {other}.") if word and others.find(word) else problem)
-    return entries, told
-
-
 def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     """The steps that do not fit what the source is known to give, in use and in training."""
-    inputs = section.source.gives().inputs
-    if not inputs:
+    gives = section.source.gives()
+    if not gives.inputs or (section.names and len(section.names) != len(gives.inputs)):
         return []
     problems = []
-    for step, misfit in section.misfits(inputs):
+    for step, misfit in section.misfits(gives.inputs, gives.target):
         at = places[id(step)].get(misfit.field) or places[id(step)][None]
         problems.append(Problem(misfit.code, f"{type(step).__name__.lower()} {misfit.message}", at, misfit.hint))
-    if not problems:
-        use, training = (through(steps, inputs[0]) for steps in section.chains())
-        if use != training:
-            problems.append(_two_shapes(use, training, places[id(section.augment[-1])][None]))
+    if not problems and section.augment:
+        ways = section.ways(gives.inputs, gives.target)
+        for use, training in zip(ways.use.inputs, ways.training.inputs, strict=True):
+            if use != training:
+                return [_two_shapes(use, training, places[id(section.augment[-1].step)][None])]
     return problems
 
 
@@ -280,8 +294,8 @@ def data_schema() -> dict[str, Any]:
     properties = {
         "source": source,
         "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema(), NOTHING]},
-        "transform": entries_schema(TRANSFORMS, KEYS["transform"]),
-        "augment": entries_schema(AUGMENTATIONS, KEYS["augment"]),
+        "transform": steps_schema(TRANSFORMS, KEYS["transform"]),
+        "augment": steps_schema(AUGMENTATIONS, KEYS["augment"]),
         **Reading.json_schema()["properties"],
     }
     section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}

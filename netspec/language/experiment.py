@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netspec.errors import Problem
 from netspec.language.document import Document
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from netspec.language.data_section import DataSection
     from netspec.language.export_section import ExportSection
     from netspec.language.train_record import Train
+    from netspec.transforms.base import Maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,35 @@ def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
     given, params = document.sections, Params(document)
     data = train = export = None
     problems: list[Problem] = []
+    in_training: list[Problem] = []
+    if "train" in given:  # before the data, whose targets are moved as the loss takes them
+        from netspec.language.train_section import read_train
+
+        train, in_training = read_train(given["train"], ("train",), params)
     if "data" in given:
         from netspec.language.data_section import read_data
 
-        data, found = read_data(given["data"], ("data",), params)
+        data, found = read_data(given["data"], ("data",), params, _inputs(given), _maps(train))
         problems += found
-    if "train" in given:
-        from netspec.language.train_section import read_train
-
-        train, found = read_train(given["train"], ("train",), params)
-        problems += found
+    problems += in_training
     if "export" in given:
         from netspec.language.export_section import read_export
 
         export, found = read_export(given["export"], ("export",), params)
         problems += found
     return Experiment(data, train, export), problems
+
+
+def _inputs(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the network's inputs, one without a name being called `input`."""
+    return tuple(given.get("inputs", ())) or ("input",)
+
+
+def _maps(train: Train | None) -> Maps:
+    """How a target that lies on an image's grid is moved: as the loss takes it."""
+    from netspec.transforms.base import TORCHS, Maps
+
+    if train is None:
+        return TORCHS
+    kind, skipped = train.loss.target_kind, train.loss.ignored()
+    return Maps(kind in ("class", "label"), skipped if kind == "class" or skipped is not None else 0)

@@ -86,7 +86,7 @@ _HABITS: Final = (
 )
 """How other languages write it, and what to write instead."""
 _WORDS: Final = {"true": True, "false": False, "null": None}
-_IN = re.compile(r"(?<![\w.'\"])in(?=\s*\.)")
+_IN = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?<![\w.'"])in(?=\s*\.)""")
 IN: Final = "_i"
 """How `in`, a word of Python's, is called while Python's parser reads the expression."""
 
@@ -106,7 +106,8 @@ def parse(text: str) -> ast.expr:
         raise ExpressionError(message, other, other + 1, hint)
     try:
         blank = len(text) - len(text.lstrip())
-        tree = ast.parse(_IN.sub(IN, text.lstrip().replace("\n", " ")), mode="eval").body
+        renamed = _IN.sub(lambda found: found[1] or IN, text.lstrip().replace("\n", " "))  # but not in a text
+        tree = ast.parse(renamed, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         start = blank + (getattr(error, "offset", None) or 1)
         raise ExpressionError(f"{text.strip()!r} is not an expression", max(0, start - 1), hint=_advice(text)) from None

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from netspec.errors import At, Problem, did_you_mean, printable
-from netspec.language.calls import LOST, Refused, Unknown, found, long_value
+from netspec.language.calls import LOST, Refused, Unknown, found, long_value, plain_value
 from netspec.language.document import Document
 
 EXAMPLE: Final = "Declare it in `params`, as in params: {width: 64}"
@@ -27,7 +27,8 @@ class Params:
         for name, value in document.params.items():
             try:
                 check_param_name(name, At(("params", name), on_key=True))
-                self.values[name] = long_value(value, self, At(("params", name)), textual=True)
+                at = At(("params", name))
+                self.values[name] = long_value(plain_value(value, name, at), self, at, textual=True)
             except Refused as refused:
                 self.values[name] = LOST
                 self.problems += refused.problems

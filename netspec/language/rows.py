@@ -103,7 +103,6 @@ _FILE = re.compile(r"[0-9][\w./:+@~-]*\.(?![eEx][0-9])[A-Za-z]\w*")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
 _INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
-_INNERMOST = re.compile(r"\([^()]*\)")
 _TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
 
 
@@ -282,9 +281,13 @@ def _is_file(text: str, start: int, stop: int) -> bool:
 
 def _outside(text: str) -> str:
     """What of a text stands outside brackets."""
-    while (shorter := _INNERMOST.sub("", text)) != text:
-        text = shorter
-    return text
+    depth, kept = 0, []
+    for c in text:
+        depth -= c == ")" and depth > 0
+        if not depth and c != ")":
+            kept.append(c)
+        depth += c == "("
+    return "".join(kept)
 
 
 def _whole(text: str, start: int, stop: int) -> Value:
@@ -357,6 +360,8 @@ def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
 def _number(text: str, negative: bool, span: Span) -> int | float:
     if len(text) > MAX_DIGITS:
         raise TooLong(f"the number {text[:12]}... is too large", span, f"A number has at most {MAX_DIGITS} digits.")
+    if text[0] == "0" and text[1:2].isdigit():
+        raise TooLong(f"the number {text} begins with 0", span, f"Write {text.lstrip('0') or 0}.")
     number = int(text) if text.isdecimal() else float(text)
     return -number if negative else number
 

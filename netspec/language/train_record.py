@@ -73,7 +73,7 @@ class Train(Record):
     groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
     epochs = Int("how often all training data is passed", 10, ge=1)
-    batch = Int("samples in a step", 64, ge=1)
+    batch = Int("samples in a step", 64, ge=1, le=2**31 - 1)
     metrics = Part("what is measured besides the loss", Metric, (), json={"type": ["array", "string"]})
     clip_grad = Float("the largest norm that a gradient may have; longer ones are shortened", None, gt=0)
     precision = Choice("the numbers that the network computes with", ("float32", "bf16"), "float32")
@@ -81,12 +81,12 @@ class Train(Record):
     early_stop = Part("when to stop before the last epoch", EarlyStop, json={"type": ["string", "object"]})
     checkpoint = Part("what is kept to resume from", Checkpoint, Checkpoint(), json=Checkpoint.json_schema())
     seed = Int("what all random numbers of the run follow from", 0, ge=0)
-    accumulate = Int("batches whose gradients are added up to one step", 1, ge=1)
+    accumulate = Int("batches whose gradients are added up to one step", 1, ge=1, le=2**31 - 1)
     ema = Float("share of the averaged weights that each step keeps; null averages none", None, gt=0, lt=1)
     max_steps = Int("steps after which the run ends, whatever the epochs", None, ge=1)
     max_time = Duration("the time after which a run saves its state and ends; resumed, it has as much again", None)
     device = Choice("where to compute", ("auto", "cpu", "cuda", "mps"), "auto")
-    threads = Int("threads on the CPU; null leaves the choice to torch", None, ge=1)
+    threads = Int("threads on the CPU; null leaves the choice to torch", None, ge=1, le=4096)
     deterministic = Bool(
         "whether torch takes kernels that give the same bits each time, as a resume to the bit needs on a GPU", True
     )

@@ -80,6 +80,7 @@ class RReLU(Overwriting):
     """Multiplies negative numbers by a slope that is random in training and the mean of its bounds after."""
 
     example = "rrelu"
+    calls = ("F.rrelu",)
 
     lower = Float("smallest slope", 1 / 8)
     upper = Float("largest slope", 1 / 3)

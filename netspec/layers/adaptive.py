@@ -102,6 +102,7 @@ class GAP(Layer):
     rule = "Channels stay; every other axis becomes 1."
     words = ("gap",)
     example, example_input = "gap", "8x7x7"
+    calls = tuple(f"{name}{dims}d" for name in ("F.adaptive_avg_pool", "nn.AdaptiveAvgPool") for dims in (1, 2, 3))
 
     dims = 2
     """Axes of space in the input, known once it is fitted."""

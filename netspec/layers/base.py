@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import Dim, Size
+from netspec.python.literals import Code as Code
+from netspec.python.literals import literal as literal
 
 Shape = tuple[Size, ...]
 Dtype = Literal["float32", "int64", "bool"]
@@ -49,48 +51,7 @@ class Misfit(Exception):
         self.message, self.hint, self.field, self.code = message, hint, field, code
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A piece of Python that stands where a value would: a constructor's argument, a run-time size."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
 X = TypeVar("X")
-
-
-def literal(value: Any) -> str:
-    """`value` as Python source: only numbers, words, None, and tuples and lists of them."""
-    match value:
-        case Code():
-            return value.text
-        case str():
-            from json import dumps  # double quotes, and every other character escaped
-
-            return dumps(value)
-        case float():
-            return _float(value)
-        case bool() | int() | None:
-            return repr(value)
-        case tuple():
-            inner = ", ".join(literal(v) for v in value)
-            return f"({inner},)" if len(value) == 1 else f"({inner})"
-        case list():
-            return f"[{', '.join(literal(v) for v in value)}]"
-    raise TypeError(f"{type(value).__name__} has no literal")
-
-
-def _float(value: float) -> str:
-    """A float as a person writes it: `1e-6`, `-1e9`, `float("inf")`."""
-    if value in (float("inf"), float("-inf")):
-        return f'float("{value}")'
-    digits, e, power = repr(value).partition("e")
-    if not e and abs(value) >= 1e6 and value == float(rounded := f"{value:.0e}"):
-        digits, e, power = rounded.partition("e")
-    return f"{digits}e{int(power)}" if e else digits
 
 
 class Op(Entry):
@@ -118,6 +79,17 @@ class Op(Entry):
     """Whether it leaves its input as it is outside training."""
     helper: ClassVar[str] = ""
     """Source of a function that the printed module needs once, above its classes."""
+    calls: ClassVar[tuple[str, ...]] = ()
+    """What of torch its text may name: `torch.cat`, `.split` for a method; `{}` stands for the class's own name.
+
+    Those of the classes above are added to them.
+    """
+
+    @classmethod
+    def torch_names(cls) -> set[str]:
+        """All of torch that its text may name, which is all that printed source may name of it."""
+        written = (name for base in cls.__mro__ for name in vars(base).get("calls", ()))
+        return {name.format(cls.__name__.lower()) for name in written}
 
     @classmethod
     def takes_rank(cls, rank: int) -> bool:
@@ -129,7 +101,8 @@ class Op(Entry):
         found: dict[str, Any] = {}
         for name, field in self.fields.items():
             if field.axis is not None:
-                size = need_known(axis_size(inputs[0], field.axis), field.axis)
+                tokens = field.axis == 1 and len(inputs[0].shape) == 3
+                size = need_known(axis_size(inputs[0], field.axis), field.axis, TOKENS if tokens else SIZED)
                 found[name] = self.agreed(name, size, show(inputs[0].shape[1:]))
         return self.replace(**found) if found else self
 
@@ -199,6 +172,10 @@ class Layer(Op):
         """The class as the printed source names it: `nn.Conv2d`."""
         return f"{cls.origin or 'nn'}.{cls.torch_name or cls.__name__}"
 
+    @classmethod
+    def torch_names(cls) -> set[str]:
+        return super().torch_names() | {cls.torch_class()} | ({cls.function} if cls.function else set())
+
     def call(self, inputs: Sequence[str]) -> str | None:
         if self.function is None:
             return None
@@ -240,10 +217,13 @@ def need_float(x: Tensor) -> None:
         )
 
 
-def need_known(size: Size, axis: int) -> int:
+SIZED: Final = "Give that axis a number in `input`."
+TOKENS: Final = f"If it counts tokens, write transpose 1 2 before: axis 1 holds the channels. Else g{SIZED[1:]}"
+
+
+def need_known(size: Size, axis: int, hint: str = SIZED) -> int:
     """Refuse a size that only the run decides."""
     if isinstance(size, Dim):
-        hint = "Give that axis a number in `input`."
         raise Misfit(f"must know the size of axis {axis}, which is {size}", hint, code="unknown-size")
     return size
 

@@ -72,13 +72,13 @@ class DirectConvolution(Convolution):
         kernel, stride, dilation = self.per_axis("kernel_size", "stride", "dilation")
         if self.padding == "same":
             if any(s != 1 for s in stride):
-                hint = "The bare word `same` pads for any stride."
+                hint = "The bare word `same` pads for any stride, evenly on both sides; TensorFlow pads more behind."
                 raise Misfit("has padding=same, which needs stride 1", hint, field="padding")
             return x.with_shape(x.shape[0], self.out_channels, *x.shape[2:])
         padding = (0,) * self.dims if self.padding == "valid" else spread(self.padding, self.dims)
         self._check_padding(x, padding)
         sizes = [
-            need_window(window(size, k, s, p, d), size, k, p, d)
+            need_window(window(size, k, s, p, d), size, k, p, d, x.shape[1:])
             for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
         ]
         return x.with_shape(x.shape[0], self.out_channels, *sizes)

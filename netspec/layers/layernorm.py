@@ -79,6 +79,7 @@ class LayerNorm(TrailingNorm):
 
     flags = {"nobias": ("bias", False)}
     example, example_input = "layernorm", "10x32"
+    calls = ("F.layer_norm",)
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, gt=0)
     elementwise_affine = Bool("learn a scale and a shift for each number", True)
@@ -97,6 +98,7 @@ class RMSNorm(TrailingNorm):
     """Divides each sample by the root of its mean square over the last axis, or the last axes."""
 
     example, example_input = "rmsnorm", "10x32"
+    calls = ("F.rms_norm",)
 
     eps = Float("added to the mean square; by default the smallest step of the dtype", None, gt=0)
     elementwise_affine = Bool("learn a scale for each number", True)

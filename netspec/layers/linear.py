@@ -46,6 +46,7 @@ class FC(Linear):
     torch_name = "Linear"
     words = ("fc",)
     example, example_input = "fc 10", "16x5x5"
+    calls = ("torch.flatten",)
 
     flattens = False
 

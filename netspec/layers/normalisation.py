@@ -80,6 +80,8 @@ class SyncBatchNorm(ChannelNorm):
 class InstanceNorm(ChannelNorm, Spatial):
     """InstanceNorm1d, 2d and 3d."""
 
+    calls = ("F.instance_norm",)
+
     general = ("instancenorm", "instance_norm")
 
     affine = Bool("learn a scale and a shift for each channel", False)
@@ -125,6 +127,7 @@ class GroupNorm(Layer):
     rule = "The shape of the input stays."
     flags = {"nobias": ("bias", False)}
     example, example_input = "groupnorm 4", "16x32x32"
+    calls = ("F.group_norm",)
 
     num_groups = Int("groups that the channels are split into", ge=1)
     num_channels = Int("channels of the input", None, ge=1, axis=1)

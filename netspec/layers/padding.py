@@ -24,6 +24,7 @@ class Pad(Layer):
     limit: ClassVar[int | None] = None
     """How many rows can be added on one side, less the size of the axis."""
     letters = {"p": "padding"}
+    calls = ("F.pad",)
 
     padding = Numbers(SENTENCE, ge=-MAX_INT, sides=2)
 

@@ -45,7 +45,7 @@ class Pool(Spatial):
                 raise Misfit(text, field="padding", code="bad-argument")
             if self.whole_windows and isinstance(size, int) and k > size:
                 raise Misfit(f"has a window of {k}, larger than its input's {size}", field="kernel_size")
-            sizes.append(need_window(pooled(size, k, s, p, d, ceil_mode), size, k, p, d))
+            sizes.append(need_window(pooled(size, k, s, p, d, ceil_mode), size, k, p, d, x.shape[1:]))
         return x.with_shape(*x.shape[:2], *sizes)
 
     def _windows(self, padding: Any, dilation: Any) -> list[tuple[int, ...]]:

@@ -16,6 +16,7 @@ class Flatten(Layer):
     rule = "The axes from start_dim to end_dim become one, as long as their product."
     bare = 2
     example, example_input = "flatten", "16x5x5"
+    calls = ("torch.flatten",)
 
     start_dim = Int("first axis to merge", 1)
     end_dim = Int("last axis to merge", -1)
@@ -40,6 +41,7 @@ class Unflatten(Layer):
 
     rule = "The axis dim becomes the axes of unflattened_size, whose product is its size."
     example, example_input = "unflatten 1 4x8", "32x10"
+    calls = (".unflatten",)
 
     dim = Int("axis to split")
     unflattened_size = Dims("sizes of the new axes; one of them may be -1, which is worked out", rest=True)

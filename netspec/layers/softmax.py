@@ -47,6 +47,7 @@ class Softmax2d(Activation):
     """Turns the channels at each place of a map into probabilities."""
 
     example = "softmax2d"
+    calls = ("F.softmax",)
 
     def fitted(self, *inputs: Tensor) -> Self:
         need_rank(inputs[0], 4, what="channels x height x width")

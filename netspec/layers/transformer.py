@@ -212,6 +212,7 @@ class TransformerEncoder(Encoding, Stack):
     takes = ("src", "mask", "src_key_padding_mask")
     masks = takes[1:]
     words = ("transformer_encoder",)
+    calls = ("nn.TransformerEncoderLayer", "nn.LayerNorm")
     example, example_input = "transformer_encoder 4 num_layers=2 batch_first", "10x32"
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
@@ -224,6 +225,7 @@ class TransformerDecoder(Decoding, Stack):
 
     layer, attentions = "TransformerDecoderLayer", ("self_attn", "multihead_attn")
     words = ("transformer_decoder",)
+    calls = ("nn.TransformerDecoderLayer", "nn.LayerNorm")
     example = "transformer_decoder(x memory) 4 num_layers=2 batch_first"
     example_input = "{x: 10x32, memory: 12x32}"
 

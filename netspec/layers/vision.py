@@ -83,6 +83,8 @@ class Upsample(Resize):
 class Upsampling2d(Resize):
     """UpsamplingNearest2d and UpsamplingBilinear2d."""
 
+    calls = ("F.interpolate",)
+
     size = Numbers(SIZE, None, ge=1, axes=2)
     how: ClassVar[str]
     """The arguments of F.interpolate that it stands for."""

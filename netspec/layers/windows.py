@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
 from netspec.fields import MAX_INT, REQUIRED, Checked, Field, refuse
@@ -21,12 +22,27 @@ def window(size: Size, kernel: int, stride: int, padding: int, dilation: int) ->
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def need_window(out: Size, size: Size, kernel: int, padding: int, dilation: int) -> Size:
-    """`out`, unless the window is larger than the padded size that it should slide over."""
+CHANNELS: Final = (1, 3, 4)
+"""How many channels images have: grey, colours, colours and transparency."""
+SMALL: Final = 8
+"""Up to so many rows or columns, a shape may be that of a small map, its channels first."""
+
+
+def channels_last(sizes: Sequence[Size]) -> bool:
+    """Whether a shape looks like height x width x channels."""
+    large = all(isinstance(size, int) and size > SMALL for size in sizes[:2])
+    return len(sizes) == 3 and sizes[2] in CHANNELS and large
+
+
+def need_window(out: Size, size: Size, kernel: int, padding: int, dilation: int, sample: Sequence[Size] = ()) -> Size:
+    """`out`, unless the window is larger than the padded size that it should slide over, in samples of that shape."""
     if isinstance(out, int) and out < 1:
         padded = f"{size} + 2 x {padding}" if padding else f"{size}"
         text = f"has a window of {dilation * (kernel - 1) + 1}, larger than its input's {padded}"
-        raise Misfit(text, "Use a smaller kernel, more padding, or less downsampling before.", field="kernel_size")
+        hint = "Use a smaller kernel, more padding, or less downsampling before."
+        if channels_last(sample):
+            hint += " An image is channels x height x width: permute 0 3 1 2 moves channels from the end to the front."
+        raise Misfit(text, hint, field="kernel_size")
     return out
 
 

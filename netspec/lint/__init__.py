@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import Any, Final
 
 from netspec.errors import At, Problem, did_you_mean
+from netspec.fields import shown
 from netspec.lint.base import Facts, Rule
 
 __all__ = ["EXPERIMENT", "NETWORK", "TRAINING", "Facts", "lint", "rules", "silence"]
 
 _NORMS: Final = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}
 _INSTANCE: Final = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
+_POOLS_1D: Final = {f"{kind}Pool1d" for kind in ("Max", "Avg", "LP", "AdaptiveAvg", "AdaptiveMax")}
 _DROPOUTS: Final = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
 _SEQUENTIAL: Final = {
     *("RNN", "GRU", "LSTM", "MultiheadAttention", "Transformer"),
@@ -34,6 +36,10 @@ NETWORK: Final[dict[str, set[str]]] = {
     "batch_concat": {"Concat"},
     "inplace_shared": {INPLACE},
     "no_effect": set(),
+    "batch_softmax": {"Softmax", "LogSoftmax", "Softmin"},
+    "tokens_as_channels": {"Conv1d", "ConvTranspose1d", *_NORMS, *_INSTANCE, *_POOLS_1D},
+    "channels_last": {"Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm2d"},
+    "strided_same": {"Conv1d", "Conv2d", "Conv3d"},
 }
 """Rules about the network alone, each with the operations that it is about; without any it is about all networks.
 
@@ -41,7 +47,7 @@ Each is the class that its file is named for, and is imported only for a network
 """
 EXPERIMENT: Final = (
     *("data_shape", "class_count", "embedding_rows", "position_rows", "loss_target", "mixed_target", "metric_target"),
-    "export_probabilities",
+    *("export_probabilities", "value_range", "schedule_length", "sample_count"),
 )
 """Rules about the network with its data and its training, which say nothing of shapes that a problem left unknown."""
 TRAINING: Final = (
@@ -104,9 +110,9 @@ def _unknown_key(key: str) -> Problem:
 
 def _unheeded(code: Any, known: dict[str, Rule], at: At) -> Problem | None:
     """What is wrong with a code that a spec ignores."""
-    if code not in known:
+    if not isinstance(code, str) or code not in known:
         hint = did_you_mean(str(code), known) or f"There are: {', '.join(sorted(known))}."
-        return Problem("unknown-value", f"there is no check {code!r}", at, hint)
+        return Problem("unknown-value", f"there is no check {shown(code)}", at, hint)
     if known[code].severity == "error":
         return Problem("bad-value", f"{code} is an error, and only warnings can be ignored", at)
     return None

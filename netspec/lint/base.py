@@ -26,7 +26,9 @@ class Facts:
     graph: Graph
     experiment: Experiment
     measured: Gives | None = None
-    """What the data was found to give, once it has been read."""
+    """What the data was found to give, once it has been read; its count is that of the training part."""
+    raw: Gives | None = None
+    """What its source was found to give before any transform."""
 
     @property
     def data(self) -> DataSection | None:
@@ -47,6 +49,22 @@ class Facts:
             return self.data.gives() if self.data else Gives()
         except Misfit:  # reported where the section is read
             return Gives()
+
+    @property
+    def source(self) -> Gives:
+        """What the source gives before any transform, as far as it is known."""
+        from netspec.datasets.base import Gives
+
+        if self.raw is not None:
+            return self.raw
+        return self.data.source.gives() if self.data else Gives()
+
+    @property
+    def trained_on(self) -> int | None:
+        """How many samples are trained on, where that is known."""
+        if self.measured is not None:
+            return self.measured.count
+        return self.data.trained_on() if self.data else None
 
     @property
     def inputs(self) -> dict[str, Tensor] | None:

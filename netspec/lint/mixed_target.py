@@ -30,8 +30,6 @@ train: {loss: nll, optimizer: sgd lr=0.01}
             return
         if not facts.data.mixing:
             return
-        from netspec.transforms.mixing import mixed_target
-
         loss = facts.train.loss
         way = type(facts.data.mixing[0]).__name__.lower()
         at = At(("data", "augment"))
@@ -40,9 +38,11 @@ train: {loss: nll, optimizer: sgd lr=0.01}
         except Misfit:  # reported as it is, by another rule
             return
         try:
-            mixed = mixed_target(target, loss.classes(predictions[0]) or 1)
+            for mixing in facts.data.mixing:
+                way = mixing.called()
+                mixed = mixing.mixed_target(target, loss.classes(predictions[0]) or 1)
         except Misfit as misfit:
-            yield Problem(self.code, f"{way} {misfit.message}", at)
+            yield Problem(self.code, f"{way} {misfit.message}", at, misfit.hint)
             return
         try:
             loss.expect(predictions, mixed)

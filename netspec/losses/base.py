@@ -175,8 +175,10 @@ def need_same_shape(prediction: Tensor, target: Tensor) -> None:
 def _shape_hint(prediction: Tensor, target: Tensor) -> str:
     if target.dtype == "int64" and alike(prediction.shape[:1], target.shape):
         return "The target holds class numbers, which go with cross_entropy; a table gives numbers with `regression`."
-    if prediction.shape[-1:] == (1,) and alike(prediction.shape[:-1], target.shape):
-        return "The prediction has an axis of size 1 too many; the network may end with `squeeze -1`."
+    for axis, size in reversed([*enumerate(prediction.shape)]):
+        if size == 1 and axis and alike((*prediction.shape[:axis], *prediction.shape[axis + 1 :]), target.shape):
+            place = axis if axis < len(prediction.shape) - 1 else -1
+            return f"The prediction has an axis of size 1 too many; the network may end with `squeeze {place}`."
     return "Torch would stretch both to a common shape and compare the wrong pairs."
 
 

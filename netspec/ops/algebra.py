@@ -43,6 +43,7 @@ class BMM(Op):
     rule = "batch x n x k and batch x k x m become batch x n x m."
     inputs = (2, 2)
     example, example_input = "bmm(a b)", "{a: 10x32, b: 32x20}"
+    calls = ("torch.bmm",)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         a, b = inputs
@@ -67,6 +68,7 @@ class CDist(Op):
     rule = "n x width and m x width become n x m; the axes before these broadcast."
     inputs = (2, 2)
     example, example_input = "cdist(a b)", "{a: 10x3, b: 20x3}"
+    calls = ("torch.cdist",)
 
     p = Number("which distance: 2 for the ordinary one", 2.0, keyword=True)
 

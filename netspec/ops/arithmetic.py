@@ -152,6 +152,8 @@ class RPow(Power):
 class Extreme(Arithmetic):
     """What maximum and minimum share."""
 
+    calls: ClassVar[tuple[str, ...]] = ("torch.{}", "torch.clamp")
+
     bound: ClassVar[str]
 
     def result(self, *inputs: Tensor) -> Dtype:
@@ -186,6 +188,7 @@ class Lerp(Op):
     inputs = (2, 3)
     takes = ("input", "end", "weight")
     example, example_input = "lerp(a b) 0.5", "16x8x8"
+    calls = ("torch.lerp",)
 
     weight = Number("how far to go, where 0 is the first input and 1 the second", None)
 

@@ -34,6 +34,7 @@ class SDPA(Op):
     takes = ("query", "key", "value", "attn_mask")
     words = ("scaled_dot_product_attention",)
     helper = _ATTEND
+    calls = ("F.scaled_dot_product_attention",)
     example, example_input = "sdpa(q k v) heads=4 is_causal", "10x32"
 
     heads = Int("parallel parts that the width is split into", None, ge=1, torch=False)
@@ -126,6 +127,7 @@ class MaskedFill(Op):
     takes = ("input", "mask")
     words = ("masked_fill",)
     example, example_input = "masked_fill(scores mask) -1e9", "{scores: 10x10, mask: bool 10x10}"
+    calls = (".masked_fill",)
 
     value = Checked("the number; without it, minus infinity", _fill, {"type": ["number", "string"]}, None)
 
@@ -147,6 +149,7 @@ class Triangle(Op):
 
     rule = "The shape of the input stays."
     example_input = "10x10"
+    calls = (".{}",)
 
     diagonal = Int("the last diagonal that is kept: 0 is the main one, 1 the one above", 0)
 

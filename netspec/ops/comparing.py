@@ -123,6 +123,7 @@ class Where(Op):
     inputs = (2, 3)
     takes = ("condition", "input", "other")
     example, example_input = "where(mask x) 0", "{mask: bool 10, x: 10}"
+    calls = ("torch.where",)
 
     other = Number("a number in place of the third input", None)
 

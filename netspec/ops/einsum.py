@@ -41,6 +41,7 @@ class Einsum(Op):
     rule = "The sizes of the letters that the result keeps, in its order."
     inputs = (1, MANY)
     example, example_input = "einsum(q k) bhid/bhjd:bhij", "4x10x8"
+    calls = ("torch.einsum",)
 
     equation = Checked(
         "a letter for each axis of each input, and those of the result",

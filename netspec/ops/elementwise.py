@@ -17,6 +17,7 @@ class Elementwise(Op):
 
     rule = "The shape of the input stays."
     example_input: ClassVar[str] = "16x8x8"
+    calls: ClassVar[tuple[str, ...]] = ("torch.{}",)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor(inputs[0].shape, self.result(inputs[0]))
@@ -164,6 +165,7 @@ class To(Elementwise):
     """Turns the input into another dtype."""
 
     example = "to float32"
+    calls = (".float", ".long", ".bool")
     words = ("cast",)
 
     dtype = Choice("float32, the dtype that the network computes in, int64 or bool", ("float32", "int64", "bool"))

@@ -18,6 +18,7 @@ class Select(Op):
 
     rule = "The axis goes away."
     example, example_input = "select 1 0", "10x32"
+    calls = (".select",)
 
     dim = Axis("axis to take a place on")
     index = Extent("which place; negative ones count from the end")
@@ -41,6 +42,7 @@ class Slice(Op):
 
     rule = "The axis becomes as long as the stretch; all others stay."
     example, example_input = "slice 2 0 -3", "16x100"
+    calls = (".movedim",)
 
     dim = Axis("axis to take a stretch of")
     start = Extent("first place; negative ones count from the end", 0)
@@ -95,6 +97,7 @@ class Narrow(Op):
 
     rule = "The axis becomes as long as the stretch; all others stay."
     example, example_input = "narrow 1 0 16", "32x8"
+    calls = (".narrow",)
 
     dim = Axis("axis to take a stretch of")
     start = Extent("first place; negative ones count from the end")
@@ -122,6 +125,7 @@ class IndexSelect(Op):
     takes = ("input", "index")
     words = ("index_select",)
     example, example_input = "index_select(table index) 0", "{table: parameter 169x4, index: buffer 2401 init=arange}"
+    calls = (".index_select",)
 
     dim = Axis("axis to take places on")
 
@@ -145,6 +149,7 @@ class Gather(Op):
     inputs = (2, 2)
     takes = ("input", "index")
     example, example_input = "gather(x index) 1", "{x: 10x32, index: int 4x32}"
+    calls = (".gather",)
 
     dim = Axis("axis to take places on")
 

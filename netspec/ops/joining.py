@@ -21,6 +21,7 @@ class Concat(Op):
     words = ("cat",)
     bare = 1
     example, example_input = "concat(x skip)", "{x: 16x8x8, skip: 32x8x8}"
+    calls = ("torch.cat",)
 
     dim = Axis("axis to join along", 1, torch_default=0)
 
@@ -44,6 +45,7 @@ class Stack(Op):
     inputs = (1, MANY)
     bare = 1
     example, example_input = "stack(a b)", "16x8"
+    calls = ("torch.stack",)
 
     dim = Axis("where the new axis stands in the result", 1, torch_default=0)
 
@@ -92,6 +94,7 @@ class Split(Cut):
 
     rule = "Several parts, each as the input but for its own size along dim."
     example, example_input = "split 16x48", "64x8x8"
+    calls = (".split",)
 
     split_size: Any = Extents("size of each part, or one size for every part", low=1)
     dim = Axis("axis to cut", 1, torch_default=0)
@@ -118,6 +121,7 @@ class Chunk(Cut):
 
     rule = "Several parts, each as the input but for its own size along dim."
     example, example_input = "chunk 3 -1", "10x96"
+    calls = (".chunk",)
 
     chunks = Int("number of parts", ge=1)
     dim = Axis("axis to cut", 1, torch_default=0)
@@ -140,6 +144,7 @@ class Unbind(Op):
 
     rule = "As many parts as the axis is long, each without that axis."
     example, example_input = "unbind 1", "3x10"
+    calls = (".unbind",)
 
     dim = Axis("axis to take apart", torch_default=0)
 

@@ -16,6 +16,7 @@ class OneHot(Op):
     rule = "A last axis of as many places as there are classes."
     words = ("one_hot",)
     example, example_input = "one_hot 10", "int 5"
+    calls = ("F.one_hot",)
 
     num_classes = Int("how many places there are", ge=1)
 
@@ -34,6 +35,7 @@ class Lookup(Op):
     inputs = (2, 2)
     takes = ("index", "table")
     example, example_input = "lookup(index table)", "{index: buffer 49x49 init=arange, table: parameter 2401x3}"
+    calls = ("F.embedding",)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         index, table = inputs

@@ -17,6 +17,7 @@ class Normalize(Op):
 
     rule = "The shape of the input stays."
     example, example_input = "normalize", "64"
+    calls = ("F.normalize",)
 
     p = Number("which length: 2 for the ordinary one", 2.0, keyword=True)
     dim = Axis("axis along which the vectors lie", 1)
@@ -67,6 +68,7 @@ class LayerNormFunction(LastAxesNorm):
 
     words = ("layer_norm",)
     example, example_input = "layer_norm(x weight bias)", "{x: 10x32, weight: parameter 32, bias: parameter 32}"
+    calls = ("F.layer_norm",)
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
 
@@ -82,6 +84,7 @@ class RMSNormFunction(LastAxesNorm):
     takes = ("input", "weight")
     words = ("rms_norm",)
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
+    calls = ("F.rms_norm",)
 
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
 
@@ -95,6 +98,7 @@ class GroupNormFunction(FunctionalNorm):
 
     words = ("group_norm",)
     example, example_input = "group_norm(x weight bias) 4", "{x: 16x8x8, weight: parameter 16, bias: parameter 16}"
+    calls = ("F.group_norm",)
 
     num_groups = Int("groups that the channels are split into", ge=1)
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)

@@ -18,6 +18,7 @@ class Reduction(Op):
 
     rule = "Without the axes named, or with 1 in their place with keepdim; without axes, one number."
     example_input: ClassVar[str] = "16x8x8"
+    calls: ClassVar[tuple[str, ...]] = (".{}",)
 
     dim = Axes("axes to reduce; they are dropped")
     keepdim = Bool("keep the axes, with a size of 1", False)
@@ -122,6 +123,7 @@ class VectorNorm(Reduction):
 
     words = ("vector_norm",)
     example = "vector_norm 1"
+    calls = ("torch.linalg.vector_norm",)
 
     ord: Any = Number("which norm: 2 for the ordinary length, 1 for the sum of absolute values", 2, keyword=True)
 
@@ -134,6 +136,7 @@ class SingleAxis(Op):
     """What reductions over exactly one axis share."""
 
     rule = "Without the axis named, or with 1 in its place with keepdim."
+    calls: ClassVar[tuple[str, ...]] = (".{}",)
     example_input: ClassVar[str] = "10x32"
 
     dim = Axis("axis to reduce; it is dropped")
@@ -204,6 +207,7 @@ class CumSum(Op):
 
     rule = "The shape of the input stays."
     example, example_input = "cumsum 1", "10x32"
+    calls: ClassVar[tuple[str, ...]] = (".{}",)
 
     dim = Axis("axis to sum along")
 

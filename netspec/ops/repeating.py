@@ -15,6 +15,7 @@ class Expand(Op):
 
     rule = "The sizes that are written; only axes of size 1 stretch, and -1 keeps a size."
     example, example_input = "expand(token) B -1 -1", "{token: parameter 1x1x32}"
+    calls = (".expand",)
 
     sizes = Dims("sizes of the whole result, the batch included; -1 keeps a size", rest=True)
 
@@ -45,6 +46,7 @@ class Tile(Op):
 
     rule = "Each axis multiplied by its number."
     example, example_input = "tile 1 1 4", "16x1"
+    calls = (".tile",)
 
     dims = Dims("how many times along each axis", low=1, rest=True)
 
@@ -65,6 +67,7 @@ class RepeatInterleave(Op):
     rule = "The axis multiplied by the number of repeats; all others stay."
     words = ("repeat_interleave",)
     example, example_input = "repeat_interleave 2 1", "8x10"
+    calls = (".repeat_interleave",)
 
     repeats = Extent("how many times", low=1)
     dim = Axis("axis to repeat on")
@@ -83,6 +86,7 @@ class Roll(Op):
 
     rule = "The shape of the input stays."
     example, example_input = "roll -3x-3 2x3", "16x8x8"
+    calls = (".roll",)
 
     shifts = Extents("how far to move, one number for each axis of `dims`")
     dims = Axes("axes to move along", rest=False)
@@ -105,6 +109,7 @@ class Flip(Op):
 
     rule = "The shape of the input stays."
     example, example_input = "flip 1", "10x32"
+    calls = (".flip",)
 
     dims = Axes("axes to reverse")
 

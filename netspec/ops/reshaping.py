@@ -17,6 +17,7 @@ class Reshape(Op):
     rule = "The sizes that are written; their product is that of the input, and -1 is what is left."
     words = ("view",)
     example, example_input = "reshape B 4 -1", "8x6"
+    calls = (".reshape",)
 
     sizes = Dims("sizes of the whole result, the batch included; -1 is what is left", rest=True)
 
@@ -51,6 +52,7 @@ class Permute(Op):
 
     rule = "The axes in the order that is written."
     example, example_input = "permute 0 2 3 1", "16x8x8"
+    calls = (".permute",)
 
     dims = Axes("for each axis of the result, the axis of the input that it is")
 
@@ -71,6 +73,7 @@ class Transpose(Op):
     rule = "Two axes exchanged."
     words = ("swapaxes",)
     example, example_input = "transpose 1 2", "32x10"
+    calls = (".transpose",)
 
     dim0 = Axis("one axis")
     dim1 = Axis("the other axis")
@@ -92,6 +95,7 @@ class MoveDim(Op):
     rule = "One axis at another place; the others keep their order."
     words = ("moveaxis",)
     example, example_input = "movedim 1 -1", "16x8x8"
+    calls = (".movedim",)
 
     source_dim = Axis("axis to move")
     destination = Axis("where it stands in the result")
@@ -111,6 +115,7 @@ class Squeeze(Op):
 
     rule = "Without the axes named, which have a size of 1."
     example, example_input = "squeeze 2", "16x1x10"
+    calls = (".squeeze",)
 
     dim = Axes("axes to drop; each must have a size of 1")
 
@@ -132,6 +137,7 @@ class Unsqueeze(Op):
 
     rule = "With a new axis of size 1."
     example, example_input = "unsqueeze 1", "10x32"
+    calls = (".unsqueeze",)
 
     dim = Axis("where the new axis stands in the result")
 

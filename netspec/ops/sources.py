@@ -18,6 +18,8 @@ from netspec.ops.writing import bracketed, function, listed, method
 class Source(Op):
     """What all sources share."""
 
+    calls: ClassVar[tuple[str, ...]] = (".device", "torch.int64", "torch.bool")
+
     inputs = (0, 0)
     source = True
     needs_device = True
@@ -32,6 +34,7 @@ class Filled(Source):
     """What sources of one shape share."""
 
     rule = "The shape that is written."
+    calls: ClassVar[tuple[str, ...]] = ("torch.{}",)
     size = Dims("sizes; none of them is the batch unless it is written", low=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -100,6 +103,7 @@ class Eye(Source):
 
     rule = "n x n, or n x m."
     example = "eye 64"
+    calls = ("torch.eye",)
 
     n = Extent("rows", low=1)
     m = Extent("columns; as many as rows without it", None, low=1)
@@ -116,6 +120,7 @@ class Arange(Source):
 
     rule = "One axis, as long as it counts."
     example, example_input = "arange T", ""
+    calls = ("torch.arange",)
 
     end = Extent("where to stop; this number is not reached")
     start = Extent("where to begin", 0, keyword=True)
@@ -135,6 +140,7 @@ class Linspace(Source):
 
     rule = "One axis of as many steps as are written."
     example = "linspace -1 1 32"
+    calls = ("torch.linspace",)
 
     start = Number("the first number")
     end = Number("the last number")
@@ -152,6 +158,7 @@ class Causal(Source):
 
     rule = "length x length."
     example = "causal T"
+    calls = ("torch.full", ".triu")
 
     size = Extent("length of the sequence", low=1)
 
@@ -188,6 +195,7 @@ class Constant(Source):
 
     rule = "The shape of the numbers that are written."
     example = "constant 0.485x0.456x0.406"
+    calls = ("torch.tensor",)
 
     kinds: ClassVar[tuple[tuple[type, Dtype], ...]] = ((float, "float32"), (int, "int64"), (bool, "bool"))
     value = Checked("a number, or nested lists of numbers", _numbers, {"type": ["number", "array"]})
@@ -221,6 +229,7 @@ class ZerosLike(Like):
 
     words = ("zeros_like",)
     example = "zeros_like"
+    calls = ("torch.zeros_like",)
 
 
 class OnesLike(Like):
@@ -228,6 +237,7 @@ class OnesLike(Like):
 
     words = ("ones_like",)
     example = "ones_like"
+    calls = ("torch.ones_like",)
 
 
 class Noise(Like):
@@ -244,6 +254,7 @@ class RandnLike(Noise):
 
     words = ("randn_like",)
     example = "randn_like"
+    calls = ("torch.randn_like",)
 
 
 class RandLike(Noise):
@@ -251,3 +262,4 @@ class RandLike(Noise):
 
     words = ("rand_like",)
     example = "rand_like"
+    calls = ("torch.rand_like",)

@@ -32,6 +32,7 @@ class Pad(Op):
 
     rule = "The last axes grow by what is added at their ends; all others stay."
     example, example_input = "pad 1 1 2 2", "16x8x8"
+    calls = ("F.pad",)
 
     pad = Dims(
         "how many at the start and the end of the last axis, then of the one before; negative ones crop",
@@ -99,6 +100,7 @@ class Interpolate(Op):
 
     rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     example, example_input = "interpolate 32x32 mode=bilinear", "16x8x8"
+    calls = ("F.interpolate",)
 
     size = Maybe(Dims("sizes of the result's axes of space, or one for all", None, low=1))
     scale_factor = Checked(
@@ -177,6 +179,7 @@ class GridSample(Op):
     takes = ("input", "grid")
     words = ("grid_sample",)
     example, example_input = "grid_sample(x grid)", "{x: 3x32x32, grid: 16x16x2}"
+    calls = ("F.grid_sample",)
 
     mode = Choice("how values between the elements are found", ("bilinear", "nearest", "bicubic"), "bilinear")
     padding_mode = Choice("what lies outside", ("zeros", "border", "reflection"), "zeros", keyword=True)
@@ -207,6 +210,7 @@ class AffineGrid(Op):
     rule = "batch x height x width x 2 for the size that is written."
     words = ("affine_grid",)
     example, example_input = "affine_grid(theta) Bx1x16x16", "2x3"
+    calls = ("F.affine_grid",)
 
     size = Dims("size of the map that is to be sampled: batch, channels, height, width", low=1)
     align_corners = Bool("-1 and 1 are the centres of the corners, not their edges", False, torch_default=None)

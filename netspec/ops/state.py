@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from netspec.errors import did_you_mean
 from netspec.fields import MAX_INT, Bool, Checked, Field, refuse
@@ -69,6 +69,10 @@ class State(Op):
     rule = "The shape that is written, without a batch."
     inputs = (0, 0)
     source = True
+    calls: ClassVar[tuple[str, ...]] = (
+        *("torch.zeros", "torch.ones", "torch.eye", "torch.full", "torch.empty"),
+        *(f"nn.init.{name}_" for name in RANDOM),
+    )
 
     size = Sizes("sizes, without a batch")
     init: Any
@@ -118,6 +122,7 @@ class Parameter(State):
     """A tensor that is learned and belongs to no layer: a class token, a position table, a scale."""
 
     example = "parameter 1x1x32 init=normal std=0.02"
+    calls = ("nn.Parameter",)
 
     init: Any = Filling("what it is filled with at first: a number, or a word", (*PLAIN, *RANDOM))
     trainable = Bool("whether training changes it", True, keyword=True)
@@ -135,6 +140,7 @@ class Buffer(State):
 
     helper = _SINCOS
     example = "buffer 100x32 init=sincos"
+    calls = ("torch.arange", "torch.Size", ".numel", ".view", ".triu", ".tril")
 
     init: Any = Filling("what it is filled with: a number, or a word", (*PLAIN, *TABLES, *RANDOM))
     persistent = Bool("whether it is saved with the network", True, keyword=True)

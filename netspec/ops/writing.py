@@ -21,7 +21,7 @@ ATOM: Final = 6
 """A name, a number, a call: what needs no brackets anywhere."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.]*|\d[\d.]*")
-_POWER: Final = re.compile(r"(?<![\w.)\]])([\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])")
+_POWER: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?<![\w.)\]])([\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])""")
 _BINDING: Final[dict[type[ast.AST], int]] = {
     ast.BitAnd: AND,
     ast.Add: SUM,
@@ -55,8 +55,8 @@ def bracketed(text: str, needed: int = ATOM) -> str:
 
 
 def hugged(text: str) -> str:
-    """`x**2`: a power of names and numbers without spaces, as one word of a longer expression."""
-    return _POWER.sub(r"\1**\2", text)
+    """`x**2`: a power of names and numbers without spaces, as one word of a longer expression. Texts stay."""
+    return _POWER.sub(lambda found: f"{found[1]}**{found[2]}" if found[1] else found[0], text)
 
 
 def infix(symbol: str, binding: int, *operands: str) -> str:

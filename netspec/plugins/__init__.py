@@ -13,7 +13,7 @@ from netspec.losses.base import Loss, Reduction
 from netspec.metrics.base import Counts, Metric
 from netspec.plugins.loading import load, loaded
 from netspec.plugins.registering import register
-from netspec.transforms.base import Augmentation, Transform
+from netspec.transforms.base import Augmentation, Moving, Transform
 
 __all__ = [
     "BATCH",
@@ -33,6 +33,7 @@ __all__ = [
     "Maybe",
     "Metric",
     "Misfit",
+    "Moving",
     "Numbers",
     "Part",
     "Reduction",

@@ -10,9 +10,10 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Final
 
-from netspec.errors import UsageError, did_you_mean
+from netspec.errors import UsageError, did_you_mean, printable
 from netspec.language.reserved import RESERVED
-from netspec.runtime.disk import write_text
+from netspec.runtime.disk import kind, write_text
+from netspec.runtime.notes import read_note
 
 GROUP: Final = "netspec.plugins"
 """The group of entry points that installed plugins are found in."""
@@ -28,6 +29,12 @@ def loaded() -> dict[str, str]:
     return dict(_loaded)
 
 
+def files() -> list[Path]:
+    """The files of the plugins that are loaded."""
+    found = (getattr(sys.modules.get(Path(name).stem), "__file__", None) for name in _loaded)
+    return [Path(file) for file in found if file]
+
+
 def remember(folder: Path) -> None:
     """Note in a run's folder which plugins it was begun with."""
     write_text(folder / NOTED, json.dumps(_loaded, indent=1) + "\n")
@@ -39,13 +46,20 @@ def need(folder: Path, unchanged: bool = False) -> None:
     They are never loaded from here: only a person says which code runs.
     """
     path = folder / NOTED
-    noted: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    noted: dict[str, str] = read_note(path, _fault) if kind(path) else {}
     for name, digest in noted.items():
         if name not in _loaded:
+            name = printable(name)
             raise UsageError(f"the run in {folder} was begun with the plugin {name}. Name it: --plugin {name}")
         if unchanged and _loaded[name] != digest:
             text = f"the plugin {name} is not the one that the run in {folder} was begun with"
             raise UsageError(f"{text}. Resume with that one, or begin another run.")
+
+
+def _fault(noted: object) -> str:
+    """What is wrong with the note of a run's plugins."""
+    named = isinstance(noted, dict) and all(isinstance(digest, str) for digest in noted.values())
+    return "" if named else "expected the names of plugins, each with a hash"
 
 
 def load(plugin: str) -> None:

@@ -24,14 +24,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from netspec.drafts import draft
-from netspec.errors import DataError
-from netspec.runtime.disk import remove, saving, sha256, sync
+from netspec.errors import DataError, printable
+from netspec.runtime.disk import kind, remove, saving, sha256, sync
+from netspec.runtime.notes import read_note
 from netspec.runtime.packing import pack, unpack
-from netspec.runtime.tensors import save_tensors
+from netspec.runtime.tensors import read_header, save_tensors
 
 FORMAT: Final = 2
 FILES: Final = ("tensors.safetensors", "state.json")
 MANIFEST: Final = "manifest.json"
+MAX_MANIFEST: Final = 4096
 _NAME: Final = re.compile(r"step-(\d{9,})-(\d{4,})")
 
 
@@ -122,7 +124,11 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
 def check(folder: Path) -> None:
     """Hold a checkpoint against its manifest. Raises Damaged."""
     try:
-        written = (folder / MANIFEST).read_text(encoding="utf-8")
+        for name in (*FILES, MANIFEST):
+            if (what := kind(folder / name)) not in ("file", ""):
+                raise Damaged(f"{name} is a {what}")
+        with (folder / MANIFEST).open("rb") as stream:
+            written = stream.read(MAX_MANIFEST).decode()
         found = _manifest(folder)
     except OSError as error:
         raise Damaged(f"{Path(str(error.filename)).name}: {error.strerror}") from None
@@ -145,10 +151,13 @@ def read_state(folder: Path) -> dict[str, Any]:
     """The state that a checkpoint holds. Raises Damaged."""
     check(folder)
     try:
-        packed = json.loads((folder / FILES[1]).read_text(encoding="utf-8"))
+        packed = read_note(folder / FILES[1], lambda packed: "" if isinstance(packed, dict) else "expected a mapping")
+        read_header(folder / FILES[0])
         # The file's tensors lie anywhere in memory, and sums over them depend on how they are aligned.
         tensors = {name: tensor.clone() for name, tensor in load_file(folder / FILES[0]).items()}
         state: dict[str, Any] = unpack(packed, tensors)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise Damaged(str(error)) from None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, DataError, SafetensorError) as error:
+        raise Damaged(printable(str(error))) from None
+    if not isinstance(state, dict):
+        raise Damaged(f"{FILES[1]} is not what was written")
     return state

@@ -10,14 +10,16 @@ from typing import Any, Final
 
 import torch
 
-from netspec.datasets.base import Origin
+from netspec.datasets.base import Gives, Origin
 from netspec.datasets.fit import unfit
+from netspec.datasets.rows import pieces
 from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.layers.base import Dtype
 from netspec.layers.base import Tensor as Described
 from netspec.runtime.mixing import Batch, Mixer, with_partners
-from netspec.transforms.base import Augmentation, Chance, Transform
+from netspec.transforms.base import TORCHS, Chance, Maps
+from netspec.transforms.route import Placed
 
 PREPARED_BYTES: Final = 512 * 2**20
 """The largest result of the steps before augmentation that is kept, so that they need not run with each batch."""
@@ -31,50 +33,89 @@ Share = Callable[[int], slice]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What becomes of a batch of the first input. Augmentation runs only where there is a chance."""
+    """What becomes of the inputs and the target of a batch. Augmentation runs only where there is a chance."""
 
-    before: tuple[Transform, ...] = ()
-    augment: tuple[Augmentation, ...] = ()
-    after: tuple[Transform, ...] = ()
+    before: tuple[Placed, ...] = ()
+    augment: tuple[Placed, ...] = ()
+    after: tuple[Placed, ...] = ()
     peak: int = 255
+    maps: Maps = TORCHS
 
-    def __call__(self, x: torch.Tensor, chance: Chance | None = None) -> torch.Tensor:
-        x = self._transform(x, self.before)
+    def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
+        batch = self._taken(batch, self.before)
         if chance is not None:
-            for step in self.augment:
-                x = step.apply(x if step.takes_bytes else as_floats(x, self.peak), chance)
-        return as_floats(self._transform(x, self.after), self.peak)
+            batch = self._taken(batch, self.augment, chance)
+        inputs, target = self._taken(batch, self.after)
+        return tuple(as_floats(x, self.peak) for x in inputs), target
 
-    def _transform(self, x: torch.Tensor, steps: tuple[Transform, ...]) -> torch.Tensor:
-        for step in steps:
-            x = step.apply(x if step.takes_bytes else as_floats(x, self.peak))
-        return x
+    def _taken(self, batch: Batch, steps: tuple[Placed, ...], *chance: Chance) -> Batch:
+        inputs, target = list(batch[0]), batch[1]
+        for placed in steps:
+            step = placed.step
+            for place in placed.inputs:
+                x = inputs[place] if step.takes_bytes else as_floats(inputs[place], self.peak)
+                inputs[place] = step.apply(x, *chance)
+                for each in chance:  # the next input, and the target, meet the same
+                    each.again()
+            if placed.carries:
+                target = step.carry(target, self.maps, *chance)
+            for each in chance:
+                each.onward()
+        return tuple(inputs), target
 
-    def ahead(self, x: torch.Tensor, room: int = PREPARED_BYTES) -> tuple[torch.Tensor, Steps]:
-        """`x` with all done that is better done once for a whole part, and the steps left for each batch.
+    def target(self, target: torch.Tensor) -> torch.Tensor:
+        """What becomes of a target outside training."""
+        for placed in (*self.before, *self.after):
+            target = placed.step.carry(target, self.maps) if placed.carries else target
+        return target
+
+    def fills(self, dtype: torch.dtype) -> Iterator[int]:
+        """What comes into targets of classes from outside."""
+        for placed in (*self.before, *self.augment, *self.after):
+            if placed.carries and getattr(placed.step, "frames", False) and self.maps.near(dtype):
+                yield placed.step.fill(self.maps, dtype)
+
+    def ahead(self, batch: Batch, room: int = PREPARED_BYTES) -> tuple[Batch, Steps]:
+        """All samples with all done that is better done once for a whole part, and the steps left for each batch.
 
         What is done ahead takes no more than `room` bytes.
         """
         left, prepared = self, min(room, PREPARED_BYTES)
-        done = in_chunks(x, lambda piece: self._transform(piece, self.before), prepared) if self.before else x
+        done = in_chunks(batch, lambda piece: self._taken(piece, self.before), prepared) if self.before else batch
         if done is not None:
-            x, left = done, replace(left, before=())
+            batch, left = done, replace(left, before=())
         if not left.before and not left.augment:
-            done = in_chunks(x, left, min(room, FLOAT_BYTES))
+            done = in_chunks(batch, left, min(room, FLOAT_BYTES))
             if done is not None:
-                x, left = done, Steps(peak=self.peak)
-        return x, left
+                batch, left = done, Steps(peak=self.peak)
+        return batch, left
 
 
-def in_chunks(x: torch.Tensor, step: Callable[[torch.Tensor], torch.Tensor], limit: int) -> torch.Tensor | None:
-    """`step` on all of `x`, a stretch of rows at a time; None where the result would be larger than `limit` bytes."""
-    one = step(x[:1])
-    if one.nbytes * len(x) > limit:
+def in_chunks(batch: Batch, step: Callable[[Batch], Batch], limit: int) -> Batch | None:
+    """`step` on all samples, a stretch of rows at a time; None where its results would be larger than `limit` bytes.
+
+    What it gives back as it is stays what it is.
+    """
+    fields = (*batch[0], batch[1])
+
+    def piece(rows: slice) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+        given = tuple(x[rows] for x in fields)
+        inputs, target = step((given[:-1], given[-1]))
+        return given, (*inputs, target)
+
+    given, made = piece(slice(1))
+    changed = [i for i, (x, y) in enumerate(zip(given, made, strict=True)) if x is not y]
+    if sum(made[i].nbytes for i in changed) * len(fields[-1]) > limit:
         return None
-    result = one.new_empty((len(x), *one.shape[1:]))
-    for start in range(0, len(x), CHUNK):
-        result[start : start + CHUNK] = step(x[start : start + CHUNK])
-    return result
+    results = list(fields)
+    for i in changed:
+        results[i] = made[i].new_empty((len(fields[i]), *made[i].shape[1:]))
+    for start in range(0, len(fields[-1]), CHUNK):
+        rows = slice(start, start + CHUNK)
+        _, made = piece(rows)
+        for i in changed:
+            results[i][rows] = made[i]
+    return tuple(results[:-1]), results[-1]
 
 
 def as_floats(x: torch.Tensor, peak: int) -> torch.Tensor:
@@ -113,8 +154,9 @@ class Split:
         """Say for which samples `batch` will be called in training, in turn. In memory they are there already."""
 
     def targets(self) -> Iterator[torch.Tensor]:
-        """The targets of all samples in their order, in pieces that fit into memory."""
-        yield self.target
+        """The targets of all samples in their order, as they are outside training, in pieces that fit into memory."""
+        for _, piece in pieces(self.target):
+            yield self.steps.target(piece)
 
     def batch(
         self, indices: torch.Tensor, generator: torch.Generator | None = None, rows: slice | None = None
@@ -126,8 +168,7 @@ class Split:
         mixer = self.mixer if generator is not None else None
         places = self._places(indices, rows, mixer is not None)
         chance = Chance(generator, len(indices), places) if generator is not None else None
-        inputs, target = self._picked(indices[places])
-        batch = self._given(inputs, chance), target
+        batch = self.steps(self._picked(indices[places]), chance)
         if mixer is None or generator is None:
             return batch
         inputs, target = mixer(batch, generator)
@@ -151,15 +192,11 @@ class Split:
         for start in range(0, len(self), size):
             wanted = rows(min(size, len(self) - start))
             piece = slice(start + (wanted.start or 0), start + wanted.stop)
-            yield self._given(tuple(x[piece] for x in self.inputs), None), self.target[piece]
+            yield self.steps((tuple(x[piece] for x in self.inputs), self.target[piece]))
 
     def to(self, device: torch.device | str) -> Split:
         """The same part with its tensors on `device`."""
         return replace(self, inputs=tuple(x.to(device) for x in self.inputs), target=self.target.to(device))
-
-    def _given(self, inputs: tuple[torch.Tensor, ...], chance: Chance | None) -> tuple[torch.Tensor, ...]:
-        first, *rest = inputs
-        return self.steps(first, chance), *(as_floats(x, self.steps.peak) for x in rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +209,17 @@ class Data:
     names: tuple[str, ...]
     classes: tuple[str, ...] | None
     steps: Steps = Steps()
-    """What is done to the first input of new samples, with all that was learned from the training data."""
+    """What is done to new samples, with all that was learned from the training data."""
     learnt: Mapping[str, Any] = field(default_factory=dict)
     """What the training part taught of how data is to be seen, as plain data to keep with a run."""
+    raw: Gives | None = None
+    """What the source gives before any transform."""
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The parts that there are, by name."""
+        named = (("train", self.train), ("val", self.val), ("test", self.test))
+        return {name: part for name, part in named if part is not None}
 
     @property
     def inputs(self) -> tuple[Described, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, islice
@@ -23,20 +22,21 @@ from netspec.ops.sources import Noise
 from netspec.plugins.loading import need, remember
 from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Data, Split
-from netspec.runtime.disk import write_text
+from netspec.runtime.disk import kind, write_text
 from netspec.runtime.evaluate import batch_size, evaluate
 from netspec.runtime.export import Report, by_shape, export_onnx, metadata
-from netspec.runtime.fitting import need_fit
+from netspec.runtime.fitting import need_fit, remarks
 from netspec.runtime.history import History
 from netspec.runtime.loading import load_data
 from netspec.runtime.module import build
+from netspec.runtime.notes import need_plain, read_note, texts
 from netspec.runtime.objective import Objective
 from netspec.runtime.onnx_graph import Probabilities
-from netspec.runtime.progress import Progress
-from netspec.runtime.run import RunFolder
+from netspec.runtime.origin import note_origin, where_from
+from netspec.runtime.progress import Progress, Silent
+from netspec.runtime.run import OWN, RunFolder
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
-from netspec.runtime.weights import read_weights
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
 
@@ -90,6 +90,8 @@ def train(
             run = None
             if folder is not None and world.main:
                 run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
+            for remark in remarks(spec, data) if world.main and not going_on else ():
+                (progress or Silent()).warn(remark)
         shown = progress if world.main else None
         history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world)
     return Trained(module, history, folder)
@@ -98,7 +100,7 @@ def train(
 def _begun(spec: Spec, data: Data, folder: Path) -> RunFolder:
     """The folder of a new run."""
     run = RunFolder.create(folder, spec.text)
-    write_text(run.path / "origin.json", json.dumps({"root": os.path.relpath(spec.root, run.path)}) + "\n")
+    note_origin(run.path, spec)
     remember(run.path)
     write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
     return run
@@ -110,24 +112,39 @@ class Run:
 
     folder: Path
     spec: Spec
+    doubt: str = ""
+    """Why its data is not read where the folder says that it lies, unless a person allows that; nothing where it is."""
 
     @classmethod
-    def read(cls, folder: str | Path, overrides: Iterable[str] = ()) -> Run:
-        """The run in `folder`. Raises UsageError where there is none, SpecError for overrides that do not fit."""
-        folder = Path(folder)
-        if not (folder / "spec.yaml").is_file():
+    def read(cls, folder: str | Path, overrides: Iterable[str] = (), root: str | Path | None = None) -> Run:
+        """The run in `folder`, whose data's paths start at `root`, or where the folder says without.
+
+        Raises UsageError where there is none, SpecError for overrides that do not fit, DataError for a folder that
+        is not as a run leaves it.
+        """
+        folder, overrides = Path(folder), list(overrides)
+        if not (folder / "spec.yaml").exists():
             raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+        need_plain(folder, OWN)
         need(folder)
-        spec = load(folder / "spec.yaml", list(overrides))
-        origin = folder / "origin.json"
-        root = folder / json.loads(origin.read_text("utf-8"))["root"] if origin.is_file() else folder
-        return cls(folder, spec.at(root.resolve()))
+        kept = load(folder / "spec.yaml")
+        spec = kept.over(overrides) if overrides else kept
+        if root is not None:
+            return cls(folder, spec.at(Path(root).resolve()))
+        place, doubt = where_from(folder, kept)
+        named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
+        return cls(folder, spec.at(place), "" if named else doubt)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the folder that belong to the run."""
+        return [self.folder / name for name in OWN if name != "model.onnx"]
 
     @property
     def weights(self) -> Path:
         """The file of the run's best weights, or of its last ones."""
         best = self.folder / "best.safetensors"
-        return best if best.is_file() else self.folder / "last.safetensors"
+        return best if kind(best) else self.folder / "last.safetensors"
 
     @property
     def learnt(self) -> dict[str, Any]:
@@ -136,7 +153,7 @@ class Run:
 
     def module(self) -> nn.Module:
         """The network with those weights."""
-        return build(self.spec, read_weights(self.weights)[0], f"the weights in {self.weights}")
+        return build(self.spec, self.weights)
 
     @kept_memory()
     def evaluate(self, part: Literal["train", "val", "test"] = "val", *, allow_outside: bool = False) -> dict[str, Any]:
@@ -144,7 +161,7 @@ class Run:
         section = self.spec.experiment.train
         if section is None:
             raise UsageError(f"{self.folder} has no train section that says what to measure")
-        data = data_of(self.spec, allow_outside, self.learnt, hold=False)
+        data = data_of(self.spec, allow_outside, self.learnt, hold=False, doubt=self.doubt)
         split: Split | None = getattr(data, part)
         if split is None:
             raise DataError(f"the data of {self.spec.name} has no {part} part")
@@ -171,7 +188,7 @@ class Run:
 
         Raises ExportMismatch, and leaves no file, where it does not.
         """
-        return export(self.spec, self.module(), Path(path), allow_outside, self.learnt)
+        return export(self.spec, self.module(), Path(path), allow_outside, self.learnt, self.doubt)
 
 
 def export(
@@ -180,13 +197,14 @@ def export(
     path: Path,
     allow_outside: bool = False,
     learnt: Mapping[str, Any] | None = None,
+    doubt: str = "",
 ) -> Report:
     """Write a network to an ONNX file that agrees with it, also on the validation data where there is some.
 
     The data is seen as a run has `learnt` to see it, if one is given.
     """
     section, training = spec.experiment.export, spec.experiment.train
-    data = data_of(spec, allow_outside, learnt, hold=False) if spec.experiment.data is not None else None
+    data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     return export_onnx(
         module,
         spec.graph.inputs,
@@ -222,8 +240,38 @@ def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
 def learnt_in(folder: Path) -> dict[str, Any]:
     """What the run in a folder has learnt of its data; nothing where none is kept."""
     path = folder / LEARNT
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    found: dict[str, Any] = read_note(path, _fault) if kind(path) else {}
     return found
+
+
+def _fault(learnt: Any) -> str:
+    """What is wrong with what a run has learnt, as it is kept; a source of a plugin may keep more."""
+    if not isinstance(learnt, dict):
+        return "expected a mapping"
+    kept: dict[str, Callable[[Any], bool]] = {
+        "classes": lambda value: value is None or texts(value),
+        "inputs": _seen_as,
+        "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
+        "columns": _columns,
+        "units": lambda value: isinstance(value, str),
+    }
+    wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
+    return f"{wrong[0]} is not what a run has learnt" if wrong else ""
+
+
+def _seen_as(inputs: Any) -> bool:
+    """Whether the names of the inputs and the largest byte are kept."""
+    return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
+
+
+def _columns(columns: Any) -> bool:
+    """Whether the columns of a table are kept: what fills the numbers, and what the categories are."""
+    if not isinstance(columns, dict) or columns.keys() != {"numbers", "categories"}:
+        return False
+    numbers, categories = columns["numbers"], columns["categories"]
+    if not isinstance(numbers, dict) or not isinstance(categories, dict):
+        return False
+    return all(isinstance(x, int | float | None) for x in numbers.values()) and all(map(texts, categories.values()))
 
 
 def data_of(
@@ -233,9 +281,14 @@ def data_of(
     *,
     device: torch.device | str = "cpu",
     hold: bool = True,
+    doubt: str = "",
 ) -> Data:
-    """The data that a spec names. Raises UsageError where it names none, DataError."""
+    """The data that a spec names. Raises UsageError where it names none, DataError.
+
+    With a `doubt` about its folder no file there is opened, unless that is allowed.
+    """
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    return load_data(section, spec.root, allow_outside=allow_outside, device=device, learnt=learnt, hold=hold)
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold}
+    return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import torch
@@ -19,7 +20,7 @@ from netspec.exporters import ONNX
 from netspec.layers.base import Tensor as Described
 from netspec.runtime import onnx_check, onnx_graph
 from netspec.runtime.agreement import Difference, difference
-from netspec.runtime.disk import sync
+from netspec.runtime.disk import is_stream, need_writable, place_of, pour, saving, sync
 from netspec.runtime.examples import Examples
 from netspec.runtime.onnx_check import Inputs
 from netspec.runtime.onnx_graph import Probabilities
@@ -211,14 +212,25 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed."""
-    try:
-        with draft(path) as folder:
+    """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed.
+
+    A link stays one, a stream is written to.
+    """
+    need_writable(path)
+    with saving(path):
+        if is_stream(path):
+            with TemporaryDirectory() as name:
+                yield Path(name, "network.onnx")
+                whole, *more = sorted(Path(name).iterdir())
+                if more:
+                    raise UsageError(f"{path} takes one file, and a network as large as this is two. Name a file.")
+                pour(whole, path)
+            return
+        place = place_of(path)
+        with draft(place) as folder:
             folder.mkdir()
-            yield folder / path.name
+            yield folder / place.name
             for file in sorted(folder.iterdir(), reverse=True):  # the data, if any, before the model that names it
                 sync(file)
-                file.replace(path.parent / file.name)
-            sync(path.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+                file.replace(place.parent / file.name)
+            sync(place.parent)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 
 from netspec.datasets.base import Gives
 from netspec.datasets.rows import Rows, pieces
-from netspec.errors import DataError, Problem, SpecError
+from netspec.errors import FEW, DataError, Problem, SpecError, printable
 from netspec.lint import Facts, rules
 from netspec.runtime.data import Data, Split
 from netspec.source import report
 from netspec.spec import Spec
 
-OF_DATA: Final = ("class_count", "embedding_rows", "position_rows")
+OF_DATA: Final = ("class_count", "embedding_rows", "position_rows", "value_range")
 """Rules that ask for other data, or for a network of its size."""
 OF_TRAINING: Final = ("loss_target", "mixed_target")
 """Rules that ask for another loss."""
@@ -24,7 +24,7 @@ OF_TRAINING: Final = ("loss_target", "mixed_target")
 def need_fit(spec: Spec, data: Data) -> None:
     """Refuse data that the network or the loss cannot take, before the first step. Raises DataError or SpecError."""
     data.need_fit(spec.graph.inputs)
-    facts = Facts(spec.graph, spec.experiment, measured(data))
+    facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
     faults = [p for rule in rules(OF_DATA) for p in rule.check(facts) if p.severity == "error"]
     if faults:
         raise DataError("\n".join(f"{p.message}. {p.hint} {_met(p, data)}".rstrip() for p in faults))
@@ -33,14 +33,47 @@ def need_fit(spec: Spec, data: Data) -> None:
         raise SpecError(faults, report(faults, spec.document.source), spec.document.source)
 
 
+def remarks(spec: Spec, data: Data) -> list[str]:
+    """What a person should know of data that was read, and can be trained on all the same."""
+    found = [*class_remarks(data)]
+    if spec.experiment.data is not None and spec.experiment.data.trained_on() is None:  # else it is told by `check`
+        facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
+        found += [f"{p.message}. {p.hint}" for rule in rules(["schedule_length"]) for p in rule.check(facts)]
+    return found
+
+
+def class_remarks(data: Data) -> list[str]:
+    """Classes of which a part has no sample, and data that is of one class alone."""
+    if not data.classes or len(data.target.shape) != 1 or data.target.dtype != "int64":
+        return []
+    counts = {name: _counted(part, len(data.classes)) for name, part in data.parts.items()}
+    found = []
+    present = [data.classes[i] for i in np.flatnonzero(counts["train"]).tolist()]
+    if len(present) == 1:
+        text = f"all samples that are trained on are of the class {printable(present[0])}"
+        found.append(f"{text}: there is nothing to tell it from")
+    for name, count in counts.items():
+        missing = [printable(data.classes[i]) for i in np.flatnonzero(count == 0).tolist()]
+        if missing and len(present) > 1 and count.sum() >= len(count):  # fewer samples cannot show every class
+            shown = ", ".join(missing[:FEW]) + f" and {len(missing) - FEW} more" * (len(missing) > FEW)
+            found.append(f"the {name} part has no sample of the class{'es' * (len(missing) > 1)} {shown}")
+    return found
+
+
+def _counted(part: Split, classes: int) -> np.ndarray[Any, Any]:
+    """How many targets of each class a part has."""
+    counts = np.zeros(classes, np.int64)
+    for target in part.targets():
+        kept = target[(target >= 0) & (target < classes)].cpu().numpy()
+        counts += np.bincount(kept, minlength=classes)
+    return counts
+
+
 def measured(data: Data) -> Gives:
     """What the data really gives."""
-    numbers = tuple(_bounds([part.inputs[i] for part in _parts(data)]) for i in range(len(data.train.inputs)))
-    return Gives(data.inputs, data.target, len(data.classes) if data.classes else None, numbers=numbers)
-
-
-def _parts(data: Data) -> list[Split]:
-    return [part for part in (data.train, data.val, data.test) if part]
+    numbers = tuple(_bounds([part.inputs[i] for part in data.parts.values()]) for i in range(len(data.train.inputs)))
+    classes = len(data.classes) if data.classes else None
+    return Gives(data.inputs, data.target, classes, len(data.train), numbers)
 
 
 def _is_integer(x: torch.Tensor | Rows) -> bool:
@@ -59,9 +92,9 @@ def _bounds(columns: list[torch.Tensor | Rows]) -> tuple[int, int] | None:
 def _met(problem: Problem, data: Data) -> str:
     """Where the class or the number that goes furthest is met first."""
     if problem.code == "class-count":
-        held = [(part, -1, part.target) for part in _parts(data)]
+        held = [(part, -1, part.target) for part in data.parts.values()]
     elif problem.code == "embedding-rows":
-        held = [(p, i, x) for p in _parts(data) for i, x in enumerate(p.inputs) if _is_integer(x)]
+        held = [(p, i, x) for p in data.parts.values() for i, x in enumerate(p.inputs) if _is_integer(x)]
     else:
         return ""
     least, largest = _bounds([x for *_, x in held]) or (0, 0)

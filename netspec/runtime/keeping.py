@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.errors import UsageError
+from netspec.errors import DataError, UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.board import Board
 from netspec.runtime.checkpoint import Checkpoints, read_state
@@ -98,8 +99,10 @@ class Keeper:
         with self.world.all_or_none():
             if place is not None:
                 packed = found[1] if found else read_state(place)
-                state.unpack(packed)
-                if (before := packed["best"]["monitor"]) != state.best.monitor:
+                with _of_a_run(place):
+                    state.unpack(packed)
+                    before = packed["best"]["monitor"]
+                if before != state.best.monitor:
                     self.warn(f"the best weights, chosen by {before} before, are chosen by {state.best.monitor} anew")
         records: list[Record] = []
         with self.world.all_or_none():
@@ -113,6 +116,16 @@ class Keeper:
     def best(self) -> Path | None:
         """The file of the best weights, once it is written."""
         return self.run.best if self.run and self.run.best.is_file() else None
+
+
+@contextlib.contextmanager
+def _of_a_run(place: Path) -> Iterator[None]:
+    """Within it a state is taken up, which may be whole and yet none that a run has saved. Raises DataError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        hint = "Delete it to go on from the one before, or begin another run."
+        raise DataError(f"{place} does not hold the state of a run: {type(error).__name__}, {error}. {hint}") from error
 
 
 def _metadata(state: State) -> dict[str, str]:

@@ -5,32 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
-from netspec.datasets.base import Arrays, Part
+from netspec.datasets.base import Arrays, Gives, Part
 from netspec.datasets.checks import same_form
-from netspec.datasets.files import Files
+from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
-from netspec.errors import DataError
-from netspec.language.calls import read_entry
+from netspec.errors import DataError, printable
+from netspec.language.calls import Refused, read_entry
 from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
+from netspec.layers.base import Tensor as Described
+from netspec.machine import shown_bytes
 from netspec.runtime.classes import as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
-from netspec.runtime.memory import room_for, shown_bytes, workers_for
+from netspec.runtime.memory import room_for, workers_for
 from netspec.runtime.mixing import Mixer
 from netspec.runtime.reading import Reader
 from netspec.runtime.splitting import split
 from netspec.runtime.streamed import Streamed
 from netspec.transforms.base import Transform
-from netspec.transforms.mixing import mixed_target
+from netspec.transforms.route import Placed
 from netspec.vocabulary import TRANSFORMS
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
+
+
+SAMPLED: Final = 16 * 2**20
+"""Bytes of an input that are looked at to know which values it has."""
 
 
 def load_data(
@@ -38,33 +44,40 @@ def load_data(
     root: Path,
     *,
     allow_outside: bool = False,
+    doubt: str = "",
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
-    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`. Which samples are held
-    out depends on the section alone. Classes, categories and means are learnt from the training part, or are those
-    that a run has `learnt` before. Without `hold`, what can stay in its files does, as is best where only a little
-    of the data is looked at. Raises DataError.
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
+    whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
+    Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Raises
+    DataError.
     """
+    # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
+    files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     source, learnt, device = section.source, learnt or {}, torch.device(device)
-    arrays = split(source.read_as(Files(root, allow_outside), learnt), section.split, source.default_val)
+    arrays = split(source.read_as(files, learnt), section.split, source.default_val)
     arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
-    _check_steps(section, arrays)
+    inputs, target = _given(arrays)
+    _check_steps(section, arrays, inputs, target)
     parts = {name: part for name, part in (("train", arrays.train), ("val", arrays.val), ("test", arrays.test)) if part}
     room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
     kept = _kept(parts.values(), room, hold)
     # What is done ahead is done where batches are, or it would not be the very bits that a batch at a time gets.
     splits = {name: _split(part, kept, workers).to(device) for name, part in parts.items()}
     room -= sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
-    written, section = section, _fitted(section, splits["train"], arrays.peak, learnt.get("transform", ()))
-    plain = Steps(section.before, (), section.after, arrays.peak)
-    train = _prepared(splits.pop("train"), replace(plain, augment=section.augment), room)
+    written = section.placed(inputs, arrays.names)
+    done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
+    ways = section.ways(inputs, target, arrays.names, done)
+    plain = Steps(*ways.in_use, arrays.peak, section.maps)
+    train = _prepared(splits.pop("train"), Steps(*ways.in_training, arrays.peak, section.maps), room)
     if section.mixing:
         train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
     others = {name: _prepared(part, plain, room) for name, part in splits.items()}
@@ -72,17 +85,44 @@ def load_data(
         **arrays.learnt,
         "classes": arrays.classes,
         "inputs": {"names": arrays.names, "peak": arrays.peak},
-        "transform": _taught(written.transform, section.transform),
+        "transform": _taught(written, done),
     }
-    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught)
+    raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
+    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught, raw)
 
 
-def steps_for(section: DataSection, learnt: Mapping[str, Any]) -> Steps:
-    """What is done to the first input of new samples, as a run has `learnt` it; no data is read."""
-    pairs = enumerate(zip(section.transform, learnt["transform"], strict=True))
-    done = tuple(read_entry(known, ("transform", i), TRANSFORMS)[0] if known else step for i, (step, known) in pairs)
-    fitted = replace(section, transform=done)
-    return Steps(fitted.before, (), fitted.after, learnt["inputs"]["peak"])
+def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:
+    """What is done to new samples with these inputs, as a run has `learnt` it; no data is read. Raises DataError."""
+    names = learnt["inputs"]["names"]
+    written, taught = section.placed(inputs, names), learnt.get("transform", ())
+    if len(taught) != len(written):
+        text = f"the run has learnt of {len(taught)} transforms, its spec names {len(written)}"
+        raise DataError(f"{text}. Name those that it was trained with.")
+    try:
+        ways = section.ways(inputs, None, names, _known(written, taught))
+    except Misfit as misfit:
+        raise DataError(f"a transform {misfit.message}") from None
+    for step, fault in ways.use.faults:
+        raise DataError(f"{type(step).__name__.lower()} {fault.message}")
+    return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
+
+
+def _known(written: Sequence[Placed], learnt: Sequence[Any]) -> list[Placed]:
+    """The steps with those in place that a run has learnt, in long form by their places."""
+    done = list(written)
+    for i, known in enumerate(learnt[: len(written)]):
+        if known:
+            done[i] = replace(written[i], step=_as_taught(known, i))
+    return done
+
+
+def _as_taught(known: Any, place: int) -> Transform:
+    """A step as a run has learnt it. Raises DataError for what is none."""
+    try:
+        return read_entry(known, ("transform", place), TRANSFORMS)[0]
+    except Refused as refused:
+        reason = printable(refused.problems[0].message)
+        raise DataError(f"what the run has learnt for transform {place} is none: {reason}") from None
 
 
 def fields(part: Part) -> tuple[Column, ...]:
@@ -142,46 +182,68 @@ def _held(field: Column, workers: int) -> torch.Tensor:
 
 
 def _prepared(part: Split, steps: Steps, room: int) -> Split:
-    """The part with what is done to its batches; done already, where that is better and there is room."""
-    first, *rest = part.inputs
-    if not isinstance(first, torch.Tensor):
+    """The part with what is done to its batches; done already, where all of it is in memory and there is room."""
+    if isinstance(part, Streamed):
         return replace(part, steps=steps)
-    ready, left = steps.ahead(first, room)
-    return replace(part, inputs=(ready, *rest), steps=left)
+    (inputs, target), left = steps.ahead((part.inputs, part.target), room)
+    return replace(part, inputs=inputs, target=target, steps=left)
 
 
-def _fitted(section: DataSection, train: Split, peak: int, learnt: Sequence[Any]) -> DataSection:
-    """The section with every step that learns fitted to the training part, as the steps before it leave it.
+def _fitted(written: Sequence[Placed], train: Split, peak: int, learnt: Sequence[Any]) -> list[Placed]:
+    """The transforms, with every step that learns fitted to the training part, as the steps before it leave it.
 
     `learnt` are such steps of a run, in long form, by their places.
     """
-    if not any(step.learns for step in section.transform):
-        return section
-    done: tuple[Transform, ...] = ()
-    for place, step in enumerate(section.transform):
-        if place < len(learnt) and learnt[place]:
-            done = (*done, read_entry(learnt[place], ("transform", place), TRANSFORMS)[0])
-            continue
-        ahead = replace(train, steps=Steps(after=done, peak=peak))
-        done = (*done, step.fitted(inputs[0] for inputs, _ in ahead.batches(CHUNK)))
-    return replace(section, transform=done)
+    done: list[Placed] = []
+    for placed in _known(written, learnt):
+        if placed.step.learns:  # what it becomes when it is fitted learns nothing
+            ahead, (place,) = replace(train, steps=Steps(after=tuple(done), peak=peak)), placed.inputs
+            fitted = placed.step.fitted(inputs[place] for inputs, _ in ahead.batches(CHUNK))
+            placed = replace(placed, step=fitted)
+        done.append(placed)
+    return done
 
 
-def _taught(written: Sequence[Transform], fitted: Sequence[Transform]) -> list[dict[str, Any] | None]:
+def _taught(written: Sequence[Placed], done: Sequence[Placed]) -> list[dict[str, Any] | None]:
     """The steps that were fitted, in long form by their places; None for those that learn nothing."""
-    pairs = zip(written, fitted, strict=True)
-    return [{type(done).__name__: done.given} if step.learns else None for step, done in pairs]
+    pairs = ((a.step, b.step) for a, b in zip(written, done, strict=True))
+    return [{type(step).__name__: step.given} if plain.learns else None for plain, step in pairs]
 
 
-def _check_steps(section: DataSection, arrays: Arrays) -> None:
+def _given(arrays: Arrays) -> tuple[tuple[Described, ...], Described]:
+    """What the source gives, as the graph describes tensors."""
+    first = (described(torch.from_numpy(x[:1])) for x in (*arrays.train.inputs, arrays.train.target))
+    *inputs, target = first
+    return tuple(inputs), target
+
+
+def _range(column: Column) -> tuple[float, float] | None:
+    """The least and the largest value of an input, as floats, before any transform; None for whole numbers.
+
+    Floats are looked at in some rows. What is not within 0 to 1 is widened by as much as it is wide, because others may
+    lie outside.
+    """
+    if column.dtype == np.uint8:
+        return 0.0, 1.0
+    if column.dtype.kind != "f":
+        return None
+    few = max(1, min(len(column), SAMPLED // max(1, column.nbytes // len(column))))
+    seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
+    low, high = float(seen.min()), float(seen.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (2 * low - high, 2 * high - low)
+
+
+def _check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
     """Hold the steps against what was read: a source may not know its shapes before."""
-    inputs = [described(torch.from_numpy(x[:1])) for x in arrays.train.inputs]
-    faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs)]
-    if section.mixing:
+    try:
+        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
+    except Misfit as misfit:
+        raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
+    for mixing in section.mixing:
         try:
-            mixed_target(described(torch.from_numpy(arrays.train.target[:1])), len(arrays.classes or ()))
+            mixing.mixed_target(target, len(arrays.classes or ()))
         except Misfit as misfit:
-            faults.append((section.mixing[0], misfit.message, misfit.hint))
+            faults.append((mixing, misfit.message, misfit.hint))
     if faults:
         lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
         raise DataError("\n".join(lines))

@@ -7,37 +7,42 @@ from __future__ import annotations
 
 import linecache
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from netspec.errors import DataError
+from netspec.runtime.checked import need_as_checked
 from netspec.runtime.peephole import pools_first
 from netspec.runtime.undrawn import Undrawn
-from netspec.runtime.weights import Weights, give_weights, read_weights
+from netspec.runtime.weights import Weights, give_weights, load_weights
 
 if TYPE_CHECKING:
     from netspec.spec import Spec
 
 
-def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights") -> nn.Module:
-    """The network with these weights, or those of the file that its spec loads, or initialised.
+def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
+    """The network with these weights or those in this file, with those of the file that its spec loads, or initialised.
 
     What the spec freezes has no gradients. Raises DataError where weights cannot be read, do not fit, or lie
-    outside the spec's folder; `origin` says whose they are.
+    outside the spec's folder.
     """
     section = spec.graph.weights
     if weights is None and section.load:
         path = spec.root / section.load
         if not path.resolve().is_relative_to(spec.root):
             raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
-        weights, origin = read_weights(path)[0], f"the weights in {path}"
+        weights = path
     if weights is None:
         module = _made(spec)
     else:
         with Undrawn():
             module = _made(spec)
-        give_weights(module, weights, origin)
+        if isinstance(weights, Path):
+            load_weights(module, weights)
+        else:
+            give_weights(module, weights)
     for name, parameter in module.named_parameters(remove_duplicate=False):  # by whichever of its names
         if section.frozen(name):
             parameter.requires_grad_(False)
@@ -45,12 +50,14 @@ def build(spec: Spec, weights: Weights | None = None, origin: str = "the weights
 
 
 def _made(spec: Spec) -> nn.Module:
-    """An instance of the printed network. Tracebacks and debuggers show the lines of that text."""
+    """An instance of the printed network, which owns what its graph says. Tracebacks and debuggers show its lines."""
     with warnings.catch_warnings():
         # torch would rather have weight_norm_hook's newer form; a spec that names the older one means it
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch.nn.utils")
         warnings.filterwarnings("ignore", ".*weight_norm.*", FutureWarning)
-        return module_class(spec.source(), spec.name)()
+        module = module_class(spec.source(), spec.name)()
+    need_as_checked(module, spec.graph)
+    return module
 
 
 def module_class(source: str, name: str) -> type[nn.Module]:

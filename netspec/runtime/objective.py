@@ -78,8 +78,22 @@ class Objective:
         for name, part in parts.items():
             if id(part) not in self._seen:
                 low, high = self.loss.target_range(given, described(next(part.targets())))
+                self.uneven |= self._check_fills(part, low, high)
                 self.uneven |= check_values(name, part, low, high, self.loss.ignored())
                 self._seen.add(id(part))
+
+    def _check_fills(self, part: Split, low: float | None, high: float | None) -> bool:
+        """Refuse points that come into a target from outside, of a class that there is not. Raises DataError.
+
+        Returns whether some of them are skipped.
+        """
+        fills = set(part.steps.fills(part.target.dtype))
+        for fill in fills - {self.loss.ignored()}:
+            if (low is not None and fill < low) or (high is not None and fill > high):
+                limits = " to ".join("any" if bound is None else f"{bound:g}" for bound in (low, high))
+                text = f"mask_fill is {fill}, a class of {limits} is expected"
+                raise DataError(f"{text}, or {self.loss.ignored()}, which the loss skips")
+        return self.loss.ignored() in fills
 
 
 def make_loss(loss: Loss) -> nn.Module:
@@ -137,7 +151,8 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
             limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
             text = f"{part.origin.at(rows + place[0])} ({name} part): the target is {value}"
             count = f"{int(wrong.sum()):,} of the {wrong.numel():,} values there are wrong"
-            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.")
+            way_out = f" {part.origin.way_out}" if part.origin.way_out else ""
+            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.{way_out}")
         rows += len(target)
     return skips
 

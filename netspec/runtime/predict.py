@@ -19,7 +19,7 @@ from netspec.datasets.pictures import Pictures
 from netspec.datasets.rows import Rows
 from netspec.dims import names
 from netspec.errors import DataError
-from netspec.layers.base import Misfit, Tensor
+from netspec.layers.base import Tensor
 from netspec.runtime.allocator import kept_memory
 from netspec.runtime.data import Split, Steps, described
 from netspec.runtime.evaluate import batch_size
@@ -89,8 +89,12 @@ def predict(run: Run, files: Sequence[Path]) -> Prediction:
         for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
     }
     chosen = objective is not None and objective.loss.target_kind == "class"
+    known, scores = learnt.get("classes") if chosen else None, next(iter(outputs.values()))
+    if known and scores.ndim > 1 and scores.shape[1] > len(known):
+        text = f"{show(run.folder / LEARNT)} names {len(known)} classes, the network gives {scores.shape[1]}"
+        raise DataError(f"{text}: it is another run's")
     own = tuple(samples.inputs[0].paths) if isinstance(samples.inputs[0], Pictures) else None
-    return Prediction(outputs, tuple(learnt["classes"]) if chosen and learnt.get("classes") else None, own)
+    return Prediction(outputs, tuple(known) if known else None, own)
 
 
 def _batch_axis(tensor: Tensor) -> int:
@@ -113,13 +117,13 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any]) -> Spli
     if len(counts) > 1 or 0 in counts:
         text = " and ".join(f"{len(array):,}" for array in arrays)
         raise DataError(f"{label}: the inputs hold {text} samples, expected the same number of each, at least 1")
-    x = described(torch.from_numpy(arrays[0][:1]))
-    for step in section.transform if section else ():
+    steps = Steps()
+    if section is not None:
         try:
-            x = step.shape(x)
-        except Misfit as misfit:
-            raise DataError(f"{label}: {type(step).__name__.lower()} {misfit.message}. {COUNTS}") from None
-    samples = _split(arrays, steps_for(section, learnt) if section else Steps())
+            steps = steps_for(section, learnt, [described(torch.from_numpy(x[:1])) for x in arrays])
+        except DataError as error:
+            raise DataError(f"{label}: {error}. {COUNTS}") from None
+    samples = _split(arrays, steps)
     first, _ = next(samples.batches(1))
     for message, _ in unfit([described(x) for x in first], wanted):
         raise DataError(f"{label}: {message.replace('the data', 'the file')}. {COUNTS}")

@@ -20,14 +20,24 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import torch
 from filelock import BaseFileLock
 
 from netspec.errors import UsageError
-from netspec.runtime.disk import saving, sync, write_text
+from netspec.runtime.disk import kind, need_file, saving, sync, write_text
 from netspec.runtime.locks import held
+from netspec.runtime.notes import need_plain, plain
+
+OWN: Final = (
+    *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
+    *("best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
+    *("model.onnx", "model.onnx.data", "tensorboard", "checkpoints"),
+)
+"""What of a folder is a run's own. Anything else in it is left alone."""
+MAX_LINE: Final = 16 * 2**20
+"""Bytes that an evaluation takes in the metrics, at most: a table of confusions of 1,000 classes has room."""
 
 
 class RunFolder:
@@ -43,6 +53,7 @@ class RunFolder:
         folder = Path(path)
         with saving(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        need_plain(folder, OWN)
         run = cls(folder, _locked(folder))
         if run.metrics_file.exists() or run.checkpoints.exists():
             run.close()
@@ -57,6 +68,7 @@ class RunFolder:
         folder = Path(path)
         if not cls.begun(folder):
             raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+        need_plain(folder, OWN)
         run = cls(folder, _locked(folder))
         run._tidy()
         return run
@@ -96,15 +108,17 @@ class RunFolder:
             stream.write(json.dumps(_plain(record), allow_nan=False) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of the metrics that are whole."""
-        if not self.metrics_file.exists():
+        """The lines of the metrics up to the first that is not whole, or is longer than any evaluation writes."""
+        if not kind(self.metrics_file):
             return []
-        found = []
-        for line in self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                break
+        need_file(self.metrics_file, "the measurements of a run")
+        found: list[dict[str, Any]] = []
+        with self.metrics_file.open("rb") as stream:
+            while line := stream.readline(MAX_LINE):
+                record = _record(line)
+                if record is None:
+                    break
+                found.append(record)
         return found
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
@@ -134,6 +148,16 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The evaluation in a line of the metrics; None where it holds none."""
+    try:
+        found = plain(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    placed = isinstance(found, dict) and all(type(found.get(name)) is int for name in ("epoch", "step"))
+    return found if placed else None
 
 
 def fresh_folder(root: str | Path, name: str) -> Path:

@@ -41,10 +41,8 @@ class Streamed(Split):
         self.reader.expect(indices[self._places(indices, rows(len(indices)), mixes)] for indices in batches)
 
     def targets(self) -> Iterator[torch.Tensor]:
-        if isinstance(self.target, torch.Tensor):
-            yield self.target
-        else:
-            yield from (torch.from_numpy(piece) for _, piece in pieces(self.target))
+        for _, piece in pieces(self.target):
+            yield self.steps.target(torch.as_tensor(piece))
 
     def batches(self, size: int, rows: Share = slice) -> Iterator[Batch]:
         stretches = torch.arange(len(self)).split(size)

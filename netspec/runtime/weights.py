@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from netspec.errors import DataError
-from netspec.runtime.disk import write_file
-from netspec.runtime.tensors import save_tensors
+from netspec.errors import DataError, printable
+from netspec.runtime.disk import kind, shown, write_file
+from netspec.runtime.tensors import Entry, read_header, save_tensors
+
+F = TypeVar("F")
+FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+WHOLE: Final = (torch.int8, torch.int16, torch.int32, torch.int64)
 
 Weights = Mapping[str, torch.Tensor]
 """Tensors by their names in a state_dict."""
@@ -33,26 +37,28 @@ def loss_file(weights: Path) -> Path:
     return weights.with_name(f"{weights.stem}.loss{weights.suffix}")
 
 
-def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The weights in a file, and its metadata. Raises DataError."""
+def read_weights(path: Path, wanted: Weights | None = None) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The weights in a file, and its metadata. Raises DataError.
+
+    Where it is known what is `wanted`, names, shapes and kinds of numbers are held against it before any is read.
+    """
+    if path.suffix in PICKLED and kind(path) == "file":
+        way_out = "save_file(torch.load(FILE, weights_only=True), ...) of safetensors.torch converts it once"
+        raise DataError(f"{shown(path)} is a file of pickle's, only safetensors are read: {way_out}.")
+    header = read_header(path)
+    if wanted is not None:
+        need_same(wanted, _with_shared(wanted, header.tensors), f"the weights in {shown(path)}")
     try:
         # The file's tensors lie anywhere in memory, and sums over them depend on how they are aligned.
-        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
-        with safe_open(path, "pt") as file:
-            return tensors, file.metadata() or {}
-    except FileNotFoundError:
-        raise DataError(f"there are no weights at {path}") from None
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}, header.metadata
     except (OSError, SafetensorError) as error:
-        if path.suffix in PICKLED:
-            way_out = "save_file(torch.load(FILE, weights_only=True), ...) of safetensors.torch converts it once"
-            raise DataError(f"{path} is a file of pickle's, only safetensors are read: {way_out}.") from None
-        raise DataError(f"{path} holds no weights that can be read: {error}") from None
+        raise DataError(f"{shown(path)} holds no weights that can be read: {printable(str(error))}") from None
 
 
 def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
     """Put the weights of a file into `module`, name for name, and return the metadata. Raises DataError."""
-    tensors, metadata = read_weights(path)
-    give_weights(module, tensors, f"the weights in {path}")
+    tensors, metadata = read_weights(path, module.state_dict(keep_vars=True))
+    give_weights(module, tensors, f"the weights in {shown(path)}")
     return metadata
 
 
@@ -60,23 +66,25 @@ def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights
     """Let `module` use these very tensors as its own, name for name, each with the kind of number that it had.
 
     Its parameters stay the same objects, so that those which are tied stay tied; of a tensor with several names
-    one is enough. Raises DataError where a tensor is missing, is one too many, has another shape or is two
-    different ones; `origin` says in the message whose they are.
+    one is enough. Raises DataError where a tensor is missing, is one too many, has another shape or kind of numbers
+    or is two different ones; `origin` says in the message whose they are.
     """
     own = module.state_dict(keep_vars=True)
-    shared = _shared(own)
-    found = {
-        **{name: weights[other] for names in shared for name in names for other in names if other in weights},
-        **weights,
-    }
+    found = _with_shared(own, weights)
     need_same(own, found, origin)
-    for first, *others in shared:
+    for first, *others in _shared(own):
         for other in others:
             if not torch.allclose(found[first], found[other].to(found[first]), rtol=0, atol=0, equal_nan=True):
                 text = f"{first} and {other} are one tensor in the network and differ there"
                 raise DataError(f"{origin} are another network's: {text}")
     for name, tensor in own.items():
         tensor.data = found[name].detach().to(tensor.device, tensor.dtype)
+
+
+def _with_shared(own: Weights, found: Mapping[str, F]) -> dict[str, F]:
+    """What was found, under all names of each tensor that has several."""
+    shared = {n: found[other] for names in _shared(own) for n in names for other in names if other in found}
+    return {**shared, **found}
 
 
 def _shared(own: Weights) -> list[list[str]]:
@@ -87,14 +95,26 @@ def _shared(own: Weights) -> list[list[str]]:
     return [group for group in names.values() if len(group) > 1]
 
 
-def need_same(wanted: Weights, found: Weights, origin: str) -> None:
-    """Refuse weights whose names or shapes are not those of the wanted ones. Raises DataError."""
+def need_same(wanted: Weights, found: Mapping[str, torch.Tensor | Entry], origin: str) -> None:
+    """Refuse weights whose names, shapes or kinds of numbers are not those of the wanted ones. Raises DataError."""
     faults = [f"{name} is missing" for name in wanted if name not in found]
     faults += [f"{name} is not in the network" for name in found if name not in wanted]
-    for name in wanted.keys() & found.keys():
+    for name in wanted:
+        if name not in found:
+            continue
         mine, other = tuple(wanted[name].shape), tuple(found[name].shape)
         if mine != other:
             faults.append(f"{name} is {mine} in the network and {other} there")
+        elif not _holds(wanted[name].dtype, found[name].dtype):
+            kinds = [str(x[name].dtype).removeprefix("torch.") for x in (wanted, found)]
+            faults.append(f"{name} is {kinds[0]} in the network and {kinds[1]} there, another kind of numbers")
     if faults:
         more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise DataError(f"{origin} are another network's: {'; '.join(faults[:5])}{more}")
+
+
+def _holds(wanted: torch.dtype, found: torch.dtype) -> bool:
+    """Whether numbers of one dtype can be meant by those of another: floats by floats, whole ones by narrower ones."""
+    if wanted in FLOATS:
+        return found in FLOATS
+    return wanted == found or (wanted in WHOLE and found in WHOLE[: WHOLE.index(wanted)])

@@ -65,6 +65,10 @@ class Scheduler(Entry):
         """Whether its rates follow from the length of the run, so that a longer run has others from its start."""
         return self.over(length) != self
 
+    def reach(self) -> int | None:
+        """How many of its steps it takes until the rate has done what is written; None where there is no end."""
+        return None
+
     def moves(self, length: int) -> int:
         """How often it moves at most; below 0 without an end."""
         return -1

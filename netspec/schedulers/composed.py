@@ -83,6 +83,9 @@ class Composed(Scheduler):
         """How long each part runs, of a run of `length`."""
         return [length] * len(self.schedulers)
 
+    def reach(self) -> int | None:
+        return max((found for part in self.schedulers if (found := part.reach()) is not None), default=None)
+
     def stretches(self, length: int) -> bool:
         return any(part.stretches(own) for part, own in zip(self.schedulers, self.lengths(length), strict=True))
 
@@ -105,6 +108,10 @@ class SequentialLR(Composed):
             text = f"has {len(self.milestones)} entries for {len(self.schedulers)} schedules, one less is needed"
             return [("milestones", text)]
         return super().problems()
+
+    def reach(self) -> int | None:
+        """How long it takes to come to its last schedule, and for that to be done."""
+        return int(self.milestones[-1]) + (self.schedulers[-1].reach() or 1)
 
     def lengths(self, length: int) -> list[int]:
         ends = [*self.milestones, length]

@@ -30,6 +30,9 @@ class StepLR(Scheduler):
     step_size = Int("from one fall of the rate to the next", ge=1)
     gamma = Float("what the rate is multiplied by", 0.1, ge=0)
 
+    def reach(self) -> int | None:
+        return self.step_size + 1
+
     def moved(self, at: int, rate: float, base: float) -> float:
         return rate * self.gamma if at and at % self.step_size == 0 else rate
 
@@ -42,6 +45,9 @@ class MultiStepLR(Scheduler):
 
     milestones = Milestones("when the rate falls")
     gamma = Float("what the rate is multiplied by", 0.1, ge=0)
+
+    def reach(self) -> int | None:
+        return 1 + int(max(self.milestones))
 
     def moved(self, at: int, rate: float, base: float) -> float:
         falls: int = self.milestones.count(at)
@@ -70,6 +76,9 @@ class ConstantLR(Scheduler):
     factor = Float("the fraction", 1.0 / 3, gt=0, le=1)
     total_iters = Int("how long", 5, ge=1)
 
+    def reach(self) -> int | None:
+        return self.total_iters + 1
+
     def moved(self, at: int, rate: float, base: float) -> float:
         if at == 0:
             return rate * self.factor
@@ -85,6 +94,9 @@ class LinearLR(Scheduler):
     start_factor = Float("the fraction at the beginning", 1.0 / 3, gt=0, le=1)
     end_factor = Float("the fraction at the end", 1.0, ge=0, le=1)
     total_iters = Int("how long", 5, ge=1)
+
+    def reach(self) -> int | None:
+        return self.total_iters
 
     def moved(self, at: int, rate: float, base: float) -> float:
         if at == 0:
@@ -102,6 +114,9 @@ class PolynomialLR(Scheduler):
 
     total_iters = Int("how long", 5, ge=1)
     power = Float("the power", 1.0)
+
+    def reach(self) -> int | None:
+        return self.total_iters
 
     def moved(self, at: int, rate: float, base: float) -> float:
         if at == 0 or at > self.total_iters:

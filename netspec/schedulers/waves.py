@@ -26,6 +26,9 @@ class CosineAnnealingLR(Scheduler):
             return "step" if self.T_max is None else "epoch"
         return super().unit
 
+    def reach(self) -> int | None:
+        return self.T_max
+
     def keywords(self, length: int) -> dict[str, Any]:
         return {"T_max": length, **super().keywords(length)}
 
@@ -50,6 +53,9 @@ class CosineAnnealingWarmRestarts(Scheduler):
     T_0 = Int("how long the first fall takes", ge=1)
     T_mult = Int("by what the next one is longer", 1, ge=1)
     eta_min = Float("the rate at the end of a fall", 0.0, ge=0)
+
+    def reach(self) -> int | None:
+        return self.T_0
 
     def moved(self, at: int, rate: float, base: float) -> float:
         length = self.T_0
@@ -84,6 +90,9 @@ class CyclicLR(Scheduler):
     @property
     def moves_momentum(self) -> bool:
         return self.cycle_momentum
+
+    def reach(self) -> int | None:
+        return self.step_size_up + (self.step_size_down or self.step_size_up)
 
     def prepare(self, rate: Rate) -> None:
         rate.value = self.base_lr
@@ -133,6 +142,9 @@ class OneCycleLR(Scheduler):
             given = "steps_per_epoch" if self.epochs is None else "epochs"
             return [(given, f"needs {missing} next to it")]
         return []
+
+    def reach(self) -> int | None:
+        return self.epochs * self.steps_per_epoch if self.epochs is not None else self.total_steps
 
     def keywords(self, length: int) -> dict[str, Any]:
         total = self.over(length).total_steps

@@ -10,14 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import DataError, UsageError
 from netspec.extras import need
 from netspec.runtime.disk import saving, write_text
 from netspec.runtime.locks import held
+from netspec.runtime.notes import need_plain
 from netspec.sweeps.results import End, Goal, Sweep, Trial, trial_folder
 from netspec.sweeps.space import Range, Space
+
+OWN: Final = ("sweep.json", "sweep.svg", "journal.log", "journal.lock", "lock", "trials")
+"""What of a folder is a sweep's own."""
 
 need("optuna", "a sweep", "sweep")
 
@@ -201,6 +205,7 @@ def enter(folder: Path, identity: dict[str, Any]) -> None:
     """Make the folder of a sweep, or find this very sweep in it. Raises UsageError where another one is there."""
     with saving(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    need_plain(folder, OWN)
     kept = folder / "sweep.json"
     text = json.dumps(identity, indent=1, sort_keys=True) + "\n"
     if not kept.exists():

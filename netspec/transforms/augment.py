@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from netspec.fields import Choice, Float, Numbers
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Augmentation, Chance, need_floats, need_image, pair
+from netspec.transforms.base import Augmentation, Chance, MaskFill, Moving, need_floats, need_image, pair
 
 if TYPE_CHECKING:
     import torch
 
 
-class Crop(Augmentation):
+class Crop(Moving, Augmentation):
     """Cuts out a window at random, from the image with a black frame of `pad` points around it."""
 
     example = "crop 8 pad=1"
@@ -21,6 +21,11 @@ class Crop(Augmentation):
 
     size = Numbers("height and width of the window; one number is both", axes=2, ge=1)
     pad = Numbers("black points added on each side first", 0, axes=2)
+    mask_fill = MaskFill()
+
+    @property
+    def frames(self) -> bool:
+        return any(pair(self.pad))
 
     def shape(self, x: Tensor) -> Tensor:
         (height, width), (top, left), wanted = need_image(x), pair(self.pad), pair(self.size)
@@ -31,11 +36,14 @@ class Crop(Augmentation):
         return x.with_shape(*x.shape[:2], *wanted)
 
     def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
+        return self.apply_map(x, 0, chance)
+
+    def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
         import torch
         from torch.nn.functional import pad
 
-        (height, width), (top, left) = pair(self.size), pair(self.pad)
-        framed = pad(x, (left, left, top, top)).contiguous()
+        (height, width), (top, left), (drawn,) = pair(self.size), pair(self.pad), chance
+        framed = pad(x, (left, left, top, top), value=fill).contiguous()
         count, channels, rows, columns = framed.shape
 
         def steps(length: int) -> torch.Tensor:
@@ -43,15 +51,15 @@ class Crop(Augmentation):
 
         # A row of a window is a stretch of memory, so the windows are one lookup of stretches by where they begin:
         # a third of the time of indexing rows and columns.
-        tops = steps(count) * channels * rows + chance.below(rows - height + 1)
-        corners = tops * columns + chance.below(columns - width + 1)
+        tops = steps(count) * channels * rows + drawn.below(rows - height + 1)
+        corners = tops * columns + drawn.below(columns - width + 1)
         within = ((steps(channels) * rows)[:, None] + steps(height)) * columns
         stretches = framed.view(-1).as_strided((framed.numel() - width + 1, width), (1, 1))
         starts = corners[:, None] + within.view(-1)
         return stretches.index_select(0, starts.view(-1)).view(count, channels, height, width)
 
 
-class Flip(Augmentation):
+class Flip(Moving, Augmentation):
     """Mirrors each image with a given probability, left to right unless told otherwise."""
 
     example = "flip"
@@ -73,12 +81,17 @@ class Flip(Augmentation):
         return both.index_select(0, 2 * torch.arange(len(x), device=x.device) + chosen).view_as(x)
 
 
-class Rotate(Augmentation):
+class Rotate(Moving, Augmentation):
     """Turns each image around its middle by an angle drawn at random; what comes in at the corners is black."""
 
     example = "rotate 15"
 
     degrees = Float("the largest angle, to either side", gt=0, le=180)
+    mask_fill = MaskFill()
+
+    @property
+    def frames(self) -> bool:
+        return True
 
     def shape(self, x: Tensor) -> Tensor:
         need_image(x)
@@ -86,14 +99,23 @@ class Rotate(Augmentation):
         return x
 
     def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
-        return rotated(x, (2 * chance.uniform() - 1) * radians(self.degrees))
+        return rotated(x, self._angles(chance))
+
+    def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
+        return rotated_map(x, self._angles(*chance), fill)
+
+    def _angles(self, chance: Chance) -> torch.Tensor:
+        return (2 * chance.uniform() - 1) * radians(self.degrees)
 
 
 class Erase(Augmentation):
-    """Blackens a rectangle of an image, drawn at random: random erasing, https://arxiv.org/abs/1708.04896."""
+    """Blackens a rectangle of an image, drawn at random: random erasing, https://arxiv.org/abs/1708.04896.
+
+    A mask keeps what the rectangle hides.
+    """
 
     example = "erase p=0.25"
-    takes_bytes = True
+    takes_bytes, moves = True, False
 
     p = Float("share of the images that lose a rectangle", 0.5, ge=0, le=1)
     smallest = Float("the least share of an image's points that a rectangle takes", 0.02, gt=0, le=1)
@@ -127,13 +149,29 @@ class Erase(Augmentation):
 
 def rotated(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     """Each image turned by its angle in radians, counter-clockwise; points in between are found bilinearly."""
+    from torch.nn.functional import grid_sample
+
+    return grid_sample(x, _turned(x, angles), mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def rotated_map(x: torch.Tensor, angles: torch.Tensor, fill: int) -> torch.Tensor:
+    """The same for whole numbers: each point is the nearest one, and `fill` where there is none."""
+    height, width = x.shape[-2:]
+    from_x, from_y = _turned(x, angles).unbind(-1)
+    across, down = (((from_x + 1) * width - 1) / 2).round().long(), (((from_y + 1) * height - 1) / 2).round().long()
+    within = (across >= 0) & (across < width) & (down >= 0) & (down < height)
+    places = (down.clamp(0, height - 1) * width + across.clamp(0, width - 1)).flatten(1)
+    found = x.flatten(2).gather(2, places[:, None].expand(-1, x.shape[1], -1)).view_as(x)
+    return found.masked_fill(~within[:, None], fill)
+
+
+def _turned(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+    """Where each point comes from, in coordinates that go from -1 to 1 along both axes, whatever their lengths."""
     import torch
-    from torch.nn.functional import affine_grid, grid_sample
+    from torch.nn.functional import affine_grid
 
     height, width = x.shape[-2:]
     cos, sin, none = angles.cos(), angles.sin(), torch.zeros_like(angles)
-    # Where each point comes from, in coordinates that go from -1 to 1 along both axes, whatever their lengths.
     from_x = torch.stack((cos, -sin * height / width, none), 1)
     from_y = torch.stack((sin * width / height, cos, none), 1)
-    grid = affine_grid(torch.stack((from_x, from_y), 1).to(x.dtype), list(x.shape), align_corners=False)
-    return grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return affine_grid(torch.stack((from_x, from_y), 1).float(), list(x.shape), align_corners=False)

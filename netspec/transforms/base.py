@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.catalogue import Entry
+from netspec.dims import Size
+from netspec.fields import Field, Int, Maybe
 from netspec.layers.base import Misfit, Tensor, show
+from netspec.layers.windows import channels_last
 
 if TYPE_CHECKING:
     import torch
@@ -18,10 +22,86 @@ class Step(Entry):
 
     takes_bytes: ClassVar[bool] = False
     """Whether bytes may stay bytes, because points only move. Otherwise they become 0.0 to 1.0 first."""
+    moves: ClassVar[bool | None] = None
+    """Whether points change places, so that a target on the image's grid must go along; None where nobody says."""
 
     def shape(self, x: Tensor) -> Tensor:
         """What comes out for this input, batch first. Raises Misfit."""
         return x
+
+    def reaches(self, x: Tensor, target: Tensor) -> bool:
+        """Whether a target lies on the grid of an input, as a mask lies on its image."""
+        return 3 <= len(target.shape) <= 4 and len(x.shape) == 4 and target.shape[-2:] == x.shape[-2:]
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """How a target that lies on an image's grid is moved; it follows from the loss."""
+
+    classes: bool = True
+    """Whether floats stand for classes, or yes and no, which have nothing in between. Whole numbers always do."""
+    fill: int | None = -100
+    """The class that comes in from outside, which the loss skips; None where it skips none."""
+
+    def near(self, dtype: Any) -> bool:
+        """Whether each point is taken from the nearest one, and none is mixed."""
+        return self.classes or "float" not in str(dtype)
+
+
+TORCHS: Final = Maps()
+"""The same where no loss is known: torch's losses of classes skip -100."""
+
+
+class Moving(Step):
+    """Moves the points of images, and with them those of a target on the same grid."""
+
+    moves = True
+    mask_fill: Any = None
+
+    @property
+    def frames(self) -> bool:
+        """Whether points come in from outside."""
+        return False
+
+    def fill(self, maps: Maps, dtype: Any) -> int | None:
+        """What comes in at the border of a map of this dtype; None where nobody has said. Floats get 0."""
+        if self.mask_fill is not None:
+            return int(self.mask_fill)
+        return maps.fill if "int" in str(dtype) else 0
+
+    def carried(self, target: Tensor, maps: Maps) -> Tensor:
+        """What `carry` makes of a target. Raises Misfit."""
+        if self.frames and maps.near(target.dtype) and self.fill(maps, target.dtype) is None:
+            hint = "Write mask_fill= and the class that they are."
+            raise Misfit("brings points into the target from outside, and the loss skips no class", hint)
+        lone = len(target.shape) == 3
+        image = Tensor((target.shape[0], 1, *target.shape[1:]) if lone else target.shape)
+        moved = self.shape(image).shape
+        return replace(target, shape=(moved[0], *moved[2:]) if lone else moved)
+
+    def carry(self, target: torch.Tensor, maps: Maps, *chance: Chance) -> torch.Tensor:
+        """A target as its image was moved: numbers as the image's points, classes from the nearest point."""
+        image = target[:, None] if target.ndim == 3 else target
+        if maps.near(target.dtype):
+            moved = self.apply_map(image, self.fill(maps, target.dtype) or 0, *chance)
+        else:
+            moved = self.apply_image(image, *chance)
+        return moved[:, 0] if target.ndim == 3 else moved
+
+    def apply_image(self, x: torch.Tensor, *chance: Chance) -> torch.Tensor:
+        """The step as it is for images."""
+        moved: torch.Tensor = self.apply(x, *chance)  # type: ignore[attr-defined]
+        return moved
+
+    def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
+        """The same for maps whose points are never mixed, and are `fill` where they come in from outside."""
+        return self.apply_image(x, *chance)
+
+
+def MaskFill() -> Field[int | None]:
+    """What comes in at the border of a mask."""
+    sentence = "what comes in at the border of a target of classes; by default the class that the loss skips"
+    return Maybe(Int(sentence, None, keyword=True))
 
 
 class Transform(Step):
@@ -54,20 +134,37 @@ class Chance:
 
     def __init__(self, generator: torch.Generator, count: int, places: slice | torch.Tensor = slice(None)) -> None:
         self.generator, self.count, self.places = generator, count, places
+        self._drawn: list[torch.Tensor] = []
+        self._given = 0
+
+    def again(self) -> None:
+        """Give the numbers since `onward` once more, in their order: what moves together meets one chance."""
+        self._given = 0
+
+    def onward(self) -> None:
+        """Give new numbers from here."""
+        self._drawn.clear()
+        self._given = 0
 
     def uniform(self) -> torch.Tensor:
         """A number from 0 to 1 for each sample at hand."""
         import torch
 
-        drawn = torch.rand(self.count, generator=self.generator, device=self.generator.device)
-        return drawn[self.places]
+        return self._next(lambda: torch.rand(self.count, generator=self.generator, device=self.generator.device))
 
     def below(self, end: int) -> torch.Tensor:
         """A whole number from 0 to `end` - 1 for each sample at hand."""
         import torch
 
-        drawn = torch.randint(end, (self.count,), generator=self.generator, device=self.generator.device)
-        return drawn[self.places]
+        return self._next(
+            lambda: torch.randint(end, (self.count,), generator=self.generator, device=self.generator.device)
+        )
+
+    def _next(self, draw: Callable[[], torch.Tensor]) -> torch.Tensor:
+        if self._given == len(self._drawn):
+            self._drawn.append(draw()[self.places])
+        self._given += 1
+        return self._drawn[self._given - 1]
 
 
 class Augmentation(Random):
@@ -88,6 +185,15 @@ class Mixing(Random):
         """Refuse inputs that cannot be mixed. Raises Misfit."""
         raise NotImplementedError(type(self).__name__)
 
+    def mixed_target(self, target: Tensor, classes: Size) -> Tensor:
+        """What becomes of the target: numbers stay numbers, a class becomes a share for each class. Raises Misfit."""
+        if target.dtype == "float32":
+            return target
+        if target.dtype != "int64" or len(target.shape) != 1:
+            text = f"mixes numbers, or one class number a sample, the target is {show(target.shape)} of {target.dtype}"
+            raise Misfit(text)
+        return Tensor((*target.shape, classes))
+
     def mix(self, inputs: Sequence[torch.Tensor], draw: RandomState) -> tuple[tuple[torch.Tensor, ...], float]:
         """The mixed inputs, and the share that each sample keeps of itself; the rest is its `partner`'s."""
         raise NotImplementedError(type(self).__name__)
@@ -103,6 +209,9 @@ def need_image(x: Tensor) -> tuple[int, int]:
     height, width = x.shape[-2:] if len(x.shape) == 4 else (None, None)
     if not isinstance(height, int) or not isinstance(width, int):
         raise Misfit(f"takes images of channels x height x width, the data is {show(x.shape[1:])}", code="rank")
+    if channels_last(x.shape[1:]):
+        text = f"takes images of channels x height x width, the data is {show(x.shape[1:])}, with the channels last"
+        raise Misfit(text, "Write the transform channels_first before it.")
     return height, width
 
 

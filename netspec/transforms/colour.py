@@ -22,6 +22,7 @@ class Jitter(Augmentation):
     """
 
     example = "jitter 0.4 0.4 0.2"
+    moves = False
 
     brightness = Float("how far the factor of the brightness may be from 1", ge=0, le=1)
     contrast = Float("how far that of the distance from an image's mean grey may be", 0, ge=0, le=1)

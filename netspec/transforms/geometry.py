@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.dims import Size, known, product
 from netspec.fields import Bool, Checked, Choice, Numbers, refuse
 from netspec.layers.base import Misfit, Tensor, show
-from netspec.transforms.base import Transform, need_floats, need_image, pair
+from netspec.transforms.base import Chance, Maps, MaskFill, Moving, Transform, need_floats, need_image, pair
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,7 @@ def _sizes(value: Any) -> tuple[int, ...]:
     return sizes
 
 
-class Resize(Transform):
+class Resize(Moving, Transform):
     """Brings images to exactly this height and width."""
 
     example = "resize 32"
@@ -45,14 +45,29 @@ class Resize(Transform):
             return interpolate(x, pair(self.size), mode=self.mode, align_corners=False, antialias=self.antialias)
         return interpolate(x, pair(self.size), mode="nearest-exact" if self.mode == "nearest" else self.mode)
 
+    def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
+        import torch
 
-class Pad(Transform):
-    """Adds a black frame to images."""
+        def nearest(found: int, wanted: int) -> torch.Tensor:
+            """For each point of an axis the one whose middle is nearest to its own."""
+            return (2 * torch.arange(wanted, device=x.device) + 1) * found // (2 * wanted)
+
+        down, across = map(nearest, x.shape[-2:], pair(self.size))
+        return x[..., down[:, None], across]
+
+
+class Pad(Moving, Transform):
+    """Adds a black frame to images; one of `mask_fill` to a target of classes on their grid."""
 
     example = "pad 2"
     takes_bytes, before_augment = True, True
 
     padding = Numbers("points added on each side; two numbers are height and width", axes=2)
+    mask_fill = MaskFill()
+
+    @property
+    def frames(self) -> bool:
+        return any(pair(self.padding))
 
     def shape(self, x: Tensor) -> Tensor:
         height, width = need_image(x)
@@ -60,13 +75,16 @@ class Pad(Transform):
         return x.with_shape(*x.shape[:2], height + 2 * top, width + 2 * left)
 
     def apply(self, x: torch.Tensor) -> torch.Tensor:
+        return self.apply_map(x, 0)
+
+    def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
         from torch.nn.functional import pad
 
         top, left = pair(self.padding)
-        return pad(x, (left, left, top, top))
+        return pad(x, (left, left, top, top), value=fill)
 
 
-class Crop(Transform):
+class Crop(Moving, Transform):
     """Cuts out the middle of images, after the augmentation `crop` has cut at random in training."""
 
     example = "crop 28"
@@ -90,7 +108,7 @@ class Reshape(Transform):
     """Gives each sample another shape with as many values: 784 to 1x28x28."""
 
     example = "reshape 1x8x8"
-    takes_bytes, before_augment = True, True
+    takes_bytes, before_augment, moves = True, True, False
 
     sizes = Checked("the shape of a sample, without the batch", _sizes, SIZES, rest=True)
 
@@ -105,15 +123,47 @@ class Reshape(Transform):
         return x.reshape(len(x), *self.sizes)
 
 
-class ChannelsFirst(Transform):
+class Layout(Transform):
+    """Puts the axis of the channels elsewhere, also that of a target of the same height, width and order."""
+
+    takes_bytes, before_augment, moves = True, True, True
+    axes: ClassVar[slice]
+    """Where height and width are before."""
+    whence: ClassVar[int]
+    whither: ClassVar[int]
+
+    def shape(self, x: Tensor) -> Tensor:
+        sizes = list(x.shape)
+        channels = sizes.pop(self.whence)
+        sizes.insert(self.whither if self.whither > 0 else len(sizes), channels)
+        return x.with_shape(*sizes)
+
+    def apply(self, x: torch.Tensor) -> torch.Tensor:
+        return x.movedim(self.whence, self.whither)
+
+    def reaches(self, x: Tensor, target: Tensor) -> bool:
+        return len(x.shape) == len(target.shape) == 4 and x.shape[self.axes] == target.shape[self.axes]
+
+    def carried(self, target: Tensor, maps: Maps) -> Tensor:
+        """What `carry` makes of a target."""
+        return self.shape(target)
+
+    def carry(self, target: torch.Tensor, maps: Maps) -> torch.Tensor:
+        """A target whose channels go where the image's go."""
+        return self.apply(target)
+
+
+class ChannelsFirst(Layout):
     """Brings the last axis to the front: height x width x channels becomes channels x height x width."""
 
     words = ("channels_first",)
     example = "channels_first"
-    takes_bytes, before_augment = True, True
+    axes, whence, whither = slice(1, 3), -1, 1
 
-    def shape(self, x: Tensor) -> Tensor:
-        return x.with_shape(x.shape[0], *x.shape[-1:], *x.shape[1:-1])
 
-    def apply(self, x: torch.Tensor) -> torch.Tensor:
-        return x.movedim(-1, 1)
+class ChannelsLast(Layout):
+    """Brings the first axis to the end: channels x height x width becomes height x width x channels."""
+
+    words = ("channels_last",)
+    example = "channels_last"
+    axes, whence, whither = slice(2, 4), 1, -1

@@ -55,6 +55,12 @@ class CutMix(Mixing):
             raise Misfit(f"takes one input of images, the data has {len(inputs)} inputs")
         need_image(inputs[0])
 
+    def mixed_target(self, target: Tensor, classes: Size) -> Tensor:
+        if len(target.shape) > 2:
+            text = f"gives a sample a share of another's target, the target is a map of {show(target.shape[1:])}"
+            raise Misfit(text, "Mixup mixes maps of numbers point by point.")
+        return super().mixed_target(target, classes)
+
     def mix(self, inputs: Sequence[torch.Tensor], draw: RandomState) -> tuple[tuple[torch.Tensor, ...], float]:
         (x,) = inputs
         height, width = x.shape[-2:]
@@ -69,16 +75,6 @@ def _stretch(length: int, share: float, draw: RandomState) -> tuple[int, int]:
     """Where a share of an axis begins and ends around a middle drawn at random, cut at the ends of the axis."""
     middle, half = draw.randint(length), round(length * share) // 2
     return max(0, middle - half), min(length, middle + half)
-
-
-def mixed_target(target: Tensor, classes: Size) -> Tensor:
-    """What `blend` makes of a target. Raises Misfit for one that cannot be mixed."""
-    if target.dtype == "float32":
-        return target
-    if target.dtype != "int64" or len(target.shape) != 1:
-        text = f"mixes numbers, or one class number a sample, the target is {show(target.shape)} of {target.dtype}"
-        raise Misfit(text)
-    return Tensor((*target.shape, classes))
 
 
 def blend(target: torch.Tensor, share: float, classes: int) -> torch.Tensor:

@@ -38,6 +38,7 @@ class Normalize(Transform):
     """Subtracts the mean and divides by the standard deviation, both measured on values of 0.0 to 1.0."""
 
     example = "normalize 0.1307 0.3081"
+    moves = False
 
     mean = Checked("mean of all values, or of each channel", _numbers, PER_CHANNEL)
     std = Checked("standard deviation of all values, or of each channel", _deviations, PER_CHANNEL)
@@ -63,7 +64,7 @@ class Standardize(Transform):
     """Normalizes by the mean and the standard deviation of the training data, taken for each channel or column."""
 
     example = "standardize"
-    learns = True
+    learns, moves = True, False
 
     def shape(self, x: Tensor) -> Tensor:
         need_floats(x)
@@ -87,6 +88,7 @@ class Scale(Transform):
     """Multiplies by a number and adds another, as floats: `scale 2 -1` turns 0.0 to 1.0 into -1.0 to 1.0."""
 
     example = "scale 2 -1"
+    moves = False
 
     factor = Float("what values are multiplied by")
     offset = Float("what is added then", 0)

@@ -19,7 +19,7 @@ class Job:
 
     name: str
     command: tuple[str, ...]
-    """What each process runs, after `python -m`."""
+    """What each process runs, as a program: `python -m` would search the current folder for modules."""
     nodes: int = 1
     processes: int = 1
     seconds: int = 86_400

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from netspec.errors import Problem
-from netspec.source import Place, Source
+from netspec.source import Place, Source, in_order
+
+LISTED: Final = 1_000
 
 
 def rows(problems: Sequence[Problem], source: Source) -> list[dict[str, Any]]:
-    """One flat mapping for each problem, in the order of the text."""
-    placed = sorted(((source.place(p.at), p) for p in problems), key=lambda x: (x[0].line, x[0].column))
-    return [
+    """One flat mapping for each problem, in the order of the text; after LISTED one that counts the rest."""
+    placed, left_out = in_order(problems, source, LISTED)
+    listed = [
         {
             "code": problem.code,
             "message": problem.message,
@@ -23,6 +25,9 @@ def rows(problems: Sequence[Problem], source: Source) -> list[dict[str, Any]]:
         }
         for place, problem in placed
     ]
+    if left_out:
+        listed.append({**listed[-1], "code": "more", "message": f"and {left_out:,} more", "hint": "", "used_at": []})
+    return listed
 
 
 def _where(place: Place) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any, Final
 from netspec.dims import BATCH, Size, product, substitute
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
+from netspec.graph.size import ITEM_BYTES
 from netspec.layers.base import Layer, Tensor, literal, show
 
-ITEM_BYTES: Final = {"float32": 4, "int64": 8, "bool": 1}
 OP_WIDTH: Final = 44
 HEADS: Final = ("name", "op", "output", "parameters", "MACs", "memory")
 Counted = Size | None

@@ -78,6 +78,19 @@ def test_what_is_a_spec_and_what_an_override(folder: Path) -> None:
     assert "'epochs' is not path=value" in run("check", "sound.yaml", "epochs", cwd=folder).stdout
 
 
+def test_limits_hold_for_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("check", "sound.yaml", "warned.yaml", "--max-params", "50", cwd=folder)  # 15 and more than 500
+    assert done.returncode == 3
+    assert "sound.yaml: Net fits together" in done.stdout
+    assert "warned.yaml:3:10  error[too-large]" in done.stdout
+    assert done.stdout.endswith("\n2 specs, 1 with errors\n")
+    for command in ("check", "summary", "build"):
+        given(SOUND, monkeypatch)
+        assert run(command, "-", "--max-params", "14").returncode == 3
+        given(SOUND, monkeypatch)
+        assert run(command, "-", "--max-params", "15").returncode == 0
+
+
 def test_warnings_are_errors_where_it_is_strict(folder: Path) -> None:
     assert run("check", "warned.yaml", cwd=folder).returncode == 0
     done = run("check", "warned.yaml", "sound.yaml", "--strict", cwd=folder)

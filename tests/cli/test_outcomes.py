@@ -26,7 +26,7 @@ def ended(*arguments: str) -> object:
     return caught.value.code
 
 
-def broken(*_: object) -> None:
+def broken(*_: object, **__: object) -> None:
     raise RuntimeError("the graph is upside down")
 
 

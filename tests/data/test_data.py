@@ -173,7 +173,7 @@ def test_standardize_is_fitted_to_the_training_part_alone(tmp_path: Path) -> Non
     assert held.mean(0).abs().max() > 1e-3
     raw = load({"source": "csv a.csv y", "split": {"val": 10}}, tmp_path)
     assert raw.val is not None
-    assert torch.equal(data.steps(raw.val.inputs[0]), held)
+    assert torch.equal(data.steps((raw.val.inputs, raw.val.target))[0][0], held)
 
 
 def test_several_inputs(tmp_path: Path) -> None:

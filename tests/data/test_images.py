@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
+import netspec
 from netspec.datasets import pictures
+from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.runtime.data import Data
+from netspec.layers.base import Tensor
+from netspec.runtime.data import Data, seeded
 from netspec.runtime.loading import load_data
 from tests.data.writing import section
 
@@ -180,8 +184,13 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def deep(path: Path) -> None:
-    Image.fromarray(np.zeros((6, 8), np.uint16)).save(path)
+def floats(path: Path) -> None:
+    Image.fromarray(np.zeros((6, 8), np.float32)).save(path, format="TIFF")
+
+
+def several(path: Path) -> None:
+    first, second = (Image.fromarray(np.full((6, 8), v, np.uint8)) for v in (0, 255))
+    first.save(path, format="TIFF", save_all=True, append_images=[second])
 
 
 @pytest.mark.parametrize(
@@ -192,7 +201,8 @@ def deep(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "is not an image"),
         (bomb, "9,000 x 9,000 points, at most 67,108,864"),
         (lambda path: bomb(path, 60_000), "exceeds limit"),
-        (deep, "more than 8 bits"),
+        (floats, "Pillow's mode F"),
+        (several, "holds several images"),
         (pipe, "not a regular file"),
     ],
 )
@@ -289,3 +299,220 @@ def test_names_that_no_file_can_have_are_told(tmp_path: Path) -> None:
     (tmp_path / "photos" / "b\udcff").mkdir()
     with pytest.raises(DataError, match=r"b\\udcff has a name that is not UTF-8"):
         load(tmp_path)
+
+
+def test_images_are_turned_as_their_exif_says(tmp_path: Path) -> None:
+    points = np.random.RandomState(0).randint(0, 256, (6, 8, 3), dtype=np.uint8)
+    upright = {
+        1: points,
+        2: points[:, ::-1],
+        3: points[::-1, ::-1],
+        4: points[::-1],
+        5: points.transpose(1, 0, 2),
+        6: np.rot90(points, -1),
+        7: np.rot90(points, 2).transpose(1, 0, 2),
+        8: np.rot90(points),
+    }
+    for number, wanted in upright.items():
+        root = tmp_path / f"p{number}"
+        (root / "a").mkdir(parents=True)
+        exif = Image.Exif()
+        exif[0x0112] = number
+        Image.fromarray(points).save(root / "a" / "x.png", exif=exif)
+        (image,), _ = load(tmp_path, f"images p{number}").train.batch(torch.tensor([0]))
+        assert torch.equal((image[0] * 255).round().byte().permute(1, 2, 0), torch.from_numpy(wanted.copy())), number
+    (image,), _ = load(tmp_path, "images p6 size=16x12").train.batch(torch.tensor([0]))
+    assert image.shape == (1, 3, 16, 12)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+@pytest.mark.parametrize("reading", [{}, {"memory": "20B", "workers": 1}], ids=["held", "streamed"])
+def test_sixteen_bits_are_kept(name: str, reading: dict[str, Any], tmp_path: Path) -> None:
+    points = np.random.RandomState(0).randint(0, 2**16, (6, 8)).astype(np.uint16)
+    picture(tmp_path / "photos" / "a" / "b.png", mode="L")
+    Image.fromarray(points).save(tmp_path / "photos" / "a" / name)
+    (images,), _ = load(tmp_path, "images photos grey", **reading).train.batch(torch.tensor([0, 1]))
+    assert torch.allclose(images[1, 0], torch.from_numpy(points.astype(np.float32) / 65535), atol=1e-7)
+    with Image.open(tmp_path / "photos" / "a" / "b.png") as plain:
+        assert torch.allclose(images[0, 0], torch.from_numpy(np.asarray(plain) / np.float32(255)))
+    (colours,), _ = load(tmp_path, "images photos size=3x4", **reading).train.batch(torch.tensor([1]))
+    assert colours.shape == (1, 3, 3, 4)
+    assert torch.equal(colours[:, 0], colours[:, 2])
+    assert abs(colours.mean().item() - points.mean() / 65535) < 0.03
+
+
+def pairs(root: Path, count: int = 6, fold: str = "", value: int = 1) -> None:
+    """Images, and masks of the same stems, that say where they are bright: squares of `value`."""
+    random = np.random.RandomState(7)
+    for name in ("images", "masks"):
+        (root / name / fold).mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        mask = np.zeros((12, 12), np.uint8)
+        top, left = random.randint(0, 7, 2)
+        mask[top : top + 5, left : left + 5] = 1
+        image = random.randint(0, 60, (12, 12, 3), dtype=np.uint8) + 150 * mask[..., None]
+        Image.fromarray(image).save(root / "images" / fold / f"{i}.png")
+        Image.fromarray(mask * np.uint8(value)).save(root / "masks" / fold / f"{i}.bmp")
+
+
+MASKED = "images photos/images masks=photos/masks"
+
+
+@pytest.mark.parametrize("reading", [{}, {"memory": "20B", "workers": 1}], ids=["held", "streamed"])
+def test_masks_by_the_names_of_their_images(reading: dict[str, Any], tmp_path: Path) -> None:
+    pairs(tmp_path / "photos")
+    data = load(tmp_path, MASKED, **reading)
+    assert (data.classes, data.target) == (None, Tensor((BATCH, 12, 12), "int64"))
+    (image,), mask = data.train.batch(torch.arange(6))
+    assert torch.equal(image[:, 0] > 0.5, mask == 1)
+    flipped, moved = load(tmp_path, MASKED, augment="flip p=1", **reading).train.batch(torch.arange(6), seeded(0))
+    assert torch.equal(moved, mask.flip(-1))
+    assert torch.equal(flipped[0], image.flip(-1))
+    (image,), mask = load(tmp_path, f"{MASKED} size=6", **reading).train.batch(torch.arange(6))
+    assert mask.shape == (6, 6, 6)
+    assert ((image[:, 0] > 0.5) == (mask == 1)).float().mean() > 0.85
+
+
+def test_values_of_masks_and_masks_of_numbers(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos", value=255)
+    (image,), mask = load(tmp_path, f"{MASKED} values=0x255").train.batch(torch.arange(6))
+    assert torch.equal(image[:, 0] > 0.5, mask == 1)
+    _, turned = load(tmp_path, f"{MASKED} values=255x0").train.batch(torch.arange(6))
+    assert torch.equal(turned, 1 - mask)
+    _, shares = load(tmp_path, f"{MASKED} regression").train.batch(torch.arange(6))
+    assert shares.dtype == torch.float32
+    assert torch.equal(shares[:, 0], mask.float())
+    with pytest.raises(
+        DataError, match=r"0\.bmp \(image 0\) cannot be used: a point has the value 255, values has 0, 1"
+    ):
+        load(tmp_path, f"{MASKED} values=0x1")
+    with pytest.raises(AssertionError, match="a different whole number for each class"):
+        load(tmp_path, f"{MASKED} values=1x1")
+
+
+def test_parts_of_images_with_masks(tmp_path: Path) -> None:
+    for part, count in (("train", 5), ("valid", 2)):
+        pairs(tmp_path / "photos", count, part)
+    data = load_data(section(MASKED), tmp_path)
+    assert data.val is not None
+    assert (len(data.train), len(data.val)) == (5, 2)
+    named = "images photos/images/train masks=photos/masks/train val=photos/images/valid val_masks=photos/masks/valid"
+    again = load_data(section(named), tmp_path)
+    assert again.fingerprint() == data.fingerprint()
+
+
+def colour(root: Path) -> None:
+    picture(root / "masks" / "0.bmp", 12, 12)
+
+
+def grey_colour(root: Path) -> None:
+    with Image.open(root / "masks" / "0.bmp") as mask:
+        mask.convert("RGB").save(root / "masks" / "0.bmp")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda root: (root / "masks" / "3.bmp").unlink(), "images, file 3.png: {root}/masks has no mask called 3"),
+        (lambda root: (root / "images" / "3.png").unlink(), "masks, file 3.bmp: there is no image called 3"),
+        (lambda root: picture(root / "masks" / "3.png", 12, 12), "holds 3.bmp and 3.png, which have the same stem"),
+        (lambda root: picture(root / "images" / "0.png", 12, 14), "0.bmp is 12 x 12, its image"),
+        (colour, "0.bmp (image 0) cannot be used: it is of Pillow's mode RGB and has colours"),
+    ],
+)
+def test_masks_that_do_not_go_with_their_images(damage: Any, words: str, tmp_path: Path) -> None:
+    pairs(tmp_path / "photos")
+    damage(tmp_path / "photos")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, f"{MASKED} size=12")
+    assert words.format(root=tmp_path / "photos") in str(caught.value)
+
+
+def test_a_mask_may_be_saved_with_three_equal_channels_or_a_palette(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos")
+    _, wanted = load(tmp_path, MASKED).train.batch(torch.arange(6))
+    grey_colour(tmp_path / "photos")
+    with Image.open(tmp_path / "photos" / "masks" / "1.bmp") as mask:
+        mask.putpalette([9, 9, 9, 200, 0, 0])
+        mask.save(tmp_path / "photos" / "masks" / "1.png")
+    (tmp_path / "photos" / "masks" / "1.bmp").unlink()
+    _, found = load(tmp_path, MASKED).train.batch(torch.arange(6))
+    assert torch.equal(found, wanted)
+
+
+def test_a_jpeg_is_no_mask(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos", 1)
+    picture(tmp_path / "photos" / "masks" / "0.jpg", 12, 12, mode="L")
+    (tmp_path / "photos" / "masks" / "0.bmp").unlink()
+    with pytest.raises(DataError, match="it is a JPEG, which blurs the numbers of classes"):
+        load(tmp_path, MASKED)
+
+
+def test_several_images_a_row(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos", 4)
+    lines = "".join(f"images/{i}.png,images/{(i + 1) % 4}.png,masks/{i}.bmp,{i % 2}\n" for i in range(4))
+    table(tmp_path, f"left,right,mask,label\n{lines}", "pairs.csv")
+    source: dict[str, Any] = {"images": {"path": "photos/pairs.csv", "files": ["left", "right"]}}
+    data = load(tmp_path, source, augment="flip p=1")
+    assert data.names == ("left", "right")
+    (left, right), target = data.train.batch(torch.arange(4))
+    assert target.tolist() == [0, 1, 0, 1]
+    assert torch.equal(left.roll(-1, 0), right)
+    (a, b), _ = data.train.batch(torch.arange(4), seeded(0))
+    assert torch.equal(a, left.flip(-1))
+    assert torch.equal(b, right.flip(-1))
+    source["images"]["masks"] = "mask"
+    _, mask = load(tmp_path, source).train.batch(torch.arange(4))
+    assert torch.equal(mask == 1, left[:, 0] > 0.5)
+    with pytest.raises(DataError, match=r"several images a sample stand in a \.csv file"):
+        load(tmp_path, {"images": {"path": "photos/images", "files": ["left", "right"]}})
+    read = section({"source": source})
+    (first, second) = read.source.samples([tmp_path / "photos" / "pairs.csv"], {})
+    assert len(first) == len(second) == 4
+    with pytest.raises(
+        DataError, match=r"a sample has 2 images: name a \.csv file with their paths, in columns called"
+    ):
+        read.source.samples([tmp_path / "photos" / "images"], {})
+
+
+def test_a_segmentation_of_images_with_masks_trains(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos", 24, value=255)
+    (tmp_path / "a.yaml").write_text(
+        f"""netspec: 1
+input: 3x12x12
+layers: [conv 8 k3 same, relu, conv 2 k3 same]
+data: {{source: {MASKED} values=0x255, augment: [flip, rotate 30, crop 12 pad=2, jitter 0.1], split: {{val: 4}}}}
+train: {{loss: cross_entropy, optimizer: adamw lr=0.03, epochs: 15, batch: 8, metrics: [accuracy]}}
+"""
+    )
+    last = netspec.load(tmp_path / "a.yaml").train().history.records[-1]
+    assert last["train.loss"] < 0.15
+    assert last["val.accuracy"] > 0.97
+
+
+def test_one_class_only_and_classes_without_samples_are_told(tmp_path: Path) -> None:
+    folders(tmp_path / "photos")
+    picture(tmp_path / "photos" / "cow" / "0.png")
+    spec = "netspec: 1\ninput: 3x6x8\nlayers: [fc 3]\ndata: {source: images photos, split: {val: 3, stratify: STRAT}}\n"
+    (tmp_path / "a.yaml").write_text(spec.replace("STRAT", "true") + "train: {loss: ce, optimizer: adam, epochs: 1}\n")
+    with pytest.warns(UserWarning, match=r"^the (train|val) part has no sample of the class cow$"):
+        netspec.load(tmp_path / "a.yaml").train()
+    shutil.rmtree(tmp_path / "photos" / "cow")
+    shutil.rmtree(tmp_path / "photos" / "bee")
+    with pytest.warns(UserWarning, match="all samples that are trained on are of the class ant"):
+        netspec.load(tmp_path / "a.yaml").train()
+
+
+def test_a_value_that_is_no_class_names_the_mask_and_the_way_out(tmp_path: Path) -> None:
+    pairs(tmp_path / "photos", value=255)
+    text = f"netspec: 1\ninput: 3x12x12\nlayers: [conv 2 k1]\ndata: {{source: {MASKED}, augment: rotate 9}}\n"
+
+    def train(loss: str) -> Any:
+        (tmp_path / "a.yaml").write_text(f"{text}train: {{loss: {loss}, optimizer: adam, epochs: 1}}\n")
+        return netspec.load(tmp_path / "a.yaml").train()
+
+    with pytest.raises(DataError, match=r"masks, file \d \(train part\): the target is 255.*values= of the source"):
+        train("cross_entropy")
+    assert train("cross_entropy ignore_index=255")
+    with pytest.raises(netspec.SpecError, match="bce_logits compares numbers, the target holds class numbers"):
+        train("bce_logits")

@@ -18,7 +18,7 @@ from netspec.layers.base import Misfit, Tensor
 from netspec.runtime.data import seeded
 from netspec.runtime.loading import load_data
 from netspec.transforms.base import Mixing, partner
-from netspec.transforms.mixing import blend, mixed_target
+from netspec.transforms.mixing import blend
 from netspec.vocabulary import AUGMENTATIONS
 from tests.data.writing import section
 
@@ -64,10 +64,10 @@ def test_a_loss_of_mixed_classes_is_the_mixed_loss() -> None:
 
 
 def test_what_is_announced_of_the_target_is_what_comes() -> None:
-    assert mixed_target(Tensor((6,), "int64"), 4) == Tensor((6, 4))
-    assert mixed_target(Tensor((6, 2)), 4) == Tensor((6, 2))
+    assert way("mixup").mixed_target(Tensor((6,), "int64"), 4) == Tensor((6, 4))
+    assert way("mixup").mixed_target(Tensor((6, 2)), 4) == Tensor((6, 2))
     with pytest.raises(Misfit, match="6 x 2 of int64"):
-        mixed_target(Tensor((6, 2), "int64"), 4)
+        way("mixup").mixed_target(Tensor((6, 2), "int64"), 4)
 
 
 def test_a_batch_follows_from_the_seed_alone_and_each_is_mixed_by_one_way() -> None:

@@ -17,6 +17,7 @@ from netspec.runtime.data import Steps, as_floats, seeded
 from netspec.transforms.augment import rotated
 from netspec.transforms.base import Augmentation, Chance, Transform
 from netspec.transforms.colour import grey
+from netspec.transforms.route import Placed
 from netspec.vocabulary import AUGMENTATIONS, TRANSFORMS
 
 ROWS = [
@@ -33,6 +34,7 @@ ROWS = [
     "reshape 2x96",
     "reshape 192",
     "channels_first",
+    "channels_last",
     "normalize 0.5 0.25",
     "normalize 0.1x0.2x0.3 1x2x3",
     "scale 2 -1",
@@ -220,18 +222,25 @@ def test_whole_numbers_have_no_values_in_between(row: str, catalogue: Catalogue[
 
 def test_steps_give_the_same_ahead_and_with_each_batch() -> None:
     rows = ["pad 2", "resize 20", "normalize 0.3 0.4"]
-    steps = Steps(tuple(step(r) for r in rows[:2]), (), (step(rows[2]),), 255)
-    x = images(3000)
-    ready, left = steps.ahead(x)
+    pad_, resize, normalize = (Placed(step(row)) for row in rows)
+    steps = Steps((pad_, resize), (), (normalize,), 255)
+    x, y = images(3000), torch.zeros(3000)
+    ((ready,), same), left = steps.ahead(((x,), y))
+    assert same is y
     assert left == Steps(peak=255)
-    assert torch.equal(left(ready[:100]), steps(x[:100]))
+    assert torch.equal(left(((ready[:100],), y))[0][0], steps(((x[:100],), y))[0][0])
 
 
 def test_augmentation_stands_between_moving_and_values() -> None:
-    steps = Steps((step("pad 2"),), (step("crop 8", AUGMENTATIONS),), (step("normalize 0.5 1"),), 255)
-    ready, left = steps.ahead(images(10))
+    pad_, crop, normalize = (
+        Placed(step(row, catalogue))
+        for row, catalogue in (("pad 2", TRANSFORMS), ("crop 8", AUGMENTATIONS), ("normalize 0.5 1", TRANSFORMS))
+    )
+    steps = Steps((pad_,), (crop,), (normalize,), 255)
+    ((ready,), y), left = steps.ahead(((images(10),), torch.zeros(10)))
     assert ready.dtype == torch.uint8
     assert ready.shape[-1] == 12
-    assert left(ready).shape[-1] == 12
-    assert left(ready, Chance(seeded(0), 10)).shape[-1] == 8
-    assert left(ready, Chance(seeded(0), 10)).min() == -0.5
+    assert left(((ready,), y))[0][0].shape[-1] == 12
+    (cut,), _ = left(((ready,), y), Chance(seeded(0), 10))
+    assert cut.shape[-1] == 8
+    assert cut.min() == -0.5

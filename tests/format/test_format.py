@@ -137,6 +137,22 @@ def test_sections_of_training_are_formatted_too() -> None:
     assert short(long(rows)) == rows
 
 
+def test_steps_for_one_of_several_inputs_are_formatted() -> None:
+    text = """\
+    data:
+      source: npz a.npz
+      transform:
+        - {Resize: {size: 8}}
+        - {left: {Scale: {factor: 2}}, right: [scale 3 1, {pad: {padding: 0}}]}
+      augment: {left: [flip, {rotate: {degrees: 5}}]}
+    """
+    rows = short(text)
+    assert "- {left: Scale 2, right: [scale 3 1, pad 0]}" in rows
+    assert "augment: {left: [flip, rotate 5]}" in rows
+    assert long(rows) == long(text)
+    assert short(long(rows)) == rows
+
+
 def test_unreadable_rows_are_all_named_and_nothing_is_written() -> None:
     with pytest.raises(SpecError) as caught:
         short("layers:\n  - conv 6 k5,,relu\n  - conv 6 kern=5\n  - fc )\n")

@@ -295,3 +295,29 @@ def test_recursion_is_shown_in_few_lines() -> None:
 def test_a_block_may_use_itself_where_a_condition_ends_it() -> None:
     text = "blocks:\n  tree n:\n    c: conv 3 k1\n    rest: {when: n > 1, layers: [tree $(n-1)]}\nlayers: [tree 3]"
     assert owners(text) == ["tree1.c", "tree1.rest.0.c", "tree1.rest.0.rest.0.c"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "order", "wanted"),
+    [
+        ("{a: fc 8 when k > 1, c: fc 7}", "[c, a]", "b1.c b2.c b2.a"),
+        ("[{when: k > 1, layers: {a: fc 8, e$k: fc 9}}, {c: fc 7}]", "[c, e*, a]", "b1.c b2.c b2.e2 b2.a"),
+        ("[{repeat: $(k - 1), layers: {a$i: fc 8}}, {c: fc 7}, {d: fc 3}]", "[c, a0]", "b1.c b1.d b2.c b2.a0 b2.d"),
+    ],
+)
+def test_order_may_name_what_some_uses_leave_out(layers: str, order: str, wanted: str) -> None:
+    blocks = f"{{b k: {{layers: {layers}, order: {order}}}}}"
+    graph = loads(f"input: 8\nblocks: {blocks}\nlayers: [b 1, b 2]\n").graph
+    assert [name.removesuffix(".weight") for name in graph.parameters() if name.endswith("weight")] == wanted.split()
+
+
+def test_order_names_nothing_that_is_nowhere() -> None:
+    with pytest.raises(SpecError, match="'f' matches no member"):
+        loads("input: 8\nlayers: {a: fc 8 when false, c: fc 7}\norder: [c, a, f]\n")
+
+
+@pytest.mark.parametrize("first", ["p: parameter 8", "p: fc 8", "p: relu", "p.0: fc 8"])
+def test_an_alias_has_a_name_of_its_own(first: str) -> None:
+    with pytest.raises(SpecError, match=r"p is (defined twice|a member and a list of members)"):
+        loads(f"input: 8\nlayers: [{{{first}}}, {{q: fc 8}}, {{p: alias q}}]\n")
+    assert len(loads(f"input: 8\nlayers: [{{{first}}}, {{q: fc 8}}, {{p2: alias q}}]\n").graph.root.aliases) == 1

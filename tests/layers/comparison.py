@@ -8,6 +8,7 @@ from typing import Any
 from netspec.dims import BATCH, Size, named
 from netspec.fields import Invalid
 from netspec.layers.base import Layer, Misfit, Tensor
+from tests.declared import assert_declared
 from tests.layers import reference
 from tests.layers.cases import Case
 from tests.layers.nonsense import excuse
@@ -22,6 +23,7 @@ def difference(case: Case) -> str:
         shapes = op.shape(*case.inputs)
     except (Misfit, Invalid) as refusal:
         return _refused_alone(case, refusal)
+    assert_declared(op, len(case.inputs))
     return _compare(op, shapes, case.inputs) or _compare_unknown(case, op, shapes)
 
 

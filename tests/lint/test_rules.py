@@ -8,6 +8,7 @@ import pytest
 
 import netspec
 from netspec import lint
+from netspec.cli.check import described
 from netspec.errors import Problem
 from netspec.lint.base import Rule
 from netspec.lint.class_count import ClassCount
@@ -48,6 +49,12 @@ def test_a_code_belongs_to_one_rule() -> None:
     assert len(known) == len(set(known))
 
 
+RUN = """\
+input: 1x8x8
+layers: [fc 10]
+data: digits
+train: {loss: ce, optimizer: sgd lr=0.1, epochs: 5, scheduler: SCHEDULE}
+"""
 TRAIN = "data: digits\ntrain: {loss: LOSS, optimizer: adam}\n"
 FINE = {
     "linear-into-linear": "input: 8\nlayers: [fc 4, relu, fc 2]\n",
@@ -74,6 +81,34 @@ FINE = {
     "probabilities-missing log": "input: 1x8x8\nlayers: [fc 10, softmax 1, log]\n" + TRAIN.replace("LOSS", "nll"),
     "relu-under-regression": "input: 1x8x8\nlayers: [fc 10]\n" + TRAIN.replace("LOSS", "mse one_hot"),
     "norm-of-one": "input: 1x8x8\nlayers: [conv 4 k3 nobias, gap, bn, fc 10]\n" + TRAIN.replace("LOSS", "ce"),
+    "batch-softmax of similarities": (
+        "inputs: {a: 8, b: 8}\nlayers: {x: fc(a) 4, y: fc(b) 4, z: transpose(y) 0 1, m: matmul(x z), s: softmax 0}\n"
+    ),
+    "batch-softmax along time": "input: TxBx8\nlayers: [linear 4, softmax 0]\n",
+    "tokens-as-channels": "input: int 20\nlayers: [embedding 50 16, transpose 1 2, conv1d 8 k3, gap, fc 2]\n",
+    "tokens-as-channels map": "input: int 20\nlayers: [embedding 50 16, unsqueeze 1, conv 8 k3x16, gap, fc 2]\n",
+    "tokens-as-channels signal": "input: 16x20\nlayers: [conv1d 8 k3 nobias, bn, gap, fc 2]\n",
+    "channels-last": "input: 3x64x64\nlayers: [conv 4 k3, gap, fc 2]\n",
+    "channels-last moved": "input: 64x64x3\nlayers: [permute 0 3 1 2, conv 4 k3, gap, fc 2]\n",
+    "channels-last small map": "input: 64x4x4\nlayers: [conv 4 k3, gap, fc 2]\n",
+    "channels-last linear": "input: 64x64x3\nlayers: [linear 8, relu, linear 2]\n",
+    "sample-count": "input: 2x200\nlayers: [reshape B -1, linear 10]\n"
+    + TRAIN.replace("data: digits\n", "").replace("LOSS", "ce"),
+    "sample-count time first": (
+        "input: TxBx8\nlayers: [lstm 16, linear 9, log_softmax 2]\ntrain: {loss: ctc, optimizer: adam}\n"
+    ),
+    "strided-same odd": (
+        "input: 3x33x33\nlayers: [conv 8 k3 s2 same, relu, gap, fc 2]\nweights: {load: a.safetensors}\n"
+    ),
+    "strided-same own": "input: 3x32x32\nlayers: [conv 8 k3 s2 same, relu, gap, fc 2]\n",
+    "schedule-length": RUN.replace("SCHEDULE", "cosine T_max=5"),
+    "schedule-length whole": RUN.replace("SCHEDULE", "cosine warmup=100"),
+    "schedule-length milestones": RUN.replace("SCHEDULE", "multistep 2x4"),
+    "schedule-length steps": RUN.replace("SCHEDULE", "onecycle max_lr=0.1 total_steps=115"),
+    "value-range": "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: [scale 255, normalize 33 78]}\n",
+    "value-range scaled": (
+        "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: [scale 2 -1, normalize -0.5 1]}\n"
+    ),
     "no-gradient": "input: int 5\nlayers: [embedding 8 4, fc 2]\ntrain: {loss: ce, optimizer: adam}\n",
     "no-gradient frozen": (
         "input: 8\nlayers: {a: fc 8, b: argmax 1, c: embedding 8 4}\nweights: {freeze: [a]}\n"
@@ -101,6 +136,46 @@ OBJECTED = {
     "batch-axis": ["input: 10x32\nlayers: [transformer_encoder_layer 4]\n"],
     "linear-into-linear": ["input: 8\nblocks: {two: {a: linear 4, b: linear 8}}\nlayers: [two]\n"],
     "inplace-shared": ["input: 8\nblocks: {res: {a: relu(in) inplace, b: add(a in)}}\nlayers: [fc 8, res]\n"],
+    "batch-softmax": [
+        "input: 4x16\nlayers: [linear 8, log_softmax 0]\n",
+        "input: 8\nlayers: [fc 4, softmin -2]\n",
+        "input: TxBx8\nlayers: [linear 4, softmax 1]\n",
+    ],
+    "tokens-as-channels": [
+        "input: int 20\nlayers: [embedding 50 16, relu, batchnorm1d, fc 2]\n",
+        "input: int 20\nlayers: {e: embedding 50 16, r: lstm 8 batch_first, c: conv1d 4 k3, f: fc 2}\n",
+        "input: int 20\nblocks: {b: [conv 4 k3, relu]}\nlayers: [embedding 50 16, b, fc 2]\n",
+        "input: int 20\nlayers: [embedding 50 16, maxpool 2, fc 2]\n",
+    ],
+    "channels-last": [
+        "input: 32x48x4\nlayers: [bn, relu, gap, fc 2]\n",
+        "inputs: {a: 96x128x1, b: 4}\nlayers: {c: conv(a) 4 k1, g: gap, t: flatten, d: concat(t b), e: fc 2}\n",
+        "input: 64x64x3\nblocks: {b: [conv 4 k3, relu]}\nlayers: [b, gap, fc 2]\n",
+    ],
+    "sample-count": [
+        "input: 3x20x20\nlayers: [conv 4 k3 s2, reshape -1 81, linear 3]\ntrain: {loss: ce, optimizer: adam}\n",
+        "input: int T\nlayers: [embedding 9 4, reshape -1 4, linear 1]\ntrain: {loss: mse, optimizer: adam}\n",
+        "input: 2x200\nlayers: [reshape -1 200, linear 10]\n"
+        + TRAIN.replace("digits", "npz a.npz").replace("LOSS", "ce"),
+    ],
+    "strided-same": [
+        "input: 3x32x32\nlayers: [conv 8 k5 s2 same nobias, bn eps=0.001, gap, fc 2]\nweights: {load: a.safetensors}\n",
+        "input: 3x32x33\nlayers: [conv 8 k3 s2 p1, relu, gap, fc 2]\nweights: {load: a.safetensors}\n",
+    ],
+    "schedule-length": [
+        RUN.replace("SCHEDULE", words)
+        for words in (
+            "step 5",
+            "multistep 3x8",
+            "cosine warmup=500",
+            "onecycle max_lr=0.1 total_steps=900",
+            "linear total_iters=9",
+        )
+    ],
+    "value-range": [
+        "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: TRANSFORM}\n".replace("TRANSFORM", words)
+        for words in ("[scale 2 -1, normalize 5 1]", "scale 0.00392", "[reshape 1x8x8, normalize 33.3 78.6]")
+    ],
     "no-effect": ["input: 8\nblocks: {b: {a: fc 8, c: fc(in) 8}}\nlayers: [b]\n"],
 }
 
@@ -108,6 +183,32 @@ OBJECTED = {
 @pytest.mark.parametrize(("code", "text"), [(c, t) for c, texts in OBJECTED.items() for t in texts], ids=str)
 def test_a_rule_objects_to_other_forms_too(code: str, text: str) -> None:
     assert codes(text) == [code]
+
+
+def test_other_padding_is_a_note_or_where_the_norms_are_those_of_keras_a_warning() -> None:
+    note, ported = (found(text)[0] for text in reversed(OBJECTED["strided-same"]))
+    assert (note.severity, ported.severity) == ("info", "warning")
+    assert ported.message.endswith("where TensorFlow's SAME pads 1 before and 2 behind")
+    text = OBJECTED["strided-same"][0].replace("conv 8 k5 s2 same", "zeropad2d 1x2x1x2, conv 8 k5 s2")
+    assert "zeropad2d 1x2x1x2" in ported.hint
+    assert found(text) == []
+
+
+def test_a_mean_of_bytes_is_told_as_one_of_0_to_1() -> None:
+    (problem,) = found(next(iter(lint.rules(["value_range"]))).example)
+    assert "normalize 0.4824 0.2275" in problem.hint
+
+
+def test_the_batch_is_shown_where_it_is_not_one_row_a_sample(tmp_path: Path) -> None:
+    spec = netspec.loads("netspec: 1\ninput: 2x200\nlayers: [reshape -1 200, linear 10]\n")
+    assert " 2 x 200 -> 2*B x 10, " in described(spec.graph)
+    assert " 8 -> 2, " in described(netspec.loads("netspec: 1\ninput: 8\nlayers: [fc 2]\n").graph)
+
+
+def test_tokens_whose_number_is_open_are_told_the_same_way_out() -> None:
+    (problem,) = found("input: int T\nlayers: [embedding 50 16, conv1d 8 k3]\n")
+    assert "If it counts tokens, write transpose 1 2 before" in problem.hint
+    assert not found("input: int T\nlayers: [embedding 50 16, transpose 1 2, conv1d 8 k3]\n")
 
 
 def test_a_row_that_is_repeated_is_told_once() -> None:

@@ -8,6 +8,7 @@ from netspec.dims import Size, named
 from netspec.fields import Invalid
 from netspec.layers.base import Misfit, Op, Tensor
 from netspec.ops.indexing import Slice
+from tests.declared import assert_declared
 from tests.ops import reference
 from tests.ops.cases import Case
 
@@ -49,6 +50,7 @@ def difference(case: Case) -> str:
         shapes = op.shape(*case.inputs)
     except (Misfit, Invalid) as refusal:
         return _refused_alone(case, refusal)
+    assert_declared(op, len(case.inputs))
     try:
         result = reference.described(reference.run(op, case.inputs))
     except Exception as error:

@@ -25,6 +25,7 @@ from netspec.transforms.augment import Crop, Erase, Flip, Rotate
 from netspec.transforms.colour import Jitter
 from netspec.transforms.geometry import Reshape
 from netspec.transforms.mixing import Mixup
+from netspec.transforms.route import Placed
 from tests.train.small import classes, convolution, digest, equal, perceptron, pictures, section
 
 SPEC = "netspec: 1\n"
@@ -185,7 +186,7 @@ def test_augmented_and_mixed_batches_are_drawn_again_to_the_bit(
     train = replace(
         plain.train,
         inputs=(plain.train.inputs[0].view(-1, 1, 2, 4),),
-        steps=Steps(augment=augment, after=(Reshape(sizes=[8]),)),
+        steps=Steps(augment=tuple(map(Placed, augment)), after=(Placed(Reshape(sizes=[8])),)),
         mixer=Mixer((Mixup(),), 3),
     )
     data, train_ = replace(plain, train=train), section(epochs=4, accumulate=2, batch=8)
@@ -246,7 +247,7 @@ def test_other_data_of_the_same_size_is_not_taken_up(change: str, tmp_path: Path
             train=replace(part, inputs=(swapped[0][: len(part)],), target=swapped[1][: len(part)]),
             val=replace(held, inputs=(swapped[0][len(part) :],), target=swapped[1][len(part) :]),
         ),
-        "steps": replace(data, steps=Steps(after=(Reshape(sizes=[8]),))),
+        "steps": replace(data, steps=Steps(after=(Placed(Reshape(sizes=[8])),))),
     }[change]
     with RunFolder.open(tmp_path / "run") as run, pytest.raises(DataError, match="the run began with other data"):
         train(perceptron(), train_, other, run, resume=True)

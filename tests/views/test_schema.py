@@ -56,6 +56,7 @@ TRAINED = "input: 1x8x8\nlayers: fc 10\ndata: {source: digits}\ntrain: {loss: cr
         "train: {loss: ce, optimizer: sgd lr=0.1, evaluate: {steps: $n}, checkpoint: null, early_stop: null}",
         "data: {source: digits, split: null, transform: null, augment: null}",
         "data: {source: {digits: }, split: {val: $s}, transform: [{resize: {size: 8x8}}, {crop: {size: $(n+3)}}]}",
+        "data: {source: digits, transform: [resize 8, {input: [{scale: {factor: 1}}]}], augment: {input: flip}}",
         "layers: [{fc: {out_features: $n}}, {fc: {out_features: '10'}}]",
         "layers: {when: relu, as: {order: relu}, fc: fc 10}",
         "layers: [{relu: {}, when: 1}, {fc: {out_features: 10}, when: n > 1}]",

@@ -23,7 +23,7 @@ port=$((20000 + SLURM_JOB_ID % 20000))
 srun --kill-on-bad-exit=1 torchrun \
     --nnodes={{ nodes }} --nproc-per-node={{ processes }} \
     --rdzv-backend=c10d --rdzv-endpoint="$first:$port" --rdzv-id="$SLURM_JOB_ID" \
-    -m -- {{ command | shell }} &
+    --no-python -- {{ command | shell }} &
 
 # A signal interrupts the waiting, not the run.
 wait "$!"

@@ -1,10 +1,21 @@
-"""The last look at printed source: only what netspec writes may be in it."""
+"""The last look at printed source: it is the tree that was meant, and names only what the catalogue gives.
+
+Two locks, each of which would do alone. What strings of a spec say cannot have shaped the text, for
+without them the same tree is printed. And whatever the tree is, it can reach nothing but the functions
+of torch that the network's own operations are written with, the network's members, and a handful of
+builtins: no `torch.load`, no `x.tofile`, no module behind a module.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from netspec.graph.model import Graph
+from netspec.graph.wrapping import WRAPS
+from netspec.layers.base import Layer
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
@@ -14,59 +25,220 @@ _NODES: Final = (
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context,
 )  # fmt: skip
-_IMPORTS: Final = {"torch", "torch.nn.functional", "collections", "fnmatch", "math"}
-_CALLS: Final = {
+_IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F"}
+"""The modules that are imported whole, by what they are called."""
+_FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch"}
+"""The modules that one name is imported from."""
+_BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "OrderedDict", "sum", "list", "fnmatch",
+    "sum", "list",
 }  # fmt: skip
+"""Functions that are called, and never handed on."""
+_TORCH: Final = frozenset({
+    "nn.Module", "nn.Sequential", "nn.ModuleList", "nn.ModuleDict",
+    "torch.empty_like", "torch.norm_except_dim",  # initialisation of wrapped weights
+})  # fmt: skip
+_METHODS: Final = frozenset({
+    "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
+    "named_modules", "append", "format", "startswith", "endswith", "data", "copy_",
+})  # fmt: skip
+_BY_NAME: Final = {"getattr", "setattr", "get_submodule"}
+"""What reaches a member by a string, which must then be a member's name."""
 
 
 class Disallowed(Exception):
     """Source with something that netspec does not print: a fault of netspec, never a spec's."""
 
 
-def check(source: str, plugins: Collection[str] = ()) -> None:
-    """Refuse source with anything that netspec does not print. Raises Disallowed.
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """All that the text of one network may name; without a network, what every text may."""
 
-    `plugins` are the modules of plugins that the network has layers of, and so imports.
+    torch: frozenset[str] = _TORCH
+    """By their whole paths: `torch.cat`, `nn.Conv2d`, `F.relu`, and the classes of plugins."""
+    methods: frozenset[str] = _METHODS
+    """What may be asked of any value."""
+    members: frozenset[str] = frozenset()
+    """What may be asked of the network and the modules in it."""
+    plugins: frozenset[str] = frozenset()
+    """The modules of plugins that it has layers of, and so imports."""
+
+
+def closed(graph: Graph) -> Closed:
+    """What the text of this network may name: what its operations, wraps and initialisers are written with."""
+    steps = list(graph.root.walk())
+    found = {WRAPS[step.wrap] for step in steps if step.wrap}
+    for op in {type(step.op): step.op for step in steps if step.op is not None}.values():
+        found |= op.torch_names()
+        found |= paths(ast.parse(op.helper)) if op.helper else set()
+    found |= {f"nn.init.{i.function}" for rule in graph.init for i in rule.tensors.values()}
+    found |= {owner.op.torch_class() for owner in graph.owners if isinstance(owner.op, Layer)}
+    names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
+    names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
+    names += [name for owner in graph.owners for name in (*owner.shapes, *owner.parts)]
+    return Closed(
+        _TORCH | {name for name in found if not name.startswith(".")},
+        _METHODS | {name[1:] for name in found if name.startswith(".")},
+        frozenset(part for name in names for part in (name, *name.split("."))),
+        frozenset(step.op.origin for step in steps if isinstance(step.op, Layer) and step.op.origin),
+    )
+
+
+def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = None) -> None:
+    """Refuse source with anything but what is `allowed`, or with another tree than the one that was meant.
+
+    Raises Disallowed.
     """
     if not source.isascii():
         raise Disallowed("a character beyond ASCII")
     tree = ast.parse(source)
-    own = {n.name for n in ast.walk(tree) if isinstance(n, ast.ClassDef | ast.FunctionDef)}
-    own |= {name for node in ast.walk(tree) for name in _unpacked(node)}
-    for node in ast.walk(tree):
-        fault = _fault(node, own, _IMPORTS | set(plugins))
+    if meant is not None and ast.dump(tree) != ast.dump(meant):
+        raise Disallowed("a string has changed what the text means")
+    nodes = list(ast.walk(tree))
+    look = _Look(nodes, allowed or Closed())
+    for node in nodes:
+        fault = look.fault(node)
         if fault:
             raise Disallowed(f"line {getattr(node, 'lineno', '?')}: {fault}")
 
 
-def _unpacked(node: ast.AST) -> list[str]:
-    """The names that hold modules: those of `conv, norm = self.children()`."""
-    match node:
-        case ast.Assign(
-            targets=[ast.Tuple(elts=names)],
-            value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="children"), args=[]),
-        ):
-            return [name.id for name in names if isinstance(name, ast.Name)]
-    return []
+class _Look:
+    """Looks at the nodes of one tree."""
+
+    def __init__(self, nodes: Sequence[ast.AST], allowed: Closed) -> None:
+        self.allowed = allowed
+        self.imports = {*_IMPORTS.values(), *_FROM.values(), *(name.partition(".")[0] for name in allowed.plugins)}
+        self.bound = self.imports | set(_bound(nodes))
+        self.members = allowed.members | set(_kept(nodes))
+        """What may be asked of modules: members, and attributes in which classes keep what forward reads again."""
+        self.called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+        self.longer = _beginnings(nodes)
+        making = (node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+        self.making = {id(node) for function in making for node in ast.walk(function)}
+        """Nodes of constructors, where variables hold modules."""
+
+    def fault(self, node: ast.AST) -> str:
+        """What is wrong with a node; empty if nothing is."""
+        match node:
+            case ast.Import(names=names):
+                whole = all(
+                    (n.name in self.allowed.plugins and n.asname is None)
+                    or (n.name in _IMPORTS and (n.asname or n.name) == _IMPORTS[n.name])
+                    for n in names
+                )
+                return "" if whole else "an import"
+            case ast.ImportFrom(names=[ast.alias(name=name, asname=None)], module=str(module), level=0):
+                return "" if _FROM.get(module) == name else "an import"
+            case ast.ImportFrom():
+                return "an import"
+            case ast.ClassDef() if node.decorator_list or node.keywords:
+                return "a decorated class"
+            case ast.FunctionDef() if node.decorator_list or node.returns:
+                return "a decorated function"
+            case ast.Name(id=name):
+                return self._name(node, name)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.Constant(value=value) if not isinstance(value, int | float | str | None) and value is not ...:
+                return f"the value {value!r}"
+            case ast.FormattedValue() if node.conversion != -1 or node.format_spec:
+                return "a format"
+        return "" if isinstance(node, _NODES) else type(node).__name__
+
+    def _name(self, node: ast.Name, name: str) -> str:
+        if not isinstance(node.ctx, ast.Load):
+            return f"the name {name}" if name in self.imports or name.startswith("__") else ""
+        if name in self.bound or (name in _BUILTINS and id(node) in self.called):
+            return ""
+        return f"the name {name}"
+
+    def _attribute(self, node: ast.Attribute) -> str:
+        """An attribute of an imported module is looked at with its whole path, any other by itself."""
+        path, start = _path(node)
+        if start in self.imports:
+            known = path in self.allowed.torch or id(node) in self.longer
+            return "" if known and isinstance(node.ctx, ast.Load) else f"the name {path}"
+        if node.attr == "__init__":
+            of_super = isinstance(node.value, ast.Call) and _path(node.value.func)[1] == "super"
+            return "" if of_super else "the attribute __init__"
+        of_module = start in ("self", "module") or id(node) in self.making
+        if node.attr in self.allowed.methods or (of_module and node.attr in self.members):
+            return ""
+        return f"the attribute {node.attr}"
+
+    def _call(self, node: ast.Call) -> str:
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if any(keyword.arg is None and not isinstance(keyword.value, ast.Name) for keyword in node.keywords):
+            return "arguments from a dictionary"
+        if name not in _BY_NAME:
+            return ""
+        match node.args:
+            case [ast.Constant(value=str(text))] if name == "get_submodule":
+                pass
+            case [of, ast.Constant(value=str(text)), *rest] if len(rest) == (name == "setattr"):
+                if _path(of)[1] not in ("self", "module") and id(of) not in self.making:
+                    return f"{name} of something else than a module"
+            case _:
+                return f"{name} without a name"
+        whole = text in self.allowed.members or all(part in self.allowed.members for part in text.split("."))
+        return "" if whole else f"the attribute {text}"
 
 
-def _fault(node: ast.AST, own: set[str], imports: set[str]) -> str:
-    """What is wrong with a node; empty if nothing is."""
-    match node:
-        case ast.Import() if not all(alias.name in imports for alias in node.names):
-            return "an import"
-        case ast.ImportFrom() if node.module not in _IMPORTS:
-            return "an import"
-        case ast.Attribute() if node.attr.startswith("__") and node.attr != "__init__":
-            return f"the attribute {node.attr}"
-        case ast.Call(func=ast.Name(id=name)) if name not in _CALLS | own:
-            return f"a call of {name}"
-        case ast.Call(func=ast.Name(id="getattr" | "setattr"), args=[_, ast.Constant(value=str(name)), *_]):
-            return f"the attribute {name}" if name.startswith("__") else ""
-        case ast.Call(func=ast.Name(id="getattr" | "setattr")):
-            return "an attribute that is not named"
-        case ast.Name(id=name) if name.startswith("__"):
-            return f"the name {name}"
-    return "" if isinstance(node, _NODES) else type(node).__name__
+def _path(node: ast.expr) -> tuple[str, str]:
+    """`torch.linalg.vector_norm` and the name it begins with; calls and indices on the way are passed over."""
+    parts: list[str] = []
+    plain = True
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.Attribute(value=inner, attr=name):
+                parts.append(name)
+            case ast.Subscript(value=inner):
+                plain = False
+            case ast.Call(func=ast.Name(id="getattr"), args=[inner, *_]):
+                plain = False
+            case ast.Call(func=ast.Attribute(value=inner, attr="get_submodule")):
+                plain = False
+            case _:
+                return "", ""
+        node = inner
+    return (".".join([node.id, *reversed(parts)]) if plain else "", node.id)
+
+
+def paths(tree: ast.AST) -> set[str]:
+    """All that a text of netspec's own names: paths into modules, and `.name` for what it asks of values."""
+    found = set()
+    nodes = list(ast.walk(tree))
+    longer = _beginnings(nodes)
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            path, start = _path(node)
+            if start not in {*_IMPORTS.values(), *_FROM.values()}:
+                found.add(f".{node.attr}")
+            elif id(node) not in longer:
+                found.add(path)
+    return found
+
+
+def _beginnings(nodes: Sequence[ast.AST]) -> set[int]:
+    """The nodes that are only the beginning of a path."""
+    return {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+
+
+def _kept(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """The attributes that the classes set of themselves: `self.name = ...`."""
+    for node in nodes:
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
+
+
+def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """The names that the text gives a meaning."""
+    for node in nodes:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name

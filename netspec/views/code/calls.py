@@ -66,7 +66,7 @@ class Calls:
         step = item.step
         inputs = [inner] if inner else [self.variables.read(r) for r in item.inputs]
         if step.body is not None:
-            inputs[0] = leading(step.body, inputs[0]) if inputs else ""
+            inputs[:1] = [leading(step.body, text) for text in inputs[:1]]
             text = f"{self.member(step)}({', '.join(inputs)})"
         elif step.member and step.op is not None and step.op.source:
             text = self.member(step)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.graph.names import HELD, MODULE_ATTRIBUTES
 from netspec.layers.base import literal
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward import Forward
 from netspec.views.code.layout import INDENT, Expression, Line, Nested, lines, repeated
 from netspec.views.code.making import Making, Serving
-from netspec.views.code.naming import Namespace
+from netspec.views.code.naming import Namespace, identifier
 from netspec.views.code.registering import Registering
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.slots import equal
@@ -29,7 +29,7 @@ class ClassWriter:
         self.registering = Registering(self.making)
         self.slots = self.making.slots
         members = {name.partition(".")[0] for level in pattern.levels for name in level.members}
-        self.attributes = Namespace(members | MODULE_ATTRIBUTES)
+        self.attributes = Namespace(members | MODULE_ATTRIBUTES | HELD)
         self.kept: dict[str, str] = {}
         """Constructor arguments that forward needs: attribute by the expression it holds."""
 
@@ -67,10 +67,11 @@ class ClassWriter:
         From the first with a default on, calls give them by keyword, so that one without may follow.
         """
         params = self._ordered_params()
+        constant = header_defaults(self.pattern.levels[0])
         defaults = {
-            name: default
-            for name, default in header_defaults(self.pattern.levels[0]).items()
-            if any(equal(value, default) for value in params.get(name, ()))
+            known: constant[name]
+            for name, known in self.slots.variables.items()
+            if name in constant and any(equal(value, constant[name]) for value in params.get(known, ()))
         }
         self.pattern.params, self.pattern.defaults = params, defaults
         written = ["self"]
@@ -82,8 +83,7 @@ class ClassWriter:
 
     def _ordered_params(self) -> dict[str, list[Any]]:
         """Sizes of the input first, then the block's own parameters as its header has them, then the rest."""
-        level = self.pattern.levels[0]
-        order = list(level.params)
+        order = [self.slots.variables[n] for n in self.pattern.levels[0].params]
         params = self.slots.params
         extra = [n for n in params if n not in order]
         first = [n for n in extra if n.startswith("in_")]
@@ -93,6 +93,7 @@ class ClassWriter:
 
     def _sequential(self) -> list[str]:
         """A class that is a sequence with arguments: `class ConvNorm(nn.Sequential)`."""
+        layers = self.slots.names.fresh("layers")
         items: list[tuple[int, Expression]] = []
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
@@ -103,13 +104,13 @@ class ClassWriter:
             made = Nested("super().__init__(", tuple(repeated([item for _, item in items])))
             body = lines("", made, 2)
         else:
-            body = [f"{INDENT * 2}layers = []"]
+            body = [f"{INDENT * 2}{layers} = []"]
             for unit, item in items:
                 if self.pattern.varies(unit):
                     body += lines("if ", self.making.condition(unit), 2, ":")
                 depth = 3 if self.pattern.varies(unit) else 2
-                body += lines("", Nested("layers.append(", (item,)), depth)
-            body.append(f"{INDENT * 2}super().__init__(*layers)")
+                body += lines("", Nested(f"{layers}.append(", (item,)), depth)
+            body.append(f"{INDENT * 2}super().__init__(*{layers})")
         return [
             f"class {self.pattern.name}(nn.Sequential):",
             *self._signature().lines(1),
@@ -121,8 +122,8 @@ class ClassWriter:
         return self._keep(literal(self.slots.code(series, name, written)), name)
 
     def tested(self, unit: int, name: str) -> str:
-        """How forward asks whether a unit without members is there."""
-        return self._keep(self.making.condition(unit), f"use_{name}")
+        """How forward asks whether a unit is there that no member of its own tells of."""
+        return self._keep(self.making.condition(unit), identifier(f"use_{name}"))
 
     def _keep(self, code: str, name: str) -> str:
         if code not in self.kept:

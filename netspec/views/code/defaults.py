@@ -8,11 +8,10 @@ from netspec.errors import At
 from netspec.graph.blocks import read_block
 from netspec.graph.model import Level
 from netspec.language.calls import Refused, compute
-from netspec.views.code.naming import identifier
 
 
 def header_defaults(level: Level) -> dict[str, Any]:
-    """The constant defaults of a block's parameters by their names in the printed class; none for other levels."""
+    """The constant defaults of a block's parameters by name; none for other levels."""
     if level.kind != "block" or not isinstance(level.source, tuple):
         return {}
     path = level.source  # a block is written under its header
@@ -20,7 +19,7 @@ def header_defaults(level: Level) -> dict[str, Any]:
     found = {}
     for name, default in block.params.items():
         if default is not ... and (value := _constant(default, At(path))) is not None:
-            found[identifier(name)] = value
+            found[name] = value
     return found
 
 

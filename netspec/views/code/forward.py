@@ -124,7 +124,8 @@ class Forward:
 
     def _test(self, unit: int, at: int) -> str:
         for item in self.items[at:]:
-            if item.unit == unit and item.step.member and not item.step.again:
+            registers = item.unit == unit and item.step.member and not item.step.again
+            if registers and self.pattern.homes(item.step.member) == 1:
                 return f"{self.calls.member(item.step)} is not None"
         step = self.items[at].step
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)

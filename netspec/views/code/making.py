@@ -10,8 +10,10 @@ from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.layers.base import literal
+from netspec.python.expressions import f_string
 from netspec.views.code.containers import named_sequence
 from netspec.views.code.layout import Expression, Nested, repeated
+from netspec.views.code.proving import proved
 from netspec.views.code.sequences import is_inline
 from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.structure import Pattern
@@ -26,7 +28,8 @@ class Making:
     def __init__(self, pattern: Pattern, serving: Serving) -> None:
         self.pattern = pattern
         self.serving = serving
-        self.slots = Slots(pattern.levels, list(self._written()))
+        classes = {served.name for served in set(serving.values())}
+        self.slots = Slots(pattern.levels, list(self._written()), classes)
 
     def _written(self) -> Iterator[tuple[str, list[Any]]]:
         """Every expression that gives an argument here, with its value in each use."""
@@ -38,19 +41,22 @@ class Making:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
         series = [units[unit].present for units in self.pattern.units]
         guard = self.pattern.units[0][unit].guard
-        text = self.slots.rendered(guard.text) if guard else ""
+        text = self.slots.condition(guard.text, series) if guard else ""
         if text:
             return text
         name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
         return str(self.slots.code(series, f"with_{name}"))
 
-    def name(self, template: str) -> str:
-        """A member's name over the constructor's arguments: `f"{name}conv1"`."""
-        parts = [
-            f"{{{self.slots.rendered(part.text)}}}".replace('"', "'") if isinstance(part, Expr) else part
-            for part in rows.template(template)
-        ]
-        return f'f"{"".join(parts)}"'
+    def name(self, template: str, names: Sequence[str]) -> str:
+        """A member's name over the constructor's arguments, `f"{name}conv1"`; `names` are those in each use."""
+        text = self.slots.proven(lambda: self._spelled(template), lambda text: proved(text, self.slots.params, names))
+        return text or literal(self.slots.code(names, "name"))
+
+    def _spelled(self, template: str) -> str:
+        """The f-string of a template; empty where the class cannot say a part of it."""
+        parts = [self.slots.tree(part.text) if isinstance(part, Expr) else part for part in rows.template(template)]
+        known = [part for part in parts if part is not None]
+        return f_string(known) if len(known) == len(parts) else ""
 
     def construct(self, aligned: Sequence[Step | None]) -> Expression:
         """The expression that makes a member, over the constructor's arguments."""

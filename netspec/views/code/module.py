@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ast
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from textwrap import wrap
 
 from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer, Tensor, literal, show
-from netspec.views.code.allow import check
+from netspec.python.literals import veiled
+from netspec.views.code.allow import check, closed
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import statements
 from netspec.views.code.layout import WIDTH, Line
@@ -18,7 +20,18 @@ from netspec.views.code.structure import Pattern, Ref, ordered, patterns
 
 
 def source(graph: Graph) -> str:
-    """The network as a Python file that needs only torch. Its last class is the network's own."""
+    """The network as a Python file that needs only torch. Its last class is the network's own.
+
+    It is written without what its strings say first, which tells the tree that is meant.
+    """
+    with veiled() as veil:
+        outline = _printed(graph)
+    printed = _printed(graph) if veil.hidden else outline
+    check(printed, closed(graph), veil.lifted(ast.parse(outline)) if veil.hidden else None)
+    return printed
+
+
+def _printed(graph: Graph) -> str:
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
     _name(order, graph)
@@ -29,16 +42,14 @@ def source(graph: Graph) -> str:
         results, ending = _results(pattern, graph)
         text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
     body = "\n".join(text)
-    helpers = dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper)
-    for helper in helpers:
+    named = _names(body)
+    for helper in dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper):
         name = helper.strip().removeprefix("def ").partition("(")[0]
-        if f"{name}(" not in body:
-            continue
-        body = f"\n\n{helper.strip()}\n{body}"
+        if name in named:
+            body = f"\n\n{helper.strip()}\n{body}"
+            named |= _names(helper)
     origins = sorted({s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin})
-    printed = f"{_docstring(graph)}\n\n{_imports(body, origins)}\n{body}\n"
-    check(printed, origins)
-    return printed
+    return f"{_docstring(graph)}\n\n{_imports(named, origins)}\n{body}\n"
 
 
 def _docstring(graph: Graph) -> str:
@@ -56,16 +67,22 @@ def _shape(tensor: Tensor) -> str:
     return show(tensor.shape[1:] if str(tensor.shape[:1][0]) == "B" else tensor.shape) if tensor.shape else str(tensor)
 
 
-def _imports(body: str, origins: Sequence[str]) -> str:
+def _names(text: str) -> set[str]:
+    """The names that a text uses; what its strings say is none."""
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+
+
+def _imports(named: Collection[str], origins: Sequence[str]) -> str:
+    """The imports of a text that uses these names."""
     lines = []
-    if "OrderedDict(" in body:
+    if "OrderedDict" in named:
         lines.append("from collections import OrderedDict")
-    if "fnmatch(" in body:
+    if "fnmatch" in named:
         lines.append("from fnmatch import fnmatch")
     lines += [""] if lines else []
-    if "torch." in body:
+    if "torch" in named:
         lines.append("import torch")
-    if "F." in body:
+    if "F" in named:
         lines.append("import torch.nn.functional as F")
     plugins = [f"import {origin}" for origin in origins]
     return "\n".join([*lines, "from torch import nn", *([""] if plugins else []), *plugins])

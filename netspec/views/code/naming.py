@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from netspec.language.reserved import RESERVED
@@ -29,9 +30,12 @@ def assigned(of: str, name: str, value: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """`name` made fit to be a variable: `block1-0` is block1_0, `0` is x0."""
-    name = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    if not name or name[0].isdigit():
+    """`name` made fit to be a variable: `block1-0` is block1_0, `0` is x0.
+
+    One underscore at most begins it, and it is never `_` alone, which holds what nobody reads.
+    """
+    name = re.sub(r"^_+", "_", re.sub(r"[^A-Za-z0-9_]", "_", name))
+    if name in ("", "_") or name[0].isdigit():
         name = f"x{name}"
     return f"{name}_" if keyword.iskeyword(name) or name in RESERVED or name in _AMBIGUOUS else name
 
@@ -40,7 +44,16 @@ def class_name(name: str) -> str:
     """`encoder_block` as EncoderBlock; capitals that are there stay."""
     words = re.findall(r"[A-Za-z0-9]+", name)
     made = "".join(word[0].upper() + word[1:] for word in words)
-    return made if made and not made[0].isdigit() and made not in _AMBIGUOUS else f"Block{made}"
+    fit = made and not made[0].isdigit() and made not in _AMBIGUOUS and not keyword.iskeyword(made)
+    return made if fit else f"Block{made}"
+
+
+def unlike(names: Iterable[str], taken: Collection[str]) -> dict[str, str]:
+    """A variable for each name, no two alike: where `a-b` and `a_b` would be, the one that is a variable keeps it."""
+    given = list(names)
+    space = Namespace({*taken})
+    found = {n: space.fresh(n) for n in given if identifier(n) == n and n not in space.taken}
+    return {n: found[n] if n in found else space.fresh(identifier(n)) for n in given}
 
 
 class Namespace:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from netspec.graph.model import Level
+from netspec.graph.names import HELD
 from netspec.layers.base import Layer
 from netspec.views.code.uses import given, taken
 
 
 def is_sequential(level: Level) -> bool:
     """Whether nn.Sequential says it all: members in a row, each taking just what the one before gives."""
-    if level.inputs and len(level.inputs) > 1:
+    if (level.inputs and len(level.inputs) > 1) or not HELD.isdisjoint(level.members):
         return False
     entry = taken(level)
     steps = [step for step in level.steps if not step.left_out]

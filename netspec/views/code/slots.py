@@ -8,19 +8,21 @@ parameter, as in `4 * c`; any other series becomes a new argument.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
 from netspec.language.reserved import RESERVED
-from netspec.layers.base import Code, literal
-from netspec.ops.writing import hugged
-from netspec.views.code.naming import Namespace, identifier
+from netspec.layers.base import Code
+from netspec.python.expressions import unparsed
+from netspec.views.code.naming import Namespace, identifier, unlike
+from netspec.views.code.proving import ABSENT as ABSENT
+from netspec.views.code.proving import decides, proved
+from netspec.views.code.proving import equal as equal
 from netspec.views.code.sequences import around
 
-ABSENT: Final = object()
-"""Stands for a value in a use that leaves the step out."""
 _SIZES: Final = {"c": "in_channels", "d": "in_features"}
 """What the sizes of a block's input are called where they become arguments."""
 
@@ -28,26 +30,33 @@ _SIZES: Final = {"c": "in_channels", "d": "in_features"}
 class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
-    def __init__(self, levels: Sequence[Level], written: Sequence[tuple[str, list[Any]]] = ()) -> None:
-        """`written` are the spec's own expressions with their value in each use."""
+    def __init__(
+        self,
+        levels: Sequence[Level],
+        written: Sequence[tuple[str, list[Any]]] = (),
+        taken: Collection[str] = (),
+    ) -> None:
+        """`written` are the spec's own expressions with their value in each use; `taken` the names of classes."""
         self.levels = levels
         self.written = written
         self.params: dict[str, list[Any]] = {}
         self.known: list[tuple[str, list[Any]]] = []
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         declared = self.blocks[0].params if self.blocks else {}
-        self.declared = {identifier(n): [block.params[n] for block in self.blocks] for n in declared}
-        self.names = Namespace(RESERVED | {"x"} | self.declared.keys())
+        self.variables = unlike(declared, RESERVED | {*taken})
+        """What each of the block's parameters is called here."""
+        self.declared = {known: [block.params[n] for block in self.blocks] for n, known in self.variables.items()}
+        self.names = Namespace(RESERVED | {"x", *taken} | self.declared.keys())
 
     def code(self, values: Sequence[Any], name: str, written: str = "") -> Any:
         """The value to print for one place: a plain value, or Code over the constructor's arguments."""
         present = [v for v in values if v is not ABSENT]
         if all(equal(v, present[0]) for v in present):
-            return self._told(present[0], values, name, written)
+            return self._told(present[0], values, written)
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in values] for i in range(len(present[0])))
             return tuple(self.code(column, name) for column in columns)
-        if written and (text := self.rendered(written)):
+        if written and (text := self.over(written, values)):
             return self._remembered(text, values)
         for text, series in [*self.declared.items(), *self.known]:
             if matches(values, series):
@@ -56,26 +65,50 @@ class Slots:
             if matches(values, self.sizes(axis)):
                 return self.size(axis)
         for expression, series in self.written:
-            if matches(values, series) and (text := self.rendered(expression)):
+            if matches(values, series) and (text := self.over(expression, values)):
                 return self._remembered(text, series)
         return Code(self._new(name, values))
 
-    def _told(self, value: Any, values: Sequence[Any], name: str, written: str) -> Any:
+    def _told(self, value: Any, values: Sequence[Any], written: str) -> Any:
         """A value that all uses share: as it is, unless uses without the step have arguments that would change it."""
         if ABSENT not in values:
             return value
-        text = self.rendered(written) if written else ""
+        text = self.over(written, values) if written else ""
         if text and expressions.names(ast.parse(text, mode="eval").body):
             return Code(text)
         return value
 
+    def over(self, written: str, values: Sequence[Any]) -> str:
+        """An expression of the spec over the constructor's arguments; empty unless it gives each use its value."""
+        return self.proven(lambda: self.rendered(written), lambda text: proved(text, self.params, values))
+
+    def condition(self, written: str, values: Sequence[bool]) -> str:
+        """A condition of the spec over the constructor's arguments; empty unless it decides for each use as it was."""
+        return self.proven(lambda: self.rendered(written), lambda text: decides(text, self.params, values))
+
+    def proven(self, render: Callable[[], str], proof: Callable[[str], bool]) -> str:
+        """What is rendered, if the proof holds; else nothing, and no arguments that only it had asked for."""
+        params, known, taken = dict(self.params), list(self.known), set(self.names.taken)
+        if (text := render()) and proof(text):
+            return text
+        self.params, self.known, self.names.taken = params, known, taken
+        return ""
+
     def rendered(self, text: str) -> str:
-        """An expression of the spec over the constructor's arguments; empty if it asks for anything else."""
+        """An expression of the spec as it reads over the constructor's arguments; empty if it asks for anything else.
+
+        Whether it means the same there is for `over` and `condition` to prove.
+        """
+        tree = self.tree(text)
+        return "" if tree is None else unparsed(tree)
+
+    def tree(self, text: str) -> ast.expr | None:
+        """The tree of that expression; None if it asks for anything else."""
         try:
-            tree = ast.parse(ast.unparse(expressions.parse(text)), mode="eval").body
-            return hugged(ast.unparse(_Quoter().visit(_Renderer(self).visit(tree))))
+            tree: ast.expr = _Renderer(self).visit(deepcopy(expressions.parse(text)))
         except (expressions.ExpressionError, _Foreign):
-            return ""
+            return None
+        return tree
 
     def _remembered(self, text: str, values: Sequence[Any]) -> Code:
         if not any(text == known for known, _ in self.known) and ABSENT not in values:
@@ -103,12 +136,13 @@ class Slots:
 
     def parameter(self, name: str) -> Any:
         """The code for one of the block's own parameters. Raises _Foreign if it has none of that name."""
-        series = self.declared.get(identifier(name))
-        if series is None:
+        known = self.variables.get(name)
+        if known is None:
             raise _Foreign
+        series = self.declared[known]
         if all(equal(v, series[0]) for v in series):
             return series[0]
-        return Code(self._used(identifier(name)))
+        return Code(self._used(known))
 
     def sizes(self, axis: str) -> list[Any]:
         """A size of the block's first input in each use; empty outside a block."""
@@ -152,17 +186,17 @@ class _Renderer(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """Arithmetic on plain numbers is done here: `(7 - 1) * d` is `6 * d`."""
         node.left, node.right = self.visit(node.left), self.visit(node.right)
-        if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant):
+        if _plain(node.left) and _plain(node.right):
             return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """What is asked about stands first: `c != 5` for `5 != c`. Numbers are compared here."""
         node.left, node.comparators = self.visit(node.left), [self.visit(other) for other in node.comparators]
-        if all(isinstance(part, ast.Constant) for part in (node.left, *node.comparators)):
+        if all(map(_plain, (node.left, *node.comparators))):
             return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
         mirrored = _MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
-        if isinstance(node.left, ast.Constant) and mirrored:
+        if _plain(node.left) and mirrored:
             return ast.Compare(node.comparators[0], [mirrored()], [node.left])
         return node
 
@@ -188,23 +222,19 @@ class _Renderer(ast.NodeTransformer):
         return node
 
 
-class _Quoter(ast.NodeTransformer):
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        """A string in double quotes, for which Python's own writer takes single ones."""
-        return ast.Name(literal(node.value)) if isinstance(node.value, str) else node
-
-
 def _node(value: Any) -> ast.expr:
     if isinstance(value, Code):
         return ast.parse(value.text, mode="eval").body
-    if isinstance(value, int | float | str | bool):
+    if isinstance(value, int | float) and value < 0:  # with a sign of its own, which a power needs brackets around
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    if isinstance(value, int | float | str):
         return ast.Constant(value)
     raise _Foreign
 
 
-def equal(a: Any, b: Any) -> bool:
-    """Whether two arguments are printed alike: 1 and True are not."""
-    return type(a) is type(b) and bool(a == b)
+def _plain(node: ast.expr) -> bool:
+    """Whether it is a value as it stands."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:

@@ -6,11 +6,11 @@ some uses and leave it out of others; they still share the class, which then tes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.errors import At
 from netspec.graph.model import Guard, Level, Step, Value, flat
 from netspec.graph.reuse import descend
 from netspec.language import expressions
@@ -21,6 +21,9 @@ from netspec.views.code.uses import given, made, taken
 
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
+
+Contents = dict[tuple[int, bool], Hashable]
+"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Pattern:
     """The arguments of its constructor: for each, the value in each level."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """The arguments that a call may leave out, with what they then are."""
+    registered: Counter[str] = field(default_factory=Counter)
+    """In how many units each member is registered, counted when it is first asked for."""
 
     @property
     def sequential(self) -> bool:
@@ -70,13 +75,18 @@ class Pattern:
     @property
     def renamed(self) -> bool:
         """Whether members have other names in other uses."""
-        return len({tuple(level.members) for level in self.levels}) > 1 and any(
-            step.template for step in self.levels[0].members.values()
-        )
+        return len({tuple(level.members) for level in self.levels}) > 1 and all(map(_renamed, self.levels))
 
     def varies(self, unit: int) -> bool:
         """Whether some uses have the unit and others do not."""
         return len({units[unit].present for units in self.units}) > 1
+
+    def homes(self, member: str) -> int:
+        """How many units register a member of this name, each in other uses."""
+        if not self.registered:
+            for unit in range(len(self.units[0])):
+                self.registered.update({step.member for step in self.shown(unit) if step.member and not step.again})
+        return self.registered[member]
 
     def aligned(self, unit: int, step: int) -> list[Step | None]:
         """One step of a unit in every use; None where it is left out."""
@@ -109,7 +119,7 @@ def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
 
 def patterns(root: Level) -> dict[Level, Pattern]:
     """The class that serves each level; levels that are printed as nn.Sequential have none."""
-    groups: list[tuple[Hashable, dict[At, Hashable], Pattern]] = []
+    groups: list[tuple[Hashable, Contents, Pattern]] = []
     serving: dict[Level, Pattern] = {}
     for level in _levels(root):
         if is_inline(level):
@@ -177,18 +187,20 @@ def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
 
 def _signature(
     level: Level, units: list[Unit], refs: dict[Value, Ref], serving: dict[Level, Pattern]
-) -> tuple[Hashable, dict[At, Hashable]]:
-    """What two uses must share to share a class, and what is in each guarded unit (None: left out)."""
+) -> tuple[Hashable, Contents]:
+    """What two uses must share to share a class, and what is in each guarded unit, or goes on where it is left out."""
     named = not (positional(level) and is_sequential(level))
     outline: list[Hashable] = [named, len(taken(level))]
-    contents: dict[At, Hashable] = {}
-    for unit in units:
+    contents: Contents = {}
+    for place, unit in enumerate(units):
         inside = tuple(_step_signature(step, refs, named, serving) for step in unit.steps)
+        passed = None if unit.present else refs[unit.steps[0].inputs[0]]
         if unit.guard is None or any("." in step.member for step in unit.steps):
-            outline.append(inside if unit.present else None)
+            outline.append(inside if unit.present else passed)
         else:
             outline.append(unit.guard.at)
-            contents[unit.guard.at] = inside if unit.present else None
+            contents[place, True] = inside if unit.present else None
+            contents[place, False] = passed
     outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append(tuple(level.aliases))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netspec.graph.model import Level, Step, Value, flat
+from netspec.graph.reuse import descend
 
 
 def taken(level: Level) -> list[Value]:
@@ -23,8 +24,11 @@ def taken(level: Level) -> list[Value]:
 
 def given(step: Step) -> list[Value]:
     """The values that a step's call passes on, in order."""
-    if step.body is None or step.body.inputs or step.again:
+    if step.body is None or step.body.inputs:
         return list(step.inputs)
+    if step.again:  # what is read there under several names is one value, or there could be no further run
+        first = descend(step.level, step.member.split("."))
+        return list(step.inputs[:1]) * (len(taken(first.body)) if first is not None and first.body is not None else 1)
     return taken(step.body)
 
 

@@ -13,7 +13,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from netspec.errors import At, Path, Problem, SpecError
 from netspec.graph.blocks import Block, read_block
 from netspec.graph.bodies import Row
-from netspec.graph.written import AROUND, is_chain, long_call
+from netspec.graph.written import AROUND, is_chain, long_call, not_a_call
 from netspec.language import rows
 from netspec.language.calls import Refused, first_taking
 from netspec.language.rows import RowError
@@ -89,11 +89,16 @@ def _pieces(node: Node, path: Path, site: Site) -> Iterator[Piece | str]:
             yield first_taking(known, partial(from_row, call, data, path=path)) if known else data[slice(*call.span)]
     elif is_chain(data):
         for i, item in enumerate(node.value[0][1].value):
+            if not _is_piece(plain(item)):
+                raise Refused(not_a_call((*path, "chain", i)))
             yield from _pieces(item, (*path, "chain", i), site)
     else:
         assert isinstance(data, dict)
         word = next(key for key in data if key not in AROUND)
         options = data[word]
+        if not site.known(word):
+            yield ""
+            return
         if isinstance(options, str):  # an entry's arguments as a row: `{adamw: lr=1e-3}`
             yield from _pieces(ScalarNode("", f"{word} {options}".strip()), (*path, word), site)
             return
@@ -102,6 +107,12 @@ def _pieces(node: Node, path: Path, site: Site) -> Iterator[Piece | str]:
             yield first_taking(site.known(word), partial(from_long, word, options, beside, path=(*path, word)))
         except OneForm:
             yield ""
+
+
+def _is_piece(data: Any) -> bool:
+    """Whether a part of a chain is a row, or a mapping of one word to its arguments."""
+    words = [key for key in data if key not in AROUND] if isinstance(data, dict) else []
+    return isinstance(data, str) or (len(words) == 1 and isinstance(data[words[0]], dict) and not is_chain(data))
 
 
 def _long(pieces: list[Piece | str], site: Site, blocks: Mapping[str, Block]) -> Any:

@@ -97,18 +97,24 @@ def _within(site: Site) -> Iterator[Site]:
 
 def _entries(site: Site) -> Iterator[Site]:
     catalogue = ENTRIES.get(tuple(map(str, site.path)))
-    if catalogue is not None and not isinstance(site.node, SequenceNode):
-        found = _entry(site, catalogue)
-        if found is not None:
-            yield found
+    if len(site.path) == 1 and isinstance(site.node, MappingNode):
+        own = _entry(site, catalogue) if catalogue is not None else None
+        if own is not None:
+            yield own
             return
-    if isinstance(site.node, SequenceNode) and catalogue is not None:
-        for item in _items(site):
-            if (found := _entry(item, catalogue)) is not None:
-                yield found
-    elif isinstance(site.node, MappingNode) and len(site.path) == 1:
         for inner in _values(site):
             yield from _entries(inner)
+    elif catalogue is not None:
+        yield from _entries_of(site, catalogue)
+
+
+def _entries_of(site: Site, catalogue: Catalogue[Any]) -> Iterator[Site]:
+    """The entry of a catalogue at a place, those of a list, or those for each input by its name."""
+    if not isinstance(site.node, SequenceNode) and (found := _entry(site, catalogue)) is not None:
+        yield found
+    elif isinstance(site.node, SequenceNode | MappingNode):
+        for inner in _items(site) if isinstance(site.node, SequenceNode) else _values(site):
+            yield from _entries_of(inner, catalogue)
 
 
 def _initialisers(site: Site) -> Iterator[Site]:

@@ -19,7 +19,7 @@ port=$((20000 + SLURM_JOB_ID % 20000))
 srun --kill-on-bad-exit=1 torchrun \
     --nnodes=2 --nproc-per-node=4 \
     --rdzv-backend=c10d --rdzv-endpoint="$first:$port" --rdzv-id="$SLURM_JOB_ID" \
-    -m -- netspec train specs/lenet5_digits.yaml 'train.optimizer=adamw lr=$(1e-3)' --run 'runs/a b' --resume auto &
+    --no-python -- netspec train specs/lenet5_digits.yaml 'train.optimizer=adamw lr=$(1e-3)' --run 'runs/a b' --resume auto &
 
 # A signal interrupts the waiting, not the run.
 wait "$!"

@@ -1,0 +1,132 @@
+"""How large a network is, counted exactly before anything is made: tensors that none can hold, and given limits.
+
+What is counted is the least that a network needs. Its parameters and buffers are there in any case, and in training a
+gradient for each parameter; of the values in between only the largest is sure to be held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Final
+
+from netspec import machine
+from netspec.dims import Dim, Size, substitute
+from netspec.errors import At, Problem
+from netspec.graph.model import Graph, Step, flat
+from netspec.layers.base import Tensor, show
+from netspec.machine import shown_bytes
+
+ITEM_BYTES: Final = {"float32": 4, "int64": 8, "bool": 1}
+SMALLER: Final = "Take smaller sizes."
+MAX_AXES: Final = 64
+"""How many axes torch's tensors have at the most."""
+
+
+UNASKED: Final = 10**12
+"""Bytes that a network may need without a limit being given: more than nearly every machine has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most parameters, and the most bytes of memory, that a network may have.
+
+    Without a number parameters are not limited, and memory is by UNASKED.
+    """
+
+    params: int | None = None
+    memory: int | None = None
+
+
+def least_bytes(tensor: Tensor, batch: int = 1) -> int:
+    """The bytes of a tensor at a batch; sizes that only the run knows count as 1."""
+    return ITEM_BYTES[tensor.dtype] * prod(_least(size, batch) for size in tensor.shape)
+
+
+def _least(size: Size, batch: int) -> int:
+    if isinstance(size, Dim):
+        size = substitute(size, {name: batch if name == "B" else 1 for name in size.names})
+    return max(0, size) if isinstance(size, int) else 1
+
+
+def impossible(tensor: Tensor, what: str, at: At) -> Iterator[Problem]:
+    """What is wrong with a tensor that no machine can hold; `what` says whose it is, as in `conv1 gives`."""
+    if len(tensor.shape) > MAX_AXES:
+        text = f"{what} {len(tensor.shape)} axes, batch included; at most {MAX_AXES} can be"
+        yield Problem("too-large", text, at, "Write several of them as one.")
+    elif (size := least_bytes(tensor)) > machine.ADDRESSABLE:
+        yield Problem("too-large", f"{what} {tensor}: {shown_bytes(size)}, more than any machine holds", at, SMALLER)
+
+
+def beyond_all(step: Step) -> Iterator[Problem]:
+    """What is wrong with a step whose parameters or results no machine can hold."""
+    for name, shape in (*step.parameters().items(), *step.buffers().items()):
+        if (size := 4 * prod(shape)) > machine.ADDRESSABLE:
+            text = f"{step.name}'s {name} is {show(shape)}: {shown_bytes(size)}, more than any machine holds"
+            yield Problem("too-large", text, step.at, SMALLER)
+    for value in flat(step.results):
+        if value.tensor is not None:
+            yield from impossible(value.tensor, f"{step.name} gives", step.at)
+
+
+def beyond(graph: Graph, limits: Limits, *, batch: int = 1, training: bool = False) -> list[Problem]:
+    """A problem for each limit that a network passes, at the step that takes the most. `batch` is that of a step."""
+    problems = []
+    if limits.params is not None and graph.parameter_count > limits.params:
+        text = f"the network has {graph.parameter_count:,} parameters, at most {limits.params:,} are allowed"
+        problems.append(_problem(text, _heaviest(graph)))
+    if limits.memory is not None:
+        problems += _beyond_memory(graph, limits.memory, limits.memory, batch, training, "are allowed")
+    else:
+        problems += _beyond_memory(
+            graph, UNASKED, UNASKED, 1, False, "are allowed without --max-memory, which can raise it"
+        )
+    return problems or _beyond_memory(graph, machine.ADDRESSABLE, machine.ADDRESSABLE, 1, False, "can be addressed")
+
+
+def beyond_machine(graph: Graph, *, batch: int = 1, device: str = "cpu", training: bool = False) -> list[Problem]:
+    """The same for what this machine has."""
+    room = machine.memory()
+    return _beyond_memory(graph, room, machine.room_on(device), batch, training, "are there")
+
+
+def _beyond_memory(graph: Graph, room: int, values: int, batch: int, training: bool, end: str) -> list[Problem]:
+    trained = sum(prod(s) for n, s in graph.trained().items()) if training else 0
+    held = 4 * (graph.parameter_count + sum(prod(shape) for shape in graph.buffers().values()))
+    if held + 4 * trained > room:
+        what = "parameters with their gradients" if training else "parameters"
+        text = f"{shown_bytes(held + 4 * trained)} of {what} are needed at least, {shown_bytes(room)} {end}"
+        return [_problem(text, _heaviest(graph))]
+    step, size = _largest_value(graph, batch)
+    if step is None or held + size <= max(room, values):
+        return []
+    text = f"{step.name} gives {step.value.tensor}, {shown_bytes(size)} at batch {batch:,}"
+    text += f", beside {shown_bytes(held)} of parameters; {shown_bytes(values)} {end}"
+    return [_problem(text, step)]
+
+
+def _problem(text: str, step: Step | None) -> Problem:
+    hint = "Take smaller sizes or a smaller batch."
+    if step is not None and step.parameters():
+        hint = f"The largest part is {step.path}, with {sum(map(prod, step.parameters().values())):,}. {hint}"
+    return Problem("too-large", text, step.at if step is not None else At(("layers",)), hint)
+
+
+def _heaviest(graph: Graph) -> Step | None:
+    """The step with the most parameters."""
+    return max(
+        (step for _, step in graph.root.owners()), key=lambda s: sum(map(prod, s.parameters().values())), default=None
+    )
+
+
+def _largest_value(graph: Graph, batch: int) -> tuple[Step | None, int]:
+    """The step with the largest result, and its bytes."""
+    found = ((step, sum(_sizes(step, batch))) for step in graph.root.walk() if step.op is not None)
+    return max(found, key=lambda pair: pair[1], default=(None, 0))
+
+
+def _sizes(step: Step, batch: int) -> Iterable[int]:
+    if step.op is not None and type(step.op).__name__ == "Expand":  # a view, which repeats without a copy
+        return ()
+    return (least_bytes(value.tensor, batch) for value in flat(step.results) if value.tensor is not None)

@@ -1,0 +1,57 @@
+"""The learning rate's schedule against the length of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from netspec.errors import At, Problem
+from netspec.language.train_record import Train
+from netspec.lint.base import Facts, Rule
+
+
+class ScheduleLength(Rule):
+    """The schedule of the learning rate comes to its end within the run.
+
+    A cosine over 100 epochs in a run of 10 never lowers the rate, milestones behind the end are never met, and a run
+    that ends within its warm-up has only seen small rates. Nothing says so, but the curve of
+    `netspec summary --train`.
+    """
+
+    code = "schedule-length"
+    severity = "warning"
+    example = """\
+input: 1x8x8
+layers: [fc 10]
+data: {source: digits}
+train: {loss: cross_entropy, optimizer: sgd lr=0.1, scheduler: cosine T_max=100, epochs: 10}
+"""
+
+    def check(self, facts: Facts) -> Iterator[Problem]:
+        train = facts.train
+        if train is None or train.scheduler is None:
+            return
+        schedule, at, steps = train.scheduler, At(("train", "scheduler")), _steps(train, facts.trained_on)
+        if steps is not None and schedule.warmup >= steps:
+            text = f"the warm-up takes {schedule.warmup:,} steps, the run has {steps:,}"
+            yield self.problem(text, at, "Take a shorter warmup, or more epochs.")
+            return
+        length = (steps - schedule.warmup if steps else None) if schedule.unit == "step" else _epochs(train, facts)
+        reach = schedule.reach()
+        if reach is not None and length is not None and reach > length:
+            noun = schedule.unit
+            text = f"{schedule.called()} takes {reach:,} {noun}s to its end, the run has {length:,} for it"
+            yield self.problem(text, at, "Shorten it, or train longer; the rates are shown by summary --train.")
+
+
+def _steps(train: Train, count: int | None) -> int | None:
+    """The steps of the run, where they are known."""
+    return train.steps(count) if count is not None else train.max_steps
+
+
+def _epochs(train: Train, facts: Facts) -> int:
+    """The epochs of the run, of which the last may not be whole."""
+    count = facts.trained_on
+    if count is None or train.max_steps is None:
+        return train.epochs
+    return min(train.epochs, ceil(train.max_steps / train.per_epoch(count)))
