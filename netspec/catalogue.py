@@ -95,7 +95,11 @@ class Catalogue(Generic[E_]):
     def classes(self) -> list[type[E_]]:
         """Every class, family by family. Imports them all."""
         own = (c for m in self.families for found in self.members(m).values() for c in found)
-        return list(dict.fromkeys([*own, *(c for found in self._added.values() for c in found)]))
+        return list(dict.fromkeys([*own, *self.added()]))
+
+    def added(self) -> list[type[E_]]:
+        """The classes from outside."""
+        return [c for found in self._added.values() for c in found]
 
     def add(self, cls: type[E_]) -> None:
         """Take in a class from outside, such as a plugin's. Raises ValueError where a word is taken."""

@@ -86,7 +86,7 @@ class Spec:
             raise SpecError(problems, report(problems, self.document.source), self.document.source)
 
     def build(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
-        """A torch module, made by running the very text that `source` gives.
+        """A torch module, made by running the very text that `source` gives, in training mode as torch makes modules.
 
         It uses `weights`, a state_dict, as its own without copying them; else those that the spec loads; else it is
         initialised. Raises DataError where they do not fit, and SpecError where this machine cannot hold them.
@@ -95,6 +95,17 @@ class Spec:
         from netspec.runtime.module import build
 
         return build(self, weights)
+
+    def look(self, *, allow_outside: bool = False) -> tuple[str, ...]:
+        """What becomes of each column of the spec's table, line by line.
+
+        Nothing for other data, nor where the table's file is not there or too large to be read for this alone. Raises
+        DataError where the table does not go with the spec.
+        """
+        from netspec.datasets.looking import look
+
+        section = self.experiment.data
+        return look(section, self.graph.inputs, self.root, allow_outside) if section is not None else ()
 
     def train(
         self,
@@ -106,9 +117,11 @@ class Spec:
     ) -> Trained:
         """Train the network on the spec's data, into the run folder `folder` if one is named.
 
-        `resume` goes on with the run that is there; "auto" does where there is one, and else begins one. `progress`
-        shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises UsageError for a
-        spec without data or training, DataError, Diverged and Interrupted.
+        `resume` goes on with the run that is there, which must have begun as the same experiment; where it was stopped
+        before its first checkpoint, it begins again. "auto" does so where there is a run, and else begins one.
+        `progress` shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises
+        UsageError for a spec without data or training, or another than the run began with, DataError, Diverged and
+        Interrupted.
         """
         self.need_room(training=True)
         from netspec.runtime.experiment import train
@@ -247,7 +260,7 @@ def _checked(source: Source, limits: Limits) -> Spec:
     source = document.source
     graph, in_graph = expand(document)
     experiment, around = read_experiment(document)
-    whole = not problems and not in_graph
+    whole = not any(p.severity == "error" for p in (*problems, *in_graph))
     problems = [*problems, *in_graph, *around]
     if whole and experiment.train and experiment.train.groups:
         from netspec.graph.groups import assigned

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import inputs_of, limited, load, reads_spec, talk, write
+from netspec.cli.targets import Target
 
 
 @click.command()
 @reads_spec
 @limited
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
+@click.option("-o", "--output", type=Target(".py"), metavar="FILE", help="Write to FILE, such as net.py.")
 def command(
     spec: str, overrides: tuple[str, ...], max_params: int | None, max_memory: int | None, output: Path | None
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json
-from netspec.errors import Problem, SpecError
+from netspec.errors import DataError, Problem, SpecError, printable
 
 if TYPE_CHECKING:
     from netspec.graph.model import Graph
@@ -29,6 +29,14 @@ class Checked:
     graph: Graph | None
     """None where nothing fits together."""
     report: str
+    columns: tuple[str, ...] = ()
+    """What becomes of the columns of its table, line by line."""
+
+    def code(self, strict: bool) -> int:
+        """What a command ends with that was asked for this spec alone."""
+        if any(problem.code == "data" for problem in self.problems):
+            return DataError.exit_code
+        return SpecError.exit_code if self.counted(strict) else 0
 
     def counted(self, strict: bool) -> str:
         """How many errors there are, and what counts as one; empty where none do."""
@@ -55,7 +63,7 @@ def command(
     """Check specs, without running anything; `-` is one on standard input.
 
     Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error, or
-    with --strict a warning, in any of them.
+    with --strict a warning, in any of them, and else with 4 if a table does not go with its spec.
     """
     specs, overrides = parted(words)
     if specs.count(STDIN) > 1:
@@ -68,7 +76,7 @@ def command(
         show("\n\n".join(_text(each, strict) for each in found))
         if len(found) > 1:
             show(f"\n{len(found)} specs, " + (f"{len(refused)} with errors" if refused else "all fit together"))
-    context.exit(SpecError.exit_code if refused else 0)
+    context.exit(min((each.code(strict) for each in refused), default=0))
 
 
 def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -95,7 +103,15 @@ def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_me
     except SpecError as error:
         return Checked(spec, tuple(error.problems), _source(error), None, str(error))
     source = loaded.document.source
-    return Checked(spec, loaded.warnings, source, loaded.graph, report(loaded.warnings, source))
+    told = report(loaded.warnings, source)
+    try:
+        columns = loaded.look()
+    except DataError as error:
+        assert loaded.experiment.data is not None
+        problem = Problem("data", str(error), loaded.experiment.data.source_at)
+        told = "\n\n".join([*([told] if told else []), printable(f"{spec}: {error}")])
+        return Checked(spec, (*loaded.warnings, problem), source, None, told)
+    return Checked(spec, loaded.warnings, source, loaded.graph, told, columns)
 
 
 def _source(error: SpecError) -> Source:
@@ -111,7 +127,7 @@ def _text(found: Checked, strict: bool) -> str:
     if count := found.counted(strict):
         return "\n\n".join([*parts, count])
     assert found.graph is not None
-    return "\n\n".join([*parts, f"{found.name}: {described(found.graph)}"])
+    return "\n".join(["\n\n".join([*parts, f"{found.name}: {described(found.graph)}"]), *found.columns])
 
 
 def _show_rows(found: Sequence[Checked]) -> None:

@@ -16,6 +16,7 @@ from netspec.errors import UsageError, sparing
 from netspec.machine import UNITS, bytes_of
 
 if TYPE_CHECKING:
+    from netspec.runtime.experiment import Run
     from netspec.source import Source
     from netspec.spec import Spec
 
@@ -151,6 +152,12 @@ def talk(text: str) -> None:
     """A word to the person, on stderr."""
     if speaks():
         click.echo(text, err=True, color=_color())
+
+
+def tell_weights(run: Run) -> None:
+    """Say which weights of a run are used, where they are not the best ones."""
+    if run.weights.name != "best.safetensors" and run.weights.is_file():
+        talk(f"{run.folder} has no best weights, because nothing was measured; the last ones are used")
 
 
 def speaks() -> bool:

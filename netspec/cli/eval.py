@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, show, show_json
+from netspec.cli.common import allow_outside, as_json, show, show_json, tell_weights
 
 Part = Literal["train", "val", "test"]
 
@@ -19,10 +19,12 @@ Part = Literal["train", "val", "test"]
 @allow_outside
 @as_json
 def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bool, as_json: bool) -> None:
-    """Measure the best weights of the run in the folder RUN."""
+    """Measure the best weights of the run in the folder RUN; its last ones where nothing was measured yet."""
     from netspec.runtime.experiment import Run
 
-    found = Run.read(run, overrides).evaluate(part, allow_outside=allow_outside)
+    read = Run.read(run, overrides)
+    tell_weights(read)
+    found = read.evaluate(part, allow_outside=allow_outside)
     if as_json:
         show_json({f"{part}.{name}": value for name, value in found.items()})
         return

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, tell_weights
+from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
     from netspec.runtime.export import Report
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="RUN_OR_SPEC", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @click.option("--onnx", is_flag=True, help="ONNX is what is written; it need not be said.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file; NAME.onnx without.")
+@click.option("-o", "--output", type=Target(".onnx"), metavar="FILE", help="The file; NAME.onnx without.")
 @limited
 @allow_outside
 @as_json
@@ -43,6 +44,7 @@ def command(
 
         run, output = Run.read(source, overrides), output or source / "model.onnx"
         need_writable(output, [*inputs_of(run.spec), *run.files])
+        tell_weights(run)
         report = run.export(output, allow_outside=allow_outside)
     else:
         spec = load(str(source), overrides, max_params, max_memory)

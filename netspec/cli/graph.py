@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import inputs_of, load, reads_spec, show, talk, write
+from netspec.cli.targets import Target
 
 
 @click.command()
 @reads_spec
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, such as net.svg.")
+@click.option("-o", "--output", type=Target(".svg"), metavar="FILE", help="Write to FILE, such as net.svg.")
 @click.option("--depth", type=click.IntRange(1), help="Leave closed what is nested deeper than this.")
 def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: int | None) -> None:
     """Draw the network as an SVG picture: levels as boxes, shapes on the lines between, equal blocks as one."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.common import as_json, show, show_json, talk
+from netspec.cli.common import as_json, show, show_json, talk, tell_weights
+from netspec.cli.targets import Target
 from netspec.errors import printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SHOWN = 8
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("files", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write all values: .npy or .npz.")
+@click.option("-o", "--output", type=Target(".npy", ".npz"), metavar="FILE", help="Write all values: .npy or .npz.")
 @as_json
 def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, as_json: bool) -> None:
     """Predict from the best weights of the run in the folder RUN.
@@ -30,15 +31,14 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     sample, as the run's data has them before any transform; or a table, or images and folders of images, like those
     that the run was trained on. Shows each sample's likeliest classes, or its values.
     """
-    if output is not None and output.suffix not in (".npy", ".npz"):
-        raise click.UsageError(f"-o takes a .npy or a .npz file, not {output}")
     from netspec.runtime.disk import need_writable
     from netspec.runtime.experiment import Run
 
-    held = Run.read(run)
+    read = Run.read(run)
     if output is not None:
-        need_writable(output, [*files, *held.files])
-    found = held.predict(*files)
+        need_writable(output, [*files, *read.files])
+    tell_weights(read)
+    found = read.predict(*files)
     if output is not None:
         _write(found, output)
         talk(f"wrote {output}")

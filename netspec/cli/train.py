@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, reads_spec, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk
+from netspec.cli.targets import Target
+
+if TYPE_CHECKING:
+    from netspec.runtime.history import History
+    from netspec.spec import Spec
 
 ENDED: Final = {
     "epochs": "all epochs are done",
@@ -21,45 +27,54 @@ ENDED: Final = {
 
 
 class Resuming(click.Command):
-    """Lets `--resume` stand alone or before the word `auto`; any other word behind it is the command's own."""
+    """Lets `--resume` stand alone, before the word `auto`, or before the folder of a run.
+
+    Any other word behind it, such as a spec or an override, is the command's own.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = any(word == "--run" or word.startswith("--run=") for word in args)
         joined: list[str] = []
         for word in args:
-            if word == "auto" and joined[-1:] == ["--resume=always"]:
-                joined[-1] = "--resume=auto"
+            behind = joined[-1:] == ["--resume="]
+            if behind and (word == "auto" or (not named and _names_run(word))):
+                joined[-1] += word
             else:
-                joined.append("--resume=always" if word == "--resume" else word)
+                joined.append("--resume=" if word == "--resume" else word)
         return super().parse_args(ctx, joined)
 
 
+def _names_run(word: str) -> bool:
+    """Whether a word behind `--resume` is a folder, rather than a spec, an override or an option."""
+    return Path(word).is_dir() or not (Path(word).exists() or word.startswith("-") or "=" in word)
+
+
 @click.command(cls=Resuming)
-@reads_spec
+@click.argument("spec", metavar="[SPEC]", required=False)
+@click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @limited
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="The run's folder; runs/NAME-1 and so on without."
 )
 @click.option(
     "--resume",
-    type=click.Choice(["always", "auto"]),
-    metavar="[auto]",
-    help="Go on where the run in --run stopped, to the very bit; with auto, begin one where there is none.",
+    metavar="[RUN|auto]",
+    help="Go on where the run in RUN, or in --run, stopped, to the very bit. It needs no SPEC; one that is given must "
+    "be the same experiment. With auto, begin a run in --run where there is none.",
 )
-@click.option(
-    "--export", "export_to", type=click.Path(path_type=Path), metavar="FILE", help="Export the best weights to FILE."
-)
+@click.option("--export", "export_to", type=Target(".onnx"), metavar="FILE", help="Export the best weights to FILE.")
 @click.option("--nproc", type=click.IntRange(1), default=1, help="How many processes of this machine share each batch.")
 @allow_outside
 @as_json
 @click.pass_obj
 def command(
     arguments: list[str],
-    spec: str,
+    spec: str | None,
     overrides: tuple[str, ...],
     max_params: int | None,
     max_memory: int | None,
     folder: Path | None,
-    resume: Literal["always", "auto"] | None,
+    resume: str | None,
     export_to: Path | None,
     nproc: int,
     allow_outside: bool,
@@ -68,16 +83,24 @@ def command(
     """Train a spec's network on its data.
 
     The run's folder holds the spec, metrics.jsonl, the best and the last weights, and checkpoints to resume from.
-    Ctrl-C finishes the step, saves and ends with 130.
+    Ctrl-C finishes the step, saves and ends with 130; `netspec train --resume RUN` goes on.
     """
-    loaded = load(spec, overrides, max_params, max_memory)
+    if resume not in (None, "", "auto"):
+        if folder is not None:
+            raise click.UsageError("--resume RUN and --run name a folder each; keep one of them")
+        folder = Path(resume)
+    if resume is not None and folder is None:
+        raise click.UsageError("--resume needs the folder of the run that goes on, behind it or in --run")
+    loaded, doubt = _experiment(
+        spec, overrides, folder if resume is not None and resume != "auto" else None, max_params, max_memory
+    )
+    if doubt and not allow_outside:
+        raise click.UsageError(f"{doubt}. Name the SPEC as well, or allow it by --allow-outside.")
     if export_to is not None:
         from netspec.runtime.disk import need_writable
 
         need_writable(export_to, inputs_of(loaded))
     loaded.need_room(training=True)
-    if resume and folder is None:
-        raise click.UsageError("--resume needs the folder of the run that goes on: --run runs/NAME-1")
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
         from netspec.__main__ import main
         from netspec.runtime.launching import launch
@@ -88,7 +111,7 @@ def command(
     from netspec.runtime.run import fresh_folder
     from netspec.runtime.world import joined
 
-    going_on = resume if resume == "auto" else resume is not None
+    going_on: bool | Literal["auto"] = "auto" if resume == "auto" else resume is not None
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))
         trained = train(
@@ -96,7 +119,7 @@ def command(
         )
     if not world.main:
         return
-    history = trained.history
+    history, run = trained.history, Run.read(place)
     talk(f"{ENDED[history.ended]}; the run is in {place}")
     result: dict[str, object] = {
         "run": str(place),
@@ -107,12 +130,50 @@ def command(
         history.monitor: history.best,
         "best_epoch": history.best_epoch,
         "best_step": history.best_step,
+        "weights": str(run.weights),
     }
+    talk(_best(history, run))
     if export_to is not None:
         from netspec.cli.export import described
 
-        report = Run.read(place, root=loaded.root).export(export_to, allow_outside=allow_outside)
+        report = run.export(export_to, allow_outside=allow_outside)
         talk(described(report))
         result["export"] = str(export_to)
+    talk(_next(place, history, exported=export_to is not None))
     if as_json:
         show_json(result)
+
+
+def _experiment(
+    spec: str | None, overrides: tuple[str, ...], run: Path | None, max_params: int | None, max_memory: int | None
+) -> tuple[Spec, str]:
+    """The spec that is named, or that of the run which goes on with why its data is not read; nothing where it is.
+
+    Raises UsageError and SpecError.
+    """
+    overriding = spec is not None and run is not None and "=" in spec and not Path(spec).exists()
+    if spec is not None and not overriding:
+        return load(spec, overrides, max_params, max_memory), ""
+    if run is None:
+        raise click.UsageError("name the SPEC that is trained, or the run that goes on: --resume RUN")
+    from netspec.runtime.experiment import Run
+
+    found = Run.read(run, (spec, *overrides) if spec is not None else overrides)
+    return found.spec, found.doubt
+
+
+def _best(history: History, run: Any) -> str:
+    """How good the best weights are, of when they are, and where."""
+    if history.best is None:
+        return f"nothing was measured to choose the best weights by; the last ones are {run.weights}"
+    when = f"epoch {history.best_epoch}, step {history.best_step:,}"
+    return f"best {history.monitor} {history.best:.6g} in {when}; its weights are {run.weights}"
+
+
+def _next(place: Path, history: History, *, exported: bool) -> str:
+    """The commands that a person may want now."""
+    run = shlex.quote(str(place))
+    words = [f"netspec train --resume {run}"] if history.ended == "time" else []
+    words += [f"netspec eval {run}", f"netspec predict {run} INPUT"]
+    words += [] if exported else [f"netspec export {run} --onnx"]
+    return f"next: {', '.join(words)}"

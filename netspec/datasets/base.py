@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from netspec.catalogue import Entry
 from netspec.datasets.files import show
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netspec.datasets.rows import Rows
 
     Column = np.ndarray[Any, Any] | Rows
+    Key = Callable[[str, Literal["group", "time"]], np.ndarray[Any, Any]]
 
 LABELS = Tensor((BATCH,), "int64")
 ARRAYS = (".npy", ".npz")
@@ -79,6 +80,9 @@ class Part:
     inputs: tuple[Column, ...]
     target: Column
     origin: Origin = Origin()
+    key: Key | None = None
+    """Gives a column of the source by name, a value for each sample, for splits to go by: equal for samples of one
+    group, or a number for a time. None where the source has no columns. Raises DataError."""
 
     def __len__(self) -> int:
         return len(self.target)
@@ -91,7 +95,7 @@ class Arrays:
     `classes` are the names of the classes, None where the target is not a class. `peak` is the
     value of a byte that becomes 1.0 when bytes become floats. Where samples are `ordered`, one after the other as in
     a text, parts are cut off at the end and not drawn. `learnt` is what other data must be read with to mean the
-    same, as plain data that JSON can hold.
+    same, as plain data that JSON can hold. `told` are lines for a person: what was made of the source.
     """
 
     train: Part
@@ -102,6 +106,9 @@ class Arrays:
     peak: int = 255
     ordered: bool = False
     learnt: Mapping[str, Any] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    span: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
+    """For ordered samples that overlap, when the target of each begins and when it ends, as numbers."""
 
 
 class Dataset(Entry):
@@ -114,9 +121,17 @@ class Dataset(Entry):
         """What is known without opening a file."""
         return Gives()
 
+    def beside(self, columns: Sequence[str]) -> Self:
+        """The same source with these columns left out of its inputs, because only the split goes by them."""
+        return self
+
     def read(self, files: Files) -> Arrays:
         """All of the data, as arrays or as rows that stay in their files. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
+
+    def glance(self, files: Files) -> Arrays | None:
+        """All of the data, where a look at it is quick and tells more than the spec; else None. Raises DataError."""
+        return None
 
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
         """All of the data, read with what a run has `learnt` of its own. Raises DataError."""
@@ -130,6 +145,10 @@ class Dataset(Entry):
         """The inputs of new samples in files like the source's own, seen as was `learnt`. Raises DataError."""
         other = next(path for path in paths if path.suffix not in ARRAYS)
         raise DataError(f"{show(other)} is neither .npy nor .npz")
+
+    def ids(self, paths: Sequence[Path]) -> dict[str, Sequence[str]]:
+        """What names each of the new samples in files like the source's own, by column. Raises DataError."""
+        return {}
 
 
 def numbered(count: int) -> tuple[str, ...]:

@@ -28,9 +28,12 @@ def same_count(inputs: Column, target: Column, name: str, target_name: str) -> N
         raise DataError(f"{name} holds no samples")
 
 
-def is_classes(target: Column) -> bool:
-    """Whether a target holds one class number a sample."""
-    return target.ndim == 1 and target.dtype.kind == "i"
+def are_classes(target: Column) -> bool:
+    """Whether a target holds one whole number a sample that can be the number of a class."""
+    if target.ndim != 1 or target.dtype.kind != "i":
+        return False
+    whole: Array = target[:]
+    return int(whole.min()) >= 0 and int(whole.max()) < MAX_CLASSES
 
 
 def part(inputs: Sequence[Column], target: Array | FileRows, names: Sequence[str]) -> Part:
@@ -44,10 +47,7 @@ def part(inputs: Sequence[Column], target: Array | FileRows, names: Sequence[str
     origin = Origin(tuple(names))
     if target.ndim > 1:
         return Part(tuple(inputs), target, origin)
-    whole: Array = target[:]
-    if is_classes(whole):
-        labels_below(whole, MAX_CLASSES, names[-1])
-    return Part(tuple(inputs), whole, origin)
+    return Part(tuple(inputs), target[:], origin)
 
 
 def same_form(train: Part, other: Part) -> None:

@@ -2,52 +2,152 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections import Counter
+import re
 from pathlib import Path
 from typing import Final
 
 from netspec.datasets.base import Origin
-from netspec.datasets.columns import Table, Texts
-from netspec.datasets.files import show, text_of
-from netspec.datasets.table import COLUMNS, Tabular
-from netspec.errors import DataError
-from netspec.fields import Text
+from netspec.datasets.columns import Table, Texts, twice
+from netspec.datasets.files import content_of, is_packed, show
+from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
+from netspec.errors import DataError, printable
+from netspec.fields import Checked, Maybe, refuse
 
 MAX_TEXT: Final = 256 * 2**20
 MAX_COLUMNS: Final = 2**16
 MAX_CELLS: Final = 2**24
 """Cells of a table, at most: each takes some 80 bytes of memory, however short it is."""
+MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""What a file may begin with that says how it is encoded."""
+WESTERN: Final = "cp1252"
+"""The encoding of most files that are not UTF-8."""
+HEAD: Final = 65_536
+"""Characters at the beginning of a file that the separator is guessed by."""
+GUESSED: Final = ",;\t|"
+AGREEING: Final = 0.9
+"""The share of the rows that must have as many cells as the first line has names, for a separator to be the one."""
+_SAID: Final = re.compile(r'"?sep=(.)"?(\r\n|\n|\r)')
+_NUMBER: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
+
+
+def _codec(value: object) -> str:
+    try:
+        if isinstance(value, str) and codecs.lookup(value)._is_text_encoding:
+            return value
+    except (LookupError, ValueError):
+        pass
+    raise refuse("an encoding that Python knows, such as cp1252, latin-1 or utf-16")
 
 
 class CSV(Tabular):
-    __doc__ = f"Columns of a .csv file, raw or gzipped, whose first line names them.\n\n{COLUMNS}"
+    __doc__ = f"""Columns of a .csv file, raw or gzipped, whose first line names them.
+
+    What stands between columns is a comma, semicolon, tab or bar, as the first lines have it, unless `separator` or a
+    line `sep=;` at the beginning says so. A column without a name is called by its place as pandas does, `Unnamed: 0`;
+    one that only counts the rows is left out.
+
+{COLUMNS}"""
 
     example = "csv data/table.csv price"
 
-    separator = Text("what stands between columns", ",")
+    separator = Maybe(
+        Checked(
+            f"what stands between columns: one character, or one of {', '.join(BETWEEN)}; by default it is guessed",
+            sign,
+            SIGN,
+            None,
+            textual=True,
+        )
+    )
+    encoding = Maybe(
+        Checked(
+            "how the file is encoded, such as cp1252; by default UTF-8, or what its first bytes say",
+            _codec,
+            SIGN,
+            None,
+            textual=True,
+        )
+    )
+
+    def quick(self, path: Path) -> bool:
+        return super().quick(path) and not is_packed(path)
 
     def table(self, path: Path) -> Table:
         import numpy as np
 
-        header, rows, lines = _rows(path, self.separator)
-        double, times = Counter(header).most_common(1)[0] if header else ("", 0)
-        if times > 1:
-            raise DataError(f"{show(path)} has two columns called {double!r}")
+        text, notes = self._text(path)
+        said = _SAID.match(text)
+        text = text[said.end() :] if said else text
+        separator = self.separator or (said[1] if said else _guessed(text))
+        if separator != "," and self.separator is None:
+            word = {character: word for word, character in BETWEEN.items()}.get(separator, repr(separator))
+            notes = (f"columns separated by {word}" + ("" if said else " (guessed)"), *notes)
+        header, rows, lines = _rows(path, text, separator, skipped=int(said is not None))
+        unnamed = {place: f"Unnamed: {place}" for place, name in enumerate(header) if not name}
+        header = [unnamed.get(place, name) for place, name in enumerate(header)]
+        double = twice(header)
+        if double is not None:
+            raise DataError(f"{show(path)} has two columns called {printable(double)!r}")
         if not rows:
             raise DataError(f"{show(path)} holds no rows below the line that names its columns")
+        if all(map(_NUMBER.fullmatch, header)):
+            text = f"{show(path)}, line {1 + int(said is not None)}: {printable(', '.join(header[:4]))} are numbers"
+            raise DataError(f"{text}, expected the names of the columns. Write a line of names above them.")
         cells = ([text.strip() for text in column] for column in zip(*rows, strict=True))
-        columns = {name: Texts(column, self.empty) for name, column in zip(header, cells, strict=True)}
-        return Table(Origin((show(path),), np.array(lines), "line"), columns)
+        columns = {name: Texts(column, self.empty, self.writing) for name, column in zip(header, cells, strict=True)}
+        index = frozenset(name for name in header if re.fullmatch(r"Unnamed: \d+", name))
+        return Table(Origin((show(path),), np.array(lines), "line"), columns, self.writing, index, notes)
+
+    def _text(self, path: Path) -> tuple[str, tuple[str, ...]]:
+        """The text of a file, and what was guessed to read it. Raises DataError."""
+        content = content_of(path, MAX_TEXT, "Save the columns as parquet or npz instead.")
+        marked = next((codec for mark, codec in MARKS.items() if content.startswith(mark)), None)
+        codec = self.encoding or marked or "utf-8"
+        try:
+            text = content.decode(codec).removeprefix("\ufeff")
+        except UnicodeError as error:
+            raise DataError(f"{show(path)} is not {codec.upper()}: {_why(content, error)}") from None
+        return text, (f"encoded in {marked}",) if marked == "utf-16" and self.encoding is None else ()
 
 
-def _rows(path: Path, separator: str) -> tuple[list[str], list[list[str]], list[int]]:
+def _why(content: bytes, error: UnicodeError) -> str:
+    """What cannot be decoded, and what to try."""
+    if not isinstance(error, UnicodeDecodeError):
+        return str(error)
+    line = content.count(b"\n", 0, error.start) + 1
+    text = f"byte 0x{content[error.start]:02x} on line {line}"
+    begin = content.rfind(b"\n", 0, error.start) + 1
+    shown = content[max(begin, error.start - 10) : error.start + 10].split(b"\n")[0].decode(WESTERN, "replace")
+    return f"{text}. If it reads {printable(shown.strip())!r} there, write encoding={WESTERN}."
+
+
+def _guessed(text: str) -> str:
+    """What stands between the columns of a text, going by its first lines."""
+    head = text[:HEAD]
+    head = head[: head.rfind("\n") + 1] or head
+
+    def score(separator: str) -> tuple[float, int]:
+        try:
+            rows = [row for row in csv.reader(io.StringIO(head, newline=""), delimiter=separator) if row]
+        except csv.Error:
+            return 0, 0
+        columns = len(rows[0]) if rows else 0
+        share = sum(len(row) == columns for row in rows) / max(1, len(rows))
+        return (share if share >= AGREEING else 0, columns) if columns > 1 else (0, 0)
+
+    found = max(GUESSED, key=score)
+    columns = {separator: len(head.splitlines()[0].split(separator)) if head.strip() else 0 for separator in GUESSED}
+    # Where rows are uneven whatever stands between them, the first line decides, and the rest is told as an error.
+    return found if score(found)[1] else max(GUESSED, key=lambda separator: columns[separator])
+
+
+def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line that each row ends on. Raises DataError."""
-    if len(separator) != 1:
-        raise DataError(f"csv: the separator is {separator!r}, expected one character")
-    content = text_of(path, MAX_TEXT, "Save the columns as parquet or npz instead.")
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
+    csv.field_size_limit(MAX_TEXT)  # a cell may be a whole document; the file's size has its own limit
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
@@ -57,14 +157,18 @@ def _rows(path: Path, separator: str) -> tuple[list[str], list[list[str]], list[
             raise DataError(f"{text}. Save the numbers as one array instead: npy or npz.")
         for row in reader:
             if row and len(row) != len(header):
-                text = f"{show(path)}, line {reader.line_num}: {len(row)} columns, the first line names {len(header)}"
-                raise DataError(f"{text}. Is the separator {separator!r} right?")
+                line = f"{show(path)}, line {reader.line_num + skipped}"
+                told = f"{line}: {len(row)} columns, the first line names {len(header)}"
+                more = " A cell that holds one stands in quotes." * (len(row) > len(header))
+                raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
             if (len(rows) + 1) * len(header) > MAX_CELLS:
-                text = f"{show(path)} has more than {MAX_CELLS:,} cells, line {reader.line_num} is one too many"
+                text = (
+                    f"{show(path)} has more than {MAX_CELLS:,} cells, line {reader.line_num + skipped} is one too many"
+                )
                 raise DataError(f"{text}. Save the columns as parquet or npz instead.")
             if row:
                 rows.append(row)
-                lines.append(reader.line_num)
+                lines.append(reader.line_num + skipped)
     except csv.Error as error:
-        raise DataError(f"{show(path)}, line {reader.line_num}: {error}") from None
+        raise DataError(f"{show(path)}, line {reader.line_num + skipped}: {error}") from None
     return header, rows, lines

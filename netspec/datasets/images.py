@@ -93,7 +93,7 @@ class Images(Dataset):
         for name, table in tables.items():
             target = targets[name] if targets else self._labels(table, classes)
             checked = checks.part([p[name] for p in pictures], target, [table.origin.name] * (len(pictures) + 1))
-            parts[name] = Part(checked.inputs, checked.target, table.origin)
+            parts[name] = Part(checked.inputs, checked.target, table.origin, table.key)
         called = ("image",) if len(self.files) == 1 else self.files
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes)
 

@@ -83,7 +83,7 @@ def read_file(path: Path, budget: Budget | None = None) -> Array | FileRows:
 
 def counted(parts: list[Part]) -> tuple[str, ...] | None:
     """Names for the classes in the targets, by their numbers; None where a target holds no classes."""
-    if not all(checks.is_classes(part.target) for part in parts):
+    if not all(checks.are_classes(part.target) for part in parts):
         return None
     return numbered(1 + max(int(part.target[:].max()) for part in parts))
 

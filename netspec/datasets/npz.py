@@ -7,6 +7,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -71,16 +73,29 @@ class NPZ(Dataset):
     def _part(self, archive: Archive, suffix: str) -> Part:
         wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
         arrays = [archive.read(name) for name in wanted]
-        return checks.part(arrays[:-1], arrays[-1], [archive.label(name) for name in wanted])
+        part = checks.part(arrays[:-1], arrays[-1], [archive.label(name) for name in wanted])
+        return replace(part, key=partial(_key, archive.path, suffix, len(part)))
 
     def _classes(self, archive: Archive, parts: dict[str, Part]) -> tuple[str, ...] | None:
-        found = counted(list(parts.values()))
-        if found is None or self.classes is None:
-            return found
+        whole = all(part.target.ndim == 1 and part.target.dtype.kind == "i" for part in parts.values())
+        if self.classes is None or not whole:
+            return counted(list(parts.values()))
         named = archive.texts(self.classes)
         for part, held in parts.items():
             checks.labels_below(held.target[:], len(named), f"{show(archive.path)}, the target of {part}")
         return named
+
+
+def _key(path: Path, suffix: str, count: int, name: str, what: str) -> Array:
+    """One array of a file for a split to go by: a group or a time for each sample. Raises DataError."""
+    import numpy as np
+
+    with opened(path) as archive:
+        found: Array = archive.plain(f"{name}{suffix}")
+    if found.shape != (count,) or found.dtype.kind not in ("SUiu" if what == "group" else "fiu"):
+        text = f"{show(path)}, array {name + suffix!r} holds {found.dtype} of {found.shape}"
+        raise DataError(f"{text}, expected a {what} for each of {count:,} samples")
+    return found.astype(np.str_) if what == "group" else found.astype(np.float64)
 
 
 class Archive:
@@ -108,11 +123,15 @@ class Archive:
                 found = self._unpacked(stream, member, label)
         return checks.settled(found, label)
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        """The texts in one array. Raises DataError."""
+    def plain(self, name: str) -> Array:
+        """One array as it was saved. Raises DataError."""
         member = self._member(name)
         with self._archive.open(member) as stream:
-            array = self._unpacked(stream, member, self.label(name))
+            return self._unpacked(stream, member, self.label(name))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The texts in one array. Raises DataError."""
+        array = self.plain(name)
         if array.dtype.kind not in "USiu":
             raise DataError(f"{self.label(name)} holds {array.dtype}, expected names")
         return tuple(str(text) for text in array.astype("U").ravel())

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin
-from netspec.datasets.columns import Column, Table, Texts
+from netspec.datasets.columns import Column, Table, Texts, twice
 from netspec.datasets.files import show
 from netspec.datasets.table import COLUMNS, Tabular
+from netspec.datasets.writing import Writing
 from netspec.errors import DataError, printable
 from netspec.extras import need
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"PAR1"
 """What a parquet file begins and ends with."""
+QUICK_CELLS: Final = 2**20
+"""The most cells of a table that is read for a check alone."""
 MAX_CELLS: Final = 2**27
 """The most cells of a table, which is held in memory."""
 
@@ -30,6 +34,16 @@ class Parquet(Tabular):
     __doc__ = f"Columns of a parquet file. It takes pyarrow: `pip install 'netspec-torch[parquet]'`.\n\n{COLUMNS}"
 
     example = "parquet data/table.parquet price"
+
+    def quick(self, path: Path) -> bool:
+        if find_spec("pyarrow") is None or not super().quick(path):
+            return False
+        parquet = need("pyarrow.parquet", "parquet", "parquet")
+        try:
+            shape = parquet.ParquetFile(path).metadata
+        except (need("pyarrow", "parquet", "parquet").ArrowException, OSError) as error:
+            raise DataError(_refusal(path, error)) from None
+        return int(shape.num_rows * shape.num_columns) <= QUICK_CELLS
 
     def table(self, path: Path) -> Table:
         arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
@@ -42,19 +56,23 @@ class Parquet(Tabular):
         except (arrow.ArrowException, OSError) as error:
             raise DataError(_refusal(path, error)) from None
         names = read.column_names
-        double = next((name for name in names if names.count(name) > 1), None)
+        double = twice(names)
         if double is not None:
             raise DataError(f"{show(path)} has two columns called {double!r}")
         if not read.num_rows:
             raise DataError(f"{show(path)} holds no rows")
-        return Table(Origin((show(path),)), {name: self._column(read.column(name), show(path), name) for name in names})
+        columns = {name: self._column(read.column(name), show(path), name) for name in names}
+        index = frozenset(name for name in names if name.startswith("__index_level_"))
+        return Table(Origin((show(path),)), columns, self.writing, index)
 
     def _column(self, cells: Any, label: str, name: str) -> Column:
         types = need("pyarrow.types", "parquet", "parquet")
         kind = cells.type.value_type if types.is_dictionary(cells.type) else cells.type
         if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
             return Numbers(cells.cast(kind))
-        return Words(cells, self.empty, f"{label}: {printable(name)} holds {kind}, expected numbers or texts")
+        return Words(
+            cells, self.empty, self.writing, f"{label}: {printable(name)} holds {kind}, expected numbers or texts"
+        )
 
 
 def _refusal(path: Path, error: Exception) -> str:
@@ -94,8 +112,8 @@ class Numbers:
 class Words:
     """A column of anything else, as texts; made when it is asked for, because few of a file's columns may be."""
 
-    def __init__(self, cells: Any, empty: Collection[str], refusal: str) -> None:
-        self._cells, self._empty, self._refusal = cells, empty, refusal
+    def __init__(self, cells: Any, empty: Collection[str], writing: Writing, refusal: str) -> None:
+        self._cells, self._empty, self._writing, self._refusal = cells, empty, writing, refusal
 
     @cached_property
     def _read(self) -> Texts:
@@ -103,7 +121,7 @@ class Words:
             found = self._cells.cast("string").to_pylist()
         except (NotImplementedError, ValueError):  # how pyarrow refuses lists and structures; bytes and odd times
             raise DataError(self._refusal) from None
-        return Texts([text or "" for text in found], self._empty)
+        return Texts([text or "" for text in found], self._empty, self._writing)
 
     def texts(self) -> Sequence[str]:
         return self._read.texts()

@@ -124,6 +124,11 @@ class Picked(Rows):
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         return self.rows.dtype
 
+    def astype(self, dtype: Any) -> Picked:
+        """The same rows, turned into another dtype as they are read. They lie in one file."""
+        assert isinstance(self.rows, FileRows)
+        return replace(self, rows=self.rows.astype(dtype))
+
     def read(self, rows: Array) -> Array:
         return self.rows.read(self.chosen[rows])
 

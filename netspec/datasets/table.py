@@ -2,192 +2,398 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
-from netspec.datasets.columns import Table, distinct
+from netspec.datasets.columns import Table
+from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.files import Files, show
+from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
+from netspec.datasets.roles import Roles, judged, need_apart
+from netspec.datasets.targets import Target
+from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
+from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
+from netspec.datasets.writing import SIGNS, Writing
 from netspec.dims import BATCH
-from netspec.errors import DataError
-from netspec.fields import Bool, Checked, Choice, Maybe, Text
-from netspec.layers.base import Tensor
+from netspec.errors import DataError, printable
+from netspec.fields import Bool, Checked, Choice, Float, Int, Maybe, refuse
+from netspec.fields import Text as Word
+from netspec.layers.base import Dtype, Tensor
+from netspec.layers.base import show as shape
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
-UNKNOWN: Final = 0
-"""The number of every category that the training part does not have."""
-
 COLUMNS: Final = """\
-The network's first input are the numbers, `B x columns` floats. Its second, or its only one, are the categories:
-`B x columns` whole numbers. Every text that a column has in the training part has a number of its own, from 1 on
-through all columns, so that one embedding serves them all; 0 is any text that is not among them. The numbers are
-learnt from the training part, kept with the run, and used wherever the run is evaluated or exported.
+The network's first input are the numbers, `B x columns` floats, and behind them those of dates. The next, or the
+only one, are the categories: `B x columns` whole numbers. Every text that a column has in the training part has a
+number of its own, from 1 on through all columns, so that one embedding serves them all; 0 is any text that is not
+among them. Then follows each column of `text`: `B x length` whole numbers, 0 for padding and 1 for a token that the
+training part does not have, with a `mask` as an input of its own behind it. What is learnt is learnt from the training
+part, kept with the run, and used wherever the run is evaluated or exported.
 
-Without `numbers` and `categories` every column but the target is taken, as numbers where its cells are numbers. The
-target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
-`B x 1` floats."""
+Without `numbers`, `categories` and `text` every column but the target is taken, as numbers where its cells are
+numbers, else as a category; what may be either, such as numbers with a sign in them, dates, ids and free text, is an
+error that says what to write. Which column became what is told by `check` and when a run begins.
+
+The target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
+`B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell
+of the target lists labels, and it is `B x labels` floats.
+
+With `window` a sample is a stretch of rows: the inputs are `B x columns x window`, as conv1d takes them and standardize
+sees them (`transpose 1 2` gives them to a recurrent layer), the target's own past among them where no columns are
+named, and the target are the next `horizon` values, `B x horizon`, or `B x targets x horizon` of several. What is held
+out is the end of the series; windows whose target reaches into it train nothing."""
 """How columns become inputs and target, whatever the file."""
+BETWEEN: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+"""Words for signs between columns, or between the labels in a cell."""
+
+
+GLANCE: Final = 4 * 2**20
+"""The most bytes of files that are read for a check alone."""
+
+
+BESIDE: Final = {
+    "window": ("horizon", "stride", "series", "time"),
+    "text": ("tokenizer", "length", "vocabulary", "mask"),
+    "dates": ("date_parts", "date_order", "date_format"),
+}
+"""Options, and those that only mean something beside them."""
+
+
+def sign(value: Any) -> str:
+    """The check of a field that takes one sign, or a word for it."""
+    if isinstance(value, str) and (value in BETWEEN or len(value) == 1):
+        return BETWEEN.get(value, value)
+    raise refuse(f"one character, or a word for it: {', '.join(BETWEEN)}")
+
+
+def _way(value: Any) -> str:
+    found = {text: word for word, known in SIGNS.items() for text in (word, *known)}
+    if isinstance(value, str) and value in found:
+        return found[value]
+    raise refuse(f"one of {', '.join(SIGNS)}")
+
+
+def _parts(value: Any) -> tuple[str, ...]:
+    found = names(value)
+    if not set(found) <= set(PARTS) or len(set(found)) < len(found):
+        raise refuse(f"some of {', '.join(PARTS)}")
+    return found
+
+
+SIGN: Final = {"type": "string"}
+WAY: Final = {"enum": [*SIGNS, *(c for known in SIGNS.values() for c in known)]}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was read of a table's columns, until it is known which samples train."""
+
+    kinds: tuple[Kind, ...]
+    left: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
 class Tabular(Dataset):
     """Columns of a table."""
 
-    path = Text("the file")
-    target = Text("column that the network learns to give")
+    path = Word("the file")
+    target = Checked("column that the network learns to give, or a list of them", names, NAMES, textual=True)
     numbers = Maybe(Checked("columns of numbers", names, NAMES, None, textual=True))
     categories = Maybe(Checked("columns of categories", names, NAMES, None, textual=True))
-    regression = Bool("take the target as numbers, even if all are whole", False)
+    regression = Maybe(
+        Bool("take the target as numbers, even if all are whole; false takes it as classes whatever it holds", None)
+    )
     missing = Choice(
         "what becomes of an empty cell: an error; or the mean or the median that its column of numbers has in the "
-        "training part, and a category of its own in a column of categories",
-        ("refuse", "mean", "median"),
+        "training part, or the number `fill`, and a category of its own in a column of categories; or such a category "
+        "alone",
+        ("refuse", "mean", "median", "value", "category"),
         "refuse",
     )
     empty = Checked("texts that mean an empty cell, such as NA", names, NAMES, (), textual=True)
-    val = Maybe(Text("file of the validation part, with the same columns", None))
-    test = Maybe(Text("file of the test part, with the same columns", None))
+    val = Maybe(Word("file of the validation part, with the same columns", None))
+    test = Maybe(Word("file of the test part, with the same columns", None))
+    fill = Float("what `missing: value` writes into empty cells of numbers", 0.0, keyword=True)
+    text = Checked("columns of texts", names, NAMES, (), textual=True, keyword=True)
+    tokenizer = Word(
+        "what a text is cut into: words (in small letters), characters, or what the file of a tokenizer says, which "
+        "takes the package tokenizers",
+        "words",
+        keyword=True,
+    )
+    length = Int("tokens of a text; longer ones are cut, shorter ones filled up", 64, ge=1, keyword=True)
+    vocabulary = Int(
+        "the most numbers for words or characters, padding and unknown included; the rarest have none of their own",
+        10_000,
+        ge=3,
+        keyword=True,
+    )
+    mask = Choice(
+        "an input of booleans behind each text: true at padding, as key_padding_mask, or true at tokens",
+        MASKS,
+        "none",
+        keyword=True,
+    )
+    dates = Checked("columns of dates, which become numbers", names, NAMES, (), textual=True, keyword=True)
+    date_parts = Checked(
+        f"what a date is given as: the days that have elapsed since the first one, or a part: {', '.join(PARTS)}",
+        _parts,
+        NAMES,
+        COMMON,
+        textual=True,
+        keyword=True,
+    )
+    date_order = Maybe(
+        Choice("what stands first in dates of numbers alone", ("day", "month", "year"), None, keyword=True)
+    )
+    date_format = Maybe(Word("how dates are written, with Python's signs: %d.%m.%Y %H:%M", None, keyword=True))
+    drop = Checked("columns that are left out", names, NAMES, (), textual=True, keyword=True)
+    id = Checked(
+        "columns that name a row: no inputs, kept for predictions", names, NAMES, (), textual=True, keyword=True
+    )
+    decimal = Checked("the sign before decimals: point or comma", _way, WAY, "point", textual=True, keyword=True)
+    thousands = Maybe(
+        Checked("the sign between thousands: comma, point, space or quote", _way, WAY, None, textual=True, keyword=True)
+    )
+    signs = Checked(
+        "what stands beside numbers and is no part of them: currency, percent, or a text such as kg",
+        names,
+        NAMES,
+        (),
+        textual=True,
+        keyword=True,
+    )
+    several = Maybe(Checked("what stands between the labels in a cell", sign, SIGN, None, textual=True, keyword=True))
+    window = Maybe(
+        Int("rows of a series that are one input; the target is what follows", None, ge=1, le=1_000_000, keyword=True)
+    )
+    horizon = Int("rows behind a window that are its target", 1, ge=1, keyword=True)
+    stride = Int("rows from one window to the next", 1, ge=1, keyword=True)
+    series = Maybe(Word("column that names the series of a row; no window reaches over two", None, keyword=True))
+    time = Maybe(Word("column that the rows of a series are ordered by, a number or a date", None, keyword=True))
+    apart: tuple[str, ...] = ()
+    """Columns that only the split goes by."""
+
+    @property
+    def writing(self) -> Writing:
+        """How numbers are written."""
+        return Writing(self.decimal, self.thousands, self.signs)
 
     def table(self, path: Path) -> Table:
         """The table in a file. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
 
+    def beside(self, columns: Sequence[str]) -> Tabular:
+        taken = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}
+        taken |= {name for name in (self.series, self.time) if name}
+        return self.replace(apart=tuple(name for name in columns if name not in taken and name not in self.target))
+
     def gives(self) -> Gives:
-        chosen = [(self.numbers, "float32"), (self.categories, "int64")]
-        inputs = tuple(Tensor((BATCH, len(columns)), kind) for columns, kind in chosen if columns)  # type: ignore[arg-type]
-        return Gives(inputs or None, Tensor((BATCH, 1)) if self.regression else None)
+        columns = len(self.numbers or ()) + len(self.dates) * len(self.date_parts)
+        chosen: list[tuple[int, Dtype]] = [(columns, "float32"), (len(self.categories or ()), "int64")]
+        for _ in self.text:
+            chosen += [(self.length, "int64"), (self.length * (self.mask != "none"), "bool")]
+        length = () if self.window is None else (self.window,)
+        inputs = tuple(Tensor((BATCH, count, *length), kind) for count, kind in chosen if count)
+        numbers = self.regression or len(self.target) > 1
+        target = Tensor((BATCH, len(self.target))) if numbers and self.several is None else None
+        if self.window is not None:
+            target = Tensor((BATCH, *((len(self.target),) if len(self.target) > 1 else ()), self.horizon))
+        return Gives(inputs if self._named else None, target)
+
+    def _takes(self, name: str) -> bool:
+        """Whether the spec names a column as an input."""
+        return name in {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates}
+
+    @property
+    def _named(self) -> bool:
+        """Whether the spec names the columns that are taken."""
+        return self.numbers is not None or self.categories is not None or bool(self.text)
 
     def read(self, files: Files) -> Arrays:
         return self.read_as(files, {})
 
+    def glance(self, files: Files) -> Arrays | None:
+        try:
+            paths = [files.file(path) for path in (self.path, self.val, self.test) if path]
+        except DataError:  # not there, or not for a check to open: a run says which
+            return None
+        return self.read(files) if all(map(self.quick, paths)) else None
+
+    def quick(self, path: Path) -> bool:
+        """Whether a file is small enough to be read for a check alone."""
+        return path.stat().st_size <= GLANCE
+
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
         paths = {"train": self.path, "val": self.val, "test": self.test}
         tables = {part: self.table(files.file(path)) for part, path in paths.items() if path}
-        numbers, categories = _roles(learnt["columns"]) if "columns" in learnt else self._columns(tables["train"])
-        classes = tuple(learnt["classes"] or ()) if "columns" in learnt else self._classes(tables["train"])
-        texts = {name: distinct([t for table in tables.values() for t in table.texts(name)]) for name in categories}
-        parts = {part: self._part(table, numbers, texts, classes) for part, table in tables.items()}
-        given = [name for name, columns in (("numbers", numbers), ("categories", categories)) if columns]
-        seen = {"columns": {"numbers": dict.fromkeys(numbers), "categories": texts}}
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), tuple(given), classes or None, learnt=seen)
+        train = tables["train"]
+        columns = learnt.get("columns")
+        roles = _known(columns) if columns else self._roles(train)
+        kinds = self._kinds(roles, train, files, columns or {})
+        regression = True if self.window is not None else self.regression
+        target = Target(self.target, regression, self.several, learnt.get("classes") if columns else None)
+        target = target if columns else target.met(train)
+        parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
+        span = None
+        if self.window is not None:
+            frames = {part: self._frame(table, self.horizon) for part, table in tables.items()}
+            parts = {part: windowed(found, tables[part], frames[part], self.series) for part, found in parts.items()}
+            span = frames["train"].span
+        inputs = tuple(name for kind in kinds for name in kind.inputs)
+        head = f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}"
+        plan = Plan(kinds, roles.left, (head, *target.lines()))
+        classes = tuple(target.classes) if target.classes is not None else None
+        found = Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
+        return replace(found, ordered=span is not None, span=span)
 
-    def _columns(self, table: Table) -> Roles:
-        """The columns of numbers and of categories; both may not be empty."""
-        if self.numbers is not None or self.categories is not None:
-            return self.numbers or (), self.categories or ()
-        table.column(self.target)
-        others = [name for name in table.columns if name != self.target]
-        if not others:
-            raise DataError(f"{table.origin.name} has no column besides {self.target!r}")
-        numbers = tuple(name for name in others if table.numeric(name))
-        taken = set(numbers)
-        return numbers, tuple(name for name in others if name not in taken)
+    def _frame(self, table: Table, horizon: int) -> Frame:
+        """The windows of a table. Raises DataError."""
+        assert self.window is not None
+        return framed(table, self.series, self.time, self.window, horizon, self.stride)
 
-    def _classes(self, table: Table) -> tuple[str, ...]:
-        """The names of the classes; none where the target is a number."""
-        if self.regression or table.decimal(self.target):
-            return ()
-        return tuple(distinct([text for text in table.texts(self.target) if text]))
+    def _need_use(self) -> None:
+        """Refuse an option that would do nothing beside the others. Raises DataError."""
+        for option, others in BESIDE.items():
+            for other in others:
+                if other in self.given and option not in self.given:
+                    raise DataError(f"{self.called()}: {other}= does nothing without {option}=")
+        if "fill" in self.given and self.missing != "value":
+            raise DataError(f"{self.called()}: fill= does nothing without missing=value")
+        if self.date_order and self.date_format:
+            raise DataError(f"{self.called()}: date_format= says what stands first. Drop date_order=.")
+        if self.window is not None and (self.text or self.several is not None or self.regression is False):
+            text = "gives numbers that follow numbers, dates and categories"
+            raise DataError(f"{self.called()}: window= {text}, so not with text=, several= or regression=false")
 
-    def _part(
-        self, table: Table, numbers: tuple[str, ...], texts: Mapping[str, list[str]], classes: tuple[str, ...]
-    ) -> Part:
-        """A table with each category as its place among the `texts` of its column."""
-        inputs = self._inputs(table, numbers, texts)
-        if classes:
-            target = table.coded(self.target, {name: i for i, name in enumerate(classes)})
+    def _roles(self, table: Table) -> Roles:
+        """What each column is taken for. Raises DataError."""
+        self._need_use()
+        given = {"numbers": self.numbers, "categories": self.categories, "text": self.text, "dates": self.dates}
+        given |= {"drop": self.drop, "id": self.id}
+        if self.window is None:  # a window shows what the target was before
+            given |= {"target": self.target}
+        need_apart([(key, columns or ()) for key, columns in given.items()])
+        for columns in (*given.values(), self.apart):
+            for name in columns or ():
+                table.column(name)
+        left = dict.fromkeys(self.drop, "dropped") | dict.fromkeys(self.id, "kept for predictions")
+        left |= {name: "the split goes by it" for name in self.apart if name not in left}
+        left |= {name: "windows go by it" for name in (self.series, self.time) if name and not self._takes(name)}
+        named = {name for columns in given.values() for name in columns or ()}
+        others = [name for name in table.columns if name not in named and name not in left]
+        if self._named:
+            found = Roles(self.numbers or (), (), self.categories or (), left=dict.fromkeys(others, "not named"))
         else:
-            target = table.floats(self.target)[:, None]
-        part = checks.part(inputs, target, [table.origin.name] * (len(inputs) + 1))
-        return replace(part, origin=table.origin)
+            found = judged(table, others)
+        if not (found.numbers or found.categories or self.text or self.dates):
+            kept = f", {listed([*left, *found.left])} left out" if left or found.left else ""
+            raise DataError(f"{table.origin.name} has no column besides {listed(self.target)!r}{kept}")
+        return replace(found, dates=self.dates, texts=self.text, left={**left, **found.left})
 
-    def _inputs(self, table: Table, numbers: tuple[str, ...], texts: Mapping[str, list[str]]) -> list[Array]:
-        import numpy as np
+    def _kinds(self, roles: Roles, table: Table, files: Files, learnt: Mapping[str, Any]) -> tuple[Kind, ...]:
+        """The columns that are taken, as those who read them; a run's own ways of reading are those `learnt`."""
+        known, found = learnt.get("dates", {}), list[Kind]()
+        ways = {
+            name: known[name]["way"] if known else way_of(table, name, self.date_order, self.date_format)
+            for name in roles.dates
+        }
+        if any(len(date["fills"]) != len(self.date_parts) for date in known.values()):
+            raise DataError(f"{self.called()}: the run was trained with other date_parts")
+        if roles.numbers or ways:
+            found.append(Numbers(roles.numbers, ways, self.date_parts, self.missing, self.fill))
+        if roles.categories:
+            found.append(Categories(roles.categories, self.missing))
+        texts = learnt.get("texts", {})
+        for name in roles.texts:
+            if name in texts:
+                cut = texts[name].get("file", texts[name]["tokenizer"])
+            else:
+                cut = self.tokenizer if self.tokenizer in UNITS else tokenizer_of(files.file(self.tokenizer))
+            found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.missing))
+        return tuple(found)
 
-        holes = self.missing != "refuse"
-        inputs = [np.stack([table.floats(name, holes) for name in numbers], 1)] if numbers else []
-        if texts:
-            places = [table.coded(n, {text: i for i, text in enumerate(t)}, holes) for n, t in texts.items()]
-            inputs.append(np.stack(places, 1))
-        return inputs
-
-    def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
-        if len(paths) > 1:
-            raise DataError(f"{show(paths[1])} is one table too many: name one")
-        table, columns = self.table(paths[0]), learnt["columns"]
-        texts = {name: distinct(table.texts(name)) for name in columns["categories"]}
-        inputs = self._inputs(table, tuple(columns["numbers"]), texts)
-        return _seen(inputs, [*columns["numbers"].values()], _codes(texts, columns["categories"]))
+    def _part(self, table: Table, kinds: Sequence[Kind], target: Target) -> Part:
+        inputs = tuple(kind.read(table) for kind in kinds)
+        return Part(inputs, target.read(table), table.origin, table.key)
 
     def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
-        read = arrays.learnt["columns"]
-        taught = learnt.get("columns") or {
-            "numbers": self._fills(arrays.train, [*read["numbers"]]),
-            "categories": _known(arrays.train, read["categories"]),
-        }
-        fills, codes = [*taught["numbers"].values()], _codes(read["categories"], taught["categories"])
+        plan: Plan = arrays.learnt["columns"]
+        train, taught = arrays.train, learnt.get("columns") or self._taught(plan, arrays.train)
 
         def seen(part: Part) -> Part:
-            return replace(part, inputs=tuple(_seen([x[:] for x in part.inputs], fills, codes)))
+            pairs = zip(plan.kinds, part.inputs, strict=True)
+            if self.window is not None:
+                return replace(part, inputs=tuple(on_rows(x, _one(kind, taught)) for kind, x in pairs))
+            return replace(part, inputs=tuple(x for kind, raw in pairs for x in kind.seen(raw[:], taught)))
 
         val, test = (seen(part) if part else None for part in (arrays.val, arrays.test))
-        return replace(arrays, train=seen(arrays.train), val=val, test=test, learnt={"columns": taught})
+        done = replace(arrays, train=seen(train), val=val, test=test, learnt={"columns": taught})
+        return replace(done, told=(*_told(plan, train, taught, done), *arrays.told))
 
-    def _fills(self, part: Part, numbers: list[str]) -> dict[str, float | None]:
-        """What stands in for empty cells of each column of numbers."""
-        if self.missing == "refuse" or not numbers:
-            return dict.fromkeys(numbers)
-        import numpy as np
+    def _taught(self, plan: Plan, part: Part) -> dict[str, Any]:
+        """What the training part teaches of all columns."""
+        taught: dict[str, Any] = {"numbers": {}, "categories": {}}
+        for kind, raw in zip(plan.kinds, part.inputs, strict=True):
+            for key, found in kind.learn(rows_of(raw), part.origin.name).items():
+                taught[key] = {**taught.get(key, {}), **found}
+        return taught | ({"ids": list(self.id)} if self.id else {})
 
-        middle = np.nanmean if self.missing == "mean" else np.nanmedian
-        columns = dict(zip(numbers, part.inputs[0][:].astype(np.float64).T, strict=True))
-        for name, column in columns.items():
-            if np.isnan(column).all():
-                raise DataError(f"{part.origin.name}: the training part has no number in {name} to fill cells with")
-        return {name: float(middle(column)) for name, column in columns.items()}
+    def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
+        table, columns = self.table(_only(paths)), learnt["columns"]
+        kinds = self._kinds(_known(columns), table, Files(paths[0].parent), columns)
+        seen = [x for kind in kinds for x in kind.seen(kind.read(table), columns)]
+        if self.window is None:
+            return seen
+        frame = self._frame(table, 0)
+        return [frame.inputs(x)[:] for x in seen]
 
-
-Roles = tuple[tuple[str, ...], tuple[str, ...]]
-"""The columns of numbers and the columns of categories."""
-
-
-def _roles(learnt: Mapping[str, Any]) -> Roles:
-    return tuple(learnt["numbers"]), tuple(learnt["categories"])
-
-
-def _known(part: Part, texts: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The texts of each column that a part has."""
-    import numpy as np
-
-    columns = part.inputs[-1][:].T if texts else ()
-    return {name: [t[i] for i in np.unique(c)] for (name, t), c in zip(texts.items(), columns, strict=True)}
+    def ids(self, paths: Sequence[Path]) -> dict[str, Sequence[str]]:
+        if not self.id:
+            return {}
+        table = self.table(_only(paths))
+        return {name: table.texts(name) for name in self.id if name in table.columns}
 
 
-def _codes(read: Mapping[str, list[str]], known: Mapping[str, list[str]]) -> list[Array]:
-    """For each column the number of each text that was read: counted from 1 through all columns, or UNKNOWN."""
-    import numpy as np
-
-    codes, start = [], UNKNOWN + 1
-    for name, texts in read.items():
-        numbers = {text: start + i for i, text in enumerate(known[name])}
-        codes.append(np.array([numbers.get(text, UNKNOWN) for text in texts], np.int64))
-        start += len(numbers)
-    return codes
+def _one(kind: Kind, taught: Mapping[str, Any]) -> Callable[[Array], Array]:
+    """What makes of the columns of a kind their only input."""
+    return lambda raw: kind.seen(raw, taught)[0]
 
 
-def _seen(inputs: list[Array], fills: list[float | None], codes: list[Array]) -> list[Array]:
-    """Inputs with their empty cells filled and their categories numbered."""
-    import numpy as np
+def _only(paths: Sequence[Path]) -> Path:
+    if len(paths) > 1:
+        raise DataError(f"{show(paths[1])} is one table too many: name one")
+    return paths[0]
 
-    if fills and None not in fills:
-        inputs[0] = np.where(np.isnan(inputs[0]), np.array(fills, np.float32), inputs[0])
-    if codes:
-        inputs[-1] = np.stack([code[places] for code, places in zip(codes, inputs[-1].T, strict=True)], 1)
-    return inputs
+
+def _known(learnt: Mapping[str, Any]) -> Roles:
+    """The columns of a run."""
+    return Roles(
+        tuple(learnt["numbers"]),
+        tuple(learnt.get("dates", ())),
+        tuple(learnt["categories"]),
+        tuple(learnt.get("texts", ())),
+    )
+
+
+def _told(plan: Plan, train: Part, taught: Mapping[str, Any], arrays: Arrays) -> Iterator[str]:
+    """Which column became what, line by line."""
+    head, *target = plan.notes
+    yield head
+    for kind, raw in zip(plan.kinds, train.inputs, strict=True):
+        yield from (f"  {line}" for line in kind.lines(rows_of(raw), taught))
+    if plan.left:
+        yield f"  left out: {listed([f'{name} ({reason})' for name, reason in plan.left.items()])}"
+    yield from (f"  {line}" for line in target)
+    short = {"f": "", "i": "int ", "b": "bool "}
+    shapes = [f"{short[x.dtype.kind]}{shape(x.shape[1:])}" for x in arrays.train.inputs]
+    inputs = ", ".join(f"{printable(name)}: {size}" for name, size in zip(arrays.names, shapes, strict=True))
+    yield f"  the network's inputs: {{{inputs}}}"

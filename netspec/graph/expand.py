@@ -42,7 +42,8 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
             owners = assign(root, rules, report.add)
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
-    weights = read_weights(document.sections.get("weights", {}), shapes, report)
+    held = [name for name in dict(root.buffers()) if "running_" in name] if shapes else []
+    weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report)
     graph = Graph(document.name, root, ties, tuple(rules), owners, weights)
     return graph, list(report.problems.values()) or list(unused_params(document))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +22,10 @@ WILD: Final = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Where the weights come from, and patterns of the names of those that are not trained."""
+    """Where the weights come from, and patterns of the names of those that are not trained.
+
+    A pattern that means the statistics of a norm, such as that of the module around it, holds them still.
+    """
 
     load: str = ""
     freeze: tuple[str, ...] = ()
@@ -30,6 +33,11 @@ class Weights:
     def frozen(self, name: str) -> bool:
         """Whether a pattern means this parameter, by its own name or by that of a module around it."""
         return any(means(pattern, name) for pattern in self.freeze)
+
+    def hold(self, path: str, parameters: Iterable[str]) -> bool:
+        """Whether a norm with these parameters keeps its statistics: all that it has is frozen, or they are."""
+        frozen = [self.frozen(f"{path}.{name}") for name in parameters]
+        return self.frozen(f"{path}.running_mean") or (bool(frozen) and all(frozen))
 
 
 def means(pattern: str, name: str) -> bool:
@@ -40,7 +48,7 @@ def means(pattern: str, name: str) -> bool:
 
 
 def read_weights(section: dict[str, Any], names: Collection[str], report: Report) -> Weights:
-    """The section, checked; `names` are the network's parameters, empty where they are not known."""
+    """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown."""
     for key in section:
         if key not in KEYS:
             hint = did_you_mean(key, KEYS) or f"It has: {', '.join(KEYS)}."

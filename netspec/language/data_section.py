@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
-from netspec.fields import Bool, Checked, Int, Maybe, refuse
+from netspec.fields import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
 from netspec.language.data_steps import read_steps, steps_schema
 from netspec.language.sections import NOTHING, Places, entry_schema, unknown_keys
@@ -28,16 +29,40 @@ def _share(value: Any) -> float:
     return share
 
 
+def _fold(value: Any) -> tuple[int, int]:
+    found = _FOLD.fullmatch(value) if isinstance(value, str) else None
+    place, folds = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (1 <= place <= folds and folds >= 2):
+        raise refuse("which of how many folds, as in 2 of 5")
+    return place, folds
+
+
+_FOLD: Final = re.compile(r"([1-9]\d{0,3}) of ([1-9]\d{0,3})", re.ASCII)
+FOLD: Final = {"type": "string", "pattern": r"^[1-9][0-9]{0,3} of [1-9][0-9]{0,3}$"}
 SHARE: Final = {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "integer", "minimum": 0}]}
 
 
 class Split(Entry):
-    """How much of the training data is held out. It depends on `seed` alone, so every run of a spec sees the same."""
+    """How much of the training data is held out. It depends on `seed` alone, so every run of a spec sees the same.
+
+    Samples are drawn at random, those of one class in proportion. With `group` all samples of a group are in one
+    part, with `time` the latest are held out. `fold` holds out one fold for validation, in place of a share: of folds
+    drawn at random, or of groups, and each sample is in one of them; with `time` fold 2 of 5 trains on the first two
+    of six stretches and is validated on the third.
+    """
 
     val = Maybe(Checked("share or number of samples for validation", _share, SHARE, None))
     test = Maybe(Checked("share or number of samples for the test", _share, SHARE, None))
     seed = Int("which samples are held out", 0, ge=0, le=2**32 - 1)
     stratify = Bool("keep the proportions of the classes in every part", True)
+    group = Maybe(Text("column of the source that names a group, which is in one part alone", None))
+    time = Maybe(Text("column of the source that says when; what comes last is held out", None))
+    fold = Maybe(Checked("the fold that is held out for validation, as in 2 of 5", _fold, FOLD, None, textual=True))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the source that it goes by."""
+        return tuple(name for name in (self.group, self.time) if name is not None)
 
 
 def held(share: float, total: int) -> int:
@@ -143,11 +168,13 @@ class DataSection:
 
     def trained_on(self) -> int | None:
         """The samples that are left to train on, where that is known without reading the data."""
-        total = self.source.gives().count
-        if total is None:
+        total, split = self.source.gives().count, self.split
+        if total is None or split.columns:
             return None
-        val = self.source.default_val if self.split.val is None else self.split.val
-        return total - sum(held(share, total) for share in (val, self.split.test) if share)
+        val = self.source.default_val if split.val is None else split.val
+        shares = (split.test,) if split.fold else (val, split.test)
+        left = total - sum(held(share, total) for share in shares if share)
+        return left - len(range(split.fold[0] - 1, left, split.fold[1])) if split.fold else left
 
     def placed(self, inputs: Sequence[Tensor], names: Sequence[str] = ()) -> tuple[Placed, ...]:
         """The transforms with the inputs that they are for, by their `names` where the network's are not known.
@@ -259,6 +286,10 @@ def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
         value = {"val": value}
     given = long_arguments(value, Split, lookup, path, "split")
     split = construct(Split, given, at)
+    if split.group is not None and split.time is not None:
+        raise Refused(Problem("split", "split goes by group or by time, not by both", at, "Drop one of them."))
+    if split.fold is not None and split.val is not None:
+        raise Refused(Problem("split", "a fold is the validation part: val= is one too many", at, "Drop val."))
     if sum(s for s in (split.val, split.test) if isinstance(s, float)) >= 1:
         text = "split holds everything out, nothing is left to train on"
         raise Refused(Problem("split", text, at, "Parts are shares of 1: {val: 0.1, test: 0.1}"))

@@ -100,6 +100,8 @@ _OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
 _FILE = re.compile(r"[0-9][\w./:+@~-]*\.(?![eEx][0-9])[A-Za-z]\w*")
 """A word that begins with a digit, which only a file's name does: `2024.csv`."""
+_ZEROED = re.compile(r"[a-z]0[0-9]+")
+"""A letter with what is no number for the 0 before it, so that it can only be a word: the folder d040."""
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
 _TIMES = re.compile(r"x(?=[\d$])")
 _INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
@@ -262,7 +264,7 @@ def _arg(text: str, start: int, stop: int) -> Arg:
     if keyword:
         value = _whole(text, keyword.end(), stop)
         return Arg("keyword", value, span, keyword[1])
-    if _is_file(text, start, stop):
+    if _is_file(text, start, stop) or _ZEROED.fullmatch(text, start, stop):
         return Arg("word", Word(text[start:stop]), span)
     if text[start].islower() and stop - start > 1 and (text[start + 1].isdigit() or text[start + 1] in "$-"):
         return Arg("letter", _whole(text, start + 1, stop), span, text[start], text[start:stop])

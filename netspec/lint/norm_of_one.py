@@ -36,6 +36,8 @@ train: {loss: ce, optimizer: adam, batch: 1}
             tensor = step.inputs[0].tensor if type(step.op).__name__ in NORMS else None
             if tensor is None or product(tensor.shape[2:]) != 1:
                 continue
+            if facts.graph.weights.hold(step.path, step.parameters()):
+                continue
             which = "a batch is one sample" if batch == 1 else f"the last batch of {count:,} samples is a single one"
             text = f"{step.name} normalises one number of each channel: {which}"
             yield self.problem(text, step.at, "Change train.batch.")

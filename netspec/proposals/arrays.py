@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netspec.datasets.base import Arrays
-from netspec.datasets.checks import is_classes
+from netspec.datasets.checks import are_classes
 from netspec.datasets.files import Files, show
 from netspec.datasets.npy import NPY
 from netspec.datasets.npz import NPZ, PARTS, Archive, opened
@@ -95,7 +95,7 @@ def _form(x: Column) -> str:
 
 def _goal(target: Column, wanted: int) -> tuple[Goal, str]:
     """What is to be learnt, one of the `wanted` classes or numbers, and that in words. Raises UsageError for others."""
-    if is_classes(target):
+    if are_classes(target):
         labels = sorted(target[:].tolist())
         found = len(set(labels))
         if wanted > 2 * found:

@@ -30,7 +30,7 @@ from netspec.runtime.notes import read_note
 from netspec.runtime.packing import pack, unpack
 from netspec.runtime.tensors import read_header, save_tensors
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 FILES: Final = ("tensors.safetensors", "state.json")
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST: Final = 4096

@@ -214,6 +214,8 @@ class Data:
     """What the training part taught of how data is to be seen, as plain data to keep with a run."""
     raw: Gives | None = None
     """What the source gives before any transform."""
+    told: tuple[str, ...] = ()
+    """What was made of the source, line by line, for a person to know."""
 
     @property
     def parts(self) -> dict[str, Split]:
@@ -242,7 +244,7 @@ class Data:
                 (f"{text}, after augmentation", "") for text, _ in unfit([described(x) for x in augmented], wanted)
             ]
         if faults:
-            raise DataError("\n".join(f"{message}. {hint}".rstrip() for message, hint in faults))
+            raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *self.told]))
 
     def fingerprint(self) -> str:
         """A hash that other data has another of: of all targets, of the first samples' sums, of what is done to them.

@@ -15,8 +15,11 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.datasets.kinds import are_learnt
 from netspec.errors import DataError, UsageError
 from netspec.exporters import ONNX
+from netspec.layers.base import Misfit
+from netspec.layers.base import Tensor as Described
 from netspec.losses.base import Loss
 from netspec.ops.sources import Noise
 from netspec.plugins.loading import need, remember
@@ -32,13 +35,14 @@ from netspec.runtime.module import build
 from netspec.runtime.notes import need_plain, read_note, texts
 from netspec.runtime.objective import Objective
 from netspec.runtime.onnx_graph import Probabilities
-from netspec.runtime.origin import note_origin, where_from
+from netspec.runtime.origin import ORIGIN, origin_note, where_from
 from netspec.runtime.progress import Progress, Silent
-from netspec.runtime.run import OWN, RunFolder
+from netspec.runtime.run import OWN, RunFolder, no_run
 from netspec.runtime.surroundings import choose_device
 from netspec.runtime.training import train as run_training
 from netspec.runtime.world import World, joined
 from netspec.spec import Spec, load
+from netspec.views.meaning import differences, meaning, refusal
 
 if TYPE_CHECKING:
     from netspec.runtime.predict import Prediction
@@ -50,7 +54,7 @@ COMPARED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training leaves: the network with its last weights, how it went, and where it is kept."""
+    """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
 
     module: nn.Module
     history: History
@@ -68,18 +72,29 @@ def train(
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
-    `resume` goes on with the run that is there; "auto" does where there is one, and else begins one.
+    `resume` goes on with the run that is there, or begins it again where it was stopped before its first checkpoint;
+    it must be the same experiment. "auto" does so where there is a run, and else begins one.
     Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
     they have joined before.
-    Raises UsageError for a spec without data or training, DataError, Diverged and Interrupted.
+    Raises UsageError for a spec without data or training, or another than the run began with, DataError, Diverged
+    and Interrupted.
     """
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run that goes on")
+    progress = progress or Silent()
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
-        going_on = world.from_main(folder is not None and (RunFolder.begun(folder) if resume == "auto" else resume))
+        run, saved = None, False
+        with world.all_or_none():
+            if folder and world.main and (resume is True or (resume and RunFolder.begun(folder))):
+                run = stack.enter_context(RunFolder.open(folder))
+                saved = run.saved
+        there, going_on = world.from_main((run is not None, saved))
         with world.all_or_none():
             section = spec.experiment.train
-            if folder and going_on:
+            if folder and there:
                 need(folder, unchanged=True)
+                _need_same(spec, folder)
             device = choose_device(section.device, world) if section else "cpu"
             data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None, device=device)
             if section is None:
@@ -87,23 +102,37 @@ def train(
             torch.manual_seed(section.seed)
             module = spec.build()
             need_fit(spec, data)
-            run = None
-            if folder is not None and world.main:
-                run = stack.enter_context(RunFolder.open(folder) if going_on else _begun(spec, data, folder))
+            if world.main:
+                progress.tell(data.told)
+            if folder and world.main:
+                if run is None:
+                    run = stack.enter_context(RunFolder.create(folder, spec.text))
+                elif not going_on:
+                    progress.warn(f"the run in {folder} was stopped before its first checkpoint, so it begins again")
+                    run.begin_again()
+                _note(run, spec, data, begins=not going_on)
             for remark in remarks(spec, data) if world.main and not going_on else ():
-                (progress or Silent()).warn(remark)
+                progress.warn(remark)
         shown = progress if world.main else None
-        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world)
-    return Trained(module, history, folder)
+        same = meaning(spec.graph, spec.experiment)
+        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same)
+    return Trained(module.eval(), history, folder)
 
 
-def _begun(spec: Spec, data: Data, folder: Path) -> RunFolder:
-    """The folder of a new run."""
-    run = RunFolder.create(folder, spec.text)
-    note_origin(run.path, spec)
-    remember(run.path)
-    write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
-    return run
+def _need_same(spec: Spec, folder: Path) -> None:
+    """Refuse to go on in a folder with another experiment than it holds. Raises UsageError and SpecError."""
+    before = load(folder / "spec.yaml")
+    if found := differences(meaning(before.graph, before.experiment), meaning(spec.graph, spec.experiment)):
+        raise UsageError(refusal(found))
+
+
+def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
+    """Note in a run's folder what runs there: now where it begins, else once it is known to go on."""
+    run.files = {"spec.yaml": spec.text, ORIGIN: origin_note(run.path, spec)}
+    if begins:
+        run.renew()
+        remember(run.path)
+        write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +153,7 @@ class Run:
         """
         folder, overrides = Path(folder), list(overrides)
         if not (folder / "spec.yaml").exists():
-            raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+            raise no_run(folder)
         need_plain(folder, OWN)
         need(folder)
         kept = load(folder / "spec.yaml")
@@ -152,8 +181,14 @@ class Run:
         return learnt_in(self.folder)
 
     def module(self) -> nn.Module:
-        """The network with those weights."""
-        return build(self.spec, self.weights)
+        """The network with those weights, in evaluation mode: dropout is off, and norms use what they have stored.
+
+        `module().train()` is for training on. Raises DataError where the run has no weights yet.
+        """
+        if not self.weights.exists():
+            text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
+            raise DataError(f"{text}. Go on with it: netspec train --resume {self.folder}")
+        return build(self.spec, self.weights).eval()
 
     @kept_memory()
     def evaluate(self, part: Literal["train", "val", "test"] = "val", *, allow_outside: bool = False) -> dict[str, Any]:
@@ -203,6 +238,8 @@ def export(
 
     The data is seen as a run has `learnt` to see it, if one is given.
     """
+    if path.suffix not in ("", ".onnx"):
+        raise UsageError(f"{path} is not called .onnx, and no other format is written")
     section, training = spec.experiment.export, spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     return export_onnx(
@@ -252,7 +289,7 @@ def _fault(learnt: Any) -> str:
         "classes": lambda value: value is None or texts(value),
         "inputs": _seen_as,
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
-        "columns": _columns,
+        "columns": are_learnt,
         "units": lambda value: isinstance(value, str),
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
@@ -262,16 +299,6 @@ def _fault(learnt: Any) -> str:
 def _seen_as(inputs: Any) -> bool:
     """Whether the names of the inputs and the largest byte are kept."""
     return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
-
-
-def _columns(columns: Any) -> bool:
-    """Whether the columns of a table are kept: what fills the numbers, and what the categories are."""
-    if not isinstance(columns, dict) or columns.keys() != {"numbers", "categories"}:
-        return False
-    numbers, categories = columns["numbers"], columns["categories"]
-    if not isinstance(numbers, dict) or not isinstance(categories, dict):
-        return False
-    return all(isinstance(x, int | float | None) for x in numbers.values()) and all(map(texts, categories.values()))
 
 
 def data_of(
@@ -290,5 +317,16 @@ def data_of(
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold}
+    takes = partial(_takes, spec) if spec.experiment.train is not None else None
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
+
+
+def _takes(spec: Spec, target: Described) -> bool:
+    """Whether the spec's loss can compare such a target with what the network gives."""
+    assert spec.experiment.train is not None
+    try:
+        spec.experiment.train.loss.expect([*spec.graph.outputs.values()], target)
+    except Misfit:
+        return False
+    return True

@@ -25,6 +25,12 @@ class Watch:
     epoch: int = 0
     step: int = 0
     waited: int = 0
+    asked: str = ""
+    """The value that was to be followed, where that cannot be measured and `monitor` stands in for it."""
+
+    def stand_in(self, monitor: str, goal: Goal) -> None:
+        """Follow another value from here on."""
+        self.asked, self.monitor, self.goal = self.asked or self.monitor, monitor, goal
 
     def see(self, record: Record) -> bool:
         """Take in an evaluation; whether it is the best so far. What is not finite never is, nor is it in a file."""
@@ -43,12 +49,14 @@ class Watch:
         return better
 
     def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("monitor", "best", "epoch", "step", "waited")}
+        return {name: getattr(self, name) for name in ("monitor", "goal", "asked", "best", "epoch", "step", "waited")}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up a state, if the value that it followed is still the one that is watched."""
-        if state["monitor"] != self.monitor:
+        if self.monitor not in (state["monitor"], state["asked"]):
             return
+        if state["asked"] == self.monitor:
+            self.stand_in(state["monitor"], state["goal"])
         self.best, self.waited = state["best"], state["waited"]
         self.epoch, self.step = state["epoch"], state["step"]
 

@@ -70,7 +70,11 @@ class Keeper:
         return self.world.from_main(time.perf_counter() - self._saved_at >= BETWEEN)
 
     def save(self, state: State) -> None:
-        """Put everything on the disk that a resumed run needs, the weights first: a checkpoint vouches for them."""
+        """Put everything on the disk that a resumed run needs.
+
+        The best weights come first, because a checkpoint vouches for them, and the last ones behind it: where they
+        are and no checkpoint is, somebody has deleted it.
+        """
         if not self.kept:
             return
         weights, packed = state.weights(), state.pack()
@@ -79,15 +83,19 @@ class Keeper:
                 if self._best is not None:
                     _save(self.run.best, *self._best)
                     self._best = None
-                _save(self.run.last, weights, _metadata(state))
                 self.run.settle()
                 if self.board is not None:
                     self.board.settle()
                 self.checkpoints.save(state.position.step, state.position.records, packed)
+                _save(self.run.last, weights, _metadata(state))
         self._saved_at = time.perf_counter()
 
     def resume(self, state: State) -> list[Record]:
-        """Bring `state` to the newest whole checkpoint, and return the evaluations up to there. Raises DataError."""
+        """Bring `state` to the newest whole checkpoint, and return the evaluations up to there.
+
+        The spec that goes on is from then on that of the run's folder. Raises UsageError where there is no
+        checkpoint or the run began as another, DataError where none is whole.
+        """
         if not self.kept:
             raise UsageError("a run without a folder cannot be resumed")
         found: tuple[Path, dict[str, Any]] | None = None
@@ -96,17 +104,19 @@ class Keeper:
                 self.checkpoints.tidy()
                 found = self.checkpoints.newest()
         place = self.world.from_main(found[0].absolute() if found else None)
+        if place is None:
+            raise UsageError("the run has no checkpoint to go on from")
         with self.world.all_or_none():
-            if place is not None:
-                packed = found[1] if found else read_state(place)
-                with _of_a_run(place):
-                    state.unpack(packed)
-                    before = packed["best"]["monitor"]
-                if before != state.best.monitor:
-                    self.warn(f"the best weights, chosen by {before} before, are chosen by {state.best.monitor} anew")
+            packed = found[1] if found else read_state(place)
+            with _of_a_run(place):
+                state.unpack(packed)
+                before = packed["best"]["monitor"]
+            if before != state.best.monitor:
+                self.warn(f"the best weights, chosen by {before} before, are chosen by {state.best.monitor} anew")
         records: list[Record] = []
         with self.world.all_or_none():
             if self.run:
+                self.run.renew()
                 records = self.run.rewind(state.position.measured)
                 if missing := state.position.records - len(records):
                     self.warn(f"{self.run.metrics_file} is damaged: {missing} of the records so far are lost")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ from netspec.language.data_section import DataSection
 from netspec.layers.base import Misfit
 from netspec.layers.base import Tensor as Described
 from netspec.machine import shown_bytes
-from netspec.runtime.classes import as_numbered
+from netspec.runtime.classes import as_floats, as_numbered
 from netspec.runtime.data import CHUNK, Data, Split, Steps, described
 from netspec.runtime.memory import room_for, workers_for
 from netspec.runtime.mixing import Mixer
@@ -48,20 +48,23 @@ def load_data(
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
+    takes: Callable[[Described], bool] | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
     Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
     whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
     Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
-    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Raises
-    DataError.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Whole
+    numbers become floats where a loss `takes` only floats for its target. Raises DataError.
     """
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
-    source, learnt, device = section.source, learnt or {}, torch.device(device)
+    learnt, device = learnt or {}, torch.device(device)
+    source = section.source.beside(section.split.columns)
     arrays = split(source.read_as(files, learnt), section.split, source.default_val)
     arrays = as_numbered(source.fitted(arrays, learnt), learnt.get("classes"))
+    arrays = as_floats(arrays, takes) if takes is not None else arrays
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
@@ -88,7 +91,8 @@ def load_data(
         "transform": _taught(written, done),
     }
     raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
-    return Data(train, others.get("val"), others.get("test"), arrays.names, arrays.classes, plain, taught, raw)
+    val, test = others.get("val"), others.get("test")
+    return Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:

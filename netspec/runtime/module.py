@@ -5,16 +5,16 @@ Its lines are compiled as they stand, but for pools that come before relus, whic
 
 from __future__ import annotations
 
-import linecache
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from netspec.errors import DataError
 from netspec.runtime.checked import need_as_checked
-from netspec.runtime.peephole import pools_first
+from netspec.runtime.freezing import freeze
+from netspec.runtime.printed import module_class
 from netspec.runtime.undrawn import Undrawn
 from netspec.runtime.weights import Weights, give_weights, load_weights
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
     """The network with these weights or those in this file, with those of the file that its spec loads, or initialised.
 
-    What the spec freezes has no gradients. Raises DataError where weights cannot be read, do not fit, or lie
-    outside the spec's folder.
+    What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights
+    cannot be read, do not fit, or lie outside the spec's folder.
     """
     section = spec.graph.weights
     if weights is None and section.load:
@@ -43,9 +43,8 @@ def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
             load_weights(module, weights)
         else:
             give_weights(module, weights)
-    for name, parameter in module.named_parameters(remove_duplicate=False):  # by whichever of its names
-        if section.frozen(name):
-            parameter.requires_grad_(False)
+    if section.freeze:
+        freeze(module, section)
     return module
 
 
@@ -58,15 +57,3 @@ def _made(spec: Spec) -> nn.Module:
         module = module_class(spec.source(), spec.name)()
     need_as_checked(module, spec.graph)
     return module
-
-
-def module_class(source: str, name: str) -> type[nn.Module]:
-    """The class called `name` in printed source."""
-    filename = f"<netspec {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    scope: dict[str, Any] = {"__name__": f"netspec.built.{name}"}
-    exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102  the text is our own, checked before it is printed
-    found = scope[name]
-    assert isinstance(found, type)
-    assert issubclass(found, nn.Module)
-    return found

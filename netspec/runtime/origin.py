@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from netspec.errors import SpecError
-from netspec.runtime.disk import kind, shown, write_text
+from netspec.runtime.disk import kind, shown
 from netspec.runtime.notes import read_note
 from netspec.spec import Spec, load
 
 ORIGIN: Final = "origin.json"
 
 
-def note_origin(folder: Path, spec: Spec) -> None:
-    """Note in a run's folder where its spec lies."""
-    note = {"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}
-    write_text(folder / ORIGIN, json.dumps(note) + "\n")
+def origin_note(folder: Path, spec: Spec) -> str:
+    """What a run's folder notes of where its spec lies."""
+    return json.dumps({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
 
 
 def where_from(folder: Path, spec: Spec) -> tuple[Path, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from threading import RLock
@@ -31,12 +32,17 @@ class Plan:
     """Samples in a step."""
     best: Watch
     """Follows the value that chooses the best weights."""
+    about: str = ""
+    """Where what is trained on what."""
 
 
 class Progress(Protocol):
     """Who is told. `interval` is the time in seconds between two calls of `tick`."""
 
     interval: float
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """What a person should know before it begins, such as what was made of the data."""
 
     def start(self, plan: Plan) -> None:
         """The run begins, or goes on."""
@@ -58,6 +64,8 @@ class Silent:
     """Says nothing but warnings, which go to Python's warnings."""
 
     interval = inf
+
+    def tell(self, lines: Sequence[str]) -> None: ...
 
     def start(self, plan: Plan) -> None: ...
 
@@ -81,10 +89,14 @@ class Lines:
     def __init__(self, stream: IO[str] | None = None) -> None:
         self.stream = stream or sys.stderr
 
+    def tell(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._say(line)
+
     def start(self, plan: Plan) -> None:
         self.plan = plan
-        if plan.done:
-            self._say(resumed(plan))
+        for line in opening(plan):
+            self._say(line)
 
     def tick(self, epoch: int, step: int, loss: float) -> None: ...
 
@@ -113,14 +125,18 @@ class Live:
         self.stream = stream or sys.stderr
         self.bar = tqdm(disable=True)
 
+    def tell(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._say(line)
+
     def start(self, plan: Plan) -> None:
         self.plan = plan
         self.bar = type(self.bar)(
             total=plan.total, initial=plan.done, file=self.stream, leave=False, dynamic_ncols=True, mininterval=0,
             desc="training", bar_format="{desc} {bar} {remaining}",
         )  # fmt: skip
-        if plan.done:
-            self._say(resumed(plan))
+        for line in opening(plan):
+            self._say(line)
 
     def tick(self, epoch: int, step: int, loss: float) -> None:
         self._move(epoch + 1, epoch * self.plan.steps + step, loss)
@@ -152,6 +168,11 @@ def progress_for(stream: IO[str] | None = None) -> Progress:
     """The way to tell that suits `stream`, which is stderr."""
     stream = stream or sys.stderr
     return Live(stream) if stream.isatty() else Lines(stream)
+
+
+def opening(plan: Plan) -> list[str]:
+    """What is said before the first step."""
+    return [line for line in (resumed(plan) if plan.done else "", plan.about) if line]
 
 
 def resumed(plan: Plan) -> str:

@@ -1,6 +1,7 @@
 """The folder of a run: what was trained, in what surroundings, how it went, and the weights.
 
 spec.yaml               the spec with everything that was set on the command line
+spec-1.yaml, ...        those before it, of a run that went on with other epochs, metrics or the like
 environment.json        versions and hardware
 data.json               what the training data taught: names of classes, numbers of categories, means
 metrics.jsonl           a line for each evaluation
@@ -16,8 +17,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain
+from itertools import chain, count
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self
@@ -26,9 +28,11 @@ import torch
 from filelock import BaseFileLock
 
 from netspec.errors import UsageError
+from netspec.runtime.checkpoint import Checkpoints
 from netspec.runtime.disk import kind, need_file, saving, sync, write_text
 from netspec.runtime.locks import held
 from netspec.runtime.notes import need_plain, plain
+from netspec.runtime.weights import loss_file
 
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
@@ -46,6 +50,8 @@ class RunFolder:
     def __init__(self, path: Path, lock: BaseFileLock) -> None:
         self.path = path
         self._lock = lock
+        self.files: Mapping[str, str] = {}
+        """By name, those of its files that say what runs; `renew` writes them."""
 
     @classmethod
     def create(cls, path: str | Path, spec: str) -> Self:
@@ -58,8 +64,9 @@ class RunFolder:
         if run.metrics_file.exists() or run.checkpoints.exists():
             run.close()
             raise UsageError(f"{folder} holds a run already. Resume it, or name another folder.")
-        write_text(folder / "spec.yaml", spec)
-        write_text(folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        run.files = {"spec.yaml": spec}
+        run.renew()
+        run._note_surroundings()
         return run
 
     @classmethod
@@ -67,7 +74,7 @@ class RunFolder:
         """The folder of a run that is to be resumed. Raises UsageError where there is none."""
         folder = Path(path)
         if not cls.begun(folder):
-            raise UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+            raise no_run(folder)
         need_plain(folder, OWN)
         run = cls(folder, _locked(folder))
         run._tidy()
@@ -77,6 +84,16 @@ class RunFolder:
     def begun(path: str | Path) -> bool:
         """Whether a run has begun in a folder."""
         return (Path(path) / "spec.yaml").is_file()
+
+    @property
+    def saved(self) -> bool:
+        """Whether the run has come to its first checkpoint. Raises UsageError where all were deleted."""
+        if Checkpoints(self.checkpoints).list():
+            return True
+        if self.last.exists():
+            text = f"the run in {self.path} has weights, and no checkpoint is left that it could go on from"
+            raise UsageError(f"{text}. Begin another in another folder; weights: {{load: ...}} starts from these.")
+        return False
 
     @property
     def spec_file(self) -> Path:
@@ -101,6 +118,16 @@ class RunFolder:
     @property
     def last(self) -> Path:
         return self.path / "last.safetensors"
+
+    def renew(self) -> None:
+        """Have spec.yaml and its kin say what runs from here on; a spec that said something else is kept beside it."""
+        for name, text in self.files.items():
+            path = self.path / name
+            former = path.read_text("utf-8") if path.is_file() else text
+            if former != text and name == "spec.yaml":
+                write_text(next(p for i in count(1) if not os.path.lexists(p := self.path / f"spec-{i}.yaml")), former)
+            if former != text or not path.is_file():
+                write_text(path, text)
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a line to the metrics."""
@@ -139,6 +166,17 @@ class RunFolder:
             with saving(left):
                 left.unlink()
 
+    def begin_again(self) -> None:
+        """Delete what the run left that was stopped before its first checkpoint."""
+        self._note_surroundings()
+        Checkpoints(self.checkpoints).tidy()
+        for path in (self.metrics_file, self.best, loss_file(self.best)):
+            with saving(path):
+                path.unlink(missing_ok=True)
+
+    def _note_surroundings(self) -> None:
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+
     def close(self) -> None:
         """Let another run have the folder."""
         self._lock.release()
@@ -158,6 +196,11 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     placed = isinstance(found, dict) and all(type(found.get(name)) is int for name in ("epoch", "step"))
     return found if placed else None
+
+
+def no_run(folder: str | Path) -> UsageError:
+    """What is said of a folder in which no run has begun."""
+    return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
 
 
 def fresh_folder(root: str | Path, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from netspec.errors import DataError, UsageError
+from netspec.language.groups import options_of
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data
 from netspec.runtime.history import Goal, Watch
@@ -19,6 +21,7 @@ from netspec.runtime.schedules import Schedule
 from netspec.runtime.spread import Whole
 from netspec.runtime.weights import need_same
 from netspec.runtime.world import ALONE, World
+from netspec.views.meaning import differences, parameter_words, refusal, train_words
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
@@ -59,7 +62,9 @@ class Position:
 class State:
     """The network with all that trains it, where the run stands, and what was best so far."""
 
-    def __init__(self, spread: Whole, train: Train, data: Data, world: World = ALONE) -> None:
+    def __init__(
+        self, spread: Whole, train: Train, data: Data, world: World = ALONE, meaning: Mapping[str, str] | None = None
+    ) -> None:
         self.spread, self.world, self.seed = spread, world, train.seed
         self.module = module = spread.module
         self.device = next(module.parameters()).device
@@ -83,7 +88,7 @@ class State:
         """What each of them counts for in the mean of the epoch: its samples, where they do not count differently."""
         self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
         self._before, self._began = 0.0, time.perf_counter()
-        self.origin = _origin(train, self.schedule.length)
+        self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
         self.fingerprint = data.fingerprint()
 
     @property
@@ -155,11 +160,9 @@ class State:
         if state["fingerprint"] != self.fingerprint:
             text = "the run began with other data: other samples, another split, or transforms that differ"
             raise DataError(f"{text}. Resume it with the data it began with, or begin another.")
-        for name, word in self.origin.items():
-            if state["origin"][name] != word:
-                text = f"the run began with {name} {state['origin'][name]}, now it has {word}"
-                raise UsageError(f"{text}. Resume it with what it began with, or begin another.")
         need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
+        if found := differences(state["origin"], self.origin):
+            raise UsageError(refusal(found))
         self.position = Position(**state["position"])
         self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
         self.objective.module.load_state_dict(state["loss"])
@@ -191,13 +194,20 @@ class State:
             torch.cuda.set_rng_state(own["cuda"], self.device)
 
 
-def _origin(train: Train, length: int) -> dict[str, str]:
+def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:
+    """What is known of a run whose network has no spec."""
+    found = train_words(train)
+    for name, p in parameters:
+        found[f"{name}:"] = parameter_words(not p.requires_grad, options_of(name, train.groups))
+    return found
+
+
+def _origin(train: Train, length: int, meaning: Mapping[str, str]) -> dict[str, str]:
     """What may not change between a stop and a resume, where the schedule has so many steps of its own."""
-    scheduler = str(train.scheduler) if train.scheduler else "none"
+    found = dict(meaning)
     if train.scheduler and train.scheduler.stretches(length):
-        scheduler += f" over {length:,} {train.scheduler.unit}s"
-    words = ("batch", "accumulate", "loss", "optimizer", "groups", "ema", "clip_grad", "precision", "seed")
-    return {"scheduler": scheduler, **{word: str(getattr(train, word)) for word in words}}
+        found["scheduler"] += f" over {length:,} {train.scheduler.unit}s"
+    return found
 
 
 def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:

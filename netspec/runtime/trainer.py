@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, cast
 
 import torch
 
-from netspec.errors import Diverged, Interrupted
+from netspec.errors import DataError, Diverged, Interrupted
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data, seeded
 from netspec.runtime.evaluate import evaluate
-from netspec.runtime.history import History, Record
+from netspec.runtime.history import Goal, History, Record
 from netspec.runtime.keeping import Keeper
 from netspec.runtime.objective import check_inputs
 from netspec.runtime.progress import Plan, Progress
@@ -22,8 +23,12 @@ from netspec.runtime.state import State
 from netspec.runtime.stepping import NotFinite, Stepper
 from netspec.runtime.stopping import StopSignals
 from netspec.runtime.surroundings import make_forward
+from netspec.runtime.unmeasured import never_seen, news, refusal, stand_in
 from netspec.runtime.world import World
 
+PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}
+"""What the samples of each part are called."""
+ADVICE: Final = "Begin another run with a smaller lr, a warmup, or clip_grad: 1.0; this one would diverge again."
 LATE: Final = 1
 """Stands beside the numbers of signals, of which none that is heeded is as small: the time is over."""
 
@@ -41,10 +46,11 @@ class Trainer:
         stop: StopSignals,
         channels_last: bool,
         world: World,
+        meaning: Mapping[str, str] | None = None,
     ) -> None:
         self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
-        self.state = State(spread, train, data, world)
+        self.state = State(spread, train, data, world, meaning)
         self.position = self.state.position
         forward = make_forward(spread.call, train, self.state.device, channels_last)
         shown = self.state.shown
@@ -62,7 +68,7 @@ class Trainer:
         """Why all processes have to stop: the number of a signal, LATE, or 0."""
 
     def resume(self) -> None:
-        """Take up the newest whole checkpoint of the run's folder. Raises DataError where none is whole."""
+        """Take up the newest whole checkpoint of the run's folder. Raises UsageError where there is none, DataError."""
         self.history.records = self.keeper.resume(self.state)
         self.position = self.state.position
         if self.state.early:
@@ -76,7 +82,7 @@ class Trainer:
             check_inputs(self.parts)
             self.keeper.begin(self.position)
         steps = (state.per_epoch, state.total, self.position.step)
-        self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best))
+        self.progress.start(Plan(self.train.epochs, *steps, state.samples, state.best, self._about()))
         try:
             state.module.train()
             self._begin_epoch()
@@ -92,6 +98,15 @@ class Trainer:
             self.progress.close()
             self.keeper.close()
         return self.history
+
+    def _about(self) -> str:
+        """Where what is trained on what, on one line."""
+        parameters = dict.fromkeys(self.state.module.parameters())
+        counted, trained = (sum(p.numel() for p in some) for some in (parameters, self.state.trained))
+        words = [f"{len(part):,} {noun}" for name, noun in PARTS.items() if (part := self.parts.get(name))]
+        words += [f"{counted:,} parameters" + (f", {trained:,} of them trained" if trained < counted else "")]
+        where = f"{self.world.size} processes on {self.state.device.type}" if self.world.size > 1 else self.state.device
+        return f"training on {where}: {', '.join(words)}"
 
     def _ended(self) -> bool:
         early, position = self.train.early_stop, self.position
@@ -164,9 +179,8 @@ class Trainer:
         position = self.position
         step, epoch = position.step - position.index + index + 1, position.epoch + (index >= 0)
         kept = f" The best weights until then are {self.keeper.best}." if self.keeper.best else ""
-        advice = "Begin another run with a smaller lr, a warmup, or clip_grad: 1.0; this one would diverge again."
         rate = f", at a learning rate of {self.state.schedule.rate:g}"
-        return Diverged(f"in step {step:,} (epoch {epoch}) {what}", f"{rate}. {advice}{kept}")
+        return Diverged(f"in step {step:,} (epoch {epoch}) {what}", f"{rate}. {ADVICE}{kept}")
 
     def _due(self) -> bool:
         """Whether the steps since the newest record are to be measured before another is taken."""
@@ -209,6 +223,7 @@ class Trainer:
     def _record(self, record: Record) -> None:
         """Take in a record: schedule, best weights, early stop, files, screen."""
         state, position = self.state, self.position
+        said, blind = self._look(record)
         better = state.best.see(record)
         if state.early:
             state.early.see(record)
@@ -217,13 +232,36 @@ class Trainer:
         self.history.records.append(record)
         self.keeper.record(record, better, state)
         self.progress.measured(record, better)
+        for text in said if self.world.main else ():
+            self.progress.warn(text)
         if position.index == state.per_epoch:
             state.schedule.epoch()
             position.close_epoch()
             self._begin_epoch()
         self._begin_stretch()
-        if self.keeper.due(position):
+        if blind or self.keeper.due(position):
             self._save()
+        if blind:
+            raise DataError(blind)
+
+    def _look(self, record: Record) -> tuple[list[str], str]:
+        """What to say of the values in a record that are no numbers, and why the run cannot go on if it goes by one.
+
+        Where the spec does not say what chooses the best weights, another value stands in.
+        """
+        state, before = self.state, self.history.records
+        lost = never_seen(record, before)
+        said = [news(record, before)]
+        if state.best.monitor in lost and not self.train.checkpoint.best and (other := stand_in(self.train, record)):
+            said.append(f"{other} chooses the best weights, because {state.best.monitor} cannot be measured")
+            state.best.stand_in(other, cast("Goal", self.train.goal(other)))
+        followed = {
+            "checkpoint.best": state.best.monitor,
+            "early_stop": state.early and state.early.monitor,
+            "scheduler": state.schedule.by_value and state.schedule.monitor,
+        }
+        blind = next((refusal(key, name, record) for key, name in followed.items() if name and name in lost), "")
+        return [text for text in said if text], blind
 
     def _save(self) -> None:
         self._check_losses()
@@ -240,11 +278,14 @@ class Trainer:
         return Interrupted(self.halt, f"stopped by {signal.Signals(self.halt).name} in {where}: {kept}")
 
     def _finish(self) -> None:
-        """Save the end of the run, and leave the module with the weights that were saved."""
+        """Save the end of the run, and leave the module with the weights that were saved. Raises Diverged."""
         self._save()
         state, history = self.state, self.history
+        if state.best.best is None and any(state.best.monitor in record for record in history.records):
+            raise Diverged(f"{state.best.monitor} was never a finite number", ", so no weights are the best. " + ADVICE)
         if state.shown is not state.module:
             state.module.load_state_dict(state.shown.state_dict())
+        history.monitor = state.best.monitor
         history.best, history.best_epoch, history.best_step = state.best.best, state.best.epoch, state.best.step
         history.epochs, history.steps = self.position.current, self.position.step
         history.seconds = state.seconds

@@ -28,6 +28,9 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | Non
     write_file(path, lambda beside: save_tensors(weights, beside, metadata))
 
 
+COUNT: Final = "num_batches_tracked"
+"""A norm's count of batches. torch takes a plain state_dict without it too, as those of before its time are."""
+STATISTICS: Final = ("running_mean", "running_var")
 PICKLED: Final = (".pt", ".pth", ".bin", ".ckpt")
 """What files of weights are called that torch.save wrote."""
 
@@ -66,8 +69,9 @@ def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights
     """Let `module` use these very tensors as its own, name for name, each with the kind of number that it had.
 
     Its parameters stay the same objects, so that those which are tied stay tied; of a tensor with several names
-    one is enough. Raises DataError where a tensor is missing, is one too many, has another shape or kind of numbers
-    or is two different ones; `origin` says in the message whose they are.
+    one is enough, and a norm's count of batches, which older files lack, begins at 0. Raises DataError where a tensor
+    is missing, is one too many, has another shape or kind of numbers, is two different ones or is not finite; `origin`
+    says in the message whose they are.
     """
     own = module.state_dict(keep_vars=True)
     found = _with_shared(own, weights)
@@ -77,8 +81,10 @@ def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights
             if not torch.allclose(found[first], found[other].to(found[first]), rtol=0, atol=0, equal_nan=True):
                 text = f"{first} and {other} are one tensor in the network and differ there"
                 raise DataError(f"{origin} are another network's: {text}")
+    need_finite(own, found, origin)
     for name, tensor in own.items():
-        tensor.data = found[name].detach().to(tensor.device, tensor.dtype)
+        given = found.get(name, torch.zeros_like(tensor))
+        tensor.data = given.detach().to(tensor.device, tensor.dtype)
 
 
 def _with_shared(own: Weights, found: Mapping[str, F]) -> dict[str, F]:
@@ -95,9 +101,28 @@ def _shared(own: Weights) -> list[list[str]]:
     return [group for group in names.values() if len(group) > 1]
 
 
+def need_finite(own: Weights, found: Weights, origin: str) -> None:
+    """Refuse weights that are not finite; a buffer of another kind, such as a mask, may hold infinities.
+
+    Raises DataError.
+    """
+    faults = []
+    for name, tensor in found.items():
+        if not tensor.is_floating_point():
+            continue
+        open_to = not isinstance(own[name], nn.Parameter) and not name.endswith(STATISTICS)
+        wrong = int((tensor.isnan() if open_to else ~tensor.isfinite()).sum())
+        if wrong:
+            faults.append(f"{name} ({wrong:,} of {tensor.numel():,})")
+    if faults:
+        more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
+        hint = "They were saved after a training that diverged, or are damaged: load others"
+        raise DataError(f"{origin} hold numbers that are not finite: {', '.join(faults[:5])}{more}. {hint}.")
+
+
 def need_same(wanted: Weights, found: Mapping[str, torch.Tensor | Entry], origin: str) -> None:
     """Refuse weights whose names, shapes or kinds of numbers are not those of the wanted ones. Raises DataError."""
-    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults = [f"{name} is missing" for name in wanted if name not in found and not name.endswith(COUNT)]
     faults += [f"{name} is not in the network" for name in found if name not in wanted]
     for name in wanted:
         if name not in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 import torch
@@ -36,6 +37,8 @@ def run(claim: Claim, spec: Spec, metric: str, bar: Progress, *, allow_outside: 
         return claim.tell("failed", reason=str(error).splitlines()[0])
     history = trained.history
     more = {"epochs": history.records[-1]["epoch"], "seconds": round(history.seconds, 1)}
+    if history.monitor != metric:
+        return claim.tell("failed", reason=f"{metric} cannot be measured on this validation data", **more)
     if history.best is None or not isfinite(history.best):
         return claim.tell("diverged", reason=f"{metric} was never a finite number", **more)
     return claim.tell("trained", history.best, **more)
@@ -68,6 +71,8 @@ class _Reporting:
         epoch, value = record["epoch"], record.get(self.metric)
         if value is not None and self.claim.report(float(value), epoch) and epoch < self.epochs:
             raise _Unpromising(epoch)
+
+    def tell(self, lines: Sequence[str]) -> None: ...
 
     def warn(self, text: str) -> None:
         self.bar.warn(text)

@@ -108,7 +108,7 @@ def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
     frozen, shapes = 0, graph.parameters()
     for tensor in tensors(graph):
         name = tensor.names[0]
-        if graph.weights.frozen(name):
+        if any(map(graph.weights.frozen, tensor.names)):
             frozen += prod(shapes[name])
         else:
             options = options_of(name, train.groups)

@@ -103,7 +103,7 @@ def test_train_evaluate_export(tmp_path: Path) -> None:
     trained = run("train", DIGITS, "train.epochs=2", "--run", "run", "--json", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert json.loads(trained.stdout)["epochs"] == 2
-    assert trained.stderr.count("epoch ") == 2
+    assert trained.stderr.count("\nepoch ") == 2
     names = {p.name for p in (tmp_path / "run").iterdir()}
     assert names >= {
         "spec.yaml",

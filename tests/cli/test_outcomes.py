@@ -63,9 +63,11 @@ def test_a_stopped_run_is_saved(number: int, code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "netspec", "train", DIGITS, "train.epochs=1000", "--run", "run"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        first = process.stderr.readline()
+        about, first = process.stderr.readline(), process.stderr.readline()
         process.send_signal(number)
         _, said = process.communicate(timeout=HANGING)
+    assert about.startswith("training on ")
+    assert about.endswith(": 1,438 samples, 359 for validation, 61,706 parameters\n")
     assert first.split()[:2] == ["epoch", "1/1000"]
     assert process.returncode == code, said
     assert "Traceback" not in said

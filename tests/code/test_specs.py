@@ -13,7 +13,7 @@ import torch
 import netspec
 from netspec.dims import Size, substitute
 from netspec.layers.base import Tensor
-from netspec.runtime.module import module_class
+from netspec.runtime.printed import module_class
 from netspec.views.code.allow import check, closed
 from tests.reviewed import assert_reviewed
 

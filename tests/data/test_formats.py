@@ -163,7 +163,6 @@ def test_npz_with_parts_and_several_inputs(tmp_path: Path) -> None:
         ({"x": np.ones((3, 2)), "y": np.ones(2)}, ["3 samples", "2 targets"]),
         ({"x": np.array([[1.0], [2.0], [np.nan]]), "y": np.ones(3)}, ["array 'x'", "row 2", "nan"]),
         ({"x": np.ones((2, 1)), "y": np.array([0.0, np.inf])}, ["array 'y'", "row 1", "inf"]),
-        ({"x": np.ones((2, 1)), "y": np.array([0, -1])}, ["array 'y'", "row 1", "-1"]),
         ({"x": np.array(["a", "b"]), "y": np.ones(2)}, ["expected numbers"]),
         ({"x": np.ones((2, 1)) * 1e300, "y": np.ones(2)}, ["as float32", "row 0"]),
         ({"x": np.array([{}, {}]), "y": np.ones(2)}, ["Python objects", "never unpickled"]),

@@ -52,6 +52,13 @@ def marked(problem: Problem, source: Source) -> str:
         ("data: {source: digits, memory: lots}", [("bad-argument", "lots")]),
         ("data: {source: digits, workers: -1}", [("bad-argument", "-1")]),
         ("data: {source: images photos size=0}", [("bad-argument", "size=0")]),
+        ("data: {source: csv a.csv y separator=ab}", [("bad-argument", "separator=ab")]),
+        ("data: {source: csv a.csv y encoding=utf9}", [("bad-argument", "encoding=utf9")]),
+        ("data: {source: csv a.csv y decimal=dot}", [("bad-argument", "decimal=dot")]),
+        ("data: {source: csv a.csv y date_parts=century}", [("bad-argument", "date_parts=century")]),
+        ("data: {source: digits, split: {fold: 6 of 5}}", [("bad-argument", "6 of 5")]),
+        ("data: {source: digits, split: {fold: 1 of 5, val: 0.1}}", [("split", "{")]),
+        ("data: {source: digits, split: {group: a, time: b}}", [("split", "{")]),
     ],
 )
 def test_problems_point_at_what_is_wrong(text: str, expected: list[tuple[str, str]]) -> None:

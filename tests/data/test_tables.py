@@ -174,7 +174,6 @@ def test_gzip_byte_order_mark_and_quotes(tmp_path: Path) -> None:
         ("", {}, "holds no rows"),
         ("price\n1\n2\n", {}, "has no column besides 'price'"),
         (TABLE + '1,"2\n', {}, "line 5"),
-        (TABLE, {"separator": "ab"}, "expected one character"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path: Path, text: str, options: dict[str, Any], words: str) -> None:

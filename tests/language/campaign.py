@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -47,20 +47,20 @@ QUIET: Final = {
 """Events of the interpreter's own, as it reads its modules and as the campaign compiles a printed network."""
 
 
-def outcome(spec: str) -> str:
+def outcome(spec: str, read: Callable[[str], Any] = loads) -> str:
     """What becomes of a spec: `network` or `refused`, else what went wrong."""
     with watched() as events:
         try:
-            found = _used(spec)
+            found = _used(spec, read)
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             found = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {str(error)[:120]}"
     return f"ran {events[0]}" if events else found
 
 
-def _used(spec: str) -> str:
+def _used(spec: str, read: Callable[[str], Any]) -> str:
     try:
-        loaded = loads(spec)
+        loaded = read(spec)
         compile(loaded.source(), "printed", "exec")
         text(summary(loaded.graph))
         summary(loaded.graph).listed()
@@ -106,22 +106,23 @@ def _expected(event: str, arguments: tuple[Any, ...]) -> bool:
 sys.addaudithook(_note)
 
 
-def _work(pipe: Connection) -> None:
+def _work(pipe: Connection, read: Callable[[str], Any]) -> None:
     """A child that tells the outcome of each spec it is sent."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     while True:
         spec = pipe.recv()
         pipe.send((time.process_time(), "begun"))
-        pipe.send((time.process_time(), outcome(spec)))
+        pipe.send((time.process_time(), outcome(spec, read)))
         gc.collect()
 
 
 class Child:
     """A process that specs are put to, one after the other, and which is replaced when one ends it."""
 
-    def __init__(self) -> None:
-        self.pipe, other = multiprocessing.Pipe()
-        self.process = multiprocessing.get_context("fork").Process(target=_work, args=(other,), daemon=True)
+    def __init__(self, read: Callable[[str], Any] = loads) -> None:
+        fresh = multiprocessing.get_context("spawn")  # what a fork would take along has threads and memory of its own
+        self.pipe, other = fresh.Pipe()
+        self.process = fresh.Process(target=_work, args=(other, read), daemon=True)
         self.process.start()
         other.close()
 
@@ -135,7 +136,7 @@ class Child:
                     self.close()
                     return f"more than {SECONDS} s of CPU"
             end, found = self.pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return "the process died"
         return f"{end - begin:.1f} s of CPU" if end - begin > SECONDS else str(found)
 

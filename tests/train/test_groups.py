@@ -71,6 +71,12 @@ def test_a_module_stands_for_all_that_it_holds() -> None:
     assert group.parameters == {f"backbone.{i}.{name}" for i in (0, 1) for name in ("weight", "bias")}
 
 
+def test_groups_hold_where_the_spec_has_warnings() -> None:
+    found = spec("adamw", "params={unused: 1}")
+    assert [p.code for p in found.warnings] == ["unused-param"]
+    assert all(group.parameters for group in section(found).groups)
+
+
 def test_a_shared_tensor_is_matched_by_any_of_its_names() -> None:
     text = "netspec: 1\ninput: int T\nlayers: {wte: embedding 20 8, lm_head: linear 20 nobias}\n"
     text += "tie: {lm_head.weight: wte.weight}\n"

@@ -12,7 +12,7 @@ import pytest
 from netspec.runtime.history import Watch
 from netspec.runtime.progress import Lines, Live, Plan, progress_for
 from netspec.runtime.training import train
-from tests.train.small import classes, perceptron, section
+from tests.train.small import DEVICE, classes, perceptron, section
 
 RECORD = {
     "epoch": 3,
@@ -32,7 +32,8 @@ def plan(done: int = 0) -> Plan:
 def test_a_line_an_epoch() -> None:
     stream = io.StringIO()
     train(perceptron(), section(epochs=12, metrics=["accuracy", "confusion"]), classes(), progress=Lines(stream))
-    lines = stream.getvalue().splitlines()
+    about, *lines = stream.getvalue().splitlines()
+    assert about == f"training on {DEVICE}: 64 samples, 16 for validation, 195 parameters"
     assert len(lines) == 12
     assert lines[0].startswith("epoch  1/12  train.loss ")
     assert lines[0].endswith("  best")

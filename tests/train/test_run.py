@@ -228,6 +228,7 @@ def test_a_signal_saves_and_ends_with_its_code(number: int, code: int, tmp_path:
     command: Any = [sys.executable, "-c", SCRIPT, str(tmp_path / "run")]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    assert process.stderr.readline().startswith("training on cpu: 64 samples")
     assert process.stderr.readline().startswith("epoch      1/100000")
     process.send_signal(number)
     process.send_signal(number)

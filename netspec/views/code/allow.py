@@ -9,13 +9,15 @@ builtins: no `torch.load`, no `x.tofile`, no module behind a module.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from netspec.graph.model import Graph
+from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Layer
+from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
@@ -58,8 +60,8 @@ class Closed:
     """By their whole paths: `torch.cat`, `nn.Conv2d`, `F.relu`, and the classes of plugins."""
     methods: frozenset[str] = _METHODS
     """What may be asked of any value."""
-    members: frozenset[str] = frozenset()
-    """What may be asked of the network and the modules in it."""
+    members: frozenset[str] | None = frozenset()
+    """What may be asked of the network and the modules in it; None for every name that a member may have."""
     plugins: frozenset[str] = frozenset()
     """The modules of plugins that it has layers of, and so imports."""
 
@@ -81,6 +83,20 @@ def closed(graph: Graph) -> Closed:
         _METHODS | {name[1:] for name in found if name.startswith(".")},
         frozenset(part for name in names for part in (name, *name.split("."))),
         frozenset(step.op.origin for step in steps if isinstance(step.op, Layer) and step.op.origin),
+    )
+
+
+def catalogue(plugins: Collection[str] = ()) -> Closed:
+    """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
+    operations = OPERATIONS.classes()
+    found = {name for cls in operations for name in cls.torch_names()} | set(WRAPS.values())
+    found |= {name for helper in {cls.helper for cls in operations} for name in paths(ast.parse(helper))}
+    found |= {f"nn.init.{cls.function}" for cls in INITIALIZERS.classes()}
+    return Closed(
+        _TORCH | {name for name in found if not name.startswith(".")},
+        _METHODS | {name[1:] for name in found if name.startswith(".")},
+        None,
+        frozenset(plugins),
     )
 
 
@@ -109,7 +125,7 @@ class _Look:
         self.allowed = allowed
         self.imports = {*_IMPORTS.values(), *_FROM.values(), *(name.partition(".")[0] for name in allowed.plugins)}
         self.bound = self.imports | set(_bound(nodes))
-        self.members = allowed.members | set(_kept(nodes))
+        self.members = None if allowed.members is None else allowed.members | set(_kept(nodes))
         """What may be asked of modules: members, and attributes in which classes keep what forward reads again."""
         self.called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         self.longer = _beginnings(nodes)
@@ -164,7 +180,7 @@ class _Look:
             of_super = isinstance(node.value, ast.Call) and _path(node.value.func)[1] == "super"
             return "" if of_super else "the attribute __init__"
         of_module = start in ("self", "module") or id(node) in self.making
-        if node.attr in self.allowed.methods or (of_module and node.attr in self.members):
+        if node.attr in self.allowed.methods or (of_module and self._is_member(node.attr)):
             return ""
         return f"the attribute {node.attr}"
 
@@ -182,8 +198,14 @@ class _Look:
                     return f"{name} of something else than a module"
             case _:
                 return f"{name} without a name"
-        whole = text in self.allowed.members or all(part in self.allowed.members for part in text.split("."))
+        whole = self._is_member(text) or all(map(self._is_member, text.split(".")))
         return "" if whole else f"the attribute {text}"
+
+    def _is_member(self, name: str) -> bool:
+        """Whether modules may be asked for an attribute of this name."""
+        if self.members is None:
+            return not name.startswith("__") and name not in MODULE_ATTRIBUTES
+        return name in self.members
 
 
 def _path(node: ast.expr) -> tuple[str, str]:

@@ -1,0 +1,32 @@
+"""Files that commands write, refused before anything runs where the suffix names another format or none can be made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Target(click.ParamType[Path]):
+    """A file to write in one of a command's formats. Its suffix says which, and its folder is there."""
+
+    name = "file"
+
+    def __init__(self, *suffixes: str) -> None:
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        if path.is_dir():
+            self.fail(f"{path} is a folder. Name a file in it: {path / 'NAME'}{self.suffixes[0]}", param, ctx)
+        if path.exists() and not path.is_file():
+            return path  # a device or a pipe has no format of its own
+        if path.suffix not in self.suffixes and (path.suffix or len(self.suffixes) > 1):
+            self.fail(f"{path} is not called {' or '.join(self.suffixes)}, and no other format is written", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"{path} cannot be written: there is no folder {path.parent}. Make it first.", param, ctx)
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"{path} cannot be written: the folder {path.parent} takes no files from you", param, ctx)
+        return path

@@ -1,0 +1,135 @@
+"""How numbers are written in a table: the decimal sign, signs between thousands, what stands beside a number."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+BLANKS: Final = " \u00a0\u202f\u2009"
+"""The blanks that stand between thousands: the plain one, and those that a line never breaks at."""
+SIGNS: Final = {"point": ".", "comma": ",", "space": BLANKS, "quote": "'\u2019"}
+"""Words for signs in numbers, with every character that is taken for them."""
+CURRENCY: Final = "currency"
+PERCENT: Final = "percent"
+MAX_SIGN: Final = 8
+"""The most characters that are taken for a sign behind numbers, such as kg or km/h."""
+NEARLY: Final = 0.9
+"""The share of cells from which on nearly all of a column are meant."""
+_PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a table writes its numbers. `signs` are what stands before or behind them and is no part of them."""
+
+    decimal: str = "point"
+    thousands: str | None = None
+    signs: tuple[str, ...] = ()
+
+    def number(self, text: str) -> str | None:
+        """The number in a text as Python writes it; None where it holds none, or more than one."""
+        text = _without(text, self.signs) if self.signs else text
+        if self.thousands is not None and _grouped(self.decimal, self.thousands).fullmatch(text):
+            text = re.sub(f"[{SIGNS[self.thousands]}]", "", text)
+        if self.decimal != "point":
+            text = text.replace(".", "?").replace(SIGNS[self.decimal], ".")
+        return text if _PLAIN.fullmatch(text) else None
+
+    def with_signs(self, other: Writing) -> Writing:
+        """The same, with what stands beside numbers in another way of writing too."""
+        return Writing(self.decimal, self.thousands, tuple(sorted({*self.signs, *other.signs})))
+
+    def options(self) -> str:
+        """The options of a source that make it read so."""
+        named = [f"decimal={self.decimal}"] * (self.decimal != "point")
+        named += [f"thousands={self.thousands}"] * (self.thousands is not None)
+        if self.signs:
+            named.append(f"signs={self.signs[0]}" if len(self.signs) == 1 else f"signs=[{', '.join(self.signs)}]")
+        return " ".join(named)
+
+
+def guessed(cells: Sequence[str], known: Writing) -> list[Writing]:
+    """The ways of writing in which nearly all of these cells are numbers, all as likely; none that is `known`."""
+    often = Counter(cells)
+    if sum(any(map(str.isdigit, text)) for text in often) < NEARLY * len(often):
+        return []
+    signs = _signs_of(often)
+    ways = [Writing(decimal, thousands) for decimal, thousands in _WAYS]
+    bare = {text: _without(text, signs) for text in often}
+    counts = {way: sum(often[text] for text in often if way.number(bare[text]) is not None) for way in ways}
+    most = max(counts.values())
+    if not cells or most < NEARLY * len(cells):
+        return []
+    best = [way for way in ways if counts[way] == most]
+    if Writing(known.decimal, known.thousands) in best:  # nothing but the signs can stand in the way
+        best = [Writing(known.decimal, known.thousands)] if set(signs) - set(known.signs) else []
+    simple = [way for way in best if way.decimal == "point" or way.thousands is None]
+    return [Writing(way.decimal, way.thousands, signs) for way in simple or best[:1]]
+
+
+_WAYS: Final = (
+    ("point", None),
+    ("comma", None),
+    ("point", "comma"),
+    ("comma", "point"),
+    ("point", "space"),
+    ("comma", "space"),
+    ("point", "quote"),
+)
+
+
+@cache
+def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
+    sign, point = f"[{SIGNS[thousands]}]", re.escape(SIGNS[decimal])
+    return re.compile(rf"[+-]?\d{{1,3}}({sign}\d{{3}})+({point}\d*)?", re.ASCII)
+
+
+def _without(text: str, signs: Iterable[str]) -> str:
+    """A cell without what stands before or behind its number; a minus may stand before a sign."""
+    minus = text[:1] if text[:1] in "+-" else ""
+    rest = text[len(minus) :].strip(BLANKS)
+    for sign in signs:
+        if sign == CURRENCY:
+            rest = rest[1:] if _is_currency(rest[:1]) else rest[:-1] if _is_currency(rest[-1:]) else rest
+        else:
+            for mark in ("%", sign) if sign == PERCENT else (sign,):
+                rest = rest.removeprefix(mark) if rest.startswith(mark) else rest.removesuffix(mark)
+        rest = rest.strip(BLANKS)
+    if minus and rest[:1] in ("+", "-"):
+        return text
+    return minus + rest
+
+
+_BESIDE: Final = re.compile(
+    r"[+-]?(?P<before>[^\d\s.,'+-]*)\s*[+-]?[\d.,' \u00a0\u202f\u2009\u2019]*?\d\.?\s*(?P<behind>[^\d\s]*)", re.ASCII
+)
+
+
+def _signs_of(often: Counter[str]) -> tuple[str, ...]:
+    """What stands beside the numbers of nearly all cells that hold one, as the option `signs` names it."""
+    counts: Counter[str] = Counter()
+    for text, count in often.items():
+        found = _BESIDE.fullmatch(text)
+        for sign in {_before(found["before"]), _behind(found["behind"])} if found else ():
+            counts[sign] += count
+    enough = NEARLY * often.total()
+    common = (sign for sign, count in counts.items() if sign in (CURRENCY, PERCENT) or count >= enough)
+    return tuple(sorted(sign for sign in common if sign))
+
+
+def _before(sign: str) -> str:
+    """A sign before a number: of a currency, or its three letters. Other letters there make a code, as in A7."""
+    return CURRENCY if _is_currency(sign) else sign if re.fullmatch("[A-Z]{3}", sign) else ""
+
+
+def _behind(sign: str) -> str:
+    return CURRENCY if _is_currency(sign) else PERCENT if sign == "%" else sign if len(sign) <= MAX_SIGN else ""
+
+
+def _is_currency(sign: str) -> bool:
+    return len(sign) == 1 and unicodedata.category(sign) == "Sc"

@@ -1,0 +1,57 @@
+"""What a command would write at its end is refused at its beginning, where it could not be written as it is called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import netspec
+from netspec.cli.targets import Target
+from tests.cli.test_commands import DIGITS, run
+
+COMMANDS = {
+    ".py": ["build", DIGITS, "-o"],
+    ".svg": ["graph", DIGITS, "-o"],
+    ".onnx": ["export", DIGITS, "--onnx", "-o"],
+    ".onnx ": ["train", DIGITS, "--run", "run", "--export"],
+    ".npy or .npz": ["predict", "run", "x.npy", "-o"],
+}
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.pt", "out.v2", "no/out", "folder"])
+@pytest.mark.parametrize("suffix", COMMANDS)
+def test_nothing_runs_for_a_file_that_would_be_another(suffix: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    name = name if name != "no/out" else f"no/out{suffix.split()[0]}"
+    done = run(*COMMANDS[suffix], name, cwd=tmp_path)
+    said = {"no": "there is no folder no", "folder": "folder is a folder"}
+    words = said.get(name.split("/")[0], f"{name} is not called {suffix.strip()}, and no other format is written")
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_that_takes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # a test may be run by whom nothing is refused
+    done = run("train", DIGITS, "--run", "run", "--export", str(tmp_path / "x.onnx"), cwd=tmp_path)
+    assert (done.returncode, "takes no files from you" in done.stderr) == (2, True), done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["net.svg", "net", "/dev/null"])
+def test_what_has_no_suffix_or_is_no_file_is_taken(name: str) -> None:
+    assert Target(".svg").convert(name, None, None) == Path(name)
+
+
+def test_of_several_formats_one_must_be_named() -> None:
+    with pytest.raises(click.BadParameter, match=r"x is not called \.npy or \.npz"):
+        Target(".npy", ".npz").convert("x", None, None)
+
+
+def test_python_is_told_too(tmp_path: Path) -> None:
+    spec: Any = netspec.load(DIGITS)
+    with pytest.raises(netspec.UsageError, match=r"x\.pt is not called \.onnx"):
+        spec.export(tmp_path / "x.pt")
