@@ -85,6 +85,19 @@ class Place:
         return f"{self.file.name}:{self.line}:{self.column}"
 
 
+class _Writer(yaml.SafeDumper):
+    """Writes a text in quotes where the reader would take it for something else: 1e3 is no number to YAML 1.1."""
+
+
+def _quoted(writer: _Writer, text: str) -> yaml.ScalarNode:
+    number = any(kind.fullmatch(text) for kind in (_INT, _FLOAT, _ZEROS, _HEX_OR_SIZES))
+    style = '"' if number or text in _WORDS or re.search("[\x85\u2028\u2029]", text) else None
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Writer.add_representer(str, _quoted)
+
+
 @dataclass(frozen=True)
 class Source:
     """Plain data (dict, list, str, int, float, bool, None) and the mark of each value by path."""
@@ -103,7 +116,7 @@ class Source:
         """The document as YAML: as it was read, or written anew where something was laid over it."""
         if all(mark.file is self.file for mark in self.marks.values()):
             return "\n".join(self.file.lines) + "\n"
-        return yaml.safe_dump(self.data, sort_keys=False, allow_unicode=True, width=120)
+        return yaml.dump(self.data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
 
     def place(self, at: At) -> Place:
         """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""

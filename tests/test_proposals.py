@@ -217,7 +217,7 @@ def test_what_data_is_called_stays_a_comment(tmp_path: Path) -> None:
     assert run("init", "first.yaml", "--data", "odd.csv", cwd=tmp_path).returncode == 0
     checked = run("check", "first.yaml", "--strict", cwd=tmp_path)
     assert checked.returncode == 0, checked.stdout
-    assert checked.stdout.startswith("first.yaml: Odd fits together: 9 -> 2")
+    assert checked.stdout.startswith("first.yaml: Odd fits together: 10 -> 2")
     trained = run("train", "first.yaml", "train.epochs=1", "--run", "run", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
 
