@@ -50,7 +50,7 @@ def _names_run(word: str) -> bool:
 
 
 @click.command(cls=Resuming)
-@click.argument("spec", metavar="[SPEC]", required=False)
+@click.argument("spec", metavar="[SPEC]", type=click.Path(), required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @limited
 @click.option(
