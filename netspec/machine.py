@@ -18,13 +18,13 @@ ADDRESSABLE: Final = 2**47
 UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-def memory() -> int:
-    """Bytes of memory that processes here can have, together; more than any machine has where that is not known."""
-    limits = [path.read_text().strip() for path in map(Path, LIMITS) if path.is_file()]
-    there = [ADDRESSABLE, *(int(limit) for limit in limits if limit.isdecimal())]
+def memory(untold: int = ADDRESSABLE) -> int:
+    """Bytes of memory that processes here can have, together; `untold` where the system does not tell."""
+    limits = [path.read_text("utf-8").strip() for path in map(Path, LIMITS) if path.is_file()]
+    there = [int(limit) for limit in limits if limit.isdecimal()]
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         there.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min(there)
+    return min(there, default=untold)
 
 
 def room_on(device: str) -> int:

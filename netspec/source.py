@@ -8,7 +8,7 @@ is too large, too deep or invisible.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path as FilePath
@@ -89,6 +89,19 @@ class Place:
         return f"{self.file.name}:{self.line}:{self.column}"
 
 
+class _Writer(yaml.SafeDumper):
+    """Writes a text in quotes where the reader would take it for something else: 1e3 is no number to YAML 1.1."""
+
+
+def _quoted(writer: _Writer, text: str) -> yaml.ScalarNode:
+    number = any(kind.fullmatch(text) for kind in (_INT, _FLOAT, _ZEROS, _HEX_OR_SIZES))
+    style = '"' if number or text in _WORDS or re.search("[\x85\u2028\u2029]", text) else None
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Writer.add_representer(str, _quoted)
+
+
 @dataclass(frozen=True)
 class Source:
     """Plain data (dict, list, str, int, float, bool, None) and the mark of each value by path."""
@@ -107,7 +120,7 @@ class Source:
         """The document as YAML: as it was read, or written anew where something was laid over it."""
         if all(mark.file is self.file for mark in self.marks.values()):
             return "\n".join(self.file.lines) + "\n"
-        return yaml.safe_dump(self.data, sort_keys=False, allow_unicode=True, width=120)
+        return yaml.dump(self.data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
 
     def file_of(self, path: Path) -> File:
         """The file that a value stands in: this one, one that it extends, or the command line."""
@@ -167,7 +180,7 @@ def read_file(path: str | FilePath) -> Source:
     name = str(path)
     try:
         with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            return read_bytes(stream.read, name)
     except IsADirectoryError:
         raise _unreadable(name, "is a folder, a spec file is expected", _specs(path, "")) from None
     except FileNotFoundError as error:
@@ -175,6 +188,11 @@ def read_file(path: str | FilePath) -> Source:
     except OSError as error:
         hint = "Check who may read it, and that its folder is one."
         raise _unreadable(name, f"cannot be read: {error.strerror or error}", hint) from None
+
+
+def read_bytes(read: Callable[[int], bytes], name: str) -> Source:
+    """Read the YAML that `read` gives, of which it is asked for so many bytes at most. Raises SpecError."""
+    raw = read(MAX_BYTES + 1)
     if whose := foreign.by_name(name):
         raise _foreign(name, whose)
     if len(raw) > MAX_BYTES:

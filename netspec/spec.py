@@ -182,8 +182,21 @@ def load(
     Raises SpecError with every problem found, each with its file, line and column.
     """
     with sparing():
-        source = _laid(read_file(path), Path(path).parent, overrides)
-        return _checked(source, Limits(max_params, max_memory)).at(Path(path).parent.resolve(), Path(path).name)
+        spec = checked(read_file(path), Path(path).parent, overrides, max_params=max_params, max_memory=max_memory)
+        return replace(spec, file=Path(path).name)
+
+
+def checked(
+    source: Source,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    *,
+    max_params: int | None = None,
+    max_memory: int | None = None,
+) -> Spec:
+    """The same for one that has been read, with its paths starting from `folder`."""
+    with sparing():
+        return _checked(_laid(source, folder, overrides), Limits(max_params, max_memory)).at(folder.resolve())
 
 
 def loads(

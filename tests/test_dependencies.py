@@ -1,4 +1,4 @@
-"""What the package imports is what it says it depends on."""
+"""What the package imports is what it says it depends on, and what the README's commands install is what that needs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 import netspec
 
 PACKAGE = Path(netspec.__file__).parent
-PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+ROOT = PACKAGE.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def imported() -> Iterator[str]:
@@ -41,3 +44,40 @@ def test_every_import_is_declared() -> None:
     known = {plain(distributions[name][0]) for name in found}
     # pydantic's engine is of the one version that pydantic pins; torch's exporter imports onnxscript, which needs onnx.
     assert (known - declared, declared - known) == ({"pydantic-core"}, {"pydantic", "onnx", "onnxscript"})
+
+
+def pinned(file: str) -> set[str]:
+    """What a file of requirements installs, itself and by the file that it names first."""
+    lines = [line for line in (ROOT / file).read_text("utf-8").splitlines() if not line.startswith("#")]
+    others = [line.removeprefix("-r ") for line in lines if line.startswith("-r ")]
+    own = [line for line in lines if not line.startswith("-r ")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in own), file
+    return {plain(line) for line in own}.union(*map(pinned, others))
+
+
+def needed(asked: Iterable[str]) -> set[str]:
+    """The names of these distributions and of all that they need, as the installed ones say it."""
+    found: set[str] = set()
+    todo = [Requirement(text) for text in asked]
+    while todo:
+        each = todo.pop()
+        if plain(each.name) in found or (each.marker and not each.marker.evaluate({"extra": ""})):
+            continue
+        found.add(plain(each.name))
+        todo += map(Requirement, requires(each.name) or ())
+    return found
+
+
+def test_the_first_command_installs_what_netspec_needs_and_nothing_more() -> None:
+    assert pinned("requirements.txt") == needed(PROJECT["dependencies"])
+    assert len(pinned("requirements.txt") | {"netspec-torch", "pip"}) <= 30
+
+
+def test_the_second_command_installs_the_rest() -> None:
+    everything = needed([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])
+    assert pinned("requirements-dev.txt") == everything
+
+
+def test_every_extra_is_there_for_the_tests() -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert {need for name, needs in extras.items() if name != "dev" for need in needs} <= set(extras["dev"])

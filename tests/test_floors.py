@@ -20,7 +20,7 @@ FLOORS = [
         "exporters", "vocabulary",
     },
     {"graph"},
-    {"lint", "views", "spec"},
+    {"lint", "views", "spec", "proposals"},
     {"runtime", "sweeps", "plugins"},
     {"cli", "__init__", "__main__"},
 ]  # fmt: skip

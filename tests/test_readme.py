@@ -10,15 +10,20 @@ from pathlib import Path
 import pytest
 
 import netspec
+from tests.effort import HANGING
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
 def test_continuous_integration_runs_the_readmes_test_command() -> None:
-    install, test = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)
-    assert test in (ROOT / ".ci" / "run").read_text()
+    install, processor, test = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)
+    assert test == (ROOT / ".ci" / "run").read_text().splitlines()[-1]
+    assert "-r requirements-dev.txt " in test
+    assert "-r requirements.txt " in install
     assert "netspec train specs/lenet5_digits.yaml" in install
+    pinned = re.findall(r"^torch==.*$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert re.findall(r"torch==\S+", processor) == pinned
 
 
 def test_the_first_spec_is_the_main_job() -> None:
@@ -47,7 +52,7 @@ def test_the_python_lines_run(tmp_path: Path) -> None:
     assert shown is not None
     (tmp_path / "specs").symlink_to(ROOT / "specs")
     done = subprocess.run(
-        [sys.executable, "-c", shown[1]], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", shown[1]], cwd=tmp_path, capture_output=True, text=True, timeout=HANGING, check=False
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "lenet5.onnx").is_file()

@@ -15,6 +15,8 @@ from netspec.errors import DataError, NetspecError, SpecError, printable
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
+COMPLETE = "_NETSPEC_COMPLETE"
+"""The variable by which a shell asks for completion."""
 NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "doctor"}
 
 FAULT = """\
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code: 0 fine, 1 a fault of netspec, 2 usage, 3 the spec, 4 the data,
     5 diverged, 6 an export that does not match, 130 interrupted.
     """
+    if COMPLETE in os.environ:
+        sys.exit(complete(os.environ[COMPLETE]))
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not NEEDS_TORCH & set(given[:2]):
         gc.disable()  # the other commands end before a collection would pay
@@ -42,6 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_run(given))
     finally:
         gc.enable()
+
+
+def complete(instruction: str) -> int:
+    """Answer a shell: `bash_source` prints what it is to read once, `bash_complete` the words that may come next.
+
+    So for zsh and fish. Returns the exit code, which is 1 for another shell.
+    """
+    from click.shell_completion import shell_complete
+
+    return shell_complete(cli, {"obj": []}, "netspec", COMPLETE, instruction)
 
 
 def _run(arguments: Sequence[str]) -> int:

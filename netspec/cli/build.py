@@ -18,7 +18,7 @@ def command(
     spec: str, overrides: tuple[str, ...], max_params: int | None, max_memory: int | None, output: Path | None
 ) -> None:
     """Print the network as readable Python that needs only torch."""
-    loaded = load(spec, overrides, max_params, max_memory)
+    loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
     printed = loaded.source()
     if output is None:
         click.echo(printed, nl=False)

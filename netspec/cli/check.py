@@ -1,80 +1,145 @@
-"""`netspec check`: every problem of a spec at once."""
+"""`netspec check`: every problem of specs at once."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import as_json, limited, painted, reads_spec, show, show_json
-from netspec.errors import DataError, Problem, SpecError
+from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json
+from netspec.errors import DataError, Problem, SpecError, printable
+
+if TYPE_CHECKING:
+    from netspec.graph.model import Graph
+    from netspec.layers.base import Tensor
+    from netspec.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in one spec."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    source: Source
+    graph: Graph | None
+    """None where nothing fits together."""
+    report: str
+    columns: tuple[str, ...] = ()
+    """What becomes of the columns of its table, line by line."""
+
+    def code(self, strict: bool) -> int:
+        """What a command ends with that was asked for this spec alone."""
+        if any(problem.code == "data" for problem in self.problems):
+            return DataError.exit_code
+        return SpecError.exit_code if self.counted(strict) else 0
+
+    def counted(self, strict: bool) -> str:
+        """How many errors there are, and what counts as one; empty where none do."""
+        severities = Counter(problem.severity for problem in self.problems)
+        counts = [severities["error"], severities["warning"] if strict else 0]
+        words = [f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in zip(counts, ("error", "warning"), strict=True) if n]
+        return " and ".join(words)
 
 
 @click.command()
-@reads_spec
+@click.argument("words", metavar="SPEC... [PATH.TO.VALUE=NEW]...", nargs=-1, required=True, type=click.Path())
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @limited
 @as_json
 @click.pass_context
 def command(
     context: click.Context,
-    spec: str,
-    overrides: tuple[str, ...],
+    words: tuple[str, ...],
+    strict: bool,
     max_params: int | None,
     max_memory: int | None,
     as_json: bool,
 ) -> None:
-    """Check a spec, without running anything.
+    """Check specs, without running anything; `-` is one on standard input.
 
-    Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error.
+    Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error, or
+    with --strict a warning, in any of them, and else with 4 if a table does not go with its spec.
     """
-    from netspec.spec import load
+    specs, overrides = parted(words)
+    if specs.count(STDIN) > 1:
+        raise click.UsageError("only one spec can be on stdin")
+    found = [_checked(spec, overrides, max_params, max_memory) for spec in specs]
+    refused = [each for each in found if each.counted(strict)]
+    if as_json:
+        _show_rows(found)
+    else:
+        show("\n\n".join(_text(each, strict) for each in found))
+        if len(found) > 1:
+            show(f"\n{len(found)} specs, " + (f"{len(refused)} with errors" if refused else "all fit together"))
+    context.exit(min((each.code(strict) for each in refused), default=0))
+
+
+def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which words are specs, and which are overrides; the first is a spec."""
+    first, *rest = words
+    specs = [word for word in rest if _names_a_spec(word)]
+    return [first, *specs], [word for word in rest if word not in specs]
+
+
+def _names_a_spec(word: str) -> bool:
+    if word == STDIN or ("=" not in word and Path(word).suffix in (".yaml", ".yml")):
+        return True
+    try:
+        return Path(word).exists()
+    except OSError:  # too long for a name
+        return False
+
+
+def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_memory: int | None) -> Checked:
+    from netspec.source import report
 
     try:
-        loaded = load(spec, overrides, max_params=max_params, max_memory=max_memory)
+        loaded = read(spec, overrides, max_params=max_params, max_memory=max_memory)
     except SpecError as error:
-        if as_json:
-            _show_rows(error.problems, error.source)
-        else:
-            show(painted(str(error)))
-            count = sum(p.severity == "error" for p in error.problems)
-            show(f"\n{count:,} error{'s' * (count != 1)}")
-        context.exit(error.exit_code)
+        return Checked(spec, tuple(error.problems), _source(error), None, str(error))
     source = loaded.document.source
+    told = report(loaded.warnings, source)
     try:
         columns = loaded.look()
     except DataError as error:
-        if as_json and loaded.experiment.data is not None:
-            _show_rows([*loaded.warnings, Problem("data", str(error), loaded.experiment.data.source_at)], source)
-            context.exit(error.exit_code)
-        raise
-    if as_json:
-        _show_rows(loaded.warnings, source)
-        return
-    if loaded.warnings:
-        from netspec.source import report
-
-        show(painted(report(loaded.warnings, source)) + "\n")
-    show(f"{spec}: {described(loaded.graph)}")
-    for line in columns:
-        show(line)
+        assert loaded.experiment.data is not None
+        problem = Problem("data", str(error), loaded.experiment.data.source_at)
+        told = "\n\n".join([*([told] if told else []), printable(f"{spec}: {error}")])
+        return Checked(spec, (*loaded.warnings, problem), source, None, told)
+    return Checked(spec, loaded.warnings, source, loaded.graph, told, columns)
 
 
-def _show_rows(problems: Sequence[Problem], source: object) -> None:
+def _source(error: SpecError) -> Source:
     from netspec.source import Source
+
+    assert isinstance(error.source, Source)
+    return error.source
+
+
+def _text(found: Checked, strict: bool) -> str:
+    """One spec for a person: its problems, and how it ends."""
+    parts = [painted(found.report)] if found.problems else []
+    if count := found.counted(strict):
+        return "\n\n".join([*parts, count])
+    assert found.graph is not None
+    return "\n".join(["\n\n".join([*parts, f"{found.name}: {described(found.graph)}"]), *found.columns])
+
+
+def _show_rows(found: Sequence[Checked]) -> None:
     from netspec.views.problems import rows
 
-    assert isinstance(source, Source)
-    show_json(rows(problems, source))
+    show_json([row for each in found for row in rows(each.problems, each.source)])
 
 
-def described(graph: object) -> str:
+def described(graph: Graph) -> str:
     """A network in one line: what goes in, what comes out, how large it is."""
     from netspec.dims import BATCH
-    from netspec.graph.model import Graph
-    from netspec.layers.base import Tensor
     from netspec.layers.base import show as shape
-
-    assert isinstance(graph, Graph)
 
     def sizes(tensors: Mapping[str, Tensor]) -> str:
         """The shapes, of which the batch is shown where it is not the first size."""

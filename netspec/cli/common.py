@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from netspec.errors import UsageError, sparing
 from netspec.machine import UNITS, bytes_of
 
 if TYPE_CHECKING:
     from netspec.runtime.experiment import Run
+    from netspec.source import Source
     from netspec.spec import Spec
 
+STDIN: Final = "-"
+"""The name of a spec that is read from standard input."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for a machine.")
@@ -29,7 +33,7 @@ allow_outside = click.option(
 def reads_spec(command: F) -> F:
     """Gives a command its SPEC and any number of overrides."""
     overrides = click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
-    return click.argument("spec", metavar="SPEC")(overrides(command))
+    return click.argument("spec", metavar="SPEC", type=click.Path())(overrides(command))
 
 
 class Count(click.ParamType[int]):
@@ -66,15 +70,45 @@ def limited(command: F) -> F:
     return params(click.option("--max-memory", type=Bytes(), metavar="BYTES", help=sentence)(command))
 
 
-def load(spec: str, overrides: tuple[str, ...], max_params: int | None = None, max_memory: int | None = None) -> Spec:
-    """The spec, whole and checked; its warnings go to stderr. Raises SpecError."""
+def load(
+    spec: str,
+    overrides: Sequence[str],
+    max_params: int | None = None,
+    max_memory: int | None = None,
+    *,
+    or_stdin: bool = False,
+) -> Spec:
+    """The spec, whole and checked; its warnings go to stderr. `-` is that on stdin, if it may be. Raises SpecError."""
     from netspec.source import report
     from netspec.spec import load as load_spec
 
-    loaded = load_spec(spec, overrides, max_params=max_params, max_memory=max_memory)
+    loaded = (read if or_stdin else load_spec)(spec, overrides, max_params=max_params, max_memory=max_memory)
     if loaded.warnings:
         talk(painted(report(loaded.warnings, loaded.document.source)))
     return loaded
+
+
+def read(
+    spec: str, overrides: Sequence[str] = (), *, max_params: int | None = None, max_memory: int | None = None
+) -> Spec:
+    """The spec in a file, or on stdin for `-`, whose folder is the current one. Raises SpecError."""
+    from netspec.spec import checked, load
+
+    if spec != STDIN:
+        return load(spec, overrides, max_params=max_params, max_memory=max_memory)
+    with sparing():
+        return checked(read_source(spec), Path.cwd(), overrides, max_params=max_params, max_memory=max_memory)
+
+
+def read_source(spec: str | Path) -> Source:
+    """The text of a spec in a file, or on stdin for `-`, and what YAML makes of it. Raises SpecError."""
+    from netspec.source import read_bytes, read_file
+
+    if str(spec) != STDIN:
+        return read_file(spec)
+    if sys.stdin is None:  # closed by who started this process
+        raise UsageError("there is no standard input to read a spec from")
+    return read_bytes(sys.stdin.buffer.read, "<stdin>")
 
 
 _HEAD = re.compile(r"^(\S.*:\d+:\d+)  (error|warning|info)(\[.*?\])", re.MULTILINE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import as_json, load, show, show_json
+from netspec.cli.common import STDIN, as_json, load, show, show_json
 
 
 @click.command()
-@click.argument("before", metavar="BEFORE")
-@click.argument("after", metavar="AFTER")
+@click.argument("before", metavar="BEFORE", type=click.Path())
+@click.argument("after", metavar="AFTER", type=click.Path())
 @as_json
 def command(before: str, after: str, as_json: bool) -> None:
     """Show what changed from one spec's network to another's: steps, shapes, parameters, MACs.
@@ -18,7 +18,9 @@ def command(before: str, after: str, as_json: bool) -> None:
     """
     from netspec.views.difference import difference, text
 
-    found = difference(load(before, ()).graph, load(after, ()).graph)
+    if before == after == STDIN:
+        raise click.UsageError("only one of the two specs can be on stdin")
+    found = difference(load(before, (), or_stdin=True).graph, load(after, (), or_stdin=True).graph)
     if as_json:
         show_json(found.listed())
     else:

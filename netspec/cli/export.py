@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="RUN_OR_SPEC", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
-@click.option("--onnx", is_flag=True, help="Write ONNX, which is the only format so far.")
+@click.option("--onnx", is_flag=True, help="ONNX is what is written; it need not be said.")
 @click.option("-o", "--output", type=Target(".onnx"), metavar="FILE", help="The file; NAME.onnx without.")
 @limited
 @allow_outside
@@ -37,8 +37,6 @@ def command(
     The file is compared with torch in ONNX Runtime at batch 1, 2 and 5 and on the validation data. Where they
     differ by more than the tolerance, no file is left and the exit code is 6.
     """
-    if not onnx:
-        raise click.UsageError("name a format: --onnx")
     from netspec.runtime.disk import need_writable
 
     if source.is_dir():

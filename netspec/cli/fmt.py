@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import talk, write
+from netspec.cli.common import STDIN, read_source, talk, write
 
 
 @click.command()
@@ -19,16 +19,17 @@ def command(specs: tuple[Path, ...], long: bool, in_place: bool, check: bool) ->
 
     Both mean the same, and comments stay.
     """
-    from netspec.source import read_file
     from netspec.views.format import formatted
 
     if len(specs) > 1 and not (in_place or check):
         raise click.UsageError("Several specs are written with -w or named with --check; only one is printed.")
     if in_place and check:
         raise click.UsageError("--check writes nothing, -w does; keep one of them.")
+    if in_place and any(str(path) == STDIN for path in specs):
+        raise click.UsageError("What comes from stdin has no file to be written to; without -w it is printed.")
     changed = False
     for path in specs:
-        source = read_file(path)
+        source = read_source(path)
         text = formatted(source, long=long)
         if not in_place and not check:
             click.echo(text, nl=False)

@@ -18,7 +18,7 @@ def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: i
     """Draw the network as an SVG picture: levels as boxes, shapes on the lines between, equal blocks as one."""
     from netspec.views.picture import picture
 
-    loaded = load(spec, overrides)
+    loaded = load(spec, overrides, or_stdin=True)
     drawn = picture(loaded.graph, depth)
     if output is None:
         show(drawn.rstrip("\n"))

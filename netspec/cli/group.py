@@ -26,7 +26,7 @@ def plugin_option() -> click.Option:
     """`--plugin`, which loads before anything is read."""
 
     def load(context: click.Context, option: click.Parameter, plugins: tuple[str, ...]) -> None:
-        for plugin in plugins:
+        for plugin in () if context.resilient_parsing else plugins:  # a shell that completes runs nothing
             from netspec.plugins import load as load_plugin
 
             load_plugin(plugin)
@@ -70,7 +70,8 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if unknown and not ctx.resilient_parsing:
             hint = did_you_mean(args[0], COMMANDS) or f"There are: {', '.join(COMMANDS)}."
             ctx.fail(f"there is no command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)

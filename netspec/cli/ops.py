@@ -9,8 +9,15 @@ import click
 from netspec.cli.common import as_json, show, show_json, talk, write
 
 
+def completed(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
+    """The words that begin so."""
+    from netspec.views.reference.pages import pages
+
+    return sorted({word for page in pages() for word in page.words if word.startswith(begun.lower())})
+
+
 @click.command()
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.argument("words", nargs=-1, metavar="[WORD]...", shell_complete=completed)
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the reference to FOLDER.")
 @as_json
 def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> None:

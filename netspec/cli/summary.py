@@ -29,7 +29,7 @@ def command(
     Shapes are without the batch. MACs are multiply-accumulates of one forward pass at batch 1; memory is that of
     the output at batch 1. Nothing is run.
     """
-    loaded = load(spec, overrides, max_params, max_memory)
+    loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
     if of_training:
         from netspec.views import training
 

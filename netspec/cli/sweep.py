@@ -12,7 +12,7 @@ from netspec.cli.common import Count, allow_outside, as_json, load, show, show_j
 
 
 @click.command()
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", type=click.Path())
 @click.argument("values", nargs=-1, required=True, metavar="PATH.TO.VALUE=CHOICES...")
 @click.option(
     "--metric", help="What is compared, such as val.accuracy; what the spec keeps its best weights by without."

@@ -50,7 +50,7 @@ def _names_run(word: str) -> bool:
 
 
 @click.command(cls=Resuming)
-@click.argument("spec", metavar="[SPEC]", required=False)
+@click.argument("spec", metavar="[SPEC]", type=click.Path(), required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @limited
 @click.option(
@@ -94,8 +94,6 @@ def command(
     loaded, doubt = _experiment(
         spec, overrides, folder if resume is not None and resume != "auto" else None, max_params, max_memory
     )
-    if doubt and not allow_outside:
-        raise click.UsageError(f"{doubt}. Name the SPEC as well, or allow it by --allow-outside.")
     if export_to is not None:
         from netspec.runtime.disk import need_writable
 
@@ -115,11 +113,16 @@ def command(
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))
         trained = train(
-            loaded, place, resume=going_on, progress=progress_for(), allow_outside=allow_outside, world=world
+            *(loaded, place),
+            resume=going_on,
+            progress=progress_for(),
+            allow_outside=allow_outside,
+            doubt=doubt,
+            world=world,
         )
     if not world.main:
         return
-    history, run = trained.history, Run.read(place)
+    history, run = trained.history, Run.read(place, root=loaded.root)
     talk(f"{ENDED[history.ended]}; the run is in {place}")
     result: dict[str, object] = {
         "run": str(place),

@@ -12,7 +12,10 @@ from netspec.errors import At, Problem, did_you_mean, offered
 if TYPE_CHECKING:
     from netspec.graph.report import Report
 
-KEYS = ("load", "freeze")
+KEYS = {
+    "load": "a file of weights that the network starts from",
+    "freeze": "names and patterns of parameters that training leaves as they are",
+}
 WILD: Final = frozenset("*?[")
 """Characters that make a name a pattern."""
 

@@ -20,6 +20,8 @@ _SEQUENTIAL: Final = {
     *("RNN", "GRU", "LSTM", "MultiheadAttention", "Transformer"),
     *("TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer", "TransformerDecoderLayer"),
 }
+KEYS: Final = {"ignore": "codes of the warnings that this spec does not want"}
+"""The keys of the `lint` section."""
 INPLACE: Final = "inplace"
 """Stands for any operation that overwrites its input."""
 
@@ -88,7 +90,7 @@ def silence(section: Any, problems: list[Problem]) -> list[Problem]:
     """`problems` without the warnings that a spec's `lint` section ignores, and with what is wrong with it."""
     if section is None:
         return problems
-    wrong = [_unknown_key(key) for key in section if key != "ignore"]
+    wrong = [_unknown_key(key) for key in section if key not in KEYS]
     codes = section.get("ignore", [])
     if not isinstance(codes, list):
         wrong.append(

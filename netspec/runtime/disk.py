@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from netspec.drafts import draft
 from netspec.errors import DataError, UsageError, printable
+from netspec.runtime import windows
 
 MAX_LINKS: Final = 40
 """Links behind one another, of which systems follow no more."""
@@ -159,8 +160,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the system put a file or a folder on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Have the system put a file or a folder on the disk. Windows does so with files only, if they can be written."""
+    if windows.WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if windows.WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -72,12 +72,14 @@ def train(
     resume: bool | Literal["auto"] = False,
     progress: Progress | None = None,
     allow_outside: bool = False,
+    doubt: str = "",
     world: World | None = None,
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
     `resume` goes on with the run that is there, or begins it again where it was stopped before its first checkpoint;
-    it must be the same experiment. "auto" does so where there is a run, and else begins one.
+    it must be the same experiment. "auto" does so where there is a run, and else begins one. With a `doubt` about the
+    spec's folder no file there is opened, unless that is allowed.
     Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
     they have joined before.
     Raises UsageError for a spec without data or training, or another than the run began with, DataError, Diverged
@@ -100,7 +102,8 @@ def train(
                 need(folder, unchanged=True)
                 _need_same(spec, folder)
             device = choose_device(section.device, world) if section else "cpu"
-            data = data_of(spec, allow_outside, learnt_in(folder) if folder and going_on else None, device=device)
+            known = learnt_in(folder) if folder and going_on else None
+            data = data_of(spec, allow_outside, known, device=device, doubt=doubt)
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
             torch.manual_seed(section.seed)

@@ -14,6 +14,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
 from netspec.errors import NetspecError
+from netspec.runtime.windows import refuse_on_windows
 
 GRACE: Final = 10.0
 """Seconds that the others have to end by themselves once one has ended; then they are told to, and then killed."""
@@ -31,8 +32,10 @@ class Ended(NetspecError):
 def launch(work: Callable[[], None], count: int) -> int:
     """Have `count` processes do `work`, which ends by sys.exit, and return the exit code of the first of them.
 
-    SIGINT and SIGTERM go on to all of them. Raises Ended where one of them is killed or cannot go on.
+    SIGINT and SIGTERM go on to all of them. Raises Ended where one of them is killed or cannot go on, and UsageError
+    on Windows.
     """
+    refuse_on_windows("a run of several processes", "Leave --nproc out; one process uses all processors.")
     store = TCPStore(HERE, 0, is_master=True, wait_for_workers=False)
     names = {
         "MASTER_ADDR": HERE,

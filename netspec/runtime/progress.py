@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import IO, Any, Protocol
+from threading import RLock
+from typing import IO, Final, Protocol
 
 from netspec.runtime.history import Record, Watch
+
+BOLD: Final = "\x1b[1m"
+YELLOW: Final = "\x1b[33m"
+PLAIN: Final = "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +117,13 @@ class Live:
 
     interval = 0.2
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        from tqdm import tqdm
 
-        self.console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn())
-        values = TextColumn("{task.fields[values]}")
-        self.bar = Progress(*columns, values, console=self.console, transient=True, expand=True)
-        self.task: Any = None
+        tqdm.monitor_interval = 0  # no thread that looks after the bar
+        tqdm.set_lock(RLock())  # its own would be for several processes
+        self.stream = stream or sys.stderr
+        self.bar = tqdm(disable=True)
 
     def tell(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -127,8 +131,10 @@ class Live:
 
     def start(self, plan: Plan) -> None:
         self.plan = plan
-        self.task = self.bar.add_task("training", total=plan.total, completed=plan.done, values="")
-        self.bar.start()
+        self.bar = type(self.bar)(
+            total=plan.total, initial=plan.done, file=self.stream, leave=False, dynamic_ncols=True, mininterval=0,
+            desc="training", bar_format="{desc} {bar} {remaining}",
+        )  # fmt: skip
         for line in opening(plan):
             self._say(line)
 
@@ -136,30 +142,32 @@ class Live:
         self._move(epoch + 1, epoch * self.plan.steps + step, loss)
 
     def measured(self, record: Record, best: bool) -> None:
-        self._say(described(record, self.plan), "bold" if best else "")
+        self._say(described(record, self.plan), BOLD if best else "")
         self._move(record["epoch"], record["step"], record["train.loss"])
 
     def warn(self, text: str) -> None:
-        self._say(f"warning: {text}", "yellow")
+        self._say(f"warning: {text}", YELLOW)
 
     def close(self) -> None:
-        self.bar.stop()
+        self.bar.close()
 
     def _say(self, text: str, style: str = "") -> None:
-        self.console.print(text, style=style, markup=False, highlight=False)
+        plain = not style or os.environ.get("NO_COLOR")
+        self.bar.write(text if plain else f"{style}{text}{PLAIN}", file=self.stream)
 
     def _move(self, epoch: int, done: int, loss: float) -> None:
-        speed, best = self.bar.tasks[self.task].speed, self.plan.best.best
+        speed, best = self.bar.format_dict["rate"], self.plan.best.best
         values = [f"{speed * self.plan.samples:,.0f} samples/s"] if speed else []
         values += [f"loss {loss:.4g}"] + ([f"best {best:.4f}"] if best is not None else [])
-        described = f"epoch {epoch}/{self.plan.epochs}"
-        self.bar.update(self.task, completed=done, description=described, values="  ".join(values))
+        self.bar.bar_format = "  ".join(["{desc} {bar} {remaining}", *values])
+        self.bar.set_description_str(f"epoch {epoch}/{self.plan.epochs}", refresh=False)
+        self.bar.update(done - self.bar.n)
 
 
 def progress_for(stream: IO[str] | None = None) -> Progress:
     """The way to tell that suits `stream`, which is stderr."""
     stream = stream or sys.stderr
-    return Live() if stream.isatty() else Lines(stream)
+    return Live(stream) if stream.isatty() else Lines(stream)
 
 
 def opening(plan: Plan) -> list[str]:

@@ -14,7 +14,6 @@ lock                    held while a run writes here; the system lets go of it w
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
@@ -23,13 +22,15 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, count
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 import torch
+from filelock import BaseFileLock
 
 from netspec.errors import UsageError
 from netspec.runtime.checkpoint import Checkpoints
 from netspec.runtime.disk import kind, need_file, saving, sync, write_text
+from netspec.runtime.locks import held
 from netspec.runtime.notes import need_plain, plain
 from netspec.runtime.weights import loss_file
 
@@ -46,9 +47,9 @@ MAX_LINE: Final = 16 * 2**20
 class RunFolder:
     """A folder that belongs to one run, locked while it is open."""
 
-    def __init__(self, path: Path, lock: IO[str]) -> None:
+    def __init__(self, path: Path, lock: BaseFileLock) -> None:
         self.path = path
-        self._lock: IO[str] | None = lock
+        self._lock = lock
         self.files: Mapping[str, str] = {}
         """By name, those of its files that say what runs; `renew` writes them."""
 
@@ -178,9 +179,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Let another run have the folder."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -235,16 +234,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _locked(folder: Path) -> IO[str]:
-    path = folder / "lock"
-    with saving(path):
-        stream = path.open("a")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.") from None
-    return stream
+def _locked(folder: Path) -> BaseFileLock:
+    lock = held(folder / "lock")
+    if lock is None:
+        raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.")
+    return lock
 
 
 def _plain(value: Any) -> Any:

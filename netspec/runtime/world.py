@@ -18,6 +18,7 @@ from torch import distributed as dist
 from torch import nn
 
 from netspec.errors import NetspecError
+from netspec.runtime.windows import refuse_on_windows
 
 T = TypeVar("T")
 
@@ -223,11 +224,12 @@ ALONE: Final = World()
 def joined() -> Iterator[World]:
     """The processes that the environment names, for as long as it is entered; one alone where it names none.
 
-    Raises Elsewhere where another process ends before its time.
+    Raises Elsewhere where another process ends before its time, and UsageError on Windows.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
+    refuse_on_windows("a run of several processes", "Start it by `netspec train` alone.")
     ours = not dist.is_initialized()
     if ours:
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)

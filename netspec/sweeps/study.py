@@ -7,15 +7,15 @@ comes next goes on with the trial.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import DataError, UsageError
 from netspec.extras import need
 from netspec.runtime.disk import saving, write_text
+from netspec.runtime.locks import held
 from netspec.runtime.notes import need_plain
 from netspec.sweeps.results import End, Goal, Sweep, Trial, trial_folder
 from netspec.sweeps.space import Range, Space
@@ -29,6 +29,7 @@ import optuna  # noqa: E402  the line above says how to install it
 from optuna.storages.journal import JournalFileBackend  # noqa: E402
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
     from optuna.trial import FrozenTrial
 
 
@@ -37,15 +38,15 @@ class _Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.held: BaseFileLock | None = None
 
     def acquire(self) -> bool:
-        with saving(self.path):
-            self.stream = self.path.open("a")
-        fcntl.flock(self.stream, fcntl.LOCK_EX)
-        return True
+        self.held = held(self.path, wait=True)
+        return self.held is not None
 
     def release(self) -> None:
-        self.stream.close()
+        if self.held is not None:
+            self.held.release()
 
     def __enter__(self) -> None:
         self.acquire()
@@ -80,7 +81,7 @@ def _mend(journal: Path) -> None:
 class Claim:
     """A trial that this process holds until it is closed."""
 
-    def __init__(self, trial: optuna.Trial, tried: dict[str, str], folder: Path, lock: IO[str]) -> None:
+    def __init__(self, trial: optuna.Trial, tried: dict[str, str], folder: Path, lock: BaseFileLock) -> None:
         self.trial, self.tried, self.folder = trial, tried, folder
         self.number = trial.number + 1
         self._lock = lock
@@ -107,7 +108,7 @@ class Claim:
 
     def close(self) -> None:
         """Let another process have the trial, if it is not finished."""
-        self._lock.close()
+        self._lock.release()
 
 
 class Study:
@@ -150,7 +151,7 @@ class Study:
         assert lock is not None
         return self._claim(trial, lock, combination)
 
-    def _claim(self, trial: optuna.Trial, lock: IO[str], combination: dict[str, str] | None = None) -> Claim:
+    def _claim(self, trial: optuna.Trial, lock: BaseFileLock, combination: dict[str, str] | None = None) -> Claim:
         """The trial with a value for each axis: those that it has already, those of the combination, or drawn ones."""
         # The seed follows from the number, so that a sweep that was stopped draws what it would have drawn.
         self._study.sampler = (
@@ -161,18 +162,12 @@ class Study:
         tried = {axis.path: axis.suggest(trial) for axis in self.space.axes}
         return Claim(trial, tried, trial_folder(self.folder, trial.number + 1), lock)
 
-    def _lock_of(self, number: int) -> IO[str] | None:
+    def _lock_of(self, number: int) -> BaseFileLock | None:
         """The lock of a trial's folder; None while another process holds it."""
         place = trial_folder(self.folder, number)
         with saving(place):
             place.mkdir(parents=True, exist_ok=True)
-            stream = (place / "claim").open("a")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.close()
-            return None
-        return stream
+        return held(place / "claim")
 
     def twin(self, key: str, number: int) -> Trial | None:
         """Another trial of the very same network and training that runs, or that came to its end."""

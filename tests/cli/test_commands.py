@@ -35,6 +35,8 @@ TORCHLESS = [
     ["ops", "conv2d"],
     ["ops", "adaptive", "pool", "--json"],
     ["init"],
+    ["init", "--from", "resnet18"],
+    ["ops", "early_stop"],
     *([name, "--help"] for name in COMMANDS),
 ]
 
@@ -113,7 +115,7 @@ def test_train_evaluate_export(tmp_path: Path) -> None:
     }
     measured = run("eval", "run", "--json", cwd=tmp_path)
     assert json.loads(measured.stdout)["val.accuracy"] > 0.5
-    exported = run("export", "run", "--onnx", "-o", "m.onnx", "--json", cwd=tmp_path)
+    exported = run("export", "run", "-o", "m.onnx", "--json", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     assert exported.stderr == ""
     assert json.loads(exported.stdout)["absolute"] < 1e-4
@@ -195,7 +197,6 @@ def test_the_readers_end_is_no_fault() -> None:
         (["train", LENET], 2, "no data section"),
         (["train", DIGITS, "--resume"], 2, "--run"),
         (["eval", str(ROOT)], 2, "no spec.yaml"),
-        (["export", LENET], 2, "--onnx"),
         (["train", DIGITS, "data.source=npz nowhere.npz"], 4, "nowhere.npz"),
         (["train", DIGITS, "train.optimizer=adamm"], 3, "Did you mean"),
     ],

@@ -13,6 +13,7 @@ import pytest
 import netspec.spec
 from netspec.cli import main
 from netspec.cli.common import painted
+from tests.effort import HANGING
 
 ROOT = Path(__file__).parent.parent.parent
 LENET = str(ROOT / "specs" / "lenet5_tutorial.yaml")
@@ -64,7 +65,7 @@ def test_a_stopped_run_is_saved(number: int, code: int, tmp_path: Path) -> None:
         assert process.stderr is not None
         about, first = process.stderr.readline(), process.stderr.readline()
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=HANGING)
     assert about.startswith("training on ")
     assert about.endswith(": 1,438 samples, 359 for validation, 61,706 parameters\n")
     assert first.split()[:2] == ["epoch", "1/1000"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 import netspec
 from netspec.errors import SpecError
 from netspec.vocabulary import OPERATIONS
+from tests.effort import computing
 
 
 def graph(layers: str, head: str = "input: 3x8x8\n") -> netspec.Spec:
@@ -147,9 +146,8 @@ def test_mistakes(layers: str, code: str, hint: str) -> None:
     ],
 )
 def test_networks_beyond_bounds_are_refused_in_time(layers: str) -> None:
-    start = time.perf_counter()
-    assert refused(layers).problems[0].code in ("too-large", "repeat")
-    assert time.perf_counter() - start < 20
+    with computing(60):
+        assert refused(layers).problems[0].code in ("too-large", "repeat")
 
 
 def test_a_block_inside_itself_is_refused() -> None:

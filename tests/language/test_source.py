@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from netspec.errors import At, SpecError
 from netspec.source import MAX_BYTES, MAX_NODES, Place, merged, override, read_file, read_text, report
+from tests.effort import computing
 
 
 def problems_of(text: str) -> list[tuple[str, str]]:
@@ -131,9 +131,8 @@ def test_broken_yaml_is_one_problem(text: str) -> None:
     ],
 )
 def test_size_is_bounded_in_little_time(text: str, code: str) -> None:
-    begin = time.perf_counter()
-    assert [found for found, _ in problems_of(text)] == [code]
-    assert time.perf_counter() - begin < 5
+    with computing(10):
+        assert [found for found, _ in problems_of(text)] == [code]
 
 
 @pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200f", "\x07", "\x1b", "\x00", "\x7f", "\ud800"])
@@ -325,18 +324,17 @@ _PIECES = st.sampled_from(
 
 
 def _read_or_refuse(text: str) -> None:
-    begin = time.perf_counter()
-    try:
-        source = read_text(text)
-        for path, mark in source.marks.items():
-            place = source.place(At(path, (0, 1)))
-            assert place.line >= 1 <= place.column
-            assert mark.line <= len(source.file.lines)
-    except SpecError as error:
-        assert error.problems
-        assert error.source is not None
-        assert report(error.problems, error.source)
-    assert time.perf_counter() - begin < 2
+    with computing(2):
+        try:
+            source = read_text(text)
+            for path, mark in source.marks.items():
+                place = source.place(At(path, (0, 1)))
+                assert place.line >= 1 <= place.column
+                assert mark.line <= len(source.file.lines)
+        except SpecError as error:
+            assert error.problems
+            assert error.source is not None
+            assert report(error.problems, error.source)
 
 
 @given(st.text(max_size=200))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from netspec.runtime.checkpoint import Checkpoints
+from tests.effort import HANGING
 
 ROOT = Path(__file__).parent.parent.parent
 ENDLESS = ("train.epochs=10000", "train.checkpoint={every: 1, steps: 5}")
@@ -47,17 +48,15 @@ class Command:
 
     def workers(self, after: int = 0) -> list[int]:
         """Its processes, once they have saved behind step `after`, in the order of their numbers."""
-        end = time.monotonic() + 240
         while self.newest() <= after:
             assert self.process.poll() is None
-            assert time.monotonic() < end
             time.sleep(0.1)
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
     def end(self) -> tuple[int, str]:
         """Its exit code and what it said."""
-        _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=HANGING)
         return self.process.returncode, said
 
 

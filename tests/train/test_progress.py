@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-from rich.console import Console
 
 from netspec.runtime.history import Watch
 from netspec.runtime.progress import Lines, Live, Plan, progress_for
@@ -63,18 +62,29 @@ def test_no_bar_without_a_terminal() -> None:
 
 
 def test_the_bar_and_the_lines_above_it() -> None:
-    live = Live()
     screen = io.StringIO()
-    live.console = live.bar.live.console = Console(file=screen, force_terminal=True, width=100)
+    live = Live(screen)
     live.interval = 0.0
     train(perceptron(), section(epochs=2, metrics=["accuracy"]), classes(), progress=live)
-    live.warn("something [odd]")
+    live.warn("something {odd}")
     shown = screen.getvalue()
     assert "epoch 1/2  train.loss" in shown
-    assert "warning: something [odd]" in shown
-    task = live.bar.tasks[0]
-    assert (task.completed, task.total) == (8, 8)
-    assert re.fullmatch(r"[\d,]+ samples/s  loss \d\S+  best 0\.\d{4}", task.fields["values"])
+    assert "\x1b[33mwarning: something {odd}\x1b[0m" in shown
+    assert (live.bar.n, live.bar.total) == (8, 8)
+    bar = r"epoch 2/2 .*? 00:00  [\d,]+ samples/s  loss \d\S+  best 0\.\d{4}"
+    assert re.search(bar, shown.rpartition("epoch 2/2  train.loss")[2])
+
+
+def test_the_bar_has_no_colours_where_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = io.StringIO()
+    live = Live(screen)
+    live.start(plan(done=70))
+    live.warn("odd")
+    live.close()
+    assert "resumed after epoch 7\n" in screen.getvalue()
+    assert "warning: odd\n" in screen.getvalue()
+    assert "\x1b[3" not in screen.getvalue()
 
 
 @pytest.mark.parametrize("row", ["adamw", "sgd lr=0.1 momentum=0.9", "muon"])

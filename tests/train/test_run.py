@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from netspec.runtime.objective import Objective
 from netspec.runtime.run import RunFolder, fresh_folder
 from netspec.runtime.training import train
 from netspec.runtime.weights import load_weights
+from tests.effort import HANGING
 from tests.train.small import classes, data, equal, perceptron, section
 
 SCRIPT = """
@@ -232,11 +232,9 @@ def test_a_signal_saves_and_ends_with_its_code(number: int, code: int, tmp_path:
     assert process.stderr.readline().startswith("epoch      1/100000")
     process.send_signal(number)
     process.send_signal(number)
-    began = time.monotonic()
-    assert process.wait(20) == code
-    assert time.monotonic() - began < 5
+    assert process.wait(HANGING) == code
     assert "resume goes on from there" in process.stderr.read()
     process.stderr.close()
     with RunFolder.open(tmp_path / "run") as run:
-        assert run.records()
+        assert 0 < run.records()[-1]["epoch"] < 100_000
         assert any(run.checkpoints.iterdir())

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+import netspec
+from netspec import lint
 from netspec.cli import main
+from netspec.graph import weights
 from netspec.graph.model import Graph
 from netspec.language.calls import read_entry
+from netspec.language.data_section import KEYS
+from netspec.language.document import SECTIONS
+from netspec.language.train_record import Train
 from netspec.layers.base import Op
 from netspec.source import read_text
 from netspec.views.reference.examples import network
 from netspec.views.reference.markdown import files
-from netspec.views.reference.pages import Page, pages
+from netspec.views.reference.page import Page
+from netspec.views.reference.pages import pages
 from netspec.views.reference.rooms import ROOMS
 from netspec.views.reference.search import named, search, suggest
 from netspec.views.reference.text import listing, whole
@@ -51,6 +59,62 @@ def test_a_page_says_what_it_is_about(page: Page) -> None:
     json.dumps(page.listed())
 
 
+def test_every_section_and_every_key_has_a_page() -> None:
+    keys = {word for page in PAGES if page.room == "keys" for word in page.words if "." in word}
+    named_keys: dict[str, Iterable[str]] = {
+        "train": Train.fields,
+        "data": KEYS,
+        "weights": weights.KEYS,
+        "lint": lint.KEYS,
+    }
+    assert keys == {f"{section}.{key}" for section, known in named_keys.items() for key in known}
+    assert [page.name for page in PAGES if page.room == "sections"] == list(SECTIONS)
+    assert [argument.name for argument in named("train")[0].arguments] == list(Train.fields)
+
+
+@pytest.mark.parametrize(
+    ("word", "room", "text"),
+    [
+        ("early_stop", "keys", "patience"),
+        ("train.early_stop", "keys", "monitor"),
+        ("batch", "keys", "samples in a step"),
+        ("split", "operations", "share or number of samples for validation"),
+        ("memory", "keys", "2GB"),
+        ("ignore", "keys", "lint: {ignore: [bias-before-norm]}"),
+        ("data", "sections", "workers"),
+        ("params", "sections", "params: {width: 64}"),
+    ],
+)
+def test_a_section_or_a_key_answers_to_its_name(word: str, room: str, text: str) -> None:
+    pages = named(word)
+    assert pages[0].room == room
+    assert text in "\n".join(map(whole, pages)).lower().replace("2gb", "2GB")
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.room in ("sections", "keys")], ids=lambda p: p.words[-1]
+)
+def test_the_example_of_a_section_or_a_key_may_stand_in_a_spec(page: Page) -> None:
+    example = read_text(page.example.long).data
+    spec: dict[str, object] = {
+        "netspec": 1,
+        "name": "N",
+        "input": "3x8x8",
+        "layers": {"conv1": "conv 4 k3", "bn1": "bn", "fc": "fc 10"},
+    }
+    if "inputs" in example:
+        spec["layers"] = {"a": "conv(image) 4 k3"}
+        del spec["input"]
+    if "train" in example:
+        example["train"] = {"loss": "cross_entropy", "optimizer": "adamw", **example["train"]}
+    if "data" in example:
+        example["data"] = {"source": "digits", **example["data"]}
+        spec["input"] = "1x32x32" if "transform" in example["data"] else "1x8x8"
+    if page.name in ("extends", "outputs", "order", "tie", "freeze", "weights", "blocks", "layers", "input"):
+        return  # they name what the spec around them has, and other tests read them
+    assert netspec.loads(json.dumps(spec | example))
+
+
 @every_page
 def test_short_and_long_form_mean_the_same(page: Page) -> None:
     if page.cls is None:
@@ -70,7 +134,7 @@ def shape(graph: Graph) -> object:
 
 @every_page
 def test_torch_understands_its_line(page: Page) -> None:
-    if page.room in ("layers", "operations", "wraps", "checks"):
+    if page.room in ("layers", "operations", "wraps", "sections", "keys", "checks"):
         return  # printed by the code view, which has tests of its own
     weights = [nn.Parameter(torch.zeros(4, 4))]
     momentum = torch.optim.SGD(weights, lr=0.1, momentum=0.9)

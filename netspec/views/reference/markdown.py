@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.views.reference.pages import Page, pages
+from netspec.views.reference.page import Page
+from netspec.views.reference.pages import pages
 from netspec.views.reference.text import gives, tensors
 
 NOTE = "<!-- Written by `netspec ops --markdown docs/reference`; change the records, not this file. -->"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.errors import did_you_mean
-from netspec.views.reference.pages import Page, pages
+from netspec.views.reference.page import Page
+from netspec.views.reference.pages import pages
 
 
 def named(word: str) -> list[Page]:

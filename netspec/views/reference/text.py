@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netspec.views.reference.examples import Example
-from netspec.views.reference.pages import Page
+from netspec.views.reference.page import Page
 from netspec.views.reference.search import related
 
 

@@ -1,0 +1,196 @@
+"""A spec for a table: which columns are numbers, which are categories, which say nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from netspec.datasets.columns import Table, Texts, distinct
+from netspec.datasets.files import Files, show, unpacked
+from netspec.errors import UsageError, did_you_mean, printable
+from netspec.proposals.network import perceptron
+from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
+from netspec.vocabulary import DATASETS
+
+if TYPE_CHECKING:
+    from netspec.datasets.table import Tabular
+
+SEPARATORS: Final = (",", ";", "\t", "|")
+EMPTY: Final = {"NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None", "none", "?", "-", "--", "."}
+"""Texts that mean an empty cell where all other cells of a column are numbers."""
+TARGETS: Final = ("target", "label", "class", "y", "outcome")
+"""What the column to be learnt is mostly called."""
+FEW: Final = 20
+"""So many whole numbers or fewer are classes, not quantities."""
+TOLD: Final = 40
+"""Columns that are told of one by one."""
+LOOKED_AT: Final = 1000
+"""Different texts of a column that are looked at."""
+REPEATED: Final = 0.3
+"""Categories that are a larger share of the rows than this hardly repeat, if there are more than FEW."""
+DATE: Final = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*")
+NUMBERING: Final = re.compile(r"(?:.*[_ -])?(?:id|index|row|nr|no)|unnamed.*|", re.IGNORECASE)
+"""Names of columns that count the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a column is taken for: numbers, categories, or nothing, and why."""
+
+    name: str
+    role: str
+    words: str
+    distinct: int = 0
+
+
+def of_table(
+    files: Files, path: str, source: str, target: str | None, choose: Callable[[Sequence[str]], str]
+) -> Proposal:
+    """For a file of columns. Raises UsageError and DataError."""
+    file = files.file(path)
+    separator = _separator(file) if source == "csv" else ","
+    empty = _empty(_read(source, path, separator, ()).table(file))
+    table = _read(source, path, separator, empty).table(file)
+    chosen = _chosen(table, target, choose)
+    goal, regression, learnt = _goal(table, chosen)
+    columns = [_seen(table, name) for name in table.columns if name != chosen]
+    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories")}
+    if not any(taken.values()):
+        said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
+        raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
+    rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
+    keys = {"path": quoted(path), "target": quoted(chosen)}
+    keys |= {role: listed(c.name for c in found) for role, found in taken.items() if found}
+    keys |= {"separator": quoted(separator)} if separator != "," else {}
+    keys |= {"empty": listed(empty)} if empty else {}
+    if any("" in table.texts(name) for name in used):
+        keys["missing"] = "median          # of the training part; an empty category is one of its own"
+    keys |= {"regression": "true"} if regression else {}
+    data = ["source:", f"  {source}:", *(f"    {key}: {value}" for key, value in keys.items()), "split: {val: 0.2}"]
+    data += ["transform: standardize       # numbers less their mean, by their spread"] if taken["numbers"] else []
+    seen = [f"  {rows:,} rows and {len(table.columns)} columns", f"  to be learnt: {chosen}, {learnt}", *_told(columns)]
+    return Proposal(path, tuple(map(one_line, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
+
+
+def _chosen(table: Table, target: str | None, choose: Callable[[Sequence[str]], str]) -> str:
+    """The column that is to be learnt: named, known by its name, or chosen. Raises UsageError."""
+    names = list(table.columns)
+    if target is not None and target not in names:
+        hint = did_you_mean(target, names) or f"It has: {', '.join(names)}."
+        raise UsageError(f"{table.origin.name} has no column {target!r}. {printable(hint)}")
+    return target or next((name for name in names if name.lower() in TARGETS), None) or choose(names)
+
+
+def _told(columns: Sequence[Seen]) -> list[str]:
+    """A line for each column, as far as a person would read them."""
+    lines = [f"  {c.name or 'the one without a name'}: {c.role}, {c.words}" for c in columns[:TOLD]]
+    return [*lines, f"  and {len(columns) - TOLD} more columns"] if len(columns) > TOLD else lines
+
+
+def _read(source: str, path: str, separator: str, empty: Sequence[str]) -> Tabular:
+    (cls,) = DATASETS.find(source)
+    options: dict[str, Any] = {"separator": separator} if source == "csv" else {}
+    options |= {"empty": list(empty)} if empty else {}
+    made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
+    return made
+
+
+def _separator(file: Path) -> str:
+    """What stands between the names of the columns: that of which there are most in the first line."""
+    with unpacked(file) as stream:
+        line = stream.readline(1 << 16).decode("utf-8", "replace")
+    return max(SEPARATORS, key=line.count)
+
+
+def _empty(table: Table) -> list[str]:
+    """The texts that stand for empty cells in columns that hold numbers else."""
+    found: set[str] = set()
+    for name in table.columns:
+        cells = set(table.texts(name)) if table.columns[name].floats() is None else set()
+        if cells & EMPTY and Texts([*cells], EMPTY).floats() is not None:
+            found |= cells & EMPTY
+    return sorted(found)
+
+
+def _seen(table: Table, name: str) -> Seen:
+    """What a column is taken for."""
+    cells, values = table.texts(name), table.columns[name].floats()
+    filled = [text for text in cells if text]
+    different = sorted(set(filled))
+    useless = _useless(name, cells, different) or (_no_category(cells, different) if values is None else "")
+    if useless:
+        return Seen(name, "left out", useless)
+    if values is not None:
+        known = values[values == values]  # not nan
+        return Seen(name, "numbers", f"{_short(known.min())} to {_short(known.max())}")
+    return Seen(name, "categories", f"{len(different):,} of them", len(different) + (len(filled) < len(cells)))
+
+
+def _useless(name: str, cells: Sequence[str], different: Sequence[str]) -> str:
+    """Why a column of whatever kind says nothing, or cannot be named; empty where it does."""
+    if "$" in name:
+        return "a spec would read the $ in its name as a parameter"
+    if len(different) < 2:
+        return f"always {different[0]!r}" if different else "all cells are empty"
+    if len(different) == len(cells) and NUMBERING.fullmatch(name) and all(map(str.isdecimal, different)):
+        return "it numbers the rows"
+    return "" if name else "it has no name by which a spec could take it"
+
+
+def _no_category(cells: Sequence[str], different: Sequence[str]) -> str:
+    """Why a column that does not hold numbers does not hold categories either; empty where it does."""
+    looked_at = different[:LOOKED_AT]
+    odd = [text for text in looked_at if Texts([text]).floats() is None]
+    if len(odd) < len(looked_at) / 2:
+        return f"mostly numbers, {odd[0][:40]!r} is none" if odd else "mostly numbers"
+    date = next(filter(DATE.fullmatch, looked_at), None)
+    if date is not None and sum(bool(DATE.fullmatch(text)) for text in looked_at) > len(looked_at) / 2:
+        return f"dates, such as {date[:40]!r}"
+    if len(different) > max(FEW, REPEATED * len(cells)):
+        return f"{len(different):,} texts that hardly repeat"
+    return ""
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
+    """What is to be learnt, whether it is a quantity, and that in words. Raises UsageError."""
+    cells, values = table.texts(name), table.columns[name].floats()
+    if "" in cells:
+        share = f"{cells.count(''):,} of {len(cells):,} rows"
+        text = f"{table.origin.at(cells.index(''))}: {name} is empty, and so in {share}"
+        raise UsageError(f"{text}. What is to be learnt must be there.")
+    found = distinct(cells)
+    if len(found) < 2:
+        raise UsageError(f"{name} is always {found[0]!r}: there is nothing to learn")
+    if values is not None and (table.decimal(name) or len(found) > FEW):
+        mean, spread = float(values.mean()), float(values.std())
+        told = f"a number, {_short(mean)} in the mean, with a spread of {_short(spread)}"
+        return numbers(1, mean, spread), True, told
+    if len(found) > max(FEW, REPEATED * len(cells)):
+        share = f"{len(found):,} different texts in {len(cells):,} rows"
+        raise UsageError(f"{name} has {share}, which is no column of classes")
+    return classes(len(found)), False, f"{len(found)} classes: {counts(sorted(cells))}"
+
+
+def _network(taken: dict[str, list[Seen]], goal: Goal) -> list[str]:
+    """A network for numbers, for categories, or for both."""
+    count, known = len(taken["numbers"]), sum(column.distinct for column in taken["categories"])
+    if not taken["categories"]:
+        return [f"input: {count}", *perceptron(goal)]
+    inputs = ([f"numbers: {count}"] if count else []) + [f"categories: int {len(taken['categories'])}"]
+    both = ["  both: concat(numbers texts)"] if count else []
+    return [
+        f"inputs: {{{', '.join(inputs)}}}",
+        f"params: {{known: {known}, d: 8}}     # texts in the columns of categories together; 0 is any other",
+        "layers:",
+        "  table: embedding(categories) $(known + 1) $d",
+        "  texts: flatten",
+        *both,
+        f"  head: [fc 64, relu, dropout 0.1, fc 64, relu, dropout 0.1, {goal.head}]",
+    ]
