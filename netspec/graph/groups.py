@@ -37,17 +37,17 @@ def assigned(
     found: list[Group] = []
     problems: list[Problem] = []
     idle: list[Path] = []
-    taken: dict[tuple[str, str], Group] = {}  # what gives a parameter an option
+    taken: dict[tuple[str, str], Path] = {}  # which group gives an option to a parameter
     for group in (replace(group, parameters=frozenset(_matched(group.key, known))) for group in groups):
         if not group.parameters and source.inherited(group.path) and kind_of_layer(group.key):
             idle.append(group.path)
         elif not group.parameters:
             problems.append(_unmatched(group, known))
         for option in group.options if group.parameters else ():
-            before = {name: taken.setdefault((option, name), group) for name in sorted(group.parameters)}
-            if any(taker is group for taker in before.values()):
+            winners = {taken.setdefault((option, name), group.path) for name in group.parameters}
+            if group.path in winners:
                 continue
-            takers = [taker for taker in found if any(taker is other for other in before.values())]
+            takers = [other for other in found if other.path in winners]
             if all(source.file_of(taker.path) == source.file_of(group.path) for taker in takers):
                 problems.append(_never_holds(group, option, takers, source))
             elif len(group.options) == 1:

@@ -197,6 +197,12 @@ HOSTILE = [
     "nn.Conv2d.__init__.__globals__['os']",
     "OrderedDict.__init__",
     "fnmatch.os",
+    "next",
+    "self.parameters.__globals__",
+    "next(self.parameters()).grad_fn",
+    "next(self.parameters()).data_ptr()",
+    "x.dtype.__class__",
+    "x.to.__self__",
 ]
 
 
@@ -250,6 +256,10 @@ def test_text_beyond_the_catalogue_is_refused(expression: str, where: str) -> No
 def test_statements_that_are_not_printed_are_refused(statement: str) -> None:
     with pytest.raises((Disallowed, SyntaxError)):
         check(body(statement), closed(loads(SPEC).graph))
+
+
+def test_the_dtype_that_a_network_computes_in_may_be_read() -> None:
+    check(body("x = x.to(next(self.parameters()).dtype)"), closed(loads(SPEC).graph))
 
 
 def test_what_is_printed_passes_only_with_its_own_graph() -> None:
