@@ -35,5 +35,5 @@ def _delete(path: Path) -> None:
 
     if path.is_dir() and not path.is_symlink():
         rmtree(path)
-    else:
+    elif path.is_symlink() or path.exists():
         path.unlink(missing_ok=True)

@@ -207,6 +207,7 @@ LAYERS = {
 """The network of each loss; without one it is a linear layer."""
 
 
+@pytest.mark.filterwarnings("ignore:the train part has no sample")
 @pytest.mark.parametrize("name", CASES)
 def test_one_step_from_a_spec(name: str, tmp_path: Path) -> None:
     row, _, target, _, _ = CASES[name]()

@@ -141,6 +141,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(tmp_path: Path) -> No
         assert sorted(p.name for p in run.checkpoints.iterdir())[-1] == "step-000000008-0002"
 
 
+@pytest.mark.filterwarnings("ignore:val.loss is nan")
 def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
     data = classes()
     large = replace(data, train=replace(data.train, inputs=(data.train.inputs[0] * 1e3,)))
