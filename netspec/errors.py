@@ -184,3 +184,8 @@ def printable(text: str) -> str:
     return "".join(
         c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else f"\\u{ord(c):04x}" for c in text
     )
+
+
+def one_line(text: str) -> str:
+    """The same with line breaks escaped too, for text that must not look like more than one line."""
+    return printable(text).replace("\n", "\\n")

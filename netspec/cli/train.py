@@ -178,5 +178,5 @@ def _next(place: Path, history: History, *, exported: bool) -> str:
     run = shlex.quote(str(place))
     words = [f"netspec train --resume {run}"] if history.ended == "time" else []
     words += [f"netspec eval {run}", f"netspec predict {run} INPUT"]
-    words += [] if exported else [f"netspec export {run} --onnx"]
+    words += [] if exported else [f"netspec export {run}"]
     return f"next: {', '.join(words)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.datasets.files import Files
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
-from netspec.errors import DataError
+from netspec.errors import DataError, one_line
 from netspec.layers.base import Dtype, Misfit, Tensor
 
 if TYPE_CHECKING:
@@ -30,15 +30,16 @@ def look(section: DataSection, wanted: Mapping[str, Tensor], root: Path, allow_o
     from netspec.runtime.splitting import split
 
     arrays = source.fitted(split(arrays, section.split, source.default_val), {})
+    told = tuple(map(one_line, arrays.told))
     given = [described(x) for x in arrays.train.inputs]
     try:
         use = section.ways(given, None, arrays.names).use
     except Misfit:  # training tells it at its step
-        return arrays.told
+        return told
     faults = unfit(use.inputs, wanted) if not use.faults else []
     if faults:
-        raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *arrays.told]))
-    return arrays.told
+        raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *told]))
+    return told
 
 
 def described(x: np.ndarray[Any, Any] | Any) -> Tensor:

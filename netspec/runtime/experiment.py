@@ -18,7 +18,7 @@ from torch import nn
 import netspec
 from netspec.datasets.kinds import are_learnt
 from netspec.datasets.values import is_kept
-from netspec.errors import DataError, UsageError
+from netspec.errors import DataError, UsageError, one_line
 from netspec.exporters import ONNX
 from netspec.layers.base import Misfit
 from netspec.layers.base import Tensor as Described
@@ -110,7 +110,7 @@ def train(
             module = spec.build()
             need_fit(spec, data)
             if world.main:
-                progress.tell(data.told)
+                progress.tell([one_line(line) for line in data.told])
             if folder and world.main:
                 if run is None:
                     run = stack.enter_context(RunFolder.create(folder, spec.text))

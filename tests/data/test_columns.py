@@ -18,7 +18,7 @@ from netspec.datasets.files import Files
 from netspec.datasets.writing import Writing, guessed
 from netspec.errors import DataError
 from netspec.runtime.loading import load_data
-from netspec.spec import loads
+from netspec.spec import load, loads
 from tests.data.writing import section
 from tests.effort import computing
 
@@ -443,3 +443,13 @@ def test_very_many_columns_take_no_more_than_their_number(tmp_path: Path) -> Non
     with computing(60):
         arrays = read(tmp_path, "\n".join([",".join(names), *(",".join(str(i) for _ in names) for i in range(2))]))
     assert arrays.train.inputs[0].shape == (2, 10_000)
+
+
+def test_line_breaks_in_names_of_classes_are_escaped(tmp_path: Path) -> None:
+    """A class cannot say a line of its own in what check tells."""
+    rows = "".join(f'{i % 7},{i * 3 % 5},"{"yes" if i % 2 else "no"}\nname: Other"\n' for i in range(60))
+    (tmp_path / "t.csv").write_text(f"a,b,kind\n{rows}")
+    (tmp_path / "s.yaml").write_text("input: 2\nlayers: [fc 2]\ndata: csv t.csv kind\ntrain: {loss: cross_entropy}\n")
+    told = load(tmp_path / "s.yaml").look()
+    assert any("no\\nname: Other" in line for line in told)
+    assert not any("\n" in line for line in told)

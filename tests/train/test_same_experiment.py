@@ -162,7 +162,7 @@ def test_a_spec_that_was_edited_in_the_folder_does_not_go_on(tmp_path: Path) -> 
 def test_a_run_goes_on_without_a_spec(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC)
     begun = command("train", "spec.yaml", "--run", "run", "--json", cwd=tmp_path)
-    assert "next: netspec eval run, netspec predict run INPUT, netspec export run --onnx\n" in begun.stderr
+    assert "next: netspec eval run, netspec predict run INPUT, netspec export run\n" in begun.stderr
     best = json.loads(begun.stdout)["val.accuracy"]
     said = f"best val.accuracy {best:.6g} in epoch 1, step 4; its weights are {Path('run/best.safetensors')}\n"
     assert said in begun.stderr
