@@ -18,7 +18,7 @@ COMMANDS = {
     ".svg": ["graph", DIGITS, "-o"],
     ".onnx": ["export", DIGITS, "--onnx", "-o"],
     ".onnx ": ["train", DIGITS, "--run", "run", "--export"],
-    ".npy or .npz": ["predict", "run", "x.npy", "-o"],
+    ".csv or .json or .npy or .npz": ["predict", "run", "x.npy", "-o"],
 }
 
 
