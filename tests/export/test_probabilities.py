@@ -28,8 +28,8 @@ ROWS = {
     "CTCLoss": ("ctc", "fc 12, reshape B 4 3, log_softmax 2, transpose 0 1"),
 }
 """A loss and the end of a network for each class of losses that knows probabilities."""
-MOVED = {"CrossEntropyLoss": (0, 2, 1), "CTCLoss": (1, 0, 2)}
-"""Where `predict` has another order of axes: samples first, then classes."""
+MOVED = {"CTCLoss": (1, 0, 2)}
+"""Where `predict` has another order of axes: samples first."""
 WITHOUT = "AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"
 """They make the scores themselves."""
 

@@ -80,7 +80,7 @@ def test_what_cannot_be_trained_is_not(spec: netspec.Spec, tmp_path: Path) -> No
 
 
 def test_equal_networks_are_trained_once(spec: netspec.Spec, tmp_path: Path) -> None:
-    values = ["params.width=4,0x4", "train.seed=0,1", "export.onnx.atol=1e-4,1e-5"]
+    values = ["params.width=4,0o4", "train.seed=0,1", "export.onnx.atol=1e-4,1e-5"]
     found = spec.sweep(values, folder=tmp_path / "s")
     assert ends(found) == ["trained", "same", "trained", "same", "same", "same", "same", "same"]
     assert found.trials[6].value == found.trials[2].value
