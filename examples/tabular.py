@@ -41,7 +41,8 @@ def main() -> None:
         print("validation accuracy", round(trained.history.records[-1]["val.accuracy"], 3))
 
         write_table(folder / "adult.csv", rows=500, seed=1, countries=("Japan", "Utopia"))
-        found = netspec.Run.read(folder / "run", ["data.split.val=0"]).evaluate("train")
+        run = netspec.Run.read(folder / "run", ["data.split.val=0"], root=folder)  # where new data lies
+        found = run.evaluate("train")
         print("accuracy on new rows, some of a country never seen", round(found["accuracy"], 3))
 
 
