@@ -36,7 +36,7 @@ MAX_LENGTH: Final = 400
 MAX_DEPTH: Final = 24
 MAX_NESTED: Final = 65_536
 
-_BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
+BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -44,7 +44,7 @@ _BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
+COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -54,7 +54,7 @@ _COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
-_UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
+UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
     ast.Not: operator.not_,
@@ -130,11 +130,11 @@ def _check(node: ast.AST, depth: int) -> None:
     at = (getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None))
     if not isinstance(node, allowed):
         raise ExpressionError("this is not part of the language", *at, hint=HINT)
-    if isinstance(node, ast.BinOp) and not isinstance(node.op, (*_BINARY, ast.Pow)):
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, (*BINARY, ast.Pow)):
         raise ExpressionError("this operator is not part of the language", *at, hint=_advice(ast.unparse(node)))
-    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, tuple(_UNARY)):
+    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, tuple(UNARY)):
         raise ExpressionError("this operator is not part of the language", *at, hint=HINT)
-    if isinstance(node, ast.Compare) and not all(isinstance(op, tuple(_COMPARE)) for op in node.ops):
+    if isinstance(node, ast.Compare) and not all(isinstance(op, tuple(COMPARE)) for op in node.ops):
         raise ExpressionError("this comparison is not part of the language", *at, hint="Write == or != to compare.")
     if isinstance(node, ast.Constant) and not isinstance(node.value, int | float | str | bool | None):
         raise ExpressionError("this value is not part of the language", *at, hint=HINT)
@@ -196,7 +196,7 @@ class _Evaluation:
             case ast.BinOp():
                 left, right = self.value(node.left), self.value(node.right)
                 check_operands(node.op, left, right)
-                return _BINARY[type(node.op)](left, right)
+                return BINARY[type(node.op)](left, right)
             case ast.UnaryOp():
                 return self._sign(node.op, self.value(node.operand))
             case ast.BoolOp():
@@ -241,7 +241,7 @@ class _Evaluation:
     def _sign(self, op: ast.unaryop, value: Any) -> Any:
         if not isinstance(op, ast.Not) and not isinstance(value, int | float | Dim):
             raise ExpressionError(f"a sign stands before a number, not before {kind(value)}", hint=way_to_number(value))
-        return _UNARY[type(op)](value)
+        return UNARY[type(op)](value)
 
     def _logic(self, node: ast.BoolOp) -> Any:
         result: Any = None
@@ -260,7 +260,7 @@ class _Evaluation:
                 text = f"cannot be decided before the run: {unknown} is known only then"
                 raise ExpressionError(text, node.col_offset, node.end_col_offset, KNOWN)
             check_compared(op, left, right)
-            if not _COMPARE[type(op)](left, right):
+            if not COMPARE[type(op)](left, right):
                 return False
             left = right
         return True

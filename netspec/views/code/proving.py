@@ -7,40 +7,17 @@ something else), so an expression is printed only where it gives each use the ve
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from netspec.language.expressions import BINARY, COMPARE, UNARY
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
 from netspec.python.literals import meant
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
 
-_BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: power,
-}
-_COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
-_UNARY: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-}
+_BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {**BINARY, ast.Pow: power}
 _CALLS: Final[Mapping[str, Callable[..., Any]]] = {"min": min, "max": max, "round": round, "abs": abs, "int": int}
 
 
@@ -87,7 +64,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Name():
             return names[node.id]
         case ast.UnaryOp():
-            return _UNARY[type(node.op)](value(node.operand, names))
+            return UNARY[type(node.op)](value(node.operand, names))
         case ast.BinOp():
             return _BINARY[type(node.op)](*_short(node.op, value(node.left, names), value(node.right, names)))
         case ast.BoolOp():
@@ -122,7 +99,7 @@ def _compared(node: ast.Compare, names: Mapping[str, Any]) -> bool:
     left = value(node.left, names)
     for op, other in zip(node.ops, node.comparators, strict=True):
         right = value(other, names)
-        if not _COMPARE[type(op)](left, right):
+        if not COMPARE[type(op)](left, right):
             return False
         left = right
     return True
