@@ -1,16 +1,29 @@
-"""Before any test: torch is given a thread for each of the processes that share the work.
+"""Before any test: the files that take longest come first, so that no process is left alone with one at the end.
 
-No example of a property is refused for the time it took, which is that of everything else the machine does too.
+torch has one thread in each of the processes that share the work. No example of a property is refused for the time
+it took, which is that of everything else the machine does too.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+LONG: Final = (
+    *("test_benchmarks.py", "test_campaigns.py", "test_many.py", "test_many_command.py"),
+    *("test_given_weights.py", "test_sweep.py", "test_printed.py"),
+)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("netspec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("netspec")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the longest files first, each file's together."""
+    items.sort(key=lambda item: item.path.name not in LONG)
