@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, Self, TypeGuard, TypeVar, cast, overload
 
 from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
@@ -182,7 +182,8 @@ def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
+    alike = type(value) is type(default) or (is_whole(value) and is_whole(default))
+    return alike and bool(value == default)
 
 
 _validators: dict[type, SchemaValidator] = {}
@@ -316,6 +317,11 @@ def shown(value: Any) -> str:
 
 
 # --- the kinds of field -----------------------------------------------------------------------
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number, and not true or false."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def refuse(expected: str) -> PydanticCustomError:

@@ -6,6 +6,7 @@ in the order in which they are registered. Steps refer to values, never to posit
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -74,6 +75,8 @@ class Guard:
 
     at: At
     text: str
+    origin: ast.expr | None = field(default=None, compare=False)
+    """The condition over the symbols of the block that it stands in, where the graph is traced."""
 
 
 @dataclass(eq=False, slots=True)
@@ -104,6 +107,10 @@ class Step:
     """The `when` that let it in or left it out."""
     written: dict[str, str] = field(default_factory=dict)
     """Arguments that came from an expression, by field."""
+    origins: dict[str, ast.expr] = field(default_factory=dict)
+    """These expressions over the symbols of the block around, where the graph is traced; that of its word is empty."""
+    spelling: tuple[str | ast.expr, ...] = ()
+    """The template's parts, the computed ones over the same symbols."""
     row: object = None
     """What tells the calls of one written row from those of another."""
 
@@ -165,6 +172,8 @@ class Level:
     block: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     """The arguments of a block's use."""
+    bound: dict[str, ast.expr] = field(default_factory=dict)
+    """What each symbol of a block stands for over those around it, where the graph is traced."""
     inputs: dict[str, Value] = field(default_factory=dict)
     """What the network or a block is called with, by name."""
     steps: list[Step] = field(default_factory=list)

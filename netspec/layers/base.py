@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import BATCH, Dim, Size
+from netspec.fields import is_whole
 from netspec.python.literals import Code as Code
 from netspec.python.literals import literal as literal
 
@@ -236,4 +237,5 @@ def need_known(size: Size, axis: int, hint: str = SIZED) -> int:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
+    alike = type(value) is type(default) or (is_whole(value) and is_whole(default))
+    return alike and bool(value == default)

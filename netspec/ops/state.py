@@ -7,7 +7,7 @@ from math import prod
 from typing import Any, ClassVar, Final
 
 from netspec.errors import did_you_mean
-from netspec.fields import MAX_INT, Bool, Checked, Field, refuse
+from netspec.fields import MAX_INT, Bool, Checked, Field, is_whole, refuse
 from netspec.layers.base import Code, Dtype, Misfit, Op, Tensor, literal, show
 from netspec.ops.axes import Number
 from netspec.ops.writing import function, listed, method, options
@@ -40,7 +40,7 @@ def Sizes(sentence: str) -> Field[tuple[int, ...]]:
 
     def check(value: Any) -> tuple[int, ...]:
         items = value if isinstance(value, list | tuple) else (value,)
-        if not all(type(item) is int and 1 <= item <= MAX_INT for item in items):
+        if not all(is_whole(item) and 1 <= item <= MAX_INT for item in items):
             raise refuse("sizes that are known, such as 1x16x32")
         return tuple(items)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Final
 
-from netspec.fields import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
+from netspec.fields import MAX_INT, REQUIRED, Bool, Checked, Field, is_whole, refuse
 from netspec.layers.base import Misfit, Tensor, literal
 from netspec.ops.state import Buffer
 from netspec.ops.writing import function, listed, method
@@ -32,7 +32,7 @@ def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple
 
     def check(value: Any) -> tuple[int, ...]:
         items = tuple(value) if isinstance(value, list | tuple) else (value, value)
-        if len(items) != 2 or not all(type(item) is int and low <= item <= MAX_INT for item in items):
+        if len(items) != 2 or not all(is_whole(item) and low <= item <= MAX_INT for item in items):
             raise refuse(f"one whole number or two of at least {low}, such as 7 or 7x7")
         return items
 
