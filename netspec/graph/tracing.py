@@ -21,9 +21,10 @@ from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions, rows
 from netspec.language.calls import Arguments, Refused, expression, nothing
-from netspec.language.params import Params
 from netspec.language.rows import Expr
-from netspec.layers.base import Op, Tensor
+from netspec.layers.base import Op
+from netspec.sections.params import Params
+from netspec.tensors import Tensor
 
 
 class Known(dict[str, Any]):
