@@ -10,7 +10,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.ops.writing import function, listed, method, options
 from netspec.python.literals import Code, literal
-from netspec.records import MAX_INT, Bool, Checked, Field, refuse
+from netspec.records import MAX_INT, Bool, Checked, Field, is_whole, refuse
 from netspec.tensors import Dtype, Misfit, Tensor, show
 from netspec.words import did_you_mean
 
