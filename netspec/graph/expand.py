@@ -34,6 +34,7 @@ def expand(document: Document, *, traced: bool = False) -> tuple[Graph, list[Pro
     walk = _walker(document, report, traced)
     declared = walk.declared
     root = Level("root", document.name)
+    root.params = declared.params.values
     root.inputs = _read_inputs(document, root, declared, report)
     _walk(document, root, walk, report)
     prune(root)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from netspec.dims import Dim, Size
@@ -16,11 +17,12 @@ from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.model import Guard, Level, Step, Value
 from netspec.graph.scope import Scope
+from netspec.graph.steps import make
 from netspec.graph.symbols import LOST, Node, node_of, plain, symbolic, traced
 from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions, rows
-from netspec.language.calls import Arguments, Refused, expression, nothing
+from netspec.language.calls import Arguments, Refused, construct, expression, nothing
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.params import Params
@@ -58,7 +60,7 @@ class TracedWalk(Walk):
     """A walk that notes where numbers come from."""
 
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
-        op, given = super().make(word, written, inputs, scope)
+        op, given = make(word, written, inputs, scope.lookup, self.declared.defaults, _construct)
         found = {name: _again(getattr(op, name), value) for name, value in given.values.items()}
         for name, text in given.written.items():
             if isinstance(found[name], int):
@@ -126,6 +128,11 @@ class TracedWalk(Walk):
         super().spelt(step, template, scope)
         parts = rows.template(template)
         step.spelling = tuple(origin(part.text, scope) if isinstance(part, Expr) else part for part in parts)
+
+
+def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
+    """An operation that is checked with plain numbers."""
+    return construct(cls, replace(given, values={name: plain(value) for name, value in given.values.items()}), at)
 
 
 def _is_plain(value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netspec.dims import Dim, Size
-from netspec.records import MAX_INT, REQUIRED, Checked, Field, Int, is_whole, refuse
+from netspec.records import MAX_INT, REQUIRED, Checked, Field, Int, refuse
 from netspec.tensors import Misfit, Tensor, show
 
 MANY: Final = 1000
@@ -25,7 +25,7 @@ def Axes(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[tuple[int
 
     def check(value: Any) -> tuple[int, ...]:
         items = value if isinstance(value, list | tuple) else (value,)
-        if not all(is_whole(item) and abs(item) <= MAX_INT for item in items):
+        if not all(type(item) is int and abs(item) <= MAX_INT for item in items):
             raise refuse("whole numbers")
         return tuple(items)
 
@@ -38,7 +38,7 @@ def Extent(sentence: str, default: Any = REQUIRED, *, low: int = -MAX_INT, **mor
     expected = "a whole number" if low == -MAX_INT else f"a whole number of at least {low}"
 
     def check(value: Any) -> Size:
-        if isinstance(value, Dim) or (is_whole(value) and low <= value <= MAX_INT):
+        if isinstance(value, Dim) or (type(value) is int and low <= value <= MAX_INT):
             return value
         raise refuse(expected)
 
@@ -50,7 +50,7 @@ def Extents(sentence: str, default: Any = REQUIRED, *, low: int = -MAX_INT, **mo
     """One size or place, or a tuple of them; each may be known only at run time. One alone stays a number."""
 
     def one(value: Any) -> Size:
-        if isinstance(value, Dim) or (is_whole(value) and low <= value <= MAX_INT):
+        if isinstance(value, Dim) or (type(value) is int and low <= value <= MAX_INT):
             return value
         raise refuse("sizes" if low == -MAX_INT else f"sizes of at least {low}")
 
@@ -65,7 +65,7 @@ def Number(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[Any]:
     """A finite number, or a size that is known only at run time."""
 
     def check(value: Any) -> Any:
-        if isinstance(value, Dim) or (is_whole(value) and abs(value) <= MAX_INT):
+        if isinstance(value, Dim) or (type(value) is int and abs(value) <= MAX_INT):
             return value
         if type(value) is float and abs(value) < float("inf"):
             return value

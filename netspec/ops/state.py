@@ -10,7 +10,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.ops.writing import function, listed, method, options
 from netspec.python.literals import Code, literal
-from netspec.records import MAX_INT, Bool, Checked, Field, is_whole, refuse
+from netspec.records import MAX_INT, Bool, Checked, Field, refuse
 from netspec.tensors import Dtype, Misfit, Tensor, show
 from netspec.words import did_you_mean
 
@@ -42,7 +42,7 @@ def Sizes(sentence: str) -> Field[tuple[int, ...]]:
 
     def check(value: Any) -> tuple[int, ...]:
         items = value if isinstance(value, list | tuple) else (value,)
-        if not all(is_whole(item) and 1 <= item <= MAX_INT for item in items):
+        if not all(type(item) is int and 1 <= item <= MAX_INT for item in items):
             raise refuse("sizes that are known, such as 1x16x32")
         return tuple(items)
 

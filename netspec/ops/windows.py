@@ -8,7 +8,7 @@ from typing import Any, Final
 from netspec.ops.state import Buffer
 from netspec.ops.writing import function, listed, method
 from netspec.python.literals import literal
-from netspec.records import MAX_INT, REQUIRED, Bool, Checked, Field, is_whole, refuse
+from netspec.records import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
 from netspec.tensors import Misfit, Tensor
 
 _RELATIVE: Final = '''\
@@ -33,7 +33,7 @@ def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple
 
     def check(value: Any) -> tuple[int, ...]:
         items = tuple(value) if isinstance(value, list | tuple) else (value, value)
-        if len(items) != 2 or not all(is_whole(item) and low <= item <= MAX_INT for item in items):
+        if len(items) != 2 or not all(type(item) is int and low <= item <= MAX_INT for item in items):
             raise refuse(f"one whole number or two of at least {low}, such as 7 or 7x7")
         return items
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
@@ -24,8 +26,8 @@ from netspec.views.code.variables import Variables
 class Keeper(Protocol):
     """Keeps arguments of the constructor where forward can read them."""
 
-    def stored(self, series: list[Any], name: str, written: str) -> str:
-        """How forward reads a value that differs between uses."""
+    def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
+        """How forward reads a value over the constructor's arguments: as it is, or as code."""
 
     def tested(self, unit: int, name: str) -> str:
         """How forward asks whether an optional unit is there."""
@@ -122,12 +124,12 @@ class Calls:
             texts = {self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT}
             if len(texts) == 1:  # sizes that differ may be read in one way
                 return Code(*texts)
-        if all(type(v) is type(present[0]) and v == present[0] for v in present):
-            return self._known(present[0], item)
-        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            if all(type(v) is type(present[0]) and v == present[0] for v in present):
+                return self._known(present[0], item)
+        if any(map(_has_dims, present)):
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
-        return Code(self.keeper.stored(series, name, item.step.written.get(name, "")))
+        return self.keeper.stored(series, name, [s and s.origins.get(name) for s in item.aligned])
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""
@@ -147,3 +149,8 @@ class Calls:
                     if isinstance(known, Dim):
                         reach.setdefault(known, f"{name}.shape[{axis}]")
         return written(size, reach)
+
+
+def _has_dims(value: Any) -> bool:
+    """Whether a size that only the run knows is in a value."""
+    return isinstance(value, Dim) or (isinstance(value, tuple | list) and any(map(_has_dims, value)))

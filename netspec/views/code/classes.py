@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ast
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
+from netspec.graph.symbols import plain, root_symbol
 from netspec.python.layout import INDENT, Expression, Line, Nested, lines, repeated
-from netspec.python.literals import literal
+from netspec.python.literals import Code, literal
 from netspec.python.names import Namespace, identifier
 from netspec.views.code.constructors import Making, Serving
 from netspec.views.code.defaults import header_defaults
@@ -15,17 +17,17 @@ from netspec.views.code.forward_body import Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
-from netspec.views.code.slots import equal
+from netspec.views.code.slots import Argument
 
 
 class ClassWriter:
     """Writes the class of one pattern."""
 
-    def __init__(self, pattern: Pattern, serving: Serving, closing: Sequence[Line] = ()) -> None:
-        """`closing` are statements that end the constructor."""
+    def __init__(self, pattern: Pattern, serving: Serving, live: Collection[str], closing: Sequence[Line] = ()) -> None:
+        """`live` are the network's parameters that stay arguments, `closing` statements that end the constructor."""
         self.pattern = pattern
         self.closing = closing
-        self.making = Making(pattern, serving)
+        self.making = Making(pattern, serving, live)
         self.registering = Registering(self.making)
         self.slots = self.making.slots
         members = {name.partition(".")[0] for level in pattern.levels for name in level.members}
@@ -40,11 +42,11 @@ class ClassWriter:
         base = self.pattern.base
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else "super().__init__()"
-        shapes = Shapes(self.pattern, self.slots.found)
+        shapes = Shapes(self.pattern, self.slots.told)
         forward = Forward(self.pattern, results, self, shapes)
         statements = forward.lines(ending)
         kept = [line for code, name in self.kept.items() for line in lines(f"self.{name} = ", code, 2)]
-        stores = bool(base != "nn.Module" or body or kept or self.slots.params)
+        stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
         head = Line(f"def forward({', '.join(['self', *forward.variables.arguments])}):", shapes.of_input())
         return [
             f"class {self.pattern.name}({base}):",
@@ -66,30 +68,34 @@ class ClassWriter:
 
         From the first with a default on, calls give them by keyword, so that one without may follow.
         """
-        params = self._ordered_params()
-        constant = header_defaults(self.pattern.levels[0])
-        defaults = {
-            known: constant[name]
-            for name, known in self.slots.variables.items()
-            if name in constant and any(equal(value, constant[name]) for value in params.get(known, ()))
-        }
-        self.pattern.params, self.pattern.defaults = params, defaults
+        arguments = dict(sorted(self.slots.arguments.items(), key=self._place))
+        defaults = self._defaults()
+        self.pattern.arguments = arguments
+        self.pattern.defaults = {name: defaults[name] for name in arguments if name in defaults}
         written = ["self"]
-        for name in params:
+        for name in arguments:
             if name not in defaults and "=" in written[-1] and "*" not in written:
                 written.append("*")
             written.append(f"{name}={literal(defaults[name])}" if name in defaults else name)
         return Line(f"def __init__({', '.join(written)}):")
 
-    def _ordered_params(self) -> dict[str, list[Any]]:
-        """Sizes of the input first, then the block's own parameters as its header has them, then the rest."""
-        order = [self.slots.variables[n] for n in self.pattern.levels[0].params]
-        params = self.slots.params
-        extra = [n for n in params if n not in order]
-        first = [n for n in extra if n.startswith("in_")]
-        last = [n for n in extra if n not in first]
-        names = [*first, *(n for n in order if n in params), *last]
-        return {n: params[n] for n in names}
+    def _place(self, item: tuple[str, Argument]) -> tuple[int, int]:
+        """What the inputs give first, then the parameters in the order of their header, then the rest."""
+        name, argument = item
+        header = [self.slots.called.get(symbol) for symbol in self._header()]
+        return argument.kind, header.index(name) if name in header else 0
+
+    def _header(self) -> list[str]:
+        """The symbols of the parameters that the class has by the spec, in order."""
+        root = self.pattern.levels[0] is self.slots.root
+        return [root_symbol(name) for name in self.slots.root.params] if root else list(self.slots.variables)
+
+    def _defaults(self) -> dict[str, Any]:
+        """The defaults of the arguments that have one."""
+        level = self.pattern.levels[0]
+        root = {root_symbol(name): plain(value) for name, value in level.params.items()}
+        given = root if level is self.slots.root else header_defaults(level)
+        return {self.slots.called[symbol]: value for symbol, value in given.items() if symbol in self.slots.called}
 
     def _sequential(self) -> list[str]:
         """A class that is a sequence with arguments: `class ConvNorm(nn.Sequential)`."""
@@ -117,9 +123,15 @@ class ClassWriter:
             *body,
         ]
 
-    def stored(self, series: list[Any], name: str, written: str) -> str:
-        """How forward reads a value that differs between uses: an attribute that keeps it."""
-        return self._keep(literal(self.slots.code(series, name, written)), name)
+    def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
+        """How forward reads a value: as it is, or where the constructor's arguments give it from an attribute."""
+        return self._readable(self.slots.code(series, name, origins), name)
+
+    def _readable(self, code: Any, name: str) -> Any:
+        """What is over the constructor's arguments as forward reads it."""
+        if isinstance(code, tuple):
+            return tuple(self._readable(part, name) for part in code)
+        return Code(self._keep(code.text, name)) if isinstance(code, Code) else code
 
     def tested(self, unit: int, name: str) -> str:
         """How forward asks whether a unit is there that no member of its own tells of."""

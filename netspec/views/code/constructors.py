@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
-from netspec.language import rows
-from netspec.language.rows import Expr
 from netspec.python.expressions import f_string
 from netspec.python.layout import Expression, Nested, repeated
 from netspec.python.literals import literal
 from netspec.views.code.containers import named_sequence
 from netspec.views.code.patterns import Pattern
-from netspec.views.code.proving import proved
-from netspec.views.code.sequences import is_inline
 from netspec.views.code.slots import ABSENT, Slots, equal
 
 Serving = dict[Level, Pattern]
@@ -25,38 +20,26 @@ Serving = dict[Level, Pattern]
 class Making:
     """Writes what makes the members of one class; what differs between its uses becomes an argument."""
 
-    def __init__(self, pattern: Pattern, serving: Serving) -> None:
+    def __init__(self, pattern: Pattern, serving: Serving, live: Collection[str]) -> None:
         self.pattern = pattern
         self.serving = serving
-        classes = {served.name for served in set(serving.values())}
-        self.slots = Slots(pattern.levels, list(self._written()), classes)
-
-    def _written(self) -> Iterator[tuple[str, list[Any]]]:
-        """Every expression that gives an argument here, with its value in each use."""
-        for unit in range(len(self.pattern.units[0])):
-            for s in range(len(self.pattern.shown(unit))):
-                yield from _expressions(self.pattern.aligned(unit, s))
+        self.slots = Slots(pattern.levels, live, {served.name for served in set(serving.values())})
 
     def condition(self, unit: int) -> str:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
         series = [units[unit].present for units in self.pattern.units]
-        guard = self.pattern.units[0][unit].guard
-        text = self.slots.condition(guard.text, series) if guard else ""
+        guards = [units[unit].guard for units in self.pattern.units]
+        text = self.slots.condition([g.origin for g in guards if g is not None and g.origin is not None], series)
         if text:
             return text
         name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
         return str(self.slots.code(series, f"with_{name}"))
 
-    def name(self, template: str, names: Sequence[str]) -> str:
-        """A member's name over the constructor's arguments, `f"{name}conv1"`; `names` are those in each use."""
-        text = self.slots.proven(lambda: self._spelled(template), lambda text: proved(text, self.slots.params, names))
-        return text or literal(self.slots.code(names, "name"))
-
-    def _spelled(self, template: str) -> str:
-        """The f-string of a template; empty where the class cannot say a part of it."""
-        parts = [self.slots.tree(part.text) if isinstance(part, Expr) else part for part in rows.template(template)]
-        known = [part for part in parts if part is not None]
-        return f_string(known) if len(known) == len(parts) else ""
+    def name(self, aligned: Sequence[Step | None]) -> str:
+        """A member's name over the constructor's arguments: `f"{name}conv1"`."""
+        steps = [step for step in aligned if step is not None]
+        names = [step.member for step in steps]
+        return self.slots.spelled(steps[0].spelling, f_string, names) or literal(self.slots.code(names, "name"))
 
     def construct(self, aligned: Sequence[Step | None]) -> Expression:
         """The expression that makes a member, over the constructor's arguments."""
@@ -68,9 +51,11 @@ class Making:
             return self._construct_sequence(aligned)
         arguments: list[str] = []
         keyword = False
-        for name, series in inner.params.items():
-            values = [ABSENT if s is None else series[_index(inner.levels, s.body)] for s in aligned]
-            code = self.slots.code(values, name, shown.written.get(name, ""))
+        places = [None if step is None else _index(inner.levels, step.body) for step in aligned]
+        for name, argument in inner.arguments.items():
+            values = [ABSENT if place is None else argument.values[place] for place in places]
+            origins = [None if place is None else argument.origins[place] for place in places]
+            code = self.slots.code(values, name, origins)
             keyword = keyword or name in inner.defaults
             if name not in inner.defaults or not equal(code, inner.defaults[name]):
                 arguments.append(f"{name}={literal(code)}" if keyword else literal(code))
@@ -83,7 +68,7 @@ class Making:
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
-            values[name] = self.slots.code(series, name, shown.written.get(name, ""))
+            values[name] = self.slots.code(series, name, [s and s.origins.get(name) for s in aligned])
         made: str = op.replace(**values).construct()  # type: ignore[attr-defined]
         return f"{WRAPS[shown.wrap]}({made})" if shown.wrap else made
 
@@ -97,20 +82,6 @@ class Making:
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
         return Nested("nn.Sequential(", tuple(repeated(items)))
-
-
-def _expressions(aligned: Sequence[Step | None]) -> Iterator[tuple[str, list[Any]]]:
-    shown = next((step for step in aligned if step is not None), None)
-    if shown is None:  # left out of every use
-        return
-    for name, text in shown.written.items():
-        values = [ABSENT if s is None else s.body.params[name] if s.body else getattr(s.op, name) for s in aligned]
-        if ABSENT not in values:
-            yield text, values
-    if shown.body is not None and is_inline(shown.body):
-        bodies = [None if s is None else _present(s.body) for s in aligned]
-        for i in range(len(_present(shown.body))):
-            yield from _expressions([None if b is None else b[i] for b in bodies])
 
 
 def _present(level: Level | None) -> list[Step]:

@@ -139,7 +139,7 @@ class Registering:
         made = self.making.construct(aligned)
         shown = next(s for s in aligned if s is not None)
         if shown.template and self.pattern.renamed:
-            name = self.making.name(shown.template, [s.member for s in aligned if s is not None])
+            name = self.making.name(aligned)
             return lines("", Nested("self.add_module(", (name, made)), depth)
         return self._registered(shown, made, depth)
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from textwrap import wrap
 
+from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer
 from netspec.python.layout import WIDTH, Line
 from netspec.python.literals import literal, veiled
 from netspec.python.names import Namespace, assigned, attribute, class_name
+from netspec.sections.document import Document
 from netspec.tensors import Tensor, sample
 from netspec.views.code.allow import check, closed
 from netspec.views.code.classes import ClassWriter
@@ -20,16 +22,23 @@ from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 
 
-def source(graph: Graph) -> str:
-    """The network as a Python file that needs only torch. Its last class is the network's own.
+def source(document: Document) -> str:
+    """The network of a document as a Python file that needs only torch. Its last class is the network's own."""
+    graph, problems = expand(document, traced=True)
+    assert not [problem for problem in problems if problem.severity == "error"], "a traced graph is the plain one"
+    return printed(graph)
+
+
+def printed(graph: Graph) -> str:
+    """A network as such a file. Where its numbers are traced, so are those of its classes.
 
     It is written without what its strings say first, which tells the tree that is meant.
     """
     with veiled() as veil:
         outline = _printed(graph)
-    printed = _printed(graph) if veil.hidden else outline
-    check(printed, closed(graph), veil.lifted(ast.parse(outline)) if veil.hidden else None)
-    return printed
+    text = _printed(graph) if veil.hidden else outline
+    check(text, closed(graph), veil.lifted(ast.parse(outline)) if veil.hidden else None)
+    return text
 
 
 def _printed(graph: Graph) -> str:
@@ -44,7 +53,7 @@ def _printed(graph: Graph) -> str:
             filling = statements(graph.init, graph.owners, path)
             closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
-        text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
+        text += ["", "", *ClassWriter(pattern, serving, (), closing).lines(results, ending)]
     body = "\n".join(text)
     named = _names(body)
     for helper in dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper):

@@ -18,6 +18,7 @@ from netspec.language import expressions
 from netspec.language.rows import Expr, template
 from netspec.layers.base import Layer
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
+from netspec.views.code.slots import Argument
 
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
@@ -49,8 +50,8 @@ class Pattern:
     echoes: list[tuple[int, Level, list[Unit]]] = field(default_factory=list)
     """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     name: str = ""
-    params: dict[str, list[Any]] = field(default_factory=dict)
-    """The arguments of its constructor: for each, the value in each level."""
+    arguments: dict[str, Argument] = field(default_factory=dict)
+    """The arguments of its constructor in their order, known once its constructor is written."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """The arguments that a call may leave out, with what they then are."""
     registered: Counter[str] = field(default_factory=Counter)

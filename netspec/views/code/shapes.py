@@ -75,11 +75,10 @@ class Shapes:
     def _size(self, column: list[Any]) -> str:
         """One size of all uses, or how the constructor knows it; empty if it does not."""
         known = {size for size in column if size is not ABSENT}
-        if len(known) == 1:
-            return str(known.pop())
         count = len(self.pattern.levels)
         alike = zip(self.pattern.echoes, column[count:], strict=True)
-        return self.told(column[:count]).replace(" ", "") if all(column[use] == s for (use, _, _), s in alike) else ""
+        said = self.told(column[:count]).replace(" ", "") if all(column[use] == s for (use, _, _), s in alike) else ""
+        return said or (str(known.pop()) if len(known) == 1 else "")
 
     def _letter(self, column: list[Any], axis: int, sizes: list[str]) -> str:
         """A letter for a size that differs: that of the input's axis with these sizes, else the axis's own."""

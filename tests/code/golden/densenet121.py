@@ -20,7 +20,7 @@ class Dense(nn.Module):
         out = self.conv1(out)  # 128 x H x W
         out = F.relu(self.norm2(out))  # 128 x H x W
         out = self.conv2(out)  # 32 x H x W
-        return torch.cat([x, out], dim=1)  # C x H x W
+        return torch.cat([x, out], dim=1)  # in_channels+32 x H x W
 
 
 class Transition(nn.Module):

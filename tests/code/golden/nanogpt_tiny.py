@@ -12,9 +12,9 @@ def attend(query, key, value, heads, **options):
 
 
 class Attn(nn.Module):
-    def __init__(self):
+    def __init__(self, in_features):
         super().__init__()
-        self.c_attn = nn.Linear(48, 144, bias=False)
+        self.c_attn = nn.Linear(in_features, 144, bias=False)
         self.c_proj = nn.Linear(48, 48, bias=False)
 
     def forward(self, x):
@@ -36,15 +36,15 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self):
+    def __init__(self, in_features):
         super().__init__()
-        self.ln_1 = nn.LayerNorm(48, bias=False)
-        self.attn = Attn()
+        self.ln_1 = nn.LayerNorm(in_features, bias=False)
+        self.attn = Attn(in_features)
         self.ln_2 = nn.LayerNorm(48, bias=False)
         self.mlp = Mlp()
 
     def forward(self, x):  # T x 48
-        out = self.ln_1(x)  # T x 48
+        out = self.ln_1(x)  # T x in_features
         out = self.attn(out)  # T x 48
         x2 = out + x  # T x 48
         x = self.ln_2(x2)  # T x 48
@@ -57,7 +57,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.wte = nn.Embedding(211, 48)
         self.wpe = nn.Embedding(32, 48)
-        self.h = nn.Sequential(*[Block() for _ in range(3)])
+        self.h = nn.Sequential(*[Block(48) for _ in range(3)])
         self.ln_f = nn.LayerNorm(48, bias=False)
 
     def forward(self, x):
