@@ -17,10 +17,10 @@ from netspec.runtime.weights import save_weights
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
 SMALLER = {
-    **{name: "input=3x64x64" for name in ("fcn_resnet50", "vgg16", "vgg16_bn", "convnext_tiny", "resnet50")},
-    **{name: "input=3x96x96" for name in ("densenet121", "googlenet", "resnet18", "squeezenet1_0")},
+    **dict.fromkeys(("fcn_resnet50", "vgg16", "vgg16_bn", "convnext_tiny", "resnet50"), "input=3x64x64"),
+    **dict.fromkeys(("densenet121", "googlenet", "resnet18", "squeezenet1_0"), "input=3x96x96"),
 }
-"""Networks that take images of any size: weights are no others for it."""
+"""Networks that take images of any size, on small ones: their weights are the same."""
 TIED = """
 netspec: 1
 input: int T
