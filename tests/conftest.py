@@ -1,6 +1,7 @@
 """Before any test: the files that take longest come first, so that no process is left alone with one at the end.
 
-torch has one thread in each of the processes that share the work. No example of a property is refused for the time
+torch has one thread in each of the processes that share the work, and where a test asks for more, they sleep while they
+wait: turning, they would take the time of the others. No example of a property is refused for the time
 it took, which is that of everything else the machine does too.
 """
 
@@ -17,6 +18,7 @@ LONG: Final = (
     *("test_given_weights.py", "test_sweep.py", "test_printed.py"),
 )
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
