@@ -8,6 +8,8 @@ it took, which is that of everything else the machine does too.
 from __future__ import annotations
 
 import os
+import sys
+from functools import cache
 from typing import Final
 
 import pytest
@@ -29,3 +31,11 @@ settings.load_profile("netspec")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of the longest files first, each file's together."""
     items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_runtest_setup() -> None:
+    """Have onnxscript parse its functions once, and not for each export: that is half the work for a small one."""
+    if "onnxscript.function_libs.torch_lib.ops" in sys.modules:  # something was exported
+        apis = sys.modules["torch.onnx._internal._lazy_import"].onnxscript_apis
+        if "get_torchlib_ops" not in vars(apis):
+            apis.get_torchlib_ops = cache(apis.get_torchlib_ops)
