@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from netspec.api.run import Run
+    from netspec.api.spec import Spec, formatted, load, loads
     from netspec.errors import (
         DataError,
         Diverged,
@@ -16,14 +18,11 @@ if TYPE_CHECKING:
         Interrupted,
         NetspecError,
         Problem,
-        SpecError,
         UsageError,
     )
     from netspec.plugins import register
-    from netspec.runtime.experiment import Run
-    from netspec.spec import Spec, formatted, load, loads
-
-__version__ = "0.1.0"
+    from netspec.text.report import SpecError
+    from netspec.version import __version__
 
 __all__ = [
     "DataError",
@@ -37,15 +36,18 @@ __all__ = [
     "Spec",
     "SpecError",
     "UsageError",
+    "__version__",
     "formatted",
     "load",
     "loads",
     "register",
 ]
 
-_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") | {
+_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.api.spec") | {
     "register": "netspec.plugins",
-    "Run": "netspec.runtime.experiment",
+    "__version__": "netspec.version",
+    "Run": "netspec.api.run",
+    "SpecError": "netspec.text.report",
 }
 
 

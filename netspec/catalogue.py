@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from netspec.errors import FEW, did_you_mean, nearest
-from netspec.fields import Record
+from netspec.records import Record
+from netspec.words import FEW, did_you_mean, nearest
 
 SLIP: Final = 0.81
 """From this likeness on, a word is taken for a slip of the pen."""
@@ -44,6 +44,11 @@ class Entry(Record):
     def positional(cls) -> list[str]:
         """Fields that a row's bare values fill, in order, without the inferred ones."""
         return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]
+
+    @classmethod
+    def instead_of(cls, argument: str) -> str:
+        """What to write for an argument that it does not have; empty where nothing is known."""
+        return ""
 
 
 E_ = TypeVar("E_", bound=Entry)

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from netspec.api.spec import load, loads
 from netspec.cli import main
 from netspec.datasets import table as tables
 from netspec.datasets.dates import ISO, numbers, ways
 from netspec.datasets.files import Files
 from netspec.datasets.writing import Writing, guessed
 from netspec.errors import DataError
-from netspec.runtime.loading import load_data
-from netspec.spec import load, loads
+from netspec.runtime.data.loading import load_data
 from tests.data.writing import section
 from tests.effort import computing
 

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 import netspec
+from netspec.api.run import Run
 from netspec.losses.base import Loss
-from netspec.runtime.experiment import Run
-from netspec.runtime.predict import predict
+from netspec.runs.predict import predict
 from netspec.vocabulary import LOSSES
 
 ROWS = {

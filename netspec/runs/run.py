@@ -1,0 +1,78 @@
+"""A run folder that is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from torch import nn
+
+from netspec.errors import DataError
+from netspec.files import kind
+from netspec.plugins.loading import need
+from netspec.runs.data import learnt_in
+from netspec.runtime.network.build import build
+from netspec.runtime.store.notes import need_plain
+from netspec.runtime.store.origin import where_from
+from netspec.runtime.store.run_folder import OWN, no_run
+from netspec.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder that is read again: its spec, its weights, and where its data's paths start."""
+
+    folder: Path
+    spec: Spec
+    doubt: str = ""
+    """Why its data is not read where the folder says that it lies, unless a person allows that; nothing where it is."""
+
+    spec_type: ClassVar[type[Spec]] = Spec
+
+    @classmethod
+    def read(cls, folder: str | Path, overrides: Iterable[str] = (), root: str | Path | None = None) -> Self:
+        """The run in `folder`, whose data's paths start at `root`, or where the folder says without.
+
+        Raises UsageError where there is none, SpecError for overrides that do not fit, DataError for a folder that
+        is not as a run leaves it.
+        """
+        folder, overrides = Path(folder), list(overrides)
+        if not (folder / "spec.yaml").exists():
+            raise no_run(folder)
+        need_plain(folder, OWN)
+        need(folder)
+        kept = cls.spec_type.load(folder / "spec.yaml")
+        spec = kept.over(overrides) if overrides else kept
+        if root is not None:
+            return cls(folder, spec.at(Path(root).resolve()))
+        place, doubt = where_from(folder, kept)
+        named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
+        return cls(folder, spec.at(place), "" if named else doubt)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the folder that belong to the run."""
+        return [self.folder / name for name in OWN if name != "model.onnx"]
+
+    @property
+    def weights(self) -> Path:
+        """The file of the run's best weights, or of its last ones."""
+        best = self.folder / "best.safetensors"
+        return best if kind(best) else self.folder / "last.safetensors"
+
+    @property
+    def learnt(self) -> dict[str, Any]:
+        """What its training data taught of how data is to be seen: classes, categories, means."""
+        return learnt_in(self.folder)
+
+    def module(self) -> nn.Module:
+        """The network with those weights, in evaluation mode: dropout is off, and norms use what they have stored.
+
+        `module().train()` is for training on. Raises DataError where the run has no weights yet.
+        """
+        if not self.weights.exists():
+            text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
+            raise DataError(f"{text}. Go on with it: netspec train --resume {self.folder}")
+        return build(self.spec, self.weights).eval()
