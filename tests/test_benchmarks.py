@@ -72,15 +72,19 @@ def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pyte
 
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is timed in processes of its own is done in this one, which has torch already, once and on one thread."""
+    """What is timed in turns is done once, on one thread, and in this process, which has torch already.
+
+    Streaming keeps its processes: it starts others, which are to end with them.
+    """
 
     @contextlib.contextmanager
     def here(make: Callable[..., Work], *given: Any) -> Iterator[Work]:
         yield make(*given)
 
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
-    for module in (resnet, streaming, training):
+    for module in (resnet, training):
         monkeypatch.setattr(module, "apart", here)
+    for module in (resnet, streaming, training):
         monkeypatch.setattr(module, "pairs", lambda first, second, times: Pairs((first(),), (second(),)))
 
 
@@ -117,7 +121,6 @@ def test_the_peak_is_that_of_a_process_of_its_own() -> None:
 
 
 @pytest.mark.usefixtures("together", "small")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # by torch's DataLoader
 @pytest.mark.parametrize(
     "measured",
     [
