@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from netspec.fields import Bool, Checked, Float, Int, refuse
@@ -11,7 +10,6 @@ from netspec.layers.base import (
     Misfit,
     Tensor,
     axis_size,
-    literal,
     need_float,
     need_known,
     need_rank,
@@ -24,10 +22,6 @@ from netspec.layers.windows import AXES
 def affine_parameters(shape: tuple[int, ...], affine: bool, bias: bool) -> dict[str, tuple[int, ...]]:
     """A learned scale called weight, and the shift called bias."""
     return ({"weight": shape} | ({"bias": shape} if bias else {})) if affine else {}
-
-
-def named_eps(eps: Any, default: Any) -> str:
-    return "" if eps == default else f", eps={literal(eps)}"
 
 
 def Trailing(sentence: str) -> Any:
@@ -80,7 +74,6 @@ class LayerNorm(TrailingNorm):
 
     flags = {"nobias": ("bias", False)}
     example, example_input = "layernorm", "10x32"
-    calls = ("F.layer_norm",)
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, gt=0)
     elementwise_affine = Bool("learn a scale and a shift for each number", True)
@@ -89,17 +82,14 @@ class LayerNorm(TrailingNorm):
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return affine_parameters(self._sizes(), self.elementwise_affine, self.bias)
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        if self.elementwise_affine:
-            return None
-        return f"F.layer_norm({inputs[0]}, {literal(self._sizes())}{named_eps(self.eps, 1e-5)})"
+    def needs_module(self) -> bool:
+        return self.elementwise_affine
 
 
 class RMSNorm(TrailingNorm):
     """Divides each sample by the root of its mean square over the last axis, or the last axes."""
 
     example, example_input = "rmsnorm", "10x32"
-    calls = ("F.rms_norm",)
 
     eps = Float("added to the mean square; by default the smallest step of the dtype", None, gt=0)
     elementwise_affine = Bool("learn a scale for each number", True)
@@ -107,10 +97,8 @@ class RMSNorm(TrailingNorm):
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return affine_parameters(self._sizes(), self.elementwise_affine, bias=False)
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        if self.elementwise_affine:
-            return None
-        return f"F.rms_norm({inputs[0]}, {literal(self._sizes())}{named_eps(self.eps, None)})"
+    def needs_module(self) -> bool:
+        return self.elementwise_affine
 
 
 class ResponseNorm(Layer):
@@ -129,8 +117,9 @@ class ResponseNorm(Layer):
 class LocalResponseNorm(ResponseNorm):
     """Divides each number by a power of the sum of squares over neighbouring channels."""
 
+    functional = True
+
     words = ("local_response_norm",)
-    function = "F.local_response_norm"
     example, example_input = "local_response_norm 5", "16x32x32"
 
     def fitted(self, *inputs: Tensor) -> Self:

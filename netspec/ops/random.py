@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
-
 from netspec.fields import Float
-from netspec.layers.base import Misfit, Op, Tensor, literal, need_float
-from netspec.ops.writing import function
-
-_DROP_PATH: Final = '''\
-def drop_path(x, p, training):
-    """Stochastic depth: in training, zero whole samples with probability `p` and scale up the others."""
-    if p == 0 or not training:
-        return x
-    kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - p)
-    return x * (kept / (1 - p))
-'''
+from netspec.layers.base import Misfit, Op, Tensor, need_float
 
 
 class DropPath(Op):
@@ -25,7 +12,6 @@ class DropPath(Op):
     rule = "The shape of the input stays."
     words = ("drop_path", "stochastic_depth")
     only_in_training = True
-    helper = _DROP_PATH
     example, example_input = "drop_path 0.1", "16x8x8"
 
     p = Float("probability of leaving a sample out", ge=0, lt=1)
@@ -35,8 +21,3 @@ class DropPath(Op):
         if not inputs[0].shape:
             raise Misfit("takes a batch, its input is a single number", code="rank")
         return inputs[0]
-
-    def call(self, inputs: Sequence[str]) -> str:
-        if self.p == 0:
-            return inputs[0]
-        return function("drop_path", inputs[0], literal(self.p), "self.training")

@@ -15,7 +15,8 @@ from netspec.graph.model import Graph, Step, flat
 from netspec.language import rows
 from netspec.language.calls import arguments, nothing, read_entry
 from netspec.language.document import read_document
-from netspec.layers.base import Op, Tensor, literal, show
+from netspec.layers.base import Op, Tensor, show
+from netspec.python.literals import literal
 from netspec.schedulers.base import Scheduler
 from netspec.source import read_text
 from netspec.views.reference.rooms import Room

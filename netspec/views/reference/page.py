@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from netspec.catalogue import Entry
 from netspec.fields import Field, Record
-from netspec.layers.base import literal
+from netspec.python.literals import literal
 from netspec.views.reference.examples import Example, example, flow, wrapped
 from netspec.views.reference.rooms import ROOMS
 from netspec.views.reference.values import accepted
