@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from netspec.errors import FEW, At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Lookup, Refused, compute, expression, long_value, one_call, plain_value
-from netspec.language.params import check_param_name
 from netspec.language.rows import Arg, Call, Expr, Word
+from netspec.sections.params import check_param_name
+from netspec.words import FEW, did_you_mean
 
 HEADER: Final = "A header is a name, inputs in brackets, and parameters with spaces between: up(x skip) c s=1"
 TWICE: Final = "Give one of them another name."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from netspec.fields import Bool, Float
-from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_rank
+from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
+from netspec.records import Bool, Float
+from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 
 class Dropping(Layer):

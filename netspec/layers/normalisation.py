@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Self
 
 from netspec.dims import product
-from netspec.fields import Bool, Float, Int, Maybe
-from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_rank
+from netspec.layers.base import Layer
 from netspec.layers.layernorm import affine_parameters
 from netspec.layers.windows import Spatial
+from netspec.records import Bool, Float, Int, Maybe
+from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 
 class ChannelNorm(Layer):

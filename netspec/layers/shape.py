@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Self
 
 from netspec.dims import Size, product
-from netspec.fields import Dims, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_known, sample, show
+from netspec.layers.base import Layer
+from netspec.records import Dims, Int
+from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 
 
 class Flatten(Layer):

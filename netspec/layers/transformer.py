@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.fields import Bool, Choice, Field, Float, Int
 from netspec.layers.attention import (
     attention_macs,
     attention_parameters,
@@ -15,7 +14,9 @@ from netspec.layers.attention import (
     need_heads,
     need_sequence,
 )
-from netspec.layers.base import Layer, Misfit, Tensor
+from netspec.layers.base import Layer
+from netspec.records import Bool, Choice, Field, Float, Int
+from netspec.tensors import Misfit, Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 

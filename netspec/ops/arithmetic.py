@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from netspec.fields import Field
-from netspec.layers.base import Dtype, Misfit, Op, Tensor
+from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Number
 from netspec.ops.broadcasting import broadcast, need_numbers, promoted
+from netspec.records import Field
+from netspec.tensors import Dtype, Misfit, Tensor
 
 
 class Arithmetic(Op):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Checked, Float, Int, refuse
-from netspec.layers.base import Misfit, Op, Shape, Tensor, need_float, show
+from netspec.layers.base import Op
 from netspec.ops.algebra import need_equal
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast, fits
 from netspec.ops.comparing import need_bools
+from netspec.records import Bool, Checked, Float, Int, refuse
+from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 
 class SDPA(Op):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from netspec.layers.base import Misfit, Op, Tensor
+from netspec.layers.base import Op
 from netspec.ops.arithmetic import Arithmetic
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import broadcast, promoted
+from netspec.tensors import Misfit, Tensor
 
 
 class Comparison(Arithmetic):

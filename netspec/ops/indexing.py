@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from netspec.dims import Dim, Size
-from netspec.fields import Int
-from netspec.layers.base import Misfit, Op, Tensor
+from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, differ, need_some, put
+from netspec.records import Int
+from netspec.tensors import Misfit, Tensor
 
 
 class Select(Op):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.fields import Int
-from netspec.layers.base import Misfit, Op, Tensor
+from netspec.layers.base import Op
 from netspec.ops.indexing import need_index
+from netspec.records import Int
+from netspec.tensors import Misfit, Tensor
 
 
 class OneHot(Op):

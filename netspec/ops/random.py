@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.fields import Float
-from netspec.layers.base import Misfit, Op, Tensor, need_float
+from netspec.layers.base import Op
+from netspec.records import Float
+from netspec.tensors import Misfit, Tensor, need_float
 
 
 class DropPath(Op):

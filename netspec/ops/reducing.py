@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Int
-from netspec.layers.base import Dtype, Misfit, Op, Tensor, need_float
+from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Number, axes, axis, put
 from netspec.ops.broadcasting import need_numbers
+from netspec.records import Bool, Int
+from netspec.tensors import Dtype, Misfit, Tensor, need_float
 
 
 class Reduction(Op):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.fields import Dims
-from netspec.layers.base import Misfit, Op, Tensor, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Extent, Extents, axes, axis, differ, put
+from netspec.records import Dims
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Expand(Op):

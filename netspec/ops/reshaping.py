@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from netspec.dims import Dim, Size, product
-from netspec.fields import Dims
-from netspec.layers.base import Misfit, Op, Tensor, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, axes, axis, put
+from netspec.records import Dims
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Reshape(Op):

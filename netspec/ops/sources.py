@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from netspec.dims import Size
-from netspec.fields import MAX_INT, Checked, Choice, Dims, Int, refuse
-from netspec.layers.base import Dtype, Misfit, Op, Tensor
+from netspec.layers.base import Op
 from netspec.ops.axes import Extent, Number, need_some
+from netspec.records import MAX_INT, Checked, Choice, Dims, Int, refuse
+from netspec.tensors import Dtype, Misfit, Tensor
 
 
 class Source(Op):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from netspec.errors import did_you_mean
-from netspec.fields import MAX_INT, Bool, Checked, Field, refuse
-from netspec.layers.base import Dtype, Misfit, Op, Tensor, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Number
+from netspec.records import MAX_INT, Bool, Checked, Field, refuse
+from netspec.tensors import Dtype, Misfit, Tensor, show
+from netspec.words import did_you_mean
 
 RANDOM: Final[dict[str, tuple[str, ...]]] = {
     "normal": ("mean", "std"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from netspec.fields import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
-from netspec.layers.base import Misfit, Tensor
 from netspec.ops.state import Buffer
+from netspec.records import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
+from netspec.tensors import Misfit, Tensor
 
 
 def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple[int, int]]:

@@ -12,10 +12,11 @@ from netspec.emit import torch
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.graph.size import ITEM_BYTES
-from netspec.layers.base import Layer, Tensor, sample
+from netspec.layers.base import Layer
 from netspec.python import expressions
 from netspec.python.literals import literal
 from netspec.python.nodes import call
+from netspec.tensors import Tensor, sample
 
 OP_WIDTH: Final = 44
 HEADS: Final = ("name", "op", "output", "parameters", "MACs", "memory")

@@ -41,7 +41,6 @@ from netspec.python.nodes import (
 )
 
 if TYPE_CHECKING:
-    from netspec.layers.base import Dtype
     from netspec.ops.arithmetic import Add, Extreme
     from netspec.ops.attention import SDPA, MaskedFill
     from netspec.ops.elementwise import To
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from netspec.ops.sources import Arange, Causal, Constant, Eye, Filled, Full, Linspace, Typed
     from netspec.ops.state import Buffer, Parameter, State
     from netspec.ops.windows import RelativeIndex, ShiftMask
+    from netspec.tensors import Dtype
 
 MINUS_INFINITY: Final = valued(float("-inf"))
 

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from netspec.dims import Dim, Size
 from netspec.emit import torch
 from netspec.graph.model import Step, Value
+from netspec.graph.uses import taken
 from netspec.language.rows import template
+from netspec.python.names import identifier
 from netspec.python.nodes import (
     Code,
     assign,
@@ -26,12 +28,10 @@ from netspec.python.nodes import (
 )
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
-from netspec.views.code.naming import identifier
+from netspec.views.code.patterns import Pattern
 from netspec.views.code.sequences import leading
 from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT
-from netspec.views.code.structure import Pattern
-from netspec.views.code.uses import taken
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")

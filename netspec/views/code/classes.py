@@ -8,6 +8,7 @@ from typing import Any
 
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
 from netspec.python.expressions import text
+from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
     assign,
     assigned,
@@ -20,15 +21,14 @@ from netspec.python.nodes import (
     stored,
     valued,
 )
+from netspec.views.code.constructors import Making, Serving
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.defaults import header_defaults
-from netspec.views.code.forward import Forward
-from netspec.views.code.making import Making, Serving
-from netspec.views.code.naming import Namespace, identifier
-from netspec.views.code.registering import Registering
+from netspec.views.code.forward_body import Forward
+from netspec.views.code.init_body import Registering
+from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.slots import equal
-from netspec.views.code.structure import Pattern, Ref
 
 
 class ClassWriter:

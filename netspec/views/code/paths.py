@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from netspec.graph.model import Level
 from netspec.python.nodes import attribute, is_identifier, item, method, valued
 from netspec.views.code.containers import containers, key_of
+from netspec.views.code.patterns import Pattern
 from netspec.views.code.sequences import positional
-from netspec.views.code.structure import Pattern
 
 
 class Paths:

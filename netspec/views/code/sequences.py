@@ -7,9 +7,9 @@ import ast
 from netspec.emit import torch
 from netspec.graph.model import Level
 from netspec.graph.names import HELD
+from netspec.graph.uses import given, taken
 from netspec.layers.base import Layer
 from netspec.python.nodes import named
-from netspec.views.code.uses import given, taken
 
 
 def is_sequential(level: Level) -> bool:

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
-from netspec.language.reserved import RESERVED
+from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, same, valued
-from netspec.views.code.naming import Namespace, identifier, unlike
+from netspec.python.reserved import RESERVED
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import Unproved, decides, proved, value
 from netspec.views.code.proving import equal as equal

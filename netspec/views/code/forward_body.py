@@ -1,0 +1,160 @@
+"""The body of `forward`: one statement for a row."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from netspec.python.expressions import text
+from netspec.python.nodes import assign, either, is_not_none, same
+from netspec.views.code.calls import Calls, Keeper
+from netspec.views.code.flow import Flow, Item
+from netspec.views.code.patterns import Pattern, Ref
+from netspec.views.code.shapes import Shapes
+from netspec.views.code.variables import Variables, is_unread
+
+NESTED: Final = 76
+"""How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
+
+
+class Forward:
+    """Writes `forward` for one class."""
+
+    def __init__(
+        self, pattern: Pattern, results: Sequence[Ref], keeper: Keeper, shapes: Shapes, comments: dict[ast.stmt, str]
+    ) -> None:
+        """`results` are what it returns; `comments` take what is said of its statements."""
+        self.pattern = pattern
+        self.results = results
+        self.keeper = keeper
+        self.shapes = shapes
+        self.comments = comments
+        self.flow = Flow(pattern, results)
+        self.items = self.flow.items
+        self.variables = Variables(self.flow)
+        self.calls = Calls(pattern, self.variables, keeper)
+
+    def statements(self, ending: Callable[[list[ast.expr]], ast.expr]) -> list[ast.stmt]:
+        """The statements of the body. `ending` makes the return expression of the results' variables."""
+        found = self.calls.unpacked_members()
+        at = 0
+        while at < len(self.items):
+            item = self.items[at]
+            if self.pattern.varies(item.unit):
+                at, some = self._optional(at)
+                found += some
+            else:
+                at, line = self._statement(at)
+                found += line
+        returns = ending([self.variables.read(ref) for ref in self.results])
+        if found and len(self.results) == 1 and (merged := self._merged_return(found[-1], returns)):
+            return [*found[:-1], merged]
+        return [*found, ast.Return(returns)]
+
+    def _merged_return(self, last: ast.stmt, returns: ast.expr) -> ast.stmt | None:
+        """`return self.fc3(x)` in place of an assignment that only the return reads."""
+        match last, returns:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Name(id=returned) if name == returned:
+                return self._said(ast.Return(value), self.comments.pop(last, ""))
+        return None
+
+    def _said(self, statement: ast.stmt, comment: str) -> ast.stmt:
+        """A statement, with what a comment says of it."""
+        if comment:
+            self.comments[statement] = comment
+        return statement
+
+    def _statement(self, at: int) -> tuple[int, list[ast.stmt]]:
+        """The statement that begins with item `at`, and where the next begins."""
+        item = self.items[at]
+        if not self.flow.runs(item):
+            return at + 1, []
+        value = self.calls.expression(item)
+        calls = bool(item.step.member)
+        while after := self._follows(at):
+            longer = self.calls.expression(after, inner=value)
+            if (calls and after.step.member) or len(text(longer)) > NESTED:
+                break
+            calls = calls or bool(after.step.member)
+            value, at, item = longer, at + 1, after
+        if item.step.op is not None and item.step.op.source and item.step.member:
+            self.variables.held[item.results[0]] = value
+            return at + 1, []
+        target = self.variables.target(item, at)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id:
+            return at + 1, []
+        if is_unread(target):
+            return at + 1, [ast.Expr(value)]
+        return at + 1, [self._said(assign(target, value), self._comment(item))]
+
+    def _follows(self, at: int) -> Item | None:
+        """The next item, if it can take this one's expression in place of a variable."""
+        item, after = self.items[at], self.items[at + 1] if at + 1 < len(self.items) else None
+        if after is None or after.step.row is not item.step.row or after.step.row is None:
+            return None
+        if self.flow.gated(after) or self.flow.gated(item) or len(item.results) != 1:
+            return None
+        ref = item.results[0]
+        once = after.inputs == [ref] and self.flow.last.get(ref) == at + 1 and ref not in after.dims
+        same = self.pattern.varies(after.unit) == self.pattern.varies(item.unit)
+        return after if once and same and not after.step.left_out else None
+
+    def _optional(self, at: int) -> tuple[int, list[ast.stmt]]:
+        """Statements of a unit that some uses leave out."""
+        unit = self.items[at].unit
+        stop = at
+        while stop < len(self.items) and self.items[stop].unit == unit:
+            stop += 1
+        if not any(map(self.flow.runs, self.items[at:stop])):
+            return stop, []
+        before = self.variables.read(self.flow.left_out(unit))
+        test = self._test(unit, at)
+        end = self.items[stop - 1].results[0]
+        read = end in self.flow.last
+        if stop == at + 1 and len(self.items[at].results) == 1 and read:
+            value = self.calls.expression(self.items[at])
+            target = self.variables.target(self.items[at], at)
+            there = self._said(assign(target, value), self._comment(self.items[at]))
+            if _is(target, before):
+                return stop, [ast.If(test, [there], [])]
+            chosen = either(test, value, before)
+            if len(text(target)) + len(text(chosen)) <= NESTED + 9:
+                return stop, [self._said(assign(target, chosen), self.shapes.of_either(unit))]
+            return stop, [assign(target, before), ast.If(test, [there], [])]
+        last = self.flow.last.get(self.flow.actual(self.flow.left_out(unit)), at)
+        if read and last < stop and isinstance(before, ast.Name):
+            self.variables.hold(end, before.id)
+        inner: list[ast.stmt] = []
+        cursor = at
+        while cursor < stop:
+            cursor, some = self._statement(cursor)
+            inner += some
+        held = self.variables.held[end] if read else before
+        return stop, [ast.If(test, inner, [] if same(held, before) else [assign(_assigned(held), before)])]
+
+    def _test(self, unit: int, at: int) -> ast.expr:
+        for item in self.items[at:]:
+            registers = item.unit == unit and item.step.member and not item.step.again
+            if registers and self.pattern.homes(item.step.member) == 1:
+                return is_not_none(self.calls.member(item.step))
+        step = self.items[at].step
+        return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
+
+    def _comment(self, item: Item) -> str:
+        """The shape that comes out; where it is another in training than outside, both."""
+        said = self.shapes.of_step(item.unit, item.place)
+        other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
+        if other == said or not said:
+            return said
+        return f"{said}, {'outside' if item.step.training else 'in'} training {other}" if other else ""
+
+
+def _is(target: ast.expr, held: ast.expr) -> bool:
+    """Whether a target is the variable that holds a value."""
+    return isinstance(target, ast.Name) and isinstance(held, ast.Name) and target.id == held.id
+
+
+def _assigned(held: ast.expr) -> ast.expr:
+    assert isinstance(held, ast.Name)
+    return ast.Name(held.id, ast.Store())
