@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, Final
 
 from netspec.dims import Size, product, substitute
-from netspec.emit import torch
+from netspec.emit.torch import module_arguments, torch_class
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.graph.size import ITEM_BYTES
@@ -124,8 +124,8 @@ def operation(step: Step) -> str:
     op = step.op
     assert op is not None
     if isinstance(op, Layer):
-        name = torch.torch_class(type(op)).rpartition(".")[2]
-        return expressions.text(call(name, *torch.module_arguments(op)))
+        name = torch_class(type(op)).rpartition(".")[2]
+        return expressions.text(call(name, *module_arguments(op)))
     given = [f"{name}={literal(value)}" for name, value in op.given.items() if _simple(value)]
     return f"{type(op).__name__.lower()}({', '.join(given)})"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from netspec.emit import torch
+from netspec.emit.torch import HELPERS, helpers, torch_class, torch_names
 from netspec.graph.model import Graph
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.wrapping import WRAPS
@@ -78,7 +78,7 @@ def closed(graph: Graph) -> Closed:
     for op in {type(step.op) for step in steps if step.op is not None}:
         found |= _names(op)
     found |= {f"nn.init.{i.function}" for rule in graph.init for i in rule.tensors.values()}
-    found |= {torch.torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
+    found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
     names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
     names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
     names += [name for owner in graph.owners for name in (*owner.shapes, *owner.parts)]
@@ -106,8 +106,7 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
 @cache
 def _names(cls: type[Op]) -> frozenset[str]:
     """All that the text of an operation may name, that of the helpers which it calls included."""
-    helpers = [name for helper in torch.helpers(cls) for name in paths(parsed(torch.HELPERS[helper]))]
-    return torch.torch_names(cls) | frozenset(helpers)
+    return torch_names(cls).union(*(paths(parsed(HELPERS[helper])) for helper in helpers(cls)))
 
 
 def parsed(text: str) -> ast.Module:

@@ -6,7 +6,7 @@ import ast
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
-from netspec.emit import torch
+from netspec.emit.torch import Where, arguments, called
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.language.rows import template
@@ -92,7 +92,7 @@ class Calls:
         elif step.member and step.op is not None and step.op.source:
             node = self.member(step)
         elif step.member and step.op is not None:
-            node = call(self.member(step), *torch.arguments(step.op, inputs))
+            node = call(self.member(step), *arguments(step.op, inputs))
         else:
             node = self._function(item, inputs)
         if not self.flow.gated(item):
@@ -111,7 +111,7 @@ class Calls:
         like = self.variables.read(item.dims[0]) if op.needs_device and item.dims else None
         dtype = self._dtype() if self._makes_floats(item.step) else None
         typed = dtype if like is not None or op.takes_dtype else None
-        node = torch.called(op.replace(**values), inputs, torch.Where(like, typed))
+        node = called(op.replace(**values), inputs, Where(like, typed))
         return method(node, "to", dtype) if dtype is not None and typed is None else node
 
     def _makes_floats(self, step: Step) -> bool:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from netspec.emit import torch
+from netspec.emit.torch import construct
 from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
@@ -85,7 +85,7 @@ class Making:
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, shown.written.get(name, ""))
-        made = torch.construct(op.replace(**values))
+        made = construct(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
 
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Final
 
-from netspec.emit import torch
+from netspec.emit.torch import filled, torch_class
 from netspec.graph.init import Owner, Rule
 from netspec.graph.model import Graph
 from netspec.initializers import Default, Initializer, Zeros
@@ -226,7 +226,7 @@ def _plan(owner: Owner, module: ast.expr) -> Plan:
 
 
 def _filled(initializer: Initializer, tensor: ast.expr) -> ast.stmt:
-    return ast.Expr(torch.filled(initializer, tensor))
+    return ast.Expr(filled(initializer, tensor))
 
 
 def _wrapped(wrap: str, initializer: Initializer, module: ast.expr) -> Mapping[str, ast.stmt]:
@@ -241,8 +241,8 @@ def _wrapped(wrap: str, initializer: Initializer, module: ast.expr) -> Mapping[s
     if wrap == "spectral_norm_hook":
         return {"weight_orig": _filled(initializer, attribute(module, "weight_orig"))}
     empty = call("torch.empty_like", attribute(module, "weight"))
-    return {"weight": assigned(module, "weight", torch.filled(initializer, empty))}
+    return {"weight": assigned(module, "weight", filled(initializer, empty))}
 
 
 def _class(owner: Owner) -> str:
-    return torch.torch_class(type(owner.op)) if isinstance(owner.op, Layer) else ""
+    return torch_class(type(owner.op)) if isinstance(owner.op, Layer) else ""

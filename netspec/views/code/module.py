@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from textwrap import wrap
 
-from netspec.emit import torch
+from netspec.emit.torch import HELPERS, helpers
 from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer
 from netspec.python.imports import imports, names
@@ -26,13 +26,13 @@ def source(graph: Graph) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own."""
     comments: dict[ast.stmt, str] = {}
     classes = _classes(graph, comments)
-    helpers, used = _helpers(graph, names(classes))
+    above, used = _helpers(graph, names(classes))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
     groups = imports(used, origins)
     docstring = _docstring(graph)
     meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]
-    meant += [one for helper in helpers for one in parsed(helper).body]
-    sections = [*(helper.rstrip() for helper in helpers), *(_text([one], comments) for one in classes)]
+    meant += [one for helper in above for one in parsed(helper).body]
+    sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in classes)]
     heads = [f'"""{docstring}"""', *(_text(group, comments) for group in groups)]
     text = "\n\n\n".join(["\n\n".join(heads), *sections]) + "\n"
     check(text, closed(graph), ast.Module([*meant, *classes], []))
@@ -62,9 +62,9 @@ def _classes(graph: Graph, comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
 
 def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
     """The helpers among these names, and all names that are used with them."""
-    called = dict.fromkeys(n for s in graph.root.walk() if s.op is not None for n in torch.helpers(type(s.op)))
-    helpers = [torch.HELPERS[name] for name in called if name in used]
-    return helpers[::-1], used | names(parsed(helper) for helper in helpers)
+    called = dict.fromkeys(n for s in graph.root.walk() if s.op is not None for n in helpers(type(s.op)))
+    found = [HELPERS[name] for name in called if name in used]
+    return found[::-1], used | names(parsed(helper) for helper in found)
 
 
 def _docstring(graph: Graph) -> str:

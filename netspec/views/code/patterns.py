@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.emit import torch
+from netspec.emit.torch import arguments
 from netspec.graph.model import Guard, Level, Step, Value, flat
 from netspec.graph.reuse import descend
 from netspec.graph.uses import given, made, taken
@@ -243,5 +243,5 @@ def _rigid(step: Step) -> Hashable:
         return None
     words = [(n, getattr(step.op, n)) for n, f in step.op.fields.items() if f.textual]
     inputs = [named(f"x{i}") for i in range(max(1, len(step.inputs)))]
-    passed = torch.arguments(step.op, inputs)
+    passed = arguments(step.op, inputs)
     return (repr(words), None if passed is inputs else text(call("self", *passed)), len(flat(step.results)))

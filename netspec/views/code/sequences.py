@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from netspec.emit import torch
+from netspec.emit.torch import arguments
 from netspec.graph.model import Level
 from netspec.graph.names import HELD
 from netspec.graph.uses import given, taken
@@ -46,13 +46,13 @@ def leading(level: Level, given: ast.expr) -> ast.expr:
     if step.body is not None:
         return leading(step.body, given)
     assert step.op is not None
-    first = torch.arguments(step.op, [given])[0]
+    first = arguments(step.op, [given])[0]
     assert isinstance(first, ast.expr)
     return first
 
 
 def _plain(op: Layer, first: bool) -> bool:
-    return first or list(torch.arguments(op, [_X])) == [_X]
+    return first or list(arguments(op, [_X])) == [_X]
 
 
 _X = named("x")
