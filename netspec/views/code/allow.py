@@ -103,10 +103,14 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
     )
 
 
-@cache
 def _names(cls: type[Op]) -> frozenset[str]:
     """All that the text of an operation may name, that of the helpers which it calls included."""
-    return torch_names(cls).union(*(paths(parsed(HELPERS[helper])) for helper in helpers(cls)))
+    return torch_names(cls).union(*map(_of_helper, helpers(cls)))
+
+
+@cache
+def _of_helper(name: str) -> frozenset[str]:
+    return frozenset(paths(parsed(HELPERS[name])))
 
 
 def parsed(text: str) -> ast.Module:
