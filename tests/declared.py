@@ -6,8 +6,8 @@ import ast
 
 from netspec.emit.torch import HELPERS, Where, arguments, called, construct, helpers, torch_names
 from netspec.layers.base import Layer, Op
+from netspec.python.allowlist import paths
 from netspec.python.nodes import call, named
-from netspec.views.code.allow import paths
 
 
 def assert_declared(op: Op, inputs: int) -> None:
