@@ -1,9 +1,9 @@
 """The last look at printed source: it is the tree that was meant, and names only what the catalogue gives.
 
 Two locks, each of which would do alone. The text is read back, and is node for node the tree that was
-printed, so nothing that a string of a spec says has shaped it. And whatever the tree is, it can reach nothing but the functions
-of torch that the network's own operations are written with, the network's members, and a handful of
-builtins: no `torch.load`, no `x.tofile`, no module behind a module.
+printed, so nothing that a string of a spec says has shaped it. And whatever the tree is, it can reach
+nothing but the functions of torch that the network's own operations are written with, the network's
+members, and a handful of builtins: no `torch.load`, no `x.tofile`, no module behind a module.
 """
 
 from __future__ import annotations
