@@ -214,7 +214,8 @@ def test_what_the_inputs_give_comes_first_and_is_called_for_what_it_is() -> None
     source = printed(
         """
         inputs: {x: 8x8x8, y: 4x8x8}
-        blocks: {"up(x skip) c": {cat: concat(x skip), conv: conv $c k3 same, low: conv(skip) $c k1, out: add(conv low)}}
+        blocks:
+          up(x skip) c: {cat: concat(x skip), conv: conv $c k3 same, low: conv(skip) $c k1, out: add(conv low)}
         layers: {a: up(x y) 6, b: up(a x) 2}
         """
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Sequence
 
+from netspec.emit.torch import construct
 from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
 from netspec.python.expressions import f_string
-from netspec.python.layout import Expression, Nested, repeated
-from netspec.python.literals import literal
-from netspec.views.code.containers import named_sequence
+from netspec.python.nodes import Argument, call, keyword, valued
+from netspec.views.code.containers import named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, Slots, equal
 
@@ -25,23 +26,24 @@ class Making:
         self.serving = serving
         self.slots = Slots(pattern.levels, live, {served.name for served in set(serving.values())})
 
-    def condition(self, unit: int) -> str:
+    def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
         series = [units[unit].present for units in self.pattern.units]
         guards = [units[unit].guard for units in self.pattern.units]
-        text = self.slots.condition([g.origin for g in guards if g is not None and g.origin is not None], series)
-        if text:
-            return text
+        test = self.slots.condition([g.origin for g in guards if g is not None and g.origin is not None], series)
+        if test is not None:
+            return test
         name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
-        return str(self.slots.code(series, f"with_{name}"))
+        return valued(self.slots.code(series, f"with_{name}"))
 
-    def name(self, aligned: Sequence[Step | None]) -> str:
+    def name(self, aligned: Sequence[Step | None]) -> ast.expr:
         """A member's name over the constructor's arguments: `f"{name}conv1"`."""
         steps = [step for step in aligned if step is not None]
         names = [step.member for step in steps]
-        return self.slots.spelled(steps[0].spelling, f_string, names) or literal(self.slots.code(names, "name"))
+        node = self.slots.spelled(steps[0].spelling, f_string, names)
+        return valued(self.slots.code(names, "name")) if node is None else node
 
-    def construct(self, aligned: Sequence[Step | None]) -> Expression:
+    def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The expression that makes a member, over the constructor's arguments."""
         shown = next(step for step in aligned if step is not None)
         if shown.body is None:
@@ -49,19 +51,18 @@ class Making:
         inner = self.serving.get(shown.body)
         if inner is None:
             return self._construct_sequence(aligned)
-        arguments: list[str] = []
-        keyword = False
+        arguments: list[Argument] = []
+        by_name = False
         places = [None if step is None else _index(inner.levels, step.body) for step in aligned]
-        for name, argument in inner.arguments.items():
-            values = [ABSENT if place is None else argument.values[place] for place in places]
-            origins = [None if place is None else argument.origins[place] for place in places]
-            code = self.slots.code(values, name, origins)
-            keyword = keyword or name in inner.defaults
+        for name, known in inner.arguments.items():
+            values = [ABSENT if place is None else known.values[place] for place in places]
+            code = self.slots.code(values, name, [None if place is None else known.origins[place] for place in places])
+            by_name = by_name or name in inner.defaults
             if name not in inner.defaults or not equal(code, inner.defaults[name]):
-                arguments.append(f"{name}={literal(code)}" if keyword else literal(code))
-        return f"{inner.name}({', '.join(arguments)})"
+                arguments.append(keyword(name, valued(code)) if by_name else valued(code))
+        return call(inner.name, *arguments)
 
-    def _construct_op(self, aligned: Sequence[Step | None]) -> str:
+    def _construct_op(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
@@ -69,10 +70,10 @@ class Making:
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, [s and s.origins.get(name) for s in aligned])
-        made: str = op.replace(**values).construct()  # type: ignore[attr-defined]
-        return f"{WRAPS[shown.wrap]}({made})" if shown.wrap else made
+        made = construct(op.replace(**values))
+        return call(WRAPS[shown.wrap], made) if shown.wrap else made
 
-    def _construct_sequence(self, aligned: Sequence[Step | None]) -> Expression:
+    def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step.body for step in aligned if step is not None)
         assert shown is not None
         steps = _present(shown)
@@ -81,7 +82,7 @@ class Making:
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
-        return Nested("nn.Sequential(", tuple(repeated(items)))
+        return call("nn.Sequential", *repeated(items))
 
 
 def _present(level: Level | None) -> list[Step]:

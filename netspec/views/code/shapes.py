@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
+from netspec.python.expressions import text
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, matches
 
 _MAPS: Final = {4: "BCHW", 5: "BCDHW"}
 """What the axes of a map and of a volume are called."""
-Told = Callable[[Sequence[Any]], str]
-"""The constructor's word for a series of sizes, one for each use; empty if it has none."""
+Told = Callable[[Sequence[Any]], ast.expr | None]
+"""The constructor's word for a series of sizes, one for each use; None if it has none."""
 
 
 class Shapes:
@@ -77,8 +79,10 @@ class Shapes:
         known = {size for size in column if size is not ABSENT}
         count = len(self.pattern.levels)
         alike = zip(self.pattern.echoes, column[count:], strict=True)
-        said = self.told(column[:count]).replace(" ", "") if all(column[use] == s for (use, _, _), s in alike) else ""
-        return said or (str(known.pop()) if len(known) == 1 else "")
+        told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
+        if told is not None:
+            return text(told).replace(" ", "")
+        return str(known.pop()) if len(known) == 1 else ""
 
     def _letter(self, column: list[Any], axis: int, sizes: list[str]) -> str:
         """A letter for a size that differs: that of the input's axis with these sizes, else the axis's own."""

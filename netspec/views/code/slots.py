@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from netspec.graph.model import Level
 from netspec.graph.symbols import LOST, Node, node_of, number, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
-from netspec.layers.base import Code
-from netspec.python.expressions import unparsed
 from netspec.python.names import Namespace, identifier, unlike
+from netspec.python.nodes import Code, named, valued
 from netspec.python.reserved import RESERVED
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
@@ -76,8 +76,8 @@ class Slots:
         """
         nodes = list(_nodes(values, origins))
         values = [v if v is ABSENT else plain(v) for v in values]
-        if text := self.said(values, nodes, name):
-            return Code(text)
+        if (node := self.said(values, nodes, name)) is not None:
+            return Code(node)
         present = [v for v in values if v is not ABSENT]
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
             return present[0]
@@ -90,35 +90,35 @@ class Slots:
             return present[0]
         return Code(self._new(name, values, nodes))
 
-    def said(self, values: Sequence[Any], nodes: Sequence[Node], name: str = "") -> str:
-        """The first of these expressions that gives each use its value, over the arguments; empty where none does."""
-        return self._first(nodes, name, lambda text: proved(text, self.params, values))
+    def said(self, values: Sequence[Any], nodes: Sequence[Node], name: str = "") -> Node | None:
+        """The first of these expressions that gives each use its value, over the arguments; None where none does."""
+        return self._first(nodes, name, lambda node: proved(node, self.params, values))
 
-    def condition(self, origins: Sequence[Node], values: Sequence[bool]) -> str:
-        """The first of these conditions that decides for each use as it was; empty where none does."""
-        return self._first(origins, "", lambda text: decides(text, self.params, values))
+    def condition(self, origins: Sequence[Node], values: Sequence[bool]) -> Node | None:
+        """The first of these conditions that decides for each use as it was; None where none does."""
+        return self._first(origins, "", lambda node: decides(node, self.params, values))
 
     def spelled(
-        self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], str], names: Sequence[str]
-    ) -> str:
-        """A name with computed parts, as `write` writes it; empty unless it gives each use its own."""
+        self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], Node], names: Sequence[str]
+    ) -> Node | None:
+        """A name with computed parts, as `write` writes it; None unless it gives each use its own."""
         before = self._state()
         known = [part if isinstance(part, str) else self._over(part, "") for part in parts]
         if all(part is not None for part in known):
-            text = write([part for part in known if part is not None])
-            if proved(text, self.params, names):
-                return text
+            node = write([part for part in known if part is not None])
+            if proved(node, self.params, names):
+                return node
         self._back(before)
-        return ""
+        return None
 
-    def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[str], bool]) -> str:
+    def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
         for node in {ast.dump(node): node for node in nodes if not _is_value(node)}.values():
             before = self._state()
             tree = self._over(node, name)
-            if tree is not None and _names(tree) and proof(text := unparsed(tree)):
-                return text
+            if tree is not None and symbols(tree) and proof(tree):
+                return tree
             self._back(before)
-        return ""
+        return None
 
     def _state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
         return dict(self.arguments), set(self.names.taken), dict(self.called)
@@ -141,12 +141,12 @@ class Slots:
     def _symbol(self, symbol: str) -> Node | None:
         """What a symbol is in the class: an argument, or a value where the network has it once and for all."""
         if symbol in self.called:
-            return _name(self.called[symbol])
+            return name_node(self.called[symbol])
         if symbol.startswith("$"):
             if symbol not in self.live:
                 value = plain(self.root.params[symbol[1:]])
                 return node_of(value)
-            origins: list[Node] = [_name(symbol) for _ in self.levels]
+            origins: list[Node] = [name_node(symbol) for _ in self.levels]
             values = [plain(self.root.params[symbol[1:]])] * len(self.levels)
             kind = HEADER if self.levels[0] is self.root else REST
             return self._argument(symbol, symbol[1:], kind, values, origins)
@@ -163,9 +163,9 @@ class Slots:
                 return ast.Constant(values[0])
             if (same := self._same(outside)) is not None:
                 self.called[symbol] = same
-                return _name(same)
+                return name_node(same)
         origins = [
-            node if level is block else _name(symbol)
+            node if level is block else name_node(symbol)
             for node, level, block in zip(outside, self.levels, self.blocks, strict=True)
         ]
         name = self.variables.get(symbol) or self._size_name(symbol)
@@ -173,10 +173,10 @@ class Slots:
 
     def _settled(self, block: Level | None, symbol: str) -> Any:
         """The size that the spec gives an input as a number, and not by an argument; None for any other."""
-        if block is None or symbol in block.params:
-            return None
         if symbol.startswith("$"):
             return None if symbol in self.live else plain(self.root.params[symbol[1:]])
+        if block is None or symbol in block.params:
+            return None
         node = block.bound.get(symbol, LOST)
         outer = around(block.parent) if block.parent is not None else None
         found = {name: self._settled(outer, name) for name in symbols(node)}
@@ -204,7 +204,7 @@ class Slots:
         name = name if fixed else self.names.fresh(identifier(name))
         self.called[symbol] = name
         self.arguments[name] = Argument(kind, values, origins)
-        return _name(name)
+        return name_node(name)
 
     def _size_name(self, symbol: str) -> str:
         """What a size of an input is called as an argument: by the fields that take it, else by its axis."""
@@ -222,7 +222,7 @@ class Slots:
             return f"{before}_features"
         return f"{before}_{_AXES.get(rank, ())[axis - 1]}" if axis and rank in _AXES else f"{before}_size{axis}"
 
-    def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> str:
+    def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> Node:
         """An argument for what no expression says."""
         filler = next(v for v in values if v is not ABSENT)
         series = [filler if v is ABSENT else v for v in values]
@@ -232,19 +232,19 @@ class Slots:
         ]
         for known, argument in self.arguments.items():
             if argument.kind == REST and argument.values == series and _alike(argument.origins, origins):
-                return known
+                return named(known)
         name = self.names.fresh(identifier(name))
         self.arguments[name] = Argument(REST, series, origins)
-        return name
+        return named(name)
 
-    def told(self, values: Sequence[Any]) -> str:
-        """How sizes are said over the arguments that there are; empty where they cannot be."""
+    def told(self, values: Sequence[Any]) -> Node | None:
+        """How sizes are said over the arguments that there are; None where they cannot be."""
         before = self._state()
-        text = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
+        node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
         if self.arguments.keys() != before[0].keys():
             self._back(before)
-            return ""
-        return text
+            return None
+        return node
 
 
 def root_of(level: Level) -> Level:
@@ -287,14 +287,6 @@ def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
     return [ast.dump(node) for node in some] == [ast.dump(node) for node in others]
 
 
-def _name(text: str) -> Node:
-    return ast.Name(text, ast.Load())
-
-
-def _names(node: Node) -> bool:
-    return bool(symbols(node))
-
-
 _MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Eq: ast.Eq,
     ast.NotEq: ast.NotEq,
@@ -316,7 +308,7 @@ def tidied(node: Node) -> Node:
 class _Tidy(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`."""
-        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not _names(node):
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not symbols(node):
             try:
                 return _constant(expressions.computed(node, {}.__getitem__)) or node
             except expressions.ExpressionError:
@@ -366,7 +358,5 @@ class _Tidy(ast.NodeTransformer):
 
 
 def _constant(value: Any) -> ast.expr | None:
-    """A plain value as an expression; a sign stands before a number, which a power needs brackets around."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
-        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
-    return ast.Constant(value) if value is None or isinstance(value, bool | int | float | str) else None
+    """A plain value as an expression."""
+    return valued(value) if value is None or isinstance(value, bool | int | float | str) else None

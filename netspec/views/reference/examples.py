@@ -123,15 +123,15 @@ def _network(inputs: dict[str, Any], steps: dict[str, Any]) -> Graph:
 def _lines(graph: Graph) -> tuple[str, ...]:
     """Torch's lines for the step, as `netspec build` prints them: what makes the module, and what runs it."""
     from netspec.python.layout import INDENT
-    from netspec.views.code import printed
+    from netspec.views.code.module import source
 
-    text = [line.removeprefix(INDENT * 2).partition("  #")[0] for line in printed(graph).splitlines()]
+    printed = [line.removeprefix(INDENT * 2).partition("  #")[0] for line in source(graph).splitlines()]
     heads = (f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"')
-    made = next((at for at, line in enumerate(text) if line.startswith(heads)), len(text))
-    rest = takewhile(lambda line: line.startswith((INDENT, ")")), text[made + 1 :])
-    start = next(at for at, line in enumerate(text) if line.lstrip().startswith("def forward"))
-    run = (line for line in text[start + 1 :] if line and line != f"return {RESULT}")
-    return (*text[made : made + 1], *rest, *run)
+    made = next((at for at, line in enumerate(printed) if line.startswith(heads)), len(printed))
+    rest = takewhile(lambda line: line.startswith((INDENT, ")")), printed[made + 1 :])
+    start = next(at for at, line in enumerate(printed) if line.lstrip().startswith("def forward"))
+    run = (line for line in printed[start + 1 :] if line and line != f"return {RESULT}")
+    return (*printed[made : made + 1], *rest, *run)
 
 
 def _made(step: Step) -> list[str]:
