@@ -164,6 +164,15 @@ def flat(results: Results) -> list[Value]:
     return [v for r in results for v in flat(r)] if isinstance(results, tuple) else [results]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A repeat whose count is an expression: that over the symbols of the block around, and the steps it made."""
+
+    times: ast.expr
+    count: int
+    steps: tuple[Step, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Level:
     """A module: the root, a use of a block, a list or a mapping."""
@@ -187,6 +196,8 @@ class Level:
     outputs: Results | dict[str, Value] | None = None
     exports: dict[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
+    repeats: list[Repeat] = field(default_factory=list)
+    """The repeats in it, where the graph is traced."""
     aliases: dict[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
     source: object = None

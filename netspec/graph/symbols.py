@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Any, Final, SupportsInt
+from typing import Any, Final, SupportsInt, TypeGuard
 
 MAX_WEIGHT: Final = 40
 """How many nodes an expression may have; what is longer nobody would read."""
@@ -70,12 +70,12 @@ class Traced(int):
         return self
 
 
-def traced(value: SupportsInt, node: Node) -> int:
-    """`value` with the expression that gave it; plain where that is a number as it stands."""
+def traced(value: SupportsInt, node: Node, weight: int = 0) -> int:
+    """`value` with the expression that gave it, of so many nodes; plain where that is a number as it stands."""
     if isinstance(node, ast.Constant) or isinstance(value, bool):
         return int(value)
     known = Traced(value)
-    known.weight = _weight(node)
+    known.weight = weight or _weight(node)
     known.node = node if known.weight <= MAX_WEIGHT else LOST
     return known
 
@@ -109,10 +109,16 @@ def symbolic(value: Any, node: Node) -> Any:
     return traced(value, node) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def symbols(node: Node) -> set[str]:
-    """The symbols of an expression."""
-    called = {id(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)}
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and id(part) not in called}
+def symbols(node: ast.AST) -> frozenset[str]:
+    """The symbols of an expression, which it then remembers."""
+    if isinstance(node, ast.Name):
+        return frozenset((node.id,))
+    known: frozenset[str] | None = getattr(node, "symbols", None)
+    if known is None:
+        parts = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
+        known = frozenset().union(*map(symbols, parts))
+        node.symbols = known  # type: ignore[attr-defined]
+    return known
 
 
 def size_symbol(place: int, axis: int) -> str:
@@ -182,6 +188,8 @@ def combined(op: ast.operator, left: Node, right: Node) -> Node:
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
         case ast.Sub() if ast.dump(left) == ast.dump(right):
             return ast.Constant(0)
+        case ast.Add() if (sum_ := _gathered(left, right)) is not None:
+            return sum_
     return ast.BinOp(left, op, right)
 
 
@@ -225,6 +233,21 @@ def _multiple(node: Node) -> tuple[int, Node] | None:
     return None
 
 
+def _gathered(left: Node, right: Node) -> Node | None:
+    """A sum of which the last part is one more of the same: `a + 2 * c` for `a + c + c`."""
+    times, base = _multiple(right) or (1, right)
+    before, last = (left.left, left.right) if _is_sum(left) else (None, left)
+    known, same = _multiple(last) or (1, last)
+    if ast.dump(same) != ast.dump(base):
+        return None
+    whole = combined(ast.Mult(), ast.Constant(times + known), base)
+    return whole if before is None else ast.BinOp(before, ast.Add(), whole)
+
+
+def _is_sum(node: Node) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
+
+
 def _signed(op: ast.operator, count: int) -> int:
     return -count if isinstance(op, ast.Sub) else count
 
@@ -240,9 +263,11 @@ def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, r
     if not isinstance(left, int) or not isinstance(right, int):
         return NotImplemented
     value = compute(int(left), right)
-    if sum(part.weight if isinstance(part, Traced) else 1 for part in (left, right)) > MAX_WEIGHT:
-        return traced(value, LOST)
-    return traced(value, combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right)))
+    weight = 1 + sum(part.weight if isinstance(part, Traced) else 1 for part in (left, right))
+    if weight > MAX_WEIGHT:
+        return traced(value, LOST, 1)
+    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right))
+    return traced(value, node, weight if isinstance(node, ast.BinOp) else 1)
 
 
 def _weight(node: Node) -> int:

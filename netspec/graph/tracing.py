@@ -11,18 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from netspec.dims import Dim, Size
-from netspec.errors import At
+from netspec.errors import At, Path
 from netspec.graph import symbols
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
-from netspec.graph.model import Guard, Level, Step, Value
+from netspec.graph.model import Guard, Level, Repeat, Step, Value
 from netspec.graph.scope import Scope
 from netspec.graph.steps import make
-from netspec.graph.symbols import LOST, Node, node_of, plain, symbolic, traced
+from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
 from netspec.graph.walk import Walk
-from netspec.graph.written import Written
+from netspec.graph.written import Short, Written
 from netspec.language import expressions, rows
-from netspec.language.calls import Arguments, Refused, construct, expression, nothing
+from netspec.language.calls import Arguments, Refused, compute, construct, expression, long_value, nothing
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.params import Params
@@ -118,6 +118,18 @@ class TracedWalk(Walk):
         inner.params = level.params = Known({n: plain(v) for n, v in values.items()}, nodes)
         return inner
 
+    def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
+        begin = len(scope.level.steps)
+        ends = super()._repeat(group, body, path, inner, scope)
+        _note_repeat(scope, begin, long_value(group["repeat"], scope.lookup, At(path)))
+        return ends
+
+    def _rounds(self, call: Written, scope: Scope, row: object) -> None:
+        begin = len(scope.level.steps)
+        super()._rounds(call, scope, row)
+        if isinstance(call, Short) and call.repeats:
+            _note_repeat(scope, begin, compute(call.call.times, scope.lookup, call.at))
+
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
         if guard is not None and guard.text not in ("training", "not training"):
@@ -128,6 +140,18 @@ class TracedWalk(Walk):
         super().spelt(step, template, scope)
         parts = rows.template(template)
         step.spelling = tuple(origin(part.text, scope) if isinstance(part, Expr) else part for part in parts)
+
+
+def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
+    """Note the steps that a repeat has made, if its count is an expression."""
+    if isinstance(count, Traced):
+        steps = tuple(scope.level.steps[begin:])
+        scope.level.repeats.append(Repeat(count.node, int(count), steps))
+
+
+def over_params(text: str, params: Known) -> Node:
+    """An expression over the parameters of the network; LOST where it asks for more."""
+    return _Origin(params.nodes, nothing).of(text)
 
 
 def _construct(cls: type[Op], given: Arguments, at: At) -> Op:

@@ -100,8 +100,7 @@ class ClassWriter:
 
     def _header(self) -> list[str]:
         """The symbols of the parameters that the class has by the spec, in order."""
-        root = self.pattern.levels[0] is self.slots.root
-        return [root_symbol(name) for name in self.slots.root.params] if root else list(self.slots.variables)
+        return [*self.slots.variables, *map(root_symbol, self.slots.root.params)]
 
     def _defaults(self) -> dict[str, Any]:
         """The defaults of the arguments that have one."""
@@ -120,7 +119,9 @@ class ClassWriter:
                 if not step.left_out:
                     items.append((unit, self.making.construct(self.pattern.aligned(unit, s))))
         if not any(self.pattern.varies(unit) for unit, _ in items):
-            return [ast.Expr(call(SUPER, *repeated([item for _, item in items])))]
+            return [
+                ast.Expr(call(SUPER, *repeated([item for _, item in items], self.making.runs(self.pattern.levels))))
+            ]
         body: list[ast.stmt] = [assign(stored(layers), listed([]))]
         for unit, item in items:
             added = ast.Expr(method(named(layers), "append", item))

@@ -9,8 +9,8 @@ from netspec.emit.torch import construct
 from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, call, keyword, valued
-from netspec.views.code.containers import named_sequence, repeated
+from netspec.python.nodes import Argument, Code, call, keyword, valued
+from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, Slots, equal
 
@@ -82,7 +82,22 @@ class Making:
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
-        return call("nn.Sequential", *repeated(items))
+        return call("nn.Sequential", *repeated(items, self.runs([s and s.body for s in aligned])))
+
+    def runs(self, levels: Sequence[Level | None]) -> list[Run]:
+        """The members that repeats make one each of, whose count the constructor's arguments give."""
+        shown = next(level for level in levels if level is not None)
+        found = []
+        for place, repeat in enumerate(shown.repeats):
+            steps = [step for step in repeat.steps if not step.left_out]
+            if not steps or len(steps) != repeat.count or any(step.member not in shown.members for step in steps):
+                continue
+            counts = [ABSENT if level is None else level.repeats[place].count for level in levels]
+            origins = [None if level is None else level.repeats[place].times for level in levels]
+            times = self.slots.code(counts, "depth", origins)
+            if isinstance(times, Code):
+                found.append(Run(_present(shown).index(steps[0]), repeat.count, times.node))
+        return found
 
 
 def _present(level: Level | None) -> list[Step]:

@@ -18,7 +18,7 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed
-from netspec.views.code.initialising import padding, statements
+from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 from netspec.views.code.slots import Slots
@@ -64,7 +64,7 @@ def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) 
 
 def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
     """What ends the constructor of the network."""
-    return [*statements(graph.init, graph.owners, path), *_ties(graph, path), *padding(graph, path)]
+    return [*statements(graph.init, over_arguments(graph, slots), path), *_ties(graph, path), *padding(graph, path)]
 
 
 def _nothing(_: Slots) -> list[ast.stmt]:

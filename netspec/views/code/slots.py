@@ -9,7 +9,7 @@ equal are never taken for one another.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -112,7 +112,7 @@ class Slots:
         return None
 
     def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
-        for node in {ast.dump(node): node for node in nodes if not _is_value(node)}.values():
+        for node in _unlike({id(node): node for node in nodes if not _is_value(node)}):
             before = self._state()
             tree = self._over(node, name)
             if tree is not None and symbols(tree) and proof(tree):
@@ -275,12 +275,18 @@ def _entry(node: Node, place: int) -> Node | None:
 
 def _is_value(node: Node) -> bool:
     """Whether an expression is a plain value, or none at all."""
-    return not symbols(node) or "?" in symbols(node) or isinstance(node, ast.Tuple | ast.List)
+    asked = symbols(node)
+    return not asked or "?" in asked or isinstance(node, ast.Tuple | ast.List)
 
 
 def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
     """Whether values are those of a series wherever there is one."""
     return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))
+
+
+def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
+    """The expressions that differ, each once."""
+    return nodes.values() if len(nodes) < 2 else {ast.dump(node): node for node in nodes.values()}.values()
 
 
 def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
