@@ -168,9 +168,9 @@ class Run:
         spec = kept.over(overrides) if overrides else kept
         if root is not None:
             return cls(folder, spec.at(Path(root).resolve()))
-        place, doubt = where_from(folder, kept)
+        place, file, doubt = where_from(folder, kept)
         named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
-        return cls(folder, spec.at(place), "" if named else doubt)
+        return cls(folder, spec.at(place, file), "" if named else doubt)
 
     @property
     def files(self) -> list[Path]:

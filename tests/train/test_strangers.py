@@ -80,6 +80,15 @@ def test_a_run_reads_the_data_of_its_spec(project: Path, capsys: pytest.CaptureF
     assert ended("eval", moved / "runs" / "a") == 0
 
 
+def test_a_run_that_went_on_by_itself_still_knows_its_data(project: Path) -> None:
+    run = project / "runs" / "a"
+    note = (run / "origin.json").read_text()
+    for epochs in (3, 4):
+        assert ended("train", "--resume", run, f"train.epochs={epochs}") == 0
+        assert (run / "origin.json").read_text() == note
+    assert ended("eval", run) == 0
+
+
 @pytest.mark.parametrize("root", ["../../../victim", "ABSOLUTE", "../../..", "/"])
 @pytest.mark.parametrize("command", ["eval", "export"])
 def test_a_root_elsewhere_is_not_read(
