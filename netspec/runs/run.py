@@ -153,18 +153,26 @@ class Run:
     """Why its data is not read where the folder says that it lies, unless a person allows that; nothing where it is."""
 
     @classmethod
-    def read(cls, folder: str | Path, overrides: Iterable[str] = (), root: str | Path | None = None) -> Run:
+    def read(
+        cls,
+        folder: str | Path,
+        overrides: Iterable[str] = (),
+        root: str | Path | None = None,
+        *,
+        max_params: int | None = None,
+        max_memory: int | None = None,
+    ) -> Run:
         """The run in `folder`, whose data's paths start at `root`, or where the folder says without.
 
-        Raises UsageError where there is none, SpecError for overrides that do not fit, DataError for a folder that
-        is not as a run leaves it.
+        Raises UsageError where there is none, SpecError for overrides that do not fit and a network that is larger
+        than allowed, DataError for a folder that is not as a run leaves it.
         """
         folder, overrides = Path(folder), list(overrides)
         if not (folder / "spec.yaml").exists():
             raise no_run(folder)
         need_plain(folder, OWN)
         need(folder)
-        kept = load(folder / "spec.yaml")
+        kept = load(folder / "spec.yaml", max_params=max_params, max_memory=max_memory)
         spec = kept.over(overrides) if overrides else kept
         if root is not None:
             return cls(folder, spec.at(Path(root).resolve()))
@@ -248,7 +256,7 @@ def export(
 
     The data is seen as a run has `learnt` to see it, if one is given.
     """
-    if path.suffix not in ("", ".onnx"):
+    if path.suffix.lower() not in ("", ".onnx"):
         raise UsageError(f"{path} is not called .onnx, and no other format is written")
     section, training = spec.experiment.export, spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None

@@ -89,6 +89,20 @@ def test_a_run_that_went_on_by_itself_still_knows_its_data(project: Path) -> Non
     assert ended("eval", run) == 0
 
 
+@pytest.mark.parametrize("words", [("train", "--resume"), ("export",)], ids=" ".join)
+def test_limits_hold_for_what_a_run_says(
+    words: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(*words, project / "runs" / "a", "--max-params", "21") == 3
+    assert "22 parameters" in capsys.readouterr().err
+
+
+def test_a_run_behind_resume_is_none_that_run_names(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = project / "runs" / "a"
+    assert ended("train", "--resume", run, "--run", project / "b") == 2
+    assert "name a folder each" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("root", ["../../../victim", "ABSOLUTE", "../../..", "/"])
 @pytest.mark.parametrize("command", ["eval", "export"])
 def test_a_root_elsewhere_is_not_read(
@@ -288,7 +302,7 @@ def test_a_long_line_of_metrics_takes_little_memory(tmp_path: Path) -> None:
         stream.write(b'{"epoch": 1, "step": 1, "x": "')
         stream.write(b"[1]," * 30_000_000)
     code = (
-        "import resource, sys\nfrom netspec.runtime.run import RunFolder\nrun = RunFolder(sys.argv[1], None)\n"
+        "import resource, sys\nfrom netspec.runtime.store.run_folder import RunFolder\nrun = RunFolder(sys.argv[1], None)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "from pathlib import Path\nrun.path = Path(sys.argv[1])\nassert run.records() == []\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
