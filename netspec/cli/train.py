@@ -173,6 +173,8 @@ def _result(history: History, run: Run) -> dict[str, object]:
 
 def _best(history: History, run: Run) -> str:
     """How good the best weights are, of when they are, and where."""
+    if history.best is None and run.weights.name == "best.safetensors":
+        return f"{history.monitor} was not measured since it is gone by; the best weights of before are {run.weights}"
     if history.best is None:
         return f"nothing was measured to choose the best weights by; the last ones are {run.weights}"
     when = f"epoch {history.best_epoch}, step {history.best_step:,}"

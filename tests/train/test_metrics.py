@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, isnan
 from typing import Any
 
 import numpy as np
@@ -102,10 +102,19 @@ def test_values(values: Given) -> None:
     assert measured("r2", *values, "mse") == pytest.approx(wanted, abs=1e-9)
 
 
-def test_r2_of_a_constant_target() -> None:
-    target = torch.ones(10, 2)
-    predicted = torch.stack([torch.ones(10), torch.arange(10.0)], 1)
-    assert measured("r2", predicted, target, "mse") == sk.r2_score(target, predicted)
+@pytest.mark.parametrize("count", [1, 10, 1000])
+@pytest.mark.parametrize("number", [0.0, 1.0, 0.1, -1e6 / 3])
+def test_r2_of_a_constant_target_is_no_number(number: float, count: int) -> None:
+    target = torch.stack([torch.full((count,), number), torch.arange(float(count))], 1)
+    predicted = torch.stack([torch.arange(float(count)), torch.arange(float(count))], 1)
+    assert isnan(measured("r2", predicted, target, "mse"))
+    assert isnan(measured("r2", target, target, "mse"))
+    assert isnan(measured("r2", predicted[:, :1], target[:, :1], "mse"))
+
+
+def test_r2_of_a_target_that_hardly_varies() -> None:
+    target = 2000 + torch.linspace(0, 0.1, 50).double()[:, None]
+    assert measured("r2", target + 0.01, target, "mse") == pytest.approx(sk.r2_score(target, target + 0.01), rel=1e-3)
 
 
 def test_perplexity_skips_what_is_ignored(chosen: Given) -> None:
