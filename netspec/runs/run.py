@@ -44,8 +44,6 @@ from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
 from netspec.spec import Spec, load
-from netspec.tensors import Misfit
-from netspec.tensors import Tensor as Described
 from netspec.views.meaning import differences, meaning, refusal
 from netspec.words import one_line
 
@@ -362,17 +360,6 @@ def data_of(
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
     training = spec.experiment.train
-    takes = partial(_takes, spec) if training is not None else None
     compared = Compared(training.loss, tuple(spec.graph.outputs.values())) if training is not None else None
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes, "compared": compared}
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "compared": compared}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
-
-
-def _takes(spec: Spec, target: Described) -> bool:
-    """Whether the spec's loss can compare such a target with what the network gives."""
-    assert spec.experiment.train is not None
-    try:
-        spec.experiment.train.loss.expect([*spec.graph.outputs.values()], target)
-    except Misfit:
-        return False
-    return True
