@@ -40,7 +40,7 @@ def command(
     from netspec.files import need_writable
 
     if source.is_dir():
-        from netspec.runs.run import Run
+        from netspec.api.run import Run
 
         run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
         output = output or source / "model.onnx"

@@ -18,8 +18,9 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from netspec.errors import UsageError
+from netspec.python.allowlist import Disallowed, check
 from netspec.runtime.network.peephole import pools_first
-from netspec.views.code.allow import Disallowed, catalogue, check
+from netspec.views.code.closed import catalogue
 from netspec.vocabulary import OPERATIONS
 
 PACKAGE: Final = "netspec.built"
