@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Refused
-from netspec.language.habits import EQUATION, advice
+from netspec.language.habits import EQUATION, IN_PLACE, PYTHON, advice
+from netspec.language.python_calls import CALL
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.vocabulary import OPERATIONS
 
@@ -39,15 +40,22 @@ def _is_python(call: Call) -> bool:
 def _refuse_python(text: str, path: Path) -> None:
     """Raises Refused for a call as Python has it, with the row that it means."""
     from netspec.graph.python_calls import row_for  # only a mistake pays for it
+    from netspec.language.python_calls import how
 
     whole = text.whole if isinstance(text, Torn) else text
+    hint = ""
     if row := row_for(whole):
-        quote = '"' if isinstance(text, Torn) and "," in row and not row.startswith("[") else ""
+        quote = '"' if isinstance(text, Torn) and "," in row and row[0] not in "[{" else ""
         hint = f"Write {quote}{row}{quote}"
         if row.startswith("fc "):
             hint += "; for the last axis alone, without flattening, linear in place of fc"
+    elif "self." in whole:
+        hint = IN_PLACE if CALL.fullmatch(whole) else ""
+    else:
+        hint = how(whole, OPERATIONS)
+    if hint:
         span = (0, len(text.rstrip(",;")))
-        raise Refused(Problem("row", "a call as Python has it; here arguments follow their word", At(path, span), hint))
+        raise Refused(Problem("row", PYTHON, At(path, span), hint))
 
 
 def _colon(text: str, path: Path) -> str:
