@@ -162,10 +162,10 @@ class Catalogue(Generic[E_]):
             return ""
         name, digits, window = found.group("word", "digits", "window")
         first, *_ = [*classes[0].positional(), ""]
-        if not first or not classes[0].fields[first].required or self.find(f"{name}{digits}d"):
+        if not first or not classes[0].fields[first].required:
             return ""
         if not window:
-            return f"A space stands before a number, as in: {name} {digits}"
+            return "" if self.find(f"{name}{digits}d") else f"A space stands before a number, as in: {name} {digits}"
         return f"It is an argument, as in: {name} 64 k{digits}{window}" if "k" in classes[0].letters else ""
 
     def _elsewhere(self, word: str) -> str:

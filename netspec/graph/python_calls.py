@@ -280,7 +280,9 @@ def _activation(name: Any) -> str:
 
 
 def _is_flax(last: str, node: ast.Call) -> bool:
-    return last in FLAX and (last == "Embed" or any(keyword.arg == "features" for keyword in node.keywords))
+    """Whether a call is one of Flax', of which `Conv` and `Embed` are no one else's."""
+    mine = last in ("Embed", "Conv") and isinstance(node.func, ast.Attribute)
+    return last in FLAX and (mine or any(keyword.arg == "features" for keyword in node.keywords))
 
 
 def _flax(last: str, node: ast.Call) -> str:

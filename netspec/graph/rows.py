@@ -34,7 +34,8 @@ def _is_python(call: Call) -> bool:
         return False
     fields = {name for cls in OPERATIONS.find(call.op) for name in cls.fields}
     unknown = not call.inputs and not fields
-    return "." in call.op or unknown or any(given.keyword in fields for given in call.inputs)
+    called = any("(" in name for given in call.inputs for name in given.path)  # one call of another
+    return "." in call.op or unknown or called or any(given.keyword in fields for given in call.inputs)
 
 
 def _refuse_python(text: str, path: Path) -> None:

@@ -173,7 +173,7 @@ def _written(cls: type[Entry], values: dict[str, Any]) -> Iterator[str]:
         else:
             break
     for name, given in values.items():
-        if cls.fields[name].axis is not None:  # what is inferred
+        if cls.fields[name].axis is not None and not isinstance(given, tuple):  # one size, which is inferred
             continue
         flag = next((word for word, meant in cls.flags.items() if meant == (name, given)), "")
         if flag or given is True:
