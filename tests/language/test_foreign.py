@@ -29,6 +29,31 @@ FILES = {
     "train.yaml": ("model:\n  _target_: torch.nn.Linear\n  in_features: 3\n", "Hydra"),
     "fit.yaml": ("model:\n  class_path: my.Model\n", "Lightning"),
     "faster.yaml": ("MODEL: {DEPTH: 50}\nSOLVER: {LR: 0.1}\n", "Detectron2"),
+    "args.yaml": ("task: detect\nmode: train\nmodel: yolov8n.pt\ndata: coco8.yaml\n", "Ultralytics"),
+    "mm.yaml": (
+        "model:\n  type: ImageClassifier\n  backbone: {type: ResNet}\n  head: {type: LinearClsHead}\n",
+        "MMEngine",
+    ),
+    "mm.py.txt": ("model = dict(\n    type='FasterRCNN',\n    backbone=dict(type='ResNet'))\n", "Python"),
+    "k.txt": ("model = tf.keras.Sequential([\n  Dense(3)])\n", "Python"),
+    "net.log": ("Net(\n  (conv1): Conv2d(1, 6, kernel_size=(5, 5))\n)\n", "torch prints"),
+    "old.txt": ('name: "x"\nop {\n type: "Conv"\n}\n', "Caffe2"),
+    "pipeline.config": (
+        "model {\n  ssd {\n    num_classes: 90\n  }\n}\ntrain_config {\n  batch_size: 24\n}\n",
+        "TensorFlow",
+    ),
+    "tfjs.json": ('{"format": "layers-model", "modelTopology": {}}', "TensorFlow.js"),
+    "mx.json": ('{"nodes": [], "arg_nodes": [0], "heads": [[1, 0, 0]]}', "MXNet"),
+    "onnx.json": ('{"irVersion": "8", "producerName": "pytorch", "graph": {"node": []}}', "ONNX"),
+    "hydra.yaml": ("defaults:\n  - model: resnet\n  - _self_\nseed: 3\n", "Hydra"),
+    "sft.yaml": ("model_name_or_path: bert-base\nlearning_rate: 1e-4\n", "Hugging Face"),
+    "d2.yaml": ("_BASE_: ../Base.yaml\nMODEL: {WEIGHTS: x.pkl}\n", "Detectron2"),
+    "spacy.cfg": ('[nlp]\nlang = "en"\n[components]\n', "INI or TOML"),
+    "set.toml": ('# mine\n[model]\nname = "x"\n', "INI or TOML"),
+    "timm.yaml": ("model: resnet50\nbatch_size: 32\nopt: sgd\nsched: cosine\n", "some other configuration"),
+    "params.json": ('{"dim": 4096, "n_heads": 32, "vocab_size": -1}', "some other configuration"),
+    "compose.yaml": ("services:\n  web: {image: nginx}\n", "some other configuration"),
+    "wandb.yaml": ("program: train.py\nmethod: bayes\nmetric: {name: val_loss}\n", "some other configuration"),
     "net.onnx": ("\x08\x07", "ONNX"),
     "best.pt": ("PK", "torch"),
 }
@@ -46,7 +71,12 @@ def test_a_file_of_another_tool_is_told_at_once(name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["netspec: 1\nlayers {a: conv 3}\n", "input: 3\nmodel: [fc 3]\n", "netspec: 1\nbackbone: [fc 3]\nhead: 3\n"]
+    "text",
+    [
+        *("netspec: 1\nlayers {a: conv 3}\n", "input: 3\nmodel: [fc 3]\n", "netspec: 1\nbackbone: [fc 3]\nhead: 3\n"),
+        *("inptu: 3\nlayer: [fc 3]\n", "model: [fc 3]\n", "train: {loss: mse}\ndata: digits\n", "[conv 3]\n", "{}\n"),
+        *("name: Net\noptimizer: adam\nLayers: [fc 3]\n", "input_shape: 3\nnetwork: [fc 3]\noptim: adam\n"),
+    ],
 )
 def test_a_spec_with_mistakes_is_taken_for_no_other_file(text: str) -> None:
     with pytest.raises(SpecError) as caught:
