@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from netspec.errors import At, Path, Problem
+from netspec.errors import At, Path, Problem, Span
 from netspec.language import rows
 from netspec.language.calls import Refused
 from netspec.language.habits import EQUATION, IN_PLACE, PYTHON, advice
@@ -24,7 +25,7 @@ def read_row(text: str, path: Path) -> tuple[Call, ...]:
         return calls
     except RowError as error:
         _refuse_python(text, path)
-        hint = _colon(text, path) or advice(text, error.span) or error.hint
+        hint = _colon(text, path) or _numbered(text, error.span) or advice(text, error.span) or error.hint
         raise Refused(Problem("row", error.message, At(path, error.span), hint)) from None
 
 
@@ -59,6 +60,15 @@ def _refuse_python(text: str, path: Path) -> None:
         raise Refused(Problem("row", PYTHON, At(path, span), hint))
 
 
+def _numbered(text: str, span: Span) -> str:
+    """What to try for steps by number, `concat(-1 6)`; empty for any other text."""
+    word = text[: text.rfind("(", 0, span[0])].rpartition(",")[2].strip()
+    several = any(cls.inputs[1] > 1 for cls in OPERATIONS.find(OPERATIONS.meant(word) or word))
+    if "(" not in text[: span[0]] or not several or not _NUMBERS.fullmatch(text[slice(*span)]):
+        return ""
+    return "Steps are referred to by name, the one before as prev; give it one, as in - skip: conv 8 k3"
+
+
 def _colon(text: str, path: Path) -> str:
     """What to try for the arguments of an operation that stands before a colon; empty for any other text."""
     word = str(path[-1]) if path else ""
@@ -67,6 +77,7 @@ def _colon(text: str, path: Path) -> str:
     return ""
 
 
+_NUMBERS: Final = re.compile(r"\[?\s*-?\d+(?:\s*,\s*-?\d+)*\s*\]?")
 K_ = TypeVar("K_")
 
 

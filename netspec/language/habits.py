@@ -66,6 +66,10 @@ def advice(text: str, span: Span) -> str:
         return "Write $name for a parameter, or $(expression)."
     if span[0] == 0 and re.match(r"-\w", piece):
         return "Put a space behind the -"
+    if piece == "-" and re.search(r"\w-\d", text[: span[1] + 1]):
+        return "A space stands before a number, as in: conv 16 k3"
+    if piece == "-" and re.search(r"\w-[A-Za-z]", text[: span[1] + 1]):
+        return "Words of the language have no -, as in: layernorm, leaky_relu. A name may: - block-1: relu"
     if piece == "-":
         return "A new item begins in the same column as the one above."
     if piece == "+":
