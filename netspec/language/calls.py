@@ -160,7 +160,10 @@ def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], l
     if described.rest and arg.kind == "positional":
         computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
     elif name in found.values:
-        raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+        hint = "Keep one of them."
+        if isinstance(found.values.get("path"), str) and "path" in cls.fields:
+            hint += " A path with blanks is written long, as in {csv: {path: my data.csv, target: label}}."
+        raise Refused(Problem("twice", f"{name} is given twice", at, hint))
     _put(found, name, computed, at, None if described.rest else value)
 
 
