@@ -326,6 +326,7 @@ SPECS = {
     "an export of another form": HEAD + "layers: [fc 2]\nexport: [onnx]\n",
     "another format": HEAD + "layers: [fc 2]\nexport: tflite\n",
 }
+GREY = "netspec: 1\ninput: 1x32x32\n"
 TRAIN = (
     "criterion opt lr_scheduler max_epochs batch_size lr patience warmup val_split shuffle amp num_workers save_top_k"
 )
