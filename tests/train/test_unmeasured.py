@@ -172,7 +172,7 @@ def test_without_a_finite_value_no_run_ends_well(tmp_path: Path, monkeypatch: py
 def test_a_first_loss_that_is_none_is_not_the_learning_rates(tmp_path: Path) -> None:
     module = perceptron()
     with torch.no_grad():
-        module[0].weight.fill_(1e38)
+        module.get_parameter("0.weight").fill_(1e38)
     with RunFolder.create(tmp_path, "") as run, pytest.raises(Diverged) as caught:
         train(module, section(epochs=1), classes(), run)
     assert str(caught.value).startswith("in step 1 the loss is ")

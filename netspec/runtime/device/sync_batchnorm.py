@@ -127,7 +127,8 @@ def joint_statistics(module: nn.Module, world: World) -> Iterator[None]:
     """Within it the norms of `module` take and keep their statistics over the rows of all processes."""
     norms = [m for m in module.modules() if keeps_statistics(m)] if world.size > 1 else []
     for norm in norms:
-        norm.__dict__["forward"] = partial(tracked if isinstance(norm, _InstanceNorm) else forward, norm, world)
+        joint: Any = tracked if isinstance(norm, _InstanceNorm) else forward
+        norm.__dict__["forward"] = partial(joint, norm, world)
     try:
         yield
     finally:

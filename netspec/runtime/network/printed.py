@@ -56,7 +56,7 @@ def _defined(source: str, name: str, place: str) -> type[nn.Module]:
     exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102
     for cls in scope.values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == place:
-            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign]
+            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign, assignment]
     found = scope[name]
     assert isinstance(found, type)
     assert issubclass(found, nn.Module)
@@ -94,7 +94,7 @@ def _reduced(source: str, name: str, place: str) -> Any:
         cls = type(self)
         for module in self.modules():
             if parametrize.is_parametrized(module):
-                type(module).__reduce_ex__ = _reduced_wrapped  # type: ignore[method-assign]
+                type(module).__reduce_ex__ = _reduced_wrapped  # type: ignore[method-assign, assignment]
         if cls.__module__ != place:  # a class that somebody has derived
             return nn.Module.__reduce_ex__(self, protocol)
         return _blank, (source, name, cls.__name__), self.__dict__
@@ -124,7 +124,7 @@ def _blank(source: str, root: str, name: str) -> nn.Module:
 def _reduced_wrapped(self: nn.Module, protocol: Any) -> Any:
     """The `__reduce_ex__` of a wrapped layer, whose class torch has made for it alone and pickles none of."""
     names = tuple(self.get_submodule("parametrizations")._modules)
-    plain = type(self).__mro__[1]
+    plain: Any = type(self).__mro__[1]
     state: Any = plain.__getstate__(self)
     # weight_norm's translator of older state_dicts is a function that no pickle takes.
     hooks = state["_load_state_dict_pre_hooks"].items()
