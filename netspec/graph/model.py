@@ -312,7 +312,7 @@ class Graph:
         """All parameters together; one that is tied, or registered under two names, counts once."""
         again = tuple(f"{name}." for name in _aliases(self.root, ""))
         counted = ((n, s) for n, s in self.parameters().items() if n not in self.ties and not n.startswith(again))
-        return sum(prod(shape) for _, shape in counted)
+        return sum(prod(map(int, shape)) for _, shape in counted)
 
     def trained(self) -> dict[str, tuple[int, ...]]:
         """The parameters that training changes, each once, by their first names."""

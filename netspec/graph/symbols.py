@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, SupportsInt, TypeGuard
+
+from netspec.python.nodes import same
 
 MAX_WEIGHT: Final = 40
 """How many nodes an expression may have; what is longer nobody would read."""
@@ -131,7 +134,9 @@ def root_symbol(name: str) -> str:
     return f"${name}"
 
 
+@lru_cache(maxsize=4096)
 def name(symbol: str) -> Node:
+    """A symbol as an expression, always the same node."""
     return ast.Name(symbol, ast.Load())
 
 
@@ -186,7 +191,7 @@ def combined(op: ast.operator, left: Node, right: Node) -> Node:
             return right if a == 1 else ast.Constant(0)
         case ast.Mult() if a is not None and (inner := _multiple(right)):
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
-        case ast.Sub() if ast.dump(left) == ast.dump(right):
+        case ast.Sub() if same(left, right):
             return ast.Constant(0)
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:
             return sum_
@@ -219,8 +224,20 @@ def _simpler(op: ast.operator, left: Node, count: int) -> Node | None:
             return ast.Constant(0)
         case ast.Mult() if inner := _multiple(left):
             return combined(ast.Mult(), ast.Constant(inner[0] * count), inner[1])
-        case ast.FloorDiv() if (inner := _multiple(left)) and count and inner[0] % count == 0:
-            return combined(ast.Mult(), ast.Constant(inner[0] // count), inner[1])
+        case ast.FloorDiv() if count and (divided := _divided(left, count)) is not None:
+            return divided
+    return None
+
+
+def _divided(node: Node, count: int) -> Node | None:
+    """An expression of which a number divides each part: `32 + 3 * c` for `(64 + 6 * c) // 2`."""
+    if (whole := number(node)) is not None:
+        return None if whole % count else ast.Constant(whole // count)
+    if inner := _multiple(node):
+        return None if inner[0] % count else combined(ast.Mult(), ast.Constant(inner[0] // count), inner[1])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        left, right = _divided(node.left, count), _divided(node.right, count)
+        return None if left is None or right is None else combined(node.op, left, right)
     return None
 
 
@@ -237,8 +254,8 @@ def _gathered(left: Node, right: Node) -> Node | None:
     """A sum of which the last part is one more of the same: `a + 2 * c` for `a + c + c`."""
     times, base = _multiple(right) or (1, right)
     before, last = (left.left, left.right) if _is_sum(left) else (None, left)
-    known, same = _multiple(last) or (1, last)
-    if ast.dump(same) != ast.dump(base):
+    known, other = _multiple(last) or (1, last)
+    if not same(other, base):
         return None
     whole = combined(ast.Mult(), ast.Constant(times + known), base)
     return whole if before is None else ast.BinOp(before, ast.Add(), whole)

@@ -1,4 +1,4 @@
-"""Parameters of a network as arguments of its class: with others it is the network of the spec that is so overridden."""
+"""Parameters of a network as arguments of its class: with others it is the network of the overridden spec."""
 
 from __future__ import annotations
 

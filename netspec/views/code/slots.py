@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from netspec.graph.model import Level
-from netspec.graph.symbols import LOST, Node, node_of, number, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import LOST, Node, Traced, node_of, number, plain, replaced, root_symbol, symbols
 from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
 from netspec.python.names import Namespace, identifier, unlike
@@ -61,6 +61,7 @@ class Slots:
         self.live = {root_symbol(name): name for name in live}
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
+        self._told: dict[tuple[Any, ...], Node | None] = {}
         self.fields: dict[str, set[str]] = {}
         """The fields that have a symbol for their value."""
 
@@ -239,6 +240,12 @@ class Slots:
 
     def told(self, values: Sequence[Any]) -> Node | None:
         """How sizes are said over the arguments that there are; None where they cannot be."""
+        key = (len(self.arguments), *(id(v.node) if isinstance(v, Traced) else (v,) for v in values))
+        if key not in self._told:
+            self._told[key] = self._sizes(values)
+        return self._told[key]
+
+    def _sizes(self, values: Sequence[Any]) -> Node | None:
         before = self._state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
         if self.arguments.keys() != before[0].keys():
