@@ -250,6 +250,52 @@ def test_an_argument_that_is_always_given_the_same_expression_is_one_argument() 
     assert "self.a = nn.Conv2d(c, c, 3, padding=1)" in source
 
 
+def test_an_operation_that_an_argument_names_is_given_as_a_class() -> None:
+    source = printed(
+        """
+        input: 8x16x16
+        blocks:
+          unit c k=3 act=relu: [conv $c k$k same nobias, bn, $act]
+          block c exp act=relu:
+            expand: unit $exp k1 act=$act
+            mid: bn, $act
+            project: conv $c k1 nobias
+        layers: [unit 8 act=hardswish, block 8 16, block 8 24 act=hardswish, block 12 24 act=hardswish]
+        """
+    )
+    assert "def __init__(self, in_channels, c, k=3, act=nn.ReLU):" in source
+    assert "nn.BatchNorm2d(c), act())" in source
+    assert "self.expand = Unit(in_channels, exp, k=1, act=act)" in source
+    assert "self.act = act()" in source
+    assert "x = self.act(self.mid(x))" in source
+    assert "self.block1 = Block(8, 8, 16)" in source
+    assert "self.block2 = Block(8, 8, 24, act=nn.Hardswish)" in source
+    assert source.count("class ") == 3
+
+
+def test_an_operation_that_all_uses_share_is_written_as_it_is() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {unit c act=relu: {l: linear $c, a: $act}}
+        layers: [unit 8, unit 4]
+        """
+    )
+    assert "F.relu(" in source
+    assert "def __init__(self, in_features, c):" in source
+
+
+def test_an_operation_that_is_also_asked_about_is_no_lie() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {unit c act=relu: {l: linear $c, more: {when: act == "gelu", layers: [linear $c]}, a: $act}}
+        layers: [unit 8, unit 4 act=gelu, unit 4 act=tanh]
+        """
+    )
+    assert source.count("class ") == 2
+
+
 def test_names_that_look_like_numbers_are_no_variables() -> None:
     source = printed("input: 8\nlayers: {l: linear 8, O: {l: linear 8, x: add(in l)}, I: add(O l)}\n")
     assert_source_formatted(source)

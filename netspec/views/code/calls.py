@@ -27,6 +27,7 @@ from netspec.python.nodes import (
 from netspec.python.nodes import (
     item as indexed,
 )
+from netspec.views.code.constructors import is_varied
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
@@ -43,6 +44,9 @@ class Keeper(Protocol):
 
     def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
         """What forward takes for an argument: a value, or code that reads one of the constructor's arguments."""
+
+    def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
+        """How forward reads a module where an argument says which that is."""
 
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether an optional unit is there."""
@@ -105,6 +109,8 @@ class Calls:
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
         op = item.step.op
         assert op is not None
+        if is_varied(item.aligned):
+            return call(self.keeper.chosen(item.aligned, item.step.name), *inputs)
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
 from netspec.graph.symbols import plain, root_symbol
 from netspec.python.expressions import text
@@ -30,7 +31,7 @@ from netspec.views.code.forward_body import Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
-from netspec.views.code.slots import Argument, Slots
+from netspec.views.code.slots import ABSENT, Argument, Slots
 
 
 class ClassWriter:
@@ -108,7 +109,10 @@ class ClassWriter:
         root = {root_symbol(name): plain(value) for name, value in level.params.items()}
         given = root if level is self.slots.root else header_defaults(level)
         called = self.slots.called
-        return {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
+        found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
+        return {
+            name: known for name, value in found.items() if (known := self.slots.as_given(name, value)) is not ABSENT
+        }
 
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
@@ -136,6 +140,11 @@ class ClassWriter:
         if isinstance(code, tuple):
             return tuple(self._readable(part, name) for part in code)
         return Code(self._keep(code.node, name)) if isinstance(code, Code) else code
+
+    def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
+        """How forward reads a module where an argument says which that is."""
+        chosen = self.making.chosen(aligned)
+        return self._keep(call(chosen), chosen.id if isinstance(chosen, ast.Name) else name)
 
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether a unit is there that no member of its own tells of."""

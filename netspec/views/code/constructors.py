@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 
-from netspec.emit.torch import construct
+from netspec.emit.torch import construct, torch_class
 from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, Code, call, keyword, valued
+from netspec.python.nodes import Argument, Code, call, keyword, named, valued
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, Slots, equal
@@ -66,12 +66,19 @@ class Making:
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
+        if is_varied(aligned):
+            return call(self.chosen(aligned))
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, [s and s.origins.get(name) for s in aligned])
         made = construct(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
+
+    def chosen(self, aligned: Sequence[Step | None]) -> ast.expr:
+        """The class of a module where an argument says which that is."""
+        classes = [ABSENT if s is None else Code(named(torch_class(type(s.op)))) for s in aligned]
+        return valued(self.slots.code(classes, "activation", [s and s.origins[""] for s in aligned]))
 
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step.body for step in aligned if step is not None)
@@ -98,6 +105,11 @@ class Making:
             if isinstance(times, Code):
                 found.append(Run(_present(shown).index(steps[0]), repeat.count, times.node))
         return found
+
+
+def is_varied(aligned: Sequence[Step | None]) -> bool:
+    """Whether a step is another operation in other uses."""
+    return len({type(step.op) for step in aligned if step is not None and step.op is not None}) > 1
 
 
 def _present(level: Level | None) -> list[Step]:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, Final
 
+from netspec.emit.torch import torch_class
 from netspec.graph.model import Level
 from netspec.graph.symbols import LOST, Node, Traced, node_of, number, plain, replaced, root_symbol, symbols
 from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
+from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
 from netspec.python.reserved import RESERVED
@@ -24,6 +26,7 @@ from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
 from netspec.views.code.proving import equal as equal
 from netspec.views.code.sequences import around
+from netspec.vocabulary import OPERATIONS
 
 INPUT, HEADER, REST = range(3)
 """What an argument is, in the order in which a constructor has them."""
@@ -59,6 +62,8 @@ class Slots:
         """What each of the block's parameters is called here."""
         self.names = Namespace(RESERVED | {"x", *taken, *self.variables.values()})
         self.live = {root_symbol(name): name for name in live}
+        self.operations: set[str] = set()
+        """The symbols of parameters that are the words of operations, and are given as classes."""
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[tuple[Any, ...], Node | None] = {}
@@ -76,6 +81,8 @@ class Slots:
         `origins` are expressions of the spec that say more than the values do.
         """
         nodes = list(_nodes(values, origins))
+        if any(isinstance(value, Code) for value in values):
+            self.operations |= {node.id for node in nodes if isinstance(node, ast.Name)}
         values = [v if v is ABSENT else plain(v) for v in values]
         if (node := self.said(values, nodes, name)) is not None:
             return Code(node)
@@ -155,6 +162,7 @@ class Slots:
             return None
         if symbol in self.variables:
             values = [plain(block.params[symbol]) for block in self.blocks]
+            values = [_class(value) for value in values] if symbol in self.operations else values
         else:
             values = [_size(block, symbol) for block in self.blocks]
         outside = [block.bound.get(symbol, LOST) for block in self.blocks]
@@ -238,6 +246,13 @@ class Slots:
         self.arguments[name] = Argument(REST, series, origins)
         return named(name)
 
+    def as_given(self, name: str, value: Any) -> Any:
+        """The default of an argument as a call would give it; ABSENT for an operation that no use has."""
+        values = self.arguments[name].values
+        if not isinstance(values[0], Code):
+            return value
+        return known if (known := _class(value)) in values else ABSENT
+
     def told(self, values: Sequence[Any]) -> Node | None:
         """How sizes are said over the arguments that there are; None where they cannot be."""
         key = (len(self.arguments), *(id(v.node) if isinstance(v, Traced) else (v,) for v in values))
@@ -289,6 +304,12 @@ def _is_value(node: Node) -> bool:
 def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
     """Whether values are those of a series wherever there is one."""
     return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))
+
+
+def _class(word: Any) -> Any:
+    """The class that the word of an operation stands for."""
+    classes = OPERATIONS.find(word) if isinstance(word, str) else ()
+    return Code(named(torch_class(classes[0]))) if classes and issubclass(classes[0], Layer) else word
 
 
 def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
