@@ -14,7 +14,7 @@ from netspec.text.reader import read_text
 from netspec.text.report import SHOWN
 from netspec.views import difference, table
 from netspec.views.format import formatted
-from netspec.views.picture import picture
+from netspec.views.picture import layout, picture
 from netspec.views.problems import LISTED, rows
 from tests.effort import computing
 
@@ -137,7 +137,10 @@ READ: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("kind", READ)
 @pytest.mark.parametrize("reader", READERS)
-def test_twice_as_much_is_twice_the_work_of_each_reader(reader: str, kind: str) -> None:
+def test_twice_as_much_is_twice_the_work_of_each_reader(
+    reader: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "MAX_COMPARED", 20_000)
     read, text = READERS[reader], READ[kind]
     work(text(3), read)  # imports
     fixed = work(text(20), read)
