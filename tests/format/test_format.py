@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from textwrap import dedent
 
@@ -175,3 +176,11 @@ def test_a_spec_that_extends_another_keeps_the_form_of_its_calls() -> None:
     text = "extends: base.yaml\nlayers: {a: {conv: {kernel_size: 5}}, b: conv out_channels=4 kernel_size=3}\n"
     assert short(text) == text.replace("out_channels=4 kernel_size=3", "4 k3")
     assert long(text) == text
+
+
+@pytest.mark.parametrize("text", ["010", "-007", "00.5", "0x10", "01e3"])
+def test_what_is_quoted_because_readers_differ_stays_quoted(text: str) -> None:
+    spec = f'blocks:\n  b k: [fc 8]\nlayers:\n  a: {{b: {{k: "{text}"}}}}\n'
+    for write in (short, long):
+        assert f'"{text}"' in write(spec) or f"b {text}" in write(spec)
+        assert not re.search(rf": {text}\b", write(spec))
