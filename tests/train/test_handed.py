@@ -171,7 +171,12 @@ def test_arrays_that_are_larger_than_memory_stay_in_their_files(
     whole = asked(digits, x).first
     read: list[int] = []
     fill = FileRows.read
-    monkeypatch.setattr(FileRows, "read", lambda self, rows: [read.append(len(rows)), fill(self, rows)][1])
+
+    def counted(self: FileRows, rows: Any) -> Any:
+        read.append(len(rows))
+        return fill(self, rows)
+
+    monkeypatch.setattr(FileRows, "read", counted)
     monkeypatch.setattr("netspec.runtime.data.handed.Budget", lambda: Budget(100))
     monkeypatch.setattr("netspec.runs.predict.batch_size", lambda samples, least: 2)
     assert np.allclose(asked(digits, x).first, whole)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from netspec.errors import DataError
 from netspec.files import kind, need_file, shown
@@ -84,5 +84,5 @@ def _whole(word: str) -> int:
     return int(word) if len(word) <= DIGITS else _no_number(word)
 
 
-def _no_number(word: str) -> Any:
+def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{printable(word[:DIGITS])} is no number of JSON that a run writes")
