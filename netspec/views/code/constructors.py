@@ -10,7 +10,7 @@ from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, Code, call, keyword, named, valued
+from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, Slots, equal
@@ -91,21 +91,26 @@ class Making:
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
-        return call("nn.Sequential", *repeated(items, self.runs([None if s is None else s.body for s in aligned])))
+        return call(
+            "nn.Sequential", *repeated(items, self.runs([None if s is None else s.body for s in aligned], items))
+        )
 
-    def runs(self, levels: Sequence[Level | None]) -> list[Run]:
-        """The members that repeats make one each of, whose count the constructor's arguments give."""
+    def runs(self, levels: Sequence[Level | None], items: Sequence[ast.expr]) -> list[Run]:
+        """The equal members that repeats make one each of, whose count the constructor's arguments give."""
         shown = next(level for level in levels if level is not None)
         found = []
         for place, repeat in enumerate(shown.repeats):
             steps = [step for step in repeat.steps if not step.left_out]
             if not steps or len(steps) != repeat.count or any(step.member not in shown.members for step in steps):
                 continue
+            start = _present(shown).index(steps[0])
+            if not all(same(item, items[start]) for item in items[start : start + repeat.count]):
+                continue
             counts = [ABSENT if level is None else level.repeats[place].count for level in levels]
             nodes = [None if level is None else level.repeats[place].times for level in levels]
             times = self.slots.code(counts, "depth", nodes)
             if isinstance(times, Code):
-                found.append(Run(_present(shown).index(steps[0]), repeat.count, times.node))
+                found.append(Run(start, repeat.count, times.node))
         return found
 
 
