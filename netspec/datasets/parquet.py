@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Column, Table, Texts, twice
-from netspec.datasets.files import show
+from netspec.datasets.files import MEMORY, show
 from netspec.datasets.table import COLUMNS, Tabular
 from netspec.datasets.writing import Writing
 from netspec.errors import DataError
@@ -46,13 +46,15 @@ class Parquet(Tabular):
             raise DataError(_refusal(path, error)) from None
         return int(shape.num_rows * shape.num_columns) <= QUICK_CELLS
 
-    def table(self, path: Path) -> Table:
+    def table(self, path: Path, memory: int = MEMORY) -> Table:
         arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
         try:
             file = parquet.ParquetFile(path)
             cells = file.metadata.num_rows * file.metadata.num_columns
-            if cells > MAX_CELLS:  # a few bytes can stand for millions of equal cells
-                raise DataError(f"{show(path)} holds {cells:,} cells, at most {MAX_CELLS:,} are read")
+            most = MAX_CELLS * memory // MEMORY
+            if cells > most:  # a few bytes can stand for millions of equal cells
+                text = f"{show(path)} holds {cells:,} cells, at most {most:,} are read"
+                raise DataError(f"{text}. Allow more in the spec: data.memory=16GB.")
             read = file.read()
         except (arrow.ArrowException, OSError) as error:
             raise DataError(_refusal(path, error)) from None

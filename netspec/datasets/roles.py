@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, shown
-from netspec.datasets.writing import Writing, guessed
+from netspec.datasets.writing import HOLES, Writing, guessed, option
 from netspec.errors import DataError
 from netspec.words import printable
 
@@ -26,8 +26,6 @@ RARE: Final = 10
 """Samples that a class should have on average, where there are many classes."""
 MANY: Final = 50
 """Classes from which on whole numbers may rather be numbers."""
-HOLES: Final = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "#n/a"})
-"""What others write into a cell that is empty, in small letters."""
 INDEX: Final = re.compile(r"index|row|row[ _]?(nr|no|num|number)", re.IGNORECASE)
 """What columns that count the rows are called."""
 KEY: Final = re.compile(r"(?i:(.*[ _.-])?(id|uuid|guid|key|pk))|.*[a-z](Id|ID)", re.ASCII)
@@ -196,11 +194,6 @@ def as_target(kind: str, name: str) -> str:
         case "dates":
             return "A date is no target: write it into the file as a number. regression=false takes each as a class."
     return "Is this the right column? regression=false takes each text as a class."
-
-
-def option(key: str, value: str) -> str:
-    """An option as a row of the spec has it, or the long form for a value that no row can hold."""
-    return f"{key}={value}" if re.fullmatch(r"[A-Za-z_][\w./]*", value, re.ASCII) else f'{key}: "{printable(value)}"'
 
 
 def need_apart(uses: Collection[tuple[str, Sequence[str]]]) -> None:

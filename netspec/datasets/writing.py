@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from netspec.words import printable
+
 BLANKS: Final = " \u00a0\u202f\u2009"
 """The blanks that stand between thousands: the plain one, and those that a line never breaks at."""
 SIGNS: Final = {"point": ".", "comma": ",", "space": BLANKS, "quote": "'\u2019"}
@@ -18,8 +20,12 @@ CURRENCY: Final = "currency"
 PERCENT: Final = "percent"
 MAX_SIGN: Final = 8
 """The most characters that are taken for a sign behind numbers, such as kg or km/h."""
+HOLES: Final = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "#n/a"})
+"""What others write into a cell that is empty, in small letters."""
 NEARLY: Final = 0.9
 """The share of cells from which on nearly all of a column are meant."""
+YAML_WORDS: Final = frozenset({"null", "true", "false"})
+"""Texts that are none to YAML unless they stand in quotes, in small letters."""
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -43,6 +49,11 @@ class Writing:
     def with_signs(self, other: Writing) -> Writing:
         """The same, with what stands beside numbers in another way of writing too."""
         return Writing(self.decimal, self.thousands, tuple(sorted({*self.signs, *other.signs})))
+
+    def example(self) -> str:
+        """A number as it is written here."""
+        thousands = SIGNS[self.thousands][0] if self.thousands is not None else ""
+        return f"1{thousands}234{SIGNS[self.decimal]}5"
 
     def options(self) -> str:
         """The options of a source that make it read so."""
@@ -70,6 +81,12 @@ def guessed(cells: Sequence[str], known: Writing) -> list[Writing]:
         best = [Writing(known.decimal, known.thousands)] if set(signs) - set(known.signs) else []
     simple = [way for way in best if way.decimal == "point" or way.thousands is None]
     return [Writing(way.decimal, way.thousands, signs) for way in simple or best[:1]]
+
+
+def option(key: str, value: str) -> str:
+    """An option as a row of the spec has it, or the long form for a value that no row can hold."""
+    plain = re.fullmatch(r"[A-Za-z_][\w./]*", value, re.ASCII) and value.lower() not in YAML_WORDS
+    return f"{key}={value}" if plain else f'{key}: "{printable(value)}"'
 
 
 _WAYS: Final = (
