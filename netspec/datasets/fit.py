@@ -49,7 +49,11 @@ def _way_out(x: Tensor, y: Tensor, name: str) -> str:
         return _written(["scale 1"], name) if x.dtype != y.dtype else ""
     steps = ["scale 1"] if x.dtype != y.dtype else []
     if given == wanted:
-        return _written(steps, name)
+        plain = _written(steps, name)
+        if len(given) != 1 or x.dtype != "int64":
+            return plain
+        declared = f"Declare {name or 'input'}: int {_x(given)}, where numbers stand for something, and embed them"
+        return f"{declared}; {plain[0].lower()}{plain[1:]}, where they are amounts."
     if len(given) == len(wanted) == 3:
         if (found := _as_image(given, wanted)) is not None:
             return _written([*steps, *found], name)
