@@ -133,16 +133,37 @@ class Table:
         import numpy as np
 
         column = self.column(name)
-        found, empty = column.floats(), column.empty()
-        if found is not None:
-            with np.errstate(over="ignore"):
-                found = found.astype(np.float32)
+        exact, empty = column.floats(), column.empty()
+        with np.errstate(over="ignore"):
+            found = exact.astype(np.float32) if exact is not None else None
         good = np.isfinite(found) if found is not None else np.array([self.is_number(t) for t in column.texts()])
         for row in np.flatnonzero(~(good | empty) if holes else ~good)[:1]:
             cell = column.texts()[row]
             hint = self._number_hint(name, cell) if cell else hint or self.hole_hint("mean")
             raise DataError(f"{self.cell(name, row)} is {shown(cell)}, expected a finite number. {hint}".rstrip())
-        return found if found is not None else np.full(len(empty), np.nan, np.float32)
+        if exact is None or found is None:
+            return np.full(len(empty), np.nan, np.float32)
+        self._need_one_scale(name)
+        self._need_apart(name, exact, found)
+        return found
+
+    def _need_one_scale(self, name: str) -> None:
+        """Refuse numbers in two currencies or units, which would be taken for the same. Raises DataError."""
+        pair = self.writing.mixed(self.texts(name)) if self.writing.signs else None
+        if pair is not None:
+            row = list(self.texts(name)).index(pair[0])
+            text = f"{self.cell(name, row)} is {shown(pair[0])}, and another cell {shown(pair[1])}"
+            raise DataError(f"{text}: they are not on one scale. Write all of them in one unit into the file.")
+
+    def _need_apart(self, name: str, exact: Array, found: Array) -> None:
+        """Refuse numbers that differ, and would not once they have the seven digits of a float. Raises DataError."""
+        import numpy as np
+
+        many, few_left = len(np.unique(exact)), len(np.unique(found))
+        if many > 2 * few_left:
+            text = f"{self.cell(name, 0)} is {shown(self.texts(name)[0])}: {many:,} different numbers"
+            way_out = "Write them less the least of them into the file, or as dates where they are times."
+            raise DataError(f"{text} would be {few_left:,} with the seven digits that floats have. {way_out}")
 
     def _number_hint(self, name: str, cell: str) -> str:
         """What to do about a cell that is no number."""

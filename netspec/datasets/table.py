@@ -89,6 +89,12 @@ def _parts(value: Any) -> tuple[str, ...]:
     return found
 
 
+def _holes(value: Any) -> tuple[str, ...]:
+    found = value if isinstance(value, list | tuple) else [value]
+    return names([str(each) if type(each) in (int, float) else each for each in found])
+
+
+HOLES: Final = {"anyOf": [NAMES, {"type": "number"}, {"type": "array", "items": {"type": ["string", "number"]}}]}
 SIGN: Final = {"type": "string"}
 WAY: Final = {"enum": [*SIGNS, *(c for known in SIGNS.values() for c in known)]}
 
@@ -119,7 +125,7 @@ class Tabular(Dataset):
         ("refuse", "mean", "median", "value", "category"),
         "refuse",
     )
-    empty = Checked("texts that mean an empty cell, such as NA", names, NAMES, (), textual=True)
+    empty = Checked("texts or numbers that mean an empty cell, such as NA or -999", _holes, HOLES, (), textual=True)
     val = Maybe(Word("file of the validation part, with the same columns", None))
     test = Maybe(Word("file of the test part, with the same columns", None))
     fill = Float("what `missing: value` writes into empty cells of numbers", 0.0, keyword=True)

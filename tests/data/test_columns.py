@@ -244,7 +244,10 @@ def test_commas_in_texts_do_not_make_columns(tmp_path: Path) -> None:
 def test_an_encoding_is_named_and_read(tmp_path: Path) -> None:
     content = table(city=["Zürich", "Köln"] * 4).encode("cp1252")
     said = refused(tmp_path, content)
-    assert "is not UTF-8: byte 0xfc on line 2. If it reads 'Zürich;0;a' there, write encoding=cp1252, or save it as UTF-8." in said
+    assert (
+        "is not UTF-8: byte 0xfc on line 2. If it reads 'Zürich;0;a' there, write encoding=cp1252, or save it as UTF-8."
+        in said
+    )
     assert read(tmp_path, content, encoding="cp1252").learnt["columns"]["categories"] == {"city": ["Köln", "Zürich"]}
     assert "is not ASCII: byte 0xfc on line 2" in refused(tmp_path, content, encoding="ascii")
 
