@@ -52,6 +52,32 @@ def houses(folder: Path) -> list[str]:
     return ["--data", "house prices.csv", "--target", "price"]
 
 
+def german(folder: Path) -> list[str]:
+    """What a spreadsheet saves in Germany: commas, points and signs in numbers, dates, codes, another encoding."""
+    draw, rows = random.Random(0), []
+    for i in range(200):
+        area, town = draw.uniform(30, 200), draw.choice(["Ulm", "Köln", "Münster"])
+        price = f"{3000 * area + 90000 * (town == 'Ulm'):,.2f}".translate(str.maketrans(",.", ".,"))
+        shown = [f"{area:.1f}".replace(".", ","), f"{i % 30},5 %", town, f"0{i % 3}277", f"{1 + i % 28:02}.03.2024"]
+        rows.append(";".join([f"OB-{i:04}", *shown, f"{price} €"]))
+    content = "\r\n".join(["Objekt;Fläche;Rabatt;Stadt;PLZ;verkauft;Preis", *rows, ""])
+    (folder / "häuser.csv").write_bytes(content.encode("cp1252"))
+    return ["--data", "häuser.csv", "--target", "Preis"]
+
+
+def reviews(folder: Path) -> list[str]:
+    """A column of text beside two classes."""
+    draw, rows = random.Random(0), []
+    for i in range(300):
+        words = (
+            draw.choices(["the", "a", "film", "was", "plot", "and", "but", "with", "scene"], k=8)
+            + [("good", "bad")[i % 2]] * 3
+        )
+        rows.append([" ".join(draw.sample(words, len(words))), ("pos", "neg")[i % 2]])
+    table(folder / "reviews.csv", ["review", "label"], rows)
+    return ["--data", "reviews.csv"]
+
+
 def categories(folder: Path) -> list[str]:
     """Categories alone, and a target that is found by its name."""
     draw = random.Random(0)
@@ -157,12 +183,28 @@ CASES: list[tuple[Callable[[Path], list[str]], str, float, list[str]]] = [
         [
             "to be learnt: price, a number",
             "id: left out, it numbers the rows",
-            "sold on: left out, dates, such as '2020-01-01'",
+            "sold on: dates, such as '2020-01-01', as numbers of the calendar",
             "note: left out, 200 texts that hardly repeat",
             "currency: left out, always 'EUR'",
             "taxes: left out, mostly numbers, '0,000' is none",
         ],
     ),
+    (
+        german,
+        "r2",
+        0.8,
+        [
+            "read with encoding: cp1252",
+            "read with decimal: comma",
+            "read with thousands: point",
+            "read with signs: [currency, percent]",
+            "Objekt: left out, 200 texts that hardly repeat",
+            "Rabatt: numbers, 0.5 to 29.5",
+            "PLZ: categories, 3 codes",
+            "verkauft: dates, such as '01.03.2024', as numbers of the calendar",
+        ],
+    ),
+    (reviews, "accuracy", 0.9, ["review: text, 300 texts that hardly repeat"]),
     (categories, "accuracy", 0.9, ["to be learnt: label, 2 classes"]),
     (parquet, "accuracy", 0.8, ["to be learnt: target, 2 classes: down ("]),
     (photos, "accuracy", 0.7, ["36 images in colour, of different sizes", "3 classes: blue sky (12), green (12)"]),

@@ -124,14 +124,14 @@ class CSV(Tabular):
         kind = next((kind for mark, kind in OTHERS.items() if content.lstrip()[: len(mark)].lower() == mark), None)
         if kind is not None:
             raise DataError(f"{label} is {kind}, expected a table as text. Save it as csv.")
-        codec, note = _codec_of(content, self.encoding)
+        codec, note = codec_of(content, self.encoding)
         try:
             return content.decode(codec).removeprefix("\ufeff"), note
         except UnicodeError as error:
             raise DataError(f"{label} is not {codec.upper()}: {_why(content, error)}") from None
 
 
-def _codec_of(content: bytes, named: str | None) -> tuple[str, tuple[str, ...]]:
+def codec_of(content: bytes, named: str | None) -> tuple[str, tuple[str, ...]]:
     """How a file is encoded, and what is told of that: as its first bytes say, else as it is `named`, else UTF-8.
 
     A file that is named to have a byte for each sign, and yet is UTF-8 throughout, is read as UTF-8: such files are

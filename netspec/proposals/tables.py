@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from netspec.datasets import dates
 from netspec.datasets.columns import Table, Texts, distinct
-from netspec.datasets.files import Files, show, unpacked
+from netspec.datasets.csv import INSTEAD, MAX_TEXT, WESTERN, codec_of
+from netspec.datasets.dates import COMMON
+from netspec.datasets.files import Files, content_of, show
+from netspec.datasets.roles import CODE, WORDS
+from netspec.datasets.writing import guessed
 from netspec.errors import UsageError
-from netspec.proposals.network import perceptron
+from netspec.proposals.network import perceptron, tokens
 from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
 from netspec.vocabulary import DATASETS
 from netspec.words import did_you_mean, printable
@@ -19,11 +24,14 @@ from netspec.words import did_you_mean, printable
 if TYPE_CHECKING:
     from netspec.datasets.table import Tabular
 
-SEPARATORS: Final = (",", ";", "\t", "|")
 EMPTY: Final = {"NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None", "none", "?", "-", "--", "."}
 """Texts that mean an empty cell where all other cells of a column are numbers."""
 TARGETS: Final = ("target", "label", "class", "y", "outcome")
 """What the column to be learnt is mostly called."""
+LENGTH: Final = 64
+"""Tokens of a text, as sources of tables have it."""
+WORDS_KNOWN: Final = 10_000
+"""Words of texts that are told apart, at most, as sources of tables have it."""
 FEW: Final = 20
 """So many whole numbers or fewer are classes, not quantities."""
 TOLD: Final = 40
@@ -32,7 +40,6 @@ LOOKED_AT: Final = 1000
 """Different texts of a column that are looked at."""
 REPEATED: Final = 0.3
 """Categories that are a larger share of the rows than this hardly repeat, if there are more than FEW."""
-DATE: Final = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*")
 NUMBERING: Final = re.compile(r"(?:.*[_ -])?(?:id|index|row|nr|no)|unnamed.*|", re.IGNORECASE)
 """Names of columns that count the rows."""
 
@@ -52,27 +59,42 @@ def of_table(
 ) -> Proposal:
     """For a file of columns. Raises UsageError and DataError."""
     file = files.file(path)
-    separator = _separator(file) if source == "csv" else ","
-    empty = _empty(_read(source, path, separator, ()).table(file))
-    table = _read(source, path, separator, empty).table(file)
+    options = _encoding(file) if source == "csv" else {}
+    plain = _read(source, path, options).table(file)
+    options |= _writing(plain)
+    if empty := _empty(_read(source, path, options).table(file)):
+        options["empty"] = empty
+    table = _read(source, path, options).table(file)
     chosen = _chosen(table, target, choose)
     goal, regression, learnt = _goal(table, chosen)
     columns = [_seen(table, name) for name in table.columns if name != chosen]
-    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories")}
+    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories", "dates")}
+    texts = [c for c in columns if c.role == "text"]
+    taken["text"] = [] if any(taken.values()) else texts[:1]
+    columns = [c if c.role != "text" or c in taken["text"] else replace(c, role="left out") for c in columns]
     if not any(taken.values()):
         said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
         raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
     rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
     keys = {"path": quoted(path), "target": quoted(chosen)}
     keys |= {role: listed(c.name for c in found) for role, found in taken.items() if found}
-    keys |= {"separator": quoted(separator)} if separator != "," else {}
-    keys |= {"empty": listed(empty)} if empty else {}
+    keys |= {key: quoted(value) if isinstance(value, str) else listed(value) for key, value in options.items()}
     if any("" in table.texts(name) for name in used):
         keys["missing"] = "median          # of the training part; an empty category is one of its own"
     keys |= {"regression": "true"} if regression else {}
     data = ["source:", f"  {source}:", *(f"    {key}: {value}" for key, value in keys.items()), "split: {val: 0.2}"]
-    data += ["transform: standardize       # numbers less their mean, by their spread"] if taken["numbers"] else []
-    seen = [f"  {rows:,} rows and {len(table.columns)} columns", f"  to be learnt: {chosen}, {learnt}", *_told(columns)]
+    data += (
+        ["transform: standardize       # numbers less their mean, by their spread"]
+        if taken["numbers"] or taken["dates"]
+        else []
+    )
+    read = [f"  read with {key}: {value}" for key, value in keys.items() if key in options]
+    seen = [
+        f"  {rows:,} rows and {len(table.columns)} columns",
+        f"  to be learnt: {chosen}, {learnt}",
+        *read,
+        *_told(columns),
+    ]
     return Proposal(path, tuple(map(one_line, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
 
 
@@ -91,19 +113,39 @@ def _told(columns: Sequence[Seen]) -> list[str]:
     return [*lines, f"  and {len(columns) - TOLD} more columns"] if len(columns) > TOLD else lines
 
 
-def _read(source: str, path: str, separator: str, empty: Sequence[str]) -> Tabular:
+def _read(source: str, path: str, options: Mapping[str, Any]) -> Tabular:
     (cls,) = DATASETS.find(source)
-    options: dict[str, Any] = {"separator": separator} if source == "csv" else {}
-    options |= {"empty": list(empty)} if empty else {}
     made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
     return made
 
 
-def _separator(file: Path) -> str:
-    """What stands between the names of the columns: that of which there are most in the first line."""
-    with unpacked(file) as stream:
-        line = stream.readline(1 << 16).decode("utf-8", "replace")
-    return max(SEPARATORS, key=line.count)
+def _encoding(file: Path) -> dict[str, Any]:
+    """The encoding of a file that is not UTF-8: most are of western letters."""
+    content = content_of(file, MAX_TEXT, INSTEAD)
+    codec, _ = codec_of(content, None)
+    try:
+        content.decode(codec)
+    except UnicodeError:
+        return {"encoding": WESTERN}
+    return {}
+
+
+def _writing(table: Table) -> dict[str, Any]:
+    """The options by which numbers with signs are read: those of the columns that can only be read in one way."""
+    found, doubtful, signs = dict[str, Any](), False, set[str]()
+    for name in table.columns:
+        cells = [text for text in table.texts(name) if text and text not in EMPTY]
+        ways = guessed(cells, table.writing) if table.columns[name].floats() is None else []
+        signs |= {sign for way in ways for sign in way.signs}
+        doubtful |= len(ways) > 1
+        if len(ways) == 1:
+            found |= {"decimal": "comma"} if ways[0].decimal == "comma" else {}
+            found |= {"thousands": ways[0].thousands} if ways[0].thousands else {}
+    if doubtful and found.get("thousands", "comma") != "comma":  # then a comma can only stand before decimals
+        found["decimal"] = "comma"
+    if any(map(table.decimal, table.columns)):  # a point stands before decimals in other columns
+        found = {key: value for key, value in found.items() if value not in ("comma", "point")}
+    return found | ({"signs": sorted(signs)} if signs else {})
 
 
 def _empty(table: Table) -> list[str]:
@@ -121,9 +163,19 @@ def _seen(table: Table, name: str) -> Seen:
     cells, values = table.texts(name), table.columns[name].floats()
     filled = [text for text in cells if text]
     different = sorted(set(filled))
-    useless = _useless(name, cells, different) or (_no_category(cells, different) if values is None else "")
+    useless = _useless(name, cells, different)
     if useless:
         return Seen(name, "left out", useless)
+    if (len(filled) >= FEW and dates.are_dates(filled)) or (values is not None and dates.are_compact(filled)):
+        ways = dates.ways(filled)
+        if len(ways) == 1:
+            return Seen(name, "dates", f"such as {filled[0][:40]!r}, as numbers of the calendar")
+        return Seen(name, "left out", f"dates whose day or month may stand first: {filled[0][:40]!r}")
+    if values is None and (reason := _no_category(cells, different)):
+        sentences = "hardly repeat" in reason and sum(text.count(" ") for text in filled) >= WORDS * len(filled)
+        return Seen(name, "text" if sentences else "left out", reason)
+    if any(map(CODE.fullmatch, filled)):
+        return Seen(name, "categories", f"{len(different):,} codes", len(different) + (len(filled) < len(cells)))
     if values is not None:
         known = values[values == values]  # not nan
         return Seen(name, "numbers", f"{_short(known.min())} to {_short(known.max())}")
@@ -147,9 +199,6 @@ def _no_category(cells: Sequence[str], different: Sequence[str]) -> str:
     odd = [text for text in looked_at if Texts([text]).floats() is None]
     if len(odd) < len(looked_at) / 2:
         return f"mostly numbers, {odd[0][:40]!r} is none" if odd else "mostly numbers"
-    date = next(filter(DATE.fullmatch, looked_at), None)
-    if date is not None and sum(bool(DATE.fullmatch(text)) for text in looked_at) > len(looked_at) / 2:
-        return f"dates, such as {date[:40]!r}"
     if len(different) > max(FEW, REPEATED * len(cells)):
         return f"{len(different):,} texts that hardly repeat"
     return ""
@@ -181,7 +230,10 @@ def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
 
 def _network(taken: dict[str, list[Seen]], goal: Goal) -> list[str]:
     """A network for numbers, for categories, or for both."""
-    count, known = len(taken["numbers"]), sum(column.distinct for column in taken["categories"])
+    if taken["text"]:
+        return [f"input: int {LENGTH}", *tokens(WORDS_KNOWN, goal)]
+    count = len(taken["numbers"]) + len(COMMON) * len(taken["dates"])
+    known = sum(column.distinct for column in taken["categories"])
     if not taken["categories"]:
         return [f"input: {count}", *perceptron(goal)]
     inputs = ([f"numbers: {count}"] if count else []) + [f"categories: int {len(taken['categories'])}"]
