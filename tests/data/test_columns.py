@@ -165,6 +165,7 @@ def test_numbers_that_only_tell_rows_apart(name: str, tmp_path: Path) -> None:
     assert f"  left out: {name} (kept for predictions)" in arrays.told
     assert arrays.train.inputs[0].shape == (ROWS, 1)
     source = section({"source": {"csv": {"path": "a.csv", "target": "kind", "id": name}}}).source
+    assert isinstance(source, tables.Tabular)
     assert source.ids(source.table(tmp_path / "a.csv"))[name][2] == "1014"
     assert read(tmp_path, text, numbers=[name, "size"]).train.inputs[0].shape == (ROWS, 2)
 

@@ -34,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def values(run: Path, file: Path) -> list[float]:
-    return predict(Run.read(run), [file]).first[:, 0].tolist()
+    return [float(value) for value in predict(Run.read(run), [file]).first[:, 0]]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
