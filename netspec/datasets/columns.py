@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NOTHING: Final = "The run has nothing to fill it with."
 """What is said of an empty cell in new samples, for which no option can be written any more."""
+LONGEST: Final = 64
+"""Characters of a number, at most; what is longer is a text."""
 PLAIN: Final = Writing()
 """Numbers as Python writes them."""
 
@@ -57,7 +59,7 @@ class Texts:
         import numpy as np
 
         cells = self._cells if self._writing == PLAIN else self._plainly()
-        if cells is None or not _written_plainly("".join(cells)):
+        if cells is None or max(map(len, cells), default=0) > LONGEST or not _written_plainly("".join(cells)):
             return None
         try:
             found = np.array([text or "nan" for text in cells]).astype(np.float64)
