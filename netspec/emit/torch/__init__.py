@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from netspec.emit.torch.helpers import HELPERS as HELPERS
 from netspec.emit.torch.initializers import filled as filled
@@ -50,8 +50,15 @@ def _function(cls: type[Op]) -> Rule:
 
 def _found(table: Mapping[str, T], cls: type[Op]) -> T:
     """What a table has for a class, or for the nearest class above it. A plugin's class may have any name."""
-    bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("netspec.")]
-    return next(table[name] for name in bases if name in table)
+    found: T | None = _known.get((id(table), cls))
+    if found is None:
+        bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("netspec.")]
+        found = _known[id(table), cls] = next(table[name] for name in bases if name in table)
+    return found
+
+
+_known: Final[dict[tuple[int, type[Op]], Any]] = {}
+"""What has been found in which table."""
 
 
 def helpers(cls: type[Op]) -> list[str]:
