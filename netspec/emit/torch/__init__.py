@@ -10,6 +10,8 @@ import ast
 from collections.abc import Sequence
 
 from netspec.emit.torch.helpers import HELPERS as HELPERS
+from netspec.emit.torch.initializers import WRAPS as WRAPS
+from netspec.emit.torch.initializers import fill_name as fill_name
 from netspec.emit.torch.initializers import filled as filled
 from netspec.emit.torch.modules import FUNCTIONS as LAYER_FUNCTIONS
 from netspec.emit.torch.modules import MODULES, PASSED, function, function_name
