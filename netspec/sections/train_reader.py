@@ -23,6 +23,7 @@ from netspec.language.calls import (
 from netspec.metrics.base import Metric
 from netspec.records import Fault, Invalid
 from netspec.sections.base import NOTHING, entries_schema, entry_schema
+from netspec.sections.habits import meant
 from netspec.sections.param_groups import read_groups
 from netspec.sections.train import Checkpoint, EarlyStop, Evaluate, Train
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
@@ -68,9 +69,8 @@ class _Reader:
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
         if key not in Train.fields:
-            hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
-            if key in ("lr", "learning_rate", "weight_decay", "momentum"):
-                hint = f"It belongs to the optimizer, as in: optimizer: sgd {'lr' if key[0] == 'l' else key}=..."
+            known = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
+            hint = meant("train", key) or known
             self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
             return
         if value is None or key == "groups":
@@ -128,7 +128,7 @@ class _Reader:
 
     def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
         items = value if isinstance(value, list) else [value]
-        found: list[Metric] = []
+        found: dict[str, Metric] = {}
         refusals: list[Refused] = []
         for i, item in enumerate(items):
             try:
@@ -136,12 +136,12 @@ class _Reader:
             except Refused as refused:
                 refusals.append(refused)
                 continue
-            if entry.label in [m.label for m in found]:
+            if entry.label in found:
                 problem = Problem("twice", f"{entry.label} is given twice", At((*path, i)), "Keep one of them.")
                 refusals.append(Refused(problem))
-            found.append(entry)
+            found[entry.label] = entry
         raise_all(refusals)
-        return tuple(found)
+        return tuple(found.values())
 
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:
         if isinstance(value, str):
