@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from netspec.emit.torch import construct
+from netspec.emit.torch import WRAPS, construct
 from netspec.graph.model import Level, Step
-from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.python.expressions import f_string
