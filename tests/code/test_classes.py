@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 from netspec import loads
+from netspec.python.layout import lines
+from netspec.python.nodes import assign, call, defined, named, stored
+from netspec.views.code.tidy import merged
 from tests.code.style import assert_source_formatted
 
 
@@ -325,3 +330,42 @@ def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
 def test_the_docstring_tells_every_axis_but_the_batch() -> None:
     source = printed("input: TxBx8\nlayers: {l: linear 4, o: select 0 -1}\n")
     assert source.startswith('"""Net: T x B x 8 in, 4 out, 36 parameters."""')
+
+
+def test_equal_levels_of_one_name_share_a_class() -> None:
+    """Whatever blocks they stand in, and so do the blocks around them that then are equal."""
+    out = "{a: relu, b: add(a a), c: linear 6}"
+    source = printed(
+        f"""
+        input: 6
+        blocks:
+          one: {{out: {out}, x: add(out in)}}
+          two: {{fc: fc 6, out: {out}, x: add(out fc)}}
+          three: {{out: {{d: {out}, e: add(d in)}}, y: relu}}
+          four: {{y: relu, out: {{d: {out}, e: add(d y)}}}}
+        layers: [one, two, three, four]
+        """
+    )
+    classes = [line for line in source.splitlines() if line.startswith("class ")]
+    assert [line.partition("(")[0] for line in classes] == [
+        *("class Out", "class One", "class Two", "class D", "class Out2", "class Three", "class Four", "class Net")
+    ]
+    assert source.count("self.out = Out()") == 2
+    assert source.count("self.d = D()") == 1
+    assert source.count("self.out = Out2()") == 2
+
+
+def test_what_comments_say_of_both_classes_is_kept_where_they_agree() -> None:
+    def level(name: str, shape: str) -> tuple[ast.ClassDef, dict[ast.stmt, str]]:
+        first, last = assign(stored("x"), call("F.relu", named("x"))), ast.Return(named("x"))
+        body = defined("forward", ["self", "x"], [first, last])
+        return ast.ClassDef(name, [named("nn.Module")], [], [body], []), {first: shape, last: "8"}
+
+    (one, said), (two, other) = level("Out", "4"), level("Out2", "5")
+    comments = said | other
+    user = ast.ClassDef("Net", [named("Out2")], [], [assign(stored("x"), call("Out2"))], [])
+    found = merged([one, two, user], {"Out": "Out", "Out2": "Out", "Net": "Net"}, comments)
+    assert [cls.name for cls in found] == ["Out", "Net"]
+    assert lines(found[1:], {}) == ["class Net(Out):", "    x = Out()"]
+    assert lines([user], {}) == ["class Net(Out2):", "    x = Out2()"]
+    assert lines(found[:1], comments)[-2:] == ["        x = F.relu(x)", "        return x  # 8"]

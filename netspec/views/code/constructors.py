@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 
-from netspec.emit.torch import construct, torch_class
+from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Step
-from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued

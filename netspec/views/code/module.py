@@ -22,6 +22,7 @@ from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 from netspec.views.code.slots import Slots
+from netspec.views.code.tidy import merged
 
 
 def source(graph: Graph, live: Collection[str] = ()) -> str:
@@ -52,14 +53,14 @@ def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) 
     """The classes, each behind those that it needs."""
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
-    _name(order, graph)
+    stems = _name(order, graph)
     path = partial(_path, graph.root, Paths(serving))
     found = []
     for pattern in order:
         results, ending = _results(pattern, graph)
         closing = partial(_closing, graph, path) if pattern is order[-1] else _nothing
         found.append(ClassWriter(pattern, serving, live, comments, closing).written(results, ending))
-    return found
+    return merged(found, stems, comments)
 
 
 def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
@@ -93,16 +94,22 @@ def _shape(tensor: Tensor) -> str:
     return sample(tensor.shape) if tensor.shape else str(tensor)
 
 
-def _name(order: list[Pattern], graph: Graph) -> None:
-    """Class names: the network's own, its blocks', and for other levels the name of the member."""
+def _name(order: list[Pattern], graph: Graph) -> dict[str, str]:
+    """Give the classes names: the network's own, its blocks', and for other levels the name of the member.
+
+    Each is told without the number that sets it apart from others of that name.
+    """
     names = Namespace()
     order[-1].name = names.fresh(graph.name)
+    stems = {order[-1].name: graph.name}
     for pattern in order[:-1]:
         level = pattern.levels[0]
         base = class_name(level.block or level.name)
         if level.name.isdecimal() and not level.block and level.parent is not None:
             base = class_name(f"{level.parent.block or level.parent.name}_{level.name}")
         pattern.name = names.fresh(base)
+        stems[pattern.name] = base
+    return stems
 
 
 def _ties(graph: Graph, path: Callable[[str], ast.expr]) -> Iterator[ast.stmt]:

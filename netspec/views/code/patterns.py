@@ -39,7 +39,7 @@ class Unit:
 
     @property
     def present(self) -> bool:
-        return not any(step.left_out for step in self.steps)
+        return not self.steps[0].left_out  # as all of them
 
 
 @dataclass(eq=False, slots=True)
