@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from netspec import datasets, layers, losses, metrics, ops, optimizers, schedulers, transforms
 from netspec.catalogue import Catalogue
@@ -161,19 +161,3 @@ METRICS: Catalogue[Metric] = Catalogue(
     "metric", "netspec.metrics.base.Metric", _in("metrics", metrics.FAMILIES), _meaning(accuracy="acc", roc_auc="auc")
 )
 """What is measured besides the loss."""
-
-ENTRIES: Final[dict[tuple[str, ...], Catalogue[Any]]] = {
-    ("data",): DATASETS,
-    ("data", "source"): DATASETS,
-    ("data", "transform"): TRANSFORMS,
-    ("data", "augment"): AUGMENTATIONS,
-    ("train", "loss"): LOSSES,
-    ("train", "optimizer"): OPTIMIZERS,
-    ("train", "scheduler"): SCHEDULERS,
-    ("train", "metrics"): METRICS,
-    ("init",): INITIALIZERS,
-    ("export",): EXPORTERS,
-    ("layers",): OPERATIONS,
-    ("blocks",): OPERATIONS,
-}
-"""Where a spec names entries, and of which catalogue."""

@@ -15,6 +15,7 @@ from netspec.errors import Path
 from netspec.language import rows
 from netspec.language.calls import Refused, fields_of
 from netspec.language.rows import Arg, Call, RowError, Word
+from netspec.sections.known import find
 from netspec.text.overlay import not_laid, override, override_path
 from netspec.text.reader import read_text
 from netspec.text.source import Source
@@ -74,14 +75,8 @@ def _long_form(node: Any, path: Path, depth: int) -> str | None:
 
 def _classes(word: Any, path: Path) -> list[type[Entry]]:
     """What a word may mean in the section that the path begins with."""
-    from netspec.vocabulary import ENTRIES
-
-    if path[:2] == ("train", "early_stop"):
-        from netspec.sections.train import EarlyStop
-
-        return [EarlyStop]
-    held = dict.fromkeys(catalogue for place, catalogue in ENTRIES.items() if place[0] == path[0])
-    return [cls for catalogue in held for cls in catalogue.find(word)]
+    own = find(path[0])
+    return own.classes(str(word), path) if own is not None else []
 
 
 @dataclass(frozen=True, slots=True)
