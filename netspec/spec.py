@@ -15,8 +15,8 @@ from netspec.graph.size import Limits, beyond, beyond_machine
 from netspec.lint import Facts, lint
 from netspec.sections.document import Document, read_document
 from netspec.sections.experiment import Experiment, read_experiment
-from netspec.sections.overrides import overridden
-from netspec.text.overlay import merged, not_laid, override_path
+from netspec.sections.overrides import not_laid, overridden, override_path
+from netspec.text.overlay import merged
 from netspec.text.reader import read_file, read_text
 from netspec.text.report import SpecError
 from netspec.text.source import Source

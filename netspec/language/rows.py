@@ -12,9 +12,8 @@ size   = [ "-" ] ( NUMBER | DIM | "$" NAME | "$(" expr ")" )
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -72,14 +71,14 @@ class Input:
 class Arg:
     """One argument. `name` is the letter or the keyword; an arrow's value is all its sizes.
 
-    `text` is a letter's as it stands, which may yet be a word: the folder d40.
+    `text` is all of it as it stands: a letter's may yet be a word, the folder d40.
     """
 
     kind: Literal["positional", "arrow", "letter", "keyword", "word"]
     value: Value | tuple[Value | None, ...]
     span: Span
     name: str = ""
-    text: str = ""
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +94,14 @@ class Call:
     op_span: Span = (0, 0)
 
 
-_NUMBER = r"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|[0-9]+"
-_SIZE = re.compile(rf"(?P<sign>-?)(?:(?P<number>{_NUMBER})|(?P<dim>[A-Z][A-Z0-9_]*)|\$(?P<name>[A-Za-z_]\w*)|\$\()")
-_OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-_WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
-_FILE = re.compile(r"[0-9][\w./:+@~-]*\.(?![eEx][0-9])[A-Za-z]\w*")
-"""A word that begins with a digit, which only a file's name does: `2024.csv`."""
-_ZEROED = re.compile(r"[a-z]0[0-9]+")
-"""A letter with what is no number for the 0 before it, so that it can only be a word: the folder d040."""
-_KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
-_TIMES = re.compile(r"x(?=[\d$])")
-_INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
-_TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
+_DIGITS: Final = frozenset("0123456789")
+_CAPITALS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ALPHABET: Final = _CAPITALS | frozenset("abcdefghijklmnopqrstuvwxyz")
+_LETTERS: Final = _ALPHABET | {"_"}
+_PLAIN: Final = _LETTERS | _DIGITS
+_DIM: Final = _CAPITALS | _DIGITS | {"_"}
+_IN_WORDS: Final = frozenset("_./:+@~-")
+_IN_INPUTS: Final = frozenset("_$()+*-")
 
 
 @lru_cache(maxsize=8192)
@@ -140,17 +135,20 @@ def parse_value(text: str) -> Value:
 def template(text: str) -> tuple[str | Expr, ...]:
     """A name with `$x` and `$(expr)` in it, cut into its plain and its computed parts."""
     parts: list[str | Expr] = []
-    at = 0
-    while match := _TEMPLATE.search(text, at):
-        parts.append(text[at : match.start()])
-        if match[1]:
-            parts.append(Expr(match[1], (match.start(1), match.end())))
-            at = match.end()
+    begin = at = 0
+    while (at := text.find("$", at)) >= 0:
+        name = at + 1
+        if text.startswith("(", name):
+            stop = closing(text, name, len(text))
+            found, end = Expr(text[name + 1 : stop], (name + 1, stop)), stop + 1
+        elif (end := _name(text, name, len(text))) > name:
+            found = Expr(text[name:end], (name, end))
         else:
-            stop = closing(text, match.end() - 1, len(text))
-            parts.append(Expr(text[match.end() : stop], (match.end(), stop)))
-            at = stop + 1
-    return (*parts, text[at:])
+            at = name
+            continue
+        parts += (text[begin:at], found)
+        begin = at = end
+    return (*parts, text[begin:])
 
 
 def _split(text: str, start: int, stop: int, separators: str) -> Iterator[Span]:
@@ -209,7 +207,7 @@ def _call(text: str, start: int, stop: int) -> Call:
             break
         if times is not None:
             raise RowError(f"{_shown(text, a, b)} after the repetition", (a, b), "Write x3 last.")
-        if _TIMES.match(text, a, b) and not _is_file(text, a, b):
+        if _is_times(text[a:b]):
             times, end = _size(text, a + 1, b)
             if end != b:
                 raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b), "As in: conv 8 k3 x3")
@@ -232,12 +230,12 @@ def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
         size, at = _size(text, start, stop)
         if isinstance(size, Expr):
             return size, at
-    match = _OP.match(text, start, stop)
-    if not match:
+    end = _dotted(text, start, stop)
+    if end == start:
         end = text.find(" ", start, stop)
         span = (start, stop if end < 0 else end)
         raise RowError(f"{_shown(text, *span)} is not an operation", span, "A row begins with one, as in: conv 6 k5")
-    return match[0], match.end()
+    return text[start:end], end
 
 
 def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
@@ -245,41 +243,33 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
     for a, b in _split(text, start, stop, " ,"):
         if a == b:
             continue
-        match = _INPUT.fullmatch(text[a:b].replace(" ", ""))
-        if not match:
+        keyword, equals, name = text[a:b].replace(" ", "").rpartition("=")
+        if not _is_input(name) or (equals and not _is_name(keyword)):
             hint = "An input is the name of an earlier step; arguments follow the brackets, or the word: dropout 0.5"
-            names = [word for word in re.split("[ ,]+", text[start:stop]) if _INPUT.fullmatch(word) and "=" not in word]
-            if re.fullmatch(r"-?\d+", text[a:b]) and names:
+            others = text[start:stop].replace(",", " ").split(" ")
+            if text[a:b].removeprefix("-").isdecimal() and any(map(_is_input, others)):
                 hint = "Steps are referred to by name; give it one, as in - skip: conv 8 k3"
             raise RowError(f"{_shown(text, a, b)} is not an input", (a, b), hint)
-        found.append(Input(tuple(match[2].split(".")), match[1], (a, b)))
+        found.append(Input(tuple(name.split(".")), keyword or None, (a, b)))
     return tuple(found)
 
 
 def _arg(text: str, start: int, stop: int) -> Arg:
-    span = (start, stop)
-    piece = text[start:stop].replace("\u2192", "->")
-    if "->" in _outside(piece):
+    span, word = (start, stop), text[start:stop]
+    if ("->" in word or "\u2192" in word) and "->" in _outside(word.replace("\u2192", "->")):
         return _arrow(text, start, stop)
-    keyword = _KEYWORD.match(text, start, stop)
-    if keyword:
-        value = _whole(text, keyword.end(), stop)
-        return Arg("keyword", value, span, keyword[1])
-    if _is_file(text, start, stop) or _ZEROED.fullmatch(text, start, stop):
-        return Arg("word", Word(text[start:stop]), span)
-    if text[start].islower() and stop - start > 1 and (text[start + 1].isdigit() or text[start + 1] in "$-"):
-        return Arg("letter", _whole(text, start + 1, stop), span, text[start], text[start:stop])
-    if re.match(r"-?[\d.$]|-?[A-Z][A-Z0-9_]*(?:x[\dA-Z$-]|$)", text[start:stop]):
-        return Arg("positional", _whole(text, start, stop), span)
-    if _WORD.fullmatch(text, start, stop):
-        return Arg("word", Word(text[start:stop]), span)
+    end = _name(text, start, stop)
+    if end > start and text.startswith("=", end, stop):
+        return Arg("keyword", _whole(text, end + 1, stop), span, text[start:end], word)
+    if _is_file(word) or _is_zeroed(word):
+        return Arg("word", Word(word), span, "", word)
+    if word[0].islower() and len(word) > 1 and (word[1].isdigit() or word[1] in "$-"):
+        return Arg("letter", _whole(text, start + 1, stop), span, word[0], word)
+    if _begins_size(word):
+        return Arg("positional", _whole(text, start, stop), span, "", word)
+    if _is_word(word):
+        return Arg("word", Word(word), span, "", word)
     raise RowError(f"{_shown(text, start, stop)} is not an argument", span, ARGUMENT)
-
-
-def _is_file(text: str, start: int, stop: int) -> bool:
-    """Whether a word is the name of a file, perhaps behind a letter that would begin an option: `d40.npz`."""
-    at = start + text[start].islower()
-    return _FILE.fullmatch(text, at, stop) is not None
 
 
 def _outside(text: str) -> str:
@@ -304,9 +294,9 @@ def _whole(text: str, start: int, stop: int) -> Value:
     except RowError:
         if "$(" in text[start:stop]:
             raise
-    match = _WORD.fullmatch(text, start, stop) or _FILE.fullmatch(text, start, stop)
-    if match:
-        return Word(match[0])
+    word = text[start:stop]
+    if _is_word(word) or _names_file(word):
+        return Word(word)
     if start == stop:
         raise RowError("a value is missing here", (max(0, start - 1), start), "Write it without a space: bias=false")
     raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)), VALUE)
@@ -329,7 +319,7 @@ def _arrow(text: str, start: int, stop: int) -> Arg:
             raise RowError(f"{_shown(text, start, stop)} is not an arrow", (start, stop), "Write 400->120->84.")
         size, at = _tuple(text, at, stop)
         sizes.append(size)
-    return Arg("arrow", tuple(sizes), (start, stop))
+    return Arg("arrow", tuple(sizes), (start, stop), "", text[start:stop])
 
 
 def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
@@ -342,22 +332,25 @@ def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
 
 
 def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
-    match = _SIZE.match(text, start, stop)
     if start == stop:
         raise RowError(
             "a size is missing here", (max(0, start - 1), start), "Write sizes without spaces: 400->120, 3x5"
         )
-    if not match:
-        raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)), VALUE)
-    negative = match["sign"] == "-"
-    if match["number"]:
-        return _number(match["number"], negative, (start, match.end())), match.end()
-    if match["dim"]:
-        return Word(match["sign"] + match["dim"]), match.end()
-    if match["name"]:
-        return Expr(match["name"], (match.start("name"), match.end()), negative), match.end()
-    close = closing(text, match.end() - 1, stop)
-    return Expr(text[match.end() : close], (match.end(), close), negative), close + 1
+    negative = text[start] == "-"
+    at = start + negative
+    end = _number_end(text, at, stop)
+    if end > at:
+        return _number(text[at:end], negative, (start, end)), end
+    c = text[at] if at < stop else ""
+    if c in _CAPITALS:
+        end = _run(text, at + 1, stop, _DIM)
+        return Word(text[start:end]), end
+    if c == "$" and (end := _name(text, at + 1, stop)) > at + 1:
+        return Expr(text[at + 1 : end], (at + 1, end), negative), end
+    if c == "$" and text.startswith("(", at + 1, stop):
+        close = closing(text, at + 1, stop)
+        return Expr(text[at + 2 : close], (at + 2, close), negative), close + 1
+    raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)), VALUE)
 
 
 def _number(text: str, negative: bool, span: Span) -> int | float:
@@ -389,3 +382,107 @@ def written(size: Size) -> str:
     if isinstance(size, Expr):
         return f"{'-' if size.negative else ''}${size.text if size.text.isidentifier() else f'({size.text})'}"
     return size.text if isinstance(size, Word) else str(size)
+
+
+# --- characters ---------------------------------------------------------------------------------
+
+
+def _run(text: str, at: int, stop: int, kind: frozenset[str]) -> int:
+    """Where the characters of a kind end that begin at a place."""
+    while at < stop and text[at] in kind:
+        at += 1
+    return at
+
+
+def _name(text: str, start: int, stop: int) -> int:
+    """Where the name ends that begins at a place; that place itself where none does."""
+    if start == stop or text[start] not in _LETTERS:
+        return start
+    at = start + 1
+    while at < stop and (text[at] in _PLAIN or text[at].isalnum()):
+        at += 1
+    return at
+
+
+def _dotted(text: str, start: int, stop: int) -> int:
+    """The same for names with dots between them, of plain letters and digits: `nn.Conv2d`."""
+    end = at = start
+    while at < stop and text[at] in _LETTERS:
+        end = _run(text, at, stop, _PLAIN)
+        if not text.startswith(".", end, stop):
+            break
+        at = end + 1
+    return end
+
+
+def _number_end(text: str, start: int, stop: int) -> int:
+    """Where the number ends that begins at a place, `2`, `.5` or `1e-3`; that place itself where none does."""
+    end = _run(text, start, stop, _DIGITS)
+    if text.startswith(".", end, stop):
+        fraction = _run(text, end + 1, stop, _DIGITS)
+        if fraction - start == 1:
+            return start
+        end = fraction
+    if start < end < stop and text[end] in "eE":
+        digits = end + 1 + text.startswith(("-", "+"), end + 1, stop)
+        power = _run(text, digits, stop, _DIGITS)
+        return power if power > digits else end
+    return end
+
+
+def _is_name(word: str) -> bool:
+    return word != "" and _name(word, 0, len(word)) == len(word)
+
+
+def _is_word(word: str) -> bool:
+    """Whether a text is a bare word, which may name a file: `same`, `data/mnist`, `../a.npz`, `~/b`."""
+    if word[:1] not in _LETTERS and not word.startswith(("~", "/", "./", "../")):
+        return False
+    return (word.isascii() and word.isidentifier()) or all(c in _PLAIN or c in _IN_WORDS or c.isalnum() for c in word)
+
+
+def _names_file(word: str) -> bool:
+    """Whether a text that begins with a digit is a word, which only a file's name is: `2024.csv`."""
+    before, dot, ending = word.rpartition(".")
+    if not dot or before[:1] not in _DIGITS or ending[:1] not in _ALPHABET:
+        return False
+    if ending[0] in "eEx" and ending[1:2] in _DIGITS:
+        return False
+    return _is_name(ending) and all(c.isalnum() or c in _IN_WORDS for c in before)
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word is the name of a file, perhaps behind a letter that would begin an option: `d40.npz`."""
+    return "." in word and _names_file(word[word[0].islower() :])
+
+
+def _is_zeroed(word: str) -> bool:
+    """Whether a word is a letter with what is no number for the 0 before it: the folder d040."""
+    return len(word) > 2 and word[1] == "0" and "a" <= word[0] <= "z" and _run(word, 1, len(word), _DIGITS) == len(word)
+
+
+def _is_times(word: str) -> bool:
+    """Whether a word is a repetition, `x3` or `x$n`."""
+    return word[0] == "x" and (word[1:2].isdecimal() or word[1:2] == "$") and not _is_file(word)
+
+
+def _begins_size(word: str) -> bool:
+    """Whether a word is a size, or sizes with an x between them, as far as its beginning tells."""
+    body = word.removeprefix("-")
+    if body[:1].isdecimal() or body[:1] in (".", "$"):
+        return True
+    if body[:1] not in _CAPITALS:
+        return False
+    end = _run(body, 1, len(body), _DIM)
+    after = body[end + 1 : end + 2]
+    return end == len(body) or (body[end] == "x" and (after.isdecimal() or after in _CAPITALS or after in ("$", "-")))
+
+
+def _is_input(name: str) -> bool:
+    """Whether a text names an earlier value: names, numbers and * with dots between them, a name first."""
+    first, *others = name.split(".")
+    return _is_part(first) and all(_is_part(part) or part.isdecimal() or part == "*" for part in others)
+
+
+def _is_part(part: str) -> bool:
+    return (part[:1] in _LETTERS or part[:1] == "$") and all(c.isalnum() or c in _IN_INPUTS for c in part)

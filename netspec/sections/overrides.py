@@ -1,7 +1,8 @@
-"""Overrides that reach into rows: `train.optimizer.lr=1e-3` over `optimizer: adamw lr=2e-3 weight_decay=0.1`.
+"""Overrides of the command line, `train.epochs=3`, which reach into rows too.
 
-Such an override becomes one of the whole row, `train.optimizer=adamw lr=1e-3 weight_decay=0.1`, and that is what its
-problems point into. Arguments that the row had keep their form: bare values stay bare, `k5` stays a letter.
+Where `optimizer: adamw lr=2e-3 weight_decay=0.1` stands, `train.optimizer.lr=1e-3` becomes an override of the whole
+row, `train.optimizer=adamw lr=1e-3 weight_decay=0.1`, and that is what its problems point into. Arguments that the row
+had keep their form: bare values stay bare, `k5` stays a letter.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.errors import Path
+from netspec.errors import Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Refused, fields_of
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.sections.known import find
-from netspec.text.overlay import not_laid, override, override_path
-from netspec.text.reader import read_text
-from netspec.text.source import Source
+from netspec.text.overlay import RULES
+from netspec.text.reader import MAX_DEPTH, MAX_DIGITS, Reader, read_text
+from netspec.text.report import SpecError
+from netspec.text.source import COMMAND_LINE, File, Mark, Source
 from netspec.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,8 +30,66 @@ if TYPE_CHECKING:
 def overridden(source: Source, assignments: Sequence[str]) -> Source:
     """`source` with each `path.to.value=YAML` laid over it, one after the other. Raises SpecError."""
     for text in assignments:
-        source = override(source, [_as_row_override(source.data, text)])
+        source = override(source, _as_row_override(source.data, text))
     return source
+
+
+def override(source: Source, text: str) -> Source:
+    """`source` with one `path.to.value=YAML` laid over it, which does not reach into a row. Raises SpecError."""
+    dotted, equals, value = text.partition("=")
+    path = override_path(dotted)
+    if not equals or not all(dotted.split(".")) or len(path) > MAX_DEPTH:
+        hint = "For example train.epochs=3. A file is named by an option, as in -o FILE."
+        raise not_laid(text, f"{text!r} is not path=value", hint)
+    part = Reader(_command_line(text), column=len(dotted) + 1).read(value)
+    try:
+        return _replaced(source, path, part)
+    except IndexError as error:
+        raise not_laid(text, f"{dotted} stands nowhere: {error}", "Entries count from 0.") from None
+
+
+def override_path(dotted: str) -> Path:
+    """The path that the left side of an override names."""
+    return tuple(int(p) if p.isdecimal() and len(p) < MAX_DIGITS else p for p in dotted.split("."))
+
+
+def not_laid(text: str, message: str, hint: str) -> SpecError:
+    """What is raised for an override that cannot be laid over the spec."""
+    problem = Problem("override", message, hint=hint)
+    known = Source(_command_line(text), None)
+    return SpecError([problem], known)
+
+
+def _command_line(text: str) -> File:
+    return File(COMMAND_LINE, tuple(text.splitlines()) or ("",))
+
+
+def _replaced(source: Source, path: Path, part: Source) -> Source:
+    data = _with_value(source.data, path, part.data)
+    marks = {p: m for p, m in source.marks.items() if p[: len(path)] != path}
+    whole = Mark(part.file, 0, 0, 0, len(part.file.lines[0]), key=(0, 0))
+    for depth in range(1, len(path) + 1):
+        marks.setdefault(path[:depth], whole)
+    for inner, mark in part.marks.items():
+        key = mark.key or (0, 0)
+        marks[path + inner] = Mark(mark.file, mark.line, mark.column, mark.end_line, mark.end_column, key, mark.value)
+    return Source(source.file, data, marks)
+
+
+def _with_value(data: Any, path: Path, value: Any, depth: int = 0) -> Any:
+    """The data, which stands `depth` parts down the path, with a value at its end."""
+    if depth == len(path):
+        return value
+    head = path[depth]
+    if isinstance(data, list):
+        if not isinstance(head, int) or head >= len(data):
+            raise IndexError(f"a list of {len(data)} has no entry {head}")
+        return [*data[:head], _with_value(data[head], path, value, depth + 1), *data[head + 1 :]]
+    inner = data if isinstance(data, dict) else {}
+    laid = {str(head): _with_value(inner.get(str(head)), path, value, depth + 1)}
+    if path[:depth] in RULES and not laid.keys() & inner.keys():
+        return laid | inner
+    return inner | laid
 
 
 def _as_row_override(data: Any, text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +48,7 @@ def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "probe.py").write_text(FILE)
     monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
     yield
-    monkeypatch.delitem(__import__("sys").modules, "netspec.sections.probe", raising=False)
+    monkeypatch.delitem(sys.modules, "netspec.sections.probe", raising=False)
 
 
 def test_sections_are_found_by_their_key_and_told_in_order() -> None:
@@ -58,12 +60,12 @@ def test_sections_are_found_by_their_key_and_told_in_order() -> None:
 
 @pytest.mark.parametrize("own", sections(), ids=lambda own: str(own.key))
 def test_each_is_described_whole(own: Section) -> None:
-    assert own.sentence and not own.sentence.endswith(".")
-    assert isinstance(read_text(own.example).data[own.key], own.forms)
+    assert own.sentence
+    assert not own.sentence.endswith(".")
+    example = read_text(own.example).data[own.key]
+    assert isinstance(example, own.forms)
     Draft202012Validator.check_schema(own.schema())
-    assert Draft202012Validator({"$defs": schema()["$defs"], **own.schema()}).is_valid(
-        read_text(own.example).data[own.key]
-    )
+    assert Draft202012Validator({"$defs": schema()["$defs"], **own.schema()}).is_valid(example)
 
 
 @pytest.mark.usefixtures("probe")
@@ -77,10 +79,8 @@ def test_a_new_section_is_one_file() -> None:
     assert not known.is_valid({"input": 4, "layers": "fc 2", "probe": {"every": 5, "evrey": 5}})
     page = next(page for page in section_pages() if page.name == "probe")
     assert [argument.name for argument in page.arguments] == ["metric", "every"]
-    assert [page.written for page in key_pages() if page.place == "probe"] == [
-        "probe: {metric: topk 3}",
-        "probe: {every: 5}",
-    ]
+    written = [page.written for page in key_pages() if page.place == "probe"]
+    assert written == ["probe: {metric: topk 3}", "probe: {every: 5}"]
 
 
 @pytest.mark.usefixtures("probe")
@@ -109,9 +109,6 @@ def test_its_mistakes_are_told(text: str, told: str) -> None:
 
 def test_sections_that_are_not_there_are_not_imported() -> None:
     """A spec pays for its own sections."""
-    import subprocess
-    import sys
-
     code = "import netspec, sys; netspec.loads('input: 4\\nlayers: fc 2'); print('netspec.sections.tie' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
