@@ -12,26 +12,22 @@ size   = [ "-" ] ( NUMBER | DIM | "$" NAME | "$(" expr ")" )
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 
 from netspec.errors import Span
+from netspec.language import lexer
+from netspec.language.lexer import RowError, closing, split
 from netspec.words import printable
+
+__all__ = ["Arg", "Call", "Expr", "Input", "RowError", "Size", "TooLong", "Value", "Word"]
 
 MAX_CALLS: Final = 200
 MAX_DIGITS: Final = 18
 ARGUMENT: Final = "An argument is a value, a letter and a number as in k3, name=value, or a word as in nobias."
 VALUE: Final = "A value is a number, sizes as in 3x5, a word, $name, or $(expression)."
-
-
-class RowError(ValueError):
-    """A row that cannot be read; `span` is where in its text."""
-
-    def __init__(self, message: str, span: Span, hint: str = "") -> None:
-        super().__init__(message)
-        self.message, self.span, self.hint = message, span, hint
 
 
 class TooLong(RowError):
@@ -66,6 +62,9 @@ class Input:
     keyword: str | None
     span: Span
 
+    def __str__(self) -> str:
+        return f"{self.keyword}={'.'.join(self.path)}" if self.keyword else ".".join(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Arg:
@@ -80,6 +79,16 @@ class Arg:
     name: str = ""
     text: str = field(default="", compare=False)
 
+    def __str__(self) -> str:
+        """It as a row has it: as it was written, or its value where nobody wrote it."""
+        if self.text:
+            return self.text
+        parts = self.value if isinstance(self.value, tuple) else (self.value,)
+        if self.kind == "arrow":
+            return "->".join("" if part is None else written(part) for part in parts)
+        value = written(self.value if not isinstance(self.value, tuple) else tuple(p for p in parts if p is not None))
+        return f"{self.name}={value}" if self.kind == "keyword" else f"{self.name}{value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -93,21 +102,33 @@ class Call:
     when: Expr | None = None
     op_span: Span = (0, 0)
 
+    def __str__(self) -> str:
+        """The call as a row has it, with one blank between its words."""
+        op = self.op if isinstance(self.op, str) else written(self.op)
+        times = None if self.times is None else written(self.times)
+        when = None if self.when is None else " ".join(self.when.text.split())
+        return text_of(op, None if self.inputs is None else map(str, self.inputs), map(str, self.args), times, when)
 
-_DIGITS: Final = frozenset("0123456789")
-_CAPITALS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_ALPHABET: Final = _CAPITALS | frozenset("abcdefghijklmnopqrstuvwxyz")
-_LETTERS: Final = _ALPHABET | {"_"}
-_PLAIN: Final = _LETTERS | _DIGITS
-_DIM: Final = _CAPITALS | _DIGITS | {"_"}
-_IN_WORDS: Final = frozenset("_./:+@~-")
-_IN_INPUTS: Final = frozenset("_$()+*-")
+    def with_argument(self, name: str, value: str, old: Arg | None = None, *, flag: bool = False) -> Call:
+        """The call with an argument set: behind the others, or in place of `old`, in whose form, unless it is a flag.
+
+        Its spans are those of the text that it was read from. Raises RowError for a value that is not one argument.
+        """
+        bare = old is not None and not flag and not lexer.is_times(value) and value != "when"
+        begin = f"{name}="
+        if old is not None and bare:
+            begin = {"letter": old.name, "keyword": f"{old.name}="}.get(old.kind, "")
+        made = parse_arguments(f"{begin}{value}")
+        if len(made) != 1 or made[0].kind == "arrow":
+            raise RowError(f"{value!r} is not a value", (0, len(value)), VALUE)
+        args = (*self.args, *made) if old is None else tuple(made[0] if arg is old else arg for arg in self.args)
+        return replace(self, args=args)
 
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> tuple[Call, ...]:
     """The calls of one row. Raises RowError where the text is no row."""
-    calls = tuple(_call(text, start, stop) for start, stop in _split(text, 0, len(text), ","))
+    calls = tuple(_call(text, start, stop) for start, stop in split(text, 0, len(text), ","))
     if len(calls) > MAX_CALLS:
         raise RowError(f"a row of more than {MAX_CALLS} calls", (0, len(text)), "Write a list of rows, or repeat one.")
     return calls
@@ -115,7 +136,7 @@ def parse(text: str) -> tuple[Call, ...]:
 
 def parse_arguments(text: str) -> tuple[Arg, ...]:
     """The arguments of a row that names no operation: `lr=3e-5 weight_decay=0`. Raises RowError."""
-    return tuple(_arg(text, start, stop) for start, stop in _split(text, 0, len(text), " ") if start < stop)
+    return tuple(_arg(text, start, stop) for start, stop in split(text, 0, len(text), " ") if start < stop)
 
 
 def parse_value(text: str) -> Value:
@@ -141,7 +162,7 @@ def template(text: str) -> tuple[str | Expr, ...]:
         if text.startswith("(", name):
             stop = closing(text, name, len(text))
             found, end = Expr(text[name + 1 : stop], (name + 1, stop)), stop + 1
-        elif (end := _name(text, name, len(text))) > name:
+        elif (end := lexer.name_end(text, name, len(text))) > name:
             found = Expr(text[name:end], (name, end))
         else:
             at = name
@@ -149,36 +170,6 @@ def template(text: str) -> tuple[str | Expr, ...]:
         parts += (text[begin:at], found)
         begin = at = end
     return (*parts, text[begin:])
-
-
-def _split(text: str, start: int, stop: int, separators: str) -> Iterator[Span]:
-    """Stretches between separators that stand outside brackets, without surrounding blanks."""
-    at = start
-    begin = start
-    while at <= stop:
-        c = text[at] if at < stop else separators[0]
-        if c in "([" and at < stop:
-            at = closing(text, at, stop)
-        elif c in separators:
-            piece = text[begin:at]
-            lead = len(piece) - len(piece.lstrip())
-            yield begin + lead, begin + max(lead, len(piece.rstrip()))
-            begin = at + 1
-        at += 1
-
-
-def closing(text: str, start: int, stop: int) -> int:
-    """The index of the bracket that closes the one at `start`."""
-    depth = 0
-    for at in range(start, stop):
-        if text[at] in "([":
-            depth += 1
-        elif text[at] in ")]":
-            depth -= 1
-            if not depth:
-                return at
-    hint = "Close it; and inside [ ] or { }, quote text that has a comma."
-    raise RowError("a bracket that is never closed", (start, start + 1), hint)
 
 
 def _call(text: str, start: int, stop: int) -> Call:
@@ -196,7 +187,7 @@ def _call(text: str, start: int, stop: int) -> Call:
     args: list[Arg] = []
     times: Size | None = None
     when: Expr | None = None
-    for a, b in _split(text, at, stop, " "):
+    for a, b in split(text, at, stop, " "):
         if a == b:
             continue
         if text[a:b] == "when":
@@ -207,7 +198,7 @@ def _call(text: str, start: int, stop: int) -> Call:
             break
         if times is not None:
             raise RowError(f"{_shown(text, a, b)} after the repetition", (a, b), "Write x3 last.")
-        if _is_times(text[a:b]):
+        if lexer.is_times(text[a:b]):
             times, end = _size(text, a + 1, b)
             if end != b:
                 raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b), "As in: conv 8 k3 x3")
@@ -230,7 +221,7 @@ def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
         size, at = _size(text, start, stop)
         if isinstance(size, Expr):
             return size, at
-    end = _dotted(text, start, stop)
+    end = lexer.dotted_end(text, start, stop)
     if end == start:
         end = text.find(" ", start, stop)
         span = (start, stop if end < 0 else end)
@@ -240,14 +231,14 @@ def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
 
 def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
     found = []
-    for a, b in _split(text, start, stop, " ,"):
+    for a, b in split(text, start, stop, " ,"):
         if a == b:
             continue
         keyword, equals, name = text[a:b].replace(" ", "").rpartition("=")
-        if not _is_input(name) or (equals and not _is_name(keyword)):
+        if not lexer.is_input(name) or (equals and not lexer.is_name(keyword)):
             hint = "An input is the name of an earlier step; arguments follow the brackets, or the word: dropout 0.5"
             others = text[start:stop].replace(",", " ").split(" ")
-            if text[a:b].removeprefix("-").isdecimal() and any(map(_is_input, others)):
+            if text[a:b].removeprefix("-").isdecimal() and any(map(lexer.is_input, others)):
                 hint = "Steps are referred to by name; give it one, as in - skip: conv 8 k3"
             raise RowError(f"{_shown(text, a, b)} is not an input", (a, b), hint)
         found.append(Input(tuple(name.split(".")), keyword or None, (a, b)))
@@ -256,31 +247,20 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
 
 def _arg(text: str, start: int, stop: int) -> Arg:
     span, word = (start, stop), text[start:stop]
-    if ("->" in word or "\u2192" in word) and "->" in _outside(word.replace("\u2192", "->")):
+    if ("->" in word or "\u2192" in word) and "->" in lexer.outside(word.replace("\u2192", "->")):
         return _arrow(text, start, stop)
-    end = _name(text, start, stop)
+    end = lexer.name_end(text, start, stop)
     if end > start and text.startswith("=", end, stop):
         return Arg("keyword", _whole(text, end + 1, stop), span, text[start:end], word)
-    if _is_file(word) or _is_zeroed(word):
+    if lexer.is_file(word) or lexer.is_zeroed(word):
         return Arg("word", Word(word), span, "", word)
     if word[0].islower() and len(word) > 1 and (word[1].isdigit() or word[1] in "$-"):
         return Arg("letter", _whole(text, start + 1, stop), span, word[0], word)
-    if _begins_size(word):
+    if lexer.begins_size(word):
         return Arg("positional", _whole(text, start, stop), span, "", word)
-    if _is_word(word):
+    if lexer.is_word(word):
         return Arg("word", Word(word), span, "", word)
     raise RowError(f"{_shown(text, start, stop)} is not an argument", span, ARGUMENT)
-
-
-def _outside(text: str) -> str:
-    """What of a text stands outside brackets."""
-    depth, kept = 0, []
-    for c in text:
-        depth -= c == ")" and depth > 0
-        if not depth and c != ")":
-            kept.append(c)
-        depth += c == "("
-    return "".join(kept)
 
 
 def _whole(text: str, start: int, stop: int) -> Value:
@@ -295,7 +275,7 @@ def _whole(text: str, start: int, stop: int) -> Value:
         if "$(" in text[start:stop]:
             raise
     word = text[start:stop]
-    if _is_word(word) or _names_file(word):
+    if lexer.is_word(word) or lexer.names_file(word):
         return Word(word)
     if start == stop:
         raise RowError("a value is missing here", (max(0, start - 1), start), "Write it without a space: bias=false")
@@ -338,14 +318,14 @@ def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
         )
     negative = text[start] == "-"
     at = start + negative
-    end = _number_end(text, at, stop)
+    end = lexer.number_end(text, at, stop)
     if end > at:
         return _number(text[at:end], negative, (start, end)), end
     c = text[at] if at < stop else ""
-    if c in _CAPITALS:
-        end = _run(text, at + 1, stop, _DIM)
+    if c in lexer.CAPITALS:
+        end = lexer.run_end(text, at + 1, stop, lexer.IN_DIMS)
         return Word(text[start:end]), end
-    if c == "$" and (end := _name(text, at + 1, stop)) > at + 1:
+    if c == "$" and (end := lexer.name_end(text, at + 1, stop)) > at + 1:
         return Expr(text[at + 1 : end], (at + 1, end), negative), end
     if c == "$" and text.startswith("(", at + 1, stop):
         close = closing(text, at + 1, stop)
@@ -377,112 +357,19 @@ def sizes(text: str) -> list[str]:
     return found
 
 
-def written(size: Size) -> str:
-    """A size as a row has it."""
-    if isinstance(size, Expr):
-        return f"{'-' if size.negative else ''}${size.text if size.text.isidentifier() else f'({size.text})'}"
-    return size.text if isinstance(size, Word) else str(size)
+def written(value: Value) -> str:
+    """A size, or several, as a row has them."""
+    if isinstance(value, tuple):
+        return "x".join(map(written, value))
+    if isinstance(value, Expr):
+        return f"{'-' if value.negative else ''}${value.text if value.text.isidentifier() else f'({value.text})'}"
+    return value.text if isinstance(value, Word) else str(value)
 
 
-# --- characters ---------------------------------------------------------------------------------
-
-
-def _run(text: str, at: int, stop: int, kind: frozenset[str]) -> int:
-    """Where the characters of a kind end that begin at a place."""
-    while at < stop and text[at] in kind:
-        at += 1
-    return at
-
-
-def _name(text: str, start: int, stop: int) -> int:
-    """Where the name ends that begins at a place; that place itself where none does."""
-    if start == stop or text[start] not in _LETTERS:
-        return start
-    at = start + 1
-    while at < stop and (text[at] in _PLAIN or text[at].isalnum()):
-        at += 1
-    return at
-
-
-def _dotted(text: str, start: int, stop: int) -> int:
-    """The same for names with dots between them, of plain letters and digits: `nn.Conv2d`."""
-    end = at = start
-    while at < stop and text[at] in _LETTERS:
-        end = _run(text, at, stop, _PLAIN)
-        if not text.startswith(".", end, stop):
-            break
-        at = end + 1
-    return end
-
-
-def _number_end(text: str, start: int, stop: int) -> int:
-    """Where the number ends that begins at a place, `2`, `.5` or `1e-3`; that place itself where none does."""
-    end = _run(text, start, stop, _DIGITS)
-    if text.startswith(".", end, stop):
-        fraction = _run(text, end + 1, stop, _DIGITS)
-        if fraction - start == 1:
-            return start
-        end = fraction
-    if start < end < stop and text[end] in "eE":
-        digits = end + 1 + text.startswith(("-", "+"), end + 1, stop)
-        power = _run(text, digits, stop, _DIGITS)
-        return power if power > digits else end
-    return end
-
-
-def _is_name(word: str) -> bool:
-    return word != "" and _name(word, 0, len(word)) == len(word)
-
-
-def _is_word(word: str) -> bool:
-    """Whether a text is a bare word, which may name a file: `same`, `data/mnist`, `../a.npz`, `~/b`."""
-    if word[:1] not in _LETTERS and not word.startswith(("~", "/", "./", "../")):
-        return False
-    return (word.isascii() and word.isidentifier()) or all(c in _PLAIN or c in _IN_WORDS or c.isalnum() for c in word)
-
-
-def _names_file(word: str) -> bool:
-    """Whether a text that begins with a digit is a word, which only a file's name is: `2024.csv`."""
-    before, dot, ending = word.rpartition(".")
-    if not dot or before[:1] not in _DIGITS or ending[:1] not in _ALPHABET:
-        return False
-    if ending[0] in "eEx" and ending[1:2] in _DIGITS:
-        return False
-    return _is_name(ending) and all(c.isalnum() or c in _IN_WORDS for c in before)
-
-
-def _is_file(word: str) -> bool:
-    """Whether a word is the name of a file, perhaps behind a letter that would begin an option: `d40.npz`."""
-    return "." in word and _names_file(word[word[0].islower() :])
-
-
-def _is_zeroed(word: str) -> bool:
-    """Whether a word is a letter with what is no number for the 0 before it: the folder d040."""
-    return len(word) > 2 and word[1] == "0" and "a" <= word[0] <= "z" and _run(word, 1, len(word), _DIGITS) == len(word)
-
-
-def _is_times(word: str) -> bool:
-    """Whether a word is a repetition, `x3` or `x$n`."""
-    return word[0] == "x" and (word[1:2].isdecimal() or word[1:2] == "$") and not _is_file(word)
-
-
-def _begins_size(word: str) -> bool:
-    """Whether a word is a size, or sizes with an x between them, as far as its beginning tells."""
-    body = word.removeprefix("-")
-    if body[:1].isdecimal() or body[:1] in (".", "$"):
-        return True
-    if body[:1] not in _CAPITALS:
-        return False
-    end = _run(body, 1, len(body), _DIM)
-    after = body[end + 1 : end + 2]
-    return end == len(body) or (body[end] == "x" and (after.isdecimal() or after in _CAPITALS or after in ("$", "-")))
-
-
-def _is_input(name: str) -> bool:
-    """Whether a text names an earlier value: names, numbers and * with dots between them, a name first."""
-    first, *others = name.split(".")
-    return _is_part(first) and all(_is_part(part) or part.isdecimal() or part == "*" for part in others)
-
-
-def _is_part(part: str) -> bool:
-    return (part[:1] in _LETTERS or part[:1] == "$") and all(c.isalnum() or c in _IN_INPUTS for c in part)
+def text_of(
+    op: str, inputs: Iterable[str] | None, args: Iterable[str], times: str | None = None, when: str | None = None
+) -> str:
+    """A call as a row has it, of the texts of its parts."""
+    words = [op if inputs is None else f"{op}({' '.join(inputs)})", *args]
+    words += [f"x{times}"] if times is not None else []
+    return " ".join([*words, *([f"when {when}"] if when is not None else [])])

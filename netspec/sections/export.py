@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.exporters import ONNX, Exporter
 from netspec.language.calls import Lookup, Refused, nothing, read_entry
@@ -47,10 +48,12 @@ class Export(Section):
     example = "export: onnx opset=20"
     forms = (dict, str)
     network = False
-    entries = {(): EXPORTERS}
 
     def read(self, value: Any, path: Path, around: Around) -> tuple[ExportSection | None, list[Problem]]:
         return read_export(value, path, around.lookup)
+
+    def classes(self, word: str, path: Path) -> list[type[Entry]]:
+        return list(EXPORTERS.find(word))
 
     def schema(self) -> dict[str, Any]:
         schema = entry_schema(EXPORTERS, "how the network is exported, by format")

@@ -113,10 +113,10 @@ def _as_row_override(data: Any, text: str) -> str:
         words = [str(taker.call.op) for taker in taking]
         hint = f"Say which, as in {place}.{words[0]}.{name}={value}" if len(set(words)) == len(words) else whole
         raise not_laid(text, f"{place} is {node!r}, where {' and '.join(words)} take {name!r}", hint)
-    row = taking[0].row_with(node, name, _plain(value))
-    if row is None:
+    old, new = taking[0].call, taking[0].with_value(name, _plain(value))
+    if new is None:
         raise not_laid(text, f"{value!r} cannot be set as {name!r} of {node!r}", whole)
-    return f"{place}={row}"
+    return f"{place}={', '.join(str(new if call is old else call) for call in rows.parse(node))}"
 
 
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
@@ -147,18 +147,16 @@ class _Taker:
     names: tuple[str, ...]
     cls: type[Entry] | None = None
 
-    def row_with(self, row: str, name: str, value: str) -> str | None:
-        """The row with one argument set; None where the value, or what is there now, does not stand alone."""
+    def with_value(self, name: str, value: str) -> Call | None:
+        """The call with one argument set; None where the value, or what is there now, does not stand alone."""
         found = [arg for given, arg in self._sets() if given == name]
-        if not _single(value) or len(found) > 1 or any(arg.kind == "arrow" for arg in found):
+        if len(found) > 1 or any(arg.kind == "arrow" for arg in found):
             return None
-        if not found:
-            end = self.call.args[-1].span[1] if self.call.args else self._head(row)
-            return f"{row[:end]} {name}={value}{row[end:]}"
-        arg = found[0]
-        flag = arg.kind == "word" and self.cls is not None and not self.cls.fields[name].textual
-        before = {"letter": arg.name, "keyword": f"{arg.name}="}.get(arg.kind, f"{name}=" if flag else "")
-        return f"{row[: arg.span[0]]}{before}{value}{row[arg.span[1] :]}"
+        textual = self.cls is not None and self.cls.fields[name].textual
+        flag = any(arg.kind == "word" and not textual and (self.cls or str(arg) == name) for arg in found)
+        with suppress(RowError):
+            return self.call.with_argument(name, value, *found, flag=flag)
+        return None
 
     def _sets(self) -> Iterator[tuple[str, Arg]]:
         """Each argument of the call with the name that it sets. What sets none is told when the row is read."""
@@ -174,11 +172,6 @@ class _Taker:
             else:
                 with suppress(Refused):
                     yield fields_of(arg, self.cls, free, ())[0][0], arg
-
-    def _head(self, row: str) -> int:
-        """Where the call's word ends, its brackets included."""
-        end = self.call.op_span[1]
-        return rows.closing(row, end, len(row)) + 1 if row[end : end + 1] == "(" else end
 
 
 def _takers(row: str, path: Path, data: dict[str, Any]) -> Iterator[_Taker]:
@@ -213,12 +206,3 @@ def _plain(value: str) -> str:
     if isinstance(data, list):
         return "x".join(map(str, data))
     return data if isinstance(data, str) else value.strip() or "null"
-
-
-def _single(value: str) -> bool:
-    """Whether a value is one argument of a row."""
-    try:
-        calls = rows.parse(f"word name={value}")
-    except RowError:
-        return False
-    return len(calls) == 1 and len(calls[0].args) == 1 and calls[0].times is None and calls[0].when is None

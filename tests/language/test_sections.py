@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 import netspec
 from netspec import sections as folder
 from netspec.sections.base import Section
-from netspec.sections.known import find, section, sections
+from netspec.sections.known import find, sections
 from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from netspec.views.reference.keys import key_pages, section_pages
@@ -111,9 +111,3 @@ def test_sections_that_are_not_there_are_not_imported() -> None:
     """A spec pays for its own sections."""
     code = "import netspec, sys; netspec.loads('input: 4\\nlayers: fc 2'); print('netspec.sections.tie' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
-
-
-def test_the_parts_of_the_export_have_both_forms() -> None:
-    long = f"{SPEC}export:\n  onnx:\n    opset: 19\n"
-    assert formatted(read_text(long)) == f"{SPEC}export: onnx opset=19\n"
-    assert section("export").entries
