@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+LONGEST: Final = 64
+"""Characters of a number, at most; what is longer is a text."""
 PLAIN: Final = Writing()
 """Numbers as Python writes them."""
 
@@ -55,7 +57,7 @@ class Texts:
         import numpy as np
 
         cells = self._cells if self._writing == PLAIN else self._plainly()
-        if cells is None or not _written_plainly("".join(cells)):
+        if cells is None or max(map(len, cells), default=0) > LONGEST or not _written_plainly("".join(cells)):
             return None
         try:
             found = np.array([text or "nan" for text in cells]).astype(np.float64)

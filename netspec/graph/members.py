@@ -11,11 +11,13 @@ from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
-from netspec.layers.base import Layer, Op
+from netspec.layers.base import Op
 from netspec.sections.weights import meets
 from netspec.words import few, offered
 
-UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
+UNIQUE: Final = (
+    "Names are unique in a body; in a repeat, write a counter, name$(i), or a level for each round, $i: {...}."
+)
 
 
 class Members:
@@ -60,7 +62,6 @@ class Members:
         level.members[name] = step
         if "." in name:
             level.lists.add(name.partition(".")[0])
-            level.members = gathered(level.members)
 
     def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
         if name in scope.names and scope.flow.naming != "list":
@@ -74,8 +75,11 @@ class Members:
     def reorder(self, level: Level, order: Any, path: Path) -> None:
         """Register the members in the order of the patterns that they match; the others come last, as they are written.
 
-        A pattern that matches none is a problem, unless it means what a `when` leaves out.
+        Those of one list stand together. A pattern that matches none is a problem, unless it means what a `when`
+        leaves out.
         """
+        if level.lists:
+            level.members = gathered(level.members)
         if order is None:
             return
         if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):
@@ -122,11 +126,11 @@ def base_word(cls: type[Op], word: str) -> str:
 
 def registers(op: Op) -> bool:
     """Whether a source is a parameter or a buffer of its level."""
-    return op.source and hasattr(op, "construct")
+    return op.owned
 
 
 def module_only(step: Step) -> bool:
-    return isinstance(step.op, Layer) and step.op.call([f"x{i}" for i in range(len(step.inputs) or 1)]) is None
+    return step.op is not None and step.op.needs_module()
 
 
 def described(step: Step) -> str:

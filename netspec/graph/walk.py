@@ -8,10 +8,11 @@ unknown values give no further problems.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.graph import wrapping
 from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
@@ -139,7 +140,7 @@ class Walk:
         rounds = rounds_of(group, path, scope)
         ends: list[Value] = []
         if not rounds:
-            scope.level.left |= set(self._names(body))
+            self._leave_out(self._names(body), path, scope)
         for params in rounds:
             self.report.count(At((*path, "repeat")))
             flow = scope.flow
@@ -255,6 +256,7 @@ class Walk:
         holds, guard = call.decide(scope)
         if holds is False:
             passed = values_of(call, scope)
+            self.report.count(call.at)
             scope.level.left.add(name or f"{self._counted(word)}*")
             return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
         training = None if holds is True else holds == "training"
@@ -296,6 +298,7 @@ class Walk:
         step = Step(label, scope.level, inputs, value, written.at, op, row=row)
         step.written = given.written
         step.wrap = written.wrap(type(op), scope.lookup)
+        wrapping.need_no_zero_row(step.wrap, op, written.at)
         value.step = step
         for problem in infer(step, given, written):
             self.report.add(problem)
@@ -398,9 +401,15 @@ class Walk:
     def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
         step = self._skip(self._entry(body, path, scope), name, scope, guard)
-        scope.level.left |= {name} if name else set(self._names(body))
+        self._leave_out([name] if name else self._names(body), path, scope)
         if name:
             scope.names[name] = step.value
+
+    def _leave_out(self, names: Iterable[str], path: Path, scope: Scope) -> None:
+        """Note the names that members would have had."""
+        for name in names:
+            self.report.count(At(path))
+            scope.level.left.add(name)
 
     def _names(self, body: Any) -> Iterator[str]:
         """Patterns of the names that the members of a group would have."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.catalogue import SLIP
 from netspec.errors import At, Problem
 from netspec.sections.base import Section
 from netspec.sections.known import find, section, sections
+from netspec.text.foreign import WRITE
 from netspec.text.overlay import renamed
 from netspec.text.source import Source
-from netspec.words import nearest
+from netspec.words import few, nearest
+
+NETWORK = ("netspec", "input", "inputs", "blocks", "layers", "extends")
+"""Sections by one of which a spec is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,9 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         what = "is empty" if data is None else "is not a mapping of sections"
         hint = "A spec begins with: netspec: 1. `netspec init` writes one."
         return Document(source), [Problem("document", f"the spec {what}", At(), hint)]
+    if data and _is_another(data):
+        text = f"this is some other configuration, no spec: its keys are {few(data)}"
+        return Document(source), [Problem("foreign", text, hint=WRITE)]
     problems: list[Problem] = []
     found: dict[str, Any] = {}
     refused: set[str] = set()
@@ -73,13 +81,30 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
     )
 
 
+def _is_another(data: dict[str, Any]) -> bool:
+    """Whether the keys are those of something else: none is, or may be, one of a network, and few are sections."""
+
+    def like(key: str) -> bool:
+        near = nearest(key, NETWORK, SLIP)
+        return near != "" and near[0] == key[0].lower()
+
+    unknown = [key for key in data if find(key) is None]
+    if not unknown or any(map(like, data)):
+        return False
+    return 2 * sum(key.lower() not in _called() for key in unknown) > len(data)
+
+
+def _called() -> dict[str, str]:
+    """Sections by what others call them."""
+    return {word: one.key for one in sections() for word in one.meant}
+
+
 def _unknown(key: str) -> tuple[Problem, str]:
     """The problem with a key that is no section, and the section that it must mean; empty where none is near."""
     from netspec.sections.train import Train  # only a mistake pays for it
 
     known = [one.key for one in sections()]
-    called = {word: one.key for one in sections() for word in one.meant}
-    meant = called.get(key.lower()) or nearest(key, known) if key not in Train.fields else ""
+    meant = _called().get(key.lower()) or nearest(key, known) if key not in Train.fields else ""
     hint = f"Did you mean {meant!r}?" if meant else f"There are: {', '.join(known)}."
     if key in Train.fields:
         hint = f"It belongs into `train`, as in train: {{{key}: ...}}"

@@ -18,7 +18,7 @@ class Name(Section):
     json = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 
     def plain(self, value: Any) -> tuple[Any, list[Problem]]:
-        if is_class_name(value):
+        if is_class_name(value) and not value.startswith("__"):
             return value, []
-        hint = "A name has letters, digits and _, begins with no digit, and is no word of Python's."
+        hint = "A name has letters, digits and _, begins with no digit and no __, and is no word of Python's."
         return None, [Problem("name", f"the network cannot be called {value!r}", At((self.key,)), hint)]

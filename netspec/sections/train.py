@@ -27,6 +27,7 @@ from netspec.optimizers.base import Optimizer
 from netspec.records import Bool, Checked, Choice, Duration, Fault, Field, Float, Int, Invalid, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema
+from netspec.sections.habits import meant
 from netspec.sections.param_groups import Group, read_groups
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 from netspec.words import did_you_mean
@@ -238,9 +239,8 @@ class _Reader:
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
         if key not in Train.fields:
-            hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
-            if key in ("lr", "learning_rate", "weight_decay", "momentum"):
-                hint = f"It belongs to the optimizer, as in: optimizer: sgd {'lr' if key[0] == 'l' else key}=..."
+            known = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
+            hint = meant("train", key) or known
             self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
             return
         if value is None or key == "groups":
@@ -298,7 +298,7 @@ class _Reader:
 
     def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
         items = value if isinstance(value, list) else [value]
-        found: list[Metric] = []
+        found: dict[str, Metric] = {}
         refusals: list[Refused] = []
         for i, item in enumerate(items):
             try:
@@ -306,12 +306,12 @@ class _Reader:
             except Refused as refused:
                 refusals.append(refused)
                 continue
-            if entry.label in [m.label for m in found]:
+            if entry.label in found:
                 problem = Problem("twice", f"{entry.label} is given twice", At((*path, i)), "Keep one of them.")
                 refusals.append(Refused(problem))
-            found.append(entry)
+            found[entry.label] = entry
         raise_all(refusals)
-        return tuple(found)
+        return tuple(found.values())
 
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:
         if isinstance(value, str):

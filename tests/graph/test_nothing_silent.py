@@ -13,6 +13,8 @@ from torch import nn
 
 import netspec
 from netspec.dims import Size, substitute
+from netspec.emit.torch import HELPERS as WRITTEN
+from netspec.emit.torch import helpers
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.rows import untorn
 from netspec.python.reserved import HELPERS
@@ -98,8 +100,7 @@ def test_reserved_names_are_those_of_the_installed_torch() -> None:
 
 
 def test_reserved_helpers_are_those_that_operations_print() -> None:
-    printed = {cls.helper.strip().removeprefix("def ").partition("(")[0] for cls in OPERATIONS.classes() if cls.helper}
-    assert printed == HELPERS
+    assert {name for cls in OPERATIONS.classes() for name in helpers(cls)} == WRITTEN.keys() == HELPERS
 
 
 def test_a_block_has_no_condition_of_its_own() -> None:
@@ -301,3 +302,9 @@ def test_what_is_taken_for_the_rest_of_a_row_is_never_dropped_from_a_sound_netwo
         return
     with pytest.raises(SpecError):
         netspec.loads(yaml.safe_dump({"input": "3x4", "layers": layers}))
+
+
+@pytest.mark.parametrize("name", ["__debug__", "__class__", "__init__"])
+def test_a_network_is_not_called_as_what_python_keeps_for_itself(name: str) -> None:
+    with pytest.raises(SpecError, match="the network cannot be called"):
+        netspec.loads(f"name: {name}\ninput: 8\nlayers: [fc 8]")

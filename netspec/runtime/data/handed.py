@@ -15,11 +15,12 @@ import numpy as np
 
 from netspec.datasets.base import ARRAYS, Dataset
 from netspec.datasets.csv import CSV, MAX_TEXT
-from netspec.datasets.files import show, text_of
+from netspec.datasets.files import Budget, show, text_of
 from netspec.datasets.images import Images
 from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
 from netspec.datasets.pictures import Pictures
+from netspec.datasets.rows import Rows
 from netspec.datasets.table import Tabular
 from netspec.datasets.text import Text
 from netspec.datasets.values import BYTE, Values
@@ -75,20 +76,30 @@ def handed(
     return Handed(found)
 
 
-def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Array]:
+def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
     for file in files:
         if not file.is_file():
             raise DataError(f"{show(file)} is not a file")
         if file.suffix not in ARRAYS:
             raise DataError(f"{show(file)} is neither .npy nor .npz")
+    budget = Budget()
     if files[0].suffix == ".npz" and len(files) == 1:
-        with opened(files[0]) as archive:
+        with opened(files[0], budget) as archive:
             alone = len(inputs) == 1 == len(archive.names)
-            return [archive.read(name)[:] for name in (archive.names if alone else inputs)]
+            held = [archive.read(name) for name in (archive.names if alone else inputs)]
+        return [_held(array, budget) for array in held]
     if len(files) != len(inputs) or any(file.suffix == ".npz" for file in files):
         text = f"the network takes {len(inputs)} input{'s' * (len(inputs) != 1)}, {', '.join(inputs)}"
         raise DataError(f"{text}: name one .npz file with an array for each, or a .npy file for each")
-    return [read_file(file)[:] for file in files]
+    return [_held(read_file(file, budget), budget) for file in files]
+
+
+def _held(array: Array | Rows, budget: Budget) -> Column:
+    """An array in memory, as far as there is room for it; larger ones stay in their files."""
+    if not isinstance(array, Rows) or array.nbytes > budget.left:
+        return array
+    budget.left -= array.nbytes
+    return array[:]
 
 
 # --- tables ---------------------------------------------------------------------------------------
