@@ -30,18 +30,22 @@ if TYPE_CHECKING:
 def overridden(source: Source, assignments: Sequence[str]) -> Source:
     """`source` with each `path.to.value=YAML` laid over it, one after the other. Raises SpecError."""
     for text in assignments:
-        source = override(source, _as_row_override(source.data, text))
+        source = _override(source, *_in_row(source.data, text))
     return source
 
 
-def override(source: Source, text: str) -> Source:
-    """`source` with one `path.to.value=YAML` laid over it, which does not reach into a row. Raises SpecError."""
+def _override(source: Source, text: str, row: str | None) -> Source:
+    """`source` with one `path.to.value=YAML` laid over it, whose value is read already where it is a `row`."""
     dotted, equals, value = text.partition("=")
     path = override_path(dotted)
     if not equals or not all(dotted.split(".")) or len(path) > MAX_DEPTH:
         hint = "For example train.epochs=3. A file is named by an option, as in -o FILE."
         raise not_laid(text, f"{text!r} is not path=value", hint)
-    part = Reader(_command_line(text), column=len(dotted) + 1).read(value)
+    file, begin = _command_line(text), len(dotted) + 1
+    if row is None:
+        part = Reader(file, column=begin).read(value)
+    else:
+        part = Source(file, row, {(): Mark(file, 0, begin, 0, len(text), value=row)})
     try:
         return _replaced(source, path, part)
     except IndexError as error:
@@ -92,16 +96,16 @@ def _with_value(data: Any, path: Path, value: Any, depth: int = 0) -> Any:
     return inner | laid
 
 
-def _as_row_override(data: Any, text: str) -> str:
-    """The override, as one of the whole row where it goes into a row."""
+def _in_row(data: Any, text: str) -> tuple[str, str | None]:
+    """The override, as one of the whole row where it goes into a row, with that row."""
     dotted, _, value = text.partition("=")
     path, parts, node, depth = override_path(dotted), dotted.split("."), data, 0
     while depth < len(path) and isinstance(node, dict | list):
         if word := _long_form(node, path, depth):
-            return ".".join([*parts[:depth], word, *parts[depth:]]) + f"={value}"
+            return ".".join([*parts[:depth], word, *parts[depth:]]) + f"={value}", None
         node, depth = _inside(node, path[depth]), depth + 1
     if depth == len(path) or not isinstance(node, str):
-        return text
+        return text, None
     place, name = ".".join(parts[:depth]), parts[-1]
     takers = [t for t in _takers(node, path, data) if parts[depth:-1] in ([], [t.call.op])]
     taking = [taker for taker in takers if name in taker.names]
@@ -113,10 +117,11 @@ def _as_row_override(data: Any, text: str) -> str:
         words = [str(taker.call.op) for taker in taking]
         hint = f"Say which, as in {place}.{words[0]}.{name}={value}" if len(set(words)) == len(words) else whole
         raise not_laid(text, f"{place} is {node!r}, where {' and '.join(words)} take {name!r}", hint)
-    old, new = taking[0].call, taking[0].with_value(name, _plain(value))
+    old, new = taking[0].call, taking[0].with_value(name, value) or taking[0].with_value(name, _plain(value))
     if new is None:
         raise not_laid(text, f"{value!r} cannot be set as {name!r} of {node!r}", whole)
-    return f"{place}={', '.join(str(new if call is old else call) for call in rows.parse(node))}"
+    row = ", ".join(str(new if call is old else call) for call in rows.parse(node))
+    return f"{place}={row}", row
 
 
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
@@ -201,7 +206,7 @@ def _parameters(blocks: dict[str, Any], op: Any) -> tuple[str, ...] | None:
 
 
 def _plain(value: str) -> str:
-    """A YAML value as a row has it: `[0.9, 0.99]` is 0.9x0.99."""
+    """A YAML value as a row has it, where it is not one already: `[0.9, 0.99]` is 0.9x0.99."""
     data = read_text(value, "command line").data
     if isinstance(data, list):
         return "x".join(map(str, data))
