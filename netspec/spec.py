@@ -116,7 +116,7 @@ class Spec:
     def _printed(self) -> str:
         from netspec.views.code import source
 
-        return source(self.graph)
+        return source(self.document)
 
     def need_room(self, *, training: bool = False) -> None:
         """Raises SpecError for a network that this machine cannot hold, before torch is imported."""
