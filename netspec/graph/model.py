@@ -104,6 +104,8 @@ class Step:
     """The `when` that let it in or left it out."""
     written: dict[str, str] = field(default_factory=dict)
     """Arguments that came from an expression, by field."""
+    measures: dict[str, Any] = field(default_factory=dict)
+    """Arguments that ask for sizes of values, by field: how they are read where the network runs."""
     row: object = None
     """What tells the calls of one written row from those of another."""
 
@@ -165,6 +167,8 @@ class Level:
     block: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     """The arguments of a block's use."""
+    measures: dict[str, Any] = field(default_factory=dict)
+    """Those of them that ask for sizes of the block's inputs, and how they are read."""
     inputs: dict[str, Value] = field(default_factory=dict)
     """What the network or a block is called with, by name."""
     steps: list[Step] = field(default_factory=list)

@@ -16,6 +16,7 @@ from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
 from netspec.graph.members import Members, base_word, module_only, registers
+from netspec.graph.measured import Measure, inside, measures
 from netspec.graph.mistaken import no_step, not_steps
 from netspec.graph.model import Guard, Level, Step, Value
 from netspec.graph.references import decide, member_name, rounds_of
@@ -268,12 +269,13 @@ class Walk:
         if block is not None:
             if word in self.declared.endless:
                 raise Unknown
-            given, expressions = call.bind(block, scope.lookup)
+            given = call.bind(block, scope.lookup)
             inputs = values_of(call, scope, block.inputs)
             self.report.count_named(len(inputs), call.at)
             self._check_inputs(block, inputs, call.at)
-            step = self._block(block, given, inputs, call.at, scope, name, row)
-            step.written = expressions
+            asked = measures(given.sources, given.values, scope)
+            step = self._block(block, given.values, asked, inputs, call.at, scope, name, row)
+            step.written = given.written
         else:
             self.declared.check_word(word, call.op_at)
             step = self._operation(word, call, scope, name, row)
@@ -295,6 +297,7 @@ class Walk:
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, written.at, op, row=row)
         step.written = given.written
+        step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
         step.wrap = written.wrap(type(op), scope.lookup)
         value.step = step
         for problem in infer(step, given, written):
@@ -333,18 +336,23 @@ class Walk:
         self,
         block: Block,
         given: dict[str, Any],
+        asked: dict[str, Measure],
         inputs: tuple[Value, ...],
         at: At,
         scope: Scope,
         name: str,
         row: object,
     ) -> Step:
-        """One use of a block: a level with inputs and parameters of its own, which sees nothing around it."""
+        """One use of a block: a level with inputs and parameters of its own, which sees nothing around it.
+
+        `asked` says how those of its arguments are read that ask for sizes.
+        """
         self.report.count(at)
         self._check_depth(block, at)
         self.declared.used.add(block.name)
         label = name or scope.flow.next_name(block.name, scope.level.members)
-        inner = self._open(block, given, inputs, at, Level("block", label, scope.level, block.name, source=block.path))
+        level = Level("block", label, scope.level, block.name, source=block.path)
+        inner = self._open(block, given, asked, inputs, at, level)
         options, body, path = opened(block.body, block.path)
         inner.flow.naming = naming_of(body)
         with self.report.using(at):
@@ -365,7 +373,7 @@ class Walk:
 
         def again(aside: Level, inputs: tuple[Value, ...]) -> Step:
             beside = Scope(aside, inputs[0], Flow(inputs[0], "names"), scope)
-            return self._block(block, given, inputs, at, beside, step.name, None)
+            return self._block(block, given, asked, inputs, at, beside, step.name, None)
 
         self.reuse.recipes[step] = again
         return step
@@ -377,16 +385,27 @@ class Walk:
             text = f"the block {block.name} is used inside itself" if inside else "blocks nested too deeply"
             self.report.stop(Problem("recursion", text, at, ENDLESS))
 
-    def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
+    def _open(
+        self,
+        block: Block,
+        given: dict[str, Any],
+        asked: dict[str, Measure],
+        inputs: tuple[Value, ...],
+        at: At,
+        level: Level,
+    ) -> Scope:
         """What the body of a block sees: its inputs, its parameters, and the document's. Raises Refused."""
         level.inputs = {
             formal: Value(formal, actual.tensor, level) for formal, actual in zip(block.inputs, inputs, strict=True)
         }
+        level.measures = inside(asked, inputs, level)
         start = next(iter(level.inputs.values()))
         params = self.declared.params
         outer = Scope(level, start, Flow(start, "names"), params=params.values, blind=params.lost)
         inner = Scope(level, start, Flow(start, "names"), outer, names=dict(level.inputs))
         inner.params = level.params = complete(block, given, inner.lookup, at)
+        defaults = {name: default for name, default in block.params.items() if name not in given}
+        level.measures |= measures(defaults, level.params, inner)
         return inner
 
     def _check_inputs(self, block: Block, values: tuple[Value, ...], at: At) -> None:

@@ -35,8 +35,19 @@ class Arguments:
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, At] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
+    """What is computed, as it is written: an expression, or sizes with expressions among them."""
     word: str = ""
     """What they are the arguments of, as it is written; empty where that has no word of its own."""
+
+    def put(self, name: str, value: Any, at: At, source: Any) -> None:
+        """Set one argument; `source` is what it is computed from."""
+        self.values[name] = value
+        self.places[name] = at
+        if isinstance(source, Expr | tuple):
+            self.sources[name] = source
+        if isinstance(source, Expr) and not source.negative:
+            self.written[name] = source.text
 
 
 class Refused(Exception):
@@ -158,16 +169,10 @@ def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], l
     computed = compute(value, lookup, at, described.symbols)
     if described.rest and arg.kind == "positional":
         computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
+        value = (*found.sources.get(name, ()), *(value if isinstance(value, tuple) else (value,)))
     elif name in found.values:
         raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
-    _put(found, name, computed, at, None if described.rest else value)
-
-
-def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:
-    found.values[name] = computed
-    found.places[name] = at
-    if isinstance(value, Expr) and not value.negative:
-        found.written[name] = value.text
+    found.put(name, computed, at, value)
 
 
 def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path, word: str = "") -> list[tuple[str, Any]]:
@@ -239,20 +244,23 @@ def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, p
             described = cls.fields.get(name)
             if described is None:
                 raise Refused(unknown_argument(name, cls, At((*path, name), on_key=True), word))
-            _put(found, name, long_value(value, lookup, at, described.symbols, described.textual), at, None)
+            computed = long_value(value, lookup, at, described.symbols, described.textual)
+            found.put(name, computed, at, source_of(value))
         except Refused as refused:
             refusals.append(refused)
-            continue
-        if text := expression(value):
-            found.written[name] = text
     raise_all(refusals)
     return found
 
 
-def expression(value: Any) -> str:
-    """The expression that a value of a long form is; empty where it is none."""
-    parsed = rows.parse_value(value) if isinstance(value, str) and value.startswith("$") else None
-    return parsed.text if isinstance(parsed, Expr) and not parsed.negative else ""
+def source_of(value: Any) -> Any:
+    """A value of a long form as a row has it, where there are expressions in it; None where there are none."""
+    if isinstance(value, list):
+        parts = tuple(map(source_of, value))
+        return parts if any(part is not None for part in parts) else None
+    if not isinstance(value, str) or "$" not in value:
+        return None
+    parsed = rows.parse_value(value)
+    return parsed if isinstance(parsed, Expr | tuple) else None
 
 
 def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textual: bool = False) -> Any:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
+from netspec.graph.measured import Measure, Reading
 from netspec.graph.model import Step, Value
 from netspec.language.rows import template
 from netspec.layers.base import Code, literal
@@ -13,9 +17,10 @@ from netspec.views.code.containers import containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.layout import Line
 from netspec.views.code.naming import identifier
-from netspec.views.code.sequences import leading
+from netspec.views.code.readings import Unreadable, means, read
+from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
-from netspec.views.code.slots import ABSENT
+from netspec.views.code.slots import ABSENT, equal
 from netspec.views.code.structure import Pattern
 from netspec.views.code.uses import taken
 from netspec.views.code.variables import Variables
@@ -88,7 +93,8 @@ class Calls:
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
-            values[name] = self._value(series, name, item)
+            measures = [None if s is None else s.measures.get(name) for s in item.aligned]
+            values[name] = self._value(series, name, item, measures)
         device = [self.variables.read(item.dims[0])] if op.needs_device and item.dims else []
         dtype = self._dtype() if self._makes_floats(item.step) else ""
         typed = [dtype] if dtype and (device or op.takes_dtype) else []
@@ -115,8 +121,13 @@ class Calls:
                 return f"{self.variables.read(('in', i))}.dtype"
         return ""
 
-    def _value(self, series: list[Any], name: str, item: Item) -> Any:
-        """What to print for an argument: its value, or where uses differ, the attribute that holds it."""
+    def _value(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure] = ()) -> Any:
+        """What to print for an argument: its value, or where uses differ, the attribute that holds it.
+
+        Where it asks for sizes, `measures` say in each use how they are read.
+        """
+        if any(measures) and (read := self._read(series, name, item, measures)) is not None:
+            return read
         present = [v for v in series if v is not ABSENT]
         if any(isinstance(v, Dim) for v in present):
             texts = {self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT}
@@ -128,6 +139,45 @@ class Calls:
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
         return Code(self.keeper.stored(series, name, item.step.written.get(name, "")))
+
+    def _read(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure]) -> Any:
+        """An argument as forward reads it from the sizes of its values; None where uses read it differently."""
+        uses = [use for use, value in enumerate(series) if value is not ABSENT]
+        if all(isinstance(measures[use], tuple) for use in uses):
+            parts = []
+            for i in range(len(series[uses[0]])):
+                of = [ABSENT if v is ABSENT else v[i] for v in series]
+                parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
+            return tuple(parts)
+        found = set()
+        try:
+            for use in uses:
+                tree = measures[use]
+                if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
+                    return None
+                found.add(read(tree, partial(self._shape, use), self._stored))
+        except Unreadable:
+            return None
+        return found.pop() if len(found) == 1 else None
+
+    def _shape(self, use: int, reading: Reading) -> str:
+        """How forward reads a size of a value. Raises Unreadable."""
+        ref = self.pattern.refs[use].get(reading.value)
+        name = self.variables.held.get(self.flow.actual(ref)) if ref is not None else None
+        if name is None:
+            raise Unreadable
+        return f"{name}.shape[{reading.axis}]"
+
+    def _argument(self, use: int, name: str) -> Any:
+        """What an argument of the block is in a use."""
+        block = around(self.pattern.levels[use])
+        return block.params[name] if block is not None else None
+
+    def _stored(self, name: str) -> Any:
+        """How forward reads an argument of the block."""
+        series = [self._argument(use, name) for use in range(len(self.pattern.levels))]
+        same = all(equal(value, series[0]) for value in series)
+        return series[0] if same else Code(self.keeper.stored(series, name, name))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

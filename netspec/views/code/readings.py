@@ -1,0 +1,88 @@
+"""Arguments that ask for sizes of values, as code that reads them where forward runs: `x.shape[-2:]`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from netspec.dims import Dim
+from netspec.graph.measured import Reading, transformed
+from netspec.graph.model import Value
+from netspec.layers.base import Code
+from netspec.python.expressions import unparsed
+from netspec.views.code.proving import Unproved, equal, value
+
+
+class Unreadable(Exception):
+    """What forward cannot read."""
+
+
+def read(tree: ast.expr, size: Callable[[Reading], str], param: Callable[[str], Any]) -> Code | tuple[Code, ...]:
+    """The code of an argument; `size` and `param` say how a size and an argument of the constructor are read.
+
+    Raises Unreadable.
+    """
+
+    def visit(node: ast.AST) -> Any:
+        match node:
+            case ast.Constant(value=Reading() as reading):
+                return _parsed(size(reading))
+            case ast.Constant(value=Dim()):
+                raise Unreadable
+            case ast.Name(id=name):
+                known = param(name)
+                return _parsed(known.text) if isinstance(known, Code) else ast.Constant(known)
+        return _computed(transformed(node, visit))
+
+    if isinstance(tree, ast.Tuple):
+        return Code(_tail(tree, size)) if _tail(tree, size) else tuple(Code(unparsed(visit(e))) for e in tree.elts)
+    return Code(unparsed(visit(tree)))
+
+
+def means(tree: ast.expr, param: Callable[[str], Any], meant: Any) -> bool:
+    """Whether an argument comes to what is meant, for the sizes that the shapes of the spec give."""
+
+    def visit(node: ast.AST) -> Any:
+        match node:
+            case ast.Constant(value=Reading() as reading):
+                return ast.Constant(reading.size)
+            case ast.Name(id=name):
+                return ast.Constant(param(name))
+        return transformed(node, visit)
+
+    try:
+        found = value(visit(tree), {})
+    except Unproved:
+        return False
+    return equal(found, tuple(meant) if isinstance(meant, list) else meant)
+
+
+def _tail(tree: ast.Tuple, size: Callable[[Reading], str]) -> str:
+    """The last sizes of one value: `x.shape[-2:]`; empty for any others."""
+    readings = [node.value for node in tree.elts if isinstance(node, ast.Constant) and isinstance(node.value, Reading)]
+    if len(readings) < len(tree.elts) or len({reading.value for reading in readings}) != 1:
+        return ""
+    of: Value = readings[0].value
+    rank, count = len(of.tensor.shape) if of.tensor is not None else 0, len(readings)
+    if [reading.axis % rank for reading in readings] != list(range(rank - count, rank)):
+        return ""
+    name = size(readings[0]).rpartition("[")[0]
+    return name if count == rank else f"{name}[-{count}:]"
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _computed(node: ast.AST) -> ast.AST:
+    """The node, or what it comes to where nothing in it is read."""
+    if any(isinstance(inner, ast.Name | ast.Attribute) for inner in ast.walk(node)) or not isinstance(node, ast.expr):
+        test = node.test if isinstance(node, ast.IfExp) else None
+        if isinstance(node, ast.IfExp) and isinstance(test, ast.Constant):
+            return node.body if test.value else node.orelse
+        return node
+    try:
+        return ast.Constant(value(node, {}))
+    except Unproved:
+        return node
