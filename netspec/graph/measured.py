@@ -40,7 +40,7 @@ class Reading:
 
 def measures(sources: Mapping[str, Any], values: Mapping[str, Any], scope: Scope) -> dict[str, Measure]:
     """How the arguments are read that ask for sizes, by name; `sources` are they as written, `values` as computed."""
-    known = {}
+    known: dict[str, Measure] = {}
     for name, source in sources.items():
         measure, value = _measure(source, scope), values.get(name)
         whole = not isinstance(measure, tuple) or (isinstance(value, tuple | list) and len(value) == len(measure))
@@ -72,7 +72,7 @@ def _within(tree: ast.expr, own: Mapping[Value, Value]) -> ast.expr | None:
     def visit(node: ast.AST) -> ast.AST:
         match node:
             case ast.Constant(value=Reading(value=value, axis=axis)):
-                return ast.Constant(Reading(own[value.actual], axis))
+                return _leaf(Reading(own[value.actual], axis))
             case ast.Name():  # an argument of the block around, which this one does not know
                 raise KeyError(node.id)
         return transformed(node, visit)
@@ -126,8 +126,13 @@ def _tree(text: str, scope: Scope) -> ast.expr | None:
 
 
 def _readings(tree: ast.expr) -> Iterator[Reading]:
-    nodes = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return (value for value in nodes if isinstance(value, Reading))
+    leaves: Iterator[Any] = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return (leaf for leaf in leaves if isinstance(leaf, Reading))
+
+
+def _leaf(value: Any) -> ast.Constant:
+    """The constant of a tree, which may be a reading too."""
+    return ast.Constant(value)
 
 
 @lru_cache(maxsize=4096)
@@ -166,9 +171,9 @@ class _Measuring:
             case ast.Attribute(attr="shape"):
                 value = self._value(node.value)
                 rank = len(value.tensor.shape) if value.tensor is not None else 0
-                return ast.Tuple([ast.Constant(Reading(value, axis)) for axis in range(rank)], ast.Load())
+                return ast.Tuple([_leaf(Reading(value, axis)) for axis in range(rank)], ast.Load())
             case ast.Attribute():
-                return ast.Constant(Reading(self._value(node.value), AXES[node.attr]))
+                return _leaf(Reading(self._value(node.value), AXES[node.attr]))
             case ast.Subscript():
                 return self._item(node)
             case ast.Call(func=ast.Name(id="len"), args=[argument]) if isinstance(argument, ast.Attribute):
@@ -212,7 +217,8 @@ class _Measuring:
         if isinstance(node.slice, ast.Slice):
             parts = (self._number(part) for part in (node.slice.lower, node.slice.upper, node.slice.step))
             return ast.Tuple(whole.elts[slice(*parts)], ast.Load())
-        return whole.elts[self._number(node.slice)]
+        size: ast.expr = whole.elts[self._number(node.slice)]
+        return size
 
     def _number(self, node: ast.expr | None) -> Any:
         return None if node is None else expressions.evaluate(ast.unparse(node), self.scope.lookup)

@@ -55,6 +55,7 @@ class Value:
             raise AttributeError(f"It has: {few([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
+        self.level.asked = self.level.asked or name != "c"
         if name == "shape":
             return list(self.tensor.shape)
         if not -len(self.tensor.shape) <= AXES[name] < len(self.tensor.shape):
@@ -175,6 +176,8 @@ class Level:
     members: dict[str, Step] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
+    asked: bool = False
+    """Whether an expression asks a value here for a size that may not be that of its channels."""
     left: set[str] = field(default_factory=set)
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | dict[str, Value] | None = None
@@ -267,6 +270,8 @@ class Graph:
     """What the network starts from, and what of it is not trained."""
     idle: tuple[Path, ...] = ()
     """Rules of a spec that this one extends, in whose place its own hold."""
+    bound: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The axes of inputs whose sizes the printed network takes as they are here, and no others."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

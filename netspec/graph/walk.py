@@ -15,8 +15,8 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
-from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.measured import Measure, inside, measures
+from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
 from netspec.graph.model import Guard, Level, Step, Value
 from netspec.graph.references import decide, member_name, rounds_of

@@ -21,7 +21,7 @@ from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
-    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
+    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.Raise, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
     ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp,
     ast.comprehension, ast.Starred, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
@@ -33,7 +33,7 @@ _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch
 """The modules that one name is imported from."""
 _BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "sum", "list", "next",
+    "sum", "list", "next", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 _TORCH: Final = frozenset({

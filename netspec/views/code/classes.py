@@ -8,7 +8,7 @@ from typing import Any
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
 from netspec.layers.base import literal
 from netspec.views.code.defaults import header_defaults
-from netspec.views.code.forward import Forward
+from netspec.views.code.forward import Bound, Forward
 from netspec.views.code.layout import INDENT, Expression, Line, Nested, lines, repeated
 from netspec.views.code.making import Making, Serving
 from netspec.views.code.naming import Namespace, identifier
@@ -21,10 +21,13 @@ from netspec.views.code.structure import Pattern, Ref
 class ClassWriter:
     """Writes the class of one pattern."""
 
-    def __init__(self, pattern: Pattern, serving: Serving, closing: Sequence[Line] = ()) -> None:
-        """`closing` are statements that end the constructor."""
+    def __init__(
+        self, pattern: Pattern, serving: Serving, closing: Sequence[Line] = (), bound: Bound | None = None
+    ) -> None:
+        """`closing` are statements that end the constructor; `bound` are the sizes that forward insists on."""
         self.pattern = pattern
         self.closing = closing
+        self.bound = bound
         self.making = Making(pattern, serving)
         self.registering = Registering(self.making)
         self.slots = self.making.slots
@@ -41,7 +44,7 @@ class ClassWriter:
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else "super().__init__()"
         shapes = Shapes(self.pattern, self.slots.found)
-        forward = Forward(self.pattern, results, self, shapes)
+        forward = Forward(self.pattern, results, self, shapes, self.bound or {})
         statements = forward.lines(ending)
         kept = [line for code, name in self.kept.items() for line in lines(f"self.{name} = ", code, 2)]
         stores = bool(base != "nn.Module" or body or kept or self.slots.params)

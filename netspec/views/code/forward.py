@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from netspec.layers.base import literal, sample
 from netspec.views.code.calls import Calls, Keeper
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.layout import Line
@@ -12,6 +13,8 @@ from netspec.views.code.shapes import Shapes
 from netspec.views.code.structure import Pattern, Ref
 from netspec.views.code.variables import Variables
 
+Bound = Mapping[str, tuple[int, ...]]
+"""The axes of inputs, by name, whose sizes are as they are."""
 NESTED: Final = 76
 """How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
 
@@ -19,12 +22,13 @@ NESTED: Final = 76
 class Forward:
     """Writes `forward` for one class."""
 
-    def __init__(self, pattern: Pattern, results: Sequence[Ref], keeper: Keeper, shapes: Shapes) -> None:
-        """`results` are what it returns."""
+    def __init__(self, pattern: Pattern, results: Sequence[Ref], keeper: Keeper, shapes: Shapes, bound: Bound) -> None:
+        """`results` are what it returns, `bound` the sizes of inputs that it insists on."""
         self.pattern = pattern
         self.results = results
         self.keeper = keeper
         self.shapes = shapes
+        self.bound = bound
         self.flow = Flow(pattern, results)
         self.items = self.flow.items
         self.variables = Variables(self.flow)
@@ -32,7 +36,7 @@ class Forward:
 
     def lines(self, ending: Callable[[list[str]], str]) -> list[Line]:
         """The statements of the body. `ending` makes the return expression of the results' variables."""
-        found = self.calls.unpacked_members()
+        found = [*self._insisted(), *self.calls.unpacked_members()]
         at = 0
         while at < len(self.items):
             item = self.items[at]
@@ -46,6 +50,18 @@ class Forward:
         if found and len(self.results) == 1 and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
         return [*found, Line(f"return {returns}")]
+
+    def _insisted(self) -> Iterator[Line]:
+        """The refusal of inputs of other sizes, for which another program would be right."""
+        level = self.pattern.levels[0]
+        for i, (name, value) in enumerate(level.inputs.items()):
+            if (axes := self.bound.get(name, ())) and value.tensor is not None:
+                x, sizes = self.variables.read(("in", i)), value.tensor.shape
+                test = " or ".join(f"{x}.shape[{axis}] != {sizes[axis]}" for axis in axes)
+                if len(axes) > 1 and axes == tuple(range(len(sizes) - len(axes), len(sizes))):
+                    test = f"{x}.shape[-{len(axes)}:] != {literal(tuple(sizes[axis] for axis in axes))}"
+                yield Line(f"if {test}:")
+                yield Line(f"raise ValueError({literal(f'expected an input of {sample(sizes)}')})", depth=1)
 
     def _merged_return(self, line: Line, name: str) -> Line | None:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""

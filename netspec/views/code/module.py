@@ -38,12 +38,13 @@ def _printed(graph: Graph) -> str:
     path = partial(_path, graph.root, Paths(serving))
     text: list[str] = []
     for pattern in order:
-        closing = []
+        closing: list[Line] = []
+        bound = graph.bound if pattern is order[-1] else {}
         if pattern is order[-1]:
             filling = statements(graph.init, graph.owners, path)
             closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
-        text += ["", "", *ClassWriter(pattern, serving, closing).lines(results, ending)]
+        text += ["", "", *ClassWriter(pattern, serving, closing, bound).lines(results, ending)]
     body = "\n".join(text)
     named = _names(body)
     for helper in dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper):

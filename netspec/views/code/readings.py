@@ -60,7 +60,8 @@ def means(tree: ast.expr, param: Callable[[str], Any], meant: Any) -> bool:
 
 def _tail(tree: ast.Tuple, size: Callable[[Reading], str]) -> str:
     """The last sizes of one value: `x.shape[-2:]`; empty for any others."""
-    readings = [node.value for node in tree.elts if isinstance(node, ast.Constant) and isinstance(node.value, Reading)]
+    parts: list[Any] = [node.value for node in tree.elts if isinstance(node, ast.Constant)]
+    readings = [part for part in parts if isinstance(part, Reading)]
     if len(readings) < len(tree.elts) or len({reading.value for reading in readings}) != 1:
         return ""
     of: Value = readings[0].value
