@@ -12,7 +12,7 @@ from pathlib import Path
 
 import netspec
 from benchmarks.ratios import Row, pairs, report, timed
-from netspec.runtime.weights import read_weights, save_weights
+from netspec.runtime.network.weights import read_weights, save_weights
 
 SPEC = Path(__file__).parent.parent / "specs" / "resnet50.yaml"
 

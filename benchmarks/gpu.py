@@ -19,8 +19,8 @@ from torch import nn
 import netspec
 from benchmarks.forward import SPECS, LeNet, ResNet
 from benchmarks.ratios import Row, pairs, report
-from netspec.runtime.data import Data, Split
-from netspec.runtime.training import train
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.train.run import train
 
 LR = 1e-3
 

@@ -23,8 +23,8 @@ from benchmarks.apart import apart
 from benchmarks.forward import SPECS, ResNet
 from benchmarks.peers import keep_memory
 from benchmarks.ratios import Row, pairs, report
-from netspec.runtime.data import Data, Split
-from netspec.runtime.training import train
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.train.run import train
 
 BATCH, LR = 32, 1e-3
 

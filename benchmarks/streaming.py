@@ -22,10 +22,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.apart import apart
 from benchmarks.ratios import Row, pairs, report
-from netspec.language.data_section import read_data
-from netspec.language.train_section import read_train
-from netspec.runtime.loading import load_data
-from netspec.runtime.training import train
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.train.run import train
+from netspec.sections.data import read_data
+from netspec.sections.train_reader import read_train
 
 SIDE, BATCH, CLASSES, LR = 96, 64, 10, 1e-3
 TRAIN = {"loss": "cross_entropy", "optimizer": f"adamw lr={LR}", "epochs": 1, "batch": BATCH}

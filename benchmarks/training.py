@@ -25,9 +25,9 @@ import netspec
 from benchmarks.apart import apart
 from benchmarks.peers.images import read
 from benchmarks.ratios import Row, pairs, report
-from netspec.runtime.data import Data
-from netspec.runtime.loading import load_data
-from netspec.runtime.training import train
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data
+from netspec.runtime.train.run import train
 
 SPEC = Path(__file__).parent.parent / "specs" / "lenet5_mnist.yaml"
 IMAGES = 12_800

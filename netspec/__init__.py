@@ -16,12 +16,12 @@ if TYPE_CHECKING:
         Interrupted,
         NetspecError,
         Problem,
-        SpecError,
         UsageError,
     )
     from netspec.plugins import register
-    from netspec.runtime.experiment import Run
+    from netspec.runs.run import Run
     from netspec.spec import Spec, formatted, load, loads
+    from netspec.text.report import SpecError
 
 __version__ = "0.1.0"
 
@@ -45,7 +45,8 @@ __all__ = [
 
 _HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") | {
     "register": "netspec.plugins",
-    "Run": "netspec.runtime.experiment",
+    "Run": "netspec.runs.run",
+    "SpecError": "netspec.text.report",
 }
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from netspec.errors import FEW, did_you_mean, nearest
-from netspec.fields import Record
+from netspec.records import Record
+from netspec.words import FEW, did_you_mean, nearest
 
 SLIP: Final = 0.81
 """From this likeness on, a word is taken for a slip of the pen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.catalogue import Entry
-from netspec.fields import Choice, Float, Int
+from netspec.records import Choice, Float, Int
 
 OLDEST_OPSET, NEWEST_OPSET = 18, 23
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from netspec.catalogue import Entry
-from netspec.fields import Choice, Float, Int
-from netspec.layers.base import literal
+from netspec.python.literals import literal
+from netspec.records import Choice, Float, Int
 
 GAINS: Final = (
     *("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),

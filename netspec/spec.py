@@ -8,15 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from netspec.errors import At, Problem, SpecError, sparing
+from netspec.errors import At, Problem
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.graph.size import Limits, beyond, beyond_machine
-from netspec.language.document import Document, read_document
-from netspec.language.experiment import Experiment, read_experiment
-from netspec.language.overrides import overridden
 from netspec.lint import Facts, lint, silence
-from netspec.source import Source, merged, not_laid, override_path, read_file, read_text, report
+from netspec.sections.document import Document, read_document
+from netspec.sections.experiment import Experiment, read_experiment
+from netspec.sections.overrides import overridden
+from netspec.text.overlay import merged, not_laid, override_path
+from netspec.text.reader import read_file, read_text
+from netspec.text.report import SpecError
+from netspec.text.source import Source
+from netspec.words import sparing
 
 MAX_EXTENDS = 8
 """How many specs may extend each other in a row."""
@@ -24,8 +28,8 @@ MAX_EXTENDS = 8
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from netspec.runtime.experiment import Trained
-    from netspec.runtime.export import Report
+    from netspec.runs.run import Trained
+    from netspec.runtime.export.export import Report
     from netspec.sweeps.results import Sweep
 
 
@@ -83,7 +87,7 @@ class Spec:
         batch, device = (train.batch, train.device) if train else (1, "cpu")
         problems = beyond_machine(self.graph, batch=batch, device=device, training=training)
         if problems:
-            raise SpecError(problems, report(problems, self.document.source), self.document.source)
+            raise SpecError(problems, self.document.source)
 
     def build(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
         """A torch module, made by running the very text that `source` gives, in training mode as torch makes modules.
@@ -92,7 +96,7 @@ class Spec:
         initialised. Raises DataError where they do not fit, and SpecError where this machine cannot hold them.
         """
         self.need_room()
-        from netspec.runtime.module import build
+        from netspec.runtime.network.build import build
 
         return build(self, weights)
 
@@ -124,8 +128,8 @@ class Spec:
         Interrupted.
         """
         self.need_room(training=True)
-        from netspec.runtime.experiment import train
-        from netspec.runtime.progress import progress_for
+        from netspec.runs.run import train
+        from netspec.runtime.train.progress import progress_for
 
         shown = progress_for() if progress else None
         return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
@@ -168,7 +172,7 @@ class Spec:
         Raises ExportMismatch, and leaves no file, where it does not.
         """
         self.need_room()
-        from netspec.runtime.experiment import export
+        from netspec.runs.run import export
 
         return export(self, module if module is not None else self.build(), Path(path), allow_outside)
 
@@ -252,7 +256,7 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
 
 def _not_extended(source: Source, message: str) -> SpecError:
     problem = Problem("extends", message, At(("extends",)), "Name a spec in the folder of this one, as in base.yaml.")
-    return SpecError([problem], report([problem], source), source)
+    return SpecError([problem], source)
 
 
 def _checked(source: Source, limits: Limits) -> Spec:
@@ -275,5 +279,5 @@ def _checked(source: Source, limits: Limits) -> Spec:
     problems += lint(Facts(graph, experiment), whole)
     problems = silence(document.sections.get("lint"), problems)
     if any(p.severity == "error" for p in problems):
-        raise SpecError(problems, report(problems, source), source)
+        raise SpecError(problems, source)
     return Spec(document, graph, experiment, tuple(problems), limits)

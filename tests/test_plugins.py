@@ -15,8 +15,8 @@ import torch
 import netspec
 from netspec import plugins
 from netspec.errors import UsageError
-from netspec.language import reserved
 from netspec.plugins import loading, registering
+from netspec.python import reserved
 from netspec.views.code.allow import Closed, Disallowed, check
 from tests.cli.test_commands import run
 

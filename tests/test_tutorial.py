@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import netspec
-from netspec.language.train_section import read_train
-from netspec.runtime.data import Data, Split, seeded
-from netspec.runtime.training import train
+from netspec.runtime.data.split import Data, Split, seeded
+from netspec.runtime.train.run import train
+from netspec.sections.train_reader import read_train
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "specs" / "tutorial.yaml"

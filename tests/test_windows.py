@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from netspec import machine
+from netspec import machine, windows
 from netspec.errors import UsageError
-from netspec.runtime import launching, memory, windows, world
-from netspec.runtime.disk import write_text
+from netspec.files import write_text
+from netspec.runtime.data import memory
+from netspec.runtime.device import launch as launching
+from netspec.runtime.device import process_group as world
 
 LACKING = """
 import builtins, os, signal, sys

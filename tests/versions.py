@@ -43,7 +43,7 @@ def told(specs: dict[str, str]) -> dict[str, Any]:
 def of_spec(text: str, name: str) -> dict[str, Any]:
     """Everything that is made of a spec: its problems, or its text, its tree, its tables."""
     import netspec
-    from netspec.source import read_text
+    from netspec.text.reader import read_text
     from netspec.views.format import formatted
     from netspec.views.table import summary
     from netspec.views.table import text as table

@@ -11,7 +11,9 @@ import click
 
 from netspec.cli.common import painted, speaks, talk
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
-from netspec.errors import DataError, NetspecError, SpecError, printable
+from netspec.errors import DataError, NetspecError
+from netspec.text.report import SpecError
+from netspec.words import printable
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json
-from netspec.errors import DataError, Problem, SpecError, printable
+from netspec.errors import DataError, Problem
+from netspec.text.report import SpecError
+from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.graph.model import Graph
-    from netspec.layers.base import Tensor
-    from netspec.source import Source
+    from netspec.tensors import Tensor
+    from netspec.text.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _names_a_spec(word: str) -> bool:
 
 
 def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_memory: int | None) -> Checked:
-    from netspec.source import report
+    from netspec.text.report import report
 
     try:
         loaded = read(spec, overrides, max_params=max_params, max_memory=max_memory)
@@ -115,7 +117,7 @@ def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_me
 
 
 def _source(error: SpecError) -> Source:
-    from netspec.source import Source
+    from netspec.text.source import Source
 
     assert isinstance(error.source, Source)
     return error.source
@@ -139,7 +141,7 @@ def _show_rows(found: Sequence[Checked]) -> None:
 def described(graph: Graph) -> str:
     """A network in one line: what goes in, what comes out, how large it is."""
     from netspec.dims import BATCH
-    from netspec.layers.base import show as shape
+    from netspec.tensors import show as shape
 
     def sizes(tensors: Mapping[str, Tensor]) -> str:
         """The shapes, of which the batch is shown where it is not the first size."""

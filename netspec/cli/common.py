@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from netspec.errors import UsageError, sparing
+from netspec.errors import UsageError
 from netspec.machine import UNITS, bytes_of
+from netspec.words import sparing
 
 if TYPE_CHECKING:
-    from netspec.runtime.experiment import Run
-    from netspec.source import Source
+    from netspec.runs.run import Run
     from netspec.spec import Spec
+    from netspec.text.source import Source
 
 STDIN: Final = "-"
 """The name of a spec that is read from standard input."""
@@ -79,8 +80,8 @@ def load(
     or_stdin: bool = False,
 ) -> Spec:
     """The spec, whole and checked; its warnings go to stderr. `-` is that on stdin, if it may be. Raises SpecError."""
-    from netspec.source import report
     from netspec.spec import load as load_spec
+    from netspec.text.report import report
 
     loaded = (read if or_stdin else load_spec)(spec, overrides, max_params=max_params, max_memory=max_memory)
     if loaded.warnings:
@@ -102,7 +103,7 @@ def read(
 
 def read_source(spec: str | Path) -> Source:
     """The text of a spec in a file, or on stdin for `-`, and what YAML makes of it. Raises SpecError."""
-    from netspec.source import read_bytes, read_file
+    from netspec.text.reader import read_bytes, read_file
 
     if str(spec) != STDIN:
         return read_file(spec)
@@ -171,7 +172,7 @@ def _color() -> bool | None:
 
 def write(path: Path, text: str, inputs: Iterable[Path] = ()) -> None:
     """Write a file that appears whole or not at all. Raises UsageError, also where it is one of the `inputs`."""
-    from netspec.runtime.disk import need_writable, write_text
+    from netspec.files import need_writable, write_text
 
     need_writable(path, inputs)
     write_text(path, text)

@@ -11,7 +11,7 @@ import netspec
 from netspec.cli.common import as_json, show, show_json
 
 if TYPE_CHECKING:
-    from netspec.runtime.doctor import Package
+    from netspec.runtime.device.doctor import Package
 
 
 @click.command()
@@ -22,7 +22,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
     Ends with 1 where a package is missing, too old or broken that netspec cannot be without.
     """
-    from netspec.runtime.doctor import healthy, packages, torch_here
+    from netspec.runtime.device.doctor import healthy, packages, torch_here
 
     found = packages()
     usable = any(package.name == "torch" and package.state == "fine" for package in found)

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import click
 
 from netspec.cli.common import allow_outside, as_json, show, show_json, tell_weights
-from netspec.errors import printable
+from netspec.words import printable
 
 Part = Literal["train", "val", "test"]
 
@@ -21,7 +21,7 @@ Part = Literal["train", "val", "test"]
 @as_json
 def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bool, as_json: bool) -> None:
     """Measure the best weights of the run in the folder RUN; its last ones where nothing was measured yet."""
-    from netspec.runtime.experiment import Run
+    from netspec.runs.run import Run
 
     read = Run.read(run, overrides)
     tell_weights(read)

@@ -11,7 +11,7 @@ from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load,
 from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
-    from netspec.runtime.export import Report
+    from netspec.runtime.export.export import Report
 
 
 @click.command()
@@ -37,10 +37,10 @@ def command(
     The file is compared with torch in ONNX Runtime at batch 1, 2 and 5 and on the validation data. Where they
     differ by more than the tolerance, no file is left and the exit code is 6.
     """
-    from netspec.runtime.disk import need_writable
+    from netspec.files import need_writable
 
     if source.is_dir():
-        from netspec.runtime.experiment import Run
+        from netspec.runs.run import Run
 
         run, output = Run.read(source, overrides), output or source / "model.onnx"
         need_writable(output, [*inputs_of(run.spec), *run.files])

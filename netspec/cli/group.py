@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from netspec.errors import did_you_mean
+from netspec.words import did_you_mean
 
 COMMANDS = (
     *("init", "check", "summary", "graph", "build", "fmt", "diff"),

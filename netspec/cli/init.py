@@ -13,7 +13,8 @@ import click
 
 import netspec
 from netspec.cli.common import show, talk, write
-from netspec.errors import UsageError, did_you_mean, printable
+from netspec.errors import UsageError
+from netspec.words import did_you_mean, printable
 
 SCHEMA = "netspec.schema.json"
 TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
@@ -62,7 +63,7 @@ def command(
 
     Beside FILE goes netspec.schema.json, by which an editor completes, explains and checks the spec.
     """
-    from netspec.runtime.disk import is_stream, kind, need_writable
+    from netspec.files import is_stream, kind, need_writable
 
     given = [name for name, value in (("--template", template), ("--from", reference), ("--data", data)) if value]
     if len(given) > 1:

@@ -8,7 +8,7 @@ import click
 
 from netspec.cli.common import load, reads_spec, show
 from netspec.errors import UsageError
-from netspec.fields import seconds
+from netspec.records import seconds
 from netspec.views.jobs import FILES, Job, rendered
 
 

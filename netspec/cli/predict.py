@@ -9,10 +9,10 @@ import click
 
 from netspec.cli.common import as_json, show, show_json, talk, tell_weights
 from netspec.cli.targets import Target
-from netspec.errors import printable
+from netspec.words import printable
 
 if TYPE_CHECKING:
-    from netspec.runtime.predict import Prediction
+    from netspec.runs.predict import Prediction
 
 SHOWN = 8
 """Values of a sample that a line has room for."""
@@ -44,12 +44,12 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     """
     if output is not None and as_json:
         raise click.UsageError("--json prints what -o would write: name one of them")
-    from netspec.runtime.disk import need_writable
-    from netspec.runtime.experiment import Run
+    from netspec.files import need_writable
+    from netspec.runs.run import Run
 
     read = Run.read(run)
     if output is not None:
-        from netspec.runtime.answers import need_format
+        from netspec.runs.answers import need_format
 
         need_format(output, read.spec.graph)
         need_writable(output, [*files, *read.files])
@@ -58,12 +58,12 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     for line in found.told:
         talk(printable(line))
     if output is not None:
-        from netspec.runtime.answers import save
+        from netspec.runs.answers import save
 
         save(found, output)
         talk(f"wrote {printable(str(output))}")
     elif as_json:
-        from netspec.runtime.answers import records
+        from netspec.runs.answers import records
 
         show_json(records(found))
     else:

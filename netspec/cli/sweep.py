@@ -53,7 +53,7 @@ def command(
     on the same trials.
     """
     loaded = load(spec, ())
-    from netspec.runtime.progress import Live, Silent
+    from netspec.runtime.train.progress import Live, Silent
     from netspec.sweeps.results import table
     from netspec.sweeps.sweep import sweep
 

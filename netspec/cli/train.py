@@ -15,7 +15,7 @@ from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load,
 from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
-    from netspec.runtime.history import History
+    from netspec.runtime.train.history import History
     from netspec.spec import Spec
 
 ENDED: Final = {
@@ -95,19 +95,19 @@ def command(
         spec, overrides, folder if resume is not None and resume != "auto" else None, max_params, max_memory
     )
     if export_to is not None:
-        from netspec.runtime.disk import need_writable
+        from netspec.files import need_writable
 
         need_writable(export_to, inputs_of(loaded))
     loaded.need_room(training=True)
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
         from netspec.__main__ import main
-        from netspec.runtime.launching import launch
+        from netspec.runtime.device.launch import launch
 
         sys.exit(launch(partial(main, arguments), nproc))
-    from netspec.runtime.experiment import Run, train
-    from netspec.runtime.progress import progress_for
-    from netspec.runtime.run import fresh_folder
-    from netspec.runtime.world import joined
+    from netspec.runs.run import Run, train
+    from netspec.runtime.device.process_group import joined
+    from netspec.runtime.store.run_folder import fresh_folder
+    from netspec.runtime.train.progress import progress_for
 
     going_on: bool | Literal["auto"] = "auto" if resume == "auto" else resume is not None
     with joined() as world:
@@ -159,7 +159,7 @@ def _experiment(
         return load(spec, overrides, max_params, max_memory), ""
     if run is None:
         raise click.UsageError("name the SPEC that is trained, or the run that goes on: --resume RUN")
-    from netspec.runtime.experiment import Run
+    from netspec.runs.run import Run
 
     found = Run.read(run, (spec, *overrides) if spec is not None else overrides)
     return found.spec, found.doubt

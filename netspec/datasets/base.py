@@ -10,7 +10,7 @@ from netspec.catalogue import Entry
 from netspec.datasets.files import show
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.layers.base import Tensor
+from netspec.tensors import Tensor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from netspec.datasets import dates
 from netspec.datasets.base import Origin
 from netspec.datasets.writing import Writing, guessed
-from netspec.errors import DataError, did_you_mean, printable
+from netspec.errors import DataError
+from netspec.words import did_you_mean, printable
 
 if TYPE_CHECKING:
     import numpy as np

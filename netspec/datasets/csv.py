@@ -13,8 +13,9 @@ from netspec.datasets.base import Origin
 from netspec.datasets.columns import Table, Texts, twice
 from netspec.datasets.files import content_of, is_packed, show
 from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
-from netspec.errors import DataError, printable
-from netspec.fields import Checked, Maybe, refuse
+from netspec.errors import DataError
+from netspec.records import Checked, Maybe, refuse
+from netspec.words import printable
 
 MAX_TEXT: Final = 256 * 2**20
 MAX_COLUMNS: Final = 2**16

@@ -8,7 +8,7 @@ from typing import ClassVar
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
 from netspec.datasets.files import Files
 from netspec.dims import BATCH
-from netspec.layers.base import Tensor
+from netspec.tensors import Tensor
 
 
 class Digits(Dataset):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from netspec.errors import DataError, printable
+from netspec.errors import DataError
+from netspec.words import printable
 
 MAX_UNPACKED: Final = 4 * 2**30
 """The most bytes that one compressed file may unpack to, whatever is allowed."""

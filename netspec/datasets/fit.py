@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from netspec.dims import Dim
-from netspec.layers.base import Tensor, show
 from netspec.layers.windows import CHANNELS
+from netspec.tensors import Tensor, show
 
 
 def unfit(given: Sequence[Tensor], wanted: Mapping[str, Tensor]) -> list[tuple[str, str]]:

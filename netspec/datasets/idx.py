@@ -13,7 +13,7 @@ from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
 from netspec.datasets.files import MAX_UNPACKED, Budget, Files, is_packed, show, unpacked
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
-from netspec.fields import Maybe, Text
+from netspec.records import Maybe, Text
 
 if TYPE_CHECKING:
     import numpy as np

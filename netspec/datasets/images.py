@@ -16,10 +16,11 @@ from netspec.datasets.masks import Masks, paired
 from netspec.datasets.npy import NAMES, names
 from netspec.datasets.pictures import Pictures, Survey, survey
 from netspec.dims import BATCH
-from netspec.errors import DataError, printable
-from netspec.fields import Bool, Checked, Maybe, Numbers, Text, refuse
-from netspec.layers.base import Tensor
+from netspec.errors import DataError
+from netspec.records import Bool, Checked, Maybe, Numbers, Text, refuse
+from netspec.tensors import Tensor
 from netspec.transforms.base import pair
+from netspec.words import printable
 
 FOLDERS: Final = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """What the folder of each part may be called."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, distinct, shown
 from netspec.datasets.roles import option
-from netspec.errors import DataError, printable
+from netspec.errors import DataError
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from netspec.datasets.files import Files
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
-from netspec.errors import DataError, one_line
-from netspec.layers.base import Dtype, Misfit, Tensor
+from netspec.errors import DataError
+from netspec.tensors import Dtype, Misfit, Tensor
+from netspec.words import one_line
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from netspec.language.data_section import DataSection
+    from netspec.sections.data import DataSection
 
 
 def look(section: DataSection, wanted: Mapping[str, Tensor], root: Path, allow_outside: bool) -> tuple[str, ...]:
@@ -27,7 +28,7 @@ def look(section: DataSection, wanted: Mapping[str, Tensor], root: Path, allow_o
     arrays = source.glance(Files(root, allow_outside))
     if arrays is None:
         return ()
-    from netspec.runtime.splitting import split
+    from netspec.runtime.data.holdout import split
 
     arrays = source.fitted(split(arrays, section.split, source.default_val), {})
     told = tuple(map(one_line, arrays.told))

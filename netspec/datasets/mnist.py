@@ -10,8 +10,8 @@ from netspec.datasets.files import Files, show
 from netspec.datasets.idx import read_pair
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.fields import Text
-from netspec.layers.base import Tensor
+from netspec.records import Text
+from netspec.tensors import Tensor
 
 FILES: Final = {"train": "train", "test": "t10k"}
 

@@ -11,7 +11,7 @@ from netspec.datasets.base import Arrays, Dataset, Part, numbered
 from netspec.datasets.files import Budget, Files, show
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
-from netspec.fields import Checked, Maybe, Text, refuse
+from netspec.records import Checked, Maybe, Text, refuse
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,8 +17,9 @@ from netspec.datasets.base import Arrays, Dataset, Part
 from netspec.datasets.files import MAX_UNPACKED, Budget, Files, show
 from netspec.datasets.npy import NAMES, counted, names, npy_rows, read_npy
 from netspec.datasets.rows import FileRows
-from netspec.errors import DataError, did_you_mean, printable
-from netspec.fields import Checked, Maybe, Text
+from netspec.errors import DataError
+from netspec.records import Checked, Maybe, Text
+from netspec.words import did_you_mean, printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,8 +14,9 @@ from netspec.datasets.columns import Column, Table, Texts, twice
 from netspec.datasets.files import show
 from netspec.datasets.table import COLUMNS, Tabular
 from netspec.datasets.writing import Writing
-from netspec.errors import DataError, printable
-from netspec.extras import need
+from netspec.errors import DataError
+from netspec.optional import need
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.datasets.files import show
 from netspec.datasets.rows import Rows
-from netspec.errors import DataError, printable
+from netspec.errors import DataError
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

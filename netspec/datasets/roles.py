@@ -10,7 +10,8 @@ from typing import Any, Final
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, shown
 from netspec.datasets.writing import Writing, guessed
-from netspec.errors import DataError, printable
+from netspec.errors import DataError
+from netspec.words import printable
 
 FEW: Final = 8
 """Cells below which nothing can be said of how many of them differ."""

@@ -19,11 +19,12 @@ from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
 from netspec.datasets.writing import SIGNS, Writing
 from netspec.dims import BATCH
-from netspec.errors import DataError, printable
-from netspec.fields import Bool, Checked, Choice, Float, Int, Maybe, refuse
-from netspec.fields import Text as Word
-from netspec.layers.base import Dtype, Tensor
-from netspec.layers.base import show as shape
+from netspec.errors import DataError
+from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, refuse
+from netspec.records import Text as Word
+from netspec.tensors import Dtype, Tensor
+from netspec.tensors import show as shape
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

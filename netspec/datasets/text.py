@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec import fields
+from netspec import records as fields
 from netspec.datasets.base import Arrays, Dataset, Gives, Origin, Part
 from netspec.datasets.files import Budget, Files, content_of, show, text_of
 from netspec.dims import BATCH
-from netspec.errors import DataError, printable
-from netspec.extras import need
-from netspec.fields import Choice, Int, Maybe
-from netspec.layers.base import Tensor
+from netspec.errors import DataError
+from netspec.optional import need
+from netspec.records import Choice, Int, Maybe
+from netspec.tensors import Tensor
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from netspec.datasets.columns import Table
 from netspec.datasets.files import show
 from netspec.datasets.kinds import Kind
-from netspec.errors import DataError, printable
-from netspec.extras import need
+from netspec.errors import DataError
+from netspec.optional import need
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

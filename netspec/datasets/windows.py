@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from netspec.datasets.base import Origin, Part
 from netspec.datasets.columns import Table
 from netspec.datasets.rows import Picked, Rows
-from netspec.errors import DataError, printable
+from netspec.errors import DataError
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np

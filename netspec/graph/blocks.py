@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from netspec.errors import FEW, At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem
 from netspec.language import rows
 from netspec.language.calls import (
     Arguments,
@@ -19,8 +19,9 @@ from netspec.language.calls import (
     plain_value,
     source_of,
 )
-from netspec.language.params import check_param_name
 from netspec.language.rows import Arg, Call, Word
+from netspec.sections.params import check_param_name
+from netspec.words import FEW, did_you_mean
 
 HEADER: Final = "A header is a name, inputs in brackets, and parameters with spaces between: up(x skip) c s=1"
 TWICE: Final = "Give one of them another name."

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, read_block
 from netspec.graph.bodies import is_group, opened, rows_of
 from netspec.graph.defaults import Default, idle
@@ -18,11 +18,12 @@ from netspec.graph.report import Report
 from netspec.graph.rows import read_row, untorn
 from netspec.graph.written import calls_of
 from netspec.language.calls import Arguments, Refused, Unknown, arguments, first_taking, long_arguments
-from netspec.language.document import Document
-from netspec.language.params import Params
 from netspec.language.rows import Call, Expr
 from netspec.layers.base import Op
+from netspec.sections.document import Document
+from netspec.sections.params import Params
 from netspec.vocabulary import OPERATIONS
+from netspec.words import did_you_mean
 
 ENDLESS: Final = "Use `repeat`, or xN behind the row that uses it."
 HINTS: Final = 20

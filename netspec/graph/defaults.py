@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.errors import At, Path, Problem, listed
+from netspec.errors import At, Path, Problem
 from netspec.language.calls import Arguments
 from netspec.layers.base import Op
-from netspec.source import Source
+from netspec.text.source import Source
+from netspec.words import listed
 
 
 @dataclass(slots=True)

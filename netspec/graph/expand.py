@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from netspec.errors import At, Path, Problem, offered
+from netspec.errors import At, Path, Problem
 from netspec.graph.declared import Declared, unused_params
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph, Level, Value
@@ -17,8 +17,9 @@ from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
 from netspec.graph.weights import means_part, read_weights
 from netspec.language.calls import Refused, raise_all
-from netspec.language.document import Document
-from netspec.layers.base import Tensor, show
+from netspec.sections.document import Document
+from netspec.tensors import Tensor, show
+from netspec.words import offered
 
 if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netspec.errors import At, Path, Problem, did_you_mean, listed, offered
+from netspec.errors import At, Path, Problem
 from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
 from netspec.graph.report import too_many
 from netspec.graph.weights import means
-from netspec.language.groups import Group
 from netspec.layers import KINDS
-from netspec.source import Source
+from netspec.sections.param_groups import Group
+from netspec.text.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
+from netspec.words import did_you_mean, listed, offered
 
 
 @dataclass(slots=True)

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from netspec.errors import At, Path, Problem, did_you_mean, listed, offered
+from netspec.errors import At, Path, Problem
 from netspec.graph.members import base_word
 from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, Refused, read_entry
 from netspec.layers.base import Op
-from netspec.source import File, Source
+from netspec.text.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer
+from netspec.words import did_you_mean, listed, offered
 
 
 @dataclass(frozen=True, slots=True)

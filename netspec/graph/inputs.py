@@ -7,12 +7,12 @@ from typing import Any
 
 from netspec.dims import BATCH, named
 from netspec.errors import At, Path, Problem
-from netspec.fields import shown
 from netspec.language import rows
 from netspec.language.calls import Lookup, Refused, compute
 from netspec.language.habits import joined
 from netspec.language.rows import RowError, Word
-from netspec.layers.base import Dtype, Tensor
+from netspec.records import shown
+from netspec.tensors import Dtype, Tensor
 
 _DTYPES: dict[str, Dtype] = {"float": "float32", "int": "int64", "bool": "bool"}
 _MEANT = {

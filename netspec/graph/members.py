@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, few, offered
+from netspec.errors import At, Path, Problem
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
 from netspec.graph.weights import meets
 from netspec.layers.base import Layer, Op
+from netspec.words import few, offered
 
 UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalogue import SLIP
-from netspec.errors import At, Path, Problem, did_you_mean, few
-from netspec.fields import shown
+from netspec.errors import At, Path, Problem
 from netspec.graph.bodies import GROUP
 from netspec.language.calls import Refused
+from netspec.records import shown
 from netspec.vocabulary import OPERATIONS
+from netspec.words import did_you_mean, few
 
 EXAMPLE = "{repeat: 3, layers: [conv 8 k3, relu]}"
 

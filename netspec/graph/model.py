@@ -12,11 +12,13 @@ from math import prod
 from typing import Any, Literal
 
 from netspec.dims import Size, substitute
-from netspec.errors import At, Path, few
+from netspec.errors import At, Path
 from netspec.graph import wrapping
 from netspec.graph.weights import Weights
 from netspec.language.calls import Unknown
-from netspec.layers.base import Op, Tensor
+from netspec.layers.base import Op
+from netspec.tensors import Tensor
+from netspec.words import few
 
 AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
 """The sizes that an expression may ask of a value by a letter."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from netspec.errors import At, Path, Problem, few, offered
-from netspec.fields import shown
+from netspec.errors import At, Path, Problem
 from netspec.graph.model import Guard, Value
 from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
 from netspec.language.calls import Refused, Unknown, evaluate, long_value
-from netspec.language.params import check_param_name
 from netspec.language.rows import Expr, Input, RowError
+from netspec.records import shown
+from netspec.sections.params import check_param_name
+from netspec.words import few, offered
 
 MAX_ROUNDS: Final = 10_000
 PHASES: Final = {"train", "eval", "test", "inference", "self"}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 
 from netspec.dims import Dim
-from netspec.errors import At, Problem, offered
+from netspec.errors import At, Problem
 from netspec.graph.measured import readings
 from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import Level, Step, Value, flat
@@ -18,6 +18,7 @@ from netspec.graph.written import Short
 from netspec.language.calls import Arguments, Refused, Unknown
 from netspec.language.rows import Word
 from netspec.layers.base import Layer
+from netspec.words import offered
 
 Recipe = Callable[[Level, tuple[Value, ...]], Step]
 """Makes a level once more, inside another level and for other inputs."""

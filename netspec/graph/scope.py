@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from netspec.errors import did_you_mean
 from netspec.graph.model import Guard, Level, Value
 from netspec.language.calls import Unknown, found
-from netspec.language.params import EXAMPLE
+from netspec.sections.params import EXAMPLE
+from netspec.words import did_you_mean
 
 Naming = Literal["list", "root", "names"]
 """How a body's unnamed members are called: by number, by word and count, or not at all."""

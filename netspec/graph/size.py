@@ -15,8 +15,8 @@ from netspec import machine
 from netspec.dims import Dim, Size, substitute
 from netspec.errors import At, Problem
 from netspec.graph.model import Graph, Step, flat
-from netspec.layers.base import Tensor, show
 from netspec.machine import shown_bytes
+from netspec.tensors import Tensor, show
 
 ITEM_BYTES: Final = {"float32": 4, "int64": 8, "bool": 1}
 SMALLER: Final = "Take smaller sizes."

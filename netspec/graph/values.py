@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.errors import At, Problem, did_you_mean, few
-from netspec.fields import shown
+from netspec.errors import At, Problem
 from netspec.graph.model import Value
 from netspec.graph.references import resolve
 from netspec.graph.scope import Scope
 from netspec.graph.written import Written
 from netspec.language.calls import Refused, evaluate
 from netspec.layers.base import Op
+from netspec.records import shown
+from netspec.words import did_you_mean, few
 
 
 def op_word(call: Written, scope: Scope) -> str:

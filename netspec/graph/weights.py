@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.errors import At, Problem, did_you_mean, offered
+from netspec.errors import At, Problem
+from netspec.words import did_you_mean, offered
 
 if TYPE_CHECKING:
     from netspec.graph.report import Report

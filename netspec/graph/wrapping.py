@@ -6,8 +6,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Final
 
-from netspec.errors import At, Problem, did_you_mean
+from netspec.errors import At, Problem
 from netspec.language.calls import Refused
+from netspec.words import did_you_mean
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -8,7 +8,6 @@ from typing import Any, Final, Protocol
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
-from netspec.fields import shown
 from netspec.graph import wrapping
 from netspec.graph.blocks import Block, bind, bind_long
 from netspec.graph.model import Guard
@@ -18,6 +17,7 @@ from netspec.graph.scope import Scope
 from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, long_arguments
 from netspec.language.rows import Call, Expr, Input
 from netspec.layers.base import Layer, Op
+from netspec.records import shown
 from netspec.vocabulary import OPERATIONS
 
 AROUND: Final = {"when", "repeat", "as"}

@@ -11,11 +11,12 @@ from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.dims import Dim, named
-from netspec.errors import At, Path, Problem, did_you_mean, few
-from netspec.fields import Invalid, shown
+from netspec.errors import At, Path, Problem
 from netspec.language import expressions, rows
 from netspec.language.habits import MEANT, advice
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
+from netspec.records import Invalid, shown
+from netspec.words import did_you_mean, few
 
 Lookup = Callable[[str], Any]
 """Gives the value of a name in an expression; raises KeyError with a hint."""

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from netspec.dims import Dim
-from netspec.errors import did_you_mean, printable
 from netspec.language.operands import (
     KNOWN,
     MAX_ITEMS,
@@ -31,6 +30,7 @@ from netspec.language.operands import (
 from netspec.language.operands import (
     ExpressionError as ExpressionError,
 )
+from netspec.words import did_you_mean, printable
 
 MAX_LENGTH: Final = 400
 MAX_DEPTH: Final = 24

@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from netspec.dims import Dim
-from netspec.errors import printable
+from netspec.words import printable
 
 MAX_NUMBER: Final = 2**62
 MAX_ITEMS: Final = 4096

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from netspec.errors import Span, printable
+from netspec.errors import Span
+from netspec.words import printable
 
 MAX_CALLS: Final = 200
 MAX_DIGITS: Final = 18

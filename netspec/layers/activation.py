@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from netspec.fields import Bool, Choice, Field, Float, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known
+from netspec.layers.base import Layer
+from netspec.records import Bool, Choice, Field, Float, Int
+from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known
 
 
 class Activation(Layer):

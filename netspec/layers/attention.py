@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
-from netspec.fields import Bool, Float, Int
-from netspec.layers.base import Layer, Misfit, Tensor, X, axis_size, need_float, need_known, show
+from netspec.layers.base import Layer, X
+from netspec.records import Bool, Float, Int
+from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, show
 
 
 def attention_parameters(width: int, key: int, value: int, bias: bool, extra: bool = False) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from math import gcd
 from typing import Any, Self
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Choice, Field, Int, Numbers, Sizes
-from netspec.layers.base import Misfit, Tensor
 from netspec.layers.windows import Spatial, need_window, spread, window
+from netspec.records import Bool, Choice, Field, Int, Numbers, Sizes
+from netspec.tensors import Misfit, Tensor
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Self
 
-from netspec.fields import Bool, Float, Int
-from netspec.layers.base import Layer, Misfit, Shape, Tensor, axis_size, need_float
+from netspec.layers.base import Layer
+from netspec.records import Bool, Float, Int
+from netspec.tensors import Misfit, Shape, Tensor, axis_size, need_float
 
 
 def broadcast(left: Tensor, right: Tensor) -> Shape:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
-from netspec.fields import Bool, Float
-from netspec.layers.base import Layer, Misfit, Tensor, literal, need_float, need_rank
+from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
+from netspec.python.literals import literal
+from netspec.records import Bool, Float
+from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 
 class Dropping(Layer):

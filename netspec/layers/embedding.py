@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from netspec.fields import Bool, Choice, Float, Int
-from netspec.layers.base import Layer, Misfit, Tensor
+from netspec.layers.base import Layer
+from netspec.records import Bool, Choice, Float, Int
+from netspec.tensors import Misfit, Tensor
 
 MODES = ("sum", "mean", "max")
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from netspec.fields import Bool, Checked, Float, Int, refuse
-from netspec.layers.base import (
-    Layer,
-    Misfit,
-    Tensor,
-    axis_size,
-    literal,
-    need_float,
-    need_known,
-    need_rank,
-    sample,
-    show,
-)
+from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
+from netspec.python.literals import literal
+from netspec.records import Bool, Checked, Float, Int, refuse
+from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
 
 def affine_parameters(shape: tuple[int, ...], affine: bool, bias: bool) -> dict[str, tuple[int, ...]]:

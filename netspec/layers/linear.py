@@ -7,8 +7,9 @@ from math import prod
 from typing import Self
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Int
-from netspec.layers.base import Layer, Misfit, Tensor, axis_size, need_float, need_known, sample, show
+from netspec.layers.base import Layer
+from netspec.records import Bool, Int
+from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, sample, show
 
 
 class Linear(Layer):

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Self
 
 from netspec.dims import product
-from netspec.fields import Bool, Float, Int, Maybe
-from netspec.layers.base import Layer, Misfit, Tensor, literal, need_float, need_rank
+from netspec.layers.base import Layer
 from netspec.layers.layernorm import affine_parameters, named_eps
 from netspec.layers.windows import Spatial
+from netspec.python.literals import literal
+from netspec.records import Bool, Float, Int, Maybe
+from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 
 class ChannelNorm(Layer):

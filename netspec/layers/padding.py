@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from netspec.dims import Size
-from netspec.fields import MAX_INT, Float, Numbers
-from netspec.layers.base import Layer, Misfit, Tensor, literal, need_rank
+from netspec.layers.base import Layer
 from netspec.layers.windows import AXES, spread
+from netspec.python.literals import literal
+from netspec.records import MAX_INT, Float, Numbers
+from netspec.tensors import Misfit, Tensor, need_rank
 
 SENTENCE = "rows to add: one number, or a pair for each axis, the last axis first (left, right, top, bottom)"
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.fields import Bool, Field, Float, Int, Numbers
-from netspec.layers.base import Misfit, Tensor
 from netspec.layers.windows import Spatial, need_window, spread, window
+from netspec.records import Bool, Field, Float, Int, Numbers
+from netspec.tensors import Misfit, Tensor
 
 INDICES = "also give where each largest value stands, as max_unpool wants it"
 CEIL = "let the last window reach beyond the input"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Choice, Field, Float, Int
-from netspec.layers.base import Layer, Misfit, Shape, Tensor, need_float
+from netspec.layers.base import Layer
+from netspec.records import Bool, Choice, Field, Float, Int
+from netspec.tensors import Misfit, Shape, Tensor, need_float
 
 NONLINEARITIES = ("tanh", "relu")
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from netspec.dims import Dim, Size, product
-from netspec.fields import Dims, Int
-from netspec.layers.base import Code, Layer, Misfit, Tensor, axis_size, literal, need_known, sample, show
+from netspec.layers.base import Layer
+from netspec.python.literals import Code, literal
+from netspec.records import Dims, Int
+from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 
 
 class Flatten(Layer):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Self
 
 from netspec.dims import Size
-from netspec.fields import Int
 from netspec.layers.activation import Activation
-from netspec.layers.base import Misfit, Tensor, axis_size, need_known, need_rank
+from netspec.records import Int
+from netspec.tensors import Misfit, Tensor, axis_size, need_known, need_rank
 
 
 class AlongAxis(Activation):

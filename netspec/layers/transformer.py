@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.fields import Bool, Choice, Field, Float, Int
 from netspec.layers.attention import (
     CAUSAL,
     attention_macs,
@@ -17,7 +16,10 @@ from netspec.layers.attention import (
     need_heads,
     need_sequence,
 )
-from netspec.layers.base import Layer, Misfit, Tensor, literal
+from netspec.layers.base import Layer
+from netspec.python.literals import literal
+from netspec.records import Bool, Choice, Field, Float, Int
+from netspec.tensors import Misfit, Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 

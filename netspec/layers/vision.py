@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Choice, Int, Numbers
-from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_known, need_rank, sample, show
+from netspec.layers.base import Layer
 from netspec.layers.windows import AXES, Factors, Spatial, for_axes, need_window, spread, window
+from netspec.records import Bool, Choice, Int, Numbers
+from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank, sample, show
 
 RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,)}
 """Ranks that a mode takes; the other modes take all three."""

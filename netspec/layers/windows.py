@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
-from netspec.fields import MAX_INT, REQUIRED, Checked, Field, refuse
-from netspec.layers.base import Layer, Misfit, Tensor, need_float, need_rank
+from netspec.layers.base import Layer
+from netspec.records import MAX_INT, REQUIRED, Checked, Field, refuse
+from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}
 

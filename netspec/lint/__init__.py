@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any, Final
 
-from netspec.errors import At, Problem, did_you_mean
-from netspec.fields import shown
+from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
+from netspec.records import shown
+from netspec.words import did_you_mean
 
 __all__ = ["EXPERIMENT", "NETWORK", "TRAINING", "Facts", "lint", "rules", "silence"]
 

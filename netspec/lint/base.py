@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from netspec.errors import At, Problem, Severity
 from netspec.graph.model import Graph, Step, Value, flat
-from netspec.language.experiment import Experiment
-from netspec.layers.base import Misfit, Tensor
 from netspec.lint.flow import Flow
+from netspec.sections.experiment import Experiment
+from netspec.tensors import Misfit, Tensor
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Gives
-    from netspec.language.data_section import DataSection
-    from netspec.language.train_record import Train
+    from netspec.sections.data import DataSection
+    from netspec.sections.train import Train
 
 
 @dataclass(frozen=True)

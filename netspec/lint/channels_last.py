@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.errors import Problem
-from netspec.layers.base import show
 from netspec.layers.windows import channels_last
 from netspec.lint.base import Facts, Rule
+from netspec.tensors import show
 
 
 class ChannelsLast(Rule):

@@ -7,8 +7,8 @@ from typing import Final
 
 from netspec.errors import Problem
 from netspec.graph.model import Step, Value
-from netspec.layers.base import sample
 from netspec.lint.base import Facts, Rule
+from netspec.tensors import sample
 
 MAPS: Final = {"netspec.layers.convolution", "netspec.layers.pooling", "netspec.layers.adaptive"}
 KEEPS: Final = {"netspec.layers.activation", "netspec.layers.dropout", "netspec.layers.normalisation"}

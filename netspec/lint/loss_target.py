@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.errors import At, Problem
-from netspec.layers.base import Misfit
 from netspec.lint.base import Facts, Rule
 from netspec.losses.labels import one_answer
+from netspec.tensors import Misfit
 
 
 class LossTarget(Rule):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.errors import At, Problem
-from netspec.layers.base import Misfit
 from netspec.lint.base import Facts, Rule
+from netspec.tensors import Misfit
 
 
 class MetricTarget(Rule):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from netspec.dims import BATCH, names
 from netspec.errors import At, Problem
 from netspec.graph.model import Step
-from netspec.layers.base import Tensor, show
 from netspec.lint.base import Facts, Rule
+from netspec.tensors import Tensor, show
 
 
 class SampleCount(Rule):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import ceil
 
 from netspec.errors import At, Problem
-from netspec.language.train_record import Train
 from netspec.lint.base import Facts, Rule
+from netspec.sections.train import Train
 
 
 class ScheduleLength(Rule):

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final, Literal
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
-from netspec.fields import Checked, Choice, Field, refuse
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import Checked, Choice, Field, refuse
+from netspec.tensors import Misfit, Tensor, show
 
 Array = Any
 """A torch tensor; this floor calls its methods and never imports torch."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Size
-from netspec.fields import Field, Float, Int
-from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
     CLASS_WEIGHTS,
     Activation,
@@ -24,6 +22,8 @@ from netspec.losses.base import (
     need_target_shape,
     places,
 )
+from netspec.records import Field, Float, Int
+from netspec.tensors import Misfit, Tensor, show
 
 
 class ClassLoss(Loss):

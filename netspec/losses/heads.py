@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.dims import Size
-from netspec.fields import Bool, Checked, Field, Float, Int, refuse
-from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
     CLASS_WEIGHTS,
     Array,
@@ -21,6 +19,8 @@ from netspec.losses.base import (
     need_target_shape,
     places,
 )
+from netspec.records import Bool, Checked, Field, Float, Int, refuse
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Head(Loss):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.dims import Size
-from netspec.fields import Float
-from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import (
     Loss,
     Range,
@@ -21,6 +19,8 @@ from netspec.losses.base import (
     need_target_shape,
 )
 from netspec.losses.one_hot import OneHot
+from netspec.records import Float
+from netspec.tensors import Misfit, Tensor, show
 
 
 def one_answer(loss: Loss, predictions: Sequence[Tensor]) -> bool:

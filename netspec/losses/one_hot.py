@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.dims import Size
-from netspec.fields import Bool
-from netspec.layers.base import Misfit, Tensor
 from netspec.losses.base import Array, Kind, Loss, Range, alike, need_integers, need_target_shape
+from netspec.records import Bool
+from netspec.tensors import Misfit, Tensor
 
 
 class OneHot(Loss):

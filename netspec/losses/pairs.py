@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.fields import Bool, Float
-from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import Loss, Range, Reduction, alike, need_batch_rank, need_target_shape
+from netspec.records import Bool, Float
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Together(Loss):

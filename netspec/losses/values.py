@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.fields import Bool, Float
-from netspec.layers.base import Misfit, Tensor, show
 from netspec.losses.base import Array, Loss, Range, Reduction, alike, need_floats, need_same_shape
 from netspec.losses.one_hot import OneHot
+from netspec.records import Bool, Float
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Elementwise(OneHot):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from netspec.catalogue import Entry
-from netspec.layers.base import Misfit, Tensor
 from netspec.losses.base import Array, Loss
+from netspec.tensors import Misfit, Tensor
 
 Counts = dict[str, Any]
 """Tensors, or plain numbers, by name."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.fields import Choice, Int
-from netspec.layers.base import Misfit, Tensor
 from netspec.losses.base import Array, Loss
 from netspec.metrics.base import Counts, Metric, decided
+from netspec.records import Choice, Int
+from netspec.tensors import Misfit, Tensor
 
 
 class Accuracy(Metric):

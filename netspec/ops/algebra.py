@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.dims import Size, product
-from netspec.layers.base import Misfit, Op, Tensor, need_float
+from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast
 from netspec.ops.writing import PRODUCT, function, infix, options
+from netspec.tensors import Misfit, Tensor, need_float
 
 
 class MatMul(Op):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from netspec.fields import Field
-from netspec.layers.base import Dtype, Misfit, Op, Tensor, literal
+from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Number
 from netspec.ops.broadcasting import broadcast, need_numbers, promoted
 from netspec.ops.writing import POWER, PRODUCT, SIGN, SUM, bracketed, function, hugged, infix
+from netspec.python.literals import literal
+from netspec.records import Field
+from netspec.tensors import Dtype, Misfit, Tensor
 
 
 class Arithmetic(Op):

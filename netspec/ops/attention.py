@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Checked, Float, Int, refuse
-from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
+from netspec.layers.base import Op
 from netspec.ops.algebra import need_equal
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast, fits
 from netspec.ops.comparing import need_bools
 from netspec.ops.writing import function, method, options
+from netspec.python.literals import literal
+from netspec.records import Bool, Checked, Float, Int, refuse
+from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 _ATTEND: Final = '''\
 def attend(query, key, value, heads, **options):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netspec.dims import Dim, Size
-from netspec.fields import MAX_INT, REQUIRED, Checked, Field, Int, refuse
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import MAX_INT, REQUIRED, Checked, Field, Int, refuse
+from netspec.tensors import Misfit, Tensor, show
 
 MANY: Final = 1000
 """As many inputs as anybody names."""

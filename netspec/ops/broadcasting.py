@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from netspec.dims import Size, names
-from netspec.layers.base import Dtype, Misfit, Shape, Tensor, show
 from netspec.ops.axes import differ
+from netspec.tensors import Dtype, Misfit, Shape, Tensor, show
 
 _ORDER: Final[tuple[Dtype, ...]] = ("bool", "int64", "float32")
 

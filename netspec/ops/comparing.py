@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from netspec.layers.base import Misfit, Op, Tensor, literal
+from netspec.layers.base import Op
 from netspec.ops.arithmetic import Arithmetic
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import broadcast, promoted
 from netspec.ops.writing import AND, LOOSE, SIGN, bracketed, function, infix
+from netspec.python.literals import literal
+from netspec.tensors import Misfit, Tensor
 
 
 class Comparison(Arithmetic):

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netspec.dims import Size, product
-from netspec.fields import Checked, refuse
-from netspec.layers.base import Misfit, Op, Tensor, literal
+from netspec.layers.base import Op
 from netspec.ops.algebra import need_same_dtype
 from netspec.ops.axes import MANY, differ
 from netspec.ops.broadcasting import met
 from netspec.ops.writing import function
+from netspec.python.literals import literal
+from netspec.records import Checked, refuse
+from netspec.tensors import Misfit, Tensor
 
 _SIDE: Final = re.compile(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*")
 Labels = list[str]

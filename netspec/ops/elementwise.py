@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from netspec.fields import Choice
-from netspec.layers.base import Dtype, Misfit, Op, Tensor
+from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import need_numbers, promoted
 from netspec.ops.writing import ATOM, POWER, SIGN, bracketed, function, method, options, strength
+from netspec.records import Choice
+from netspec.tensors import Dtype, Misfit, Tensor
 
 
 class Elementwise(Op):

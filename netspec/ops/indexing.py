@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from netspec.dims import Dim, Size
-from netspec.fields import Int
-from netspec.layers.base import Code, Misfit, Op, Tensor, literal
+from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, differ, need_some, put
 from netspec.ops.writing import method, subscript
+from netspec.python.literals import Code, literal
+from netspec.records import Int
+from netspec.tensors import Misfit, Tensor
 
 
 class Select(Op):

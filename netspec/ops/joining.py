@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.dims import Size
-from netspec.fields import Int
-from netspec.layers.base import Misfit, Op, Tensor, literal, show
+from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Axis, Extents, axis, differ, need_parts, put
 from netspec.ops.broadcasting import promoted
 from netspec.ops.writing import method
+from netspec.python.literals import literal
+from netspec.records import Int
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Concat(Op):

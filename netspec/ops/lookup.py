@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.fields import Int
-from netspec.layers.base import Misfit, Op, Tensor, literal
+from netspec.layers.base import Op
 from netspec.ops.indexing import need_index
 from netspec.ops.writing import function
+from netspec.python.literals import literal
+from netspec.records import Int
+from netspec.tensors import Misfit, Tensor
 
 
 class OneHot(Op):

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from netspec.dims import product
-from netspec.fields import Float, Int
-from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Number, axis
 from netspec.ops.writing import bracketed, function, options
+from netspec.python.literals import literal
+from netspec.records import Float, Int
+from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 
 class Normalize(Op):

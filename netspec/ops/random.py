@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from netspec.fields import Float
-from netspec.layers.base import Misfit, Op, Tensor, literal, need_float
+from netspec.layers.base import Op
 from netspec.ops.writing import function
+from netspec.python.literals import literal
+from netspec.records import Float
+from netspec.tensors import Misfit, Tensor, need_float
 
 _DROP_PATH: Final = '''\
 def drop_path(x, p, training):

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Size, product
-from netspec.fields import Bool, Int
-from netspec.layers.base import Dtype, Misfit, Op, Tensor, need_float
+from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Number, axes, axis, put
 from netspec.ops.broadcasting import need_numbers
 from netspec.ops.writing import function, method, one_or_all, options
+from netspec.records import Bool, Int
+from netspec.tensors import Dtype, Misfit, Tensor, need_float
 
 
 class Reduction(Op):

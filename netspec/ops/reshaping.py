@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.dims import Dim, Size, product
-from netspec.fields import Dims
-from netspec.layers.base import Misfit, Op, Tensor, literal, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, axes, axis, put
 from netspec.ops.writing import listed, method, one_or_all
+from netspec.python.literals import literal
+from netspec.records import Dims
+from netspec.tensors import Misfit, Tensor, show
 
 
 class Reshape(Op):

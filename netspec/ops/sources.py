@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Size
-from netspec.fields import MAX_INT, Checked, Choice, Dims, Int, refuse
-from netspec.layers.base import Dtype, Misfit, Op, Tensor, literal
+from netspec.layers.base import Op
 from netspec.ops.axes import Extent, Number, need_some
 from netspec.ops.writing import bracketed, function, listed, method
+from netspec.python.literals import literal
+from netspec.records import MAX_INT, Checked, Choice, Dims, Int, refuse
+from netspec.tensors import Dtype, Misfit, Tensor
 
 
 class Source(Op):

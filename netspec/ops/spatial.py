@@ -8,11 +8,13 @@ from math import floor
 from typing import Any, Final
 
 from netspec.dims import Dim, Size
-from netspec.fields import MAX_INT, Bool, Checked, Choice, Dims, Maybe, refuse
-from netspec.layers.base import Misfit, Op, Shape, Tensor, literal, need_float, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ, need_some
 from netspec.ops.broadcasting import need_numbers
 from netspec.ops.writing import function, options
+from netspec.python.literals import literal
+from netspec.records import MAX_INT, Bool, Checked, Choice, Dims, Maybe, refuse
+from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 MODES: Final = {
     "nearest": (3, 4, 5),

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, ClassVar, Final
 
-from netspec.errors import did_you_mean
-from netspec.fields import MAX_INT, Bool, Checked, Field, refuse
-from netspec.layers.base import Code, Dtype, Misfit, Op, Tensor, literal, show
+from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.ops.writing import function, listed, method, options
+from netspec.python.literals import Code, literal
+from netspec.records import MAX_INT, Bool, Checked, Field, refuse
+from netspec.tensors import Dtype, Misfit, Tensor, show
+from netspec.words import did_you_mean
 
 RANDOM: Final[dict[str, tuple[str, ...]]] = {
     "normal": ("mean", "std"),

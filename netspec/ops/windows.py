@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Final
 
-from netspec.fields import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
-from netspec.layers.base import Misfit, Tensor, literal
 from netspec.ops.state import Buffer
 from netspec.ops.writing import function, listed, method
+from netspec.python.literals import literal
+from netspec.records import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
+from netspec.tensors import Misfit, Tensor
 
 _RELATIVE: Final = '''\
 def relative_index(height, width):

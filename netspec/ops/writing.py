@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-from netspec.fields import Record
-from netspec.layers.base import Code, literal
+from netspec.python.literals import Code, literal
+from netspec.records import Record
 
 LOOSE: Final = 0
 """Anything that binds looser than arithmetic: comparisons, `a if b else c`."""

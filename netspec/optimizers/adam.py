@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netspec.fields import Bool, Float
 from netspec.optimizers.base import Betas, Eps, Foreach, Fused, Maximize, Optimizer, Rate, WeightDecay
+from netspec.records import Bool, Float
 
 
 class Adam(Optimizer):

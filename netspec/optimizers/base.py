@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, ClassVar
 
 from netspec.catalogue import Entry
-from netspec.fields import Bool, Checked, Field, Float, refuse
+from netspec.records import Bool, Checked, Field, Float, refuse
 
 
 class Optimizer(Entry):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netspec.fields import Bool, Choice, Float, Int
 from netspec.optimizers.base import Eps, Foreach, Fused, Maximize, Numbers, Optimizer, Rate, WeightDecay
+from netspec.records import Bool, Choice, Float, Int
 
 
 class SGD(Optimizer):

@@ -7,12 +7,13 @@ installed one by the name of its entry point. A spec never names Python code.
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
 from netspec.dims import BATCH, Size
 from netspec.errors import DataError
-from netspec.fields import Bool, Checked, Choice, Float, Int, Maybe, Numbers, Text
-from netspec.layers.base import Layer, Misfit, Tensor
+from netspec.layers.base import Layer
 from netspec.losses.base import Loss, Reduction
 from netspec.metrics.base import Counts, Metric
 from netspec.plugins.loading import load, loaded
 from netspec.plugins.registering import register
+from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, Numbers, Text
+from netspec.tensors import Misfit, Tensor
 from netspec.transforms.base import Augmentation, Moving, Transform
 
 __all__ = [

@@ -10,10 +10,11 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Final
 
-from netspec.errors import UsageError, did_you_mean, printable
-from netspec.language.reserved import RESERVED
-from netspec.runtime.disk import kind, write_text
-from netspec.runtime.notes import read_note
+from netspec.errors import UsageError
+from netspec.files import kind, write_text
+from netspec.python.reserved import RESERVED
+from netspec.runtime.store.notes import read_note
+from netspec.words import did_you_mean, printable
 
 GROUP: Final = "netspec.plugins"
 """The group of entry points that installed plugins are found in."""

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netspec.dims import Dim, Size, named, names, substitute
-from netspec.layers.base import Dtype, Misfit, Tensor
+from netspec.tensors import Dtype, Misfit, Tensor
 
 DTYPES: Final[dict[Dtype, torch.dtype]] = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 TRIALS: Final = (3, 4, 6)

@@ -7,10 +7,11 @@ from typing import Any, Final, TypeVar, overload
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.datasets.base import Dataset
-from netspec.language.reserved import RESERVED
-from netspec.layers.base import Layer, Tensor
+from netspec.layers.base import Layer
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
+from netspec.python.reserved import RESERVED
+from netspec.tensors import Tensor
 from netspec.transforms.base import Augmentation, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, LOSSES, METRICS, OPERATIONS, TRANSFORMS
 

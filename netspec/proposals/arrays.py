@@ -11,9 +11,10 @@ from netspec.datasets.checks import are_classes
 from netspec.datasets.files import Files, show
 from netspec.datasets.npy import NPY
 from netspec.datasets.npz import NPZ, PARTS, Archive, opened
-from netspec.errors import DataError, UsageError, did_you_mean, printable
+from netspec.errors import DataError, UsageError
 from netspec.proposals.network import convolutional, perceptron, tokens
 from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
+from netspec.words import did_you_mean, printable
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column

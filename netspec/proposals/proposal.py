@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from netspec.errors import UsageError, printable
-from netspec.language.reserved import is_class_name
+from netspec.errors import UsageError
+from netspec.python.reserved import is_class_name
+from netspec.words import printable
 
 PLAIN: Final = re.compile(r"[A-Za-z_](?:[\w./-]*\w)?", re.ASCII)
 """Texts that YAML takes as they are, with those of WORDS left out."""

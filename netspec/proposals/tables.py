@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.columns import Table, Texts, distinct
 from netspec.datasets.files import Files, show, unpacked
-from netspec.errors import UsageError, did_you_mean, printable
+from netspec.errors import UsageError
 from netspec.proposals.network import perceptron
 from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
 from netspec.vocabulary import DATASETS
+from netspec.words import did_you_mean, printable
 
 if TYPE_CHECKING:
     from netspec.datasets.table import Tabular

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.fields import Checked, Field, Float, Int, refuse
+from netspec.records import Checked, Field, Float, Int, refuse
 from netspec.schedulers.base import Scheduler
 
 

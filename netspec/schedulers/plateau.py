@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.fields import Choice, Float, Int, Text
+from netspec.records import Choice, Float, Int, Text
 from netspec.schedulers.base import Scheduler
 
 

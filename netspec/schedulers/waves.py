@@ -6,7 +6,7 @@ from math import cos, pi
 from typing import Any, Self
 
 from netspec.errors import UsageError
-from netspec.fields import Bool, Choice, Float, Int
+from netspec.records import Bool, Choice, Float, Int
 from netspec.schedulers.base import Scheduler, Unit
 from netspec.schedulers.curve import Rate
 

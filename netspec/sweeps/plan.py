@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from netspec.errors import SpecError
-from netspec.runtime.disk import write_text
+from netspec.files import write_text
 from netspec.spec import Spec
 from netspec.sweeps.space import Space
 from netspec.sweeps.study import Claim, Study, digest
+from netspec.text.report import SpecError
 
 TRIED_AT_MOST: Final = 20
 """Combinations that are checked before the first trial: if none fits, the mistake is not theirs."""

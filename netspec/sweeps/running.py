@@ -8,9 +8,9 @@ from math import isfinite
 import torch
 
 from netspec.errors import DataError, Diverged, UsageError
-from netspec.runtime.experiment import train
-from netspec.runtime.history import Record
-from netspec.runtime.progress import Plan, Progress
+from netspec.runs.run import train
+from netspec.runtime.train.history import Record
+from netspec.runtime.train.progress import Plan, Progress
 from netspec.spec import Spec
 from netspec.sweeps.results import End
 from netspec.sweeps.study import Claim

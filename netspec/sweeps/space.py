@@ -9,7 +9,8 @@ from math import exp, log, prod
 from random import Random
 from typing import Any, Final
 
-from netspec.errors import UsageError, did_you_mean
+from netspec.errors import UsageError
+from netspec.words import did_you_mean
 
 _NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE: Final = re.compile(rf"({_NUMBER})\.\.({_NUMBER})((?::.*)?)")

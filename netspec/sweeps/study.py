@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import DataError, UsageError
-from netspec.extras import need
-from netspec.runtime.disk import saving, write_text
-from netspec.runtime.locks import held
-from netspec.runtime.notes import need_plain
+from netspec.files import saving, write_text
+from netspec.optional import need
+from netspec.runtime.store.locks import held
+from netspec.runtime.store.notes import need_plain
 from netspec.sweeps.results import End, Goal, Sweep, Trial, trial_folder
 from netspec.sweeps.space import Range, Space
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
-from netspec.errors import Interrupted, UsageError, did_you_mean
-from netspec.runtime.disk import write_text
-from netspec.runtime.progress import Progress, Silent
+from netspec.errors import Interrupted, UsageError
+from netspec.files import write_text
+from netspec.runtime.train.progress import Progress, Silent
 from netspec.spec import Spec
 from netspec.sweeps.picture import picture
 from netspec.sweeps.plan import Limits, Plan
@@ -17,6 +17,7 @@ from netspec.sweeps.results import Goal, Sweep, Trial, written
 from netspec.sweeps.running import run
 from netspec.sweeps.space import read_space
 from netspec.sweeps.study import Study, digest, enter
+from netspec.words import did_you_mean
 
 
 def sweep(

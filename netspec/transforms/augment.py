@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import log, radians
 from typing import TYPE_CHECKING
 
-from netspec.fields import Choice, Float, Numbers
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import Choice, Float, Numbers
+from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Chance, MaskFill, Moving, need_floats, need_image, pair
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
-from netspec.fields import Field, Int, Maybe
-from netspec.layers.base import Misfit, Tensor, show
 from netspec.layers.windows import channels_last
+from netspec.records import Field, Int, Maybe
+from netspec.tensors import Misfit, Tensor, show
 
 if TYPE_CHECKING:
     import torch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from netspec.fields import Float
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import Float
+from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Chance, need_floats, need_image
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.dims import Size, known, product
-from netspec.fields import Bool, Checked, Choice, Numbers, refuse
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import Bool, Checked, Choice, Numbers, refuse
+from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Chance, Maps, MaskFill, Moving, Transform, need_floats, need_image, pair
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netspec.dims import Size
-from netspec.fields import Float
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import Float
+from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Mixing, need_image, partner
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from netspec.errors import did_you_mean
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Maps, Step, Transform
+from netspec.words import did_you_mean
 
 Fault = tuple[Step, Misfit]
 Chain = tuple[tuple["Placed", ...], tuple["Placed", ...], tuple["Placed", ...]]

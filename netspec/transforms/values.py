@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from netspec.fields import Checked, Float, refuse
-from netspec.layers.base import Misfit, Tensor, show
+from netspec.records import Checked, Float, refuse
+from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Transform, need_floats
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from netspec.graph.model import Graph
-from netspec.layers.base import show
+from netspec.tensors import show
 from netspec.views.table import Counted, Row, Summary, counted, listed, plain, shape, summary
 
 Shapes = dict[str, tuple[int, ...]]

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
-from netspec.fields import Record
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Results, Step, Value, flat
-from netspec.language.data_section import DataSection
-from netspec.language.experiment import Experiment
-from netspec.language.groups import options_of
-from netspec.language.train_record import Train
+from netspec.records import Record
+from netspec.sections.data import DataSection
+from netspec.sections.experiment import Experiment
+from netspec.sections.param_groups import options_of
+from netspec.sections.train import Train
 
 Meaning = dict[str, str]
 """What each part of an experiment is, by the part's name."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netspec.errors import Problem
-from netspec.source import Place, Source, in_order
+from netspec.text.report import in_order
+from netspec.text.source import Place, Source
 
 LISTED: Final = 1_000
 

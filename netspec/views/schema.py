@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalogue import Catalogue
-from netspec.language.data_section import data_schema
-from netspec.language.document import SECTIONS
-from netspec.language.export_section import export_schema
-from netspec.language.train_section import train_schema
 from netspec.lint import rules
+from netspec.sections.data import data_schema
+from netspec.sections.document import SECTIONS
+from netspec.sections.export import export_schema
+from netspec.sections.train_reader import train_schema
 from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _BODY: dict[str, Any] = {"$ref": "#/$defs/body"}

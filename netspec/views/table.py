@@ -11,7 +11,9 @@ from netspec.dims import Size, product, substitute
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.graph.size import ITEM_BYTES
-from netspec.layers.base import Layer, Tensor, literal, sample
+from netspec.layers.base import Layer
+from netspec.python.literals import literal
+from netspec.tensors import Tensor, sample
 
 OP_WIDTH: Final = 44
 HEADS: Final = ("name", "op", "output", "parameters", "MACs", "memory")

@@ -12,12 +12,12 @@ from netspec.catalogue import Entry
 from netspec.errors import UsageError
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph
-from netspec.language.experiment import Experiment
-from netspec.language.groups import options_of
-from netspec.language.train_record import Train
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve
 from netspec.schedulers.plateau import ReduceLROnPlateau
+from netspec.sections.experiment import Experiment
+from netspec.sections.param_groups import options_of
+from netspec.sections.train import Train
 
 ROWS: Final = 16
 """The most rates that are shown, besides the first and the last."""

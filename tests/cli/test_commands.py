@@ -13,7 +13,7 @@ import pytest
 
 from netspec.cli import main
 from netspec.cli.group import COMMANDS
-from netspec.runtime.run import RunFolder
+from netspec.runtime.store.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent.parent
 LENET = str(ROOT / "specs" / "lenet5_tutorial.yaml")

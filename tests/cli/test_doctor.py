@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 import torch
 
-from netspec.runtime import doctor
+from netspec.runtime.device import doctor
 from tests.cli.test_commands import run
 
 NEEDS = ["numpy>=1.26", "torch>=2.6", 'tensorboard>=2.15; extra == "tensorboard"', "pytest; extra == 'dev'"]

@@ -14,7 +14,7 @@ import pytest
 
 from netspec.cli import main
 from netspec.errors import UsageError
-from netspec.runtime.disk import need_writable, write_text
+from netspec.files import need_writable, write_text
 
 SPEC = "netspec: 1\nname: Small\ninput: 8\nlayers: [fc 4, relu, fc 3]\n"
 

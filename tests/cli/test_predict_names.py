@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.cli.predict import _lines
-from netspec.runtime.predict import Prediction
+from netspec.runs.predict import Prediction
 
 
 def test_classes_cannot_write_escapes() -> None:

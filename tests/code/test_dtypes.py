@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import netspec
-from netspec.runtime.unwrapping import copied
+from netspec.runtime.network.remove_parametrizations import copied
 
 SPECS = sorted(Path(__file__).parents[2].glob("specs/*.yaml"))
 QUICK = 30_000_000

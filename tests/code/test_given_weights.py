@@ -12,8 +12,8 @@ from torch import nn
 
 import netspec
 from netspec.graph.wrapping import WRAPS
-from netspec.runtime.examples import Examples
-from netspec.runtime.weights import save_weights
+from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.network.weights import save_weights
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
 TIED = """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import netspec
 from netspec import SpecError, loads
-from netspec.views.code.layout import WIDTH, Line
+from netspec.python.layout import WIDTH, Line
 from tests.code.style import assert_formatted, assert_source_formatted
 from tests.layers import examples as layer_examples
 from tests.ops import examples as op_examples

@@ -11,9 +11,9 @@ from torch import nn
 import netspec
 from netspec import SpecError, cli, loads
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
-from netspec.language.reserved import RESERVED
-from netspec.runtime import module
-from netspec.runtime.checked import NotAsChecked
+from netspec.python.reserved import RESERVED
+from netspec.runtime.network import build as module
+from netspec.runtime.network.checked import NotAsChecked
 from netspec.views.code import allow
 from tests.code.campaign import fault
 from tests.code.meaning import disagreement

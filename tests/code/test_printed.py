@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 
 from netspec import Spec, SpecError, loads
 from netspec.dims import substitute
-from netspec.runtime.printed import module_class
+from netspec.runtime.network.printed import module_class
 from tests.code.style import assert_source_formatted
 from tests.drawn import BLOCKS, documents
 

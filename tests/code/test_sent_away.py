@@ -19,7 +19,7 @@ from torch import nn
 
 import netspec
 from netspec.errors import UsageError
-from netspec.runtime.printed import PACKAGE
+from netspec.runtime.network.printed import PACKAGE
 
 SPECS = Path(__file__).parents[2] / "specs"
 SPEC = """\

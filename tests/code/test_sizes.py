@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from netspec import Spec, SpecError, load, loads
-from netspec.runtime.printed import module_class
+from netspec.runtime.network.printed import module_class
 from tests.code.style import assert_source_formatted
 
 BLOCKS = """

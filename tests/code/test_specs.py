@@ -12,8 +12,8 @@ import torch
 
 import netspec
 from netspec.dims import Size, substitute
-from netspec.layers.base import Tensor
-from netspec.runtime.printed import module_class
+from netspec.runtime.network.printed import module_class
+from netspec.tensors import Tensor
 from netspec.views.code.allow import check, closed
 from tests.reviewed import assert_reviewed
 

@@ -17,7 +17,7 @@ from netspec.datasets.dates import ISO, numbers, ways
 from netspec.datasets.files import Files
 from netspec.datasets.writing import Writing, guessed
 from netspec.errors import DataError
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
 from netspec.spec import load, loads
 from tests.data.writing import section
 from tests.effort import computing

@@ -12,11 +12,11 @@ import torch
 from netspec.datasets.base import Arrays, Part
 from netspec.dims import BATCH, named
 from netspec.errors import DataError
-from netspec.language.data_section import Split, read_data
-from netspec.layers.base import Tensor
-from netspec.runtime.data import Data, seeded
-from netspec.runtime.loading import load_data
-from netspec.runtime.splitting import held_out, split
+from netspec.runtime.data.holdout import held_out, split
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data, seeded
+from netspec.sections.data import Split, read_data
+from netspec.tensors import Tensor
 from tests.data.writing import section, write_mnist
 
 

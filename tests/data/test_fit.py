@@ -14,10 +14,10 @@ import netspec
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.layers.base import Misfit, Tensor
 from netspec.losses.base import need_same_shape
-from netspec.runtime.loading import load_data
-from netspec.source import read_text
+from netspec.runtime.data.loading import load_data
+from netspec.tensors import Misfit, Tensor
+from netspec.text.reader import read_text
 from tests.data.writing import idx_bytes, section
 
 
@@ -50,8 +50,8 @@ def test_what_is_advised(given: tuple[int, ...], wanted: tuple[int, ...], advice
     x = torch.arange(2.0 * np.prod(given)).view(2, *given)
     read = section({"source": "digits"}).ways((Tensor((2, *given)),), None).use
     assert read.inputs
-    from netspec.language.data_steps import read_steps
-    from netspec.runtime.data import Steps
+    from netspec.runtime.data.split import Steps
+    from netspec.sections.data_steps import read_steps
     from netspec.transforms.route import Placed
     from netspec.vocabulary import TRANSFORMS
 

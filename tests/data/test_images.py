@@ -18,9 +18,9 @@ import netspec
 from netspec.datasets import pictures
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.layers.base import Tensor
-from netspec.runtime.data import Data, seeded
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data, seeded
+from netspec.tensors import Tensor
 from tests.data.writing import section
 
 CLASSES = ("ant", "bee")

@@ -15,8 +15,8 @@ import torch
 
 from netspec.cli import main
 from netspec.errors import DataError
-from netspec.runtime.export import metadata
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.export.export import metadata
 from tests.data.writing import idx_bytes, section, write_mnist
 
 TABLE = "size,city,kind\n" + "".join(

@@ -14,9 +14,9 @@ from torch.nn.functional import cross_entropy, nll_loss
 import netspec
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
-from netspec.layers.base import Misfit, Tensor
-from netspec.runtime.data import seeded
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import seeded
+from netspec.tensors import Misfit, Tensor
 from netspec.transforms.base import Mixing, partner
 from netspec.transforms.mixing import blend
 from netspec.vocabulary import AUGMENTATIONS

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from netspec import extras
+from netspec import optional as extras
 from netspec.datasets.files import Files
 from netspec.errors import DataError, UsageError
 from tests.data.test_tables import read

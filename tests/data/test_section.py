@@ -10,10 +10,11 @@ from netspec.datasets.npz import NPZ
 from netspec.dims import BATCH
 from netspec.errors import Problem
 from netspec.language.calls import Refused, read_entry
-from netspec.language.data_section import data_schema, read_data
-from netspec.language.export_section import export_schema, read_export
-from netspec.layers.base import Tensor
-from netspec.source import Source, read_text
+from netspec.sections.data import data_schema, read_data
+from netspec.sections.export import export_schema, read_export
+from netspec.tensors import Tensor
+from netspec.text.reader import read_text
+from netspec.text.source import Source
 from netspec.views.format import formatted
 from netspec.vocabulary import DATASETS
 from tests.data.writing import section

@@ -12,9 +12,9 @@ import torch
 import netspec
 from netspec.datasets.base import Arrays, Part
 from netspec.errors import DataError
-from netspec.language.data_section import Split
-from netspec.runtime.loading import load_data
-from netspec.runtime.splitting import split
+from netspec.runtime.data.holdout import split
+from netspec.runtime.data.loading import load_data
+from netspec.sections.data import Split
 from tests.data.writing import section
 
 COUNT = 60

@@ -14,8 +14,8 @@ import torch
 from netspec.datasets import csv
 from netspec.datasets.files import Files
 from netspec.errors import DataError
-from netspec.runtime.data import Data
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data
 from tests.data.writing import section
 
 TABLE = """size,city,rooms,kind,price

@@ -12,9 +12,10 @@ import torch
 
 import netspec
 from netspec.datasets.files import Files
-from netspec.errors import DataError, SpecError
-from netspec.runtime.experiment import data_of
-from netspec.runtime.loading import load_data
+from netspec.errors import DataError
+from netspec.runs.run import data_of
+from netspec.runtime.data.loading import load_data
+from netspec.text.report import SpecError
 from tests.data.writing import section
 
 FILMS = """size,genre,drama,funny,stars,price

@@ -16,10 +16,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import netspec
 from netspec.datasets.files import Files
-from netspec.errors import DataError, SpecError
-from netspec.runtime.data import Data
-from netspec.runtime.experiment import Run, export
-from netspec.runtime.loading import load_data
+from netspec.errors import DataError
+from netspec.runs.run import Run, export
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data
+from netspec.text.report import SpecError
 from tests.data.writing import section
 
 READY = Path(__file__).parents[2] / "specs" / "char_lm.yaml"

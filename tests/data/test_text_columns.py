@@ -13,7 +13,7 @@ import netspec
 from netspec.datasets.files import Files
 from netspec.datasets.kinds import are_learnt
 from netspec.errors import DataError
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
 from tests.data.writing import section
 
 SPECS = Path(netspec.__file__).parents[1] / "specs"

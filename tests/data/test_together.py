@@ -13,11 +13,11 @@ import torch
 import netspec
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
-from netspec.language.data_section import read_data
-from netspec.layers.base import Tensor
-from netspec.runtime.data import Data, seeded
-from netspec.runtime.loading import load_data
-from netspec.runtime.objective import Objective
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data, seeded
+from netspec.runtime.train.loss import Objective
+from netspec.sections.data import read_data
+from netspec.tensors import Tensor
 from netspec.transforms.base import Augmentation, Maps, Moving
 from netspec.transforms.route import Written
 from netspec.vocabulary import AUGMENTATIONS, LOSSES, TRANSFORMS

@@ -12,8 +12,8 @@ from torch.nn.functional import pad
 from netspec import transforms
 from netspec.catalogue import Catalogue
 from netspec.language.calls import read_entry
-from netspec.layers.base import Misfit, Tensor
-from netspec.runtime.data import Steps, as_floats, seeded
+from netspec.runtime.data.split import Steps, as_floats, seeded
+from netspec.tensors import Misfit, Tensor
 from netspec.transforms.augment import rotated
 from netspec.transforms.base import Augmentation, Chance, Transform
 from netspec.transforms.colour import grey

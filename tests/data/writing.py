@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec.language.data_section import DataSection, read_data
+from netspec.sections.data import DataSection, read_data
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 """Real MNIST, where the machine has it."""

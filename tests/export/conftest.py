@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from netspec.runtime.onnx_graph import quiet
+from netspec.runtime.export.onnx_graph import quiet
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from netspec.dims import BATCH, named
-from netspec.layers.base import Tensor
+from netspec.tensors import Tensor
 
 T, H, W = named("T"), named("H"), named("W")
 

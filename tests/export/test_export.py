@@ -18,10 +18,11 @@ import netspec
 from netspec.dims import BATCH
 from netspec.errors import ExportFailed, ExportMismatch, NetspecError, UsageError
 from netspec.exporters import ONNX
-from netspec.layers.base import Tensor
-from netspec.runtime import examples, onnx_check, onnx_graph
-from netspec.runtime.agreement import difference
-from netspec.runtime.export import Report, export_onnx, metadata
+from netspec.runtime.export import example_inputs as examples
+from netspec.runtime.export import onnx_check, onnx_graph
+from netspec.runtime.export.export import Report, export_onnx, metadata
+from netspec.runtime.export.tolerance import difference
+from netspec.tensors import Tensor
 from tests.export.networks import CASES, Convolutional, Deciding, Freezing, H, Segmenting, TwoInputs, Unwritable, W
 
 IMAGE = {"image": Tensor((BATCH, 1, 8, 8))}

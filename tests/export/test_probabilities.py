@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 import netspec
 from netspec.losses.base import Loss
-from netspec.runtime.experiment import Run
-from netspec.runtime.predict import predict
+from netspec.runs.predict import predict
+from netspec.runs.run import Run
 from netspec.vocabulary import LOSSES
 
 ROWS = {

@@ -11,7 +11,7 @@ import torch
 import netspec
 from netspec.errors import ExportFailed
 from netspec.graph.wrapping import WRAPS
-from netspec.runtime.unwrapping import copied, unwrapped
+from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")

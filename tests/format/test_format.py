@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from netspec.errors import SpecError
-from netspec.source import read_text
+from netspec.text.reader import read_text
+from netspec.text.report import SpecError
 from netspec.views.format import formatted
 
 

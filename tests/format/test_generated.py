@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from netspec.catalogue import Entry
 from netspec.language import rows
 from netspec.language.calls import arguments
-from netspec.source import read_text
+from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from netspec.vocabulary import OPERATIONS
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 
 from netspec import SpecError, loads
 from netspec.layers.base import Op
-from netspec.source import read_text
+from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from netspec.vocabulary import OPERATIONS
 from tests.drawn import documents

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from netspec.source import read_file, read_text
 from netspec.spec import formatted, loads
+from netspec.text.reader import read_file, read_text
 from netspec.views.format import formatted as format_source
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from netspec import SpecError, errors, loads
-from netspec.source import SHOWN
+from netspec.text.report import SHOWN
 from netspec.views.problems import LISTED, rows
 from tests.effort import computing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netspec
-from netspec.errors import SpecError
+from netspec.text.report import SpecError
 from netspec.vocabulary import OPERATIONS
 from tests.effort import computing
 

@@ -13,10 +13,10 @@ from torch import nn
 
 import netspec
 from netspec.dims import Size, substitute
-from netspec.errors import SpecError
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.rows import untorn
-from netspec.language.reserved import HELPERS
+from netspec.python.reserved import HELPERS
+from netspec.text.report import SpecError
 from netspec.views import table
 from netspec.vocabulary import OPERATIONS
 

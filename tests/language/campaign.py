@@ -22,7 +22,7 @@ from random import Random
 from typing import Any, Final
 
 from netspec import SpecError, loads
-from netspec.source import read_text
+from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from netspec.views.picture import picture
 from netspec.views.table import summary, text

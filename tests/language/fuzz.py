@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from netspec.source import read_text
+from netspec.text.reader import read_text
 from tests.language import odd
 
 READY: Final = [path.read_text() for path in sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))]

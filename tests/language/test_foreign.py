@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.errors import SpecError
 from netspec.graph.python_calls import row_for
+from netspec.text.report import SpecError
 
 FILES = {
     "yolo.yaml": (

@@ -9,7 +9,7 @@ import yaml
 
 import netspec
 from netspec import SpecError, loads
-from netspec.source import read_text
+from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from tests.language import odd
 from tests.language.campaign import Child, campaign, outcome

@@ -6,8 +6,8 @@ import pytest
 
 import netspec
 from netspec.errors import At
-from netspec.language.overrides import overridden
-from netspec.source import read_text
+from netspec.sections.overrides import overridden
+from netspec.text.reader import read_text
 
 SPEC = """
 blocks: {basic c s=1 wide=no: {conv: conv $c k3 s$s}}

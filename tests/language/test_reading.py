@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 import netspec
 from netspec.dims import Dim, Size, named, substitute
-from netspec.errors import At, SpecError
+from netspec.errors import At
 from netspec.language import expressions, rows
-from netspec.source import override, read_text
+from netspec.text.overlay import override
+from netspec.text.reader import read_text
+from netspec.text.report import SpecError
 from tests.effort import computing
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netspec.errors import At, SpecError
-from netspec.source import MAX_BYTES, MAX_NODES, Place, merged, override, read_file, read_text, report
+from netspec.errors import At
+from netspec.text.overlay import merged, override
+from netspec.text.reader import MAX_BYTES, MAX_NODES, read_file, read_text
+from netspec.text.report import SpecError, report
+from netspec.text.source import Place
 from tests.effort import computing
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netspec.fields import MAX_INT
-from netspec.layers.base import Dtype, Layer, Tensor
+from netspec.layers.base import Layer
+from netspec.records import MAX_INT
+from netspec.tensors import Dtype, Tensor
 from tests.layers.examples import CLASSES, example_inputs, example_values
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

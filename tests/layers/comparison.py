@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.dims import BATCH, Size, named
-from netspec.fields import Invalid
-from netspec.layers.base import Layer, Misfit, Tensor
+from netspec.layers.base import Layer
+from netspec.records import Invalid
+from netspec.tensors import Misfit, Tensor
 from tests.declared import assert_declared
 from tests.layers import reference
 from tests.layers.cases import Case

@@ -7,7 +7,8 @@ from netspec.catalogue import Catalogue
 from netspec.errors import At
 from netspec.graph.inputs import read_input
 from netspec.language import calls, rows
-from netspec.layers.base import Layer, Tensor
+from netspec.layers.base import Layer
+from netspec.tensors import Tensor
 
 LAYERS: Catalogue[Layer] = Catalogue(
     "layer", Layer, {f"netspec.layers.{file}": words for file, words in layers.FAMILIES.items()}

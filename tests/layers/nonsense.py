@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from netspec.fields import Invalid
-from netspec.layers.base import Misfit, Tensor
+from netspec.records import Invalid
+from netspec.tensors import Misfit, Tensor
 from tests.layers.cases import Case
 from tests.layers.examples import example_inputs
 

@@ -12,7 +12,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from netspec.dims import Size, substitute
-from netspec.layers.base import Layer, Tensor
+from netspec.layers.base import Layer
+from netspec.tensors import Tensor
 
 DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}

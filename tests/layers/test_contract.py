@@ -7,8 +7,10 @@ import json
 import pytest
 
 from netspec.dims import Dim, Size, substitute
-from netspec.fields import Invalid
-from netspec.layers.base import Code, Layer, Tensor
+from netspec.layers.base import Layer
+from netspec.python.literals import Code
+from netspec.records import Invalid
+from netspec.tensors import Tensor
 from tests.layers import reference
 from tests.layers.examples import CLASSES, LAYERS, example, example_inputs, example_values
 

@@ -11,7 +11,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from netspec.layers.base import Layer, Tensor
+from netspec.layers.base import Layer
+from netspec.tensors import Tensor
 from tests.layers import reference
 from tests.layers.examples import LAYERS
 

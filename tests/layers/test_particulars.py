@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from netspec.dims import BATCH, Size, named
-from netspec.layers.base import Dtype, Layer, Misfit, Tensor
+from netspec.layers.base import Layer
+from netspec.tensors import Dtype, Misfit, Tensor
 from tests.layers.examples import LAYERS
 
 T = named("T")

@@ -8,7 +8,8 @@ from math import prod
 from random import Random
 from typing import Any
 
-from netspec.layers.base import Op, Tensor
+from netspec.layers.base import Op
+from netspec.tensors import Tensor
 
 Inputs = list[Tensor]
 SIZES = (1, 1, 2, 2, 3, 4, 6)

@@ -7,7 +7,8 @@ from netspec.catalogue import Catalogue
 from netspec.errors import At
 from netspec.graph.inputs import read_input
 from netspec.language import calls, rows
-from netspec.layers.base import Op, Tensor
+from netspec.layers.base import Op
+from netspec.tensors import Tensor
 
 OPERATIONS: Catalogue[Op] = Catalogue(
     "operation", Op, {f"netspec.ops.{file}": words for file, words in ops.FAMILIES.items()}

@@ -9,8 +9,10 @@ import pytest
 
 from netspec import layers, ops
 from netspec.dims import Dim, Size, substitute
-from netspec.fields import Invalid
-from netspec.layers.base import Code, Op, Tensor
+from netspec.layers.base import Op
+from netspec.python.literals import Code
+from netspec.records import Invalid
+from netspec.tensors import Tensor
 from tests.ops import reference
 from tests.ops.examples import CLASSES, OPERATIONS, example, example_inputs
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from netspec.dims import BATCH, named
-from netspec.layers.base import Misfit, Op, Tensor
+from netspec.layers.base import Op
+from netspec.tensors import Misfit, Tensor
 from tests.ops import reference
 from tests.ops.examples import read
 

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netspec.dims import named
-from netspec.layers.base import Code, Tensor
 from netspec.ops.arithmetic import Add, Div, Mul, Pow, Sub
 from netspec.ops.elementwise import Neg
 from netspec.ops.indexing import Slice
 from netspec.ops.reshaping import Reshape
 from netspec.ops.writing import bracketed, strength
+from netspec.python.literals import Code
+from netspec.tensors import Tensor
 from tests.ops.examples import read
 
 TEXTS = [

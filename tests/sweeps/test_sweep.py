@@ -15,12 +15,13 @@ import pytest
 import torch
 
 import netspec
-from netspec.errors import DataError, SpecError, UsageError
-from netspec.runtime import experiment
-from netspec.runtime.experiment import Trained
-from netspec.runtime.history import History
+from netspec.errors import DataError, UsageError
+from netspec.runs import run as experiment
+from netspec.runs.run import Trained
+from netspec.runtime.train.history import History
 from netspec.sweeps import running
 from netspec.sweeps.results import Sweep, table
+from netspec.text.report import SpecError
 from tests.cli.test_commands import run
 from tests.effort import HANGING
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netspec.runtime.surroundings import threads
+from netspec.runtime.device.device import threads
 
 
 @pytest.fixture(autouse=True)

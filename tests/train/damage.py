@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from netspec.runtime.checkpoint import FILES, MANIFEST, Checkpoints
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
+from netspec.runtime.store.checkpoint import FILES, MANIFEST, Checkpoints
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.run import train
 from tests.train.small import classes, perceptron, section
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from torch import nn
 
-from netspec.runtime.checkpoint import Checkpoints, check
-from netspec.runtime.progress import Silent
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
+from netspec.runtime.store.checkpoint import Checkpoints, check
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.progress import Silent
+from netspec.runtime.train.run import train
 from tests.train.small import classes, perceptron, section
 
 TRAIN = section(

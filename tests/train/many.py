@@ -18,15 +18,15 @@ import torch
 from torch import nn
 
 from netspec.errors import Diverged, UsageError
-from netspec.language.train_record import Train
-from netspec.runtime.data import Data
-from netspec.runtime.freezing import hold
-from netspec.runtime.history import Record
-from netspec.runtime.loading import load_data
-from netspec.runtime.run import RunFolder
-from netspec.runtime.streamed import Streamed
-from netspec.runtime.training import train
-from netspec.runtime.world import ALONE, World, joined
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data
+from netspec.runtime.data.streaming import Streamed
+from netspec.runtime.device.process_group import ALONE, World, joined
+from netspec.runtime.network.freezing import hold
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.history import Record
+from netspec.runtime.train.run import train
+from netspec.sections.train import Train
 from tests.data.writing import section as data_section
 from tests.train.small import classes, data, perceptron, section
 

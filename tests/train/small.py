@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from netspec.language.train_record import Train
-from netspec.language.train_section import read_train
-from netspec.runtime.data import Data, Split
+from netspec.runtime.data.split import Data, Split
+from netspec.sections.train import Train
+from netspec.sections.train_reader import read_train
 
 DEVICE = os.environ.get("NETSPEC_TEST_DEVICE", "cpu")
 """Where the runs of these tests compute; with `cuda` they are held to the same."""

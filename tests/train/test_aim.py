@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 
 import netspec
-from netspec.errors import DataError, Interrupted, SpecError, UsageError
+from netspec.errors import DataError, Interrupted, UsageError
 from netspec.losses.classes import CrossEntropyLoss
-from netspec.runtime.data import Data, drawn_alike, seeded
-from netspec.runtime.experiment import Run, data_of, train
-from netspec.runtime.objective import Objective
-from netspec.runtime.progress import Silent
-from netspec.runtime.streamed import Streamed
+from netspec.runs.run import Run, data_of, train
+from netspec.runtime.data.split import Data, drawn_alike, seeded
+from netspec.runtime.data.streaming import Streamed
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.progress import Silent
+from netspec.text.report import SpecError
 from tests.cli.test_commands import run as command
 
 SPEC = """netspec: 1

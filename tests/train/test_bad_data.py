@@ -13,7 +13,7 @@ import pytest
 
 import netspec
 from netspec.errors import DataError
-from netspec.runtime.training import train
+from netspec.runtime.train.run import train
 from tests.data.writing import idx_bytes, write_mnist
 from tests.train.small import classes, perceptron, section
 

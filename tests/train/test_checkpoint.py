@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from netspec.errors import DataError, UsageError
-from netspec.runtime.checkpoint import FILES, MANIFEST, Checkpoints, Damaged, check, read_state, write_state
-from netspec.runtime.packing import pack, unpack
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
+from netspec.runtime.store.checkpoint import FILES, MANIFEST, Checkpoints, Damaged, check, read_state, write_state
+from netspec.runtime.store.packing import pack, unpack
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.run import train
 from tests.train.small import classes, equal, perceptron, section
 
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from netspec.errors import DataError, UsageError
-from netspec.runtime.progress import Silent
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
-from netspec.runtime.weights import load_weights
+from netspec.runtime.network.weights import load_weights
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.progress import Silent
+from netspec.runtime.train.run import train
 from tests.train.small import classes, equal, perceptron, section
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.language.calls import read_entry
-from netspec.runtime.schedules import Schedule
+from netspec.runtime.train.schedules import Schedule
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve
 from netspec.vocabulary import SCHEDULERS

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from netspec.runtime.surroundings import deterministic, needs_leave, unrepeatable
-from netspec.runtime.training import train
+from netspec.runtime.device.device import deterministic, needs_leave, unrepeatable
+from netspec.runtime.train.run import train
 from tests.train.small import data, equal, section
 
 TORCH_SAYS = {

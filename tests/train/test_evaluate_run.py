@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.runtime.experiment import Run
+from netspec.runs.run import Run
 
 SPEC = """
 netspec: 1

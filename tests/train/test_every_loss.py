@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.runtime.data import Data, Split, seeded
-from netspec.runtime.training import train
+from netspec.runtime.data.split import Data, Split, seeded
+from netspec.runtime.train.run import train
 from netspec.vocabulary import LOSSES
 from tests.train.small import section
 

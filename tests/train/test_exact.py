@@ -12,10 +12,10 @@ import yaml
 from torch import nn
 from torch.optim import lr_scheduler
 
-from netspec.runtime.data import Data, seeded
-from netspec.runtime.evaluate import evaluate
-from netspec.runtime.objective import Objective
-from netspec.runtime.training import train
+from netspec.runtime.data.split import Data, seeded
+from netspec.runtime.train.evaluate import evaluate
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.run import train
 from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
 from tests.train.small import DEVICE, classes, equal, perceptron, section
 

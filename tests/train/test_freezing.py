@@ -12,9 +12,9 @@ from torch import nn
 
 import netspec
 from netspec.errors import Interrupted
-from netspec.runtime.freezing import hold
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
+from netspec.runtime.network.freezing import hold
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.run import train
 from tests.train.small import DEVICE, classes, digest, equal, perceptron, section
 from tests.train.test_resume import StopAfter, never_stopped, stopped_and_resumed
 
@@ -149,7 +149,7 @@ def test_another_freeze_does_not_go_on(tmp_path: Path, monkeypatch: pytest.Monke
     """Neither with more that is frozen nor with less, whatever the optimizer has stored by then."""
     begun = spec("weights.freeze=[conv1, bn1]")
     with monkeypatch.context() as patch:
-        patch.setattr("netspec.runtime.training.StopSignals", StopAfter)
+        patch.setattr("netspec.runtime.train.run.StopSignals", StopAfter)
         StopAfter.left = 3
         with pytest.raises(Interrupted):
             begun.train(tmp_path / "run")

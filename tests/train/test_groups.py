@@ -12,11 +12,11 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 import netspec
-from netspec.language.groups import WHOLE, options_of
-from netspec.runtime.data import seeded
-from netspec.runtime.optimizers import make_optimizer, param_groups
-from netspec.runtime.training import train
-from netspec.source import report
+from netspec.runtime.data.split import seeded
+from netspec.runtime.train.optimizers import make_optimizer, param_groups
+from netspec.runtime.train.run import train
+from netspec.sections.param_groups import WHOLE, options_of
+from netspec.text.report import report
 from netspec.vocabulary import OPTIMIZERS
 from tests.train.small import DEVICE, classes, equal
 from tests.train.test_resume import never_stopped, stopped_and_resumed

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from netspec.dims import BATCH, named
-from netspec.errors import DataError, SpecError
+from netspec.errors import DataError
 from netspec.language.calls import read_entry
-from netspec.layers.base import Dtype, Misfit, Tensor
 from netspec.losses.base import Loss
-from netspec.runtime.objective import Objective, described
-from netspec.runtime.training import train
+from netspec.runtime.train.loss import Objective, described
+from netspec.runtime.train.run import train
+from netspec.tensors import Dtype, Misfit, Tensor
+from netspec.text.report import SpecError
 from netspec.vocabulary import LOSSES
 from tests.train.small import data, section
 

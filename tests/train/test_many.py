@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from netspec.runtime.launching import launch
+from netspec.runtime.device.launch import launch
 from tests.train.many import CASES, MOVES, REFUSED, part, run_all
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.runtime.checkpoint import Checkpoints
+from netspec.runtime.store.checkpoint import Checkpoints
 from tests.effort import HANGING
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,9 +12,9 @@ from sklearn import metrics as sk
 from torch import nn
 
 from netspec.language.calls import read_entry
-from netspec.runtime.data import Split
-from netspec.runtime.evaluate import evaluate
-from netspec.runtime.objective import Objective
+from netspec.runtime.data.split import Split
+from netspec.runtime.train.evaluate import evaluate
+from netspec.runtime.train.loss import Objective
 from netspec.vocabulary import LOSSES, METRICS
 
 Given = tuple[torch.Tensor, torch.Tensor]

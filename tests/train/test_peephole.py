@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import netspec
-from netspec.runtime.peephole import pools_first
+from netspec.runtime.network.peephole import pools_first
 from tests.train.small import DEVICE
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 import netspec
 from netspec.errors import DataError
-from netspec.runtime.experiment import Run
-from netspec.runtime.predict import predict
+from netspec.runs.predict import predict
+from netspec.runs.run import Run
 from tests.cli.test_commands import run as command
 from tests.data.test_images import folders
 
@@ -52,7 +52,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder without data: a spec and weights."""
-    from netspec.runtime.weights import save_weights
+    from netspec.runtime.network.weights import save_weights
 
     folder = tmp_path_factory.mktemp("runs") / "values"
     folder.mkdir()
@@ -68,7 +68,7 @@ def images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 def test_samples_go_the_way_of_the_validation_data(digits: Path) -> None:
     """The run's own validation images, as its source has them, give what the prepared ones give."""
-    from netspec.runtime.experiment import data_of
+    from netspec.runs.run import data_of
 
     run = Run.read(digits)
     data = data_of(run.spec, False)
@@ -154,7 +154,7 @@ def test_values_of_several_inputs_and_outputs(values: Path, tmp_path: Path) -> N
 
 def test_a_row_is_a_sample_wherever_the_network_has_the_batch(tmp_path: Path) -> None:
     """The last state of an LSTM has the batch on its second axis, and the samples come in several batches."""
-    from netspec.runtime.weights import save_weights
+    from netspec.runtime.network.weights import save_weights
 
     text = "netspec: 1\ninput: 3x4\nlayers: {rnn: lstm 5 2 batch_first}\noutputs: [rnn, rnn.h]\n"
     net = netspec.loads(text).build().eval()

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from netspec.runtime.history import Watch
-from netspec.runtime.progress import Lines, Live, Plan, progress_for
-from netspec.runtime.training import train
+from netspec.runtime.train.history import Watch
+from netspec.runtime.train.progress import Lines, Live, Plan, progress_for
+from netspec.runtime.train.run import train
 from tests.train.small import DEVICE, classes, perceptron, section
 
 RECORD = {

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from netspec.errors import UsageError
-from netspec.runtime.data import Data
-from netspec.runtime.recorded import unrecordable
-from netspec.runtime.training import train
-from netspec.runtime.world import ALONE
+from netspec.runtime.data.split import Data
+from netspec.runtime.device.cuda_graph import unrecordable
+from netspec.runtime.device.process_group import ALONE
+from netspec.runtime.train.run import train
 from tests.train.small import classes, convolution, data, equal, perceptron, pictures, section
 
 CUDA = torch.device("cuda")

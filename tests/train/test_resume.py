@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from netspec.errors import DataError, Interrupted
-from netspec.language.train_record import Train
-from netspec.runtime.data import Data, Steps
-from netspec.runtime.history import History
-from netspec.runtime.mixing import Mixer
-from netspec.runtime.progress import Plan, Silent
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
+from netspec.runtime.data.mixing import Mixer
+from netspec.runtime.data.split import Data, Steps
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.history import History
+from netspec.runtime.train.progress import Plan, Silent
+from netspec.runtime.train.run import train
+from netspec.sections.train import Train
 from netspec.transforms.augment import Crop, Erase, Flip, Rotate
 from netspec.transforms.colour import Jitter
 from netspec.transforms.geometry import Reshape
@@ -70,7 +70,7 @@ def stopped_and_resumed(
 ) -> tuple[nn.Module, History]:
     """The same run, stopped after each of `stops` steps and resumed with a fresh network and fresh random numbers."""
     with monkeypatch.context() as patch:
-        patch.setattr("netspec.runtime.training.StopSignals", StopAfter)
+        patch.setattr("netspec.runtime.train.run.StopSignals", StopAfter)
         for number, stop in enumerate(stops):
             StopAfter.left = stop
             torch.manual_seed(1000 + number)

@@ -15,13 +15,14 @@ import pytest
 import torch
 from torch import nn
 
-from netspec.errors import Diverged, SpecError, UsageError
-from netspec.runtime.evaluate import evaluate
-from netspec.runtime.history import Watch
-from netspec.runtime.objective import Objective
-from netspec.runtime.run import RunFolder, fresh_folder
-from netspec.runtime.training import train
-from netspec.runtime.weights import load_weights
+from netspec.errors import Diverged, UsageError
+from netspec.runtime.network.weights import load_weights
+from netspec.runtime.store.run_folder import RunFolder, fresh_folder
+from netspec.runtime.train.evaluate import evaluate
+from netspec.runtime.train.history import Watch
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.run import train
+from netspec.text.report import SpecError
 from tests.effort import HANGING
 from tests.train.small import classes, data, equal, perceptron, section
 

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from netspec.language.train_section import read_train, train_schema
-from netspec.source import read_text, report
+from netspec.sections.train_reader import read_train, train_schema
+from netspec.text.reader import read_text
+from netspec.text.report import report
 
 WHOLE = """
 train:

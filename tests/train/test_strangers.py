@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from netspec.cli import main
-from netspec.runtime.checkpoint import FILES, MANIFEST, Checkpoints
-from netspec.runtime.disk import sha256
-from netspec.runtime.run import OWN, RunFolder
+from netspec.files import sha256
+from netspec.runtime.store.checkpoint import FILES, MANIFEST, Checkpoints
+from netspec.runtime.store.run_folder import OWN, RunFolder
 
 SPEC = """\
 netspec: 1

@@ -16,11 +16,11 @@ from torch import nn
 
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError, Interrupted
-from netspec.runtime.data import Data, Split, seeded
-from netspec.runtime.loading import load_data
-from netspec.runtime.run import RunFolder
-from netspec.runtime.streamed import Streamed
-from netspec.runtime.training import train
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data, Split, seeded
+from netspec.runtime.data.streaming import Streamed
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.run import train
 from tests.data.writing import idx_bytes
 from tests.data.writing import section as data_section
 from tests.effort import HANGING
@@ -84,7 +84,7 @@ def test_resumed_within_an_epoch_with_other_workers(
 ) -> None:
     whole = trained(load(folder, None, device=DEVICE, **STEPS))
     net = network()
-    monkeypatch.setattr("netspec.runtime.training.StopSignals", StopAfter)
+    monkeypatch.setattr("netspec.runtime.train.run.StopSignals", StopAfter)
     for number, (count, steps) in enumerate(zip(workers, (2, 3, 1000), strict=True)):
         StopAfter.left = steps
         net, data = nn.Sequential(*network()), load(folder, count, device=DEVICE, **STEPS)
@@ -127,7 +127,7 @@ def test_what_was_not_expected_is_read_all_the_same(folder: Path) -> None:
 
 
 def test_batches_larger_than_the_memory_that_is_shared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netspec.runtime.reading.SLOT", 7 * 3 * SIZE * SIZE)
+    monkeypatch.setattr("netspec.runtime.data.prefetch.SLOT", 7 * 3 * SIZE * SIZE)
     whole, streamed = load(folder, None).train, load(folder, 2).train
     steps = whole.order(seeded(0)).split(25)
     streamed.expect(steps)

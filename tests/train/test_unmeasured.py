@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from netspec.errors import DataError, Diverged
-from netspec.runtime.data import Data
-from netspec.runtime.history import History
-from netspec.runtime.progress import Silent
-from netspec.runtime.run import RunFolder
-from netspec.runtime.training import train
+from netspec.runtime.data.split import Data
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.history import History
+from netspec.runtime.train.progress import Silent
+from netspec.runtime.train.run import train
 from tests.train.small import classes, digest, equal, perceptron, section
 from tests.train.test_resume import never_stopped, stopped_and_resumed
 
@@ -116,7 +116,7 @@ def test_others_are_told_once(tmp_path: Path) -> None:
 def measuring(values: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the evaluations find these losses."""
     found: Iterator[float] = iter(values)
-    monkeypatch.setattr("netspec.runtime.trainer.evaluate", lambda *_, **__: {"loss": next(found)})
+    monkeypatch.setattr("netspec.runtime.train.loop.evaluate", lambda *_, **__: {"loss": next(found)})
 
 
 def test_one_that_is_lost_on_the_way_leaves_the_best_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

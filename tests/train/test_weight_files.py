@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from netspec.errors import DataError
-from netspec.runtime.checkpoint import FILES, Checkpoints
-from netspec.runtime.tensors import DTYPES, save_tensors
-from netspec.runtime.weights import give_weights, load_weights, read_weights, save_weights
+from netspec.runtime.network.weights import give_weights, load_weights, read_weights, save_weights
+from netspec.runtime.store.checkpoint import FILES, Checkpoints
+from netspec.runtime.store.safetensors import DTYPES, save_tensors
 
 
 def written(path: Path, header: Any, size: int = 0, length: int | None = None) -> Path:

@@ -16,16 +16,16 @@ from netspec.cli import main
 from netspec.graph import weights
 from netspec.graph.model import Graph
 from netspec.language.calls import read_entry
-from netspec.language.data_section import KEYS
-from netspec.language.document import SECTIONS
-from netspec.language.train_record import Train
 from netspec.layers.base import Op
-from netspec.source import read_text
+from netspec.sections.data import KEYS
+from netspec.sections.document import SECTIONS
+from netspec.sections.train import Train
+from netspec.text.reader import read_text
 from netspec.views.reference.examples import network
+from netspec.views.reference.kinds import ROOMS
 from netspec.views.reference.markdown import files
 from netspec.views.reference.page import Page
 from netspec.views.reference.pages import pages
-from netspec.views.reference.rooms import ROOMS
 from netspec.views.reference.search import named, search, suggest
 from netspec.views.reference.text import listing, whole
 from netspec.views.reference.values import accepted

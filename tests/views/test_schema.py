@@ -14,7 +14,7 @@ from netspec import SpecError, loads
 from netspec.catalogue import Entry
 from netspec.language.calls import read_entry
 from netspec.layers.base import Op
-from netspec.source import read_file, read_text
+from netspec.text.reader import read_file, read_text
 from netspec.views.schema import schema
 from netspec.vocabulary import ENTRIES, OPERATIONS
 from tests.drawn import documents

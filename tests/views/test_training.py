@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.runtime.loading import load_data
-from netspec.runtime.spread import Whole
-from netspec.runtime.state import State
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.device.parallel import Whole
+from netspec.runtime.train.state import State
 from netspec.views.training import Training, text, training
 from tests.cli.test_commands import DIGITS, LENET, run
 

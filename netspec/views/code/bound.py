@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Level
-from netspec.language.document import Document
-from netspec.layers.base import Tensor
+from netspec.sections.document import Document
+from netspec.tensors import Tensor
 from netspec.views.code.module import source
 
 Axes = tuple[int, ...]

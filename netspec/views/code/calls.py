@@ -10,19 +10,19 @@ from typing import Any, Protocol
 from netspec.dims import Dim, Size
 from netspec.graph.measured import Measure, Reading
 from netspec.graph.model import Step, Value
+from netspec.graph.uses import taken
 from netspec.language.rows import template
-from netspec.layers.base import Code, literal
 from netspec.ops.writing import method
+from netspec.python.layout import Line
+from netspec.python.literals import Code, literal
+from netspec.python.names import identifier
 from netspec.views.code.containers import containers, reference
 from netspec.views.code.flow import Item
-from netspec.views.code.layout import Line
-from netspec.views.code.naming import identifier
+from netspec.views.code.patterns import Pattern
 from netspec.views.code.readings import Unreadable, means, read
 from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT, equal
-from netspec.views.code.structure import Pattern
-from netspec.views.code.uses import taken
 from netspec.views.code.variables import Variables
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
-from netspec.layers.base import literal
+from netspec.python.layout import INDENT, Expression, Line, Nested, lines, repeated
+from netspec.python.literals import literal
+from netspec.python.names import Namespace, identifier
+from netspec.views.code.constructors import Making, Serving
 from netspec.views.code.defaults import header_defaults
-from netspec.views.code.forward import Bound, Forward
-from netspec.views.code.layout import INDENT, Expression, Line, Nested, lines, repeated
-from netspec.views.code.making import Making, Serving
-from netspec.views.code.naming import Namespace, identifier
-from netspec.views.code.registering import Registering
+from netspec.views.code.forward_body import Bound, Forward
+from netspec.views.code.init_body import Registering
+from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.slots import equal
-from netspec.views.code.structure import Pattern, Ref
 
 
 class ClassWriter:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netspec.graph.model import Level
-from netspec.layers.base import literal
-from netspec.views.code.layout import Expression, Nested, repeated
-from netspec.views.code.naming import attribute, is_identifier
+from netspec.python.layout import Expression, Nested, repeated
+from netspec.python.literals import literal
+from netspec.python.names import attribute, is_identifier
 
 Containers = Mapping[str, tuple[str, ...]]
 """For each container of a level the keys of its members, in order."""

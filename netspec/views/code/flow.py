@@ -9,9 +9,9 @@ from typing import Any
 from netspec.dims import Dim, Size
 from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value
+from netspec.graph.uses import given, made, taken
+from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written
-from netspec.views.code.structure import Pattern, Ref
-from netspec.views.code.uses import given, made, taken
 
 
 @dataclass(slots=True)

@@ -15,9 +15,10 @@ from typing import Final
 from netspec.graph.init import Owner, Rule
 from netspec.graph.model import Graph
 from netspec.initializers import Default, Initializer, Zeros
-from netspec.layers.base import Layer, literal
-from netspec.views.code.layout import Line
-from netspec.views.code.naming import attribute
+from netspec.layers.base import Layer
+from netspec.python.layout import Line
+from netspec.python.literals import literal
+from netspec.python.names import attribute
 
 Plan = dict[str, str]
 """The statement that fills each tensor."""

@@ -8,15 +8,16 @@ from functools import partial
 from textwrap import wrap
 
 from netspec.graph.model import Graph, Level, Value, flat
-from netspec.layers.base import Layer, Tensor, literal, sample
-from netspec.python.literals import veiled
+from netspec.layers.base import Layer
+from netspec.python.layout import WIDTH, Line
+from netspec.python.literals import literal, veiled
+from netspec.python.names import Namespace, assigned, attribute, class_name
+from netspec.tensors import Tensor, sample
 from netspec.views.code.allow import check, closed
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import padding, statements
-from netspec.views.code.layout import WIDTH, Line
-from netspec.views.code.naming import Namespace, assigned, attribute, class_name
 from netspec.views.code.paths import Paths
-from netspec.views.code.structure import Pattern, Ref, ordered, patterns
+from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 
 
 def source(graph: Graph) -> str:

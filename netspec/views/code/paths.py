@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netspec.graph.model import Level
-from netspec.layers.base import literal
+from netspec.python.literals import literal
+from netspec.python.names import is_identifier
 from netspec.views.code.containers import containers, key_of
-from netspec.views.code.naming import is_identifier
+from netspec.views.code.patterns import Pattern
 from netspec.views.code.sequences import positional
-from netspec.views.code.structure import Pattern
 
 
 class Paths:

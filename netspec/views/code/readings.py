@@ -9,8 +9,8 @@ from typing import Any
 from netspec.dims import Dim
 from netspec.graph.measured import Reading, transformed
 from netspec.graph.model import Value
-from netspec.layers.base import Code
 from netspec.python.expressions import unparsed
+from netspec.python.literals import Code
 from netspec.views.code.proving import Unproved, equal, value
 
 

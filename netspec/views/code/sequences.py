@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netspec.graph.model import Level
 from netspec.graph.names import HELD
+from netspec.graph.uses import given, taken
 from netspec.layers.base import Layer
-from netspec.views.code.uses import given, taken
 
 
 def is_sequential(level: Level) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Step, Value
+from netspec.graph.uses import taken
+from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, matches
-from netspec.views.code.structure import Pattern
-from netspec.views.code.uses import taken
 
 _MAPS: Final = {4: "BCHW", 5: "BCDHW"}
 """What the axes of a map and of a volume are called."""

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
-from netspec.language.reserved import RESERVED
-from netspec.layers.base import Code
 from netspec.python.expressions import unparsed
-from netspec.views.code.naming import Namespace, identifier, unlike
+from netspec.python.literals import Code
+from netspec.python.names import Namespace, identifier, unlike
+from netspec.python.reserved import RESERVED
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
 from netspec.views.code.proving import equal as equal

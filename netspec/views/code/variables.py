@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.language.reserved import RESERVED
+from netspec.graph.uses import made, taken
+from netspec.python.names import Namespace, identifier
+from netspec.python.reserved import RESERVED
 from netspec.views.code.flow import Flow, Item
-from netspec.views.code.naming import Namespace, identifier
-from netspec.views.code.structure import Ref
-from netspec.views.code.uses import made, taken
+from netspec.views.code.patterns import Ref
 
 
 class Variables:

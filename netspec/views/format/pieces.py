@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from netspec.catalogue import Entry
-from netspec.errors import At, Path, Problem, did_you_mean
+from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, parameter_of
 from netspec.graph.written import AROUND
 from netspec.language import rows
@@ -16,6 +16,7 @@ from netspec.language.calls import Refused, arrow_of, fields_of
 from netspec.language.rows import Call, RowError, Word
 from netspec.layers.base import Op
 from netspec.views.format.style import Style, is_size, style_of
+from netspec.words import did_you_mean
 
 Raw = str | bool | None | tuple[str, ...]
 """A value as it is written, `2e-3` or `$(4*c)`; a tuple of such; or what a flag such as `nobias` stands for."""

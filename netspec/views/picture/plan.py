@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from netspec.graph.model import Graph, Level, Step, Value, flat
-from netspec.views.code.uses import made
+from netspec.graph.uses import made
 from netspec.views.table import operation, shape, title
 
 WIDEST: Final = 56

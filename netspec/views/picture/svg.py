@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape
 
-from netspec.errors import printable
 from netspec.views.picture.layout import PAD, ROW, TITLE, TURN, enters_aside
 from netspec.views.picture.plan import Edge, Node, Plan, Row
+from netspec.words import printable
 
 COLOURS: Final = {
     "convolution": "#3b82f6",

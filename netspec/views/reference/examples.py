@@ -14,11 +14,13 @@ from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Step, flat
 from netspec.language import rows
 from netspec.language.calls import arguments, nothing, read_entry
-from netspec.language.document import read_document
-from netspec.layers.base import Op, Tensor, literal, show
+from netspec.layers.base import Op
+from netspec.python.literals import literal
 from netspec.schedulers.base import Scheduler
-from netspec.source import read_text
-from netspec.views.reference.rooms import Room
+from netspec.sections.document import read_document
+from netspec.tensors import Tensor, show
+from netspec.text.reader import read_text
+from netspec.views.reference.kinds import Room
 
 RESULT: Final = "layer"
 """The name of the step that an example of an operation is about."""
@@ -120,8 +122,8 @@ def _network(inputs: dict[str, Any], steps: dict[str, Any]) -> Graph:
 
 def _lines(graph: Graph) -> tuple[str, ...]:
     """Torch's lines for the step, as `netspec build` prints them: what makes the module, and what runs it."""
+    from netspec.python.layout import INDENT
     from netspec.views.code import source
-    from netspec.views.code.layout import INDENT
 
     printed = [line.removeprefix(INDENT * 2).partition("  #")[0] for line in source(graph).splitlines()]
     heads = (f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"')

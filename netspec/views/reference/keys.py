@@ -9,15 +9,15 @@ from typing import Any, Final
 import yaml
 
 from netspec import lint
-from netspec.fields import Record
 from netspec.graph import weights
-from netspec.language.data_section import KEYS, Reading, Split
-from netspec.language.document import EXAMPLES, SECTIONS
-from netspec.language.train_record import Checkpoint, EarlyStop, Evaluate, Train
-from netspec.language.train_section import train_schema
+from netspec.records import Record
+from netspec.sections.data import KEYS, Reading, Split
+from netspec.sections.document import EXAMPLES, SECTIONS
+from netspec.sections.train import Checkpoint, EarlyStop, Evaluate, Train
+from netspec.sections.train_reader import train_schema
 from netspec.views.reference.examples import flow
+from netspec.views.reference.kinds import ROOMS
 from netspec.views.reference.page import REQUIRED, Argument, Page, argument
-from netspec.views.reference.rooms import ROOMS
 from netspec.views.reference.values import accepted
 
 RECORDS: Final[dict[str, type[Record]]] = {

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from netspec.catalogue import Entry
-from netspec.fields import Field, Record
-from netspec.layers.base import literal
+from netspec.python.literals import literal
+from netspec.records import Field, Record
 from netspec.views.reference.examples import Example, example, flow, wrapped
-from netspec.views.reference.rooms import ROOMS
+from netspec.views.reference.kinds import ROOMS
 from netspec.views.reference.values import accepted
 
 INFERRED: Final = "inferred"

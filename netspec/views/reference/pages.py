@@ -10,8 +10,8 @@ from netspec.graph.wrapping import SENTENCES, WRAPS
 from netspec.layers.base import Op
 from netspec.lint import rules
 from netspec.views.reference.keys import key_pages, section_pages
+from netspec.views.reference.kinds import ROOMS, Room
 from netspec.views.reference.page import Page, argument, shown
-from netspec.views.reference.rooms import ROOMS, Room
 
 
 def pages() -> tuple[Page, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.errors import did_you_mean
 from netspec.views.reference.page import Page
 from netspec.views.reference.pages import pages
+from netspec.words import did_you_mean
 
 
 def named(word: str) -> list[Page]:

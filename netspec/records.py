@@ -1,0 +1,497 @@
+"""Fields and the records made of them: what a layer, an optimizer or a section may say.
+
+A record is a class whose attributes are fields. Each field knows its pydantic-core schema,
+its JSON Schema, its default and one sentence; validation is pydantic's, strict and with
+unknown names refused. The schemas are built from this table, and pydantic's class
+machinery is left out, because importing it would cost more than checking a spec does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, overload
+
+from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
+from pydantic_core import core_schema as cs
+
+from netspec.dims import Dim, Size
+from netspec.words import did_you_mean
+
+T = TypeVar("T")
+Kind = Callable[[Any], tuple[cs.CoreSchema, dict[str, Any]]]
+"""What a field accepts, as pydantic-core's schema and as JSON Schema, given the class that owns it."""
+
+REQUIRED: Final = object()
+MAX_INT: Final = 2**53
+Sizes = int | tuple[int, ...]
+
+
+class Field(Generic[T]):
+    """One argument: its sentence, its default, and what it accepts."""
+
+    def __init__(
+        self,
+        sentence: str,
+        kind: Kind,
+        default: Any = REQUIRED,
+        *,
+        axis: int | None = None,
+        torch: bool = True,
+        torch_default: Any = REQUIRED,
+        keyword: bool = False,
+        rest: bool = False,
+        textual: bool = False,
+        symbols: bool = False,
+    ) -> None:
+        self.sentence = sentence
+        self.kind = kind
+        self.default = default
+        self.axis = axis
+        """The axis of the first input that this size is inferred from."""
+        self.torch = torch
+        """Whether it is an argument of torch's, and not only of the spec's."""
+        self.torch_default = default if torch_default is REQUIRED else torch_default
+        """What torch takes where nothing is said, if that is not the spec's own default."""
+        self.keyword = keyword
+        """Whether it can only be given by name."""
+        self.rest = rest
+        """Whether it takes all positional arguments that are left."""
+        self.textual = textual
+        """Whether it takes words, so that `3x3` would stay a text."""
+        self.symbols = symbols
+        """Whether it takes sizes that are known only at run time, such as `B` and `T`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Field[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Field[T] | T:
+        if instance is None:
+            return self
+        value: T = instance.__dict__[self.name]
+        return value
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one argument: its path inside the record, and the words for it."""
+
+    loc: tuple[str | int, ...]
+    code: str
+    text: str
+    """What goes on where the record's name leaves off."""
+    hint: str = ""
+
+    def told(self, word: str) -> str:
+        """The whole message; `word` is what the record is called where it is written."""
+        return f"{word}{self.text}"
+
+
+class Invalid(ValueError):
+    """Arguments that a record does not accept; `faults` holds every reason."""
+
+    def __init__(self, faults: Sequence[Fault], name: str) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(fault.told(name) for fault in self.faults))
+
+
+class Record:
+    """Base of everything that is described by fields. Immutable once made."""
+
+    fields: ClassVar[dict[str, Field[Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
+        inherited = {n: f for base in reversed(cls.__mro__[1:]) for n, f in vars(base).get("fields", {}).items()}
+        cls.fields = cls.ordered({**inherited, **own})
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        """The fields in the order in which positional arguments fill them."""
+        return fields
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            self.__dict__.update(_validator(type(self)).validate_python(values))
+        except ValidationError as error:
+            raise Invalid(_faults(error, type(self)), type(self).__name__) from None
+
+    def replace(self, **values: Any) -> Self:
+        """A copy with other values, which are taken as they are."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, **values)
+        return copy
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values that differ from their defaults, by field."""
+        return {
+            name: self.__dict__[name]
+            for name, field in self.fields.items()
+            if field.required or not _same(self.__dict__[name], field.default)
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.__dict__)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.given.items())})"
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of the long form."""
+        properties = {
+            name: {"description": field.sentence, **_or_computed(field.kind(cls)[1])}
+            | ({} if field.required or field.default is None else {"default": field.default})
+            for name, field in cls.fields.items()
+        }
+        required = [name for name, field in cls.fields.items() if field.required]
+        schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+        return {**schema, "required": required} if required else schema
+
+
+_COMPUTED: Final = {
+    "type": "string",
+    "pattern": r"\$|^-?\.?[0-9]",
+    "description": "an expression, or a tuple as a row has it: $width, $(2*c), 3x5",
+}
+
+
+def _or_computed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema, or a text that becomes such a value, also in the places of a list."""
+    kinds = [_with_computed_items(kind) for kind in schema.get("anyOf", [schema])]
+    return {"anyOf": [*kinds, _COMPUTED]}
+
+
+def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "items": _or_computed(schema["items"])} if isinstance(schema.get("items"), dict) else schema
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
+
+
+_validators: dict[type, SchemaValidator] = {}
+
+
+def _validator(cls: type[Record]) -> SchemaValidator:
+    """The class's validator, made when it is first needed."""
+    if cls not in _validators:
+        fields = {name: _typed(field, cls) for name, field in cls.fields.items()}
+        _validators[cls] = SchemaValidator(cs.typed_dict_schema(fields, extra_behavior="forbid", strict=True))
+    return _validators[cls]
+
+
+def _typed(field: Field[Any], cls: type[Record]) -> cs.TypedDictField:
+    schema = field.kind(cls)[0]
+    if field.required:
+        return cs.typed_dict_field(schema, required=True)
+    schema = cs.nullable_schema(schema) if field.default is None else schema
+    return cs.typed_dict_field(cs.with_default_schema(schema, default=field.default), required=False)
+
+
+_PYTHON: Final = {
+    **dict.fromkeys(("True", "yes", "Yes", "on", "On"), ("true", "boolean")),
+    **dict.fromkeys(("False", "no", "No", "off", "Off"), ("false", "boolean")),
+    **dict.fromkeys(("None", "none", "nil"), ("null", "null")),
+}
+"""Values as Python and older YAML write them, each as a spec does, and its type."""
+_EXPECTED: Final = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a word",
+    "dict_type": "a mapping",
+    "list_type": "a list",
+}
+
+
+def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
+    faults = []
+    for detail in error.errors(include_url=False):
+        loc, kind, found = detail["loc"], detail["type"], detail["input"]
+        name = ".".join(str(part) for part in loc)
+        if kind == "extra_forbidden":
+            hint = did_you_mean(str(loc[-1]), cls.fields) if len(loc) == 1 else ""
+            hint = hint or f"It has: {', '.join(cls.fields) or 'none'}."
+            faults.append(Fault(loc, "unknown-argument", f" has no {name!r}", hint))
+        elif kind == "missing":
+            sentence = cls.fields[str(loc[0])].sentence if len(loc) == 1 else ""
+            example = getattr(cls, "example", "")
+            hint = f"For example: {example}" if example else f"Write {name}= and the value behind it."
+            faults.append(Fault(loc[:-1], "missing-argument", f" needs {name}: {sentence}", hint))
+        else:
+            text = f": {name} is {shown(found)}, {_expected(kind, detail)}"
+            faults.append(
+                Fault(loc, "bad-argument", text, _advice(found, _expected(kind, detail), cls.fields[str(loc[0])], cls))
+            )
+    return faults
+
+
+def _expected(kind: str, detail: Any) -> str:
+    """What would have been accepted."""
+    bounds = detail.get("ctx", {})
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}"
+    if kind == "greater_than_equal":
+        return f"expected a number of at least {bounds['ge']:,}"
+    if kind == "less_than_equal":
+        return f"expected a number of at most {bounds['le']:,}"
+    message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input ")
+    return message if message.startswith(("expected", "must")) else f"expected {message}"
+
+
+CALLED: Final = {
+    "gpu": "cuda", "nvidia": "cuda", "metal": "mps", "tpu": "auto",
+    "fp16": "bf16", "float16": "bf16", "half": "bf16", "bfloat16": "bf16", "amp": "bf16", "fp32": "float32",
+    "float": "float32", "double": "float32", "long": "int64", "int": "int64", "integer": "int64", "boolean": "bool",
+}  # fmt: skip
+"""Words of closed sets by what others call them."""
+
+
+def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> str:
+    """What to try instead of a value that is not accepted."""
+    word, kind = _PYTHON.get(found, ("", "")) if isinstance(found, str) else ("", "")
+    if word and (_takes(kind, field.kind(cls)[1]) or (kind == "null" and field.default is None)):
+        return f"Write {word}."
+    if kind == "null" and not field.required:
+        return f"Leave {field.name} out."
+    if isinstance(found, int) and expected.endswith("true or false"):
+        return f"Write {'true' if found else 'false'}."
+    if isinstance(found, str) and (meant := _meant(found, _options(field.kind(cls)[1]))):
+        return f"Write {meant}."
+    if isinstance(found, str) and (hint := did_you_mean(found, _options(field.kind(cls)[1]))) and hint not in expected:
+        return hint
+    if isinstance(found, Dim):
+        return "Give that axis a number in `input`."
+    if isinstance(found, float) and found.is_integer() and "whole number" in expected:
+        return f"Write {int(found)}."
+    if isinstance(found, float) and "whole number" in expected:
+        return "Write a whole number; in an expression, // divides without a rest."
+    if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
+        return f"Write a number, or ${found} for a parameter of that name."
+    return f"{field.name}: {field.sentence}."
+
+
+def _meant(found: str, options: Sequence[str]) -> str:
+    """The word among these that others call so, `gpu` or `cuda:0`; empty where none is."""
+    word = found.lower().partition(":")[0]
+    meant = CALLED.get(word, word)
+    return meant if meant in options and meant != found else ""
+
+
+def _options(json: dict[str, Any]) -> list[str]:
+    """The words that a JSON Schema allows."""
+    own = [word for word in json.get("enum", ()) if isinstance(word, str)]
+    return own + [word for each in json.get("anyOf", ()) for word in _options(each)]
+
+
+def _takes(kind: str, json: dict[str, Any]) -> bool:
+    """Whether a JSON Schema allows values of a type."""
+    return json.get("type") == kind or any(_takes(kind, each) for each in json.get("anyOf", ()))
+
+
+def shown(value: Any) -> str:
+    """A value as a message tells it, near to how a spec has it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, tuple):
+        return "x".join(map(shown, value))
+    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+# --- the kinds of field -----------------------------------------------------------------------
+
+
+def refuse(expected: str) -> PydanticCustomError:
+    """The error that a field's own check raises: what was expected instead."""
+    return PydanticCustomError("expected", "{text}", {"text": f"expected {expected}"})
+
+
+def Checked(
+    sentence: str, check: Callable[[Any], Any], json: dict[str, Any], default: Any = REQUIRED, **more: Any
+) -> Field[Any]:
+    """A field with its own check, which returns the value or raises `refuse(...)`."""
+    return Field(sentence, lambda _: (cs.no_info_plain_validator_function(check), json), default, **more)
+
+
+def Int(sentence: str, default: Any = REQUIRED, *, ge: int = -MAX_INT, le: int = MAX_INT, **more: Any) -> Field[int]:
+    """A whole number within bounds."""
+    json = {"type": "integer"} | ({"minimum": ge} if ge > -MAX_INT else {}) | ({"maximum": le} if le < MAX_INT else {})
+    return Field(sentence, lambda _: (cs.int_schema(ge=ge, le=le, strict=True), json), default, **more)
+
+
+def Float(
+    sentence: str,
+    default: Any = REQUIRED,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    **more: Any,
+) -> Field[float]:
+    """A finite number within bounds; a whole number is welcome and kept as it is."""
+    bounds = {"minimum": ge, "exclusiveMinimum": gt, "maximum": le, "exclusiveMaximum": lt}
+    words = {"at least": ge, "greater than": gt, "at most": le, "less than": lt}
+    expected = "a number" + ",".join(f" {word} {limit}" for word, limit in words.items() if limit is not None)
+
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise refuse(expected)
+        low = (ge is None or value >= ge) and (gt is None or value > gt)
+        if not (low and (le is None or value <= le) and (lt is None or value < lt)):
+            raise refuse(expected)
+        return value
+
+    json = {"type": "number"} | {k: v for k, v in bounds.items() if v is not None}
+    return Checked(sentence, check, json, default, **more)
+
+
+def Duration(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[float]:
+    """A stretch of time in seconds, written as a number of them or with units: `45s`, `30m`, `1h30m`, `2d`."""
+    expected = "a time such as 45s, 30m, 2h or 1h30m"
+
+    def check(value: Any) -> float:
+        if isinstance(value, str):
+            value = seconds(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MAX_INT:
+            raise refuse(expected)
+        return value
+
+    words = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
+    json = {"anyOf": [words, {"type": "number", "exclusiveMinimum": 0}]}
+    return Checked(sentence, check, json, default, textual=True, **more)
+
+
+def seconds(text: str) -> int | None:
+    """A time such as `1h30m` in seconds; None for what is none."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(int(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
+
+
+_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PIECE: Final = re.compile(r"(\d+)([dhms])", re.ASCII)
+_DURATION: Final = re.compile(r"([0-9]{1,9}[dhms])+")
+
+
+def Bool(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[bool]:
+    """true or false."""
+    return Field(sentence, lambda _: (cs.bool_schema(strict=True), {"type": "boolean"}), default, **more)
+
+
+def Text(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[str]:
+    """A word or a short text."""
+    return Field(
+        sentence,
+        lambda _: (cs.str_schema(strict=True, max_length=4096), {"type": "string"}),
+        default,
+        textual=True,
+        **more,
+    )
+
+
+def Choice(sentence: str, options: Sequence[str], default: Any = REQUIRED, **more: Any) -> Field[str]:
+    """One word of a closed set."""
+
+    def check(value: Any) -> str:
+        if isinstance(value, str) and value in options:
+            return value
+        hint = did_you_mean(value, options) if isinstance(value, str) and not _meant(value, options) else ""
+        raise refuse(f"one of {', '.join(options)}" + (f". {hint}" if hint else ""))
+
+    return Checked(sentence, check, {"enum": list(options)}, default, textual=True, **more)
+
+
+def Numbers(
+    sentence: str,
+    default: Any = REQUIRED,
+    *,
+    ge: int = 0,
+    axes: int | None = None,
+    sides: int = 1,
+    optional: bool = False,
+    words: Sequence[str] = (),
+    **more: Any,
+) -> Field[Any]:
+    """One whole number, or one for each axis (`3`, `3x5`): `axes` of them, else as many as the owner's `dims`.
+
+    `sides=2` takes two for each axis; `optional` allows null for an axis; `words` are allowed in place of numbers.
+    """
+    expected = f"a whole number of at least {ge}" if ge > -MAX_INT else "a whole number"
+
+    def kind(owner: Any) -> tuple[cs.CoreSchema, dict[str, Any]]:
+        count = (axes or owner.dims) * sides
+
+        def one(value: Any) -> Any:
+            if value is None and optional:
+                return None
+            if isinstance(value, Dim):
+                raise refuse(f"a size that is known, {value} is known only at run time")
+            if isinstance(value, bool) or not isinstance(value, int) or not ge <= value <= MAX_INT:
+                raise refuse(", ".join([expected, *words]))
+            return value
+
+        def check(value: Any) -> Any:
+            if isinstance(value, str) and value in words:
+                return value
+            if isinstance(value, list | tuple):
+                if len(value) != count:
+                    each = "two" if sides > 1 else "one"
+                    raise refuse(f"one number or {count}, {each} an axis" if count > 1 else "one number")
+                return tuple(one(v) for v in value)
+            if value is None:
+                raise refuse(", ".join([expected, *words]))
+            return one(value)
+
+        number = {"type": "integer", "minimum": ge}
+        item = {**number, "type": ["integer", "null"]} if optional else number
+        choices = [number, {"type": "array", "items": item, "minItems": count, "maxItems": count}]
+        json = {"anyOf": [*choices, *([{"enum": list(words)}] if words else [])]}
+        return cs.no_info_plain_validator_function(check), json
+
+    return Field(sentence, kind, default, **more)
+
+
+def Maybe(field: Field[T]) -> Field[T | None]:
+    """The same field, with null allowed next to a default that is not null."""
+    bare = field.kind
+
+    def kind(owner: Any) -> tuple[cs.CoreSchema, dict[str, Any]]:
+        schema, json = bare(owner)
+        return cs.nullable_schema(schema), {"anyOf": [json, {"type": "null"}]}
+
+    field.kind = kind
+    return cast("Field[T | None]", field)
+
+
+def Dims(sentence: str, default: Any = REQUIRED, *, low: int = -1, **more: Any) -> Field[tuple[Size, ...]]:
+    """Any number of sizes, some of which may be known only at run time."""
+
+    def check(value: Any) -> tuple[Size, ...]:
+        items = value if isinstance(value, list | tuple) else [value]
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, int | Dim):
+                raise refuse("sizes")
+            if isinstance(item, int) and not low <= item <= MAX_INT:
+                raise refuse(f"sizes of at least {low}")
+        return tuple(items)
+
+    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
+    return Checked(sentence, check, json, default, symbols=True, **more)

@@ -1,0 +1,121 @@
+"""Predictions as people take them away: a row or a record for each sample, and files of either, or of arrays."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from netspec.errors import UsageError
+from netspec.files import write_file
+from netspec.graph.model import Graph
+from netspec.runs.predict import Prediction
+
+ROW: Final = "row"
+"""What a sample is called by that has nothing but its number."""
+
+
+def records(found: Prediction) -> list[dict[str, Any]]:
+    """A mapping for each sample: what names it, then its class and the probabilities, or its values by output.
+
+    Where the network chooses a class for each place, as for each token or point, these are lists in the form of the
+    places.
+    """
+    heads, shares, places = _heads(found), found.shares, found.places()
+    rest = dict(list(found.outputs.items())[shares is not None :])
+    taken = {"class", "probabilities", *rest}
+    return [
+        {
+            **{_free(name, taken): column[i] for name, column in heads.items()},
+            **(_choice(places[i], shares[i], found.classes) if shares is not None and places is not None else {}),
+            **{name: values[i].tolist() for name, values in rest.items()},
+        }
+        for i in range(len(found.first))
+    ]
+
+
+def _choice(chosen: Any, shares: Any, classes: Any) -> dict[str, Any]:
+    """The class of each place, and the probabilities by class."""
+    names = classes[: shares.shape[-1]]
+    probabilities = {name: shares[..., i].tolist() for i, name in enumerate(names)}
+    return {"class": chosen if isinstance(chosen, str) else chosen.tolist(), "probabilities": probabilities}
+
+
+def table(found: Prediction) -> Iterator[list[Any]]:
+    """The names of the columns, then a row for each sample, whose numbers are written with all their digits."""
+    shares, places, columns = found.shares, found.places(), dict[str, Any]()
+    if shares is not None and places is not None:
+        names = (found.classes or ())[: shares.shape[-1]]
+        plain = not {*names} & {"class", *_heads(found), *list(found.outputs)[1:]}
+        columns["class"] = places.tolist()
+        for i, name in enumerate(names):
+            columns[name if plain else f"probability of {name}"] = shares[:, i].tolist()
+    for place, (name, values) in enumerate(list(found.outputs.items())[shares is not None :]):
+        labels = found.labels if shares is None and not place else ()
+        flat = values.reshape(len(values), -1)
+        called = labels or ([name] if flat.shape[1] == 1 else [f"{name} {i}" for i in range(flat.shape[1])])
+        columns |= {each: flat[:, i].tolist() for i, each in enumerate(called)}
+    heads = {_free(name, columns): column for name, column in _heads(found).items()}
+    yield [*heads, *columns]
+    yield from (list(row) for row in zip(*heads.values(), *columns.values(), strict=True))
+
+
+def _heads(found: Prediction) -> Mapping[str, Sequence[Any]]:
+    return found.names or {ROW: range(len(found.first))}
+
+
+def _free(name: str, taken: Any) -> str:
+    """`name`, with a line behind it where it is taken."""
+    return name if name not in taken else _free(f"{name}_", taken)
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def need_format(path: Path, graph: Graph) -> None:
+    """Refuse a format that cannot hold what a network gives, before anything is computed. Raises UsageError."""
+    outputs = graph.outputs
+    if path.suffix.lower() == ".npy" and len(outputs) > 1:
+        text = f"the network gives {', '.join(outputs)}, which one .npy file cannot hold: name a .npz file"
+        raise UsageError(text)
+    for name, output in outputs.items():
+        if path.suffix.lower() == ".csv" and len(output.shape) > 2:
+            text = f"the network gives a grid of values for each sample as {name}, which no row of a table can hold"
+            raise UsageError(f"{text}: name a .json, .npy or .npz file")
+
+
+def save(found: Prediction, path: Path) -> None:
+    """Write predictions in the format that the name of a file says. Raises UsageError."""
+    write_file(path, lambda whole: FORMATS[path.suffix.lower()](found, whole))
+
+
+def _csv(found: Prediction, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(table(found))
+
+
+def _json(found: Prediction, path: Path) -> None:
+    path.write_text(json.dumps(records(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _npy(found: Prediction, path: Path) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, found.first, allow_pickle=False)
+
+
+def _npz(found: Prediction, path: Path) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **found.outputs)
+
+
+FORMATS: Final[dict[str, Callable[[Prediction, Path], None]]] = {
+    ".csv": _csv,
+    ".json": _json,
+    ".npy": _npy,
+    ".npz": _npz,
+}
+"""What writes a file, by what its name ends in."""

@@ -1,0 +1,153 @@
+"""What a target is taken for: yes and no of two classes, and all that the training part teaches of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from netspec.datasets.base import Arrays, Part
+from netspec.dims import BATCH
+from netspec.errors import DataError
+from netspec.losses.base import BALANCED
+from netspec.runtime.data.scale import learn
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.data.weighing import Compared, listed, weighed, weights_of
+from netspec.sections.aim import Aim
+from netspec.tensors import Tensor as Described
+from netspec.words import did_you_mean, printable
+
+SHOWN: Final = 8
+"""How many numbers are told."""
+
+
+def ordered(arrays: Arrays, positive: str | None, known: Sequence[str] | None) -> Sequence[str] | None:
+    """The classes in the order of their numbers: as they are `known`, else the `positive` one of two last.
+
+    Raises DataError where there are no two classes to choose one of.
+    """
+    if positive is None:
+        return known
+    classes = known or arrays.classes or ()
+    if len(classes) != 2:
+        found = f"the data has {_count(len(classes))}: {listed(classes)}" if classes else "the target holds none"
+        raise DataError(f"positive says which of two classes is meant by yes, {found}. Drop data.positive.")
+    alike = [name for name in classes if name == positive] or [
+        name for name in classes if name.lower() == positive.lower()
+    ]
+    if len(alike) != 1:
+        hint = did_you_mean(positive, classes)
+        raise DataError(f"positive is {printable(positive)}, the classes are {listed(classes)}. {hint}".rstrip())
+    if known and known[1] != alike[0]:
+        text = (
+            f"positive is {printable(positive)}, the run was trained with {printable(known[1])} as the positive class"
+        )
+        raise DataError(f"{text}. Begin another run.")
+    return [*(name for name in classes if name != alike[0]), alike[0]]
+
+
+def as_answers(arrays: Arrays, compared: Compared) -> Arrays:
+    """`arrays` with numbers of two classes as floats, where the network answers yes or no; the second one is yes.
+
+    Raises DataError for other than two classes.
+    """
+    target, classes = arrays.train.target, arrays.classes
+    if not compared.one_answer or classes is None or target.ndim != 1 or target.dtype.kind != "i":
+        return arrays
+    if len(classes) != 2:
+        text = f"{compared.loss.called()} with one output says yes or no, the data has {_count(len(classes))}"
+        way_out = f"End the network with {len(classes)} outputs and take cross_entropy."
+        if len(classes) == 1:
+            way_out = "There is nothing to tell it from: take data that has both."
+        raise DataError(f"{text}: {listed(classes)}. {way_out}")
+    single = compared.predictions[0].shape[1:] == (1,)
+    low, high = compared.loss.target_range(compared.predictions, Described((BATCH,)))
+    values = np.array([low or 0, 1 if high is None else high], np.float32)
+
+    def answers(part: Part | None) -> Part | None:
+        if part is None:
+            return None
+        found = values[part.target[:]]
+        return replace(part, target=found[:, None] if single else found)
+
+    train = answers(arrays.train)
+    assert train is not None
+    return replace(arrays, train=train, val=answers(arrays.val), test=answers(arrays.test))
+
+
+def _count(classes: int) -> str:
+    return f"{classes:,} class{'es' * (classes != 1)}"
+
+
+def aimed(data: Data, aim: Aim, compared: Compared | None, known: Mapping[str, Any]) -> Data:
+    """The data with all that its training part teaches of the target, as plain data to keep with a run.
+
+    That are the `scale` of its numbers, the `weights` of the loss and the `positive` one of two classes, where there
+    is such. `known` is what a run has learnt before, and empty where it begins. Raises DataError.
+    """
+    classes, learnt = data.classes or (), dict(data.learnt)
+    if known and (aim.scale_target is not None) != ("scale" in known):
+        was = "a scaled target" if "scale" in known else "the target as it is"
+        raise DataError(f"the run was trained on {was}, data.scale_target says otherwise. Begin another run.")
+    if aim.scale_target is not None:
+        learnt["scale"] = known.get("scale") or learn(data.train, compared.loss if compared else None)
+    weights = weights_of(compared, data.train, classes, known.get("weights", {})) if compared is not None else {}
+    if weights:
+        learnt["weights"] = weights
+    answers = compared is not None and compared.one_answer
+    if len(classes) == 2 and (answers or aim.positive is not None):
+        learnt["positive"] = classes[1]
+    train = replace(data.train, strata=strata(data.train, classes)) if aim.sample else data.train
+    data = replace(data, train=train, learnt=learnt)
+    return replace(data, told=(*data.told, *told(data, compared)))
+
+
+def strata(train: Split, classes: Sequence[str]) -> tuple[torch.Tensor, ...]:
+    """The samples of each class that the training part has. Raises DataError for a target of other than classes."""
+    target = torch.cat([each.cpu() for each in train.targets()])
+    if target.is_floating_point() and len(classes) == 2 and target.shape[1:] in ((), (1,)):
+        target = (target.flatten() > 0.5).long()
+    if not classes or target.dtype != torch.int64 or target.ndim != 1:
+        raise DataError("sample: balanced draws from classes, one a sample, the target is no such. Drop data.sample.")
+    found = [(target == number).nonzero().flatten() for number in range(len(classes))]
+    return tuple(rows for rows in found if len(rows))
+
+
+def told(data: Data, compared: Compared | None) -> Iterator[str]:
+    """What a person should know of how the target is taken, before anything is trained."""
+    classes = data.classes or ()
+    if "positive" in data.learnt:
+        no, yes = map(printable, classes)
+        yield f"positive: {yes}, which is 1 and what binary metrics measure; negative: {no}"
+        if compared is not None and compared.one_answer:
+            yield from _missing(data, classes)
+    if scale := data.learnt.get("scale"):
+        pairs = [f"mean {m:.6g}, deviation {d:.6g}" for m, d in zip(*scale.values(), strict=True)]
+        shown = "; ".join(pairs[:SHOWN]) + "; ..." * (len(pairs) > SHOWN)
+        yield f"target: trained on with {shown} taken out; losses are of the scaled numbers, metrics in its own units"
+    for field, weights in data.learnt.get("weights", {}).items():
+        assert compared is not None
+        pairs = [
+            f"{printable(name)} {value:.4g}"
+            for name, value in zip(weighed(compared, field, classes), weights["values"], strict=True)
+        ]
+        shown = ", ".join(pairs[:SHOWN]) + ", ..." * (len(pairs) > SHOWN)
+        yield f"{field} of the loss{', counted on the training part' * (weights['of'] == BALANCED)}: {shown}"
+    if data.train.strata:
+        sizes = [len(rows) for rows in data.train.strata]
+        each = len(data.train) // len(sizes)
+        own = f"the rarest class has {min(sizes):,}, the largest {max(sizes):,}"
+        yield f"samples: about {each:,} of each class in an epoch; {own}"
+
+
+def _missing(data: Data, classes: Sequence[str]) -> Iterator[str]:
+    """Which of the two classes a part has no sample of."""
+    for name, part in (("training", data.train), ("val", data.val), ("test", data.test)):
+        if part is None or len(part) < 2:
+            continue
+        found = {bool(yes) for target in part.targets() for yes in (target > 0.5).unique().tolist()}
+        for yes in {False, True} - found:
+            yield f"the {name} part has no sample of the class {printable(classes[yes])}"

@@ -1,0 +1,113 @@
+"""Data that was read, held against the network and its training by the rules that look at a spec before it is."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from netspec.datasets.base import Gives
+from netspec.datasets.rows import Rows, pieces
+from netspec.errors import DataError, Problem
+from netspec.lint import Facts, rules
+from netspec.runtime.data.split import Data, Split
+from netspec.spec import Spec
+from netspec.text.report import SpecError
+from netspec.words import FEW, printable
+
+OF_DATA: Final = ("class_count", "embedding_rows", "position_rows", "value_range")
+"""Rules that ask for other data, or for a network of its size."""
+OF_TRAINING: Final = ("loss_target", "mixed_target")
+"""Rules that ask for another loss."""
+
+
+def need_fit(spec: Spec, data: Data) -> None:
+    """Refuse data that the network or the loss cannot take, before the first step. Raises DataError or SpecError."""
+    data.need_fit(spec.graph.inputs)
+    facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
+    faults = [p for rule in rules(OF_DATA) for p in rule.check(facts) if p.severity == "error"]
+    if faults:
+        raise DataError("\n".join(f"{p.message}. {p.hint} {_met(p, data)}".rstrip() for p in faults))
+    faults = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
+    if faults:
+        raise SpecError(faults, spec.document.source)
+
+
+def remarks(spec: Spec, data: Data) -> list[str]:
+    """What a person should know of data that was read, and can be trained on all the same."""
+    found = [*class_remarks(data)]
+    if spec.experiment.data is not None and spec.experiment.data.trained_on() is None:  # else it is told by `check`
+        facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
+        found += [f"{p.message}. {p.hint}" for rule in rules(["schedule_length"]) for p in rule.check(facts)]
+    return found
+
+
+def class_remarks(data: Data) -> list[str]:
+    """Classes of which a part has no sample, and data that is of one class alone."""
+    if not data.classes or len(data.target.shape) != 1 or data.target.dtype != "int64":
+        return []
+    counts = {name: _counted(part, len(data.classes)) for name, part in data.parts.items()}
+    found = []
+    present = [data.classes[i] for i in np.flatnonzero(counts["train"]).tolist()]
+    if len(present) == 1:
+        text = f"all samples that are trained on are of the class {printable(present[0])}"
+        found.append(f"{text}: there is nothing to tell it from")
+    for name, count in counts.items():
+        missing = [printable(data.classes[i]) for i in np.flatnonzero(count == 0).tolist()]
+        if missing and len(present) > 1 and count.sum() >= len(count):  # fewer samples cannot show every class
+            shown = ", ".join(missing[:FEW]) + f" and {len(missing) - FEW} more" * (len(missing) > FEW)
+            found.append(f"the {name} part has no sample of the class{'es' * (len(missing) > 1)} {shown}")
+    return found
+
+
+def _counted(part: Split, classes: int) -> np.ndarray[Any, Any]:
+    """How many targets of each class a part has."""
+    counts = np.zeros(classes, np.int64)
+    for target in part.targets():
+        kept = target[(target >= 0) & (target < classes)].cpu().numpy()
+        counts += np.bincount(kept, minlength=classes)
+    return counts
+
+
+def measured(data: Data) -> Gives:
+    """What the data really gives."""
+    parts = data.parts.values()
+    numbers = tuple(_bounds([part.inputs[i] for part in parts]) for i in range(len(data.train.inputs)))
+    classes = len(data.classes) if data.classes else None
+    targets = _bounds([part.target for part in parts]) if classes else None
+    return Gives(data.inputs, data.target, classes, len(data.train), numbers, targets[0] if targets else 0)
+
+
+def _is_integer(x: torch.Tensor | Rows) -> bool:
+    """Whether a field holds whole numbers, in memory or in its file."""
+    return x.dtype in (torch.int64, np.dtype(np.int64))
+
+
+def _bounds(columns: list[torch.Tensor | Rows]) -> tuple[int, int] | None:
+    """The least and the largest number of an input; None for one of floats."""
+    if not _is_integer(columns[0]):
+        return None
+    bounds = [(int(piece.min()), int(piece.max())) for x in columns for _, piece in pieces(x)]
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
+
+
+def _met(problem: Problem, data: Data) -> str:
+    """Where the class or the number that goes furthest is met first."""
+    if problem.code == "class-count":
+        held = [(part, -1, part.target) for part in data.parts.values()]
+    elif problem.code == "embedding-rows":
+        held = [(p, i, x) for p in data.parts.values() for i, x in enumerate(p.inputs) if _is_integer(x)]
+    else:
+        return ""
+    least, largest = _bounds([x for *_, x in held]) or (0, 0)
+    furthest = least if least < 0 else largest
+    part, place, row = next(
+        (part, place, start + int(torch.as_tensor(piece == furthest).nonzero()[0][0]))
+        for part, place, x in held
+        for start, piece in pieces(x)
+        if (piece == furthest).any()
+    )
+    name = data.classes[furthest] if problem.code == "class-count" and data.classes else str(furthest)
+    shown = f"{furthest} ({name})" if name != str(furthest) else name
+    return f"{shown} is first met in {part.origin.at(row, place)}."

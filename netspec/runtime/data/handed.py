@@ -1,0 +1,230 @@
+"""New samples as people hand them in: arrays, tables, texts and photos, as the source of a run gives its own."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isqrt
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from netspec.datasets.base import ARRAYS, Dataset
+from netspec.datasets.csv import CSV, MAX_TEXT
+from netspec.datasets.files import show, text_of
+from netspec.datasets.images import Images
+from netspec.datasets.npy import read_file
+from netspec.datasets.npz import opened
+from netspec.datasets.pictures import Pictures
+from netspec.datasets.table import Tabular
+from netspec.datasets.text import Text
+from netspec.datasets.values import BYTE, Values
+from netspec.errors import DataError
+from netspec.runtime.data.ranges import converted
+from netspec.words import few, printable
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
+
+Array = np.ndarray[Any, Any]
+
+PHOTOS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
+"""What a file of an image ends in."""
+SIDE: Final = 8
+"""A row of numbers is taken for an image of at least so many points in height and width."""
+LOOKED: Final = 64
+"""Photos that are looked at to see how bright they are."""
+APART: Final = 0.4
+"""How far means of black and white are apart where light and dark may be swapped."""
+STANDARD_INPUT: Final = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The inputs of new samples, what names each of them, by column, and what a person should be told."""
+
+    inputs: Sequence[Column]
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    judged: bool = True
+    """Whether the values may be on another scale than those of training."""
+
+
+def handed(
+    source: Dataset | None, files: Sequence[Path], learnt: Mapping[str, Any], inputs: Mapping[str, Sequence[Any]]
+) -> Handed:
+    """The samples in files; `inputs` are the shapes of the network's inputs, by name. Raises DataError."""
+    if source is None:
+        return Handed(_arrays(files, tuple(inputs)))
+    lines = _lines(source, files, learnt)
+    if lines is not None:
+        return lines
+    if all(file.suffix in ARRAYS for file in files) or not all(file.exists() for file in files):
+        return Handed(_arrays(files, learnt["inputs"]["names"]))
+    if isinstance(source, Images):
+        return _own(source.samples(files, learnt), learnt)
+    if all(file.is_dir() or file.suffix.lower() in PHOTOS for file in files):
+        return _photos(files, learnt, next(iter(inputs.values())))
+    found = source.samples(files, learnt)
+    if isinstance(source, Tabular):
+        return Handed(found, source.ids(files), _left_aside(source, files, learnt))
+    return Handed(found)
+
+
+def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Array]:
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{show(file)} is not a file")
+        if file.suffix not in ARRAYS:
+            raise DataError(f"{show(file)} is neither .npy nor .npz")
+    if files[0].suffix == ".npz" and len(files) == 1:
+        with opened(files[0]) as archive:
+            alone = len(inputs) == 1 == len(archive.names)
+            return [archive.read(name)[:] for name in (archive.names if alone else inputs)]
+    if len(files) != len(inputs) or any(file.suffix == ".npz" for file in files):
+        text = f"the network takes {len(inputs)} input{'s' * (len(inputs) != 1)}, {', '.join(inputs)}"
+        raise DataError(f"{text}: name one .npz file with an array for each, or a .npy file for each")
+    return [read_file(file)[:] for file in files]
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _left_aside(source: Tabular, files: Sequence[Path], learnt: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is told of columns that are neither inputs nor the target nor what names a row."""
+    targets = (source.target,) if isinstance(source.target, str) else source.target
+    known = {name for columns in learnt["columns"].values() for name in columns}
+    known |= {*targets, *getattr(source, "id", ()), *getattr(source, "drop", ())}
+    extra = [name for name in source.table(files[0]).columns if name not in known]
+    if not extra:
+        return ()
+    return (f"{show(files[0])}: {few(map(printable, extra))} left aside, which the run does not take",)
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) -> Handed | None:
+    """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given."""
+    column = _text_column(source, learnt)
+    tables = isinstance(source, Tabular) and any(file.exists() and file.suffix != ".txt" for file in files)
+    if column is None or tables or any(file.suffix in ARRAYS for file in files):
+        if STANDARD_INPUT in files:
+            raise DataError("standard input is read as lines of text, which the run does not take")
+        return None
+    texts, names = list[str](), list[str]()
+    for file in files:
+        found, label = _text(file)
+        texts += found
+        names += [f"{label}line {number}" for number in range(1, len(found) + 1)]
+    if not texts:
+        raise DataError(f"{', '.join(map(show, files))}: there is no line of text")
+    if isinstance(source, Text):
+        return Handed([source.lines(texts, names, learnt)], {"line": names})
+    assert isinstance(source, Tabular)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "text.csv")
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([[column], *([text] for text in texts)])
+        given = {name: value for name, value in source.given.items() if name in CSV.fields and name != "encoding"}
+        return Handed(CSV(**{**given, "separator": ","}).samples([path], learnt), {"line": names})
+
+
+def _text_column(source: Dataset, learnt: Mapping[str, Any]) -> str | None:
+    """The column that a table's run takes as a text, where it takes no other; of a text, nothing but that there is."""
+    if isinstance(source, Text):
+        return ""
+    columns = learnt.get("columns", {}) if isinstance(source, Tabular) else {}
+    texts = list(columns.get("texts", ()))
+    others = any(columns.get(kind) for kind in ("numbers", "categories", "dates"))
+    return texts[0] if len(texts) == 1 and not others else None
+
+
+def _text(file: Path) -> tuple[list[str], str]:
+    """The lines of a file, of standard input, or of the words themselves; and what stands before their numbers."""
+    if file == STANDARD_INPUT:
+        try:
+            return sys.stdin.buffer.read(MAX_TEXT).decode().splitlines(), ""
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input is not UTF-8: byte 0x{error.object[error.start]:02x}") from None
+    if not file.exists() and any(letter.isspace() for letter in str(file)):
+        return [str(file)], ""
+    if not file.is_file():
+        way_out = "A line of text is given with blanks in it, or on standard input: -"
+        raise DataError(f"{show(file)} is not a file. {way_out}")
+    return text_of(file, MAX_TEXT, "Give fewer lines at a time.").splitlines(), f"{show(file)}, "
+
+
+# --- photos ---------------------------------------------------------------------------------------
+
+
+def _own(inputs: Sequence[Column], learnt: Mapping[str, Any]) -> Handed:
+    """Images for a run over images: those without a size of its own are brought to that of its data, which is told."""
+    told, kept = [], learnt.get("values") or [None] * len(inputs)
+    found: list[Column] = []
+    for x, values in zip(inputs, kept, strict=True):
+        if isinstance(x, Pictures) and not x.resized and values is not None:
+            height, width = values["shape"][1:]
+            if x.size != (height, width):
+                told.append(f"images are brought to {height} x {width} points, the size of the run's own")
+            x = replace(x, size=(height, width), resized=True)
+        found.append(x)
+    first = found[0]
+    names = {"file": first.paths} if isinstance(first, Pictures) else {}
+    return Handed(found, names, tuple(dict.fromkeys(told)), judged=False)
+
+
+def _photos(files: Sequence[Path], learnt: Mapping[str, Any], taken: Sequence[Any]) -> Handed:
+    """Images in files for a run over arrays: in the form, the size and the colours that its data has."""
+    kept, label = learnt.get("values"), ", ".join(map(show, files))
+    if kept is None:
+        raise DataError(f"{label}: the run was trained by an older version, which did not keep the form of its images")
+    if len(kept) != 1:
+        raise DataError(f"{label}: the run takes {len(kept)} inputs, and images could only be one of them")
+    form = _form(Values.of(kept[0]).shape, taken)
+    if form is None:
+        shown = " x ".join(map(str, kept[0]["shape"])) or "one number"
+        raise DataError(f"{label}: the run takes {shown} a sample, which is no image")
+    channels, height, width, arrange = form
+    (pictures,) = Images(path=".", size=(height, width), grey=channels == 1).samples(files, learnt)
+    told = f"images are taken {'in grey' if channels == 1 else 'in colours'}, {height} x {width} points"
+    lines = (f"{told}, as the run's data is", *_swapped(pictures, Values.of(kept[0]), learnt["inputs"]["peak"]))
+    return Handed([converted(pictures, arrange)], {"file": pictures.paths}, lines)
+
+
+def _swapped(pictures: Pictures, trained: Values, peak: int) -> Iterator[str]:
+    """What is told of photos that are bright where the images of training are dark, or the other way round."""
+    full = peak if trained.dtype == "uint8" else trained.high
+    if trained.mean is None or trained.low < 0 or not full:
+        return
+    own, known = float(pictures[:LOOKED].mean()) / BYTE, trained.mean / full
+    if abs(own - known) > APART and (own > 0.5) != (known > 0.5):
+        yield f"their mean is {own:.2f} of white, that of the run's data {known:.2f}: are light and dark swapped?"
+
+
+def _form(shape: tuple[int, ...], taken: Sequence[Any]) -> tuple[int, int, int, Callable[[Array], Array]] | None:
+    """Channels, height and width of the images of a run, and what brings them to its `shape`; None for no images.
+
+    A row of numbers is an image in grey of the shape that the network takes, or a square one.
+    """
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return *shape, lambda x: x
+    if len(shape) == 3 and shape[2] in (1, 3):
+        return shape[2], shape[0], shape[1], lambda x: x.transpose(0, 2, 3, 1)
+    if len(shape) == 2:
+        return 1, *shape, lambda x: x[:, 0]
+    if len(shape) != 1:
+        return None
+    side = isqrt(shape[0])
+    sizes = tuple(taken)[-2:]
+    if len(taken) == 4:
+        height, width = sizes if all(type(size) is int for size in sizes) else (0, 0)
+    else:
+        height = width = side if side >= SIDE else 0
+    if height * width != shape[0]:
+        return None
+    return 1, height, width, lambda x: x.reshape(len(x), -1)

@@ -1,0 +1,265 @@
+"""From the `data` section of a spec to data: read, split, held in memory as far as it fits there, prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+
+from netspec.datasets.base import Arrays, Gives, Part
+from netspec.datasets.checks import same_form
+from netspec.datasets.files import MEMORY, Budget, Files
+from netspec.datasets.rows import Rows
+from netspec.datasets.values import measured
+from netspec.errors import DataError
+from netspec.language.calls import Refused, read_entry
+from netspec.machine import shown_bytes
+from netspec.runtime.data.aim import aimed, as_answers, ordered
+from netspec.runtime.data.classes import as_floats, as_numbered
+from netspec.runtime.data.holdout import split
+from netspec.runtime.data.memory import room_for, workers_for
+from netspec.runtime.data.mixing import Mixer
+from netspec.runtime.data.prefetch import Reader
+from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
+from netspec.runtime.data.streaming import Streamed
+from netspec.runtime.data.weighing import Compared
+from netspec.sections.data import DataSection
+from netspec.tensors import Misfit
+from netspec.tensors import Tensor as Described
+from netspec.transforms.base import Transform
+from netspec.transforms.route import Placed
+from netspec.vocabulary import TRANSFORMS
+from netspec.words import printable
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
+
+
+SAMPLED: Final = 16 * 2**20
+"""Bytes of an input that are looked at to know which values it has."""
+
+
+def load_data(
+    section: DataSection,
+    root: Path,
+    *,
+    allow_outside: bool = False,
+    doubt: str = "",
+    device: torch.device | str = "cpu",
+    learnt: Mapping[str, Any] | None = None,
+    hold: bool = True,
+    takes: Callable[[Described], bool] | None = None,
+    compared: Compared | None = None,
+) -> Data:
+    """Read, split and prepare the data of a spec.
+
+    Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
+    whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
+    Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Whole
+    numbers become floats where a loss `takes` only floats for its target, and names of two classes what they are
+    `compared` as. Raises DataError.
+    """
+    # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
+    files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
+    learnt, device = learnt or {}, torch.device(device)
+    own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
+    source, before = section.source.beside(section.split.columns), {**learnt, **own}
+    arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
+    own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
+    arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
+    arrays = as_answers(arrays, compared) if compared else arrays
+    arrays = as_floats(arrays, takes) if takes is not None else arrays
+    for part in (arrays.val, arrays.test):
+        if part is not None:
+            same_form(arrays.train, part)
+    inputs, target = _given(arrays)
+    _check_steps(section, arrays, inputs, target)
+    parts = {name: part for name, part in (("train", arrays.train), ("val", arrays.val), ("test", arrays.test)) if part}
+    room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
+    kept = _kept(parts.values(), room, hold)
+    # What is done ahead is done where batches are, or it would not be the very bits that a batch at a time gets.
+    splits = {name: _split(part, kept, workers).to(device) for name, part in parts.items()}
+    room -= sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
+    written = section.placed(inputs, arrays.names)
+    done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
+    ways = section.ways(inputs, target, arrays.names, done)
+    plain = Steps(*ways.in_use, arrays.peak, section.maps)
+    train = _prepared(splits.pop("train"), Steps(*ways.in_training, arrays.peak, section.maps), room)
+    if section.mixing:
+        train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
+    others = {name: _prepared(part, plain, room) for name, part in splits.items()}
+    taught = {
+        **arrays.learnt,
+        "values": learnt.get("values") or [measured(column).kept() for column in arrays.train.inputs],
+        "classes": arrays.classes,
+        "inputs": {"names": arrays.names, "peak": arrays.peak},
+        "transform": _taught(written, done),
+        **({"own": own} if own else {}),
+    }
+    raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
+    val, test = others.get("val"), others.get("test")
+    data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
+    return aimed(data, section.aim, compared, learnt)
+
+
+def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:
+    """What is done to new samples with these inputs, as a run has `learnt` it; no data is read. Raises DataError."""
+    names = learnt["inputs"]["names"]
+    written, taught = section.placed(inputs, names), learnt.get("transform", ())
+    if len(taught) != len(written):
+        text = f"the run has learnt of {len(taught)} transforms, its spec names {len(written)}"
+        raise DataError(f"{text}. Name those that it was trained with.")
+    try:
+        ways = section.ways(inputs, None, names, _known(written, taught))
+    except Misfit as misfit:
+        raise DataError(f"a transform {misfit.message}") from None
+    for step, fault in ways.use.faults:
+        raise DataError(f"{type(step).__name__.lower()} {fault.message}")
+    return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
+
+
+def _known(written: Sequence[Placed], learnt: Sequence[Any]) -> list[Placed]:
+    """The steps with those in place that a run has learnt, in long form by their places."""
+    done = list(written)
+    for i, known in enumerate(learnt[: len(written)]):
+        if known:
+            done[i] = replace(written[i], step=_as_taught(known, i))
+    return done
+
+
+def _as_taught(known: Any, place: int) -> Transform:
+    """A step as a run has learnt it. Raises DataError for what is none."""
+    try:
+        return read_entry(known, ("transform", place), TRANSFORMS)[0]
+    except Refused as refused:
+        reason = printable(refused.problems[0].message)
+        raise DataError(f"what the run has learnt for transform {place} is none: {reason}") from None
+
+
+def fields(part: Part) -> tuple[Column, ...]:
+    """The inputs and the target."""
+    return *part.inputs, part.target
+
+
+def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:
+    """The fields that are held in memory, by their ids: those that are there, then the smallest as far as they fit."""
+    everything = [field for part in parts for field in fields(part)]
+    there = [field for field in everything if not isinstance(field, Rows)]
+    taken = sum(map(_bytes, there))
+    if taken > room:
+        text = f"the data takes {shown_bytes(taken)} of memory, data.memory allows {shown_bytes(room)}"
+        hint = "What is packed or text can only be read whole. Save it as .npy, which is read a batch at a time"
+        raise DataError(f"{text}. {hint}, or allow more.")
+    kept = {id(field) for field in there}
+    for field in sorted((f for f in everything if isinstance(f, Rows)), key=lambda f: f.nbytes):
+        taken += field.nbytes
+        if hold and taken <= room:
+            kept.add(id(field))
+    return kept
+
+
+def _bytes(field: Column) -> int:
+    """What a field takes in memory; where samples overlap, as windows over a text do, that is less than they hold."""
+    if isinstance(field, Rows):
+        return field.nbytes
+    reach = sum((size - 1) * abs(stride) for size, stride in zip(field.shape, field.strides, strict=True))
+    return min(field.nbytes, int(reach) + field.itemsize)
+
+
+def _split(part: Part, kept: set[int], workers: int) -> Split:
+    """The part, with those of its fields that are kept in memory."""
+    columns: list[Any] = [
+        field if isinstance(field, Rows) and id(field) not in kept else _held(field, workers) for field in fields(part)
+    ]
+    inputs, target, rows = tuple(columns[:-1]), columns[-1], [x for x in columns if isinstance(x, Rows)]
+    if not rows:
+        return Split(inputs, target, origin=part.origin)
+    reader = Reader(rows, workers)
+    return Streamed(inputs=inputs, target=target, origin=part.origin, reader=reader, place=torch.device("cpu"))
+
+
+def _held(field: Column, workers: int) -> torch.Tensor:
+    """All rows of a field as one tensor, each read once; by several processes where reading is work."""
+    if not isinstance(field, Rows):
+        return torch.from_numpy(field)
+    stretches = torch.arange(len(field)).split(CHUNK)
+    reader = Reader([field], min(workers, len(stretches) - 1) if field.decodes else 0)
+    reader.expect(stretches)
+    whole = torch.from_numpy(np.empty(field.shape, field.dtype))
+    for rows in stretches:
+        whole[rows[0] : rows[-1] + 1] = reader.read(rows)[0]
+    reader.close()
+    return whole
+
+
+def _prepared(part: Split, steps: Steps, room: int) -> Split:
+    """The part with what is done to its batches; done already, where all of it is in memory and there is room."""
+    if isinstance(part, Streamed):
+        return replace(part, steps=steps)
+    (inputs, target), left = steps.ahead((part.inputs, part.target), room)
+    return replace(part, inputs=inputs, target=target, steps=left)
+
+
+def _fitted(written: Sequence[Placed], train: Split, peak: int, learnt: Sequence[Any]) -> list[Placed]:
+    """The transforms, with every step that learns fitted to the training part, as the steps before it leave it.
+
+    `learnt` are such steps of a run, in long form, by their places.
+    """
+    done: list[Placed] = []
+    for placed in _known(written, learnt):
+        if placed.step.learns:  # what it becomes when it is fitted learns nothing
+            ahead, (place,) = replace(train, steps=Steps(after=tuple(done), peak=peak)), placed.inputs
+            fitted = placed.step.fitted(inputs[place] for inputs, _ in ahead.batches(CHUNK))
+            placed = replace(placed, step=fitted)
+        done.append(placed)
+    return done
+
+
+def _taught(written: Sequence[Placed], done: Sequence[Placed]) -> list[dict[str, Any] | None]:
+    """The steps that were fitted, in long form by their places; None for those that learn nothing."""
+    pairs = ((a.step, b.step) for a, b in zip(written, done, strict=True))
+    return [{type(step).__name__: step.given} if plain.learns else None for plain, step in pairs]
+
+
+def _given(arrays: Arrays) -> tuple[tuple[Described, ...], Described]:
+    """What the source gives, as the graph describes tensors."""
+    first = (described(torch.from_numpy(x[:1])) for x in (*arrays.train.inputs, arrays.train.target))
+    *inputs, target = first
+    return tuple(inputs), target
+
+
+def _range(column: Column) -> tuple[float, float] | None:
+    """The least and the largest value of an input, as floats, before any transform; None for whole numbers.
+
+    Floats are looked at in some rows. What is not within 0 to 1 is widened by as much as it is wide, because others may
+    lie outside.
+    """
+    if column.dtype == np.uint8:
+        return 0.0, 1.0
+    if column.dtype.kind != "f":
+        return None
+    few = max(1, min(len(column), SAMPLED // max(1, column.nbytes // len(column))))
+    seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
+    low, high = float(seen.min()), float(seen.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (2 * low - high, 2 * high - low)
+
+
+def _check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
+    """Hold the steps against what was read: a source may not know its shapes before."""
+    try:
+        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
+    except Misfit as misfit:
+        raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
+    for mixing in section.mixing:
+        try:
+            mixing.mixed_target(target, len(arrays.classes or ()))
+        except Misfit as misfit:
+            faults.append((mixing, misfit.message, misfit.hint))
+    if faults:
+        lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
+        raise DataError("\n".join(lines))

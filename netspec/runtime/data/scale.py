@@ -1,0 +1,86 @@
+"""The scale on which a target of numbers is trained on, and the way back to its own units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from netspec.errors import DataError
+from netspec.losses.base import Loss
+from netspec.runtime.data.split import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The mean and the deviation of a target: one for each of its columns, or one for all of it."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    @classmethod
+    def of(cls, learnt: Mapping[str, Any], device: torch.device | str = "cpu") -> Self | None:
+        """The scale that a run has learnt, where it has one."""
+        scale = learnt.get("scale")
+        return cls(*(torch.tensor(scale[name], device=device) for name in ("mean", "deviation"))) if scale else None
+
+    def taken_out(self, target: torch.Tensor) -> torch.Tensor:
+        """A target as the network is to give it."""
+        return (target - self.mean) / self.deviation
+
+    def put_back(self, values: torch.Tensor) -> torch.Tensor:
+        """What the network gives, in the target's own units."""
+        return values * self.deviation + self.mean
+
+
+def learn(train: Split, loss: Loss | None) -> dict[str, list[float]]:
+    """The mean and the deviation of a target of numbers: of each of its columns, of one with more axes as a whole.
+
+    `loss` is what it is compared with. Raises DataError.
+    """
+    if loss is not None and not loss.scales:
+        text = f"scale_target goes with mse, l1, huber and smooth_l1, {loss.called()} compares other than plain numbers"
+        raise DataError(f"{text}. Drop data.scale_target.")
+    if not next(train.targets()).is_floating_point():
+        text = "scale_target scales numbers, the target holds classes"
+        raise DataError(f"{text}. Take the target as numbers, which a table does with regression, or drop it.")
+
+    def rows() -> Iterator[torch.Tensor]:
+        for target in train.targets():
+            yield target.double().reshape(-1, target.shape[1] if target.ndim == 2 else 1)
+
+    count = sum(len(each) for each in rows())
+    mean = torch.stack([each.sum(0) for each in rows()]).sum(0) / count
+    deviation = (torch.stack([(each - mean).square().sum(0) for each in rows()]).sum(0) / count).sqrt()
+    for place, size in enumerate(deviation.tolist()):
+        if not size > 0:
+            which = f"column {place} of the target" if len(deviation) > 1 else "the target"
+            raise DataError(f"{which} is {mean[place]:g} in all samples that are trained on: it has no scale")
+    return {"mean": mean.tolist(), "deviation": deviation.tolist()}
+
+
+class InOwnUnits(nn.Module):
+    """A network whose first output is put back into the units of its target."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, network: nn.Module, scale: Scale) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", scale.mean)
+        self.register_buffer("deviation", scale.deviation)
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        given = self.network(*inputs)
+        scale = Scale(self.mean, self.deviation)
+        if isinstance(given, torch.Tensor):
+            return scale.put_back(given)
+        if isinstance(given, Mapping):
+            first = next(iter(given))
+            return {**given, first: scale.put_back(given[first])}
+        first, *rest = given
+        return (scale.put_back(first), *rest)

@@ -1,0 +1,1 @@
+"""A network as ONNX, proven to compute what torch computes."""

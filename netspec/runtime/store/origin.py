@@ -1,0 +1,60 @@
+"""Where the data of a run lies: in the folder of the spec that it was trained from, which `origin.json` names.
+
+    {"root": "../..", "spec": "digits.yaml"}
+
+A run's folder may come from anyone, so its word alone opens no file: the spec must still lie there and name the same
+data. It does for whoever trained the run, and for whoever got the whole project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from netspec.files import kind, shown
+from netspec.runtime.store.notes import read_note
+from netspec.spec import Spec, load
+from netspec.text.report import SpecError
+
+ORIGIN: Final = "origin.json"
+
+
+def origin_note(folder: Path, spec: Spec) -> str:
+    """What a run's folder notes of where its spec lies."""
+    return json.dumps({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
+
+
+def where_from(folder: Path, spec: Spec) -> tuple[Path, str]:
+    """The folder that paths in a run's spec start from, and why nothing is to be read there; empty where it may be."""
+    path = folder / ORIGIN
+    if not kind(path):
+        return folder.resolve(), ""
+    note = read_note(path, _fault)
+    root = (folder / note["root"]).resolve()
+    name = note.get("spec")
+    if root == folder.resolve() or (name and _names_the_same(root / name, spec)):
+        return root, ""
+    says = f"{shown(folder)} says that its data lies in {shown(root)}"
+    which = f"no spec {shown(name)} that names this data" if name else "no spec that it names"
+    return root, f"{says}, and {which} is there"
+
+
+def _names_the_same(path: Path, spec: Spec) -> bool:
+    """Whether there is a spec at `path` that fits together and names the same source of data."""
+    try:
+        there = load(path).experiment.data if kind(path) == "file" else None
+    except (SpecError, OSError):
+        return False
+    data = spec.experiment.data
+    return there is not None and data is not None and there.source == data.source
+
+
+def _fault(note: Any) -> str:
+    """What is wrong with the note of a run's origin."""
+    if not isinstance(note, dict) or not isinstance(note.get("root"), str) or "\0" in note["root"]:
+        return "expected the root of its data's paths"
+    name = note.get("spec")
+    named = name is None or (isinstance(name, str) and Path(name).name == name)
+    return "" if named else "expected the name of a spec"

@@ -1,0 +1,1 @@
+"""Training: the loop, its step, loss, optimizers, schedules, evaluation, history and signals."""

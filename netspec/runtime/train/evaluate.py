@@ -1,0 +1,142 @@
+"""Measures a network on data: the loss and the metrics, exact over all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from netspec.errors import At, Problem
+from netspec.lint.metric_target import MetricTarget
+from netspec.metrics.base import Counts, Metric
+from netspec.runtime.data.split import Split
+from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.train.loss import Objective, described, predictions
+from netspec.tensors import Misfit
+from netspec.text.report import SpecError
+
+BATCH_BYTES: Final = 4 * 2**20
+"""Inputs of a batch of evaluation, at most, unless the training batch is larger: beyond it no more speed is won."""
+
+
+class Tally:
+    """Adds up the counts of batches, on the device, and reads the values once at the end."""
+
+    def __init__(self, objective: Objective, metrics: Sequence[Metric]) -> None:
+        self.objective = objective
+        self.metrics = metrics
+        self.loss: Any = 0.0
+        self.share: Any = 0
+        self.counts: list[dict[str, Any]] = [{} for _ in metrics]
+
+    def add(self, outputs: Any, target: torch.Tensor) -> None:
+        """Take in one batch."""
+        share = self.objective.loss.share(self.objective.module, target)
+        loss = self.objective(outputs, target).double()
+        if not self.objective.sums:
+            loss = loss * share
+            if isinstance(share, torch.Tensor):  # a mean over nothing is 0/0, and counts nothing
+                loss = loss.where(share > 0, 0)
+        self._add(loss, share)
+        scores = self.objective.scores(outputs) if self.metrics else None
+        for metric, counts in zip(self.metrics, self.counts, strict=True):
+            self._merge(metric, counts, metric.count(scores, target, self.objective.loss))
+
+    def exchange(self, world: World) -> None:
+        """Add up what all processes have counted."""
+        counts = [{k: _on_cpu(v) for k, v in whole.items()} for whole in self._gathered_counts()]
+        every = world.gathered((_on_cpu(self.loss), _on_cpu(self.share), counts))
+        self.loss, self.share, self.counts = 0.0, 0, [{} for _ in self.metrics]
+        for loss, share, others in every:
+            self._add(loss, share)
+            for metric, held, new in zip(self.metrics, self.counts, others, strict=True):
+                self._merge(metric, held, new)
+
+    def _add(self, loss: Any, share: Any) -> None:
+        self.loss = self.loss + loss
+        self.share = self.share + share
+
+    def _gathered_counts(self) -> list[Counts]:
+        """The counts of each metric, with what was gathered in one piece."""
+        pairs = zip(self.metrics, self.counts, strict=True)
+        return [{k: torch.cat(v) for k, v in held.items()} if m.gathers else held for m, held in pairs]
+
+    def _merge(self, metric: Metric, counts: Counts, new: Counts) -> None:
+        for name, value in new.items():
+            if metric.gathers:
+                counts.setdefault(name, []).append(value)
+            else:
+                counts[name] = counts[name] + value if name in counts else value
+
+    def values(self) -> dict[str, Any]:
+        """The loss and each metric by its label."""
+        share = float(self.share)
+        found: dict[str, Any] = {"loss": float(self.loss) / share if share else float("nan")}
+        return found | {m.label: m.value(whole) for m, whole in zip(self.metrics, self._gathered_counts(), strict=True)}
+
+
+def _on_cpu(value: Any) -> Any:
+    return value.cpu() if isinstance(value, torch.Tensor) else value
+
+
+def evaluate(
+    module: nn.Module,
+    split: Split,
+    objective: Objective,
+    metrics: Sequence[Metric] = (),
+    *,
+    batch: int = 64,
+    forward: Callable[..., Any] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    world: World = ALONE,
+) -> dict[str, Any] | None:
+    """The loss and the metrics of `module` over a part of the data; None if `stopped` said so on the way.
+
+    Of several processes each measures its rows of every batch, and all get the same values.
+    The module is in evaluation mode meanwhile, and no random number is drawn. `forward` is called
+    in its place if given. Raises SpecError and DataError where outputs, targets and loss do not go together.
+    """
+    was_training = module.training
+    module.eval()
+    tally = Tally(objective, metrics)
+    run = module if forward is None else forward
+    try:
+        with torch.inference_mode():
+            for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch), world.begin_batch)):
+                outputs = run(*inputs)
+                if not number:
+                    with world.all_or_none():
+                        objective.check(outputs, target, {"evaluated": split})
+                        check_metrics(metrics, objective, outputs)
+                if world.divided or world.main:
+                    tally.add(outputs, target)
+                if stopped():
+                    return None
+            if world.size > 1:
+                tally.exchange(world)
+            return world.from_main(tally.values())
+    finally:
+        module.train(was_training)
+
+
+def batch_size(split: Split, batch: int) -> int:
+    """Samples in a batch of evaluation: many where they are small, the training batch where they are large."""
+    bytes_each = max(1, sum(4 * prod(x.shape[1:]) for x in split.inputs))
+    return max(batch, min(1024, BATCH_BYTES // bytes_each))
+
+
+def check_metrics(metrics: Sequence[Metric], objective: Objective, outputs: Any) -> None:
+    """Refuse metrics that cannot measure what the loss compares. Raises SpecError."""
+    problems = []
+    prediction = described(predictions(outputs)[0])
+    for place, metric in enumerate(metrics):
+        try:
+            metric.expect(objective.loss, prediction)
+        except Misfit as misfit:
+            text = f"{metric.label} {misfit.message}"
+            problems.append(Problem(MetricTarget.code, text, At(("train", "metrics", place)), misfit.hint))
+    if problems:
+        raise SpecError(problems)

@@ -1,0 +1,110 @@
+"""Makes torch's optimizers from a spec's words.
+
+Building any torch.optim optimizer imports torch._dynamo, more than a second and 800 modules, only
+because some of its methods are wrapped to hide them from torch.compile. The training loop never
+compiles an optimizer, so it takes the functions inside the wrappers; the arithmetic is torch's own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from netspec.errors import UsageError
+from netspec.optimizers.base import Optimizer
+from netspec.sections.param_groups import Group, options_of
+
+WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+HOW: Final = ("foreach", "fused")
+"""Options that say how all parameters are updated at once."""
+
+
+@cache
+def light(cls: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """`cls` without the wrappers that import torch._dynamo when they are first called."""
+    bare = inspect.unwrap(cls.step)
+
+    def step(self: Any, closure: Callable[[], Any] | None = None) -> Any:
+        with torch.no_grad():
+            return bare(self, closure)
+
+    methods = {name: inspect.unwrap(getattr(cls, name)) for name in WRAPPED}
+    return type(cls.__name__, (cls,), {**methods, "step": step, "__doc__": cls.__doc__})
+
+
+def make_optimizer(
+    entry: Optimizer,
+    parameters: Iterable[tuple[str, nn.Parameter]],
+    groups: Sequence[Group] = (),
+    *,
+    sparse: bool = False,
+) -> torch.optim.Optimizer:
+    """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError.
+
+    Parameters with the same options of `groups` make one of torch's groups; those without come first.
+    `sparse` says that some gradients will be sparse, which rules out torch's fused updates.
+    """
+    name = type(entry).__name__
+    cls = getattr(torch.optim, name, None)
+    if cls is None:
+        raise UsageError(f"this torch ({torch.__version__}) has no optimizer {name}. Install a newer one.")
+    trained = [(path, p) for path, p in parameters if p.requires_grad]
+    if not trained:
+        raise UsageError("the network has no parameter to train. Unfreeze one, or add a layer that learns.")
+    for path, p in trained:
+        if entry.ranks and p.dim() not in entry.ranks:
+            shape = " x ".join(map(str, p.shape))
+            raise UsageError(f"{name} takes matrices only, {path} is {shape}. Take adamw, or freeze {path}.")
+    keywords = entry.keywords()
+    if all(keywords.get(word) is None for word in HOW):
+        keywords |= _update_kind(entry, [p for _, p in trained], sparse)
+    return light(cls)(list(param_groups(trained, groups)), **keywords)
+
+
+def param_groups(parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
+    """The parameters as torch's groups: first those that no line matches, then the others as they come."""
+    found: dict[tuple[tuple[str, Any], ...], list[nn.Parameter]] = {(): []}
+    for name, parameter in parameters:
+        options = options_of(name, groups)
+        found.setdefault(tuple(sorted(options.items())), []).append(parameter)
+    return ({"params": members, **dict(options)} for options, members in found.items() if members)
+
+
+def gives_sparse(module: nn.Module) -> bool:
+    """Whether the gradients of a module's own weights are sparse, as those of `embedding sparse`."""
+    return getattr(module, "sparse", False) is True
+
+
+def _update_kind(entry: Optimizer, parameters: Sequence[nn.Parameter], sparse: bool) -> dict[str, bool]:
+    """How all parameters are updated at once: by one kernel where torch has one, which passes over the memory once.
+
+    Elsewhere the CPU takes foreach if it gives the same bits with less Python; an accelerator takes torch's choice.
+    """
+    device = parameters[0].device.type
+    # A DTensor, of which each process holds a part, is of another type; torch fuses only some updates of it.
+    plain = all(type(p) is nn.Parameter and p.is_floating_point() for p in parameters)
+    if "fused" in entry.fields and device in entry.fused_on and plain and not sparse:
+        return {"fused": True}
+    return {"foreach": True} if device == "cpu" and "foreach" in entry.fields and entry.foreach_is_exact else {}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take up a saved state. How updates are computed suits where they are, and is not taken from it."""
+    groups = zip(state["param_groups"], optimizer.param_groups, strict=True)
+    kept = [{**saved, **{word: own[word] for word in HOW if word in own}} for saved, own in groups]
+    optimizer.load_state_dict({**state, "param_groups": kept})
+    for parameter, held in optimizer.state.items():
+        for name, value in held.items():
+            held[name] = _laid_out(value, parameter)
+
+
+def _laid_out(value: Any, like: torch.Tensor) -> Any:
+    """A tensor as large as a parameter, its numbers in the same order in memory, as torch's fused kernels take it."""
+    if not isinstance(value, torch.Tensor) or value.shape != like.shape or value.stride() == like.stride():
+        return value
+    return torch.empty_like(like, dtype=value.dtype).copy_(value)

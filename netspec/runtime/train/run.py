@@ -1,0 +1,73 @@
+"""Training: one call that puts the surroundings in place and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from netspec.runtime.data.split import Data
+from netspec.runtime.device.allocator import kept_memory
+from netspec.runtime.device.device import (
+    arranged,
+    choose_device,
+    deterministic,
+    reproducible,
+    threads,
+    unrepeatable,
+    wants_channels_last,
+)
+from netspec.runtime.device.parallel import spread
+from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.device.sync_batchnorm import joint_statistics, need_company
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.history import History
+from netspec.runtime.train.loop import Trainer
+from netspec.runtime.train.progress import Progress, Silent
+from netspec.runtime.train.signals import StopSignals
+from netspec.sections.train import Train
+
+
+def train(
+    module: nn.Module,
+    train: Train,
+    data: Data,
+    run: RunFolder | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    world: World = ALONE,
+    meaning: Mapping[str, str] | None = None,
+) -> History:
+    """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
+
+    With a run folder, metrics, weights and checkpoints are written there; `resume` goes on from its
+    newest whole checkpoint, and ends with the very bits of a run that was never stopped. `meaning` says what else
+    must be the same then, besides what of `train` shapes a run. Raises UsageError where there is none to go on from,
+    SpecError or DataError before the first step where network, loss and data do not go together,
+    Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the state is saved.
+
+    Several processes each call it with the same arguments, but that the run belongs to the main one.
+    """
+    device = choose_device(train.device, world)
+    parted = world.size > 1 and train.parallel == "fsdp"
+    channels_last = wants_channels_last(module, train) and not parted
+    progress = progress or Silent()
+    if train.deterministic and (fault := unrepeatable(module, device)):
+        progress.warn(fault)
+    with kept_memory(), threads(train.threads), reproducible(train.seed, device), StopSignals() as stop:
+        with deterministic(train.deterministic, progress.warn), arranged(module, channels_last):
+            data = data.to(device)
+            need_company(module, data.train, train.batch)
+            network = spread(module, train, device, world)
+            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, meaning)
+            if not world.main:  # what the network drops is each process's own chance, its first weights are not
+                torch.manual_seed(world.seed(train.seed))
+            if resume:
+                trainer.resume()
+            with joint_statistics(network.module, world):
+                history = trainer.run_all()
+        if parted:
+            module.load_state_dict(network.gather(trainer.state.shown.state_dict(), everywhere=True))
+        return history

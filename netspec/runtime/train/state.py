@@ -1,0 +1,223 @@
+"""Everything that changes in the course of a run, and that a resumed run takes up again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from netspec.errors import DataError, UsageError
+from netspec.runtime.data.split import Data
+from netspec.runtime.device.parallel import Whole
+from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.network.weights import need_same
+from netspec.runtime.train.history import Goal, Watch
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.optimizers import gives_sparse, make_optimizer, restore_optimizer
+from netspec.runtime.train.schedules import Schedule
+from netspec.sections.param_groups import options_of
+from netspec.sections.train import Train
+from netspec.views.meaning import differences, parameter_words, refusal, train_words
+
+Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
+"""The weights of the network, and those of a loss that has some."""
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a run has come: whole epochs, steps of the one after them, steps in all."""
+
+    epoch: int = 0
+    index: int = 0
+    step: int = 0
+    measured: int = 0
+    """The step behind which the newest record was made."""
+    records: int = 0
+
+    @property
+    def current(self) -> int:
+        """The epoch that the newest step belongs to, counted from 1."""
+        return self.epoch + (self.index > 0)
+
+    @property
+    def unmeasured(self) -> int:
+        """The steps of this epoch that no record has taken in."""
+        return self.step - self.measured
+
+    def close_record(self) -> None:
+        """Go on behind a record of all steps so far."""
+        self.measured = self.step
+        self.records += 1
+
+    def close_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch += 1
+        self.index = 0
+
+
+class State:
+    """The network with all that trains it, where the run stands, and what was best so far."""
+
+    def __init__(
+        self, spread: Whole, train: Train, data: Data, world: World = ALONE, meaning: Mapping[str, str] | None = None
+    ) -> None:
+        self.spread, self.world, self.seed = spread, world, train.seed
+        self.module = module = spread.module
+        self.device = next(module.parameters()).device
+        self.count = len(data.train)
+        self.samples = train.samples
+        self.per_epoch = train.per_epoch(self.count)
+        self.total = train.steps(self.count)
+        self.objective = Objective(train.loss, self.device, data.learnt)
+        named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
+        self.trained = [p for _, p in named if p.requires_grad]
+        sparse = any(map(gives_sparse, module.modules()))
+        self.optimizer = make_optimizer(train.optimizer, named, train.groups, sparse=sparse)
+        fallback = "val.loss" if data.val else "train.loss"
+        self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
+        self.average = spread.average(train.ema) if train.ema is not None else None
+        self.best, self.early = _watches(train, data.val is not None)
+        self.position = Position()
+        self.losses = torch.zeros(self.per_epoch, device=self.device)
+        """The loss of each step of this epoch, on the device."""
+        self.shares = torch.full_like(self.losses, self.samples)
+        """What each of them counts for in the mean of the epoch: its samples, where they do not count differently."""
+        self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
+        self._before, self._began = 0.0, time.perf_counter()
+        self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
+        self.fingerprint = data.fingerprint()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, without the time between a stop and a resume."""
+        return self._before + time.perf_counter() - self._began
+
+    @property
+    def shown(self) -> nn.Module:
+        """The network as it is measured and saved: averaged, where the spec averages."""
+        return self.average.module if self.average is not None else self.module
+
+    def weights(self) -> Weights:
+        """What is saved for use: the network's weights, and those of a loss that has some."""
+        return self.spread.gather(self.shown.state_dict()), self.objective.parameters()
+
+    def newest_loss(self) -> float:
+        """The loss of the newest step of this epoch."""
+        return float(self.losses[self.position.index - 1]) if self.position.index else 0.0
+
+    def not_finite(self) -> tuple[int, float] | None:
+        """The first step of this epoch whose loss is not finite, counted from 0, and that loss."""
+        seen = self.losses[: self.position.index]
+        wrong = ~seen.isfinite()
+        if not bool(wrong.any()):
+            return None
+        index = int(wrong.nonzero()[0])
+        return index, float(seen[index])
+
+    def finite(self) -> bool:
+        """Whether every weight that is trained is finite, in all processes."""
+        held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
+        return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())
+
+    def mean_loss(self) -> float:
+        """The mean loss of this epoch's unmeasured steps, each for its share."""
+        index = self.position.index
+        steps = slice(index - self.position.unmeasured, index)
+        losses, shares = self.losses[steps].double(), self.shares[steps].double()
+        total = losses.sum() if self.objective.sums else (losses * shares).sum()
+        whole = shares.sum()
+        return float(total / whole.where(whole > 0, 1))
+
+    def pack(self) -> dict[str, Any]:
+        """All of it, as plain data and tensors. Every process calls it, the main one gets it whole."""
+        gather = self.spread.gather
+        return {
+            "position": asdict(self.position),
+            "samples": self.count,
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "module": gather(self.module.state_dict()),
+            "loss": self.objective.module.state_dict(),
+            "optimizer": gather(self.optimizer.state_dict()),
+            "schedule": self.schedule.state(),
+            "average": gather(self.average.state_dict()) if self.average is not None else None,
+            "random": self.world.gathered(self._random()),
+            "losses": self.losses[: self.position.index],
+            "shares": self.shares[: self.position.index],
+            "best": self.best.state(),
+            "seconds": self.seconds,
+        }
+
+    def unpack(self, state: dict[str, Any]) -> None:
+        """Take up what `pack` gave. Raises DataError or UsageError where the run is not the same."""
+        if state["samples"] != self.count:
+            text = f"the run was trained on {state['samples']:,} samples, now there are {self.count:,}"
+            raise DataError(f"{text}. Resume it with the data it began with.")
+        if state["fingerprint"] != self.fingerprint:
+            text = "the run began with other data: other samples, another split, or transforms that differ"
+            raise DataError(f"{text}. Resume it with the data it began with, or begin another.")
+        need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
+        if found := differences(state["origin"], self.origin):
+            raise UsageError(refusal(found))
+        self.position = Position(**state["position"])
+        self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
+        self.objective.module.load_state_dict(state["loss"])
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        restore_optimizer(self.optimizer, self.spread.scatter_optimizer(state["optimizer"], parameters))
+        self.schedule.load(state["schedule"])
+        if self.average is not None:
+            self.average.load_state_dict(self.spread.scatter(state["average"], self.average.state_dict()))
+        self._set_random(state["random"])
+        self.losses[: self.position.index] = state["losses"].to(self.device)
+        self.shares[: self.position.index] = state["shares"].to(self.device)
+        self.best.load(state["best"])
+        self._before, self._began = state["seconds"], time.perf_counter()
+
+    def _random(self) -> dict[str, torch.Tensor | None]:
+        """The state of this process's own random numbers."""
+        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+    def _set_random(self, states: list[dict[str, torch.Tensor | None]]) -> None:
+        """Go on with this process's random numbers; a process that was not there before begins its own."""
+        if self.world.rank >= len(states):
+            torch.manual_seed(self.world.seed(self.seed) + self.position.step)
+            return
+        own = states[self.world.rank]
+        assert own["cpu"] is not None
+        torch.set_rng_state(own["cpu"])
+        if own["cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(own["cuda"], self.device)
+
+
+def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:
+    """What is known of a run whose network has no spec."""
+    found = train_words(train)
+    for name, p in parameters:
+        found[f"{name}:"] = parameter_words(not p.requires_grad, options_of(name, train.groups))
+    return found
+
+
+def _origin(train: Train, length: int, meaning: Mapping[str, str]) -> dict[str, str]:
+    """What may not change between a stop and a resume, where the schedule has so many steps of its own."""
+    found = dict(meaning)
+    if train.scheduler and train.scheduler.stretches(length):
+        found["scheduler"] += f" over {length:,} {train.scheduler.unit}s"
+    return found
+
+
+def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:
+    """What chooses the best weights, and what stops early. Raises UsageError for a value that is never measured."""
+    early = train.early_stop
+    best = train.best if validated or train.checkpoint.best else "train.loss"
+    for monitor in (best, early and early.monitor, getattr(train.scheduler, "monitor", None)):
+        if monitor and monitor.startswith("val.") and not validated:
+            raise UsageError(f"{monitor} is watched, but there is no validation data. Write data.split.val=0.1.")
+    watch = Watch(best, cast("Goal", train.goal(best)))
+    if early is None:
+        return watch, None
+    return watch, Watch(early.monitor, cast("Goal", train.goal(early.monitor)), early.min_delta)

@@ -1,0 +1,1 @@
+"""The sections of a spec: what each says, and how it is read."""

@@ -1,0 +1,48 @@
+"""The `export` section: `{onnx: {output: probabilities}}`, or the row `onnx output=probabilities`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.errors import At, Path, Problem
+from netspec.exporters import ONNX, Exporter
+from netspec.language.calls import Lookup, Refused, nothing, read_entry
+from netspec.sections.base import entry_schema
+from netspec.vocabulary import EXPORTERS
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSection:
+    """How the network is exported, for each format; what is not said has its defaults."""
+
+    onnx: ONNX
+
+
+def read_export(
+    data: Any, path: Path = ("export",), lookup: Lookup = nothing
+) -> tuple[ExportSection | None, list[Problem]]:
+    """The `export` section and everything that is wrong with it; None where that leaves no section."""
+    problems: list[Problem] = []
+    found: dict[type[Exporter], Exporter] = {}
+    if data is None:
+        return ExportSection(ONNX()), []
+    if not isinstance(data, str | dict):
+        hint = "For example: export: {onnx: {opset: 20}}"
+        return None, [Problem("bad-section", "export holds formats", At(path), hint)]
+    for item in [{word: options} for word, options in data.items()] if isinstance(data, dict) else [data]:
+        try:
+            entry, _ = read_entry(item, path, EXPORTERS, lookup)
+            found[type(entry)] = entry
+        except Refused as refused:
+            problems += refused.problems
+    onnx = found.get(ONNX, ONNX())
+    return (ExportSection(onnx) if isinstance(onnx, ONNX) and not problems else None), problems
+
+
+def export_schema() -> dict[str, Any]:
+    """The JSON Schema of the section."""
+    schema = entry_schema(EXPORTERS, "how the network is exported, by format")
+    formats = {**schema["anyOf"][1]}
+    del formats["maxProperties"], formats["minProperties"]
+    return {"description": schema["description"], "anyOf": [schema["anyOf"][0], formats]}

@@ -1,0 +1,1 @@
+"""A spec as text: reading, laying specs over each other, and reports that point into it."""

@@ -1,0 +1,32 @@
+"""What a plain word of YAML stands for, by the core schema of YAML 1.2: `1e-3` is a number, `no` is a word."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+ZEROS = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+"""Octal to some readers, decimal to others: 010."""
+HEX_OR_SIZES = re.compile(r"0x[0-9]+")
+WORDS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+def odd_number(text: str) -> tuple[str, str] | None:
+    """What is wrong with a number that readers take differently, and what to write; None for any other text."""
+    if ZEROS.fullmatch(text):
+        plain = text.lstrip("+-0")
+        return f"the number {text[:40]} begins with 0", f'Write {plain[:40] or 0}, or "{text[:40]}" for a text.'
+    if HEX_OR_SIZES.fullmatch(text):
+        text = text[:40]
+        hint = f"Write {int(text, 16)} for the number, or [{text.replace('x', ', ')}] for the sizes."
+        return f"{text} is a hexadecimal number to YAML, and two sizes in a row", hint
+    return None

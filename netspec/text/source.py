@@ -1,0 +1,139 @@
+"""A spec that was read: plain data, and the place in its text where each value stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+import yaml
+
+from netspec.errors import At, Path
+from netspec.text.scalars import FLOAT, HEX_OR_SIZES, INT, WORDS, ZEROS
+
+COMMAND_LINE: Final = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text that values come from: a spec, or an override on the command line."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where one value and its key stand, counted from 0."""
+
+    file: File
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    key: tuple[int, int] | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line, counted from 1, as editors and compilers count."""
+
+    file: File
+    line: int
+    column: int
+    width: int
+
+    @property
+    def text(self) -> str:
+        return self.file.lines[self.line - 1] if self.line <= len(self.file.lines) else ""
+
+    def __str__(self) -> str:
+        return f"{self.file.name}:{self.line}:{self.column}"
+
+
+class _Writer(yaml.SafeDumper):
+    """Writes a text in quotes where the reader would take it for something else: 1e3 is no number to YAML 1.1."""
+
+
+def _quoted(writer: _Writer, text: str) -> yaml.ScalarNode:
+    number = any(kind.fullmatch(text) for kind in (INT, FLOAT, ZEROS, HEX_OR_SIZES))
+    style = '"' if number or text in WORDS or re.search("[\x85\u2028\u2029]", text) else None
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Writer.add_representer(str, _quoted)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Plain data (dict, list, str, int, float, bool, None) and the mark of each value by path."""
+
+    file: File
+    data: Any
+    marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
+
+    @property
+    def files(self) -> set[str]:
+        """The names of the files that values come from; an override on the command line counts as one."""
+        return {self.file.name, *(mark.file.name for mark in self.marks.values())}
+
+    @property
+    def text(self) -> str:
+        """The document as YAML: as it was read, or written anew where something was laid over it."""
+        if all(mark.file is self.file for mark in self.marks.values()):
+            return "\n".join(self.file.lines) + "\n"
+        return yaml.dump(self.data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
+
+    def file_of(self, path: Path) -> File:
+        """The file that a value stands in: this one, one that it extends, or the command line."""
+        return self.marks[path].file if path in self.marks else self.file
+
+    def inherited(self, path: Path) -> bool:
+        """Whether a value stands in a spec that this one extends."""
+        file = self.file_of(path)
+        return file != self.file and file.name != COMMAND_LINE
+
+    def without(self, paths: Collection[Path]) -> Source:
+        """The same without these values, and without mappings that they leave empty."""
+        if not paths:
+            return self
+        gone = set(paths)
+        around = {path[:depth] for path in gone for depth in range(len(path))}
+
+        def kept(data: Any, path: Path) -> Any:
+            if not isinstance(data, dict) or path not in around:
+                return data
+            inner = {key: kept(value, (*path, key)) for key, value in data.items() if (*path, key) not in gone}
+            return {key: value for key, value in inner.items() if value != {} or data[key] == {}}
+
+        return Source(self.file, kept(self.data, ()), self.marks)
+
+    def place(self, at: At) -> Place:
+        """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
+        path = at.path
+        while path not in self.marks and path:
+            path = path[:-1]
+        mark = self.marks.get(path) or Mark(self.file, 0, 0, 0, 0)
+        if at.on_key and mark.key and path == at.path:
+            key, (line, column) = str(path[-1]), mark.key
+            start, stop = at.span or (0, len(key))
+            written = mark.file.lines[line].find(key, column) if at.span else column
+            return Place(mark.file, line + 1, max(written, column) + start + 1, max(1, stop - start))
+        first = mark.file.lines[mark.line] if mark.line < len(mark.file.lines) else ""
+        end = mark.end_column if mark.end_line == mark.line else len(first)
+        if at.span is None or mark.value is None or path != at.path:
+            return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
+        offset = _offset(first, mark.value, mark.column, end)
+        if offset < 0:  # escapes or folded lines: the whole value is the best that can be shown
+            return Place(mark.file, mark.line + 1, mark.column + 1, max(1, end - mark.column))
+        start, stop = at.span
+        return Place(mark.file, mark.line + 1, offset + start + 1, max(1, stop - start))
+
+
+@lru_cache(maxsize=64)  # many problems may stand in one long value
+def _offset(line: str, value: str, start: int, stop: int) -> int:
+    """Where a value stands in its line, behind a quote perhaps; -1 where it is written otherwise."""
+    return line.find(value, start, stop)

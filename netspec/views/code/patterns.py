@@ -1,0 +1,243 @@
+"""What the levels of a graph have in common: which share a class, and which need none.
+
+Uses of a block that differ only in numbers share one class. A `when` may let a step into
+some uses and leave it out of others; they still share the class, which then tests for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from netspec.graph.model import Guard, Level, Step, Value, flat
+from netspec.graph.reuse import descend
+from netspec.graph.uses import given, made, taken
+from netspec.language import expressions
+from netspec.language.rows import Expr, template
+from netspec.layers.base import Layer
+from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
+
+Ref = tuple[Any, ...]
+"""A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
+
+Contents = dict[tuple[int, bool], Hashable]
+"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
+
+
+@dataclass(slots=True)
+class Unit:
+    """Steps that are in or out together."""
+
+    guard: Guard | None
+    steps: list[Step]
+
+    @property
+    def present(self) -> bool:
+        return not any(step.left_out for step in self.steps)
+
+
+@dataclass(eq=False, slots=True)
+class Pattern:
+    """One class of the printed module: all levels that it serves, unit by unit."""
+
+    levels: list[Level]
+    units: list[list[Unit]]
+    """For each level, its units."""
+    refs: list[dict[Value, Ref]]
+    echoes: list[tuple[int, Level, list[Unit]]] = field(default_factory=list)
+    """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
+    name: str = ""
+    params: dict[str, list[Any]] = field(default_factory=dict)
+    """The arguments of its constructor: for each, the value in each level."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+    """The arguments that a call may leave out, with what they then are."""
+    registered: Counter[str] = field(default_factory=Counter)
+    """In how many units each member is registered, counted when it is first asked for."""
+
+    @property
+    def sequential(self) -> bool:
+        return all(is_sequential(level) and positional(level) for level in self.levels)
+
+    @property
+    def base(self) -> str:
+        """The class it extends: modules called by number are those of a list, or where numbers lack of a dictionary."""
+        plain = all(map(is_numbered, self.levels)) and not any(map(self.varies, range(len(self.units[0]))))
+        if not plain or len({tuple(level.members) for level in self.levels}) > 1:
+            return "nn.Module"
+        return "nn.ModuleList" if positional(self.levels[0]) else "nn.ModuleDict"
+
+    def shown(self, unit: int) -> list[Step]:
+        """The steps of a unit, from a use that has them."""
+        return next((u[unit].steps for u in self.units if u[unit].present), self.units[0][unit].steps)
+
+    @property
+    def renamed(self) -> bool:
+        """Whether members have other names in other uses."""
+        return len({tuple(level.members) for level in self.levels}) > 1 and all(map(_renamed, self.levels))
+
+    def varies(self, unit: int) -> bool:
+        """Whether some uses have the unit and others do not."""
+        return len({units[unit].present for units in self.units}) > 1
+
+    def homes(self, member: str) -> int:
+        """How many units register a member of this name, each in other uses."""
+        if not self.registered:
+            for unit in range(len(self.units[0])):
+                self.registered.update({step.member for step in self.shown(unit) if step.member and not step.again})
+        return self.registered[member]
+
+    def aligned(self, unit: int, step: int) -> list[Step | None]:
+        """One step of a unit in every use; None where it is left out."""
+        return [u[unit].steps[step] if u[unit].present else None for u in self.units]
+
+
+def units_of(level: Level) -> list[Unit]:
+    """The steps of a level, those under one guard together, unless rounds of a repeat differ in what it says."""
+    units: list[Unit] = []
+    for step in level.steps:
+        last = units[-1] if units else None
+        same = last and last.guard and step.guard and last.guard.at == step.guard.at
+        if last and same and last.present != step.left_out:
+            last.steps.append(step)
+        else:
+            units.append(Unit(step.guard, [step]))
+    return units
+
+
+def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
+    """Each value that the level's steps can name, by its place."""
+    refs: dict[Value, Ref] = {value: ("in", i) for i, value in enumerate(taken(level))}
+    for u, unit in enumerate(units):
+        for s, step in enumerate(unit.steps):
+            place = s - len(unit.steps) if unit.guard is not None else s
+            for r, value in enumerate(made(step)):
+                refs[value] = (u, place, r)
+    return refs
+
+
+def patterns(root: Level) -> dict[Level, Pattern]:
+    """The class that serves each level; levels that are printed as nn.Sequential have none."""
+    groups: list[tuple[Hashable, Contents, Pattern]] = []
+    serving: dict[Level, Pattern] = {}
+    for level in _levels(root):
+        if is_inline(level):
+            continue
+        units = units_of(level)
+        refs = references(level, units)
+        outline, contents = _signature(level, units, refs, serving)
+        key = (level.source, level.kind, outline)
+        for known, merged, pattern in groups:
+            if known == key and all(merged.get(at) in (None, c) or c is None for at, c in contents.items()):
+                merged.update({at: c for at, c in contents.items() if c is not None})
+                pattern.levels.append(level)
+                pattern.units.append(units)
+                pattern.refs.append(refs)
+                break
+        else:
+            pattern = Pattern([level], [units], [refs])
+            groups.append((key, dict(contents), pattern))
+        serving[level] = pattern
+    for level, echo in _run_again(root):
+        if level in serving:
+            serving[level].echoes.append((serving[level].levels.index(level), echo, units_of(echo)))
+    return serving
+
+
+def ordered(last: Pattern, serving: dict[Level, Pattern]) -> list[Pattern]:
+    """The classes that `last` needs and then itself, each behind all that any of its uses contains."""
+    found: dict[Pattern, None] = {}
+
+    def visit(pattern: Pattern) -> None:
+        if pattern not in found:
+            for level in pattern.levels:
+                for inner in _inside(level, serving):
+                    visit(inner)
+            found[pattern] = None
+
+    visit(last)
+    return list(found)
+
+
+def _inside(level: Level, serving: dict[Level, Pattern]) -> Iterator[Pattern]:
+    """The classes that a level calls, those of sequences written in their place included."""
+    for step in level.steps:
+        if step.body in serving:
+            yield serving[step.body]
+        elif step.body is not None:
+            yield from _inside(step.body, serving)
+
+
+def _levels(level: Level) -> Iterator[Level]:
+    """Every level, inner ones first."""
+    for step in level.steps:
+        if step.body is not None and not step.again:
+            yield from _levels(step.body)
+    yield level
+
+
+def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
+    """Every level that is run for further inputs, with what it is there."""
+    for step in root.walk():
+        first = descend(step.level, step.member.split(".")) if step.again and step.body is not None else None
+        if first is not None and first.body is not None and step.body is not None:
+            yield from zip(_levels(first.body), _levels(step.body), strict=True)
+
+
+def _signature(
+    level: Level, units: list[Unit], refs: dict[Value, Ref], serving: dict[Level, Pattern]
+) -> tuple[Hashable, Contents]:
+    """What two uses must share to share a class, and what is in each guarded unit, or goes on where it is left out."""
+    named = not (positional(level) and is_sequential(level))
+    outline: list[Hashable] = [named, len(taken(level))]
+    contents: Contents = {}
+    for place, unit in enumerate(units):
+        inside = tuple(_step_signature(step, refs, named, serving) for step in unit.steps)
+        passed = None if unit.present else refs[unit.steps[0].inputs[0]]
+        if unit.guard is None or any("." in step.member for step in unit.steps):
+            outline.append(inside if unit.present else passed)
+        else:
+            outline.append(unit.guard.at)
+            contents[place, True] = inside if unit.present else None
+            contents[place, False] = passed
+    outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
+    outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
+    outline.append(tuple(level.aliases))
+    return tuple(outline), contents
+
+
+def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: dict[Level, Pattern]) -> Hashable:
+    inputs = tuple(refs[value] for value in given(step))
+    inner: Hashable = None
+    if step.body in serving:
+        inner = id(serving[step.body])
+    elif step.body is not None:
+        units = units_of(step.body)
+        inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
+    member = label(step) if named else bool(step.member)
+    return (type(step.op), step.wrap, _rigid(step), member, inputs, step.training, step.again, inner)
+
+
+def label(step: Step) -> str:
+    """What uses of one class must agree on: a member's name, or as it is written where a use's arguments make it."""
+    return step.template if step.template and _renamed(step.level) else step.member
+
+
+def _renamed(level: Level) -> bool:
+    """Whether a block's arguments are in its members' names, and forward can take the members in their order."""
+    steps = [step for step in level.steps if not step.again]
+    plain = level.kind == "block" and not level.aliases and all(step.guard is None for step in steps)
+    modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())
+    parts = [part for step in steps if step.template for part in template(step.template) if isinstance(part, Expr)]
+    given = {name for part in parts for name in expressions.names(expressions.parse(part.text))}
+    return plain and modules and given <= level.params.keys() and not any("." in name for name in level.members)
+
+
+def _rigid(step: Step) -> Hashable:
+    """Arguments that shape the printed text itself, so that they cannot differ within a class."""
+    if step.op is None:
+        return None
+    words = [(n, getattr(step.op, n)) for n, f in step.op.fields.items() if f.textual]
+    adapted = tuple(step.op.adapt([f"x{i}" for i in range(max(1, len(step.inputs)))]))
+    return (repr(words), adapted, len(flat(step.results)))
