@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from netspec.api.run import Run
+    from netspec.api.spec import Spec, formatted, load, loads
     from netspec.errors import (
         DataError,
         Diverged,
@@ -19,11 +21,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from netspec.plugins import register
-    from netspec.runs.run import Run
-    from netspec.spec import Spec, formatted, load, loads
     from netspec.text.report import SpecError
-
-__version__ = "0.1.0"
+    from netspec.version import __version__
 
 __all__ = [
     "DataError",
@@ -37,15 +36,17 @@ __all__ = [
     "Spec",
     "SpecError",
     "UsageError",
+    "__version__",
     "formatted",
     "load",
     "loads",
     "register",
 ]
 
-_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.spec") | {
+_HOMES = dict.fromkeys(("Spec", "formatted", "load", "loads"), "netspec.api.spec") | {
     "register": "netspec.plugins",
-    "Run": "netspec.runs.run",
+    "__version__": "netspec.version",
+    "Run": "netspec.api.run",
     "SpecError": "netspec.text.report",
 }
 

@@ -45,6 +45,11 @@ class Entry(Record):
         """Fields that a row's bare values fill, in order, without the inferred ones."""
         return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]
 
+    @classmethod
+    def instead_of(cls, argument: str) -> str:
+        """What to write for an argument that it does not have; empty where nothing is known."""
+        return ""
+
 
 E_ = TypeVar("E_", bound=Entry)
 

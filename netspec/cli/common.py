@@ -17,8 +17,8 @@ from netspec.machine import UNITS, bytes_of
 from netspec.words import sparing
 
 if TYPE_CHECKING:
-    from netspec.runs.run import Run
-    from netspec.spec import Spec
+    from netspec.api.run import Run
+    from netspec.api.spec import Spec
     from netspec.text.source import Source
 
 STDIN: Final = "-"
@@ -80,7 +80,7 @@ def load(
     or_stdin: bool = False,
 ) -> Spec:
     """The spec, whole and checked; its warnings go to stderr. `-` is that on stdin, if it may be. Raises SpecError."""
-    from netspec.spec import load as load_spec
+    from netspec.api.spec import load as load_spec
     from netspec.text.report import report
 
     loaded = (read if or_stdin else load_spec)(spec, overrides, max_params=max_params, max_memory=max_memory)
@@ -93,12 +93,13 @@ def read(
     spec: str, overrides: Sequence[str] = (), *, max_params: int | None = None, max_memory: int | None = None
 ) -> Spec:
     """The spec in a file, or on stdin for `-`, whose folder is the current one. Raises SpecError."""
-    from netspec.spec import checked, load
+    from netspec.api.spec import Spec, load
+    from netspec.graph.size import Limits
 
     if spec != STDIN:
         return load(spec, overrides, max_params=max_params, max_memory=max_memory)
     with sparing():
-        return checked(read_source(spec), Path.cwd(), overrides, max_params=max_params, max_memory=max_memory)
+        return Spec.of(read_source(spec), Path.cwd(), overrides, Limits(max_params, max_memory))
 
 
 def read_source(spec: str | Path) -> Source:

@@ -21,7 +21,7 @@ Part = Literal["train", "val", "test"]
 @as_json
 def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bool, as_json: bool) -> None:
     """Measure the best weights of the run in the folder RUN; its last ones where nothing was measured yet."""
-    from netspec.runs.run import Run
+    from netspec.api.run import Run
 
     read = Run.read(run, overrides)
     tell_weights(read)

@@ -40,7 +40,7 @@ def command(
     from netspec.files import need_writable
 
     if source.is_dir():
-        from netspec.runs.run import Run
+        from netspec.api.run import Run
 
         run, output = Run.read(source, overrides), output or source / "model.onnx"
         need_writable(output, [*inputs_of(run.spec), *run.files])

@@ -44,8 +44,8 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     """
     if output is not None and as_json:
         raise click.UsageError("--json prints what -o would write: name one of them")
+    from netspec.api.run import Run
     from netspec.files import need_writable
-    from netspec.runs.run import Run
 
     read = Run.read(run)
     if output is not None:

@@ -15,8 +15,8 @@ from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load,
 from netspec.cli.targets import Target
 
 if TYPE_CHECKING:
+    from netspec.api.spec import Spec
     from netspec.runtime.train.history import History
-    from netspec.spec import Spec
 
 ENDED: Final = {
     "epochs": "all epochs are done",
@@ -104,7 +104,8 @@ def command(
         from netspec.runtime.device.launch import launch
 
         sys.exit(launch(partial(main, arguments), nproc))
-    from netspec.runs.run import Run, train
+    from netspec.api.run import Run
+    from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
     from netspec.runtime.store.run_folder import fresh_folder
     from netspec.runtime.train.progress import progress_for
@@ -159,7 +160,7 @@ def _experiment(
         return load(spec, overrides, max_params, max_memory), ""
     if run is None:
         raise click.UsageError("name the SPEC that is trained, or the run that goes on: --resume RUN")
-    from netspec.runs.run import Run
+    from netspec.api.run import Run
 
     found = Run.read(run, (spec, *overrides) if spec is not None else overrides)
     return found.spec, found.doubt

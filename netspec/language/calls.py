@@ -403,20 +403,12 @@ def unknown_argument(name: str, cls: type[Entry], at: At, word: str = "") -> Pro
 
 def _habit(name: str, cls: type[Entry]) -> str:
     """What to write for an argument as others have it; empty for any other."""
-    from netspec.vocabulary import OPERATIONS  # only a mistake pays for it
-
     if name in cls.letters:
         return f"{name} is {cls.letters[name]}; its value follows at once, as in {name}3."
     meant = next((field for field in MEANT.get(name, ()) if field in cls.fields), "")
     if meant:
         return f"It is called {meant} here."
-    if cls not in OPERATIONS.find(cls.__name__):
-        return ""
-    if name == "activation":
-        return "Write the activation behind a comma: conv 8 k3, relu"
-    if name == "x" or re.fullmatch(r"x[A-Z]\w*", name):
-        return "A repetition is an x and a number, or a parameter: x3, x$depth"
-    return f"Put a comma before {name}, which is an operation of its own." if OPERATIONS.find(name) else ""
+    return cls.instead_of(name)
 
 
 def _too_many(cls: type[Entry], at: At, word: str) -> Problem:

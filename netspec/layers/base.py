@@ -6,6 +6,7 @@ parameters and buffers. Shapes count the batch as axis 0, as torch does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -61,6 +62,17 @@ class Op(Entry):
     def takes_rank(cls, rank: int) -> bool:
         """Whether a general word means this class for an input of this rank."""
         return rank in cls.rank if isinstance(cls.rank, tuple) else rank == cls.rank
+
+    @classmethod
+    def instead_of(cls, argument: str) -> str:
+        from netspec.vocabulary import OPERATIONS  # only a mistake pays for it
+
+        if argument == "activation":
+            return "Write the activation behind a comma: conv 8 k3, relu"
+        if re.fullmatch(r"x([A-Z]\w*)?", argument):
+            return "A repetition is an x and a number, or a parameter: x3, x$depth"
+        known = OPERATIONS.find(argument)
+        return f"Put a comma before {argument}, which is an operation of its own." if known else ""
 
     def fitted(self, *inputs: Tensor) -> Self:
         """This operation with every inferred size filled in; a written size that differs is a Misfit."""

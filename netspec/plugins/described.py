@@ -53,12 +53,12 @@ def described(
 
 
 def _measured(shape: Callable[..., Tensor] | None) -> dict[str, Any]:
-    from netspec.plugins import measuring
+    from netspec.plugins.measuring import buffers, measured, parameters
 
     return {
-        "shape": (lambda self, *inputs: shape(self, *inputs)) if shape else measuring.shape,
-        "parameters": measuring.parameters,
-        "buffers": measuring.buffers,
+        "shape": (lambda self, *inputs: shape(self, *inputs)) if shape else measured,
+        "parameters": parameters,
+        "buffers": buffers,
         "macs": lambda self, inputs, output: None,
     }
 

@@ -37,7 +37,7 @@ def buffers(self: Any) -> dict[str, tuple[int, ...]]:
     return {name: tuple(b.shape) for name, b in module.named_buffers() if name in module.state_dict()}
 
 
-def shape(self: Any, *inputs: Tensor) -> Any:
+def measured(self: Any, *inputs: Tensor) -> Any:
     """What comes out for these inputs, sizes of the run included. Raises Misfit."""
     unknown = sorted({name for x in inputs for size in x.shape for name in names(size)})
     base = dict.fromkeys(unknown, TRIALS[0])

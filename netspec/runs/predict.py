@@ -19,7 +19,8 @@ from netspec.datasets.values import Values
 from netspec.dims import names
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
-from netspec.runs.run import LEARNT, Run
+from netspec.runs.data import LEARNT
+from netspec.runs.run import Run
 from netspec.runtime.data.handed import Handed, handed
 from netspec.runtime.data.loading import steps_for
 from netspec.runtime.data.prefetch import Reader

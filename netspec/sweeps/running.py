@@ -8,7 +8,7 @@ from math import isfinite
 import torch
 
 from netspec.errors import DataError, Diverged, UsageError
-from netspec.runs.run import train
+from netspec.runs.train import train
 from netspec.runtime.train.history import Record
 from netspec.runtime.train.progress import Plan, Progress
 from netspec.spec import Spec

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from netspec.api.spec import load, loads
 from netspec.cli import main
 from netspec.datasets import table as tables
 from netspec.datasets.dates import ISO, numbers, ways
@@ -18,7 +19,6 @@ from netspec.datasets.files import Files
 from netspec.datasets.writing import Writing, guessed
 from netspec.errors import DataError
 from netspec.runtime.data.loading import load_data
-from netspec.spec import load, loads
 from tests.data.writing import section
 from tests.effort import computing
 

@@ -13,7 +13,7 @@ import torch
 import netspec
 from netspec.datasets.files import Files
 from netspec.errors import DataError
-from netspec.runs.run import data_of
+from netspec.runs.data import data_of
 from netspec.runtime.data.loading import load_data
 from netspec.text.report import SpecError
 from tests.data.writing import section

@@ -15,9 +15,10 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 import netspec
+from netspec.api.run import Run
 from netspec.datasets.files import Files
 from netspec.errors import DataError
-from netspec.runs.run import Run, export
+from netspec.runs.export import export
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data
 from netspec.text.report import SpecError

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 import netspec
+from netspec.api.run import Run
 from netspec.losses.base import Loss
 from netspec.runs.predict import predict
-from netspec.runs.run import Run
 from netspec.vocabulary import LOSSES
 
 ROWS = {

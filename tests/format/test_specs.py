@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.spec import formatted, loads
+from netspec.api.spec import formatted, loads
 from netspec.text.reader import read_file, read_text
 from netspec.views.format import formatted as format_source
 

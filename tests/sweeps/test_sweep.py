@@ -16,8 +16,8 @@ import torch
 
 import netspec
 from netspec.errors import DataError, UsageError
-from netspec.runs import run as experiment
-from netspec.runs.run import Trained
+from netspec.runs import train as experiment
+from netspec.runs.train import Trained
 from netspec.runtime.train.history import History
 from netspec.sweeps import running
 from netspec.sweeps.results import Sweep, table

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import netspec.runs.run  # noqa: F401  once here, not in each child
+import netspec.runs.train  # noqa: F401  once here, not in each child
 
 
 def in_child(task: Callable[[], object], talk: Path) -> int:

@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 
 import netspec
+from netspec.api.run import Run
 from netspec.errors import DataError, Interrupted, UsageError
 from netspec.losses.classes import CrossEntropyLoss
-from netspec.runs.run import Run, data_of, train
+from netspec.runs.data import data_of
+from netspec.runs.train import train
 from netspec.runtime.data.split import Data, drawn_alike, seeded
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.train.loss import Objective

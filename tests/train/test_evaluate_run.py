@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import netspec
-from netspec.runs.run import Run
+from netspec.api.run import Run
 
 SPEC = """
 netspec: 1

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 import netspec
+from netspec.api.run import Run
 from netspec.cli import main
 from netspec.cli import predict as cli
 from netspec.errors import DataError
 from netspec.runs.answers import FORMATS, records, table
 from netspec.runs.predict import Prediction
-from netspec.runs.run import Run
 
 TRAIN = "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
 GREY = "netspec: 1\ninput: 1x8x8\nlayers: [fc 3]\n"

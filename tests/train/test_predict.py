@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 import netspec
+from netspec.api.run import Run
 from netspec.errors import DataError
 from netspec.runs.predict import predict
-from netspec.runs.run import Run
 from tests.cli.test_commands import run as command
 from tests.data.test_images import folders
 
@@ -68,7 +68,7 @@ def images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 def test_samples_go_the_way_of_the_validation_data(digits: Path) -> None:
     """The run's own validation images, as its source has them, give what the prepared ones give."""
-    from netspec.runs.run import data_of
+    from netspec.runs.data import data_of
 
     run = Run.read(digits)
     data = data_of(run.spec, False)

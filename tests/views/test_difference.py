@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from netspec.api.spec import loads
 from netspec.cli.group import LazyGroup
-from netspec.spec import loads
 from netspec.views.difference import difference, text
 
 HEAD = "netspec: 1\ninput: 1x32x32\nlayers:\n"

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from netspec.files import kind, shown
 from netspec.runtime.store.notes import read_note
-from netspec.spec import Spec, load
+from netspec.spec import Spec
 from netspec.text.report import SpecError
 
 ORIGIN: Final = "origin.json"
@@ -44,7 +44,7 @@ def where_from(folder: Path, spec: Spec) -> tuple[Path, str]:
 def _names_the_same(path: Path, spec: Spec) -> bool:
     """Whether there is a spec at `path` that fits together and names the same source of data."""
     try:
-        there = load(path).experiment.data if kind(path) == "file" else None
+        there = Spec.load(path).experiment.data if kind(path) == "file" else None
     except (SpecError, OSError):
         return False
     data = spec.experiment.data

@@ -10,6 +10,7 @@ from netspec.datasets.files import Files
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError
+from netspec.runtime.data.holdout import split
 from netspec.tensors import Dtype, Misfit, Tensor
 from netspec.words import one_line
 
@@ -28,8 +29,6 @@ def look(section: DataSection, wanted: Mapping[str, Tensor], root: Path, allow_o
     arrays = source.glance(Files(root, allow_outside))
     if arrays is None:
         return ()
-    from netspec.runtime.data.holdout import split
-
     arrays = source.fitted(split(arrays, section.split, source.default_val), {})
     told = tuple(map(one_line, arrays.told))
     given = [described(x) for x in arrays.train.inputs]

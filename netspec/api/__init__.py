@@ -1,0 +1,1 @@
+"""What a program imports: a spec and a run with all that can be done with them."""

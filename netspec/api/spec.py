@@ -1,0 +1,146 @@
+"""A spec with its verbs: built, trained, swept and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from netspec import spec
+from netspec.words import sparing
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from netspec.runs.train import Trained
+    from netspec.runtime.export.export import Report
+    from netspec.sweeps.results import Sweep
+
+
+@dataclass(frozen=True)
+class Spec(spec.Spec):
+    """A spec that fits together. Made by `load` and `loads`, which raise SpecError for one that does not."""
+
+    def build(self, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+        """A torch module, made by running the very text that `source` gives, in training mode as torch makes modules.
+
+        It uses `weights`, a state_dict, as its own without copying them; else those that the spec loads; else it is
+        initialised. Raises DataError where they do not fit, and SpecError where this machine cannot hold them.
+        """
+        self.need_room()
+        from netspec.runtime.network.build import build
+
+        return build(self, weights)
+
+    def look(self, *, allow_outside: bool = False) -> tuple[str, ...]:
+        """What becomes of each column of the spec's table, line by line.
+
+        Nothing for other data, nor where the table's file is not there or too large to be read for this alone. Raises
+        DataError where the table does not go with the spec.
+        """
+        from netspec.runtime.data.looking import look
+
+        section = self.experiment.data
+        return look(section, self.graph.inputs, self.root, allow_outside) if section is not None else ()
+
+    def train(
+        self,
+        folder: str | Path | None = None,
+        *,
+        resume: bool | Literal["auto"] = False,
+        progress: bool = False,
+        allow_outside: bool = False,
+    ) -> Trained:
+        """Train the network on the spec's data, into the run folder `folder` if one is named.
+
+        `resume` goes on with the run that is there, which must have begun as the same experiment; where it was stopped
+        before its first checkpoint, it begins again. "auto" does so where there is a run, and else begins one.
+        `progress` shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises
+        UsageError for a spec without data or training, or another than the run began with, DataError, Diverged and
+        Interrupted.
+        """
+        self.need_room(training=True)
+        from netspec.runs.train import train
+        from netspec.runtime.train.progress import progress_for
+
+        shown = progress_for() if progress else None
+        return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
+
+    def sweep(
+        self,
+        values: Sequence[str],
+        *,
+        metric: str | None = None,
+        trials: int = 50,
+        folder: str | Path | None = None,
+        prune: bool = False,
+        max_params: int | None = None,
+        max_macs: int | None = None,
+        seed: int = 0,
+    ) -> Sweep:
+        """Train the network with many settings, and go on where the same sweep stopped.
+
+        `values` are overrides with choices, `params.width=32,64,96`, and ranges, `train.optimizer.lr=1e-4..1e-2:log`.
+        Each trial is a run in `folder`, which other processes and machines may share. Needs optuna. Raises UsageError,
+        SpecError where no combination fits, what training raises if the first trial fails, and Interrupted.
+        """
+        from netspec.sweeps.sweep import sweep
+
+        return sweep(
+            self,
+            values,
+            metric=metric,
+            trials=trials,
+            folder=Path(folder) if folder else None,
+            prune=prune,
+            max_params=max_params,
+            max_macs=max_macs,
+            seed=seed,
+        )
+
+    def export(self, path: str | Path, module: nn.Module | None = None, *, allow_outside: bool = False) -> Report:
+        """Write `module`, or the network as it is built, to an ONNX file that is proven to agree with it.
+
+        Raises ExportMismatch, and leaves no file, where it does not.
+        """
+        self.need_room()
+        from netspec.runs.export import export
+
+        return export(self, module if module is not None else self.build(), Path(path), allow_outside)
+
+
+def load(
+    path: str | Path, overrides: Sequence[str] = (), *, max_params: int | None = None, max_memory: int | None = None
+) -> Spec:
+    """The spec in the file at `path`, with `section.key=value` overrides laid over it.
+
+    `max_params` and `max_memory`, in bytes, are limits that the network must keep.
+    Raises SpecError with every problem found, each with its file, line and column.
+    """
+    return Spec.load(path, overrides, max_params=max_params, max_memory=max_memory)
+
+
+def loads(
+    text: str,
+    overrides: Sequence[str] = (),
+    name: str = "<spec>",
+    *,
+    max_params: int | None = None,
+    max_memory: int | None = None,
+) -> Spec:
+    """The same for a spec that is already in memory, which has no folder and so extends no other."""
+    return Spec.loads(text, overrides, name, max_params=max_params, max_memory=max_memory)
+
+
+def formatted(path: str | Path, *, long: bool = False) -> str:
+    """The text of the spec at `path` with every call short, `conv 6 k5`, or long, `conv: {out_channels: 6, ...}`.
+
+    Both mean the same. Comments and everything else stay as they are; what a row cannot say stays long.
+    Raises SpecError where a call cannot be read. The spec need not fit together.
+    """
+    from netspec.text.reader import read_file
+    from netspec.views.format import formatted
+
+    with sparing():
+        return formatted(read_file(path), long=long)

@@ -1,0 +1,114 @@
+"""The data that a spec names, and what a run has learnt of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from netspec.datasets.kinds import are_learnt
+from netspec.datasets.values import is_kept
+from netspec.errors import UsageError
+from netspec.files import kind
+from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.split import Data
+from netspec.runtime.data.weighing import Compared
+from netspec.runtime.store.notes import read_note, texts
+from netspec.spec import Spec
+from netspec.tensors import Misfit
+from netspec.tensors import Tensor as Described
+
+if TYPE_CHECKING:
+    pass
+
+
+LEARNT: Final = "data.json"
+"""The file of a run that keeps what its data has taught."""
+
+
+def learnt_in(folder: Path) -> dict[str, Any]:
+    """What the run in a folder has learnt of its data; nothing where none is kept."""
+    path = folder / LEARNT
+    found: dict[str, Any] = read_note(path, _fault) if kind(path) else {}
+    return found
+
+
+def _fault(learnt: Any) -> str:
+    """What is wrong with what a run has learnt, as it is kept; a source of a plugin may keep more."""
+    if not isinstance(learnt, dict):
+        return "expected a mapping"
+    kept: dict[str, Callable[[Any], bool]] = {
+        "classes": lambda value: value is None or texts(value),
+        "inputs": _seen_as,
+        "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
+        "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
+        "columns": are_learnt,
+        "units": lambda value: isinstance(value, str),
+        "own": lambda value: isinstance(value, dict) and value.keys() == {"classes"} and texts(value["classes"]),
+        "positive": lambda value: isinstance(value, str),
+        "scale": _scale,
+        "weights": _weights,
+    }
+    wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
+    return f"{wrong[0]} is not what a run has learnt" if wrong else ""
+
+
+def _seen_as(inputs: Any) -> bool:
+    """Whether the names of the inputs and the largest byte are kept."""
+    return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
+
+
+def _scale(scale: Any) -> bool:
+    """Whether a mean and a deviation are kept for each column of the target."""
+    if not isinstance(scale, dict) or scale.keys() != {"mean", "deviation"}:
+        return False
+    mean, deviation = scale.values()
+    return _numbers(mean) and _numbers(deviation) and len(mean) == len(deviation) and 0 not in deviation
+
+
+def _weights(weights: Any) -> bool:
+    """Whether each field of the loss has its weights, and where they are of."""
+    return isinstance(weights, dict) and all(
+        isinstance(one, dict) and one.keys() == {"of", "values"} and _numbers(one["values"]) for one in weights.values()
+    )
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(type(x) in (int, float) and isfinite(x) for x in values)
+
+
+def data_of(
+    spec: Spec,
+    allow_outside: bool,
+    learnt: Mapping[str, Any] | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    hold: bool = True,
+    doubt: str = "",
+) -> Data:
+    """The data that a spec names. Raises UsageError where it names none, DataError.
+
+    With a `doubt` about its folder no file there is opened, unless that is allowed.
+    """
+    section = spec.experiment.data
+    if section is None:
+        raise UsageError(f"{spec.name} has no data: its spec has no data section")
+    training = spec.experiment.train
+    takes = partial(_takes, spec) if training is not None else None
+    compared = Compared(training.loss, tuple(spec.graph.outputs.values())) if training is not None else None
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes, "compared": compared}
+    return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
+
+
+def _takes(spec: Spec, target: Described) -> bool:
+    """Whether the spec's loss can compare such a target with what the network gives."""
+    assert spec.experiment.train is not None
+    try:
+        spec.experiment.train.loss.expect([*spec.graph.outputs.values()], target)
+    except Misfit:
+        return False
+    return True

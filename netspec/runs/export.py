@@ -1,0 +1,82 @@
+"""A network exported, and compared on the data of its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from functools import partial
+from itertools import chain, count, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import nn
+
+from netspec.errors import UsageError
+from netspec.exporters import ONNX
+from netspec.losses.base import Loss
+from netspec.ops.sources import Noise
+from netspec.runtime.data.scale import InOwnUnits, Scale
+from netspec.runtime.data.split import Data
+from netspec.runtime.export.export import Report, by_shape, export_onnx, metadata
+from netspec.runtime.export.onnx_graph import Probabilities
+from netspec.runtime.train.evaluate import batch_size
+from netspec.spec import Spec
+
+if TYPE_CHECKING:
+    pass
+
+from netspec.runs.data import data_of
+from netspec.version import __version__
+
+COMPARED: Final = 4
+"""Batches of validation data that an exported file is compared on."""
+
+
+def export(
+    spec: Spec,
+    module: nn.Module,
+    path: Path,
+    allow_outside: bool = False,
+    learnt: Mapping[str, Any] | None = None,
+    doubt: str = "",
+) -> Report:
+    """Write a network to an ONNX file that agrees with it, also on the validation data where there is some.
+
+    The data is seen as a run has `learnt` to see it, if one is given.
+    """
+    if path.suffix not in ("", ".onnx"):
+        raise UsageError(f"{path} is not called .onnx, and no other format is written")
+    section, training = spec.experiment.export, spec.experiment.train
+    data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
+    learnt = data.learnt if data else {}
+    scale = Scale.of(learnt)
+    return export_onnx(
+        InOwnUnits(module, scale) if scale else module,
+        spec.graph.inputs,
+        path,
+        section.onnx if section is not None else ONNX(),
+        outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
+        validation=_validation(data),
+        name=spec.name,
+        metadata=metadata(__version__, spec.name, spec.text, learnt),
+        probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
+        draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
+    )
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """`name`, with a number behind it where it is taken."""
+    return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in taken)
+
+
+def _probabilities(loss: Loss, scores: torch.Tensor) -> Probabilities:
+    """What makes probabilities of scores that were trained with `loss`, as `predict` gives them."""
+    assert loss.activation is not None  # else the check `export-probabilities` has refused the spec
+    return Probabilities(loss.activation, loss.class_axis(scores.ndim))
+
+
+def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    if data is not None:
+        part = data.val or data.train
+        for inputs, _ in islice(part.batches(batch_size(part, 64)), COMPARED):
+            yield inputs

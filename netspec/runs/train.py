@@ -1,0 +1,120 @@
+"""A spec trained on its data, into a run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import nn
+
+from netspec.errors import UsageError
+from netspec.files import write_text
+from netspec.plugins.loading import need, remember
+from netspec.runtime.data.compatibility import need_fit, remarks
+from netspec.runtime.data.split import Data
+from netspec.runtime.device.device import choose_device
+from netspec.runtime.device.process_group import World, joined
+from netspec.runtime.network.build import build
+from netspec.runtime.store.origin import ORIGIN, origin_note
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.history import History
+from netspec.runtime.train.progress import Progress, Silent
+from netspec.runtime.train.run import train as run_training
+from netspec.spec import Spec
+from netspec.views.meaning import differences, meaning, refusal
+from netspec.words import one_line
+
+if TYPE_CHECKING:
+    pass
+
+from netspec.runs.data import LEARNT, data_of, learnt_in
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
+
+    module: nn.Module
+    history: History
+    folder: Path | None
+
+
+def train(
+    spec: Spec,
+    folder: Path | None = None,
+    *,
+    resume: bool | Literal["auto"] = False,
+    progress: Progress | None = None,
+    allow_outside: bool = False,
+    doubt: str = "",
+    world: World | None = None,
+) -> Trained:
+    """Train a spec's network on its data, into a run folder if one is named.
+
+    `resume` goes on with the run that is there, or begins it again where it was stopped before its first checkpoint;
+    it must be the same experiment. "auto" does so where there is a run, and else begins one. With a `doubt` about the
+    spec's folder no file there is opened, unless that is allowed.
+    Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
+    they have joined before.
+    Raises UsageError for a spec without data or training, or another than the run began with, DataError, Diverged
+    and Interrupted.
+    """
+    if resume and folder is None:
+        raise UsageError("resume needs the folder of the run that goes on")
+    progress = progress or Silent()
+    with contextlib.ExitStack() as stack:
+        world = stack.enter_context(joined()) if world is None else world
+        run, saved = None, False
+        with world.all_or_none():
+            if folder and world.main and (resume is True or (resume and RunFolder.begun(folder))):
+                run = stack.enter_context(RunFolder.open(folder))
+                saved = run.saved
+        there, going_on = world.from_main((run is not None, saved))
+        with world.all_or_none():
+            section = spec.experiment.train
+            if folder and there:
+                need(folder, unchanged=True)
+                _need_same(spec, folder)
+            device = choose_device(section.device, world) if section else "cpu"
+            known = learnt_in(folder) if folder and going_on else None
+            data = data_of(spec, allow_outside, known, device=device, doubt=doubt)
+            if section is None:
+                raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
+            torch.manual_seed(section.seed)
+            module = build(spec)
+            need_fit(spec, data)
+            if world.main:
+                progress.tell([one_line(line) for line in data.told])
+            if folder and world.main:
+                if run is None:
+                    run = stack.enter_context(RunFolder.create(folder, spec.text))
+                elif not going_on:
+                    progress.warn(f"the run in {folder} was stopped before its first checkpoint, so it begins again")
+                    run.begin_again()
+                _note(run, spec, data, begins=not going_on)
+            for remark in remarks(spec, data) if world.main and not going_on else ():
+                progress.warn(remark)
+        shown = progress if world.main else None
+        same = meaning(spec.graph, spec.experiment)
+        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same)
+    return Trained(module.eval(), history, folder)
+
+
+def _need_same(spec: Spec, folder: Path) -> None:
+    """Refuse to go on in a folder with another experiment than it holds. Raises UsageError and SpecError."""
+    before = Spec.load(folder / "spec.yaml")
+    if found := differences(meaning(before.graph, before.experiment), meaning(spec.graph, spec.experiment)):
+        raise UsageError(refusal(found))
+
+
+def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
+    """Note in a run's folder what runs there: now where it begins, else once it is known to go on."""
+    run.files = {"spec.yaml": spec.text, ORIGIN: origin_note(run.path, spec)}
+    if begins:
+        run.renew()
+        remember(run.path)
+        write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
