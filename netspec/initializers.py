@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from netspec.catalogue import Entry
-from netspec.python.literals import literal
 from netspec.records import Choice, Float, Int
 
 GAINS: Final = (
@@ -25,12 +24,6 @@ class Initializer(Entry):
     def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
         """Whether all weights of some output may be 0."""
         return False
-
-    def call(self, tensor: str) -> str:
-        """The torch statement that fills `tensor`."""
-        arguments = [literal(getattr(self, n)) if f.required else "" for n, f in self.fields.items()]
-        named = [f"{n}={literal(v)}" for n, v in self.given.items() if not self.fields[n].required]
-        return f"nn.init.{self.function}({', '.join([tensor, *filter(None, arguments), *named])})"
 
 
 class Zeros(Initializer):

@@ -1,21 +1,24 @@
-"""What an operation is written with is what its class says it may be written with."""
+"""What an operation is written with is what its rule says it may be written with."""
 
 from __future__ import annotations
 
 import ast
 
+from netspec.emit.torch import HELPERS, Where, arguments, called, construct, torch_names
 from netspec.layers.base import Layer, Op
+from netspec.python.nodes import call, named
 from netspec.views.code.allow import paths
 
 
 def assert_declared(op: Op, inputs: int) -> None:
-    """The text of an operation, as function and as module, names nothing of torch that its class does not give."""
-    names = [f"x{i}" for i in range(inputs)]
-    device = ["some"] if op.source and op.needs_device else []
-    texts = [op.construct()] if isinstance(op, Layer) else []
-    called = op.call([*device, *names])
-    texts += [called] if called is not None else []
-    texts += [f"call({', '.join(op.adapt(names))})"] if names else []
-    for text in texts:
-        undeclared = paths(ast.parse(text)) - {".training", ".shape"} - op.torch_names()
-        assert not undeclared, f"{type(op).__name__} names {sorted(undeclared)}: {text}"
+    """The text of an operation, as function and as module, names nothing of torch that its rule does not give."""
+    names = [named(f"x{i}") for i in range(inputs)]
+    where = Where(named("some")) if op.needs_device else Where()
+    trees: list[ast.expr] = [construct(op)] if isinstance(op, Layer) or op.owned else []
+    trees += [] if op.owned or op.needs_module() else [called(op, names, where)]
+    trees += [call("module", *arguments(op, names))] if names else []
+    for tree in trees:
+        undeclared = paths(tree) - {".training", ".shape"} - torch_names(type(op))
+        assert not undeclared, f"{type(op).__name__} names {sorted(undeclared)}: {ast.unparse(tree)}"
+        helpers = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & HELPERS.keys()
+        assert helpers <= {*helpers(type(op))}, f"{type(op).__name__} calls {helpers}"

@@ -15,6 +15,7 @@ from netspec.graph.wrapping import SENTENCES, WRAPS
 from netspec.initializers import Initializer
 from netspec.language.calls import read_entry
 from netspec.vocabulary import INITIALIZERS
+from tests import written
 
 OF_TORCH = {
     name: function
@@ -45,7 +46,7 @@ def test_what_is_printed_fills_as_torch_does(cls: type[Initializer]) -> None:
     shape = (4, 4, 3) if cls.__name__ == "Dirac" else (4, 4)
     mine, theirs = torch.empty(shape), torch.empty(shape)
     torch.manual_seed(0)
-    eval(entry.call("mine"), {"nn": nn, "mine": mine})
+    eval(written.filled(entry, "mine"), {"nn": nn, "mine": mine})
     torch.manual_seed(0)
     OF_TORCH[cls.function](theirs, **entry.given)
     assert torch.equal(mine, theirs)

@@ -12,7 +12,7 @@ from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
 from netspec.graph.weights import meets
-from netspec.layers.base import Layer, Op
+from netspec.layers.base import Op
 from netspec.words import few, offered
 
 UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
@@ -122,11 +122,11 @@ def base_word(cls: type[Op], word: str) -> str:
 
 def registers(op: Op) -> bool:
     """Whether a source is a parameter or a buffer of its level."""
-    return op.source and hasattr(op, "construct")
+    return op.owned
 
 
 def module_only(step: Step) -> bool:
-    return isinstance(step.op, Layer) and step.op.call([f"x{i}" for i in range(len(step.inputs) or 1)]) is None
+    return step.op is not None and step.op.needs_module()
 
 
 def described(step: Step) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from netspec.layers.base import Layer
@@ -14,6 +13,7 @@ class Activation(Layer):
     """What all activations share: floats in, the same shape out."""
 
     rule = "The shape of the input stays."
+    functional = True
     example_input = "16x8x8"
 
     def fitted(self, *inputs: Tensor) -> Self:
@@ -37,19 +37,19 @@ class Overwriting(Activation):
 class ReLU(Overwriting):
     """Replaces negative numbers by 0: max(0, x)."""
 
-    function, example = "F.relu", "relu"
+    example = "relu"
 
 
 class ReLU6(Overwriting):
     """Clips to 0 ... 6: min(max(0, x), 6)."""
 
-    function, example = "F.relu6", "relu6"
+    example = "relu6"
 
 
 class LeakyReLU(Overwriting):
     """Multiplies negative numbers by a small slope."""
 
-    function, example = "F.leaky_relu", "leaky_relu 0.1"
+    example = "leaky_relu 0.1"
     words = ("leaky_relu",)
 
     negative_slope = Float("what negative numbers are multiplied by", 0.01)
@@ -58,6 +58,7 @@ class LeakyReLU(Overwriting):
 class PReLU(Activation):
     """Multiplies negative numbers by a learned slope, one for all or one for each channel."""
 
+    functional = False
     example = "prelu"
 
     num_parameters = Int("how many slopes are learned: 1, or as many as there are channels", 1, ge=1)
@@ -81,7 +82,6 @@ class RReLU(Overwriting):
     """Multiplies negative numbers by a slope that is random in training and the mean of its bounds after."""
 
     example = "rrelu"
-    calls = ("F.rrelu",)
 
     lower = Float("smallest slope", 1 / 8)
     upper = Float("largest slope", 1 / 3)
@@ -92,14 +92,11 @@ class RReLU(Overwriting):
             raise Misfit(text, field="lower", code="bad-argument")
         return super().fitted(*inputs)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"F.rrelu({', '.join([inputs[0], *filter(None, [self.arguments()])])}, training=self.training)"
-
 
 class ELU(Overwriting):
     """Bends negative numbers towards -alpha: alpha (exp(x) - 1)."""
 
-    function, example = "F.elu", "elu"
+    example = "elu"
 
     alpha = Float("what large negative numbers tend to, negated", 1.0)
 
@@ -107,7 +104,7 @@ class ELU(Overwriting):
 class CELU(Overwriting):
     """Bends negative numbers towards -alpha with a continuous slope: alpha (exp(x / alpha) - 1)."""
 
-    function, example = "F.celu", "celu"
+    example = "celu"
 
     alpha = Float("what large negative numbers tend to, negated", 1.0, gt=0)
 
@@ -115,13 +112,13 @@ class CELU(Overwriting):
 class SELU(Overwriting):
     """ELU with the scale that keeps mean 0 and variance 1 from layer to layer."""
 
-    function, example = "F.selu", "selu"
+    example = "selu"
 
 
 class GELU(Activation):
     """Multiplies x by the probability that a standard normal number is below it."""
 
-    function, example = "F.gelu", "gelu"
+    example = "gelu"
 
     approximate = Choice("none for the exact function, tanh for the approximation", ("none", "tanh"), "none")
 
@@ -129,51 +126,51 @@ class GELU(Activation):
 class SiLU(Overwriting):
     """Multiplies x by its sigmoid; also known as swish."""
 
-    function, example = "F.silu", "silu"
+    example = "silu"
     words = ("swish",)
 
 
 class Mish(Overwriting):
     """Multiplies x by tanh(softplus(x))."""
 
-    function, example = "F.mish", "mish"
+    example = "mish"
 
 
 class Hardswish(Overwriting):
     """Approximates SiLU by straight pieces: x relu6(x + 3) / 6."""
 
-    function, example = "F.hardswish", "hardswish"
+    example = "hardswish"
 
 
 class Sigmoid(Activation):
     """Squeezes numbers between 0 and 1: 1 / (1 + exp(-x))."""
 
-    function, example = "torch.sigmoid", "sigmoid"
+    example = "sigmoid"
 
 
 class LogSigmoid(Activation):
     """Takes the logarithm of the sigmoid, without losing precision."""
 
-    function, example = "F.logsigmoid", "logsigmoid"
+    example = "logsigmoid"
     words = ("log_sigmoid",)
 
 
 class Hardsigmoid(Overwriting):
     """Approximates the sigmoid by a straight piece: relu6(x + 3) / 6."""
 
-    function, example = "F.hardsigmoid", "hardsigmoid"
+    example = "hardsigmoid"
 
 
 class Tanh(Activation):
     """Squeezes numbers between -1 and 1."""
 
-    function, example = "torch.tanh", "tanh"
+    example = "tanh"
 
 
 class Hardtanh(Overwriting):
     """Clips numbers between two bounds."""
 
-    function, example = "F.hardtanh", "hardtanh"
+    example = "hardtanh"
 
     min_val = Float("lower bound", -1.0)
     max_val = Float("upper bound", 1.0)
@@ -188,13 +185,13 @@ class Hardtanh(Overwriting):
 class Tanhshrink(Activation):
     """Subtracts the hyperbolic tangent: x - tanh(x)."""
 
-    function, example = "F.tanhshrink", "tanhshrink"
+    example = "tanhshrink"
 
 
 class Softplus(Activation):
     """Smooths ReLU: log(1 + exp(beta x)) / beta."""
 
-    function, example = "F.softplus", "softplus"
+    example = "softplus"
 
     beta = Float("how sharp the bend is", 1.0, gt=0)
     threshold = Float("beta x above which it is x itself", 20.0)
@@ -203,13 +200,13 @@ class Softplus(Activation):
 class Softsign(Activation):
     """Squeezes numbers between -1 and 1: x / (1 + |x|)."""
 
-    function, example = "F.softsign", "softsign"
+    example = "softsign"
 
 
 class Softshrink(Activation):
     """Pulls numbers towards 0 by lambd, and to 0 what is nearer than that."""
 
-    function, example = "F.softshrink", "softshrink"
+    example = "softshrink"
 
     lambd = Float("how far numbers are pulled", 0.5, ge=0)
 
@@ -217,7 +214,7 @@ class Softshrink(Activation):
 class Hardshrink(Activation):
     """Replaces numbers within lambd of 0 by 0."""
 
-    function, example = "F.hardshrink", "hardshrink"
+    example = "hardshrink"
 
     lambd = Float("largest magnitude that becomes 0", 0.5)
 
@@ -225,7 +222,7 @@ class Hardshrink(Activation):
 class Threshold(Overwriting):
     """Replaces numbers that are not above a threshold by a fixed value."""
 
-    function, example = "F.threshold", "threshold 0.1 0"
+    example = "threshold 0.1 0"
 
     threshold = Float("what numbers have to exceed to stay")
     value = Float("what the others become")

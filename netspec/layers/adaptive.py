@@ -16,6 +16,7 @@ class AdaptivePool(Spatial):
     """What all adaptive pools share: windows as large as the wanted size asks for."""
 
     rule = "Channels stay; the sizes become output_size, null keeping the input's own."
+    functional = True
     output_size = Numbers("size of the output; null keeps the input's own", ge=1, optional=True)
 
     def resized(self, x: Tensor) -> Tensor:
@@ -36,7 +37,7 @@ class AdaptiveAvgPool(AdaptivePool):
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
     """Takes means over a sequence in as many windows as asked for, whatever its length."""
 
-    dims, rank, function = 1, 3, "F.adaptive_avg_pool1d"
+    dims, rank = 1, 3
     words = ("adaptive_avg_pool1d",)
     example, example_input = "adaptive_avg_pool1d 5", "8x100"
 
@@ -46,7 +47,7 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
     """Takes means over a map in as many windows as asked for, whatever its size."""
 
-    dims, rank, function = 2, 4, "F.adaptive_avg_pool2d"
+    dims, rank = 2, 4
     words = ("adaptive_avg_pool2d",)
     example, example_input = "adaptive_avg_pool2d 7", "8x32x32"
 
@@ -54,7 +55,7 @@ class AdaptiveAvgPool2d(AdaptiveAvgPool):
 class AdaptiveAvgPool3d(AdaptiveAvgPool):
     """Takes means over a volume in as many windows as asked for, whatever its size."""
 
-    dims, rank, function = 3, 5, "F.adaptive_avg_pool3d"
+    dims, rank = 3, 5
     words = ("adaptive_avg_pool3d",)
     example, example_input = "adaptive_avg_pool3d 2", "8x16x16x16"
 
@@ -74,7 +75,7 @@ class AdaptiveMaxPool(AdaptivePool):
 class AdaptiveMaxPool1d(AdaptiveMaxPool):
     """Keeps the largest values of a sequence in as many windows as asked for, whatever its length."""
 
-    dims, rank, function = 1, 3, "F.adaptive_max_pool1d"
+    dims, rank = 1, 3
     words = ("adaptive_max_pool1d",)
     example, example_input = "adaptive_max_pool1d 1", "8x100"
 
@@ -84,7 +85,7 @@ class AdaptiveMaxPool1d(AdaptiveMaxPool):
 class AdaptiveMaxPool2d(AdaptiveMaxPool):
     """Keeps the largest values of a map in as many windows as asked for, whatever its size."""
 
-    dims, rank, function = 2, 4, "F.adaptive_max_pool2d"
+    dims, rank = 2, 4
     words = ("adaptive_max_pool2d",)
     example, example_input = "adaptive_max_pool2d 1", "8x32x32"
 
@@ -92,7 +93,7 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool):
 class AdaptiveMaxPool3d(AdaptiveMaxPool):
     """Keeps the largest values of a volume in as many windows as asked for, whatever its size."""
 
-    dims, rank, function = 3, 5, "F.adaptive_max_pool3d"
+    dims, rank = 3, 5
     words = ("adaptive_max_pool3d",)
     example, example_input = "adaptive_max_pool3d 2", "8x16x16x16"
 
@@ -101,9 +102,9 @@ class GAP(Layer):
     """Takes the mean of each channel over all of space and keeps the axes, now of size 1."""
 
     rule = "Channels stay; every other axis becomes 1."
+    functional = True
     words = ("gap",)
     example, example_input = "gap", "8x7x7"
-    calls = tuple(f"{name}{dims}d" for name in ("F.adaptive_avg_pool", "nn.AdaptiveAvgPool") for dims in (1, 2, 3))
 
     dims = 2
     """Axes of space in the input, known once it is fitted."""
@@ -115,12 +116,6 @@ class GAP(Layer):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0].with_shape(*inputs[0].shape[:2], *(1,) * self.dims)
-
-    def construct(self) -> str:
-        return f"nn.AdaptiveAvgPool{self.dims}d(1)"
-
-    def call(self, inputs: Any) -> str:
-        return f"F.adaptive_avg_pool{self.dims}d({inputs[0]}, 1)"
 
 
 class FractionalMaxPool(Spatial):

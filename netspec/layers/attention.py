@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer, X
@@ -60,18 +60,6 @@ def check_padding(mask: Tensor, batch: Size, length: Size) -> None:
         raise Misfit(f"takes a padding mask of {show((batch, length))}, batch included, it is {mask}")
 
 
-CAUSAL: Final = '''\
-def causal_mask(x, axis):
-    """Hides what follows each place along an axis: minus infinity above the diagonal."""
-    return nn.Transformer.generate_square_subsequent_mask(x.shape[axis], device=x.device)
-'''
-
-
-def causal_mask(text: str, batch_first: bool) -> str:
-    """The expression of a mask that hides what follows each place of the sequence called `text`."""
-    return f"causal_mask({text}, {1 if batch_first else 0})"
-
-
 class MultiheadAttention(Layer):
     """Lets each place of a sequence gather from all places of another, in several heads.
 
@@ -83,7 +71,6 @@ class MultiheadAttention(Layer):
     rule = "output has the shape of the queries; weights are batch x queries x keys."
     words: ClassVar[tuple[str, ...]] = ("multihead_attention",)
     flags = {"nobias": ("bias", False)}
-    helper = CAUSAL
     inputs = (1, 5)
     takes = ("query", "key", "value", "attn_mask", "key_padding_mask")
     masks = ("attn_mask", "key_padding_mask")
@@ -104,7 +91,7 @@ class MultiheadAttention(Layer):
     is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)
 
     def fitted(self, *inputs: Tensor) -> Self:
-        query, key, value, masks = self._spelled_out(inputs)
+        query, key, value, masks = self.spelled_out(inputs)
         batch, queries, _ = need_sequence(query, self.batch_first)
         batches, keys, kdim = need_sequence(key, self.batch_first)
         if value.shape[:-1] != key.shape[:-1] or batches != batch:
@@ -133,7 +120,7 @@ class MultiheadAttention(Layer):
             text = f"is causal, which takes as many keys as queries, it has {keys} and {queries}"
             raise Misfit(text, field="is_causal")
 
-    def _spelled_out(self, inputs: Sequence[X]) -> tuple[X, X, X, dict[str, X]]:
+    def spelled_out(self, inputs: Sequence[X]) -> tuple[X, X, X, dict[str, X]]:
         """Queries, keys, values, and the masks by name: `x` is x, x, x and `x m` is x, m, m."""
         given = self.by_name(inputs)
         query = given["query"]
@@ -144,7 +131,7 @@ class MultiheadAttention(Layer):
         return keys + self.add_bias_kv + self.add_zero_attn
 
     def shape(self, *inputs: Tensor) -> tuple[Any, ...]:
-        query, key, *_ = self._spelled_out(inputs)
+        query, key, *_ = self.spelled_out(inputs)
         if not self.need_weights:
             return query, None
         batch, queries, _ = need_sequence(query, self.batch_first)
@@ -159,26 +146,16 @@ class MultiheadAttention(Layer):
         return attention_parameters(*self._widths(), self.bias, self.add_bias_kv)
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
-        query, key, *_ = self._spelled_out(inputs)
+        query, key, *_ = self.spelled_out(inputs)
         batch, queries, _ = need_sequence(query, self.batch_first)
         keys = need_sequence(key, self.batch_first)[1]
         return attention_macs(batch, queries, keys, self._widths(), self._seen(keys))
-
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        query, key, value, given = self._spelled_out(inputs)
-        masks = [f"{name}={text}" for name, text in given.items()]
-        if self.is_causal:
-            masks += [f"attn_mask={causal_mask(query, self.batch_first)}", "is_causal=True"]
-        weights = [] if self.need_weights else ["need_weights=False"]
-        each = [] if self.average_attn_weights or not self.need_weights else ["average_attn_weights=False"]
-        return [query, key, value, *weights, *masks, *each]
 
 
 class Attention(MultiheadAttention):
     """Multi-head attention for batch x length x width, which gives the output alone."""
 
     rule = "The shape of the queries stays."
-    torch_name = "MultiheadAttention"
     words = ()
     example, example_input = "attention 4", "10x32"
 

@@ -1,4 +1,4 @@
-"""What every operation is: fields, a shape rule, and the torch call it stands for.
+"""What every operation is: fields, a shape rule, parameters. How torch writes it, `emit.torch` knows.
 
 `Op` is anything a row can name. `Layer` is an op that is a class of torch.nn; it may own
 parameters and buffers. Shapes count the batch as axis 0, as torch does.
@@ -12,8 +12,6 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
-from netspec.python.literals import Code as Code
-from netspec.python.literals import literal as literal
 from netspec.tensors import SIZED, TOKENS, Misfit, Tensor, axis_size, need_known, sample
 
 X = TypeVar("X")
@@ -38,25 +36,14 @@ class Op(Entry):
     """Names of the parts of a tuple result, nested as torch nests them: ("output", ("h", "c"))."""
     source: ClassVar[bool] = False
     """Whether it makes a value from nothing: a parameter, a constant, a range."""
+    owned: ClassVar[bool] = False
+    """Whether what it makes stays with its level: a parameter, a buffer."""
     needs_device: ClassVar[bool] = False
-    """Whether `call` wants the text of some tensor first, for the device of what it makes, then that of a dtype."""
+    """Whether it makes a tensor from nothing, which must lie on the device of the others."""
     takes_dtype: ClassVar[bool] = False
-    """Whether `call` wants the text of the network's dtype last, if there is one, for floats that it makes."""
+    """Whether it makes floats of the dtype that the network computes in."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves its input as it is outside training."""
-    helper: ClassVar[str] = ""
-    """Source of a function that the printed module needs once, above its classes."""
-    calls: ClassVar[tuple[str, ...]] = ()
-    """What of torch its text may name: `torch.cat`, `.split` for a method; `{}` stands for the class's own name.
-
-    Those of the classes above are added to them.
-    """
-
-    @classmethod
-    def torch_names(cls) -> set[str]:
-        """All of torch that its text may name, which is all that printed source may name of it."""
-        written = (name for base in cls.__mro__ for name in vars(base).get("calls", ()))
-        return {name.format(cls.__name__.lower()) for name in written}
 
     @classmethod
     def takes_rank(cls, rank: int) -> bool:
@@ -92,11 +79,6 @@ class Op(Entry):
             **dict(zip(self.named, inputs[count:], strict=True)),
         }
 
-    def spelled(self, inputs: Sequence[str]) -> list[str]:
-        """The expressions of the inputs as a call has them: `name=` before those that were given by name."""
-        count = len(inputs) - len(self.named)
-        return [*inputs[:count], *(f"{name}={text}" for name, text in zip(self.named, inputs[count:], strict=True))]
-
     def agreed(self, name: str, size: int, arithmetic: str) -> int:
         """`size`, unless the argument `name` was written and says another."""
         written = getattr(self, name)
@@ -122,55 +104,18 @@ class Op(Entry):
         """Multiply-accumulates of one call; None where they cannot be told. Elementwise work counts 0."""
         return 0
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        """The stateless torch expression for this operation, or None where only a module will do."""
-        return None
-
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        """The expressions that a module is called with, where they are not just its inputs."""
-        return inputs
+    def needs_module(self) -> bool:
+        """Whether it is a module of its own, for no function computes the same."""
+        return False
 
 
 class Layer(Op):
     """A class of torch.nn, by torch's own name and with torch's own arguments."""
 
-    torch_name: ClassVar[str] = ""
-    """The class in torch.nn, where it is not this class's own name."""
     origin: ClassVar[str] = ""
     """The module of a plugin that has the class; empty for torch.nn."""
-    function: ClassVar[str | None] = None
-    """The function of the same arguments that may stand for the module: `F.max_pool2d`."""
+    functional: ClassVar[bool] = False
+    """Whether a function of the same arguments may stand for the module."""
 
-    def construct(self) -> str:
-        """The torch expression that makes the module: `nn.Conv2d(1, 6, 5)`."""
-        return f"{self.torch_class()}({self.arguments()})"
-
-    @classmethod
-    def torch_class(cls) -> str:
-        """The class as the printed source names it: `nn.Conv2d`."""
-        return f"{cls.origin or 'nn'}.{cls.torch_name or cls.__name__}"
-
-    @classmethod
-    def torch_names(cls) -> set[str]:
-        return super().torch_names() | {cls.torch_class()} | ({cls.function} if cls.function else set())
-
-    def call(self, inputs: Sequence[str]) -> str | None:
-        if self.function is None:
-            return None
-        arguments = self.arguments()
-        return f"{self.function}({', '.join([*inputs, *([arguments] if arguments else [])])})"
-
-    def arguments(self) -> str:
-        """The arguments as a person would write them: required ones by position, others by name if not the default."""
-        shown = []
-        for name, field in self.fields.items():
-            value = getattr(self, name)
-            leading = field.required or field.axis is not None
-            if not field.torch or (not leading and _is_default(value, field.torch_default)):
-                continue
-            shown.append(literal(value) if leading and not field.keyword else f"{name}={literal(value)}")
-        return ", ".join(shown)
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
+    def needs_module(self) -> bool:
+        return bool(self.origin) or not self.functional

@@ -23,6 +23,8 @@ def broadcast(left: Tensor, right: Tensor) -> Shape:
 class Comparison(Layer):
     """What both share: two inputs of floats."""
 
+    functional = True
+
     inputs = (2, 2)
     takes = ("x1", "x2")
 
@@ -36,7 +38,6 @@ class CosineSimilarity(Comparison):
     """Takes the cosine of the angle between two vectors, which lie along one axis."""
 
     rule = "The axis dim goes away; the others broadcast."
-    function = "F.cosine_similarity"
     words = ("cosine_similarity",)
     example, example_input = "cosine_similarity(a b)", "{a: 64, b: 64}"
 
@@ -54,7 +55,6 @@ class PairwiseDistance(Comparison):
     """Takes the p-norm of the difference of two vectors, which lie along the last axis."""
 
     rule = "The last axis goes away, or becomes 1 with keepdim; the others broadcast."
-    function = "F.pairwise_distance"
     words = ("pairwise_distance",)
     example, example_input = "pairwise_distance(a b)", "{a: 64, b: 64}"
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
-from netspec.python.literals import literal
 from netspec.records import Bool, Float
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
@@ -16,6 +14,7 @@ class Dropping(Layer):
     """What all dropouts share."""
 
     rule = "The shape of the input stays."
+    functional = True
     only_in_training = True
     overwrites: ClassVar[bool] = True
     """Whether torch's function takes `inplace`; the modules of the others ignore it."""
@@ -30,22 +29,17 @@ class Dropping(Layer):
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0]
 
-    def call(self, inputs: Sequence[str]) -> str:
-        inplace = ", inplace=True" if self.inplace is True and self.overwrites else ""
-        return f"{self.function}({inputs[0]}, {literal(self.p)}, self.training{inplace})"
-
 
 class Dropout(Dropping):
     """Sets numbers to 0 at random while training and scales the others up."""
 
-    function = "F.dropout"
     example, example_input = "dropout 0.1", "128"
 
 
 class AlphaDropout(Dropping):
     """Sets numbers to SELU's lower limit at random, keeping mean and variance."""
 
-    function, overwrites = "F.alpha_dropout", False
+    overwrites = False
     words = ("alpha_dropout",)
     example, example_input = "alpha_dropout 0.1", "128"
 
@@ -53,7 +47,7 @@ class AlphaDropout(Dropping):
 class FeatureAlphaDropout(Dropping):
     """Sets whole channels to SELU's lower limit at random, keeping mean and variance."""
 
-    function, overwrites = "F.feature_alpha_dropout", False
+    overwrites = False
     words = ("feature_alpha_dropout",)
     example, example_input = "feature_alpha_dropout 0.1", "16x32x32"
 
@@ -77,19 +71,19 @@ class ChannelDropout(Dropping):
 class Dropout1d(ChannelDropout):
     """Sets whole channels of a sequence to 0 at random while training."""
 
-    dims, rank, function = 1, 3, "F.dropout1d"
+    dims, rank = 1, 3
     example, example_input = "dropout1d 0.1", "16x100"
 
 
 class Dropout2d(ChannelDropout):
     """Sets whole channels of a map to 0 at random while training."""
 
-    dims, rank, function = 2, 4, "F.dropout2d"
+    dims, rank = 2, 4
     example, example_input = "dropout2d 0.1", "16x32x32"
 
 
 class Dropout3d(ChannelDropout):
     """Sets whole channels of a volume to 0 at random while training."""
 
-    dims, rank, function = 3, 5, "F.dropout3d"
+    dims, rank = 3, 5
     example, example_input = "dropout3d 0.1", "16x8x8x8"

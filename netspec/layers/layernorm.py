@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
-from netspec.python.literals import literal
 from netspec.records import Bool, Checked, Float, Int, refuse
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
@@ -15,10 +13,6 @@ from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, n
 def affine_parameters(shape: tuple[int, ...], affine: bool, bias: bool) -> dict[str, tuple[int, ...]]:
     """A learned scale called weight, and the shift called bias."""
     return ({"weight": shape} | ({"bias": shape} if bias else {})) if affine else {}
-
-
-def named_eps(eps: Any, default: Any) -> str:
-    return "" if eps == default else f", eps={literal(eps)}"
 
 
 def Trailing(sentence: str) -> Any:
@@ -71,7 +65,6 @@ class LayerNorm(TrailingNorm):
 
     flags = {"nobias": ("bias", False)}
     example, example_input = "layernorm", "10x32"
-    calls = ("F.layer_norm",)
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, gt=0)
     elementwise_affine = Bool("learn a scale and a shift for each number", True)
@@ -80,17 +73,14 @@ class LayerNorm(TrailingNorm):
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return affine_parameters(self._sizes(), self.elementwise_affine, self.bias)
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        if self.elementwise_affine:
-            return None
-        return f"F.layer_norm({inputs[0]}, {literal(self._sizes())}{named_eps(self.eps, 1e-5)})"
+    def needs_module(self) -> bool:
+        return self.elementwise_affine
 
 
 class RMSNorm(TrailingNorm):
     """Divides each sample by the root of its mean square over the last axis, or the last axes."""
 
     example, example_input = "rmsnorm", "10x32"
-    calls = ("F.rms_norm",)
 
     eps = Float("added to the mean square; by default the smallest step of the dtype", None, gt=0)
     elementwise_affine = Bool("learn a scale for each number", True)
@@ -98,10 +88,8 @@ class RMSNorm(TrailingNorm):
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return affine_parameters(self._sizes(), self.elementwise_affine, bias=False)
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        if self.elementwise_affine:
-            return None
-        return f"F.rms_norm({inputs[0]}, {literal(self._sizes())}{named_eps(self.eps, None)})"
+    def needs_module(self) -> bool:
+        return self.elementwise_affine
 
 
 class ResponseNorm(Layer):
@@ -120,8 +108,9 @@ class ResponseNorm(Layer):
 class LocalResponseNorm(ResponseNorm):
     """Divides each number by a power of the sum of squares over neighbouring channels."""
 
+    functional = True
+
     words = ("local_response_norm",)
-    function = "F.local_response_norm"
     example, example_input = "local_response_norm 5", "16x32x32"
 
     def fitted(self, *inputs: Tensor) -> Self:

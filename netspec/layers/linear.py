@@ -44,10 +44,8 @@ class FC(Linear):
     """Flattens everything after the batch, then multiplies by a learned matrix."""
 
     rule = "Everything after the batch becomes one axis of out_features."
-    torch_name = "Linear"
     words = ("fc",)
     example, example_input = "fc 10", "16x5x5"
-    calls = ("torch.flatten",)
 
     flattens = False
 
@@ -63,9 +61,6 @@ class FC(Linear):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0].with_shape(inputs[0].shape[0], self.out_features)
-
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        return [f"torch.flatten({inputs[0]}, 1)"] if self.flattens else inputs
 
 
 class Bilinear(Layer):
@@ -108,10 +103,8 @@ class Identity(Layer):
     """Gives back its input."""
 
     rule = "The shape of the input stays."
+    functional = True
     example, example_input = "identity", "8"
 
     def shape(self, *inputs: Tensor) -> Tensor:
-        return inputs[0]
-
-    def call(self, inputs: Sequence[str]) -> str:
         return inputs[0]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Self
 
 from netspec.dims import product
 from netspec.layers.base import Layer
-from netspec.layers.layernorm import affine_parameters, named_eps
+from netspec.layers.layernorm import affine_parameters
 from netspec.layers.windows import Spatial
-from netspec.python.literals import literal
 from netspec.records import Bool, Float, Int, Maybe
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
@@ -82,8 +80,6 @@ class SyncBatchNorm(ChannelNorm):
 class InstanceNorm(ChannelNorm, Spatial):
     """InstanceNorm1d, 2d and 3d."""
 
-    calls = ("F.instance_norm",)
-
     general = ("instancenorm", "instance_norm")
 
     affine = Bool("learn a scale and a shift for each channel", False)
@@ -96,10 +92,8 @@ class InstanceNorm(ChannelNorm, Spatial):
             raise Misfit(text, "Use layernorm or groupnorm, or less downsampling before.")
         return fitted
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        if self.affine or self.track_running_stats:
-            return None
-        return f"F.instance_norm({inputs[0]}{named_eps(self.eps, 1e-5)})"
+    def needs_module(self) -> bool:
+        return self.affine or self.track_running_stats
 
 
 class InstanceNorm1d(InstanceNorm):
@@ -129,7 +123,6 @@ class GroupNorm(Layer):
     rule = "The shape of the input stays."
     flags = {"nobias": ("bias", False)}
     example, example_input = "groupnorm 4", "16x32x32"
-    calls = ("F.group_norm",)
 
     num_groups = Int("groups that the channels are split into", ge=1)
     num_channels = Int("channels of the input", None, ge=1, axis=1)
@@ -151,6 +144,5 @@ class GroupNorm(Layer):
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return affine_parameters((self.num_channels,), self.affine, self.bias)
 
-    def call(self, inputs: Sequence[str]) -> str | None:
-        groups = literal(self.num_groups)
-        return None if self.affine else f"F.group_norm({inputs[0]}, {groups}{named_eps(self.eps, 1e-5)})"
+    def needs_module(self) -> bool:
+        return self.affine

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES, spread
-from netspec.python.literals import literal
 from netspec.records import MAX_INT, Float, Numbers
 from netspec.tensors import Misfit, Tensor, need_rank
 
 SENTENCE = "rows to add: one number, or a pair for each axis, the last axis first (left, right, top, bottom)"
 
 
-class Pad(Layer):
+class Padding(Layer):
     """What all paddings share."""
 
     rule = "Channels stay; each size grows by what is added at its two ends."
+    functional = True
 
     dims: ClassVar[int]
     mode: ClassVar[str | None] = None
@@ -26,7 +25,6 @@ class Pad(Layer):
     limit: ClassVar[int | None] = None
     """How many rows can be added on one side, less the size of the axis."""
     letters = {"p": "padding"}
-    calls = ("F.pad",)
 
     padding = Numbers(SENTENCE, ge=-MAX_INT, sides=2)
 
@@ -56,12 +54,8 @@ class Pad(Layer):
                 raise Misfit(text, field="padding")
         return out
 
-    def call(self, inputs: Sequence[str]) -> str:
-        mode = f', mode="{self.mode}"' if self.mode else ""
-        return f"F.pad({inputs[0]}, {literal(spread(self.padding, 2 * self.dims))}{mode})"
 
-
-class ZeroPad1d(Pad):
+class ZeroPad1d(Padding):
     """Adds zeros at the ends of a sequence."""
 
     dims, rank = 1, 3
@@ -69,7 +63,7 @@ class ZeroPad1d(Pad):
     example, example_input = "zeropad1d 2", "8x100"
 
 
-class ZeroPad2d(Pad):
+class ZeroPad2d(Padding):
     """Adds zeros around a map."""
 
     dims, rank = 2, 4
@@ -77,7 +71,7 @@ class ZeroPad2d(Pad):
     example, example_input = "zeropad2d 0x1x0x1", "8x32x32"
 
 
-class ZeroPad3d(Pad):
+class ZeroPad3d(Padding):
     """Adds zeros around a volume."""
 
     dims, rank = 3, 5
@@ -85,15 +79,12 @@ class ZeroPad3d(Pad):
     example, example_input = "zeropad3d 1", "8x8x8x8"
 
 
-class ConstantPad(Pad):
+class ConstantPad(Padding):
     """ConstantPad1d, 2d and 3d."""
 
     general = ("constant_pad", "constantpad")
 
     value = Float("what the new rows hold")
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"{super().call(inputs)[:-1]}, value={literal(self.value)})"
 
 
 class ConstantPad1d(ConstantPad):
@@ -117,7 +108,7 @@ class ConstantPad3d(ConstantPad):
     example, example_input = "constantpad3d 1 0.5", "8x8x8x8"
 
 
-class ReflectionPad(Pad):
+class ReflectionPad(Padding):
     """ReflectionPad1d, 2d and 3d."""
 
     mode, limit = "reflect", -1
@@ -145,7 +136,7 @@ class ReflectionPad3d(ReflectionPad):
     example, example_input = "reflectionpad3d 1", "8x8x8x8"
 
 
-class ReplicationPad(Pad):
+class ReplicationPad(Padding):
     """ReplicationPad1d, 2d and 3d."""
 
     mode = "replicate"
@@ -173,7 +164,7 @@ class ReplicationPad3d(ReplicationPad):
     example, example_input = "replicationpad3d 1", "8x8x8x8"
 
 
-class CircularPad(Pad):
+class CircularPad(Padding):
     """CircularPad1d, 2d and 3d."""
 
     mode, limit = "circular", 0

@@ -29,6 +29,8 @@ def pooled(size: Size, kernel: int, stride: int, padding: int, dilation: int, ce
 class Pool(Spatial):
     """What all pools with a sliding window share."""
 
+    functional = True
+
     whole_windows: ClassVar[bool] = False
     """Whether torch refuses a window larger than the input even where padding or ceil mode makes room for it."""
     letters = {"k": "kernel_size", "s": "stride", "p": "padding"}
@@ -81,7 +83,7 @@ def with_indices(output: Tensor, wanted: bool) -> Tensor | tuple[Any, ...]:
 class MaxPool1d(MaxPool):
     """Keeps the largest value of each window of a sequence."""
 
-    dims, rank, function = 1, 3, "F.max_pool1d"
+    dims, rank = 1, 3
     words = ("max_pool1d",)
     example, example_input = "max_pool1d 2", "8x100"
 
@@ -89,7 +91,7 @@ class MaxPool1d(MaxPool):
 class MaxPool2d(MaxPool):
     """Keeps the largest value of each window of a map."""
 
-    dims, rank, function = 2, 4, "F.max_pool2d"
+    dims, rank = 2, 4
     words = ("max_pool2d",)
     example, example_input = "max_pool2d 3 s2 p1", "8x32x32"
 
@@ -97,7 +99,7 @@ class MaxPool2d(MaxPool):
 class MaxPool3d(MaxPool):
     """Keeps the largest value of each window of a volume."""
 
-    dims, rank, function = 3, 5, "F.max_pool3d"
+    dims, rank = 3, 5
     words = ("max_pool3d",)
     example, example_input = "max_pool3d 2", "8x16x16x16"
 
@@ -121,7 +123,7 @@ class AvgPool(Pool):
 class AvgPool1d(AvgPool):
     """Takes the mean of each window of a sequence."""
 
-    dims, rank, function = 1, 3, "F.avg_pool1d"
+    dims, rank = 1, 3
     words = ("avg_pool1d",)
     example, example_input = "avg_pool1d 2", "8x100"
 
@@ -129,7 +131,7 @@ class AvgPool1d(AvgPool):
 class AvgPool2d(AvgPool):
     """Takes the mean of each window of a map."""
 
-    dims, rank, function = 2, 4, "F.avg_pool2d"
+    dims, rank = 2, 4
     words = ("avg_pool2d",)
     example, example_input = "avg_pool2d 2", "8x32x32"
 
@@ -139,7 +141,7 @@ class AvgPool2d(AvgPool):
 class AvgPool3d(AvgPool):
     """Takes the mean of each window of a volume."""
 
-    dims, rank, function = 3, 5, "F.avg_pool3d"
+    dims, rank = 3, 5
     whole_windows = True
     words = ("avg_pool3d",)
     example, example_input = "avg_pool3d 2", "8x16x16x16"
@@ -167,7 +169,7 @@ class LPPool(Pool):
 class LPPool1d(LPPool):
     """Takes the p-norm of each window of a sequence: (sum of x^p)^(1/p)."""
 
-    dims, rank, function = 1, 3, "F.lp_pool1d"
+    dims, rank = 1, 3
     words = ("lp_pool1d",)
     example, example_input = "lp_pool1d 2 4", "8x100"
 
@@ -178,7 +180,7 @@ class LPPool1d(LPPool):
 class LPPool2d(LPPool):
     """Takes the p-norm of each window of a map: (sum of x^p)^(1/p)."""
 
-    dims, rank, function = 2, 4, "F.lp_pool2d"
+    dims, rank = 2, 4
     words = ("lp_pool2d",)
     example, example_input = "lp_pool2d 2 3 s2", "8x32x32"
 
@@ -186,7 +188,7 @@ class LPPool2d(LPPool):
 class LPPool3d(LPPool):
     """Takes the p-norm of each window of a volume: (sum of x^p)^(1/p)."""
 
-    dims, rank, function = 3, 5, "F.lp_pool3d"
+    dims, rank = 3, 5
     whole_windows = True
     words = ("lp_pool3d",)
     example, example_input = "lp_pool3d 2 2", "8x16x16x16"
@@ -223,7 +225,7 @@ class MaxUnpool(Pool):
 class MaxUnpool1d(MaxUnpool):
     """Puts values back where a MaxPool1d took them from, with zeros between."""
 
-    dims, rank, function = 1, 3, "F.max_unpool1d"
+    dims, rank = 1, 3
     words = ("max_unpool1d",)
     example, example_input = "max_unpool1d(x i) 2", "{x: 8x50, i: int 8x50}"
 
@@ -231,7 +233,7 @@ class MaxUnpool1d(MaxUnpool):
 class MaxUnpool2d(MaxUnpool):
     """Puts values back where a MaxPool2d took them from, with zeros between."""
 
-    dims, rank, function = 2, 4, "F.max_unpool2d"
+    dims, rank = 2, 4
     words = ("max_unpool2d",)
     example, example_input = "max_unpool2d(x i) 2", "{x: 8x16x16, i: int 8x16x16}"
 
@@ -239,6 +241,6 @@ class MaxUnpool2d(MaxUnpool):
 class MaxUnpool3d(MaxUnpool):
     """Puts values back where a MaxPool3d took them from, with zeros between."""
 
-    dims, rank, function = 3, 5, "F.max_unpool3d"
+    dims, rank = 3, 5
     words = ("max_unpool3d",)
     example, example_input = "max_unpool3d(x i) 2", "{x: 8x4x4x4, i: int 8x4x4x4}"

@@ -135,14 +135,6 @@ class LSTM(Recurrent):
         h, *_ = super().states(x)
         return [h, (*h[:2], self.hidden_size)]
 
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        return with_state_pair(inputs)
-
-
-def with_state_pair(inputs: Sequence[str]) -> Sequence[str]:
-    """The input, and both states as the tuple that torch takes."""
-    return [inputs[0], f"({inputs[1]}, {inputs[2]})"] if len(inputs) == 3 else inputs
-
 
 class Cell(Layer):
     """What the cells share: one step for a batch of vectors. The state may be given; it is zeros if not."""
@@ -211,6 +203,3 @@ class LSTMCell(Cell):
     results = ("h", "c")
     words = ("lstm_cell",)
     example, example_input = "lstm_cell 32", "16"
-
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        return with_state_pair(inputs)

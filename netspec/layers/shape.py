@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
-from netspec.dims import Dim, Size, product
+from netspec.dims import Size, product
 from netspec.layers.base import Layer
-from netspec.python.literals import Code, literal
 from netspec.records import Dims, Int
 from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 
@@ -16,9 +14,9 @@ class Flatten(Layer):
     """Makes one axis of several: all after the batch, if not told otherwise."""
 
     rule = "The axes from start_dim to end_dim become one, as long as their product."
+    functional = True
     bare = 2
     example, example_input = "flatten", "16x5x5"
-    calls = ("torch.flatten",)
 
     start_dim = Int("first axis to merge", 1)
     end_dim = Int("last axis to merge", -1)
@@ -33,17 +31,13 @@ class Flatten(Layer):
             raise Misfit(text, field="start_dim", code="bad-argument")
         return x.with_shape(*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :])
 
-    def call(self, inputs: Sequence[str]) -> str:
-        end = "" if self.end_dim == -1 else f", {literal(self.end_dim)}"
-        return f"torch.flatten({inputs[0]}, {literal(self.start_dim)}{end})"
-
 
 class Unflatten(Layer):
     """Makes several axes of one."""
 
     rule = "The axis dim becomes the axes of unflattened_size, whose product is its size."
+    functional = True
     example, example_input = "unflatten 1 4x8", "32x10"
-    calls = (".unflatten",)
 
     dim = Int("axis to split")
     unflattened_size = Dims("sizes of the new axes; one of them may be -1, which is worked out", rest=True)
@@ -76,18 +70,12 @@ class Unflatten(Layer):
             )
         return tuple(count if s == -1 else s for s in sizes)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        sizes: Any = self.unflattened_size
-        if isinstance(sizes, tuple):  # asked for before the shape refuses some
-            sizes = tuple(Code(str(s)) if isinstance(s, Dim) else s for s in sizes)
-        return f"{inputs[0]}.unflatten({literal(self.dim)}, {literal(sizes)})"
-
 
 class ChannelShuffle(Layer):
     """Mixes the groups of channels: the first of each group, then the second of each."""
 
     rule = "The shape of the input stays."
-    function = "F.channel_shuffle"
+    functional = True
     words = ("channel_shuffle",)
     example, example_input = "channel_shuffle 4", "16x8x8"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Self
 
 from netspec.dims import Size
@@ -27,19 +26,19 @@ class AlongAxis(Activation):
 class Softmax(AlongAxis):
     """Turns numbers along an axis into probabilities: exp(x) divided by its sum."""
 
-    function, example = "F.softmax", "softmax 1"
+    example = "softmax 1"
 
 
 class Softmin(AlongAxis):
     """Turns numbers along an axis into probabilities, the smallest number being the likeliest."""
 
-    function, example = "F.softmin", "softmin 1"
+    example = "softmin 1"
 
 
 class LogSoftmax(AlongAxis):
     """Takes the logarithm of the softmax, without losing precision."""
 
-    function, example = "F.log_softmax", "log_softmax 1"
+    example = "log_softmax 1"
     words = ("log_softmax",)
 
 
@@ -47,21 +46,17 @@ class Softmax2d(Activation):
     """Turns the channels at each place of a map into probabilities."""
 
     example = "softmax2d"
-    calls = ("F.softmax",)
 
     def fitted(self, *inputs: Tensor) -> Self:
         need_rank(inputs[0], 4, what="channels x height x width")
         return super().fitted(*inputs)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"F.softmax({inputs[0]}, dim=1)"
 
 
 class GLU(Activation):
     """Splits an axis in two halves and gates the first with the sigmoid of the second: a sigmoid(b)."""
 
     rule = "The axis dim becomes half as long; all others stay."
-    function, example = "F.glu", "glu 1"
+    example = "glu 1"
 
     dim = Int("the axis that is split", -1)
 

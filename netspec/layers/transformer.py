@@ -7,17 +7,14 @@ from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.attention import (
-    CAUSAL,
     attention_macs,
     attention_parameters,
-    causal_mask,
     check_mask,
     check_padding,
     need_heads,
     need_sequence,
 )
 from netspec.layers.base import Layer
-from netspec.python.literals import literal
 from netspec.records import Bool, Choice, Field, Float, Int
 from netspec.tensors import Misfit, Tensor
 
@@ -28,7 +25,6 @@ class Transforming(Layer):
     """What all transformers share: the arguments of one layer."""
 
     flags = {"nobias": ("bias", False)}
-    helper = CAUSAL
 
     d_model = Int("width of the sequence", None, ge=1, axis=-1)
     nhead = Int("heads of the attention, which share the width between them", ge=1)
@@ -94,10 +90,6 @@ class Transforming(Layer):
             total = total + attention_macs(batch, queries, length, widths, length)
         return total
 
-    def causal(self, name: str, mask: str, text: str) -> list[str]:
-        """The arguments that hide what follows each place of the sequence called `text`."""
-        return [f"{mask}={causal_mask(text, self.batch_first)}", f"{name}=True"]
-
     def need_no_mask(self, name: str, masked: bool) -> None:
         if getattr(self, name) and masked:
             raise Misfit(f"has {name} next to a mask", "Keep one of them.", field=name, code="contradiction")
@@ -118,10 +110,6 @@ class Encoding(Transforming):
         self.need_no_mask("is_causal", self.mask_name in self.by_name(inputs))
         return fitted
 
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        causal = self.causal("is_causal", self.mask_name, inputs[0]) if self.is_causal else []
-        return [*self.spelled(inputs), *causal]
-
 
 class Decoding(Transforming):
     """What the decoder and its layer share: a sequence, the memory it looks at, and perhaps masks for each."""
@@ -140,10 +128,6 @@ class Decoding(Transforming):
         self.check_masks(inputs, batch, {**sizes, **paddings})
         self.need_no_mask("tgt_is_causal", "tgt_mask" in self.by_name(inputs))
         return fitted
-
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        causal = self.causal("tgt_is_causal", "tgt_mask", inputs[0]) if self.tgt_is_causal else []
-        return [*self.spelled(inputs), *causal]
 
 
 class TransformerEncoderLayer(Encoding):
@@ -178,22 +162,13 @@ class TransformerDecoderLayer(Decoding):
         return self.layer_macs(batch, queries, queries, keys)
 
 
-class Stack(Transforming):
+class Layers(Transforming):
     """Several layers of one kind, and perhaps a norm at the end."""
 
-    layer: ClassVar[str]
     attentions: ClassVar[tuple[str, ...]]
-    options: ClassVar[tuple[str, ...]] = ()
 
     num_layers = Int("how many layers", ge=1, torch=False, keyword=True)
     norm = Bool("end with a layer norm", False, torch=False, keyword=True)
-
-    def construct(self) -> str:
-        arguments = [f"nn.{self.layer}({self.arguments()})", f"num_layers={literal(self.num_layers)}"]
-        if self.norm:
-            eps = "" if self.layer_norm_eps == 1e-5 else f", eps={literal(self.layer_norm_eps)}"
-            arguments.append(f"norm=nn.LayerNorm({literal(self.d_model)}{eps}{'' if self.bias else ', bias=False'})")
-        return f"nn.{type(self).__name__}({', '.join([*arguments, *self.options])})"
 
     def parameters(self) -> Shapes:
         found = dict(stacked("layers", self.layer_parameters(*self.attentions), self.num_layers))
@@ -205,16 +180,14 @@ def stacked(name: str, layer: Shapes, count: int) -> Iterator[tuple[str, tuple[i
     return ((f"{name}.{i}.{key}", shape) for i in range(count) for key, shape in layer.items())
 
 
-class TransformerEncoder(Encoding, Stack):
+class TransformerEncoder(Encoding, Layers):
     """Reads a sequence with several encoder layers, whose arguments it takes itself."""
 
-    layer, attentions = "TransformerEncoderLayer", ("self_attn",)
-    options = ("enable_nested_tensor=False",)
+    attentions = ("self_attn",)
     mask_name = "mask"
     takes = ("src", "mask", "src_key_padding_mask")
     masks = takes[1:]
     words = ("transformer_encoder",)
-    calls = ("nn.TransformerEncoderLayer", "nn.LayerNorm")
     example, example_input = "transformer_encoder 4 num_layers=2 batch_first", "10x32"
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
@@ -222,12 +195,11 @@ class TransformerEncoder(Encoding, Stack):
         return self.layer_macs(batch, length, length) * self.num_layers
 
 
-class TransformerDecoder(Decoding, Stack):
+class TransformerDecoder(Decoding, Layers):
     """Reads a sequence and a memory with several decoder layers, whose arguments it takes itself."""
 
-    layer, attentions = "TransformerDecoderLayer", ("self_attn", "multihead_attn")
+    attentions = ("self_attn", "multihead_attn")
     words = ("transformer_decoder",)
-    calls = ("nn.TransformerDecoderLayer", "nn.LayerNorm")
     example = "transformer_decoder(x memory) 4 num_layers=2 batch_first"
     example_input = "{x: 10x32, memory: 12x32}"
 
@@ -281,7 +253,3 @@ class Transformer(Transforming):
         batch, keys, queries = self.lengths(inputs)
         encoder = self.layer_macs(batch, keys, keys) * self.num_encoder_layers
         return encoder + self.layer_macs(batch, queries, queries, keys) * self.num_decoder_layers
-
-    def adapt(self, inputs: Sequence[str]) -> Sequence[str]:
-        causal = self.causal("tgt_is_causal", "tgt_mask", inputs[1]) if self.tgt_is_causal else []
-        return [*self.spelled(inputs), *causal]

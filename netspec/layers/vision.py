@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
@@ -21,6 +21,7 @@ class Resize(Layer):
     """What the upsamplings share: a size, or a factor."""
 
     rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
+    functional = True
     letters = {"s": "scale_factor"}
 
     size = Factors(SIZE, None, whole=True)
@@ -58,7 +59,6 @@ def scaled(size: Size, factor: float, axis: int) -> Size:
 class Upsample(Resize):
     """Resizes a sequence, map or volume, by interpolation."""
 
-    function = "F.interpolate"
     example, example_input = "upsample scale_factor=2", "8x16x16"
 
     mode = Choice(
@@ -84,24 +84,16 @@ class Upsample(Resize):
 class Upsampling2d(Resize):
     """UpsamplingNearest2d and UpsamplingBilinear2d."""
 
-    calls = ("F.interpolate",)
-
     size = Numbers(SIZE, None, ge=1, axes=2)
-    how: ClassVar[str]
-    """The arguments of F.interpolate that it stands for."""
 
     def fitted(self, *inputs: Tensor) -> Self:
         need_rank(inputs[0], 4, what=AXES[2])
         return super().fitted(*inputs)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"F.interpolate({inputs[0]}, {self.arguments()}, {self.how})"
-
 
 class UpsamplingNearest2d(Upsampling2d):
     """Resizes a map by repeating its values."""
 
-    how = 'mode="nearest"'
     words = ("upsampling_nearest2d",)
     example, example_input = "upsampling_nearest2d scale_factor=2", "8x16x16"
 
@@ -109,7 +101,6 @@ class UpsamplingNearest2d(Upsampling2d):
 class UpsamplingBilinear2d(Upsampling2d):
     """Resizes a map by weighing the four nearest values, with corners on corners."""
 
-    how = 'mode="bilinear", align_corners=True'
     words = ("upsampling_bilinear2d",)
     example, example_input = "upsampling_bilinear2d scale_factor=2", "8x16x16"
 
@@ -118,7 +109,7 @@ class PixelShuffle(Layer):
     """Makes a map larger by spreading groups of channels over space: C r^2 x H x W to C x H r x W r."""
 
     rule = "channels x height x width become channels / r^2 x height r x width r, r being upscale_factor."
-    function = "F.pixel_shuffle"
+    functional = True
     words = ("pixel_shuffle",)
     example, example_input = "pixel_shuffle 2", "16x8x8"
 
@@ -137,7 +128,7 @@ class PixelUnshuffle(Layer):
     """Makes a map smaller by moving blocks of it into channels: C x H r x W r to C r^2 x H x W."""
 
     rule = "channels x height x width become channels r^2 x height / r x width / r, r being downscale_factor."
-    function = "F.pixel_unshuffle"
+    functional = True
     words = ("pixel_unshuffle",)
     example, example_input = "pixel_unshuffle 2", "4x16x16"
 
@@ -163,6 +154,8 @@ def need_map(x: Tensor) -> tuple[Size, ...]:
 class Patches(Layer):
     """What Fold and Unfold share: the windows that slide over a map."""
 
+    functional = True
+
     dims = 2
     letters = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation"}
 
@@ -185,7 +178,6 @@ class Unfold(Patches, Spatial):
     """Cuts a map into windows: C x H x W to C k^2 x windows."""
 
     rule = "channels x height x width become channels times the window's points x the number of windows."
-    function = "F.unfold"
     example, example_input = "unfold 3 p1", "3x8x8"
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -197,7 +189,6 @@ class Fold(Patches):
     """Puts windows back onto a map and sums where they overlap: C k^2 x windows to C x H x W."""
 
     rule = "channels times the window's points x the number of windows become channels x output_size."
-    function = "F.fold"
     example, example_input = "fold 8 3 p1", "27x64"
 
     output_size = Numbers("height and width of the map", ge=1)

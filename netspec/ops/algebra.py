@@ -8,7 +8,6 @@ from netspec.dims import Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast
-from netspec.ops.writing import PRODUCT, function, infix, options
 from netspec.tensors import Misfit, Tensor, need_float
 
 
@@ -34,9 +33,6 @@ class MatMul(Op):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * inputs[0].shape[-1]
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return infix("@", PRODUCT, *inputs)
-
 
 class BMM(Op):
     """Multiplies two batches of matrices, sample by sample."""
@@ -44,7 +40,6 @@ class BMM(Op):
     rule = "batch x n x k and batch x k x m become batch x n x m."
     inputs = (2, 2)
     example, example_input = "bmm(a b)", "{a: 10x32, b: 32x20}"
-    calls = ("torch.bmm",)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         a, b = inputs
@@ -59,9 +54,6 @@ class BMM(Op):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * inputs[0].shape[-1]
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("torch.bmm", *inputs)
-
 
 class CDist(Op):
     """Gives the distance of every vector of the first input to every vector of the second."""
@@ -69,7 +61,6 @@ class CDist(Op):
     rule = "n x width and m x width become n x m; the axes before these broadcast."
     inputs = (2, 2)
     example, example_input = "cdist(a b)", "{a: 10x3, b: 20x3}"
-    calls = ("torch.cdist",)
 
     p = Number("which distance: 2 for the ordinary one", 2.0, keyword=True)
 
@@ -85,9 +76,6 @@ class CDist(Op):
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * inputs[0].shape[-1]
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("torch.cdist", *inputs, *options(self, "p"))
 
 
 def need_equal(a: Size, b: Size, doing: str) -> None:

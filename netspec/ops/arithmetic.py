@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Number
 from netspec.ops.broadcasting import broadcast, need_numbers, promoted
-from netspec.ops.writing import POWER, PRODUCT, SIGN, SUM, bracketed, function, hugged, infix
-from netspec.python.literals import literal
 from netspec.records import Field
 from netspec.tensors import Dtype, Misfit, Tensor
 
@@ -34,9 +31,6 @@ class Arithmetic(Op):
     def result(self, *inputs: Tensor) -> Dtype:
         return promoted((x.dtype for x in inputs), self.other)
 
-    def operands(self, inputs: Sequence[str]) -> list[str]:
-        return [*inputs, literal(self.other)] if self.other is not None else list(inputs)
-
 
 _WAYS = "Give it two inputs, `add(x skip)`, or one and a number, `add(x) 1`."
 
@@ -57,11 +51,6 @@ class Add(Arithmetic):
     def _negative(self) -> bool:
         return isinstance(self.other, int | float) and self.other < 0
 
-    def call(self, inputs: Sequence[str]) -> str:
-        if self._negative():
-            return infix("-", SUM, inputs[0], literal(-self.other))
-        return infix("+", SUM, *self.operands(inputs))
-
 
 class Sub(Arithmetic):
     """Subtracts the second input, or a number, from the first."""
@@ -74,17 +63,11 @@ class Sub(Arithmetic):
         need_numbers(self.verb, *inputs)
         return super().result(*inputs)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return infix("-", SUM, *self.operands(inputs))
-
 
 class RSub(Sub):
     """Subtracts the input from a number: `rsub 1` is 1 - x. With two inputs, the first from the second."""
 
     example = "rsub(gate) 1"
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return infix("-", SUM, *reversed(self.operands(inputs)))
 
 
 class Mul(Arithmetic):
@@ -94,9 +77,6 @@ class Mul(Arithmetic):
     verb = "multiplies"
     bare = 1
     example = "mul(x gate)"
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return infix("*", PRODUCT, *self.operands(inputs))
 
 
 class Div(Arithmetic):
@@ -109,9 +89,6 @@ class Div(Arithmetic):
     def result(self, *inputs: Tensor) -> Dtype:
         return "float32"
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return infix("/", PRODUCT, *self.operands(inputs))
-
 
 class Power(Arithmetic):
     """What powers share."""
@@ -123,10 +100,6 @@ class Power(Arithmetic):
         if found == "bool":
             need_numbers(self.verb, *inputs)
         return found
-
-    def call(self, inputs: Sequence[str]) -> str:
-        base, exponent = self.operands(inputs)
-        return hugged(f"{bracketed(base, POWER + 1)} ** {bracketed(exponent, SIGN)}")
 
 
 class Pow(Power):
@@ -147,14 +120,9 @@ class RPow(Power):
 
     example = "rpow(x) 2.0"
 
-    def operands(self, inputs: Sequence[str]) -> list[str]:
-        return list(reversed(super().operands(inputs)))
-
 
 class Extreme(Arithmetic):
     """What maximum and minimum share."""
-
-    calls: ClassVar[tuple[str, ...]] = ("torch.{}", "torch.clamp")
 
     bound: ClassVar[str]
 
@@ -162,11 +130,6 @@ class Extreme(Arithmetic):
         if self.other is not None:
             need_numbers(self.verb, *inputs)
         return super().result(*inputs)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        if self.other is not None:
-            return function("torch.clamp", inputs[0], f"{self.bound}={literal(self.other)}")
-        return function(f"torch.{type(self).__name__.lower()}", *inputs)
 
 
 class Maximum(Extreme):
@@ -190,7 +153,6 @@ class Lerp(Op):
     inputs = (2, 3)
     takes = ("input", "end", "weight")
     example, example_input = "lerp(a b) 0.5", "16x8x8"
-    calls = ("torch.lerp",)
 
     weight = Number("how far to go, where 0 is the first input and 1 the second", None)
 
@@ -200,6 +162,3 @@ class Lerp(Op):
         if any(x.dtype != "float32" for x in inputs):
             raise Misfit(f"takes floats, its inputs are {', '.join(x.dtype for x in inputs)}", code="dtype")
         return Tensor(broadcast("blends", *inputs))
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("torch.lerp", *inputs, *([literal(self.weight)] if self.weight is not None else []))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from netspec.dims import Size, product
 from netspec.layers.base import Op
@@ -11,17 +11,8 @@ from netspec.ops.algebra import need_equal
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast, fits
 from netspec.ops.comparing import need_bools
-from netspec.ops.writing import function, method, options
-from netspec.python.literals import literal
 from netspec.records import Bool, Checked, Float, Int, refuse
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
-
-_ATTEND: Final = '''\
-def attend(query, key, value, heads, **options):
-    """Attention in `heads` parallel parts; all tensors are batch x length x width."""
-    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(-3, -2) for x in (query, key, value))
-    return F.scaled_dot_product_attention(query, key, value, **options).transpose(-3, -2).flatten(-2)
-'''
 
 
 class SDPA(Op):
@@ -35,8 +26,6 @@ class SDPA(Op):
     inputs = (3, 4)
     takes = ("query", "key", "value", "attn_mask")
     words = ("scaled_dot_product_attention",)
-    helper = _ATTEND
-    calls = ("F.scaled_dot_product_attention",)
     example, example_input = "sdpa(q k v) heads=4 is_causal", "10x32"
 
     heads = Int("parallel parts that the width is split into", None, ge=1, torch=False)
@@ -103,14 +92,6 @@ class SDPA(Op):
         pairs = product(query[:-1]) * key[-2] * heads
         return pairs * (query[-1] // heads) + pairs * (value[-1] // heads)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        mask = [f"attn_mask={text}" for text in inputs[3:]]
-        dropout = [f"dropout_p={literal(self.dropout_p)} if self.training else 0.0"] if self.dropout_p != 0 else []
-        settings = [*mask, *dropout, *options(self, "is_causal", "scale", "enable_gqa")]
-        if self.heads is None:
-            return function("F.scaled_dot_product_attention", *inputs[:3], *settings)
-        return function("attend", *inputs[:3], literal(self.heads), *settings)
-
 
 def _fill(value: Any) -> Any:
     """A number, or one of the two infinities as a word."""
@@ -129,7 +110,6 @@ class MaskedFill(Op):
     takes = ("input", "mask")
     words = ("masked_fill",)
     example, example_input = "masked_fill(scores mask) -1e9", "{scores: 10x10, mask: bool 10x10}"
-    calls = (".masked_fill",)
 
     value = Checked("the number; without it, minus infinity", _fill, {"type": ["number", "string"]}, None)
 
@@ -141,17 +121,12 @@ class MaskedFill(Op):
             raise Misfit(f"puts {value} among values of {x.dtype}", "Give another number.", field="value", code="dtype")
         return x.with_shape(*broadcast("masks", x, mask))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        value = float("-inf") if self.value is None else self.value
-        return method(inputs[0], "masked_fill", inputs[1], literal(value))
-
 
 class Triangle(Op):
     """What tril and triu share."""
 
     rule = "The shape of the input stays."
     example_input = "10x10"
-    calls = (".{}",)
 
     diagonal = Int("the last diagonal that is kept: 0 is the main one, 1 the one above", 0)
 
@@ -159,10 +134,6 @@ class Triangle(Op):
         if len(inputs[0].shape) < 2:
             raise Misfit(f"takes matrices, its input is {inputs[0]}", code="rank")
         return inputs[0]
-
-    def call(self, inputs: Sequence[str]) -> str:
-        moved = [literal(self.diagonal)] if self.diagonal != 0 else []
-        return method(inputs[0], type(self).__name__.lower(), *moved)
 
 
 class TriL(Triangle):

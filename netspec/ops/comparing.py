@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 from netspec.layers.base import Op
 from netspec.ops.arithmetic import Arithmetic
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import broadcast, promoted
-from netspec.ops.writing import AND, LOOSE, SIGN, bracketed, function, infix
-from netspec.python.literals import literal
 from netspec.tensors import Misfit, Tensor
 
 
@@ -19,26 +14,20 @@ class Comparison(Arithmetic):
 
     rule = "The inputs broadcast; the result is booleans."
     verb = "compares"
-    symbol: ClassVar[str]
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor(super().shape(*inputs).shape, "bool")
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return f" {self.symbol} ".join(bracketed(o, LOOSE + 1) for o in self.operands(inputs))
 
 
 class Eq(Comparison):
     """Tells where the first input equals the second, or a number."""
 
-    symbol = "=="
     example = "eq(x) 0"
 
 
 class Ne(Comparison):
     """Tells where the first input differs from the second, or from a number."""
 
-    symbol = "!="
     example = "ne(ids) 0"
     example_input = "int 10"
 
@@ -46,28 +35,24 @@ class Ne(Comparison):
 class Lt(Comparison):
     """Tells where the first input is less than the second, or than a number."""
 
-    symbol = "<"
     example = "lt(x) 0.5"
 
 
 class Le(Comparison):
     """Tells where the first input is at most the second, or a number."""
 
-    symbol = "<="
     example = "le(x) 0.5"
 
 
 class Gt(Comparison):
     """Tells where the first input is greater than the second, or than a number."""
 
-    symbol = ">"
     example = "gt(x) 0.5"
 
 
 class Ge(Comparison):
     """Tells where the first input is at least the second, or a number."""
 
-    symbol = ">="
     example = "ge(x) 0.5"
 
 
@@ -82,9 +67,6 @@ class LogicalNot(Op):
         need_bools(*inputs)
         return inputs[0]
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"~{bracketed(inputs[0], SIGN)}"
-
 
 class LogicalAnd(Op):
     """Tells where all inputs are true."""
@@ -97,9 +79,6 @@ class LogicalAnd(Op):
     def shape(self, *inputs: Tensor) -> Tensor:
         need_bools(*inputs)
         return Tensor(broadcast("joins", *inputs), "bool")
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return infix("&", AND, *inputs)
 
 
 class LogicalOr(Op):
@@ -114,9 +93,6 @@ class LogicalOr(Op):
         need_bools(*inputs)
         return Tensor(broadcast("joins", *inputs), "bool")
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return " | ".join(bracketed(text, AND) for text in inputs)
-
 
 class Where(Op):
     """Takes the second input where the first is true, elsewhere the third input or a number."""
@@ -125,7 +101,6 @@ class Where(Op):
     inputs = (2, 3)
     takes = ("condition", "input", "other")
     example, example_input = "where(mask x) 0", "{mask: bool 10, x: 10}"
-    calls = ("torch.where",)
 
     other = Number("a number in place of the third input", None)
 
@@ -135,9 +110,6 @@ class Where(Op):
             raise Misfit("takes what stands elsewhere as a number or as a third input", hint, code="inputs")
         need_bools(inputs[0])
         return Tensor(broadcast("chooses among", *inputs), promoted((x.dtype for x in inputs[1:]), self.other))
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("torch.where", *inputs, *([literal(self.other)] if self.other is not None else []))
 
 
 def need_bools(*inputs: Tensor) -> None:

@@ -11,8 +11,6 @@ from netspec.layers.base import Op
 from netspec.ops.algebra import need_same_dtype
 from netspec.ops.axes import MANY, differ
 from netspec.ops.broadcasting import met
-from netspec.ops.writing import function
-from netspec.python.literals import literal
 from netspec.records import Checked, refuse
 from netspec.tensors import Misfit, Tensor
 
@@ -43,7 +41,6 @@ class Einsum(Op):
     rule = "The sizes of the letters that the result keeps, in its order."
     inputs = (1, MANY)
     example, example_input = "einsum(q k) bhid/bhjd:bhij", "4x10x8"
-    calls = ("torch.einsum",)
 
     equation = Checked(
         "a letter for each axis of each input, and those of the result",
@@ -88,9 +85,6 @@ class Einsum(Op):
         sizes = _sizes(inputs, labels)
         needed = set(self._result(sizes)) | (set(labels[0]) & set(labels[1]))
         return product(size for label, size in sizes.items() if label in needed)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("torch.einsum", literal(self.equation), *inputs)
 
 
 def _spelled(side: str, more: int) -> Labels:

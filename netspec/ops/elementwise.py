@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import need_numbers, promoted
-from netspec.ops.writing import ATOM, POWER, SIGN, bracketed, function, method, options, strength
 from netspec.records import Choice
 from netspec.tensors import Dtype, Misfit, Tensor
 
@@ -18,16 +16,12 @@ class Elementwise(Op):
 
     rule = "The shape of the input stays."
     example_input: ClassVar[str] = "16x8x8"
-    calls: ClassVar[tuple[str, ...]] = ("torch.{}",)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor(inputs[0].shape, self.result(inputs[0]))
 
     def result(self, x: Tensor) -> Dtype:
         return "float32"
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function(f"torch.{type(self).__name__.lower()}", *inputs)
 
 
 class Numeric(Elementwise):
@@ -42,9 +36,6 @@ class Neg(Numeric):
     """Changes the sign."""
 
     example = "neg"
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"-{bracketed(inputs[0], ATOM if strength(inputs[0]) == POWER else SIGN)}"
 
 
 class Abs(Numeric):
@@ -158,15 +149,11 @@ class Clamp(Elementwise):
         need_numbers("takes", x)
         return promoted([promoted([x.dtype], self.min)], self.max)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("torch.clamp", inputs[0], *options(self, "min", "max"))
-
 
 class To(Elementwise):
     """Turns the input into another dtype."""
 
     example = "to float32"
-    calls = (".float", ".long", ".bool")
     words = ("cast",)
 
     takes_dtype = True
@@ -175,9 +162,3 @@ class To(Elementwise):
     def result(self, x: Tensor) -> Dtype:
         found: Dtype = self.dtype  # type: ignore[assignment]
         return found
-
-    def call(self, inputs: Sequence[str]) -> str:
-        if len(inputs) > 1:
-            return method(inputs[0], "to", inputs[1])
-        names = {"float32": "float", "int64": "long", "bool": "bool"}
-        return method(inputs[0], names[self.dtype])

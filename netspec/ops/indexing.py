@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Final
-
 from netspec.dims import Dim, Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, differ, need_some, put
-from netspec.ops.writing import method, subscript
-from netspec.python.literals import Code, literal
 from netspec.records import Int
 from netspec.tensors import Misfit, Tensor
 
@@ -20,7 +14,6 @@ class Select(Op):
 
     rule = "The axis goes away."
     example, example_input = "select 1 0", "10x32"
-    calls = (".select",)
 
     dim = Axis("axis to take a place on")
     index = Extent("which place; negative ones count from the end")
@@ -34,17 +27,12 @@ class Select(Op):
             raise Misfit(f"takes place {self.index} of {size} on axis {at}", hint, field="index")
         return x.with_shape(*put(x.shape, at))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        index = literal(self.index)
-        return subscript(inputs[0], self.dim, index) or method(inputs[0], "select", literal(self.dim), index)
-
 
 class Slice(Op):
     """Takes a stretch of an axis: `slice 1 -1` from the last on, `slice 2 0 -3` all but the last three."""
 
     rule = "The axis becomes as long as the stretch; all others stay."
     example, example_input = "slice 2 0 -3", "16x100"
-    calls = (".movedim",)
 
     dim = Axis("axis to take a stretch of")
     start = Extent("first place; negative ones count from the end", 0)
@@ -59,11 +47,6 @@ class Slice(Op):
         need_some(size, f"takes places {self.start} to {reach} of {x.shape[at]}, which is nothing", "start")
         return x.with_shape(*put(x.shape, at, size))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        places, dim = index(self.start, self.stop, self.step), literal(self.dim)
-        text = subscript(inputs[0], self.dim, places)
-        return text or f"{method(inputs[0], 'movedim', dim, '0')}[{places}].movedim(0, {dim})"
-
 
 def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
     """How many places a slice takes, as Python counts them.
@@ -77,21 +60,9 @@ def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
     return -((first - last) // step)
 
 
-_PLAIN: Final = re.compile(r"-?\w+")
-"""A number or a name."""
-
-
 def negative(place: Size) -> bool:
     """Whether a place counts from the end; one that is known only at run time does if it is less some sizes: 1 - T."""
     return place < 0 if isinstance(place, int) else all(factor < 0 for sizes, factor in place.terms.items() if sizes)
-
-
-def index(start: Size | Code, stop: Size | Code | None, step: int | Code) -> str:
-    """A slice as it is written between brackets: `:-3`, `1::2`, and with room about it `: n + 1`."""
-    bounds = ["" if start == 0 else literal(start), "" if stop is None else literal(stop)]
-    bounds += [] if step == 1 else [literal(step)]
-    roomy = any(bound and not _PLAIN.fullmatch(bound) for bound in bounds)
-    return " : ".join(bounds).replace(":  :", "::").strip() if roomy else ":".join(bounds)
 
 
 class Narrow(Op):
@@ -99,7 +70,6 @@ class Narrow(Op):
 
     rule = "The axis becomes as long as the stretch; all others stay."
     example, example_input = "narrow 1 0 16", "32x8"
-    calls = (".narrow",)
 
     dim = Axis("axis to take a stretch of")
     start = Extent("first place; negative ones count from the end")
@@ -115,9 +85,6 @@ class Narrow(Op):
                 raise Misfit(f"takes {length} places from {start} on, axis {at} has {size}", field="length")
         return x.with_shape(*put(x.shape, at, length))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "narrow", literal(self.dim), literal(self.start), literal(self.length))
-
 
 class IndexSelect(Op):
     """Takes the places on an axis that the second input lists."""
@@ -127,7 +94,6 @@ class IndexSelect(Op):
     takes = ("input", "index")
     words = ("index_select",)
     example, example_input = "index_select(table index) 0", "{table: parameter 169x4, index: buffer 2401 init=arange}"
-    calls = (".index_select",)
 
     dim = Axis("axis to take places on")
 
@@ -140,9 +106,6 @@ class IndexSelect(Op):
             raise Misfit(f"takes a list of places, its second input is {places}", hint, code="rank")
         return x.with_shape(*put(x.shape, at, places.shape[0] if places.shape else 1))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "index_select", literal(self.dim), inputs[1])
-
 
 class Gather(Op):
     """Takes places on an axis, chosen anew for every place on the other axes by the second input."""
@@ -151,7 +114,6 @@ class Gather(Op):
     inputs = (2, 2)
     takes = ("input", "index")
     example, example_input = "gather(x index) 1", "{x: 10x32, index: int 4x32}"
-    calls = (".gather",)
 
     dim = Axis("axis to take places on")
 
@@ -166,9 +128,6 @@ class Gather(Op):
                 text = f"takes {places} places from {x}: {taken} and {size} on axis {i}"
                 raise Misfit(text, "Only the axis that is gathered along may be longer.", code=differ(size, taken))
         return x.with_shape(*places.shape)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "gather", literal(self.dim), inputs[1])
 
 
 def need_index(x: Tensor) -> None:

@@ -9,8 +9,6 @@ from netspec.dims import Size
 from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Axis, Extents, axis, differ, need_parts, put
 from netspec.ops.broadcasting import promoted
-from netspec.ops.writing import method
-from netspec.python.literals import literal
 from netspec.records import Int
 from netspec.tensors import Misfit, Tensor, show
 
@@ -23,7 +21,6 @@ class Concat(Op):
     words = ("cat",)
     bare = 1
     example, example_input = "concat(x skip)", "{x: 16x8x8, skip: 32x8x8}"
-    calls = ("torch.cat",)
 
     dim = Axis("axis to join along", 1, torch_default=0)
 
@@ -36,9 +33,6 @@ class Concat(Op):
             total = total + x.shape[at]
         return Tensor(put(first.shape, at, total), promoted(x.dtype for x in inputs))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"torch.cat([{', '.join(inputs)}], dim={literal(self.dim)})"
-
 
 class Stack(Op):
     """Puts inputs of one shape side by side along a new axis."""
@@ -47,7 +41,6 @@ class Stack(Op):
     inputs = (1, MANY)
     bare = 1
     example, example_input = "stack(a b)", "16x8"
-    calls = ("torch.stack",)
 
     dim = Axis("where the new axis stands in the result", 1, torch_default=0)
 
@@ -58,9 +51,6 @@ class Stack(Op):
             need_alike(first, x, None, f"stacks {first} and {x}")
         shape = (*first.shape[:at], len(inputs), *first.shape[at:])
         return Tensor(shape, promoted(x.dtype for x in inputs))
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return f"torch.stack([{', '.join(inputs)}], dim={literal(self.dim)})"
 
 
 def need_alike(first: Tensor, other: Tensor, free: int | None, doing: str) -> None:
@@ -96,7 +86,6 @@ class Split(Cut):
 
     rule = "Several parts, each as the input but for its own size along dim."
     example, example_input = "split 16x48", "64x8x8"
-    calls = (".split",)
 
     split_size: Any = Extents("size of each part, or one size for every part", low=1)
     dim = Axis("axis to cut", 1, torch_default=0)
@@ -114,16 +103,12 @@ class Split(Cut):
             raise Misfit(text, hint, code="unknown-size")
         return pieces(size, self.split_size)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "split", literal(self.split_size), f"dim={literal(self.dim)}")
-
 
 class Chunk(Cut):
     """Cuts an axis into a number of equal parts, the last one perhaps smaller. The parts are .0, .1, .2."""
 
     rule = "Several parts, each as the input but for its own size along dim."
     example, example_input = "chunk 3 -1", "10x96"
-    calls = (".chunk",)
 
     chunks = Int("number of parts", ge=1)
     dim = Axis("axis to cut", 1, torch_default=0)
@@ -137,16 +122,12 @@ class Chunk(Cut):
             raise Misfit(text, code="unknown-size")
         return [each] * need_parts(self.chunks)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "chunk", literal(self.chunks), f"dim={literal(self.dim)}")
-
 
 class Unbind(Op):
     """Takes an axis apart: one part, without the axis, for each place on it. The parts are .0, .1, .2."""
 
     rule = "As many parts as the axis is long, each without that axis."
     example, example_input = "unbind 1", "3x10"
-    calls = (".unbind",)
 
     dim = Axis("axis to take apart", torch_default=0)
 
@@ -157,9 +138,6 @@ class Unbind(Op):
         if not isinstance(size, int):
             raise Misfit(f"must know the size of axis {at}, which is {size}", field="dim", code="unknown-size")
         return (x.with_shape(*put(x.shape, at)),) * need_parts(size)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "unbind", literal(self.dim))
 
 
 def pieces(size: int, each: int) -> list[int]:

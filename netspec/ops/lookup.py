@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from netspec.layers.base import Op
 from netspec.ops.indexing import need_index
-from netspec.ops.writing import function
-from netspec.python.literals import literal
 from netspec.records import Int
 from netspec.tensors import Misfit, Tensor
 
@@ -18,16 +14,12 @@ class OneHot(Op):
     rule = "A last axis of as many places as there are classes."
     words = ("one_hot",)
     example, example_input = "one_hot 10", "int 5"
-    calls = ("F.one_hot",)
 
     num_classes = Int("how many places there are", ge=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         need_index(inputs[0])
         return inputs[0].with_shape(*inputs[0].shape, self.num_classes)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("F.one_hot", inputs[0], literal(self.num_classes))
 
 
 class Lookup(Op):
@@ -37,7 +29,6 @@ class Lookup(Op):
     inputs = (2, 2)
     takes = ("index", "table")
     example, example_input = "lookup(index table)", "{index: buffer 49x49 init=arange, table: parameter 2401x3}"
-    calls = ("F.embedding",)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         index, table = inputs
@@ -45,6 +36,3 @@ class Lookup(Op):
         if len(table.shape) != 2:
             raise Misfit(f"takes a table of rows x width, its second input is {table}", code="rank")
         return table.with_shape(*index.shape, table.shape[1])
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("F.embedding", *inputs)

@@ -8,8 +8,6 @@ from typing import ClassVar
 from netspec.dims import product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Number, axis
-from netspec.ops.writing import bracketed, function, options
-from netspec.python.literals import literal
 from netspec.records import Float, Int
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
@@ -19,7 +17,6 @@ class Normalize(Op):
 
     rule = "The shape of the input stays."
     example, example_input = "normalize", "64"
-    calls = ("F.normalize",)
 
     p = Number("which length: 2 for the ordinary one", 2.0, keyword=True)
     dim = Axis("axis along which the vectors lie", 1)
@@ -29,9 +26,6 @@ class Normalize(Op):
         need_float(inputs[0])
         axis(self.dim, inputs[0])
         return inputs[0]
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("F.normalize", inputs[0], *options(self, "p", "dim", "eps"))
 
 
 class FunctionalNorm(Op):
@@ -70,13 +64,8 @@ class LayerNormFunction(LastAxesNorm):
 
     words = ("layer_norm",)
     example, example_input = "layer_norm(x weight bias)", "{x: 10x32, weight: parameter 32, bias: parameter 32}"
-    calls = ("F.layer_norm",)
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        x, *weights = inputs
-        return function("F.layer_norm", x, f"{bracketed(weights[0])}.shape", *weights, *options(self, "eps"))
 
 
 class RMSNormFunction(LastAxesNorm):
@@ -86,13 +75,8 @@ class RMSNormFunction(LastAxesNorm):
     takes = ("input", "weight")
     words = ("rms_norm",)
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
-    calls = ("F.rms_norm",)
 
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        x, weight = inputs
-        return function("F.rms_norm", x, f"{bracketed(weight)}.shape", weight, *options(self, "eps"))
 
 
 class GroupNormFunction(FunctionalNorm):
@@ -100,7 +84,6 @@ class GroupNormFunction(FunctionalNorm):
 
     words = ("group_norm",)
     example, example_input = "group_norm(x weight bias) 4", "{x: 16x8x8, weight: parameter 16, bias: parameter 16}"
-    calls = ("F.group_norm",)
 
     num_groups = Int("groups that the channels are split into", ge=1)
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
@@ -114,7 +97,3 @@ class GroupNormFunction(FunctionalNorm):
         if product(x.shape) == self.num_groups:
             raise Misfit(f"normalises groups of one element: {x} in {self.num_groups} groups", field="num_groups")
         return x
-
-    def call(self, inputs: Sequence[str]) -> str:
-        x, *weights = inputs
-        return function("F.group_norm", x, literal(self.num_groups), *weights, *options(self, "eps"))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Number, axes, axis, put
 from netspec.ops.broadcasting import need_numbers
-from netspec.ops.writing import function, method, one_or_all, options
 from netspec.records import Bool, Int
 from netspec.tensors import Dtype, Misfit, Tensor, need_float
 
@@ -19,7 +17,6 @@ class Reduction(Op):
 
     rule = "Without the axes named, or with 1 in their place with keepdim; without axes, one number."
     example_input: ClassVar[str] = "16x8x8"
-    calls: ClassVar[tuple[str, ...]] = (".{}",)
 
     dim = Axes("axes to reduce; they are dropped")
     keepdim = Bool("keep the axes, with a size of 1", False)
@@ -37,10 +34,6 @@ class Reduction(Op):
 
     def result(self, x: Tensor) -> Dtype:
         return x.dtype
-
-    def call(self, inputs: Sequence[str]) -> str:
-        name = type(self).__name__.lower()
-        return method(inputs[0], name, one_or_all(self.dim), *options(self, "keepdim"))
 
 
 class Mean(Reduction):
@@ -102,10 +95,6 @@ class Spread(Reduction):
             text = f"measures the spread of {count} element{'s' if count > 1 else ''}, which is not defined"
             raise Misfit(text, "Use more axes or correction=0.", field="dim", code="undefined")
 
-    def call(self, inputs: Sequence[str]) -> str:
-        name = type(self).__name__.lower()
-        return method(inputs[0], name, one_or_all(self.dim), *options(self, "correction", "keepdim"))
-
 
 class Var(Spread):
     """Gives the variance over axes."""
@@ -124,20 +113,14 @@ class VectorNorm(Reduction):
 
     words = ("vector_norm",)
     example = "vector_norm 1"
-    calls = ("torch.linalg.vector_norm",)
 
     ord: Any = Number("which norm: 2 for the ordinary length, 1 for the sum of absolute values", 2, keyword=True)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        settings = [f"dim={one_or_all(self.dim)}", *options(self, "keepdim")]
-        return function("torch.linalg.vector_norm", inputs[0], *options(self, "ord"), *settings)
 
 
 class SingleAxis(Op):
     """What reductions over exactly one axis share."""
 
     rule = "Without the axis named, or with 1 in its place with keepdim."
-    calls: ClassVar[tuple[str, ...]] = (".{}",)
     example_input: ClassVar[str] = "10x32"
 
     dim = Axis("axis to reduce; it is dropped")
@@ -146,9 +129,6 @@ class SingleAxis(Op):
     def reduced(self, x: Tensor) -> Tensor:
         at = axis(self.dim, x)
         return x.with_shape(*put(x.shape, at, *([1] if self.keepdim else [])))
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], type(self).__name__.lower(), one_or_all((self.dim,)), *options(self, "keepdim"))
 
 
 class Extremes(SingleAxis):
@@ -208,13 +188,9 @@ class CumSum(Op):
 
     rule = "The shape of the input stays."
     example, example_input = "cumsum 1", "10x32"
-    calls: ClassVar[tuple[str, ...]] = (".{}",)
 
     dim = Axis("axis to sum along")
 
     def shape(self, *inputs: Tensor) -> Tensor:
         axis(self.dim, inputs[0])
         return Tensor(inputs[0].shape, "int64" if inputs[0].dtype == "bool" else inputs[0].dtype)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "cumsum", one_or_all((self.dim,)))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Extent, Extents, axes, axis, differ, put
-from netspec.ops.writing import listed, method, one_or_all
-from netspec.python.literals import literal
 from netspec.records import Dims
 from netspec.tensors import Misfit, Tensor, show
 
@@ -17,7 +13,6 @@ class Expand(Op):
 
     rule = "The sizes that are written; only axes of size 1 stretch, and -1 keeps a size."
     example, example_input = "expand(token) B -1 -1", "{token: parameter 1x1x32}"
-    calls = (".expand",)
 
     sizes = Dims("sizes of the whole result, the batch included; -1 keeps a size", rest=True)
 
@@ -39,16 +34,12 @@ class Expand(Op):
             raise Misfit("stretches to nothing", field="sizes", code="empty")
         return x.with_shape(*found)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "expand", *listed(self.sizes))
-
 
 class Tile(Op):
     """Repeats the whole tensor along its axes; the numbers are for the last axes, as in torch.tile."""
 
     rule = "Each axis multiplied by its number."
     example, example_input = "tile 1 1 4", "16x1"
-    calls = (".tile",)
 
     dims = Dims("how many times along each axis", low=1, rest=True)
 
@@ -59,9 +50,6 @@ class Tile(Op):
         times = (1,) * (rank - len(self.dims)) + self.dims
         return inputs[0].with_shape(*(size * n for size, n in zip(sizes, times, strict=True)))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "tile", *listed(self.dims))
-
 
 class RepeatInterleave(Op):
     """Repeats each element on an axis, one after the other: a, a, b, b."""
@@ -69,7 +57,6 @@ class RepeatInterleave(Op):
     rule = "The axis multiplied by the number of repeats; all others stay."
     words = ("repeat_interleave",)
     example, example_input = "repeat_interleave 2 1", "8x10"
-    calls = (".repeat_interleave",)
 
     repeats = Extent("how many times", low=1)
     dim = Axis("axis to repeat on")
@@ -79,16 +66,12 @@ class RepeatInterleave(Op):
         at = axis(self.dim, x)
         return x.with_shape(*put(x.shape, at, x.shape[at] * self.repeats))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "repeat_interleave", literal(self.repeats), f"dim={literal(self.dim)}")
-
 
 class Roll(Op):
     """Moves elements along axes; what leaves at one end comes back at the other: `roll -3x-3 2x3`."""
 
     rule = "The shape of the input stays."
     example, example_input = "roll -3x-3 2x3", "16x8x8"
-    calls = (".roll",)
 
     shifts = Extents("how far to move, one number for each axis of `dims`")
     dims = Axes("axes to move along", rest=False)
@@ -102,22 +85,15 @@ class Roll(Op):
             raise Misfit(text, "As in `roll -3x-3 2x3`.", field="shifts", code="bad-argument")
         return inputs[0]
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "roll", one_or_all(self.shifts), one_or_all(self.dims))
-
 
 class Flip(Op):
     """Reverses the order of the elements along axes."""
 
     rule = "The shape of the input stays."
     example, example_input = "flip 1", "10x32"
-    calls = (".flip",)
 
     dims = Axes("axes to reverse")
 
     def shape(self, *inputs: Tensor) -> Tensor:
         axes(self.dims, inputs[0], "dims")
         return inputs[0]
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "flip", *listed(self.dims))

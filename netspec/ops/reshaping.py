@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from netspec.dims import Dim, Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, axes, axis, put
-from netspec.ops.writing import listed, method, one_or_all
-from netspec.python.literals import literal
 from netspec.records import Dims
 from netspec.tensors import Misfit, Tensor, show
 
@@ -19,7 +15,6 @@ class Reshape(Op):
     rule = "The sizes that are written; their product is that of the input, and -1 is what is left."
     words = ("view",)
     example, example_input = "reshape B 4 -1", "8x6"
-    calls = (".reshape",)
 
     sizes = Dims("sizes of the whole result, the batch included; -1 is what is left", rest=True)
 
@@ -45,16 +40,12 @@ class Reshape(Op):
         code = "shape-mismatch" if isinstance(rest, int) and isinstance(total, int) else "unknown-size"
         return Misfit(f"takes {wanted} elements, its input has {found}", hint, field="sizes", code=code)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "reshape", *listed(self.sizes))
-
 
 class Permute(Op):
     """Puts the axes into another order: `permute 0 2 3 1` moves the channels to the end."""
 
     rule = "The axes in the order that is written."
     example, example_input = "permute 0 2 3 1", "16x8x8"
-    calls = (".permute",)
 
     dims = Axes("for each axis of the result, the axis of the input that it is")
 
@@ -65,9 +56,6 @@ class Permute(Op):
             raise Misfit(text, "Name every axis, the batch (0) included.", field="dims", code="rank")
         return x.with_shape(*(x.shape[at] for at in axes(self.dims, x, "dims")))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "permute", *listed(self.dims))
-
 
 class Transpose(Op):
     """Exchanges two axes."""
@@ -75,7 +63,6 @@ class Transpose(Op):
     rule = "Two axes exchanged."
     words = ("swapaxes",)
     example, example_input = "transpose 1 2", "32x10"
-    calls = (".transpose",)
 
     dim0 = Axis("one axis")
     dim1 = Axis("the other axis")
@@ -87,9 +74,6 @@ class Transpose(Op):
         sizes[first], sizes[second] = sizes[second], sizes[first]
         return x.with_shape(*sizes)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "transpose", literal(self.dim0), literal(self.dim1))
-
 
 class MoveDim(Op):
     """Moves one axis to another place."""
@@ -97,7 +81,6 @@ class MoveDim(Op):
     rule = "One axis at another place; the others keep their order."
     words = ("moveaxis",)
     example, example_input = "movedim 1 -1", "16x8x8"
-    calls = (".movedim",)
 
     source_dim = Axis("axis to move")
     destination = Axis("where it stands in the result")
@@ -108,16 +91,12 @@ class MoveDim(Op):
         left = put(x.shape, at)
         return x.with_shape(*left[:to], x.shape[at], *left[to:])
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "movedim", literal(self.source_dim), literal(self.destination))
-
 
 class Squeeze(Op):
     """Drops axes that have a size of 1."""
 
     rule = "Without the axes named, which have a size of 1."
     example, example_input = "squeeze 2", "16x1x10"
-    calls = (".squeeze",)
 
     dim = Axes("axes to drop; each must have a size of 1")
 
@@ -130,16 +109,12 @@ class Squeeze(Op):
                 raise Misfit(text, field="dim", code="not-one")
         return x.with_shape(*(size for at, size in enumerate(x.shape) if at not in dropped))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "squeeze", one_or_all(self.dim))
-
 
 class Unsqueeze(Op):
     """Inserts an axis of size 1."""
 
     rule = "With a new axis of size 1."
     example, example_input = "unsqueeze 1", "10x32"
-    calls = (".unsqueeze",)
 
     dim = Axis("where the new axis stands in the result")
 
@@ -147,6 +122,3 @@ class Unsqueeze(Op):
         x = inputs[0]
         at = axis(self.dim, x, extra=1)
         return x.with_shape(*x.shape[:at], 1, *x.shape[at:])
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return method(inputs[0], "unsqueeze", literal(self.dim))

@@ -6,14 +6,11 @@ that of the dtype which the network computes in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netspec.dims import Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Extent, Number, need_some
-from netspec.ops.writing import bracketed, function, listed, method
-from netspec.python.literals import literal
 from netspec.records import MAX_INT, Checked, Choice, Dims, Int, refuse
 from netspec.tensors import Dtype, Misfit, Tensor
 
@@ -21,23 +18,15 @@ from netspec.tensors import Dtype, Misfit, Tensor
 class Source(Op):
     """What all sources share."""
 
-    calls: ClassVar[tuple[str, ...]] = (".device", "torch.int64", "torch.bool")
-
     inputs = (0, 0)
     source = True
     needs_device = True
-
-    def placed(self, name: str, arguments: Sequence[str], where: Sequence[str], dtype: Dtype = "float32") -> str:
-        """The call of torch's function `name`, on the device of the tensor and in the dtype that are `where`."""
-        typed = [f"dtype={text}" for text in where[1:]] if dtype == "float32" else [f"dtype=torch.{dtype}"]
-        return function(name, *arguments, *typed, *(f"device={bracketed(text)}.device" for text in where[:1]))
 
 
 class Filled(Source):
     """What sources of one shape share."""
 
     rule = "The shape that is written."
-    calls: ClassVar[tuple[str, ...]] = ("torch.{}",)
     size = Dims("sizes; none of them is the batch unless it is written", low=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -45,9 +34,6 @@ class Filled(Source):
 
     def result(self) -> Dtype:
         return "float32"
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return self.placed(f"torch.{type(self).__name__.lower()}", listed(self.size), inputs)
 
 
 class Typed(Filled):
@@ -58,9 +44,6 @@ class Typed(Filled):
     def result(self) -> Dtype:
         found: Any = self.dtype or "float32"
         return found  # type: ignore[no-any-return]
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return self.placed(f"torch.{type(self).__name__.lower()}", listed(self.size), inputs, self.result())
 
 
 class Zeros(Typed):
@@ -97,16 +80,12 @@ class Full(Filled):
     def result(self) -> Dtype:
         return "float32" if isinstance(self.value, float) else "int64"
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return self.placed("torch.full", [literal(self.size), literal(self.value)], inputs)
-
 
 class Eye(Source):
     """Makes a matrix with ones on its diagonal and zeros elsewhere."""
 
     rule = "n x n, or n x m."
     example = "eye 64"
-    calls = ("torch.eye",)
 
     n = Extent("rows", low=1)
     m = Extent("columns; as many as rows without it", None, low=1)
@@ -114,16 +93,12 @@ class Eye(Source):
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor((self.n, self.n if self.m is None else self.m))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return self.placed("torch.eye", listed([self.n] if self.m is None else [self.n, self.m]), inputs)
-
 
 class Arange(Source):
     """Counts: `arange T` is 0, 1, 2, ... up to the last place of an axis."""
 
     rule = "One axis, as long as it counts."
     example, example_input = "arange T", ""
-    calls = ("torch.arange",)
 
     end = Extent("where to stop; this number is not reached")
     start = Extent("where to begin", 0, keyword=True)
@@ -133,17 +108,12 @@ class Arange(Source):
         count: Size = -((self.start - self.end) // self.step)
         return Tensor((need_some(count, f"counts from {self.start} to {self.end}, which is nothing", "end"),), "int64")
 
-    def call(self, inputs: Sequence[str]) -> str:
-        values = [self.start, self.end] if self.start != 0 or self.step != 1 else [self.end]
-        return self.placed("torch.arange", listed([*values, self.step] if self.step != 1 else values), inputs)
-
 
 class Linspace(Source):
     """Goes evenly from one number to another, both of them included."""
 
     rule = "One axis of as many steps as are written."
     example = "linspace -1 1 32"
-    calls = ("torch.linspace",)
 
     start = Number("the first number")
     end = Number("the last number")
@@ -152,25 +122,17 @@ class Linspace(Source):
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor((self.steps,))
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return self.placed("torch.linspace", listed([self.start, self.end, self.steps]), inputs)
-
 
 class Causal(Source):
     """Makes a mask to be added to scores: minus infinity where a place would see what comes after it, else 0."""
 
     rule = "length x length."
     example = "causal T"
-    calls = ("torch.full", ".triu")
 
     size = Extent("length of the sequence", low=1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor((self.size, self.size))
-
-    def call(self, inputs: Sequence[str]) -> str:
-        full = self.placed("torch.full", [literal((self.size, self.size)), 'float("-inf")'], inputs)
-        return method(full, "triu", "1")
 
 
 def _numbers(value: Any) -> Any:
@@ -198,7 +160,6 @@ class Constant(Source):
 
     rule = "The shape of the numbers that are written."
     example = "constant 0.485x0.456x0.406"
-    calls = ("torch.tensor",)
 
     kinds: ClassVar[tuple[tuple[type, Dtype], ...]] = ((float, "float32"), (int, "int64"), (bool, "bool"))
     value = Checked("a number, or nested lists of numbers", _numbers, {"type": ["number", "array"]})
@@ -210,9 +171,6 @@ class Constant(Source):
         found = {type(leaf) for leaf in _leaves(self.value)}
         return next(dtype for kind, dtype in self.kinds if kind in found)
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return self.placed("torch.tensor", [literal(self.value)], inputs)
-
 
 class Like(Op):
     """What sources share that take their shape from an input."""
@@ -223,16 +181,12 @@ class Like(Op):
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0]
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return function(f"torch.{self.words[0]}", *inputs)
-
 
 class ZerosLike(Like):
     """Makes zeros in the shape and dtype of the input."""
 
     words = ("zeros_like",)
     example = "zeros_like"
-    calls = ("torch.zeros_like",)
 
 
 class OnesLike(Like):
@@ -240,7 +194,6 @@ class OnesLike(Like):
 
     words = ("ones_like",)
     example = "ones_like"
-    calls = ("torch.ones_like",)
 
 
 class Noise(Like):
@@ -257,7 +210,6 @@ class RandnLike(Noise):
 
     words = ("randn_like",)
     example = "randn_like"
-    calls = ("torch.randn_like",)
 
 
 class RandLike(Noise):
@@ -265,4 +217,3 @@ class RandLike(Noise):
 
     words = ("rand_like",)
     example = "rand_like"
-    calls = ("torch.rand_like",)

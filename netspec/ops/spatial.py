@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 from typing import Any, Final
@@ -11,8 +10,6 @@ from netspec.dims import Dim, Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ, need_some
 from netspec.ops.broadcasting import need_numbers
-from netspec.ops.writing import function, options
-from netspec.python.literals import literal
 from netspec.records import MAX_INT, Bool, Checked, Choice, Dims, Maybe, refuse
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
@@ -34,7 +31,6 @@ class Pad(Op):
 
     rule = "The last axes grow by what is added at their ends; all others stay."
     example, example_input = "pad 1 1 2 2", "16x8x8"
-    calls = ("F.pad",)
 
     pad = Dims(
         "how many at the start and the end of the last axis, then of the one before; negative ones crop",
@@ -76,9 +72,6 @@ class Pad(Op):
             if limit is not None and isinstance(size, int) and amount > size + limit:
                 raise Misfit(f"has {self.mode} padding of {amount}, too much for a size of {size}", field="pad")
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("F.pad", inputs[0], literal(self.pad), *options(self, "mode", "value"))
-
 
 def padded(size: Size, before: Size, after: Size) -> Size:
     """The size with these added; negative ones crop, before anything is added."""
@@ -102,7 +95,6 @@ class Interpolate(Op):
 
     rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     example, example_input = "interpolate 32x32 mode=bilinear", "16x8x8"
-    calls = ("F.interpolate",)
 
     size = Maybe(Dims("sizes of the result's axes of space, or one for all", None, low=1))
     scale_factor = Checked(
@@ -155,12 +147,6 @@ class Interpolate(Op):
             raise Misfit(f"has {len(numbers)} numbers for {count} axes of space", field=field, code="bad-argument")
         return numbers
 
-    def call(self, inputs: Sequence[str]) -> str:
-        size = self.size[0] if isinstance(self.size, tuple) and len(self.size) == 1 else self.size
-        settings = [f"size={literal(size)}"] if size is not None else []
-        names = ("scale_factor", "mode", "align_corners", "antialias")
-        return function("F.interpolate", inputs[0], *settings, *options(self, *names))
-
 
 def scaled(size: Size, factor: float) -> Size:
     """floor(size * factor), as torch computes it; exact where the size is known only at run time."""
@@ -181,7 +167,6 @@ class GridSample(Op):
     takes = ("input", "grid")
     words = ("grid_sample",)
     example, example_input = "grid_sample(x grid)", "{x: 3x32x32, grid: 16x16x2}"
-    calls = ("F.grid_sample",)
 
     mode = Choice("how values between the elements are found", ("bilinear", "nearest", "bicubic"), "bilinear")
     padding_mode = Choice("what lies outside", ("zeros", "border", "reflection"), "zeros", keyword=True)
@@ -202,9 +187,6 @@ class GridSample(Op):
             raise Misfit("is bicubic only over height and width", field="mode", code="rank")
         return x.with_shape(*x.shape[:2], *grid.shape[1:-1])
 
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("F.grid_sample", *inputs, *options(self, "mode", "padding_mode", "align_corners"))
-
 
 class AffineGrid(Op):
     """Gives the grid of places for grid_sample that turns, shifts and scales by a matrix for each sample."""
@@ -212,7 +194,6 @@ class AffineGrid(Op):
     rule = "batch x height x width x 2 for the size that is written."
     words = ("affine_grid",)
     example, example_input = "affine_grid(theta) Bx1x16x16", "2x3"
-    calls = ("F.affine_grid",)
 
     size = Dims("size of the map that is to be sampled: batch, channels, height, width", low=1)
     align_corners = Bool("-1 and 1 are the centres of the corners, not their edges", False, torch_default=None)
@@ -229,6 +210,3 @@ class AffineGrid(Op):
             code = "unknown-size" if unknown and len(theta.shape) == 3 else "shape-mismatch"
             raise Misfit(f"takes matrices of {show(expected)}, its input is {theta}", code=code)
         return theta.with_shape(self.size[0], *self.size[2:], dims)
-
-    def call(self, inputs: Sequence[str]) -> str:
-        return function("F.affine_grid", inputs[0], literal(self.size), *options(self, "align_corners"))

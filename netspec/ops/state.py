@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Number
-from netspec.ops.writing import function, listed, method, options
-from netspec.python.literals import Code, literal
 from netspec.records import MAX_INT, Bool, Checked, Field, refuse
 from netspec.tensors import Dtype, Misfit, Tensor, show
 from netspec.words import did_you_mean
@@ -28,13 +25,6 @@ RANDOM: Final[dict[str, tuple[str, ...]]] = {
 PLAIN: Final = ("zeros", "ones", "eye")
 TABLES: Final = ("arange", "causal", "tril", "sincos")
 """Fixed fillings that make sense for buffers."""
-_SINCOS: Final = '''\
-def sincos(*size):
-    """The position table of "Attention Is All You Need": sines and cosines, in turn, of falling frequency."""
-    length, width = max(size[:-1]), size[-1]
-    angles = torch.arange(length)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).view(size)
-'''
 
 
 def Sizes(sentence: str) -> Field[tuple[int, ...]]:
@@ -71,10 +61,7 @@ class State(Op):
     rule = "The shape that is written, without a batch."
     inputs = (0, 0)
     source = True
-    calls: ClassVar[tuple[str, ...]] = (
-        *("torch.zeros", "torch.ones", "torch.eye", "torch.full", "torch.empty"),
-        *(f"nn.init.{name}_" for name in RANDOM),
-    )
+    owned = True
 
     size = Sizes("sizes, without a batch")
     init: Any
@@ -108,23 +95,11 @@ class State(Op):
     def buffers(self) -> dict[str, tuple[int, ...]]:
         return {}
 
-    def filled(self) -> str:
-        """The torch expression of the first value."""
-        sizes = listed(self.size)
-        if self.init in PLAIN:
-            return function(f"torch.{self.init}", *sizes)
-        if self.init in RANDOM:
-            empty = function("torch.empty", *sizes)
-            return function(f"nn.init.{self.init}_", empty, *options(self, "mean", "std", "a", "b"))
-        number = f"float({self.init})" if isinstance(self.init, Code) else literal(float(self.init))
-        return function("torch.full", literal(self.size), number)
-
 
 class Parameter(State):
     """A tensor that is learned and belongs to no layer: a class token, a position table, a scale."""
 
     example = "parameter 1x1x32 init=normal std=0.02"
-    calls = ("nn.Parameter",)
 
     init: Any = Filling("what it is filled with at first: a number, or a word", (*PLAIN, *RANDOM))
     trainable = Bool("whether training changes it", True, keyword=True)
@@ -132,17 +107,11 @@ class Parameter(State):
     def parameters(self) -> dict[str, tuple[int, ...]]:
         return {"": self.size}
 
-    def construct(self) -> str:
-        fixed = [] if self.trainable is True else [f"requires_grad={literal(self.trainable)}"]
-        return function("nn.Parameter", self.filled(), *fixed)
-
 
 class Buffer(State):
     """A tensor that is not learned but moves, and is saved, with the network: a table, a mask."""
 
-    helper = _SINCOS
     example = "buffer 100x32 init=sincos"
-    calls = ("torch.arange", "torch.Size", ".numel", ".view", ".triu", ".tril")
 
     init: Any = Filling("what it is filled with: a number, or a word", (*PLAIN, *TABLES, *RANDOM))
     persistent = Bool("whether it is saved with the network", True, keyword=True)
@@ -163,25 +132,3 @@ class Buffer(State):
 
     def sizes(self) -> tuple[int, ...]:
         return self.size
-
-    def filled(self) -> str:
-        sizes = listed(self.size)
-        match self.init:
-            case "arange":
-                return self._counted()
-            case "causal":
-                return method(function("torch.full", literal(self.size), 'float("-inf")'), "triu", "1")
-            case "tril":
-                return method(function("torch.ones", *sizes), "tril")
-            case "sincos":
-                return function("sincos", *sizes)
-        return super().filled()
-
-    def _counted(self) -> str:
-        if isinstance(self.size, tuple) and all(isinstance(size, int) for size in self.size):
-            count = function("torch.arange", literal(prod(self.size)))
-            return count if len(self.size) == 1 else method(count, "view", *listed(self.size))
-        return f"torch.arange(torch.Size({literal(self.size)}).numel()).view({', '.join(listed(self.size))})"
-
-    def construct(self) -> str:
-        return self.filled()

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, Final
+from typing import Any
 
 from netspec.ops.state import Buffer
-from netspec.ops.writing import function, listed, method
-from netspec.python.literals import literal
 from netspec.records import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
 from netspec.tensors import Misfit, Tensor
-
-_RELATIVE: Final = '''\
-def relative_index(height, width):
-    """For each two places of a window, the row of a (2 height - 1) x (2 width - 1) table that they share."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    y, x = y.flatten(), x.flatten()
-    return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
-'''
-_SHIFT: Final = '''\
-def shift_mask(size, window, shift):
-    """For each window of a map that was rolled by `shift`: -100 between places from different sides, else 0."""
-    y, x = ((torch.arange(n) >= n - w).int() + (torch.arange(n) >= n - s) for n, w, s in zip(size, window, shift))
-    sides = (3 * y[:, None] + x).view(size[0] // window[0], window[0], size[1] // window[1], window[1])
-    sides = sides.transpose(1, 2).reshape(-1, 1, window[0] * window[1])
-    return (sides != sides.mT) * -100.0
-'''
 
 
 def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple[int, int]]:
@@ -44,7 +26,6 @@ class RelativeIndex(Buffer):
     """Tells for each two places of a window which row of a table of biases they share."""
 
     rule = "places x places, the places of the window being counted row by row."
-    helper = _RELATIVE
     words = ("relative_index",)
     example = "relative_index 7"
 
@@ -62,10 +43,6 @@ class RelativeIndex(Buffer):
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor(self.sizes(), "int64")
 
-    def construct(self) -> str:
-        table = function("relative_index", *listed(self.window))
-        return method(table, "flatten") if self.flat else table
-
 
 class ShiftMask(Buffer):
     """Hides from each other the places that a roll brought into one window from different sides of the map.
@@ -74,7 +51,6 @@ class ShiftMask(Buffer):
     """
 
     rule = "windows x places x places."
-    helper = _SHIFT
     words = ("shift_mask",)
     example = "shift_mask 56x56 7 3"
 
@@ -100,6 +76,3 @@ class ShiftMask(Buffer):
                     f"rolls by {shift}, which a window of {window} does not allow", field="shift", code="undefined"
                 )
         return Tensor(self.sizes())
-
-    def construct(self) -> str:
-        return function("shift_mask", literal(self.map), literal(self.window), literal(self.shift))

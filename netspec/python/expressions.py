@@ -1,132 +1,279 @@
-"""Expressions of Python from their trees to text, with no bracket too many and none too few."""
+"""Expressions from trees to text, with no bracket too many and none too few.
+
+What an expression is made of is kept apart, so that a line which is too long can be broken: text, the brackets with
+what is in them, and between these the places where it may go on in the next line.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
-from netspec.python.literals import literal, plain
+from netspec.python.nodes import call, joined_text
+from netspec.python.precedence import ATOM, BINARY, COMPARED, COMPARISON, FOR, IF, LOGIC, LOGICAL, POWER, SIGN, UNARY
+from netspec.python.precedence import binding as binding
 
+DOT: Final = ATOM
+"""The level of a break before the dot of a call that follows another."""
+_MAKERS: Final = {"nn.Sequential", "nn.ModuleList", "nn.ModuleDict", "OrderedDict"}
+"""What is called with members, which are read one by one."""
 _PLAIN: Final = re.compile(r"[\w. -]*", re.ASCII)
 """Text that means itself in an f-string, and in quotes of either kind."""
-QUOTE: Final = "'"
-"""What stands around strings inside of an f-string."""
-_ATOM: Final = 20
-_POWER: Final = 14
-_SIGN: Final = 12
-_NOT: Final = 5
-_IF: Final = 2
-_BINARY: Final[dict[type[ast.operator], tuple[str, int]]] = {
-    ast.Add: ("+", 8),
-    ast.Sub: ("-", 8),
-    ast.Mult: ("*", 10),
-    ast.Div: ("/", 10),
-    ast.FloorDiv: ("//", 10),
-    ast.Mod: ("%", 10),
-    ast.Pow: ("**", _POWER),
-}
-_BOOL: Final[dict[type[ast.boolop], tuple[str, int]]] = {ast.Or: ("or", 3), ast.And: ("and", 4)}
-_COMPARE: Final[dict[type[ast.cmpop], str]] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.In: "in",
-    ast.NotIn: "not in",
-}
-_COMPARING: Final = 6
-_UNARY: Final[dict[type[ast.unaryop], tuple[str, int]]] = {
-    ast.USub: ("-", _SIGN),
-    ast.UAdd: ("+", _SIGN),
-    ast.Not: ("not ", _NOT),
-}
 
 
-def unparsed(node: ast.expr, quote: str = '"', least: int = 0) -> str:
-    """The text of an expression of the language's own nodes; in brackets where it binds looser than `least`.
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where an expression may go on in the next line: before an operator, or before the dot of a call."""
 
-    Strings are literals; inside of an f-string they stand between other quotes. Raises TypeError
-    for any other node.
-    """
-    text, binding = _unparsed(node, quote)
-    return f"({text})" if binding < least else text
+    level: int
+    text: str
 
 
-def _unparsed(node: ast.expr, quote: str) -> tuple[str, int]:
-    """The text, and how tightly its outermost operator binds."""
-    match node:
-        case ast.Name(id=name):
-            return name, _ATOM
-        case ast.Constant(value=bytes(value)):  # a string under a veil
-            return repr(value).replace("'", quote), _ATOM
-        case ast.Constant(value=str(value)):
-            return _string(value, quote), _ATOM
-        case ast.Constant(value=value):
-            return (text := literal(value)), _SIGN if text.startswith("-") else _ATOM
-        case ast.BinOp(op=ast.Pow()):
-            left, right = unparsed(node.left, quote, _POWER + 1), unparsed(node.right, quote, _SIGN)
-            hugged = not left.startswith("(") and _hugs(node.left) and _hugs(node.right)
-            return left + ("**" if hugged else " ** ") + right, _POWER
-        case ast.BinOp(op=op) if type(op) in _BINARY:
-            sign, binding = _BINARY[type(op)]
-            return f"{unparsed(node.left, quote, binding)} {sign} {unparsed(node.right, quote, binding + 1)}", binding
-        case ast.UnaryOp(op=op) if type(op) in _UNARY:
-            sign, binding = _UNARY[type(op)]
-            return f"{sign}{unparsed(node.operand, quote, binding)}", binding
-        case ast.BoolOp(op=op):
-            word, binding = _BOOL[type(op)]
-            return f" {word} ".join(unparsed(value, quote, binding + 1) for value in node.values), binding
-        case ast.Compare(ops=ops) if all(type(op) in _COMPARE for op in ops):
-            parts = [unparsed(node.left, quote, _COMPARING + 1)]
-            for comparison, other in zip(ops, node.comparators, strict=True):
-                parts += [_COMPARE[type(comparison)], unparsed(other, quote, _COMPARING + 1)]
-            return " ".join(parts), _COMPARING
-        case ast.IfExp():
-            body, test = unparsed(node.body, quote, _IF + 1), unparsed(node.test, quote, _IF + 1)
-            return f"{body} if {test} else {unparsed(node.orelse, quote, _IF)}", _IF
-        case ast.Call(func=ast.Name(id=name), keywords=[]):
-            return f"{name}({', '.join(unparsed(argument, quote) for argument in node.args)})", _ATOM
-        case ast.Attribute():
-            return f"{unparsed(node.value, quote, _ATOM)}.{node.attr}", _ATOM
-        case ast.Subscript():
-            return f"{unparsed(node.value, quote, _ATOM)}[{_index(node.slice, quote)}]", _ATOM
-        case ast.List():
-            return f"[{', '.join(unparsed(item, quote) for item in node.elts)}]", _ATOM
-        case ast.Tuple():
-            items = [unparsed(item, quote) for item in node.elts]
-            return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})", _ATOM
-    raise TypeError(f"{type(node).__name__} is not written")
+class Brackets:
+    """A pair of brackets and what stands in it."""
+
+    __slots__ = ("close", "items", "open", "rows", "text")
+
+    def __init__(self, open_: str, items: Sequence[Pieces], close: str, *, rows: bool = False) -> None:
+        self.open, self.items, self.close = open_, items, close
+        self.rows = rows
+        """Whether each item stands in a line of its own even where there is room for all in one."""
+        self.text = f"{open_}{', '.join(map(flat, items))}{close}"
 
 
-def _index(node: ast.expr, quote: str) -> str:
-    if not isinstance(node, ast.Slice):
-        return unparsed(node, quote)
-    parts = [node.lower, node.upper, *([node.step] if node.step is not None else [])]
-    return ":".join(unparsed(part, quote) if part is not None else "" for part in parts)
+Piece = str | Break | Brackets
+Pieces = list[Piece]
+
+
+def flat(pieces: Sequence[Piece]) -> str:
+    """Pieces in one line."""
+    return "".join([piece if isinstance(piece, str) else piece.text for piece in pieces])
+
+
+def text(node: ast.expr) -> str:
+    """An expression in one line. Raises TypeError for what is never written."""
+    return flat(pieces(node))
+
+
+def bare(node: ast.expr) -> Pieces:
+    """A tuple without brackets, as behind `return` and before `=`; any other expression as it is."""
+    if not isinstance(node, ast.Tuple) or not node.elts:
+        return pieces(node)
+    found = [pieces(item) for item in node.elts]
+    return [piece for item in _commas(found) for piece in item]
+
+
+def _commas(items: Sequence[Pieces]) -> list[Pieces]:
+    if len(items) == 1:
+        return [[*items[0], ","]]
+    return [[*item, ", "] for item in items[:-1]] + [items[-1]]
+
+
+def pieces(node: ast.expr, least: int = 0) -> Pieces:
+    """The pieces of an expression, in brackets where it binds looser than `least`."""
+    try:
+        write = _WRITERS[type(node)]
+    except KeyError:
+        raise TypeError(f"{type(node).__name__} is not written") from None
+    found = write(node)
+    return [Brackets("(", [found], ")")] if least > IF and binding(node) < least else found
+
+
+def _constant(node: ast.Constant) -> Pieces:
+    value = node.value
+    if isinstance(value, str):
+        return [quoted(value)]
+    if value is ...:
+        return ["..."]
+    return [_float(value) if isinstance(value, float) else repr(value)]
+
+
+def quoted(text: str) -> str:
+    """A string as Python source: ASCII, in double quotes unless there are such within."""
+    made = ascii(text)
+    return made if '"' in text or made[0] == '"' else f'"{made[1:-1]}"'
+
+
+def _float(value: float) -> str:
+    """A float as a person writes it: `1e-6`, `1e9`."""
+    digits, e, power = repr(value).partition("e")
+    if not e and value >= 1e6 and value == float(rounded := f"{value:.0e}"):
+        digits, e, power = rounded.partition("e")
+    return f"{digits}e{int(power)}" if e else digits
+
+
+def _attribute(node: ast.Attribute) -> Pieces:
+    of = node.value
+    number = isinstance(of, ast.Constant) and isinstance(of.value, int | float)
+    found: Pieces = [Brackets("(", [pieces(of)], ")")] if number else pieces(of, ATOM)
+    if isinstance(found[-1], Brackets):
+        return [*found, Break(DOT, f".{node.attr}")]
+    if len(found) == 1:
+        return [f"{found[0]}.{node.attr}"]
+    return [*found, f".{node.attr}"]
+
+
+def _call(node: ast.Call) -> Pieces:
+    found = pieces(node.func, ATOM)
+    items = [pieces(argument) for argument in node.args]
+    items += [[f"{argument.arg}=", *pieces(argument.value)] for argument in node.keywords]
+    maker = flat(found) if node.func.__class__ is ast.Attribute or node.func.__class__ is ast.Name else ""
+    if maker not in _MAKERS and maker != "super().__init__":
+        return [*found, Brackets("(", items, ")")]
+    held = [*node.args, *(argument.value for argument in node.keywords)]
+    return [*found, _members("(", items, ")", held)]
+
+
+def _members(open_: str, items: list[Pieces], close: str, nodes: Sequence[ast.expr]) -> Brackets:
+    """Members, in lines of their own where they are many, or some of several hold members themselves."""
+    inner = [_holds(node) for node in nodes]
+    for item, node in zip(items, nodes, strict=True):
+        if isinstance(node, ast.List | ast.Dict):
+            brackets = cast(Brackets, item[-1])
+            values = node.elts if isinstance(node, ast.List) else node.values
+            item[-1] = _members(brackets.open, list(brackets.items), brackets.close, values)
+    return Brackets(open_, items, close, rows=len(items) > 3 or (len(items) > 2 and any(inner)))
+
+
+def _holds(node: ast.expr) -> bool:
+    """Whether it is read as members one by one: the call of what holds them, or a list of them."""
+    if isinstance(node, ast.Call):
+        path = node.func
+        name = path.attr if isinstance(path, ast.Attribute) else path.id if isinstance(path, ast.Name) else ""
+        return name in ("Sequential", "ModuleList", "ModuleDict", "OrderedDict")
+    return isinstance(node, ast.List | ast.Dict)
+
+
+def _subscript(node: ast.Subscript) -> Pieces:
+    places = node.slice.elts if isinstance(node.slice, ast.Tuple) and node.slice.elts else [node.slice]
+    items = [pieces(place) for place in places]
+    if isinstance(node.slice, ast.Tuple) and len(items) == 1:
+        items = _commas(items)
+    return [*pieces(node.value, ATOM), Brackets("[", items, "]")]
+
+
+def _slice(node: ast.Slice) -> Pieces:
+    """A slice as it is written between brackets: `:-3`, `1::2`, and with room about it `: n + 1`."""
+    bounds = [node.lower, node.upper, *([node.step] if node.step is not None else [])]
+    written = [text(bound) if bound is not None else "" for bound in bounds]
+    if all(bound is None or _is_word(bound) for bound in bounds):
+        return [":".join(written)]
+    return [" : ".join(written).replace(":  :", "::").strip()]
+
+
+def _is_word(node: ast.expr) -> bool:
+    """Whether it is a name or a number, perhaps with a sign."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Name | ast.Constant)
+
+
+def _binary(node: ast.BinOp) -> Pieces:
+    sign, level = BINARY[type(node.op)]
+    if isinstance(node.op, ast.Pow):
+        left, right = pieces(node.left, POWER + 1), pieces(node.right, SIGN)
+        hugged = not isinstance(left[0], Brackets) and _hugs(node.left) and _hugs(node.right)
+        return [*left, "**" if hugged else " ** ", *right]
+    return [*pieces(node.left, level), Break(level, f" {sign} "), *pieces(node.right, level + 1)]
 
 
 def _hugs(node: ast.expr) -> bool:
     """Whether a power of it is written as one word, `x**2`: names and numbers, perhaps with a sign."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
-    return isinstance(node, ast.Name | ast.Attribute) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, int | float)
-    )
+    return _is_path(node) or (isinstance(node, ast.Constant) and isinstance(node.value, int | float))
 
 
-def _string(text: str, quote: str) -> str:
-    made = literal(text)
-    if quote == '"':
-        return made
-    assert _PLAIN.fullmatch(text), "strings in an f-string have nothing that must be escaped"
-    return made.replace('"', quote)
+def _is_path(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
-def f_string(parts: Sequence[str | ast.expr]) -> str:
+def _unary(node: ast.UnaryOp) -> Pieces:
+    sign, level = UNARY[type(node.op)]
+    power = isinstance(node.operand, ast.BinOp) and isinstance(node.operand.op, ast.Pow)
+    return [sign, *pieces(node.operand, ATOM if power else level)]
+
+
+def _logical(node: ast.BoolOp) -> Pieces:
+    word, level = LOGICAL[type(node.op)]
+    first, *others = node.values
+    found = pieces(first, level + 1)
+    for other in others:
+        found += [Break(LOGIC, f" {word} "), *pieces(other, level + 1)]
+    return found
+
+
+def _compare(node: ast.Compare) -> Pieces:
+    found = pieces(node.left, COMPARISON + 1)
+    for op, other in zip(node.ops, node.comparators, strict=True):
+        found += [Break(COMPARISON, f" {COMPARED[type(op)]} "), *pieces(other, COMPARISON + 1)]
+    return found
+
+
+def _choice(node: ast.IfExp) -> Pieces:
+    there, test = pieces(node.body, IF + 1), pieces(node.test, IF + 1)
+    return [*there, Break(IF, " if "), *test, Break(IF, " else "), *pieces(node.orelse, IF)]
+
+
+def _tuple(node: ast.Tuple) -> Pieces:
+    items = [pieces(item) for item in node.elts]
+    return [Brackets("(", _commas(items) if len(items) == 1 else items, ")")]
+
+
+def _comprehension(node: ast.ListComp | ast.GeneratorExp) -> Pieces:
+    found = pieces(node.elt)
+    for part in node.generators:
+        found += [Break(FOR, " for "), *bare(part.target), " in ", *pieces(part.iter, LOGIC)]
+        for test in part.ifs:
+            found += [Break(FOR, " if "), *pieces(test, LOGIC)]
+    return found
+
+
+def _dict(node: ast.Dict) -> Pieces:
+    pairs = zip(node.keys, node.values, strict=True)
+    return [Brackets("{", [[*pieces(k), ": ", *pieces(v)] if k else ["**", *pieces(v)] for k, v in pairs], "}")]
+
+
+def _joined(node: ast.JoinedStr) -> Pieces:
+    """An f-string, whose strings inside stand between the other quotes: they have nothing that must be escaped."""
+    parts = [
+        f"{{{text(part.value)}}}".replace('"', "'") if isinstance(part, ast.FormattedValue) else _plain(part)
+        for part in node.values
+    ]
+    return [f'f"{"".join(parts)}"']
+
+
+def _plain(node: ast.expr) -> str:
+    assert isinstance(node, ast.Constant)
+    return str(node.value)
+
+
+_WRITERS: Final[dict[type[ast.AST], Callable[[Any], Pieces]]] = {
+    ast.Name: lambda node: [node.id],
+    ast.Constant: _constant,
+    ast.Attribute: _attribute,
+    ast.Call: _call,
+    ast.Subscript: _subscript,
+    ast.Slice: _slice,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.BoolOp: _logical,
+    ast.Compare: _compare,
+    ast.IfExp: _choice,
+    ast.Tuple: _tuple,
+    ast.List: lambda node: [Brackets("[", [pieces(item) for item in node.elts], "]")],
+    ast.ListComp: lambda node: [Brackets("[", [_comprehension(node)], "]")],
+    ast.GeneratorExp: _comprehension,
+    ast.Dict: _dict,
+    ast.Starred: lambda node: ["*", *pieces(node.value, ATOM)],
+    ast.JoinedStr: _joined,
+}
+
+
+def f_string(parts: Sequence[str | ast.expr]) -> ast.expr:
     """Text and expressions as one string: `f"{name}conv1"`.
 
     Before Python 3.12 an expression in it can have neither a backslash nor the quotes around the whole,
@@ -134,7 +281,7 @@ def f_string(parts: Sequence[str | ast.expr]) -> str:
     """
     values = [part for part in parts if not isinstance(part, str)]
     constants = (node.value for value in values for node in ast.walk(value) if isinstance(node, ast.Constant))
-    if all(_PLAIN.fullmatch(text) for text in (*parts, *constants) if isinstance(text, str)):
-        return 'f"' + "".join(plain(p) if isinstance(p, str) else f"{{{unparsed(p, QUOTE)}}}" for p in parts if p) + '"'
+    if all(_PLAIN.fullmatch(part) for part in (*parts, *constants) if isinstance(part, str)):
+        return joined_text(parts)
     pattern = "".join(re.sub(r"([{}])", r"\1\1", part) if isinstance(part, str) else "{}" for part in parts)
-    return f"{literal(pattern)}.format({', '.join(unparsed(value) for value in values)})"
+    return call(ast.Attribute(ast.Constant(pattern), "format", ast.Load()), *values)

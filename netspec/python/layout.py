@@ -2,115 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final
 
-from netspec.python import breaks
+from netspec.python.expressions import DOT, Brackets, Break, Piece, Pieces, bare, flat, pieces
 
 WIDTH: Final = 120
 INDENT: Final = "    "
+Comments = Mapping[ast.stmt, str]
+"""What comments say of statements."""
+
+
+def lines(statements: Sequence[ast.stmt], comments: Comments, depth: int = 0) -> list[str]:
+    """The lines of statements at an indent of `depth`, each with its comment."""
+    return [line for statement in statements for line in _lines(statement, comments, depth)]
+
+
+def _lines(node: ast.stmt, comments: Comments, depth: int) -> list[str]:
+    found = commented(statement(node, depth), comments.get(node, ""), depth)
+    match node:
+        case ast.ClassDef():
+            for i, inner in enumerate(node.body):
+                found += [""] if i else []
+                found += _lines(inner, comments, depth + 1)
+        case ast.FunctionDef() | ast.For():
+            found += lines(node.body, comments, depth + 1)
+        case ast.If():
+            found += lines(node.body, comments, depth + 1)
+            if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+                first, *rest = _lines(node.orelse[0], comments, depth)
+                found += [f"{INDENT * depth}el{first.lstrip()}", *rest]
+            elif node.orelse:
+                found += [f"{INDENT * depth}else:", *lines(node.orelse, comments, depth + 1)]
+    return found
+
+
+def commented(found: list[str], comment: str, depth: int) -> list[str]:
+    """Lines with a comment behind the last; one that does not fit there stands above."""
+    if not comment:
+        return found
+    if len(last := f"{found[-1]}  # {comment}") <= WIDTH:
+        return [*found[:-1], last]
+    indent = f"{INDENT * depth}# "
+    above = wrap(comment, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+    return [*above, *found]
+
+
+def statement(node: ast.stmt, depth: int) -> list[str]:
+    """The lines of a statement, or of the head of one that holds others. Raises TypeError for what is never written."""
+    match node:
+        case ast.Assign(targets=[target], value=value):
+            return _assignment(target, pieces(value), depth)
+        case ast.Expr(value=value):
+            return _broken("", pieces(value), depth)
+        case ast.Return(value=ast.expr() as value):
+            return _returned(value, depth)
+        case ast.If(test=test):
+            return _broken("if ", pieces(test), depth, ":")
+        case ast.For(target=target, iter=of):
+            return _broken(f"for {flat(bare(target))} in ", pieces(of), depth, ":")
+        case ast.FunctionDef(name=name, args=arguments):
+            return _head(f"def {name}", _parameters(arguments), depth)
+        case ast.ClassDef(name=name, bases=bases):
+            return _head(f"class {name}", [pieces(base) for base in bases], depth)
+        case ast.Raise(exc=ast.expr() as error):
+            return _broken("raise ", pieces(error), depth)
+        case ast.Continue():
+            return [f"{INDENT * depth}continue"]
+        case ast.Import(names=[name]):
+            return [f"{INDENT * depth}import {name.name}{f' as {name.asname}' if name.asname else ''}"]
+        case ast.ImportFrom(names=[name], module=module):
+            return [f"{INDENT * depth}from {module} import {name.name}"]
+    raise TypeError(f"{type(node).__name__} is not written")
+
+
+def _head(name: str, items: list[Pieces], depth: int) -> list[str]:
+    """The head of a class or a function."""
+    brackets = Brackets("(", items, ")")
+    whole = f"{INDENT * depth}{name}{brackets.text}:"
+    return [whole] if len(whole) <= WIDTH else _opened("", _Nested(f"{name}(", items, "):"), depth)
+
+
+def _parameters(arguments: ast.arguments) -> list[Pieces]:
+    """The parameters of a function; those behind a star go by keyword alone."""
+    without: list[None] = [None] * (len(arguments.args) - len(arguments.defaults))
+    defaults = [*without, *arguments.defaults]
+    found = [_parameter(arg, default) for arg, default in zip(arguments.args, defaults, strict=True)]
+    if arguments.kwonlyargs:
+        keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        found += [["*"], *(_parameter(arg, default) for arg, default in keywords)]
+    return found
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None) -> Pieces:
+    return [argument.arg] if default is None else [f"{argument.arg}=", *pieces(default)]
+
+
+def _assignment(target: ast.expr, value: Pieces, depth: int) -> list[str]:
+    left = bare(target)
+    prefix = f"{flat(left)} = "
+    whole = f"{INDENT * depth}{prefix}{flat(value)}"
+    if len(whole) <= WIDTH and not _has_rows(value):
+        return [whole]
+    several = isinstance(target, ast.Tuple) and len(target.elts) > 1
+    room = WIDTH - len(f"{INDENT * depth}{prefix}")
+    if room > 0 and (several or not _brackets(left) or _has_rows(value) or _nested(value, room)):
+        return _broken(prefix, value, depth)
+    if several:
+        assert isinstance(target, ast.Tuple)
+        opened = _opened("", _Nested("(", [pieces(item) for item in target.elts], ")"), depth, " = ")
+    else:
+        opened = _forced("", left, depth, " = ")
+    return [*opened[:-1], *_broken(opened[-1].lstrip(), value, depth)]
+
+
+def _returned(value: ast.expr, depth: int) -> list[str]:
+    written = bare(value)
+    if len(f"{INDENT * depth}return {flat(written)}") > WIDTH and isinstance(value, ast.Tuple) and len(value.elts) > 1:
+        return _opened("return ", _Nested("(", [pieces(item) for item in value.elts], ")"), depth)
+    return _broken("return ", written, depth)
 
 
 @dataclass(frozen=True, slots=True)
-class Nested:
-    """A call that may be broken over lines: `nn.Sequential(...)`."""
+class _Nested:
+    """An expression that is opened at a pair of its brackets."""
 
     head: str
-    items: tuple[str | Nested, ...]
-    tail: str = ")"
-
-    def __str__(self) -> str:
-        return f"{self.head}{', '.join(str(item) for item in self.items)}{self.tail}"
+    items: Sequence[Pieces]
+    tail: str
 
 
-Expression = str | Nested
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A statement, or the head of one that holds others, and what a comment says of it."""
-
-    code: str
-    comment: str = ""
-    depth: int = 0
-
-    @property
-    def deeper(self) -> Line:
-        """The same inside another statement."""
-        return replace(self, depth=self.depth + 1)
-
-    def lines(self, depth: int) -> list[str]:
-        """The lines that it takes at an indent of `depth`; a comment that does not fit behind it stands above."""
-        depth += self.depth
-        found = _statement(self.code, depth)
-        if not self.comment:
-            return found
-        if len(last := f"{found[-1]}  # {self.comment}") <= WIDTH:
-            return [*found[:-1], last]
-        indent = f"{INDENT * depth}# "
-        above = wrap(self.comment, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
-        return [*above, *found]
-
-
-def lines(prefix: str, expression: Expression, depth: int, suffix: str = "") -> list[str]:
-    """`prefix` and `expression` as lines at an indent of `depth`."""
-    whole = f"{INDENT * depth}{prefix}{expression}{suffix}"
-    if isinstance(expression, Nested):
-        fits = len(whole) <= WIDTH and not _has_rows(expression)
-        return [whole] if fits or not expression.items else _opened(prefix, expression, depth, suffix)
+def _broken(prefix: str, expression: Pieces, depth: int, suffix: str = "") -> list[str]:
+    """`prefix` and an expression as lines at an indent of `depth`."""
+    whole = f"{INDENT * depth}{prefix}{flat(expression)}{suffix}"
+    if _has_rows(expression):
+        return _opened(prefix, _read(expression, len(expression) - 1), depth, suffix)
     if len(whole) <= WIDTH:
         return [whole]
-    parts = breaks.parts(expression)
+    parts = _parts(expression)
     nested = _nested(expression, WIDTH - len(INDENT * depth + prefix), last=len(parts) == 2)
     if nested and len(parts) < 3:
         return _opened(prefix, nested, depth, suffix)
-    if len(parts) == 1 and len(f"{INDENT * (depth + 1)}{expression}") > WIDTH:
+    if len(parts) == 1 and len(f"{INDENT * (depth + 1)}{flat(expression)}") > WIDTH:
         return _forced(prefix, expression, depth, suffix)
     return [f"{INDENT * depth}{prefix}(", *_enclosed(expression, depth + 1), f"{INDENT * depth}){suffix}"]
 
 
-def _statement(code: str, depth: int) -> list[str]:
-    """The lines of a statement."""
-    if len(INDENT * depth + code) <= WIDTH:
-        return [f"{INDENT * depth}{code}"]
-    target, equals, value = breaks.assignment(code)
-    if equals:
-        names, room = tuple(breaks.items(target)), WIDTH - len(f"{INDENT * depth}{target} = ")
-        shut = len(names) > 1 or not breaks.groups(target)
-        if room > 0 and (shut or _nested(value, room)):
-            return lines(f"{target} = ", value, depth)
-        opened = _opened("", Nested("(", names), depth, " = ") if len(names) > 1 else _forced("", target, depth, " = ")
-        return [*opened[:-1], *lines(opened[-1].lstrip(), value, depth)]
-    word, space, rest = code.partition(" ")
-    if word == "def":
-        return _opened("", _read(code, breaks.groups(code)[0]), depth)
-    if word in ("if", "elif", "for"):
-        return lines(word + space, rest.removesuffix(":"), depth, ":")
-    if word == "return" and len(values := breaks.items(rest)) > 1:
-        return _opened("return ", Nested("(", tuple(values)), depth)
-    return lines("return ", rest, depth) if word == "return" else lines("", code, depth)
-
-
-def _opened(prefix: str, expression: Nested, depth: int, suffix: str = "") -> list[str]:
+def _opened(prefix: str, expression: _Nested, depth: int, suffix: str = "") -> list[str]:
     """The expression with each of its items on lines of its own."""
-    found = [f"{INDENT * depth}{prefix}{expression.head}"]
     comma = "," if len(expression.items) > 1 else ""
-    for item in expression.items:
-        if isinstance(item, str):
-            found += _enclosed(item, depth + 1, comma)
-        else:
-            found += lines("", item, depth + 1, comma)
-    return [*found, f"{INDENT * depth}{expression.tail}{suffix}"]
+    inner = [line for item in expression.items for line in _enclosed(item, depth + 1, comma)]
+    return [f"{INDENT * depth}{prefix}{expression.head}", *inner, f"{INDENT * depth}{expression.tail}{suffix}"]
 
 
-def _enclosed(expression: str, depth: int, suffix: str = "") -> list[str]:
+def _enclosed(expression: Pieces, depth: int, suffix: str = "") -> list[str]:
     """The lines of an expression in brackets, where it may go on in the next line."""
-    whole = f"{INDENT * depth}{expression}{suffix}"
-    parts = breaks.parts(expression)
+    whole = f"{INDENT * depth}{flat(expression)}{suffix}"
+    if _has_rows(expression):
+        return _opened("", _read(expression, len(expression) - 1), depth, suffix)
     if len(whole) <= WIDTH:
         return [whole]
+    parts = _parts(expression)
     if len(parts) > 1:
         *first, last = parts
         return [*(line for part in first for line in _enclosed(part, depth)), *_enclosed(last, depth, suffix)]
@@ -118,51 +173,59 @@ def _enclosed(expression: str, depth: int, suffix: str = "") -> list[str]:
     return _opened("", nested, depth, suffix) if nested else _forced("", expression, depth, suffix)
 
 
-def _forced(prefix: str, expression: str, depth: int, suffix: str) -> list[str]:
+def _forced(prefix: str, expression: Pieces, depth: int, suffix: str) -> list[str]:
     """The expression opened at its last brackets, though the line is too long even so."""
-    groups = breaks.groups(expression)
-    nested = _read(expression, groups[-1]) if groups else Nested(expression, (), "")
-    if nested.items:
+    places = _brackets(expression)
+    nested = _read(expression, places[-1]) if places else None
+    if nested and nested.items:
         return _opened(prefix, nested, depth, suffix)
-    return [f"{INDENT * depth}{prefix}{expression}{suffix}"]
+    return [f"{INDENT * depth}{prefix}{flat(expression)}{suffix}"]
 
 
-def _nested(expression: str, room: int, last: bool = False) -> Nested | None:
+def _nested(expression: Pieces, room: int, last: bool = False) -> _Nested | None:
     """The expression, to be opened at the first brackets for which there is no room; if `last`, only behind all else.
 
     None if the line would be too long even so.
     """
-    groups = breaks.groups(expression)
-    ends = [*(start + 1 for start, _ in groups[1:]), len(expression) + 1]
-    group = next((group for group, end in zip(groups, ends, strict=False) if end > room), None)
-    if group is None or group[0] >= room or (last and group[1] + 1 != len(expression)):
+    places = _brackets(expression)
+    starts = [len(flat(expression[:place])) for place in places]
+    ends = [*(start + 1 for start in starts[1:]), len(flat(expression)) + 1]
+    at = next((at for at, end in enumerate(ends) if end > room), None) if places else None
+    if at is None or starts[at] >= room or (last and places[at] + 1 != len(expression)):
         return None
-    nested = _read(expression, group)
+    nested = _read(expression, places[at])
     return nested if nested.items else None
 
 
-def _read(expression: str, group: tuple[int, int]) -> Nested:
-    start, end = group
-    return Nested(expression[: start + 1], tuple(breaks.items(expression[start + 1 : end])), expression[end:])
+def _parts(expression: Pieces) -> list[Pieces]:
+    """The expression cut before its loosest operators, or a chain of calls before each call's dot."""
+    breaks = [(at, piece.level) for at, piece in enumerate(expression) if isinstance(piece, Break)]
+    level = min((level for _, level in breaks), default=DOT)
+    places = [at for at, found in breaks if found == level]
+    if not places or (level == DOT and len(places) < 2):
+        return [expression]
+    return [_begun(expression[a:b]) for a, b in zip([0, *places], [*places, len(expression)], strict=True)]
 
 
-def _has_rows(expression: Nested) -> bool:
-    """Whether its items are read one by one: many of them, or some that have items themselves."""
-    count = len(expression.items)
-    return count > 3 or (count > 2 and any(isinstance(item, Nested) for item in expression.items))
+def _begun(part: Pieces) -> Pieces:
+    """A part as it begins its line: an operator without the space before it."""
+    first = part[0]
+    return [first.text.lstrip(), *part[1:]] if isinstance(first, Break) else part
 
 
-def repeated(items: Sequence[Expression]) -> list[Expression]:
-    """Three or more equal members in a row as a comprehension; others as they are."""
-    found: list[Expression] = []
-    at = 0
-    while at < len(items):
-        count = 1
-        while at + count < len(items) and str(items[at + count]) == str(items[at]):
-            count += 1
-        if count > 2 and len(items[at:]) >= count and not isinstance(items[at], Nested):
-            found.append(f"*[{items[at]} for _ in range({count})]")
-        else:
-            found += [items[at]] * count
-        at += count
-    return found
+def _brackets(expression: Pieces) -> list[int]:
+    """Where its outermost brackets stand among the pieces."""
+    return [at for at, piece in enumerate(expression) if isinstance(piece, Brackets)]
+
+
+def _read(expression: Pieces, place: int) -> _Nested:
+    brackets = expression[place]
+    assert isinstance(brackets, Brackets)
+    head, tail = flat(expression[:place]), flat(expression[place + 1 :])
+    return _Nested(f"{head}{brackets.open}", brackets.items, f"{brackets.close}{tail}")
+
+
+def _has_rows(expression: Sequence[Piece]) -> bool:
+    """Whether it ends in items that are read one by one, each in a line of its own."""
+    last = expression[-1] if expression else None
+    return isinstance(last, Brackets) and last.rows

@@ -7,26 +7,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from netspec.python.literals import literal
 from netspec.python.reserved import RESERVED
 
 _AMBIGUOUS: Final = {"l", "I", "O"}
 """Names that look like numbers, which nobody reads with ease."""
-
-
-def is_identifier(name: str) -> bool:
-    """Whether `name` can be written after `self.`"""
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
-
-
-def attribute(of: str, name: str) -> str:
-    """How an attribute is read, whatever characters its name has."""
-    return f"{of}.{name}" if is_identifier(name) else f"getattr({of}, {literal(name)})"
-
-
-def assigned(of: str, name: str, value: str) -> str:
-    """The statement that sets an attribute, whatever characters its name has."""
-    return f"{of}.{name} = {value}" if is_identifier(name) else f"setattr({of}, {literal(name)}, {value})"
 
 
 def identifier(name: str) -> str:

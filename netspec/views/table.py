@@ -8,11 +8,14 @@ from math import prod
 from typing import Any, Final
 
 from netspec.dims import Size, product, substitute
+from netspec.emit.torch import module_arguments, torch_class
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.graph.size import ITEM_BYTES
 from netspec.layers.base import Layer
+from netspec.python import expressions
 from netspec.python.literals import literal
+from netspec.python.nodes import call
 from netspec.tensors import Tensor, sample
 
 OP_WIDTH: Final = 44
@@ -121,7 +124,8 @@ def operation(step: Step) -> str:
     op = step.op
     assert op is not None
     if isinstance(op, Layer):
-        return f"{op.torch_name or type(op).__name__}({op.arguments()})"
+        name = torch_class(type(op)).rpartition(".")[2]
+        return expressions.text(call(name, *module_arguments(op)))
     given = [f"{name}={literal(value)}" for name, value in op.given.items() if _simple(value)]
     return f"{type(op).__name__.lower()}({', '.join(given)})"
 

@@ -13,6 +13,7 @@ from netspec import Spec
 from netspec.dims import Dim, Size, substitute
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer, Op
+from tests import written
 
 BATCH = 2
 SIZES: dict[str, Size] = {"B": BATCH}
@@ -26,7 +27,7 @@ def disagreement(spec: Spec) -> str:
     net = spec.build().eval()  # whose tensors are held against the graph's
     for name, step in spec.graph.root.owners():
         if isinstance(step.op, Layer) and not step.wrap:
-            made, meant = repr(net.get_submodule(name)), repr(_evaluated(step.op, step.op.construct(), {}))
+            made, meant = repr(net.get_submodule(name)), repr(_evaluated(step.op, written.construct(step.op), {}))
             if made != meant:
                 return f"{name} is {made}, it should be {meant}"
     given = [_example(tensor.shape, tensor.dtype) for tensor in spec.graph.inputs.values()]
@@ -72,17 +73,16 @@ def _computed(step: Step, module: nn.Module, inputs: Sequence[torch.Tensor]) -> 
         return getattr(module, step.member)
     names = {f"x{i}": x for i, x in enumerate(inputs)}
     if step.member:
-        call = f"module({', '.join(op.adapt(list(names)))})"
+        call = f"module({', '.join(written.arguments(op, list(names)))})"
         return _evaluated(op, call, {**names, "module": module.get_submodule(step.member)})
     known = op.replace(**{name: _known(getattr(op, name)) for name in op.fields})
-    text = known.call([*(["device"] if op.needs_device else []), *names])
-    assert text is not None
+    text = written.called(known, list(names), "device" if op.needs_device else "")
     return _evaluated(op, text, {**names, "device": torch.zeros(())})
 
 
 def _evaluated(op: Op, text: str, names: dict[str, Any]) -> Any:
     scope = {"torch": torch, "nn": nn, "F": functional, "self": EVALUATING, **names}
-    exec(op.helper, scope)
+    exec(written.helpers(op), scope)
     return eval(text, scope)
 
 

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from netspec import SpecError, loads
-from netspec.python.expressions import f_string, unparsed
-from netspec.python.literals import literal, quoted, veiled
+from netspec.python.expressions import f_string, quoted, text
+from netspec.python.literals import literal
+from netspec.python.nodes import same
 from netspec.views.code.allow import Disallowed, check, closed
 
 CALL = "torch.os.system('touch PWNED')"
@@ -273,33 +274,31 @@ def test_a_text_with_another_tree_than_was_meant_is_refused() -> None:
     meant = ast.parse(body("x = self.conv('a')"))
     check(body("x = self.conv('a')"), closed(loads(SPEC).graph), meant)
     for other in ("x = self.conv('b')", "x = self.conv('a' + x)", "x = self.conv(x)"):
-        with pytest.raises(Disallowed, match="what the text means"):
+        with pytest.raises(Disallowed, match="another tree"):
             check(body(other), closed(loads(SPEC).graph), meant)
 
 
 def test_a_printer_that_lets_a_string_out_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a fault in how strings are quoted, the text is not let through."""
-    monkeypatch.setattr("netspec.python.literals.quoted", lambda text: f'"{text}"')
+    monkeypatch.setattr("netspec.python.expressions.quoted", lambda text: f'"{text}"')
     document = places('a" or k != "b')[4]
-    with pytest.raises(Disallowed, match="a string has changed"):
+    with pytest.raises(Disallowed, match="another tree"):
         loads(yaml.safe_dump(document)).source()
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_string_is_its_own_literal(text: str) -> None:
-    assert quoted(text).isascii()
-    assert ast.literal_eval(literal(text)) == text
+@pytest.mark.parametrize("string", TEXTS)
+def test_a_string_is_its_own_literal(string: str) -> None:
+    assert quoted(string).isascii()
+    assert ast.literal_eval(literal(string)) == string
 
 
 @pytest.mark.parametrize(("constant", "compared"), list(product(TEXTS, TEXTS[:8])))
 def test_a_composed_string_is_what_its_parts_say(constant: str, compared: str) -> None:
     value = ast.parse(f"k if k != {compared!r} else {constant!r}", mode="eval").body
-    text = f_string([constant, value, constant])
+    tree = f_string([constant, value, constant])
     for k in (compared, "other", 7):
-        assert eval(text, {"k": k}) == f"{constant}{k if k != compared else constant}{constant}"
-    with veiled() as veil:
-        outline = f_string([constant, value, constant])
-    assert ast.dump(veil.lifted(ast.parse(outline))) == ast.dump(ast.parse(text))
+        assert eval(text(tree), {"k": k}) == f"{constant}{k if k != compared else constant}{constant}"
+    assert same(ast.parse(text(tree), mode="eval").body, tree)
 
 
 EXPRESSIONS = [
@@ -312,15 +311,15 @@ EXPRESSIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", EXPRESSIONS)
-def test_an_expression_is_written_with_the_brackets_that_it_needs(text: str) -> None:
-    tree = ast.parse(text, mode="eval").body
-    assert ast.dump(ast.parse(unparsed(tree), mode="eval").body) == ast.dump(tree)
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_is_written_with_the_brackets_that_it_needs(expression: str) -> None:
+    tree = ast.parse(expression, mode="eval").body
+    assert ast.dump(ast.parse(text(tree), mode="eval").body) == ast.dump(tree)
 
 
 def test_hostile_specs_are_data_or_refused_with_a_place() -> None:
-    for text in TEXTS:
-        for document in places(text):
+    for string in TEXTS:
+        for document in places(string):
             try:
                 loads(yaml.safe_dump(document, sort_keys=False)).source()
             except SpecError as refused:

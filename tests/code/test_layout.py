@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import netspec
 from netspec import SpecError, loads
-from netspec.python.layout import WIDTH, Line
+from netspec.python.layout import WIDTH, lines
 from tests.code.style import assert_formatted, assert_source_formatted
 from tests.layers import examples as layer_examples
 from tests.ops import examples as op_examples
@@ -109,14 +110,17 @@ NAMES = st.integers(1, 60).map(lambda n: "name_" + "abcdefghij" * (n // 10) + "k
 def test_any_statement_is_broken_where_the_formatter_breaks_it(
     statement: str, names: tuple[str, ...], comment: str
 ) -> None:
-    lines = Line(statement.format(*names), comment).lines(2)
-    assume(all(len(line) <= WIDTH for line in lines))
-    source = "class Net(nn.Module):\n    def forward(self):\n" + "\n".join(lines) + "\n"
+    tree = ast.parse(f"def forward():\n    {statement.format(*names)}")
+    inside = tree.body[0].body[0]  # type: ignore[attr-defined]
+    found = lines([inside], {inside: comment}, 2)
+    assume(all(len(line) <= WIDTH for line in found))
+    source = "class Net(nn.Module):\n    def forward(self):\n" + "\n".join(found) + "\n"
     assert_source_formatted(source, lint=False)  # its names come from nowhere
 
 
 def test_a_comment_that_does_not_fit_stands_above() -> None:
-    assert Line("x = " + "a" * 100, "64 x H x W, in training T x 64").lines(0) == [
+    statement = ast.parse("x = " + "a" * 100).body[0]
+    assert lines([statement], {statement: "64 x H x W, in training T x 64"}) == [
         "# 64 x H x W, in training T x 64",
         "x = " + "a" * 100,
     ]

@@ -9,6 +9,7 @@ from netspec.dims import BATCH, Size, named
 from netspec.layers.base import Layer
 from netspec.records import Invalid
 from netspec.tensors import Misfit, Tensor
+from tests import written
 from tests.declared import assert_declared
 from tests.layers import reference
 from tests.layers.cases import Case
@@ -81,7 +82,7 @@ def _compare(op: Layer, shapes: Any, inputs: Sequence[Tensor]) -> str:
     try:
         module = reference.build(op)
     except Exception as error:
-        return f"torch does not build {op.construct()}: {error}"
+        return f"torch does not build {written.construct(op)}: {error}"
     if reference.parameters(module) != list(op.parameters().items()):
         return f"parameters are {reference.parameters(module)}, said to be {list(op.parameters().items())}"
     if reference.buffers(module) != list(op.buffers().items()):
@@ -90,12 +91,12 @@ def _compare(op: Layer, shapes: Any, inputs: Sequence[Tensor]) -> str:
     try:
         result = reference.run_module(op, module, tensors)
     except Exception as error:
-        return f"torch refuses to run {op.construct()}: {error}"
+        return f"torch refuses to run {written.construct(op)}: {error}"
     if reference.described(result) != shapes:
         return f"torch gives {reference.described(result)}, said to be {shapes}"
-    text = op.call([f"x{i}" for i in range(len(inputs))])
-    if text is not None and not reference.equal(reference.run_function(text, tensors, training=True), result):
-        return f"{text} differs from {op.construct()}"
+    text = "" if op.needs_module() else written.called(op, [f"x{i}" for i in range(len(inputs))])
+    if text and not reference.equal(reference.run_function(text, tensors, training=True), result):
+        return f"{text} differs from {written.construct(op)}"
     return ""
 
 

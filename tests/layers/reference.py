@@ -14,6 +14,7 @@ from torch import nn
 from netspec.dims import Size, substitute
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor
+from tests import written
 
 DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -44,16 +45,16 @@ def build(op: Layer) -> nn.Module:
     """The module that the operation prints."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        module = evaluate(op.construct())
+        module = evaluate(written.construct(op))
     assert isinstance(module, nn.Module)
     return module
 
 
 def run_module(op: Layer, module: nn.Module, tensors: Sequence[torch.Tensor]) -> Any:
     """What the module gives for copies of these tensors, called as the operation says."""
-    text = f"module({', '.join(op.adapt([f'x{i}' for i in range(len(tensors))]))})"
+    text = f"module({', '.join(written.arguments(op, [f'x{i}' for i in range(len(tensors))]))})"
     names: dict[str, Any] = {**TORCH, "module": module}
-    exec(op.helper, names)
+    exec(written.helpers(op), names)
     return seeded(lambda copies: evaluate(text, **names, **copies), tensors)
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from netspec.dims import Dim, Size, substitute
 from netspec.layers.base import Layer
-from netspec.python.literals import Code
+from netspec.python.nodes import Code, named
 from netspec.records import Invalid
 from netspec.tensors import Tensor
+from tests import written
 from tests.layers import reference
 from tests.layers.examples import CLASSES, LAYERS, example, example_inputs, example_values
 
@@ -48,9 +49,9 @@ def test_torch_agrees_on_shapes_and_parameters(cls: type[Layer]) -> None:
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 def test_function_computes_what_the_module_does(cls: type[Layer], training: bool) -> None:
     op, inputs = example(cls)
-    text = op.call([f"x{i}" for i in range(len(inputs))])
-    if text is None:
+    if op.needs_module():
         return
+    text = written.called(op, [f"x{i}" for i in range(len(inputs))])
     tensors = [reference.sample(t) for t in concrete(inputs)]
     module = reference.build(op).train(training)
     assert reference.equal(
@@ -60,17 +61,18 @@ def test_function_computes_what_the_module_does(cls: type[Layer], training: bool
 
 @every_layer
 def test_what_owns_parameters_is_no_function(cls: type[Layer]) -> None:
-    op, inputs = example(cls)
+    op, _ = example(cls)
     if op.parameters() or op.buffers():
-        assert op.call(["x"] * len(inputs)) is None
+        assert op.needs_module()
 
 
 @every_layer
 def test_rendering_takes_code_for_any_number(cls: type[Layer]) -> None:
     op, inputs = example(cls)
-    coded = op.replace(**{name: Code(f"self.{name}") for name in example_values(cls) if cls.fields[name].torch})
+    coded = op.replace(**{name: Code(named(f"self.{name}")) for name in example_values(cls) if cls.fields[name].torch})
     names = [f"self.{name}" for name in example_values(cls) if cls.fields[name].torch]
-    texts = [coded.construct(), coded.call([f"x{i}" for i in range(len(inputs))]) or coded.construct()]
+    texts = [written.construct(coded)]
+    texts += [] if op.needs_module() else [written.called(coded, [f"x{i}" for i in range(len(inputs))])]
     assert all(name in text for name in names for text in texts if not isinstance(getattr(op, name[5:]), bool))
 
 

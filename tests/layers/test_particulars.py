@@ -9,6 +9,7 @@ import pytest
 from netspec.dims import BATCH, Size, named
 from netspec.layers.base import Layer
 from netspec.tensors import Dtype, Misfit, Tensor
+from tests import written
 from tests.layers.examples import LAYERS
 
 T = named("T")
@@ -129,7 +130,7 @@ def test_a_bag_needs_an_offset_beside_the_last() -> None:
 def test_lstm_takes_its_states_as_a_pair() -> None:
     op, (output, (h, c)) = made("LSTM", (T, BATCH, 6), (1, BATCH, 4), (1, BATCH, 8), hidden_size=8, proj_size=4)
     assert (output.shape, h.shape, c.shape) == ((T, BATCH, 4), (1, BATCH, 4), (1, BATCH, 8))
-    assert op.adapt(["x", "h0", "c0"]) == ["x", "(h0, c0)"]
+    assert written.arguments(op, ["x", "h0", "c0"]) == ["x", "(h0, c0)"]
     assert misfit("LSTM", (T, BATCH, 6), (1, BATCH, 8), hidden_size=8).code == "inputs"
     assert "takes a state of 1 x B x 8" in misfit("GRU", (T, BATCH, 6), (BATCH, 8), hidden_size=8).message
 
@@ -142,31 +143,31 @@ def test_recurrent_layers_find_the_batch_where_it_stands() -> None:
 def test_the_word_attention_is_batch_first_and_gives_no_weights() -> None:
     op, result = made("attention", (BATCH, T, 8), num_heads=2)
     assert result == (Tensor((BATCH, T, 8)), None)
-    assert op.construct() == "nn.MultiheadAttention(8, 2, batch_first=True)"
-    assert op.adapt(["x"]) == ["x", "x", "x", "need_weights=False"]
+    assert written.construct(op) == "nn.MultiheadAttention(8, 2, batch_first=True)"
+    assert written.arguments(op, ["x"]) == ["x", "x", "x", "need_weights=False"]
 
 
 def test_attention_finds_the_width_of_keys_and_values() -> None:
     op, (_, weights) = made("multihead_attention", (5, BATCH, 8), (T, BATCH, 6), (T, BATCH, 4), num_heads=2)
-    assert op.construct() == "nn.MultiheadAttention(8, 2, kdim=6, vdim=4)"
+    assert written.construct(op) == "nn.MultiheadAttention(8, 2, kdim=6, vdim=4)"
     assert weights == Tensor((BATCH, 5, T))
 
 
 def test_two_inputs_are_queries_and_what_they_look_at() -> None:
     op, _ = made("attention", (BATCH, 5, 8), (BATCH, T, 8), num_heads=2)
-    assert op.adapt(["x", "memory"])[:3] == ["x", "memory", "memory"]
+    assert written.arguments(op, ["x", "memory"])[:3] == ["x", "memory", "memory"]
 
 
 def test_causal_attention_makes_its_mask() -> None:
     op, _ = made("attention", (BATCH, T, 8), num_heads=2, is_causal=True)
-    assert op.adapt(["x"])[3:] == ["need_weights=False", "attn_mask=causal_mask(x, 1)", "is_causal=True"]
+    assert written.arguments(op, ["x"])[3:] == ["need_weights=False", "attn_mask=causal_mask(x, 1)", "is_causal=True"]
     assert misfit("attention", *[(BATCH, 4, 8)] * 3, (4, 4), num_heads=2, is_causal=True).code == "contradiction"
 
 
 def test_an_encoder_is_made_of_its_layer() -> None:
     op, _ = made("transformer_encoder", (T, BATCH, 8), nhead=2, num_layers=3, norm=True, dim_feedforward=16)
     layer = "nn.TransformerEncoderLayer(8, 2, dim_feedforward=16)"
-    assert op.construct() == (
+    assert written.construct(op) == (
         f"nn.TransformerEncoder({layer}, num_layers=3, norm=nn.LayerNorm(8), enable_nested_tensor=False)"
     )
 
@@ -178,6 +179,6 @@ def test_indices_are_a_part_of_the_result_when_asked_for() -> None:
 
 
 def test_dropout_runs_as_the_module_around_it_does() -> None:
-    assert made("dropout", (BATCH, 8), p=0.1)[0].call(["x"]) == "F.dropout(x, 0.1, self.training)"
+    assert written.called(made("dropout", (BATCH, 8), p=0.1)[0], ["x"]) == "F.dropout(x, 0.1, self.training)"
     inplace = made("dropout", (BATCH, 8), p=0.1, inplace=True)[0]
-    assert inplace.call(["x"]) == "F.dropout(x, 0.1, self.training, inplace=True)"
+    assert written.called(inplace, ["x"]) == "F.dropout(x, 0.1, self.training, inplace=True)"

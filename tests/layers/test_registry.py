@@ -13,6 +13,7 @@ from torch.nn.modules import loss
 
 from netspec import layers
 from netspec.catalogue import Catalogue
+from netspec.emit.torch import torch_class
 from netspec.layers.base import Layer
 from tests.layers.examples import CLASSES, LAYERS
 
@@ -51,7 +52,7 @@ def torch_layers() -> dict[str, type[nn.Module]]:
 
 
 def named_like_torch() -> list[type[Layer]]:
-    return [cls for cls in CLASSES if not cls.torch_name and hasattr(nn, cls.__name__)]
+    return [cls for cls in CLASSES if torch_class(cls) == f"nn.{cls.__name__}" and hasattr(nn, cls.__name__)]
 
 
 def test_every_layer_of_torch_is_here() -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from netspec.dims import Size, substitute
 from netspec.layers.base import Op
 from netspec.tensors import Tensor
+from tests import written
 
 DTYPES = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -38,14 +39,12 @@ def run(op: Op, inputs: Sequence[Tensor], training: bool = False) -> Any:
     """What the operation's text gives for random tensors; a source is given one for its device."""
     tensors = [sample(x) for x in inputs]
     names = {f"x{i}": tensor for i, tensor in enumerate(tensors)}
-    device = ["some"] if op.source and op.needs_device else []
-    construct = getattr(op, "construct", None)
-    text = construct() if construct else op.call([*device, *names])
-    assert isinstance(text, str)
+    like = "some" if op.needs_device else ""
+    text = written.construct(op) if op.owned else written.called(op, [*names], like)
     this = SimpleNamespace(training=training)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return evaluate(text, op.helper, self=this, some=torch.zeros(1), **names)
+        return evaluate(text, written.helpers(op), self=this, some=torch.zeros(1), **names)
 
 
 def described(result: Any) -> Any:

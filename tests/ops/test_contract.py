@@ -10,9 +10,10 @@ import pytest
 from netspec import layers, ops
 from netspec.dims import Dim, Size, substitute
 from netspec.layers.base import Op
-from netspec.python.literals import Code
+from netspec.python.nodes import Code, named
 from netspec.records import Invalid
 from netspec.tensors import Tensor
+from tests import written
 from tests.ops import reference
 from tests.ops.examples import CLASSES, OPERATIONS, example, example_inputs
 
@@ -50,10 +51,9 @@ def test_torch_agrees_on_shapes_and_dtypes(cls: type[Op]) -> None:
 def test_rendering_takes_code_for_any_number(cls: type[Op]) -> None:
     op, inputs = example(cls)
     numbers = {n: v for n in cls.fields if not isinstance(v := getattr(op, n), str | bool | None)}
-    coded = op.replace(**{name: Code(f"self.{name}") for name in numbers})
-    construct = getattr(coded, "construct", None)
-    text = construct() if construct else coded.call([f"x{i}" for i in range(max(1, len(inputs)))])
-    assert isinstance(text, str)
+    coded = op.replace(**{name: Code(named(f"self.{name}")) for name in numbers})
+    names = [f"x{i}" for i in range(max(1, len(inputs)))]
+    text = written.construct(coded) if coded.owned else written.called(coded, names)
     ast.parse(text, mode="eval")
     unused = {"correction", "eps", "ord", "p"} - {"p"} if "keepdim" in cls.fields else set()
     assert all(f"self.{name}" in text for name in numbers if name not in unused), text

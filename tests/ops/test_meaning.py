@@ -10,6 +10,7 @@ import torch
 from netspec.dims import BATCH, named
 from netspec.layers.base import Op
 from netspec.tensors import Misfit, Tensor
+from tests import written
 from tests.ops import reference
 from tests.ops.examples import read
 
@@ -18,10 +19,9 @@ def value(row: str, *tensors: torch.Tensor) -> torch.Tensor:
     """What a row gives for tensors."""
     op = read(row)
     names = {f"x{i}": tensor for i, tensor in enumerate(tensors)}
-    construct = getattr(op, "construct", None)
-    text = construct() if construct else op.call(list(names) or ["torch.zeros(1)"])
-    assert isinstance(text, str)
-    found: torch.Tensor = reference.evaluate(text, op.helper, **names)
+    like = "torch.zeros(1)" if op.needs_device else ""
+    text = written.construct(op) if op.owned else written.called(op, list(names), like)
+    found: torch.Tensor = reference.evaluate(text, written.helpers(op), **names)
     return found
 
 
@@ -64,10 +64,10 @@ def test_drop_path_keeps_the_mean_and_whole_samples() -> None:
     op = read("drop_path 0.25")
     torch.manual_seed(0)
     x = torch.ones(4000, 3)
-    found = reference.evaluate("drop_path(x, 0.25, True)", op.helper, x=x)
+    found = reference.evaluate("drop_path(x, 0.25, True)", written.helpers(op), x=x)
     assert found.mean().item() == pytest.approx(1, abs=0.05)
     assert torch.equal(found, found[:, :1].expand(-1, 3))
-    assert torch.equal(reference.evaluate("drop_path(x, 0.25, False)", op.helper, x=x), x)
+    assert torch.equal(reference.evaluate("drop_path(x, 0.25, False)", written.helpers(op), x=x), x)
 
 
 def misfit(op: Op, *inputs: Tensor) -> Misfit:

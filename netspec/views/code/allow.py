@@ -11,12 +11,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
+from netspec.emit.torch import HELPERS, helpers, torch_class, torch_names
 from netspec.graph.model import Graph
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.wrapping import WRAPS
-from netspec.layers.base import Layer
+from netspec.layers.base import Layer, Op
+from netspec.python.nodes import same
 from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _NODES: Final = (
@@ -72,11 +75,10 @@ def closed(graph: Graph) -> Closed:
     """What the text of this network may name: what its operations, wraps and initialisers are written with."""
     steps = list(graph.root.walk())
     found = {WRAPS[step.wrap] for step in steps if step.wrap}
-    for op in {type(step.op): step.op for step in steps if step.op is not None}.values():
-        found |= op.torch_names()
-        found |= paths(ast.parse(op.helper)) if op.helper else set()
+    for op in {type(step.op) for step in steps if step.op is not None}:
+        found |= _names(op)
     found |= {f"nn.init.{i.function}" for rule in graph.init for i in rule.tensors.values()}
-    found |= {owner.op.torch_class() for owner in graph.owners if isinstance(owner.op, Layer)}
+    found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
     names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
     names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
     names += [name for owner in graph.owners for name in (*owner.shapes, *owner.parts)]
@@ -91,8 +93,7 @@ def closed(graph: Graph) -> Closed:
 def catalogue(plugins: Collection[str] = ()) -> Closed:
     """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
     operations = OPERATIONS.classes()
-    found = {name for cls in operations for name in cls.torch_names()} | set(WRAPS.values())
-    found |= {name for helper in {cls.helper for cls in operations} for name in paths(ast.parse(helper))}
+    found = {name for cls in operations for name in _names(cls)} | set(WRAPS.values())
     found |= {f"nn.init.{cls.function}" for cls in INITIALIZERS.classes()}
     return Closed(
         _TORCH | {name for name in found if not name.startswith(".")},
@@ -102,6 +103,17 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
     )
 
 
+@cache
+def _names(cls: type[Op]) -> frozenset[str]:
+    """All that the text of an operation may name, that of the helpers which it calls included."""
+    return torch_names(cls).union(*(paths(parsed(HELPERS[helper])) for helper in helpers(cls)))
+
+
+def parsed(text: str) -> ast.Module:
+    """The tree of a text that is printed."""
+    return ast.parse(text)
+
+
 def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = None) -> None:
     """Refuse source with anything but what is `allowed`, or with another tree than the one that was meant.
 
@@ -109,9 +121,9 @@ def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = No
     """
     if not source.isascii():
         raise Disallowed("a character beyond ASCII")
-    tree = ast.parse(source)
-    if meant is not None and ast.dump(tree) != ast.dump(meant):
-        raise Disallowed("a string has changed what the text means")
+    tree = parsed(source)
+    if meant is not None and not same(tree, meant):
+        raise Disallowed("the text has another tree than the one that was meant")
     nodes = list(ast.walk(tree))
     look = _Look(nodes, allowed or Closed())
     for node in nodes:

@@ -8,15 +8,28 @@ from functools import partial
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
-from netspec.graph.measured import Measure, Reading
+from netspec.emit.torch import Where, arguments, called
+from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.language.rows import template
-from netspec.ops.writing import method
-from netspec.python.layout import Line
-from netspec.python.literals import Code, literal
 from netspec.python.names import identifier
-from netspec.views.code.containers import containers, reference
+from netspec.python.nodes import (
+    Code,
+    assign,
+    attribute,
+    call,
+    either,
+    method,
+    named,
+    same,
+    stored,
+    valued,
+)
+from netspec.python.nodes import (
+    item as indexed,
+)
+from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.readings import Unreadable, means, read
@@ -25,14 +38,16 @@ from netspec.views.code.sizes import written
 from netspec.views.code.slots import ABSENT, equal
 from netspec.views.code.variables import Variables
 
+TRAINING = named("self.training")
+
 
 class Keeper(Protocol):
     """Keeps arguments of the constructor where forward can read them."""
 
-    def stored(self, series: list[Any], name: str, written: str) -> str:
+    def stored(self, series: list[Any], name: str, written: str) -> ast.expr:
         """How forward reads a value that differs between uses."""
 
-    def tested(self, unit: int, name: str) -> str:
+    def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether an optional unit is there."""
 
 
@@ -47,47 +62,50 @@ class Calls:
         self.level = pattern.levels[0]
         self.base = pattern.base
         self.containers = containers(self.level)
-        self.members: dict[Step, str] = {}
+        self.members: dict[Step, ast.expr] = {}
         """Members that are variables of forward."""
         self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
         """For each use, what its values are."""
 
-    def unpacked_members(self) -> list[Line]:
+    def unpacked_members(self) -> list[ast.stmt]:
         """Where names differ between uses, forward takes the members in their order: `conv, norm = self.children()`."""
         if not self.pattern.renamed:
             return []
+        names: list[ast.expr] = []
         for step in self.level.members.values():
             plain = "".join(part for part in template(step.template or step.member) if isinstance(part, str))
-            self.members[step] = self.variables.names.fresh(identifier(plain or "member"))
-        names = ", ".join(self.members.values())
-        return [Line(f"{names}{',' if len(self.members) == 1 else ''} = self.children()")]
+            name = self.variables.names.fresh(identifier(plain or "member"))
+            self.members[step] = named(name)
+            names.append(stored(name))
+        return [assign(ast.Tuple(names, ast.Store()), method(SELF, "children"))]
 
-    def member(self, step: Step) -> str:
+    def member(self, step: Step) -> ast.expr:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
         if self.base != "nn.Module" and "." not in step.member:
-            return f"self[{step.member if self.base == 'nn.ModuleList' else literal(step.member)}]"
+            return indexed(SELF, valued(int(step.member) if self.base == "nn.ModuleList" else step.member))
         return local or reference(step.member, self.containers)
 
-    def expression(self, item: Item, inner: str = "") -> str:
+    def expression(self, item: Item, inner: ast.expr | None = None) -> ast.expr:
+        """A step's value over variables and members; `inner` stands in place of its only input."""
         step = item.step
-        inputs = [inner] if inner else [self.variables.read(r) for r in item.inputs]
+        inputs = [inner] if inner is not None else [self.variables.read(r) for r in item.inputs]
         if step.body is not None:
-            inputs[:1] = [leading(step.body, text) for text in inputs[:1]]
-            text = f"{self.member(step)}({', '.join(inputs)})"
+            inputs[:1] = [leading(step.body, given) for given in inputs[:1]]
+            node: ast.expr = call(self.member(step), *inputs)
         elif step.member and step.op is not None and step.op.source:
-            text = self.member(step)
+            node = self.member(step)
         elif step.member and step.op is not None:
-            text = f"{self.member(step)}({', '.join(step.op.adapt(inputs))})"
+            node = call(self.member(step), *arguments(step.op, inputs))
         else:
-            text = self._function(item, inputs)
+            node = self._function(item, inputs)
         if not self.flow.gated(item):
-            return text
-        test = "self.training" if step.training else "not self.training"
+            return node
         assert step.passed is not None
-        return f"{text} if {test} else {self.variables.read(self.flow.ref(step.passed))}"
+        test = TRAINING if step.training else ast.UnaryOp(ast.Not(), TRAINING)
+        return either(test, node, self.variables.read(self.flow.ref(step.passed)))
 
-    def _function(self, item: Item, inputs: list[str]) -> str:
+    def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
         op = item.step.op
         assert op is not None
         values = {}
@@ -95,12 +113,11 @@ class Calls:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
             measures = [None if s is None else s.measures.get(name) for s in item.aligned]
             values[name] = self._value(series, name, item, measures)
-        device = [self.variables.read(item.dims[0])] if op.needs_device and item.dims else []
-        dtype = self._dtype() if self._makes_floats(item.step) else ""
-        typed = [dtype] if dtype and (device or op.takes_dtype) else []
-        text = op.replace(**values).call([*device, *inputs, *typed])
-        assert text is not None
-        return method(text, "to", dtype) if dtype and not typed else text
+        like = self.variables.read(item.dims[0]) if op.needs_device and item.dims else None
+        dtype = self._dtype() if self._makes_floats(item.step) else None
+        typed = dtype if like is not None or op.takes_dtype else None
+        node = called(op.replace(**values), inputs, Where(like, typed))
+        return method(node, "to", dtype) if dtype is not None and typed is None else node
 
     def _makes_floats(self, step: Step) -> bool:
         """Whether floats come out of what takes none, or a cast: torch would take its own default dtype for them."""
@@ -111,15 +128,15 @@ class Calls:
         none = all(value.tensor is None or value.tensor.dtype != "float32" for value in step.inputs)
         return made and (none or step.op.takes_dtype)
 
-    def _dtype(self) -> str:
-        """How forward reads the dtype that the network computes in; empty where nothing in the class has it."""
+    def _dtype(self) -> ast.expr | None:
+        """How forward reads the dtype that the network computes in; None where nothing in the class has it."""
         levels = self.pattern.levels
         if all(any(True for _ in level.parameters()) for level in levels):
-            return "next(self.parameters()).dtype"
+            return attribute(call("next", method(SELF, "parameters")), "dtype")
         for i, value in enumerate(taken(levels[0])):
             if value.tensor is not None and value.tensor.dtype == "float32":
-                return f"{self.variables.read(('in', i))}.dtype"
-        return ""
+                return attribute(self.variables.read(("in", i)), "dtype")
+        return None
 
     def _value(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure] = ()) -> Any:
         """What to print for an argument: its value, or where uses differ, the attribute that holds it.
@@ -130,9 +147,9 @@ class Calls:
             return read
         present = [v for v in series if v is not ABSENT]
         if any(isinstance(v, Dim) for v in present):
-            texts = {self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT}
-            if len(texts) == 1:  # sizes that differ may be read in one way
-                return Code(*texts)
+            first, *others = [self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT]
+            if all(same(first, other) for other in others):  # sizes that differ may be read in one way
+                return Code(first)
         if all(type(v) is type(present[0]) and v == present[0] for v in present):
             return self._known(present[0], item)
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
@@ -149,24 +166,24 @@ class Calls:
                 of = [ABSENT if v is ABSENT else v[i] for v in series]
                 parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
             return tuple(parts)
-        found = set()
+        found: list[Any] = []
         try:
             for use in uses:
                 tree = measures[use]
                 if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
                     return None
-                found.add(read(tree, partial(self._shape, use), self._stored))
+                found.append(read(tree, partial(self._shape, use), self._stored))
         except Unreadable:
             return None
-        return found.pop() if len(found) == 1 else None
+        return found[0] if all(other == found[0] for other in found) else None
 
-    def _shape(self, use: int, reading: Reading) -> str:
-        """How forward reads a size of a value. Raises Unreadable."""
-        ref = self.pattern.refs[use].get(reading.value)
-        name = self.variables.held.get(self.flow.actual(ref)) if ref is not None else None
-        if name is None:
+    def _shape(self, use: int, value: Value) -> ast.expr:
+        """How forward reads the shape of a value. Raises Unreadable."""
+        ref = self.pattern.refs[use].get(value)
+        held = self.variables.held.get(self.flow.actual(ref)) if ref is not None else None
+        if held is None:
             raise Unreadable
-        return f"{name}.shape[{reading.axis}]"
+        return attribute(held, "shape")
 
     def _argument(self, use: int, name: str) -> Any:
         """What an argument of the block is in a use."""
@@ -187,13 +204,13 @@ class Calls:
             return type(value)(self._known(v, item) for v in value)
         return value
 
-    def _size(self, size: Size, item: Item, use: int) -> str:
+    def _size(self, size: Size, item: Item, use: int) -> ast.expr:
         """`size` of one use as code over the values that the step takes or that are kept for it."""
-        reach: dict[Dim, str] = {}
+        reach: dict[Dim, ast.expr] = {}
         for ref in [*item.dims, *item.inputs] if item.own else [*item.inputs, *item.dims]:
-            tensor, name = self.tensors[use].get(ref), self.variables.held.get(self.flow.actual(ref))
-            if tensor is not None and name is not None:
+            tensor, held = self.tensors[use].get(ref), self.variables.held.get(self.flow.actual(ref))
+            if tensor is not None and held is not None:
                 for axis, known in enumerate(tensor.shape):
                     if isinstance(known, Dim):
-                        reach.setdefault(known, f"{name}.shape[{axis}]")
+                        reach.setdefault(known, indexed(attribute(held, "shape"), valued(axis)))
         return written(size, reach)

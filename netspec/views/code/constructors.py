@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from netspec.emit.torch import construct
 from netspec.graph.model import Level, Step
 from netspec.graph.wrapping import WRAPS
 from netspec.language import rows
 from netspec.language.rows import Expr
 from netspec.python.expressions import f_string
-from netspec.python.layout import Expression, Nested, repeated
-from netspec.python.literals import literal
-from netspec.views.code.containers import named_sequence
+from netspec.python.nodes import Argument, call, keyword, valued
+from netspec.views.code.containers import named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.proving import proved
 from netspec.views.code.sequences import is_inline
@@ -37,28 +38,28 @@ class Making:
             for s in range(len(self.pattern.shown(unit))):
                 yield from _expressions(self.pattern.aligned(unit, s))
 
-    def condition(self, unit: int) -> str:
+    def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
         series = [units[unit].present for units in self.pattern.units]
         guard = self.pattern.units[0][unit].guard
-        text = self.slots.condition(guard.text, series) if guard else ""
-        if text:
-            return text
+        test = self.slots.condition(guard.text, series) if guard else None
+        if test is not None:
+            return test
         name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
-        return str(self.slots.code(series, f"with_{name}"))
+        return valued(self.slots.code(series, f"with_{name}"))
 
-    def name(self, template: str, names: Sequence[str]) -> str:
+    def name(self, template: str, names: Sequence[str]) -> ast.expr:
         """A member's name over the constructor's arguments, `f"{name}conv1"`; `names` are those in each use."""
-        text = self.slots.proven(lambda: self._spelled(template), lambda text: proved(text, self.slots.params, names))
-        return text or literal(self.slots.code(names, "name"))
+        node = self.slots.proven(lambda: self._spelled(template), lambda node: proved(node, self.slots.params, names))
+        return valued(self.slots.code(names, "name")) if node is None else node
 
-    def _spelled(self, template: str) -> str:
-        """The f-string of a template; empty where the class cannot say a part of it."""
+    def _spelled(self, template: str) -> ast.expr | None:
+        """The f-string of a template; None where the class cannot say a part of it."""
         parts = [self.slots.tree(part.text) if isinstance(part, Expr) else part for part in rows.template(template)]
         known = [part for part in parts if part is not None]
-        return f_string(known) if len(known) == len(parts) else ""
+        return f_string(known) if len(known) == len(parts) else None
 
-    def construct(self, aligned: Sequence[Step | None]) -> Expression:
+    def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The expression that makes a member, over the constructor's arguments."""
         shown = next(step for step in aligned if step is not None)
         if shown.body is None:
@@ -66,17 +67,17 @@ class Making:
         inner = self.serving.get(shown.body)
         if inner is None:
             return self._construct_sequence(aligned)
-        arguments: list[str] = []
-        keyword = False
+        arguments: list[Argument] = []
+        by_name = False
         for name, series in inner.params.items():
             values = [ABSENT if s is None else series[_index(inner.levels, s.body)] for s in aligned]
             code = self.slots.code(values, name, shown.written.get(name, ""))
-            keyword = keyword or name in inner.defaults
+            by_name = by_name or name in inner.defaults
             if name not in inner.defaults or not equal(code, inner.defaults[name]):
-                arguments.append(f"{name}={literal(code)}" if keyword else literal(code))
-        return f"{inner.name}({', '.join(arguments)})"
+                arguments.append(keyword(name, valued(code)) if by_name else valued(code))
+        return call(inner.name, *arguments)
 
-    def _construct_op(self, aligned: Sequence[Step | None]) -> str:
+    def _construct_op(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
@@ -84,10 +85,10 @@ class Making:
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, shown.written.get(name, ""))
-        made: str = op.replace(**values).construct()  # type: ignore[attr-defined]
-        return f"{WRAPS[shown.wrap]}({made})" if shown.wrap else made
+        made = construct(op.replace(**values))
+        return call(WRAPS[shown.wrap], made) if shown.wrap else made
 
-    def _construct_sequence(self, aligned: Sequence[Step | None]) -> Expression:
+    def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step.body for step in aligned if step is not None)
         assert shown is not None
         steps = _present(shown)
@@ -96,7 +97,7 @@ class Making:
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
-        return Nested("nn.Sequential(", tuple(repeated(items)))
+        return call("nn.Sequential", *repeated(items))
 
 
 def _expressions(aligned: Sequence[Step | None]) -> Iterator[tuple[str, list[Any]]]:

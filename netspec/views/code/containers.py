@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from netspec.graph.model import Level
-from netspec.python.layout import Expression, Nested, repeated
-from netspec.python.literals import literal
-from netspec.python.names import attribute, is_identifier
+from netspec.python.nodes import (
+    attribute,
+    call,
+    every,
+    is_identifier,
+    item,
+    keyword,
+    listed,
+    method,
+    named,
+    same,
+    stored,
+    valued,
+)
 
 Containers = Mapping[str, tuple[str, ...]]
 """For each container of a level the keys of its members, in order."""
+SELF: Final = named("self")
+SUPER: Final = attribute(call("super"), "__init__")
+"""The constructor of the class above, `super().__init__`."""
 
 
 def containers(level: Level) -> Containers:
@@ -23,57 +39,72 @@ def containers(level: Level) -> Containers:
     return found
 
 
-def made(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
+def made(keys: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
     """The container of these members: a ModuleList where they are counted from 0, else a ModuleDict."""
-    return filled("nn.ModuleList" if _counted(keys) else "nn.ModuleDict", keys, items)
+    return filled(named("nn.ModuleList" if _counted(keys) else "nn.ModuleDict"), keys, items)
 
 
-def filled(maker: str, keys: Sequence[str], items: Sequence[Expression]) -> Nested:
+def filled(maker: ast.expr, keys: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
     """The call of `maker` with these members: a list where they are counted from 0, else a dictionary."""
-    return of_list(maker, items) if _counted(keys) else Nested(f"{maker}(", (mapping(keys, items),))
+    return of_list(maker, items) if _counted(keys) else call(maker, mapping(keys, items))
 
 
-def named_sequence(names: Sequence[str], items: Sequence[Expression]) -> Nested:
+def named_sequence(names: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
     """The nn.Sequential of members with names: by keyword where these are identifiers, else from a dictionary."""
     if all(map(is_identifier, names)):
-        keywords = (headed(f"{name}=", item) for name, item in zip(names, items, strict=True))
-        return Nested("nn.Sequential(", (Nested("OrderedDict(", tuple(keywords)),))
-    return Nested("nn.Sequential(", (Nested("OrderedDict(", (mapping(names, items),)),))
+        return call("nn.Sequential", call("OrderedDict", *map(keyword, names, items)))
+    return call("nn.Sequential", call("OrderedDict", mapping(names, items)))
 
 
-def mapping(keys: Sequence[str], items: Sequence[Expression]) -> Nested:
+def mapping(keys: Sequence[str], items: Sequence[ast.expr]) -> ast.Dict:
     """A dictionary of these members."""
-    return Nested("{", tuple(headed(f"{literal(k)}: ", item) for k, item in zip(keys, items, strict=True)), "}")
+    return ast.Dict(list(map(valued, keys)), list(items))
 
 
-def of_list(maker: str, items: Sequence[Expression]) -> Nested:
+def of_list(maker: ast.expr, items: Sequence[ast.expr]) -> ast.expr:
     """The call of `maker` with a list of these members, as a comprehension where all are equal."""
     shown = repeated(items)
-    if len(shown) == 1 and len(items) > 1:
-        return Nested(f"{maker}(", (str(shown[0]).removeprefix("*"),))
-    return Nested(f"{maker}(", (Nested("[", tuple(shown), "]"),))
+    if len(shown) == 1 and isinstance(only := shown[0], ast.Starred):
+        return call(maker, only.value)
+    return call(maker, listed(shown))
 
 
-def headed(start: str, item: Expression) -> Expression:
-    """`item` with something before it."""
-    return f"{start}{item}" if isinstance(item, str) else Nested(f"{start}{item.head}", item.items, item.tail)
+def repeated(items: Sequence[ast.expr]) -> list[ast.expr]:
+    """Three or more equal members in a row as a comprehension; others as they are."""
+    found: list[ast.expr] = []
+    at = 0
+    while at < len(items):
+        count = 1
+        while at + count < len(items) and same(items[at + count], items[at]):
+            count += 1
+        if count > 2 and not _is_sequence(items[at]):
+            times = every(items[at], stored("_"), call("range", valued(count)))
+            found.append(ast.Starred(times, ast.Load()))
+        else:
+            found += [items[at]] * count
+        at += count
+    return found
+
+
+def _is_sequence(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and same(node.func, named("nn.Sequential"))
 
 
 def _counted(keys: Sequence[str]) -> bool:
     return list(keys) == [str(i) for i in range(len(keys))]
 
 
-def key_of(key: str, keys: Sequence[str]) -> str:
+def key_of(key: str, keys: Sequence[str]) -> ast.expr:
     """A member's key as it stands in the brackets behind its container, which has these keys."""
-    return key if _counted(keys) else literal(key)
+    return valued(int(key) if _counted(keys) else key)
 
 
-def reference(member: str, within: Containers) -> str:
+def reference(member: str, within: Containers) -> ast.expr:
     """How a member, or one below it by its path, is named in the printed class, whatever characters it has."""
     head, dot, key = member.partition(".")
     if key in within.get(head, ()):
-        return f"{reference(head, {})}[{key_of(key, within[head])}]"
+        return item(attribute(SELF, head), key_of(key, within[head]))
     if dot:
         plain = all(is_identifier(part) for part in member.split("."))
-        return f"self.{member}" if plain else f"self.get_submodule({literal(member)})"
-    return attribute("self", member)
+        return named(f"self.{member}") if plain else method(SELF, "get_submodule", valued(member))
+    return attribute(SELF, member)

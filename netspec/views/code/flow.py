@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from netspec.dims import Dim, Size
 from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.uses import given, made, taken
+from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written
 
@@ -137,14 +139,14 @@ def _dims(value: Any) -> list[Dim]:
     return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
 
 
-class _Read(dict[Dim, str]):
+class _Read(dict[Dim, ast.expr]):
     """Sizes by the values that show them; notes which are asked for."""
 
     def __init__(self, shown: Mapping[Size, Value]) -> None:
-        super().__init__((size, value.name) for size, value in shown.items() if isinstance(size, Dim))
+        super().__init__((size, named("x")) for size in shown if isinstance(size, Dim))
         self.shown = shown
         self.used: list[Value] = []
 
-    def __getitem__(self, size: Dim) -> str:
+    def __getitem__(self, size: Dim) -> ast.expr:
         self.used.append(self.shown[size])
         return super().__getitem__(size)

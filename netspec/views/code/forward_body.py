@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from netspec.python.layout import Line
-from netspec.python.literals import literal
+from netspec.python.expressions import text
+from netspec.python.nodes import assign, attribute, call, either, is_not_none, same, valued
+from netspec.python.nodes import item as indexed
 from netspec.tensors import sample
 from netspec.views.code.calls import Calls, Keeper
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
-from netspec.views.code.variables import Variables
+from netspec.views.code.variables import Variables, is_unread
 
 Bound = Mapping[str, tuple[int, ...]]
 """The axes of inputs, by name, whose sizes are as they are."""
@@ -23,19 +25,31 @@ NESTED: Final = 76
 class Forward:
     """Writes `forward` for one class."""
 
-    def __init__(self, pattern: Pattern, results: Sequence[Ref], keeper: Keeper, shapes: Shapes, bound: Bound) -> None:
-        """`results` are what it returns, `bound` the sizes of inputs that it insists on."""
+    def __init__(
+        self,
+        pattern: Pattern,
+        results: Sequence[Ref],
+        keeper: Keeper,
+        shapes: Shapes,
+        comments: dict[ast.stmt, str],
+        bound: Bound,
+    ) -> None:
+        """`results` are what it returns; `comments` take what is said of its statements.
+
+        `bound` are the sizes of inputs that it insists on.
+        """
         self.pattern = pattern
         self.results = results
         self.keeper = keeper
         self.shapes = shapes
+        self.comments = comments
         self.bound = bound
         self.flow = Flow(pattern, results)
         self.items = self.flow.items
         self.variables = Variables(self.flow)
         self.calls = Calls(pattern, self.variables, keeper)
 
-    def lines(self, ending: Callable[[list[str]], str]) -> list[Line]:
+    def statements(self, ending: Callable[[list[ast.expr]], ast.expr]) -> list[ast.stmt]:
         """The statements of the body. `ending` makes the return expression of the results' variables."""
         found = [*self._insisted(), *self.calls.unpacked_members()]
         at = 0
@@ -50,48 +64,57 @@ class Forward:
         returns = ending([self.variables.read(ref) for ref in self.results])
         if found and len(self.results) == 1 and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
-        return [*found, Line(f"return {returns}")]
+        return [*found, ast.Return(returns)]
 
-    def _insisted(self) -> Iterator[Line]:
+    def _insisted(self) -> Iterator[ast.stmt]:
         """The refusal of inputs of other sizes, for which another program would be right."""
         level = self.pattern.levels[0]
         for i, (name, value) in enumerate(level.inputs.items()):
             if (axes := self.bound.get(name, ())) and value.tensor is not None:
-                x, sizes = self.variables.read(("in", i)), value.tensor.shape
-                test = " or ".join(f"{x}.shape[{axis}] != {sizes[axis]}" for axis in axes)
+                sizes, shape = value.tensor.shape, attribute(self.variables.read(("in", i)), "shape")
+                tests = [_unlike(indexed(shape, valued(axis)), sizes[axis]) for axis in axes]
                 if len(axes) > 1 and axes == tuple(range(len(sizes) - len(axes), len(sizes))):
-                    test = f"{x}.shape[-{len(axes)}:] != {literal(tuple(sizes[axis] for axis in axes))}"
-                yield Line(f"if {test}:")
-                yield Line(f"raise ValueError({literal(f'expected an input of {sample(sizes)}')})", depth=1)
+                    last = indexed(shape, ast.Slice(valued(-len(axes))))
+                    tests = [_unlike(last, tuple(sizes[axis] for axis in axes))]
+                test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+                error = call("ValueError", valued(f"expected an input of {sample(sizes)}"))
+                yield ast.If(test, [ast.Raise(error, None)], [])
 
-    def _merged_return(self, line: Line, name: str) -> Line | None:
+    def _merged_return(self, last: ast.stmt, returns: ast.expr) -> ast.stmt | None:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""
-        start = f"{name} = "
-        if not name.isidentifier() or line.depth or not line.code.startswith(start):
-            return None
-        return Line(f"return {line.code.removeprefix(start)}", line.comment)
+        match last, returns:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Name(id=returned) if name == returned:
+                return self._said(ast.Return(value), self.comments.pop(last, ""))
+        return None
 
-    def _statement(self, at: int) -> tuple[int, list[Line]]:
+    def _said(self, statement: ast.stmt, comment: str) -> ast.stmt:
+        """A statement, with what a comment says of it."""
+        if comment:
+            self.comments[statement] = comment
+        return statement
+
+    def _statement(self, at: int) -> tuple[int, list[ast.stmt]]:
         """The statement that begins with item `at`, and where the next begins."""
         item = self.items[at]
         if not self.flow.runs(item):
             return at + 1, []
-        text = self.calls.expression(item)
+        value = self.calls.expression(item)
         calls = bool(item.step.member)
-        while (after := self._follows(at)) and len(longer := self.calls.expression(after, inner=text)) <= NESTED:
-            if calls and after.step.member:
+        while after := self._follows(at):
+            longer = self.calls.expression(after, inner=value)
+            if (calls and after.step.member) or len(text(longer)) > NESTED:
                 break
             calls = calls or bool(after.step.member)
-            text, at, item = longer, at + 1, after
+            value, at, item = longer, at + 1, after
         if item.step.op is not None and item.step.op.source and item.step.member:
-            self.variables.hold(item.results[0], text)
+            self.variables.held[item.results[0]] = value
             return at + 1, []
         target = self.variables.target(item, at)
-        if target == text:
+        if isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id:
             return at + 1, []
-        if not target.strip("_, "):
-            return at + 1, [Line(text)]
-        return at + 1, [Line(f"{target} = {text}", self._comment(item))]
+        if is_unread(target):
+            return at + 1, [ast.Expr(value)]
+        return at + 1, [self._said(assign(target, value), self._comment(item))]
 
     def _follows(self, at: int) -> Item | None:
         """The next item, if it can take this one's expression in place of a variable."""
@@ -105,7 +128,7 @@ class Forward:
         same = self.pattern.varies(after.unit) == self.pattern.varies(item.unit)
         return after if once and same and not after.step.left_out else None
 
-    def _optional(self, at: int) -> tuple[int, list[Line]]:
+    def _optional(self, at: int) -> tuple[int, list[ast.stmt]]:
         """Statements of a unit that some uses leave out."""
         unit = self.items[at].unit
         stop = at
@@ -118,32 +141,31 @@ class Forward:
         end = self.items[stop - 1].results[0]
         read = end in self.flow.last
         if stop == at + 1 and len(self.items[at].results) == 1 and read:
-            text = self.calls.expression(self.items[at])
+            value = self.calls.expression(self.items[at])
             target = self.variables.target(self.items[at], at)
-            there = Line(f"{target} = {text}", self._comment(self.items[at]))
-            if target == before:
-                return stop, [Line(f"if {test}:"), there.deeper]
-            one = f"{target} = {text} if {test} else {before}"
-            if len(one) <= NESTED + 12:
-                return stop, [Line(one, self.shapes.of_either(unit))]
-            return stop, [Line(f"{target} = {before}"), Line(f"if {test}:"), there.deeper]
-        if read and self.flow.last.get(self.flow.actual(self.flow.left_out(unit)), at) < stop:
-            self.variables.hold(end, before)
-        inner: list[Line] = []
+            there = self._said(assign(target, value), self._comment(self.items[at]))
+            if _is(target, before):
+                return stop, [ast.If(test, [there], [])]
+            chosen = either(test, value, before)
+            if len(text(target)) + len(text(chosen)) <= NESTED + 9:
+                return stop, [self._said(assign(target, chosen), self.shapes.of_either(unit))]
+            return stop, [assign(target, before), ast.If(test, [there], [])]
+        last = self.flow.last.get(self.flow.actual(self.flow.left_out(unit)), at)
+        if read and last < stop and isinstance(before, ast.Name):
+            self.variables.hold(end, before.id)
+        inner: list[ast.stmt] = []
         cursor = at
         while cursor < stop:
             cursor, some = self._statement(cursor)
             inner += some
-        found = [Line(f"if {test}:"), *(line.deeper for line in inner)]
-        if read and self.variables.held[end] != before:
-            found += [Line("else:"), Line(f"{self.variables.held[end]} = {before}", depth=1)]
-        return stop, found
+        held = self.variables.held[end] if read else before
+        return stop, [ast.If(test, inner, [] if same(held, before) else [assign(_assigned(held), before)])]
 
-    def _test(self, unit: int, at: int) -> str:
+    def _test(self, unit: int, at: int) -> ast.expr:
         for item in self.items[at:]:
             registers = item.unit == unit and item.step.member and not item.step.again
             if registers and self.pattern.homes(item.step.member) == 1:
-                return f"{self.calls.member(item.step)} is not None"
+                return is_not_none(self.calls.member(item.step))
         step = self.items[at].step
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
 
@@ -154,3 +176,17 @@ class Forward:
         if other == said or not said:
             return said
         return f"{said}, {'outside' if item.step.training else 'in'} training {other}" if other else ""
+
+
+def _is(target: ast.expr, held: ast.expr) -> bool:
+    """Whether a target is the variable that holds a value."""
+    return isinstance(target, ast.Name) and isinstance(held, ast.Name) and target.id == held.id
+
+
+def _assigned(held: ast.expr) -> ast.expr:
+    assert isinstance(held, ast.Name)
+    return ast.Name(held.id, ast.Store())
+
+
+def _unlike(size: ast.expr, known: object) -> ast.expr:
+    return ast.Compare(size, [ast.NotEq()], [valued(known)])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
 from netspec.graph.model import Level, Step
 from netspec.ops.state import Buffer
-from netspec.python.layout import INDENT, Expression, Nested, lines
-from netspec.python.literals import literal
-from netspec.python.names import assigned, identifier, is_identifier
+from netspec.python.names import identifier
+from netspec.python.nodes import Argument, assign, assigned, is_identifier, keyword, method, named, stored, valued
 from netspec.views.code.constructors import Making
-from netspec.views.code.containers import containers, filled, made, reference
+from netspec.views.code.containers import SELF, SUPER, containers, filled, made, reference
 from netspec.views.code.paths import Paths
+
+NONE = valued(None)
 
 
 class Registering:
@@ -21,16 +23,16 @@ class Registering:
         self.pattern = making.pattern
         self.making = making
 
-    def statements(self) -> list[str]:
-        """The lines that register every member, in the order that the spec gives."""
+    def statements(self) -> list[ast.stmt]:
+        """The statements that register every member, in the order that the spec gives."""
         order = self._order()
         places = {name: place for place, name in enumerate(order)}
-        found: list[tuple[int, list[str]]] = []
+        found: list[tuple[int, list[ast.stmt]]] = []
         for unit in range(len(self.pattern.units[0])):
             for first, registered in self._members(unit):
                 found.append((places.get(first, len(order)), registered))
         found = [*self._several(places), *found]
-        found += [(places[first], lines) for first, lines in self._containers()]
+        found += [(places[first], [statement]) for first, statement in self._containers()]
         return self._with_aliases(order, sorted(found, key=lambda pair: pair[0]))
 
     def _order(self) -> list[str]:
@@ -46,61 +48,57 @@ class Registering:
                 place = order.index(name) + 1
         return order
 
-    def _with_aliases(self, order: list[str], found: list[tuple[int, list[str]]]) -> list[str]:
+    def _with_aliases(self, order: list[str], found: list[tuple[int, list[ast.stmt]]]) -> list[ast.stmt]:
         """The registrations, with members that are registered twice; what an earlier alias needs is made first."""
         level = self.pattern.levels[0]
-        first: list[str] = []
+        first: list[ast.stmt] = []
         held: dict[str, str] = {}
         """What each member that is made first is called until it is registered."""
         for name, target in level.aliases.items():
             holder, *rest = ".".join(_way(level, target)).split(".")
             rank = next(i for i, member in enumerate(order) if member.partition(".")[0] == holder)
-            own = next((lines for at, lines in found if at == rank), [""])
+            own: list[ast.stmt] = next((statements for at, statements in found if at == rank), [])
             early = order.index(name) < rank
-            if early and holder not in held and own[0].startswith(sets := f"{INDENT * 2}self.{holder} = "):
+            if early and holder not in held and (making := _sets(own, holder)) is not None:
                 held[holder] = self.making.slots.names.fresh(identifier(holder))
-                first += [own[0].replace(sets, f"{INDENT * 2}{held[holder]} = ", 1), *own[1:]]
-                own[:] = [f"{sets}{held[holder]}"]
+                first += [assign(stored(held[holder]), making), *own[1:]]
+                own[:] = [assigned(SELF, holder, named(held[holder]))]
             if early and holder not in held:  # only its place is taken, until what it stands for is there
-                nothing = Nested(f"self.{_registrar(target)}(", (literal(name), "None"))
-                found.append((order.index(name), lines("", nothing, 2)))
-            start = held[holder] if early and holder in held else reference(holder, {})
+                nothing = ast.Expr(method(SELF, _registrar(target), valued(name), NONE))
+                found.append((order.index(name), [nothing]))
+            start = named(held[holder]) if early and holder in held else reference(holder, {})
             source = self._inside(start, holder, rest)
-            made = assigned("self", name, source)
-            if isinstance(target.op, Buffer):
-                made = str(Nested("self.register_buffer(", (literal(name), source, *_passing(target.op))))
-            found.append((order.index(name) if not early or holder in held else rank, [f"{INDENT * 2}{made}"]))
-        return [*first, *(line for _, made in sorted(found, key=lambda pair: pair[0]) for line in made)]
+            found.append((order.index(name) if not early or holder in held else rank, [_again(name, target, source)]))
+        return [*first, *(one for _, made in sorted(found, key=lambda pair: pair[0]) for one in made)]
 
-    def _inside(self, start: str, holder: str, rest: list[str]) -> str:
+    def _inside(self, start: ast.expr, holder: str, rest: list[str]) -> ast.expr:
         """A module inside a member, which is `start` itself."""
         step = self.pattern.levels[0].members.get(holder)
         if rest and (step is None or step.body is None):  # a container
-            return f"{start}.get_submodule({literal('.'.join(rest))})"
+            return method(start, "get_submodule", valued(".".join(rest)))
         return Paths(self.making.serving).reached(start, step.body, rest) if step is not None and step.body else start
 
-    def contents(self) -> Expression:
+    def contents(self) -> ast.expr:
         """The call that registers the members of a list or a dictionary."""
-        found: dict[str, Expression] = {}
+        found: dict[str, ast.expr] = {}
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
                 if step.member and not step.again and not step.left_out:
                     found[step.member] = self.making.construct(self.pattern.aligned(unit, s))
         names = list(self.pattern.levels[0].members)
-        return filled("super().__init__", names, [found[name] for name in names])
+        return filled(SUPER, names, [found[name] for name in names])
 
-    def _members(self, unit: int) -> list[tuple[str, list[str]]]:
-        """The lines that register the members of one unit, with the name of the first of them."""
+    def _members(self, unit: int) -> list[tuple[str, list[ast.stmt]]]:
+        """The statements that register the members of one unit, with the name of the first of them."""
         registered = self._registrations(unit)
         if not registered:
             return []
         if not self.pattern.varies(unit):
-            return [(step.member, self._register(unit, s, 2)) for s, step in registered]
+            return [(step.member, [self._register(unit, s)]) for s, step in registered]
         alone = [step for _, step in registered if self.pattern.homes(step.member) == 1]
-        none = [line for step in alone for line in self._registered(step, "None", 2)]
-        inside = [line for s, _ in registered for line in self._register(unit, s, 3)]
-        test = lines("if ", self.making.condition(unit), 2, ":")
-        return [(registered[0][1].member, [*none, *test, *inside])]
+        none = [self._registered(step, NONE) for step in alone]
+        inside = [self._register(unit, s) for s, _ in registered]
+        return [(registered[0][1].member, [*none, ast.If(self.making.condition(unit), inside, [])])]
 
     def _registrations(self, unit: int) -> list[tuple[int, Step]]:
         """The steps of a unit that register a member here, each with its place."""
@@ -110,46 +108,59 @@ class Registering:
             if step.member and "." not in step.member and not step.again and not step.left_out
         ]
 
-    def _several(self, places: Mapping[str, int]) -> list[tuple[int, list[str]]]:
+    def _several(self, places: Mapping[str, int]) -> list[tuple[int, list[ast.stmt]]]:
         """For each member that stands in several units, each in other uses: the line before them that sets none."""
-        found: dict[str, tuple[int, list[str]]] = {}
+        found: dict[str, tuple[int, list[ast.stmt]]] = {}
         for unit in range(len(self.pattern.units[0])):
             registered = [step for _, step in self._registrations(unit)]
             for step in registered:
                 if step.member not in found and self.pattern.homes(step.member) > 1:
-                    found[step.member] = places[registered[0].member], self._registered(step, "None", 2)
+                    found[step.member] = places[registered[0].member], [self._registered(step, NONE)]
         return list(found.values())
 
-    def _containers(self) -> Iterator[tuple[str, list[str]]]:
-        """The lines that register the containers of members with dotted names, with the first of these names."""
-        held: dict[str, Expression] = {}
+    def _containers(self) -> Iterator[tuple[str, ast.stmt]]:
+        """The statements that register the containers of members with dotted names, with the first of these names."""
+        held: dict[str, ast.expr] = {}
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
                 if "." in step.member and not step.again and not step.left_out:
                     held[step.member] = self.making.construct(self.pattern.aligned(unit, s))
         for head, keys in containers(self.pattern.levels[0]).items():
             container = made(keys, [held[f"{head}.{key}"] for key in keys])
-            if is_identifier(head):
-                yield f"{head}.{keys[0]}", lines(f"self.{head} = ", container, 2)
-            else:
-                yield f"{head}.{keys[0]}", lines("", Nested("self.add_module(", (literal(head), container)), 2)
+            added = ast.Expr(method(SELF, "add_module", valued(head), container))
+            yield f"{head}.{keys[0]}", assigned(SELF, head, container) if is_identifier(head) else added
 
-    def _register(self, unit: int, step: int, depth: int) -> list[str]:
+    def _register(self, unit: int, step: int) -> ast.stmt:
         aligned = self.pattern.aligned(unit, step)
         made = self.making.construct(aligned)
         shown = next(s for s in aligned if s is not None)
         if shown.template and self.pattern.renamed:
             name = self.making.name(shown.template, [s.member for s in aligned if s is not None])
-            return lines("", Nested("self.add_module(", (name, made)), depth)
-        return self._registered(shown, made, depth)
+            return ast.Expr(method(SELF, "add_module", name, made))
+        return self._registered(shown, made)
 
-    def _registered(self, step: Step, made: Expression, depth: int) -> list[str]:
-        """The lines that register what `made` makes under the step's name, whatever characters it has."""
+    def _registered(self, step: Step, made: ast.expr) -> ast.stmt:
+        """The statement that registers what `made` makes under the step's name, whatever characters it has."""
         if isinstance(step.op, Buffer):
-            return lines("", Nested("self.register_buffer(", (literal(step.member), made, *_passing(step.op))), depth)
+            return ast.Expr(method(SELF, "register_buffer", valued(step.member), made, *_passing(step.op)))
         if is_identifier(step.member):
-            return lines(f"self.{step.member} = ", made, depth)
-        return lines("", Nested(f"self.{_registrar(step)}(", (literal(step.member), made)), depth)
+            return assigned(SELF, step.member, made)
+        return ast.Expr(method(SELF, _registrar(step), valued(step.member), made))
+
+
+def _again(name: str, target: Step, source: ast.expr) -> ast.stmt:
+    """The statement that registers what a step has made under a further name."""
+    if isinstance(target.op, Buffer):
+        return ast.Expr(method(SELF, "register_buffer", valued(name), source, *_passing(target.op)))
+    return assigned(SELF, name, source)
+
+
+def _sets(statements: list[ast.stmt], member: str) -> ast.expr | None:
+    """What is assigned to a member by the first of the statements that register it; None if it is another way."""
+    match statements:
+        case [ast.Assign(targets=[ast.Attribute(attr=name)], value=value), *_] if name == member:
+            return value
+    return None
 
 
 def _registrar(step: Step) -> str:
@@ -159,9 +170,9 @@ def _registrar(step: Step) -> str:
     return "register_parameter" if step.op is not None and step.op.source else "add_module"
 
 
-def _passing(buffer: Buffer) -> tuple[str, ...]:
+def _passing(buffer: Buffer) -> tuple[Argument, ...]:
     """What its registration says of a buffer that is not saved."""
-    return () if buffer.persistent else ("persistent=False",)
+    return () if buffer.persistent else (keyword("persistent", valued(False)),)
 
 
 def _way(level: Level, target: Step) -> list[str]:

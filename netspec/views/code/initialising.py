@@ -6,21 +6,34 @@ person would write. Where no order of tests finds exactly the right modules, eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ast
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Final
 
+from netspec.emit.torch import filled, torch_class
 from netspec.graph.init import Owner, Rule
 from netspec.graph.model import Graph
 from netspec.initializers import Default, Initializer, Zeros
 from netspec.layers.base import Layer
-from netspec.python.layout import Line
-from netspec.python.literals import literal
-from netspec.python.names import attribute
+from netspec.python.nodes import (
+    assigned,
+    attribute,
+    call,
+    is_not_none,
+    item,
+    method,
+    named,
+    same,
+    stored,
+    tupled,
+    valued,
+)
+from netspec.views.code.containers import SELF
 
-Plan = dict[str, str]
+Plan = dict[str, ast.stmt]
 """The statement that fills each tensor."""
 Branches = dict["Test", tuple[Plan, bool]]
 """The tests of the loop in order, each with what it fills and whether only some of its modules have a bias."""
@@ -46,66 +59,91 @@ class Test:
         """Whether it would find a module that torch has put inside another, as the projections of an attention."""
         return bool(_INNER & set(self.kinds)) and (not self.pattern or fnmatchcase(path, self.pattern))
 
-    def __str__(self) -> str:
-        kinds = self.kinds[0] if len(self.kinds) == 1 else f"({', '.join(self.kinds)})"
-        parts = [f"isinstance(module, {kinds})"] if self.kinds else []
+    def question(self) -> ast.expr:
+        """The test as it is asked of `name` and `module`."""
+        kinds = [named(kind) for kind in self.kinds]
+        parts: list[ast.expr] = []
+        if kinds:
+            parts.append(call("isinstance", MODULE, kinds[0] if len(kinds) == 1 else tupled(kinds)))
         parts += [_fits(self.pattern)] if self.pattern else []
-        parts += [f"not {_fits(self.but)}"] if self.but else []
-        return " and ".join(parts)
+        parts += [_not(_fits(self.but))] if self.but else []
+        return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
 
 
-def _fits(pattern: str) -> str:
+MODULE: Final = named("module")
+NAME: Final = named("name")
+
+
+def _not(question: ast.expr) -> ast.expr:
+    return ast.UnaryOp(ast.Not(), question)
+
+
+def _fits(pattern: str) -> ast.expr:
     """The question whether a name fits a pattern."""
     stars = sum(pattern.count(c) for c in "*?[")
     if not stars:
-        return f"name == {literal(pattern)}"
+        return ast.Compare(NAME, [ast.Eq()], [valued(pattern)])
     if stars == 1 and pattern.startswith("*"):
-        return f"name.endswith({literal(pattern[1:])})"
+        return method(NAME, "endswith", valued(pattern[1:]))
     if stars == 1 and pattern.endswith("*"):
-        return f"name.startswith({literal(pattern[:-1])})"
-    return f"fnmatch(name, {literal(pattern)})"
+        return method(NAME, "startswith", valued(pattern[:-1]))
+    return call("fnmatch", NAME, valued(pattern))
 
 
-def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Callable[[str], str]) -> list[Line]:
-    """The statements that fill what the rules name. `path` writes how a module is reached from the root."""
+Path = Callable[[str], ast.expr]
+"""How a module is reached from the root, by its name."""
+
+
+def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path) -> list[ast.stmt]:
+    """The statements that fill what the rules name."""
     modules = [owner for owner in owners if owner.op is not None]
     branches = _branches(rules, modules)
-    named = [o for o in owners if o.plan and (o.op is None or branches is None)]
+    named_ones = [o for o in owners if o.plan and (o.op is None or branches is None)]
     return [
         *_loop(_shortened(branches or {}, modules)),
-        *(Line(code) for owner in named for code in _plan(owner, path(owner.path)).values()),
+        *(statement for owner in named_ones for statement in _plan(owner, path(owner.path)).values()),
     ]
 
 
-def padding(graph: Graph, path: Callable[[str], str]) -> list[Line]:
+def padding(graph: Graph, path: Path) -> list[ast.stmt]:
     """The statements that keep at 0 the rows of embeddings that stand for padding, where others have filled them."""
     plans = {owner.name_of("weight"): owner.plan.get("weight") for owner in graph.owners}
     filled = {name: rule[1] for name, rule in plans.items() if rule and not isinstance(rule[1], Default | Zeros)}
-    lines = []
+    found: list[ast.stmt] = []
     for name, step in graph.root.owners():
         row = getattr(step.op, "padding_idx", None)
         tensor = f"{name}.weight"
         if row is not None and not step.wrap and (tensor in graph.ties or tensor in filled):
-            lines.append(Line(f"nn.init.zeros_({path(name)}.weight[{row}])"))
-    return lines
+            rows = item(attribute(path(name), "weight"), valued(row))
+            found.append(ast.Expr(call("nn.init.zeros_", rows)))
+    return found
 
 
-def _loop(branches: Branches) -> list[Line]:
+def _loop(branches: Branches) -> list[ast.stmt]:
     if not any(plan for plan, _ in branches.values()):
         return []
     by_name = any(test.pattern or test.but for test in branches)
-    lines = [Line("for name, module in self.named_modules():" if by_name else "for module in self.modules():")]
-    word = "if"
-    for test, (plan, some_bias) in branches.items():
-        lines.append(Line(f"{word} {test}:", depth=1))
-        for tensor, text in plan.items():
-            if tensor == "bias" and some_bias:
-                lines += [Line("if module.bias is not None:", depth=2), Line(text, depth=3)]
-            else:
-                lines.append(Line(text, depth=2))
-        lines += [] if plan else [Line("continue", depth=2)]
-        word = "elif" if plan else "if"
-    return lines
+    target = ast.Tuple([stored("name"), stored("module")], ast.Store()) if by_name else stored("module")
+    modules = method(SELF, "named_modules" if by_name else "modules")
+    return [ast.For(target, modules, _tests(list(branches.items())), [])]
+
+
+def _tests(branches: Sequence[tuple[Test, tuple[Plan, bool]]]) -> list[ast.stmt]:
+    """The tests one after the other: a module that one finds is left to none behind it."""
+    if not branches:
+        return []
+    (test, (plan, some_bias)), *others = branches
+    if not plan:
+        return [ast.If(test.question(), [ast.Continue()], []), *_tests(others)]
+    return [ast.If(test.question(), _fillings(plan, some_bias), _tests(others))]
+
+
+def _fillings(plan: Plan, some_bias: bool) -> list[ast.stmt]:
+    asked = is_not_none(attribute(MODULE, "bias"))
+    return [
+        ast.If(asked, [statement], []) if tensor == "bias" and some_bias else statement
+        for tensor, statement in plan.items()
+    ]
 
 
 def _shortened(branches: Branches, modules: Sequence[Owner]) -> Branches:
@@ -117,7 +155,8 @@ def _shortened(branches: Branches, modules: Sequence[Owner]) -> Branches:
         if not plan and not any(test.holds(o) and any(later.holds(o) for later in behind) for o in modules):
             continue
         last = next(reversed(found), None)
-        if last and last.kinds and test.kinds and last.pattern == test.pattern and found[last] == (plan, some_bias):
+        alike = last and last.kinds and test.kinds and last.pattern == test.pattern
+        if last and alike and _equal(found[last][0], plan) and found[last][1] == some_bias:
             del found[last]
             test = Test((*last.kinds, *test.kinds), test.pattern)
         elif last and not found[last][0] and last.kinds == test.kinds and not test.pattern and i + 1 == len(rest):
@@ -133,12 +172,10 @@ def _branches(rules: Sequence[Rule], modules: Sequence[Owner]) -> Branches | Non
     tests = {id(owner): _test(rules[_first(owner)], owner) for owner in filled}
     found: Branches = {}
     for owner in sorted(filled, key=_first):
-        test, plan = tests[id(owner)], _plan(owner, "module")
+        test, plan = tests[id(owner)], _plan(owner, MODULE)
         known, some_bias = found.get(test, (plan, False))
         longer, shorter = (plan, known) if len(plan) > len(known) else (known, plan)
-        if any(longer.get(tensor) != text for tensor, text in shorter.items()) or longer.keys() - shorter.keys() > {
-            "bias"
-        }:
+        if not _extends(longer, shorter):
             return None
         found[test] = (longer, some_bias or len(longer) != len(shorter))
     for owner in modules:
@@ -165,7 +202,18 @@ def _test(rule: Rule, owner: Owner) -> Test:
     return Test((_class(owner),) if set(pattern) & set("*?[") else (), pattern)
 
 
-def _plan(owner: Owner, module: str) -> Plan:
+def _extends(longer: Plan, shorter: Plan) -> bool:
+    """Whether one plan is the other, or that and what fills a bias."""
+    return all(t in longer and same(longer[t], s) for t, s in shorter.items()) and (
+        longer.keys() - shorter.keys() <= {"bias"}
+    )
+
+
+def _equal(plan: Plan, other: Plan) -> bool:
+    return list(plan) == list(other) and all(map(same, plan.values(), other.values()))
+
+
+def _plan(owner: Owner, module: ast.expr) -> Plan:
     plan: Plan = {}
     for tensor, (_, initializer) in owner.plan.items():
         if isinstance(initializer, Default):
@@ -173,22 +221,28 @@ def _plan(owner: Owner, module: str) -> Plan:
         if tensor == "weight" and owner.wrap:
             plan |= _wrapped(owner.wrap, initializer, module)
         else:
-            plan[tensor] = initializer.call(reduce(attribute, tensor.split("."), module))
+            plan[tensor] = _filled(initializer, reduce(attribute, tensor.split("."), module))
     return plan
 
 
-def _wrapped(wrap: str, initializer: Initializer, module: str) -> Plan:
+def _filled(initializer: Initializer, tensor: ast.expr) -> ast.stmt:
+    return ast.Expr(filled(initializer, tensor))
+
+
+def _wrapped(wrap: str, initializer: Initializer, module: ast.expr) -> Mapping[str, ast.stmt]:
     """What fills a wrapped weight: torch takes apart what is assigned to it. The older functions have no such way."""
     if wrap == "weight_norm_hook":
-        length = f"torch.norm_except_dim({module}.weight_v.data)"
+        direction, length = attribute(module, "weight_v"), attribute(module, "weight_g")
+        norm = call("torch.norm_except_dim", attribute(direction, "data"))
         return {
-            "weight_v": initializer.call(f"{module}.weight_v"),
-            "weight_g": f"{module}.weight_g.data.copy_({length})",
+            "weight_v": _filled(initializer, direction),
+            "weight_g": ast.Expr(method(attribute(length, "data"), "copy_", norm)),
         }
     if wrap == "spectral_norm_hook":
-        return {"weight_orig": initializer.call(f"{module}.weight_orig")}
-    return {"weight": f"{module}.weight = {initializer.call(f'torch.empty_like({module}.weight)')}"}
+        return {"weight_orig": _filled(initializer, attribute(module, "weight_orig"))}
+    empty = call("torch.empty_like", attribute(module, "weight"))
+    return {"weight": assigned(module, "weight", filled(initializer, empty))}
 
 
 def _class(owner: Owner) -> str:
-    return owner.op.torch_class() if isinstance(owner.op, Layer) else ""
+    return torch_class(type(owner.op)) if isinstance(owner.op, Layer) else ""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from textwrap import wrap
 
+from netspec.emit.torch import HELPERS, helpers
 from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer
-from netspec.python.layout import WIDTH, Line
-from netspec.python.literals import literal, veiled
-from netspec.python.names import Namespace, assigned, attribute, class_name
+from netspec.python.imports import imports, names
+from netspec.python.layout import WIDTH, Comments, lines
+from netspec.python.names import Namespace, class_name
+from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
-from netspec.views.code.allow import check, closed
+from netspec.views.code.allow import check, closed, parsed
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.initialising import padding, statements
 from netspec.views.code.paths import Paths
@@ -21,76 +23,64 @@ from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 
 
 def source(graph: Graph) -> str:
-    """The network as a Python file that needs only torch. Its last class is the network's own.
+    """The network as a Python file that needs only torch. Its last class is the network's own."""
+    comments: dict[ast.stmt, str] = {}
+    classes = _classes(graph, comments)
+    above, used = _helpers(graph, names(classes))
+    origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
+    groups = imports(used, origins)
+    docstring = _docstring(graph)
+    meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]
+    meant += [one for helper in above for one in parsed(helper).body]
+    sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in classes)]
+    heads = [f'"""{docstring}"""', *(_text(group, comments) for group in groups)]
+    text = "\n\n\n".join(["\n\n".join(heads), *sections]) + "\n"
+    check(text, closed(graph), ast.Module([*meant, *classes], []))
+    return text
 
-    It is written without what its strings say first, which tells the tree that is meant.
-    """
-    with veiled() as veil:
-        outline = _printed(graph)
-    printed = _printed(graph) if veil.hidden else outline
-    check(printed, closed(graph), veil.lifted(ast.parse(outline)) if veil.hidden else None)
-    return printed
+
+def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
+    return "\n".join(lines(statements, comments))
 
 
-def _printed(graph: Graph) -> str:
+def _classes(graph: Graph, comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
+    """The classes, each behind those that it needs."""
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
     _name(order, graph)
     path = partial(_path, graph.root, Paths(serving))
-    text: list[str] = []
+    found = []
     for pattern in order:
-        closing: list[Line] = []
+        closing: list[ast.stmt] = []
         bound = graph.bound if pattern is order[-1] else {}
         if pattern is order[-1]:
             filling = statements(graph.init, graph.owners, path)
             closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
-        text += ["", "", *ClassWriter(pattern, serving, closing, bound).lines(results, ending)]
-    body = "\n".join(text)
-    named = _names(body)
-    for helper in dict.fromkeys(s.op.helper for s in graph.root.walk() if s.op is not None and s.op.helper):
-        name = helper.strip().removeprefix("def ").partition("(")[0]
-        if name in named:
-            body = f"\n\n{helper.strip()}\n{body}"
-            named |= _names(helper)
-    origins = sorted({s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin})
-    return f"{_docstring(graph)}\n\n{_imports(named, origins)}\n{body}\n"
+        found.append(ClassWriter(pattern, serving, comments, closing, bound).written(results, ending))
+    return found
+
+
+def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
+    """The helpers among these names, and all names that are used with them."""
+    called = dict.fromkeys(n for s in graph.root.walk() if s.op is not None for n in helpers(type(s.op)))
+    found = [HELPERS[name] for name in called if name in used]
+    return found[::-1], used | names(parsed(helper) for helper in found)
 
 
 def _docstring(graph: Graph) -> str:
     inputs = ", ".join(_shape(tensor) for tensor in graph.inputs.values())
     outputs = ", ".join(_shape(tensor) for tensor in graph.outputs.values())
-    whole = f'"""{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."""'
-    if len(whole) <= WIDTH:
+    whole = f"{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."
+    if len(whole) <= WIDTH - 6:
         return whole
     text = (f"In: {inputs}.", f"Out: {outputs}.", f"{graph.parameter_count:,} parameters.")
-    return "\n".join([f'"""{graph.name}.', "", *(line for part in text for line in wrap(part, WIDTH)), '"""'])
+    return "\n".join([f"{graph.name}.", "", *(line for part in text for line in wrap(part, WIDTH)), ""])
 
 
 def _shape(tensor: Tensor) -> str:
     """A shape without the batch, where that comes first."""
     return sample(tensor.shape) if tensor.shape else str(tensor)
-
-
-def _names(text: str) -> set[str]:
-    """The names that a text uses; what its strings say is none."""
-    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-
-
-def _imports(named: Collection[str], origins: Sequence[str]) -> str:
-    """The imports of a text that uses these names."""
-    lines = []
-    if "OrderedDict" in named:
-        lines.append("from collections import OrderedDict")
-    if "fnmatch" in named:
-        lines.append("from fnmatch import fnmatch")
-    lines += [""] if lines else []
-    if "torch" in named:
-        lines.append("import torch")
-    if "F" in named:
-        lines.append("import torch.nn.functional as F")
-    plugins = [f"import {origin}" for origin in origins]
-    return "\n".join([*lines, "from torch import nn", *([""] if plugins else []), *plugins])
 
 
 def _name(order: list[Pattern], graph: Graph) -> None:
@@ -105,22 +95,20 @@ def _name(order: list[Pattern], graph: Graph) -> None:
         pattern.name = names.fresh(base)
 
 
-def _ties(graph: Graph, path: Callable[[str], str]) -> list[Line]:
+def _ties(graph: Graph, path: Callable[[str], ast.expr]) -> Iterator[ast.stmt]:
     """Statements that make two parameters one tensor."""
-    lines = []
     for name, target in graph.ties.items():
         owner, _, tied = name.rpartition(".")
         other, _, source = target.rpartition(".")
-        lines.append(Line(assigned(path(owner), tied, attribute(path(other), source))))
-    return lines
+        yield assigned(path(owner), tied, attribute(path(other), source))
 
 
-def _path(root: Level, paths: Paths, dotted: str) -> str:
+def _path(root: Level, paths: Paths, dotted: str) -> ast.expr:
     """How a module is reached from the root: `self.transformer.wte`."""
-    return paths.reached("self", root, dotted.split(".") if dotted else [])
+    return paths.reached(named("self"), root, dotted.split(".") if dotted else [])
 
 
-Ending = Callable[[list[str]], str]
+Ending = Callable[[list[ast.expr]], ast.expr]
 
 
 def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
@@ -136,14 +124,10 @@ def _root_results(graph: Graph, refs: dict[Value, Ref]) -> tuple[list[Ref], Endi
     outputs = graph.root.outputs
     if isinstance(outputs, dict):
         keys = list(outputs)
-
-        def as_dict(names: list[str]) -> str:
-            return "{" + ", ".join(f"{literal(k)}: {n}" for k, n in zip(keys, names, strict=True)) + "}"
-
-        return [refs[v] for v in outputs.values()], as_dict
+        return [refs[v] for v in outputs.values()], lambda found: ast.Dict(list(map(valued, keys)), found)
     values = flat(outputs) if outputs is not None else []
     return [refs[v] for v in values], _joined
 
 
-def _joined(names: list[str]) -> str:
-    return ", ".join(names)
+def _joined(found: list[ast.expr]) -> ast.expr:
+    return found[0] if len(found) == 1 else tupled(found)

@@ -11,12 +11,15 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.emit.torch import arguments
 from netspec.graph.model import Guard, Level, Step, Value, flat
 from netspec.graph.reuse import descend
 from netspec.graph.uses import given, made, taken
 from netspec.language import expressions
 from netspec.language.rows import Expr, template
 from netspec.layers.base import Layer
+from netspec.python.expressions import text
+from netspec.python.nodes import call, named
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
 
 Ref = tuple[Any, ...]
@@ -239,5 +242,6 @@ def _rigid(step: Step) -> Hashable:
     if step.op is None:
         return None
     words = [(n, getattr(step.op, n)) for n, f in step.op.fields.items() if f.textual]
-    adapted = tuple(step.op.adapt([f"x{i}" for i in range(max(1, len(step.inputs)))]))
-    return (repr(words), adapted, len(flat(step.results)))
+    inputs = [named(f"x{i}") for i in range(max(1, len(step.inputs)))]
+    passed = arguments(step.op, inputs)
+    return (repr(words), None if passed is inputs else text(call("self", *passed)), len(flat(step.results)))

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from netspec.language.expressions import BINARY, COMPARE, UNARY
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
-from netspec.python.literals import meant
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
@@ -34,19 +33,18 @@ def equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def proved(text: str, series: Mapping[str, Sequence[Any]], values: Sequence[Any]) -> bool:
-    """Whether `text` gives each use its value; `series` has what each name is in each use."""
+def proved(tree: ast.expr, series: Mapping[str, Sequence[Any]], values: Sequence[Any]) -> bool:
+    """Whether `tree` gives each use its value; `series` has what each name is in each use."""
     try:
-        tree = meant(text)
         uses = [use for use, value in enumerate(values) if value is not ABSENT]
         return all(equal(value(tree, {n: s[use] for n, s in series.items()}), values[use]) for use in uses)
-    except (Unproved, SyntaxError):
+    except Unproved:
         return False
 
 
-def decides(text: str, series: Mapping[str, Sequence[Any]], values: Sequence[bool]) -> bool:
-    """Whether `text`, as a condition, holds in just the uses where it should."""
-    return proved(f"not not ({text})", series, values)
+def decides(tree: ast.expr, series: Mapping[str, Sequence[Any]], values: Sequence[bool]) -> bool:
+    """Whether `tree`, as a condition, holds in just the uses where it should."""
+    return proved(ast.UnaryOp(ast.Not(), ast.UnaryOp(ast.Not(), tree)), series, values)
 
 
 def value(node: ast.expr, names: Mapping[str, Any]) -> Any:

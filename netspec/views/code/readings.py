@@ -9,8 +9,7 @@ from typing import Any
 from netspec.dims import Dim
 from netspec.graph.measured import Reading, transformed
 from netspec.graph.model import Value
-from netspec.python.expressions import unparsed
-from netspec.python.literals import Code
+from netspec.python.nodes import Code, item, valued
 from netspec.views.code.proving import Unproved, equal, value
 
 
@@ -18,26 +17,28 @@ class Unreadable(Exception):
     """What forward cannot read."""
 
 
-def read(tree: ast.expr, size: Callable[[Reading], str], param: Callable[[str], Any]) -> Code | tuple[Code, ...]:
-    """The code of an argument; `size` and `param` say how a size and an argument of the constructor are read.
+def read(tree: ast.expr, shape: Callable[[Value], ast.expr], param: Callable[[str], Any]) -> Code | tuple[Code, ...]:
+    """The code of an argument; `shape` and `param` say how a shape and an argument of the constructor are read.
 
     Raises Unreadable.
     """
 
     def visit(node: ast.AST) -> Any:
         match node:
-            case ast.Constant(value=Reading() as reading):
-                return _parsed(size(reading))
+            case ast.Constant(value=Reading(value=of, axis=axis)):
+                return item(shape(of), valued(axis))
             case ast.Constant(value=Dim()):
                 raise Unreadable
+            case ast.Constant(value=known):
+                return valued(known)
             case ast.Name(id=name):
-                known = param(name)
-                return _parsed(known.text) if isinstance(known, Code) else ast.Constant(known)
+                return valued(param(name))
         return _computed(transformed(node, visit))
 
-    if isinstance(tree, ast.Tuple):
-        return Code(_tail(tree, size)) if _tail(tree, size) else tuple(Code(unparsed(visit(e))) for e in tree.elts)
-    return Code(unparsed(visit(tree)))
+    if not isinstance(tree, ast.Tuple):
+        return Code(visit(tree))
+    tail = _tail(tree, shape)
+    return tuple(Code(visit(part)) for part in tree.elts) if tail is None else Code(tail)
 
 
 def means(tree: ast.expr, param: Callable[[str], Any], meant: Any) -> bool:
@@ -58,22 +59,17 @@ def means(tree: ast.expr, param: Callable[[str], Any], meant: Any) -> bool:
     return equal(found, tuple(meant) if isinstance(meant, list) else meant)
 
 
-def _tail(tree: ast.Tuple, size: Callable[[Reading], str]) -> str:
-    """The last sizes of one value: `x.shape[-2:]`; empty for any others."""
+def _tail(tree: ast.Tuple, shape: Callable[[Value], ast.expr]) -> ast.expr | None:
+    """The last sizes of one value, `x.shape[-2:]`; None for any others."""
     parts: list[Any] = [node.value for node in tree.elts if isinstance(node, ast.Constant)]
     readings = [part for part in parts if isinstance(part, Reading)]
     if len(readings) < len(tree.elts) or len({reading.value for reading in readings}) != 1:
-        return ""
+        return None
     of: Value = readings[0].value
     rank, count = len(of.tensor.shape) if of.tensor is not None else 0, len(readings)
     if [reading.axis % rank for reading in readings] != list(range(rank - count, rank)):
-        return ""
-    name = size(readings[0]).rpartition("[")[0]
-    return name if count == rank else f"{name}[-{count}:]"
-
-
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
+        return None
+    return shape(of) if count == rank else item(shape(of), ast.Slice(valued(-count)))
 
 
 def _computed(node: ast.AST) -> ast.AST:
@@ -84,6 +80,6 @@ def _computed(node: ast.AST) -> ast.AST:
             return node.body if test.value else node.orelse
         return node
     try:
-        return ast.Constant(value(node, {}))
+        return valued(value(node, {}))
     except Unproved:
         return node

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+
+from netspec.emit.torch import arguments
 from netspec.graph.model import Level
 from netspec.graph.names import HELD
 from netspec.graph.uses import given, taken
 from netspec.layers.base import Layer
+from netspec.python.nodes import named
 
 
 def is_sequential(level: Level) -> bool:
@@ -33,20 +37,25 @@ def is_sequential(level: Level) -> bool:
     return registered == [id(step) for step in steps] and returned == {flow} and not level.aliases
 
 
-def leading(level: Level, text: str) -> str:
-    """`text` as the level's first step wants it: flattened before a sequence that begins with fc."""
+def leading(level: Level, given: ast.expr) -> ast.expr:
+    """What a level is given as its first step wants it: flattened before a sequence that begins with fc."""
     steps = [step for step in level.steps if not step.left_out]
     if not steps or not is_sequential(level):
-        return text
+        return given
     step = steps[0]
     if step.body is not None:
-        return leading(step.body, text)
+        return leading(step.body, given)
     assert step.op is not None
-    return step.op.adapt([text])[0]
+    first = arguments(step.op, [given])[0]
+    assert isinstance(first, ast.expr)
+    return first
 
 
 def _plain(op: Layer, first: bool) -> bool:
-    return first or list(op.adapt(["x"])) == ["x"]
+    return first or list(arguments(op, [_X])) == [_X]
+
+
+_X = named("x")
 
 
 def is_inline(level: Level) -> bool:

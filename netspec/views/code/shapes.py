@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
+from netspec.python.expressions import text
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, matches
 
 _MAPS: Final = {4: "BCHW", 5: "BCDHW"}
 """What the axes of a map and of a volume are called."""
-Told = Callable[[Sequence[Any]], str]
-"""The constructor's word for a series of sizes, one for each use; empty if it has none."""
+Told = Callable[[Sequence[Any]], ast.expr | None]
+"""The constructor's word for a series of sizes, one for each use; None if it has none."""
 
 
 class Shapes:
@@ -79,7 +81,8 @@ class Shapes:
             return str(known.pop())
         count = len(self.pattern.levels)
         alike = zip(self.pattern.echoes, column[count:], strict=True)
-        return self.told(column[:count]).replace(" ", "") if all(column[use] == s for (use, _, _), s in alike) else ""
+        told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
+        return "" if told is None else text(told).replace(" ", "")
 
     def _letter(self, column: list[Any], axis: int, sizes: list[str]) -> str:
         """A letter for a size that differs: that of the input's axis with these sizes, else the axis's own."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 
 from netspec.dims import Dim, Quotient, Size
+from netspec.python.nodes import infix, valued
+
+Reach = Mapping[Dim, ast.expr]
+"""How each size of a tensor at hand is read."""
 
 
-def written(size: Size, reach: Mapping[Dim, str]) -> str:
-    """`size` as code; `reach` says how each size of a tensor at hand is read. Raises LookupError."""
+def written(size: Size, reach: Reach) -> ast.expr:
+    """`size` as code over what is in reach. Raises LookupError."""
     if isinstance(size, int):
-        return str(size)
+        return valued(size)
     if size in reach:
         return reach[size]
     try:
@@ -19,26 +24,25 @@ def written(size: Size, reach: Mapping[Dim, str]) -> str:
         return _multiple(size, reach)
 
 
-def _sum(size: Dim, reach: Mapping[Dim, str]) -> str:
+def _sum(size: Dim, reach: Reach) -> ast.expr:
     """The terms of a size, each over what is in reach, what is added before what is taken away."""
-    found = ""
+    found: ast.expr | None = None
     for monomial, factor in sorted(size.terms.items(), key=lambda term: term[1] < 0):
         count = abs(factor)
-        # Without something to be taken from, a minus would bind closer than the division behind it.
-        alone = len(monomial) == 1 and count == 1 and (factor > 0 or bool(found))
-        atoms = [_atom(Dim({(atom,): 1}), reach, bracket=not alone) for atom in monomial]
-        term = " * ".join(atoms + [str(count)] * (count != 1 or not atoms))
+        atoms = [_atom(Dim({(atom,): 1}), reach) for atom in monomial]
+        term = infix(ast.Mult(), *atoms, *([valued(count)] if count != 1 or not atoms else []))
         found = _added(found, term, factor < 0)
+    assert found is not None
     return found
 
 
-def _added(text: str, term: str, less: bool) -> str:
-    if not text:
-        return f"-{term}" if less else term
-    return f"{text} {'-' if less else '+'} {term}"
+def _added(found: ast.expr | None, term: ast.expr, less: bool) -> ast.expr:
+    if found is None:
+        return ast.UnaryOp(ast.USub(), term) if less else term
+    return infix(ast.Sub() if less else ast.Add(), found, term)
 
 
-def _multiple(size: Dim, reach: Mapping[Dim, str]) -> str:
+def _multiple(size: Dim, reach: Reach) -> ast.expr:
     """`4*H + 1` where only `2*H` is in reach: twice that, and 1. Raises LookupError."""
     for known in reach:
         for monomial, factor in known.terms.items():
@@ -48,33 +52,27 @@ def _multiple(size: Dim, reach: Mapping[Dim, str]) -> str:
             rest = size - known * times
             if isinstance(rest, Dim) and len(rest.terms) >= len(size.terms):
                 continue
-            whole = reach[known] if times == 1 else f"{reach[known]} * {times}"
+            whole = reach[known] if times == 1 else infix(ast.Mult(), reach[known], valued(times))
             if isinstance(rest, int):
-                return whole if rest == 0 else _added(whole, str(abs(rest)), rest < 0)
-            return f"{whole} + {written(rest, reach)}"
+                return whole if rest == 0 else _added(whole, valued(abs(rest)), rest < 0)
+            return infix(ast.Add(), whole, written(rest, reach))
     raise LookupError(f"no value in reach tells the size {size}")
 
 
-def _atom(size: Dim, reach: Mapping[Dim, str], bracket: bool) -> str:
-    """A name, or a floor division, which stands in brackets beside a sign that binds as it does."""
+def _atom(size: Dim, reach: Reach) -> ast.expr:
+    """A name, or a floor division."""
     if size in reach:
         return reach[size]
     ((atom,),) = size.terms
     if not isinstance(atom, Quotient):
         raise LookupError(f"no value in reach tells the size {size}")
     try:
-        text = f"{_operand(atom.top, reach)} // {_operand(atom.bottom, reach)}"
+        return infix(ast.FloorDiv(), written(atom.top, reach), written(atom.bottom, reach))
     except LookupError:
-        text = _divided_again(atom, reach)
-    return f"({text})" if bracket else text
+        return _divided_again(atom, reach)
 
 
-def _operand(size: Size, reach: Mapping[Dim, str]) -> str:
-    text = written(size, reach)
-    return f"({text})" if " " in text else text
-
-
-def _divided_again(wanted: Quotient, reach: Mapping[Dim, str]) -> str:
+def _divided_again(wanted: Quotient, reach: Reach) -> ast.expr:
     """`(H + 3) // 4` where only `(H + 1) // 2` is in reach: that and 1, divided by 2. Raises LookupError."""
     for size in reach:
         for monomial in size.terms:
@@ -87,6 +85,6 @@ def _divided_again(wanted: Quotient, reach: Mapping[Dim, str]) -> str:
                 continue
             if atom.top + more * atom.bottom == wanted.top:
                 shift = more - missing
-                inner = reach[size] if shift == 0 else f"({_added(reach[size], str(abs(shift)), shift < 0)})"
-                return f"{inner} // {wanted.bottom // atom.bottom}"
+                inner = reach[size] if shift == 0 else _added(reach[size], valued(abs(shift)), shift < 0)
+                return infix(ast.FloorDiv(), inner, valued(wanted.bottom // atom.bottom))
     raise LookupError(f"no value in reach tells the size {wanted}")

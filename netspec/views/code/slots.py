@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from netspec.graph.model import AXES, Level
 from netspec.language import expressions
-from netspec.python.expressions import unparsed
-from netspec.python.literals import Code
 from netspec.python.names import Namespace, identifier, unlike
+from netspec.python.nodes import Code, named, same, valued
 from netspec.python.reserved import RESERVED
 from netspec.views.code.proving import ABSENT as ABSENT
-from netspec.views.code.proving import decides, proved
+from netspec.views.code.proving import Unproved, decides, proved, value
 from netspec.views.code.proving import equal as equal
 from netspec.views.code.sequences import around
 
@@ -40,7 +39,7 @@ class Slots:
         self.levels = levels
         self.written = written
         self.params: dict[str, list[Any]] = {}
-        self.known: list[tuple[str, list[Any]]] = []
+        self.known: list[tuple[ast.expr, list[Any]]] = []
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         declared = self.blocks[0].params if self.blocks else {}
         self.variables = unlike(declared, RESERVED | {*taken})
@@ -56,83 +55,80 @@ class Slots:
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in values] for i in range(len(present[0])))
             return tuple(self.code(column, name) for column in columns)
-        if written and (text := self.over(written, values)):
-            return self._remembered(text, values)
-        for text, series in [*self.declared.items(), *self.known]:
+        if written and (node := self.over(written, values)) is not None:
+            return self._remembered(node, values)
+        for known, series in self.declared.items():
             if matches(values, series):
-                return Code(self._used(text))
+                return Code(self._used(known))
+        for node, series in self.known:
+            if matches(values, series):
+                return Code(node)
         for axis in _SIZES:
             if matches(values, self.sizes(axis)):
                 return self.size(axis)
         for expression, series in self.written:
-            if matches(values, series) and (text := self.over(expression, values)):
-                return self._remembered(text, series)
+            if matches(values, series) and (node := self.over(expression, values)) is not None:
+                return self._remembered(node, series)
         return Code(self._new(name, values))
 
     def _told(self, value: Any, values: Sequence[Any], written: str) -> Any:
         """A value that all uses share: as it is, unless uses without the step have arguments that would change it."""
         if ABSENT not in values:
             return value
-        text = self.over(written, values) if written else ""
-        if text and expressions.names(ast.parse(text, mode="eval").body):
-            return Code(text)
+        node = self.over(written, values) if written else None
+        if node is not None and expressions.names(node):
+            return Code(node)
         return value
 
-    def over(self, written: str, values: Sequence[Any]) -> str:
-        """An expression of the spec over the constructor's arguments; empty unless it gives each use its value."""
-        return self.proven(lambda: self.rendered(written), lambda text: proved(text, self.params, values))
+    def over(self, written: str, values: Sequence[Any]) -> ast.expr | None:
+        """An expression of the spec over the constructor's arguments; None unless it gives each use its value."""
+        return self.proven(lambda: self.tree(written), lambda node: proved(node, self.params, values))
 
-    def condition(self, written: str, values: Sequence[bool]) -> str:
-        """A condition of the spec over the constructor's arguments; empty unless it decides for each use as it was."""
-        return self.proven(lambda: self.rendered(written), lambda text: decides(text, self.params, values))
+    def condition(self, written: str, values: Sequence[bool]) -> ast.expr | None:
+        """A condition of the spec over the constructor's arguments; None unless it decides for each use as it was."""
+        return self.proven(lambda: self.tree(written), lambda node: decides(node, self.params, values))
 
-    def proven(self, render: Callable[[], str], proof: Callable[[str], bool]) -> str:
+    def proven(self, render: Callable[[], ast.expr | None], proof: Callable[[ast.expr], bool]) -> ast.expr | None:
         """What is rendered, if the proof holds; else nothing, and no arguments that only it had asked for."""
         params, known, taken = dict(self.params), list(self.known), set(self.names.taken)
-        if (text := render()) and proof(text):
-            return text
+        if (node := render()) is not None and proof(node):
+            return node
         self.params, self.known, self.names.taken = params, known, taken
-        return ""
+        return None
 
-    def rendered(self, text: str) -> str:
-        """An expression of the spec as it reads over the constructor's arguments; empty if it asks for anything else.
+    def tree(self, text: str) -> ast.expr | None:
+        """An expression of the spec as it reads over the constructor's arguments; None if it asks for anything else.
 
         Whether it means the same there is for `over` and `condition` to prove.
         """
-        tree = self.tree(text)
-        return "" if tree is None else unparsed(tree)
-
-    def tree(self, text: str) -> ast.expr | None:
-        """The tree of that expression; None if it asks for anything else."""
         try:
             tree: ast.expr = _Renderer(self).visit(deepcopy(expressions.parse(text)))
-        except (expressions.ExpressionError, _Foreign):
+        except (expressions.ExpressionError, Unproved, _Foreign):
             return None
         return tree
 
-    def _remembered(self, text: str, values: Sequence[Any]) -> Code:
-        if not any(text == known for known, _ in self.known) and ABSENT not in values:
-            self.known.append((text, list(values)))
-        return Code(text)
+    def _remembered(self, node: ast.expr, values: Sequence[Any]) -> Code:
+        if not any(same(node, known) for known, _ in self.known) and ABSENT not in values:
+            self.known.append((node, list(values)))
+        return Code(node)
 
-    def _used(self, text: str) -> str:
+    def _used(self, name: str) -> ast.expr:
         """Take a parameter of the block into the constructor."""
-        if text in self.declared:
-            self.params.setdefault(text, self.declared[text])
-        return text
+        self.params.setdefault(name, self.declared[name])
+        return named(name)
 
-    def found(self, values: Sequence[Any]) -> str:
-        """The text that explains a series, if one is known; asks for no new argument."""
-        known = [*self.params.items(), *self.known]
-        return next((text for text, series in known if matches(values, series)), "")
+    def found(self, values: Sequence[Any]) -> ast.expr | None:
+        """What explains a series, if something known does; asks for no new argument."""
+        known = [*((named(name), series) for name, series in self.params.items()), *self.known]
+        return next((node for node, series in known if matches(values, series)), None)
 
-    def _new(self, name: str, values: Sequence[Any]) -> str:
+    def _new(self, name: str, values: Sequence[Any]) -> ast.expr:
         filler = next(v for v in values if v is not ABSENT)
         series = [filler if v is ABSENT else v for v in values]
         name = self.names.fresh(identifier(name))
         self.params[name] = series
-        self.known.append((name, series))
-        return name
+        self.known.append((named(name), series))
+        return named(name)
 
     def parameter(self, name: str) -> Any:
         """The code for one of the block's own parameters. Raises _Foreign if it has none of that name."""
@@ -158,7 +154,7 @@ class Slots:
         if all(equal(v, sizes[0]) for v in sizes):
             return sizes[0]
         known = self.found(sizes)
-        return Code(known or self._new(_SIZES[axis], sizes))
+        return Code(self._new(_SIZES[axis], sizes) if known is None else known)
 
 
 _MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -187,14 +183,14 @@ class _Renderer(ast.NodeTransformer):
         """Arithmetic on plain numbers is done here: `(7 - 1) * d` is `6 * d`."""
         node.left, node.right = self.visit(node.left), self.visit(node.right)
         if _plain(node.left) and _plain(node.right):
-            return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
+            return _node(value(node, {}))
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """What is asked about stands first: `c != 5` for `5 != c`. Numbers are compared here."""
         node.left, node.comparators = self.visit(node.left), [self.visit(other) for other in node.comparators]
         if all(map(_plain, (node.left, *node.comparators))):
-            return _node(expressions.evaluate(ast.unparse(node), lambda _: None))
+            return _node(value(node, {}))
         mirrored = _MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
         if _plain(node.left) and mirrored:
             return ast.Compare(node.comparators[0], [mirrored()], [node.left])
@@ -222,13 +218,9 @@ class _Renderer(ast.NodeTransformer):
         return node
 
 
-def _node(value: Any) -> ast.expr:
-    if isinstance(value, Code):
-        return ast.parse(value.text, mode="eval").body
-    if isinstance(value, int | float) and value < 0:  # with a sign of its own, which a power needs brackets around
-        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
-    if isinstance(value, int | float | str):
-        return ast.Constant(value)
+def _node(known: Any) -> ast.expr:
+    if isinstance(known, Code | int | float | str):
+        return valued(known)
     raise _Foreign
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from netspec.graph.uses import made, taken
 from netspec.python.names import Namespace, identifier
+from netspec.python.nodes import named, stored
 from netspec.python.reserved import RESERVED
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Ref
@@ -17,12 +19,12 @@ class Variables:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.names = Namespace(RESERVED)
-        self.held: dict[Ref, str] = {}
+        self.held: dict[Ref, ast.expr] = {}
         self.until: dict[str, int] = {}
         """The item that is the last to read each variable, among those that read it for a known value."""
         self.arguments = self._name_inputs()
 
-    def read(self, ref: Ref) -> str:
+    def read(self, ref: Ref) -> ast.expr:
         """How a value is read."""
         return self.held[self.flow.actual(ref)]
 
@@ -30,31 +32,33 @@ class Variables:
         """The names of forward's arguments: `x` for the only one, and for what flows in without a name of its own."""
         level = self.flow.pattern.levels[0]
         inputs = list(level.inputs) or [value.name for value in taken(level)]
+        arguments = []
         for i, name in enumerate(inputs):
             nameless = len(inputs) == 1 or (i == 0 and not level.inputs) or name in ("in", "input")
-            self.hold(("in", i), self.names.fresh("x" if nameless else identifier(name)))
-        return list(self.held.values())
+            arguments.append(self.names.fresh("x" if nameless else identifier(name)))
+            self.hold(("in", i), arguments[-1])
+        return arguments
 
-    def target(self, item: Item, at: int) -> str:
+    def target(self, item: Item, at: int) -> ast.expr:
         """The variables that a statement assigns, unpacked as torch nests its results."""
         if item.step.body is not None or not isinstance(item.step.results, tuple):
-            return ", ".join(self._assign(ref, item, at) if ref in self.flow.last else "_" for ref in item.results)
-        text = self._unpacked(item.step.results, iter(item.results), item, at)
-        return text if text == "_" else text[1:-1].rstrip(",")
+            names = [self._assigned(ref, item, at) for ref in item.results]
+            return names[0] if len(names) == 1 else _together(names)
+        return self._unpacked(item.step.results, iter(item.results), item, at)
 
-    def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> str:
+    def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> ast.expr:
         if isinstance(shape, tuple):
             inner = [self._unpacked(part, refs, item, at) for part in shape]
-            if all(text == "_" for text in inner):
-                return "_"
-            return f"({', '.join(inner)}{',' if len(inner) == 1 else ''})"
-        ref = next(refs)
-        return self._assign(ref, item, at) if ref in self.flow.last else "_"
+            return stored("_") if all(map(_is_unread, inner)) else _together(inner)
+        return self._assigned(next(refs), item, at)
+
+    def _assigned(self, ref: Ref, item: Item, at: int) -> ast.expr:
+        return stored(self._assign(ref, item, at)) if ref in self.flow.last else stored("_")
 
     def _assign(self, ref: Ref, item: Item, at: int) -> str:
         """The variable for a new value: the flowing `x` for what the next step takes, else a name of its own."""
-        if ref in self.held:
-            return self.held[ref]
+        if isinstance(held := self.held.get(ref), ast.Name):
+            return held.id
         flow = next((n for n in ("x", "out") if self.until.get(n, at) <= at), "")
         passing = self.flow.last.get(ref, at) <= at + 1 and len(item.results) == 1
         name = flow if flow and passing else self._fresh(item, ref)
@@ -64,7 +68,7 @@ class Variables:
 
     def hold(self, ref: Ref, name: str) -> None:
         """Let the variable `name` stand for a value."""
-        self.held[ref] = name
+        self.held[ref] = named(name)
         self.until[name] = max(self.until.get(name, -1), self.flow.last.get(ref, -1))
 
     def _fresh(self, item: Item, ref: Ref) -> str:
@@ -77,3 +81,16 @@ class Variables:
             stem = step.name if not step.name.isdecimal() else "x"
             name = f"{stem}{name}" if stem == "x" or part else stem
         return self.names.fresh(identifier(name))
+
+
+def _together(names: list[ast.expr]) -> ast.Tuple:
+    return ast.Tuple(names, ast.Store())
+
+
+def _is_unread(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "_"
+
+
+def is_unread(target: ast.expr) -> bool:
+    """Whether nothing of what is assigned is read."""
+    return all(map(is_unread, target.elts)) if isinstance(target, ast.Tuple) else _is_unread(target)

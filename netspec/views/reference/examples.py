@@ -123,7 +123,7 @@ def _network(inputs: dict[str, Any], steps: dict[str, Any]) -> Graph:
 def _lines(graph: Graph) -> tuple[str, ...]:
     """Torch's lines for the step, as `netspec build` prints them: what makes the module, and what runs it."""
     from netspec.python.layout import INDENT
-    from netspec.views.code import source
+    from netspec.views.code.module import source
 
     printed = [line.removeprefix(INDENT * 2).partition("  #")[0] for line in source(graph).splitlines()]
     heads = (f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"')

@@ -1,0 +1,1 @@
+"""How other programs write what the catalogue has: a record knows only what it is."""

@@ -1,0 +1,80 @@
+"""How torch writes what the catalogue has: modules, functions, methods, operators, as trees of Python.
+
+`construct` is what the constructor of a printed class says of an operation, `called` what forward does; both come from
+tables, whose defaults hold for every class that they do not have.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TypeVar
+
+from netspec.emit.torch.helpers import HELPERS as HELPERS
+from netspec.emit.torch.initializers import filled as filled
+from netspec.emit.torch.modules import FUNCTIONS as LAYER_FUNCTIONS
+from netspec.emit.torch.modules import MODULES, PASSED, PASSING, function, function_name
+from netspec.emit.torch.modules import torch_class as torch_class
+from netspec.emit.torch.operations import FUNCTIONS, STATE
+from netspec.emit.torch.rules import NOWHERE, Inputs, Rule
+from netspec.emit.torch.rules import Where as Where
+from netspec.emit.torch.rules import module_arguments as module_arguments
+from netspec.layers.base import Layer, Op
+from netspec.python.nodes import Argument
+
+T = TypeVar("T")
+
+
+def construct(op: Op) -> ast.expr:
+    """What makes the module, the parameter or the buffer of an operation: `nn.Conv2d(1, 6, 5)`."""
+    return _making(type(op))(op)
+
+
+def called(op: Op, inputs: Inputs, where: Where = NOWHERE) -> ast.expr:
+    """What computes an operation that needs no module, over its inputs: `F.relu(x)`."""
+    return _function(type(op))(op, inputs, where)
+
+
+def arguments(op: Op, inputs: Inputs) -> Sequence[Argument]:
+    """What the module of an operation is called with, over its inputs."""
+    return _found(PASSED, type(op))(op, inputs)
+
+
+@cache
+def _making(cls: type[Op]) -> Rule:
+    return _found(MODULES if issubclass(cls, Layer) else STATE, cls)
+
+
+@cache
+def _function(cls: type[Op]) -> Rule:
+    return _found(LAYER_FUNCTIONS if issubclass(cls, Layer) else FUNCTIONS, cls)
+
+
+def _found(table: Mapping[str, T], cls: type[Op]) -> T:
+    """What a table has for a class, or for the nearest class above it. A plugin's class may have any name."""
+    bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("netspec.")]
+    return next(table[name] for name in bases if name in table)
+
+
+def helpers(cls: type[Op]) -> list[str]:
+    """The functions above the classes that the text of an operation may call, by name."""
+    return sorted(name for name in _names(cls) if name in HELPERS)
+
+
+def torch_names(cls: type[Op]) -> frozenset[str]:
+    """All of torch that the text of an operation may name, which is all that printed source may name of it.
+
+    `torch.cat` is a function, `.split` a method.
+    """
+    return frozenset(name for name in _names(cls) if name not in HELPERS)
+
+
+@cache
+def _names(cls: type[Op]) -> frozenset[str]:
+    if not issubclass(cls, Layer):
+        rule = _making(cls) if cls.owned else _function(cls)
+        return frozenset(name.format(cls.called()) for name in rule.names)
+    functions = _function(cls).names if cls.functional or _function(cls) is not function else ()
+    names = {*_found(PASSING, cls), *_making(cls).names, *functions}
+    return frozenset(name.format(module=torch_class(cls), function=function_name(cls)) for name in names)

@@ -1,0 +1,50 @@
+"""Functions that a printed module needs above its classes, and what of torch each of them names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+HELPERS: Final[dict[str, str]] = {
+    "attend": '''\
+def attend(query, key, value, heads, **options):
+    """Attention in `heads` parallel parts; all tensors are batch x length x width."""
+    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(-3, -2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, **options).transpose(-3, -2).flatten(-2)
+''',
+    "causal_mask": '''\
+def causal_mask(x, axis):
+    """Hides what follows each place along an axis: minus infinity above the diagonal."""
+    return nn.Transformer.generate_square_subsequent_mask(x.shape[axis], device=x.device)
+''',
+    "drop_path": '''\
+def drop_path(x, p, training):
+    """Stochastic depth: in training, zero whole samples with probability `p` and scale up the others."""
+    if p == 0 or not training:
+        return x
+    kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - p)
+    return x * (kept / (1 - p))
+''',
+    "relative_index": '''\
+def relative_index(height, width):
+    """For each two places of a window, the row of a (2 height - 1) x (2 width - 1) table that they share."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
+''',
+    "shift_mask": '''\
+def shift_mask(size, window, shift):
+    """For each window of a map that was rolled by `shift`: -100 between places from different sides, else 0."""
+    y, x = ((torch.arange(n) >= n - w).int() + (torch.arange(n) >= n - s) for n, w, s in zip(size, window, shift))
+    sides = (3 * y[:, None] + x).view(size[0] // window[0], window[0], size[1] // window[1], window[1])
+    sides = sides.transpose(1, 2).reshape(-1, 1, window[0] * window[1])
+    return (sides != sides.mT) * -100.0
+''',
+    "sincos": '''\
+def sincos(*size):
+    """The position table of "Attention Is All You Need": sines and cosines, in turn, of falling frequency."""
+    length, width = max(size[:-1]), size[-1]
+    angles = torch.arange(length)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).view(size)
+''',
+}
+"""Each by its name, which stands among the names of the rules that call it."""

@@ -1,0 +1,229 @@
+"""How torch writes each layer: the module, the function that may stand for it, and what a module is called with.
+
+A class that is not in the tables is `nn.` its own name with all its arguments; where it needs no module, the function
+is that of torch.nn.functional of the same arguments; and a module is called with its inputs as they are.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from netspec.emit.torch.rules import (
+    SELF_TRAINING,
+    Inputs,
+    Rule,
+    Where,
+    module_arguments,
+    of_function,
+    of_method,
+    written,
+)
+from netspec.layers.base import Layer
+from netspec.python.nodes import Argument, call, keyword, tupled, valued
+
+if TYPE_CHECKING:
+    from netspec.layers.adaptive import GAP
+    from netspec.layers.attention import MultiheadAttention
+    from netspec.layers.dropout import Dropping
+    from netspec.layers.layernorm import TrailingNorm
+    from netspec.layers.linear import FC
+    from netspec.layers.padding import ConstantPad, Padding
+    from netspec.layers.transformer import Decoding, Encoding, Layers, Transformer
+
+CLASSES: Final = {"FC": "nn.Linear", "Attention": "nn.MultiheadAttention"}
+"""The classes of torch.nn that are not called as the layer is."""
+
+
+def torch_class(cls: type[Layer]) -> str:
+    """The class as the printed source names it: `nn.Conv2d`."""
+    if cls.origin:
+        return f"{cls.origin}.{cls.__name__}"
+    return CLASSES.get(cls.__name__, f"nn.{cls.__name__}")
+
+
+@written("{module}")
+def module(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
+    """`nn.Conv2d(1, 6, 5)`."""
+    return call(torch_class(type(op)), *module_arguments(op))
+
+
+@written(*(f"nn.AdaptiveAvgPool{dims}d" for dims in (1, 2, 3)))
+def _average(op: GAP, inputs: Inputs, where: Where) -> ast.expr:
+    return call(f"nn.AdaptiveAvgPool{op.dims}d", valued(1))
+
+
+@written("{module}", "nn.TransformerEncoderLayer", "nn.TransformerDecoderLayer", "nn.LayerNorm")
+def _layers(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
+    layer = call(f"nn.{type(op).__name__}Layer", *module_arguments(op))
+    arguments: list[Argument] = [layer, keyword("num_layers", valued(op.num_layers))]
+    if op.norm:
+        eps = [] if op.layer_norm_eps == 1e-5 else [keyword("eps", valued(op.layer_norm_eps))]
+        bias = [] if op.bias else [keyword("bias", valued(False))]
+        arguments.append(keyword("norm", call("nn.LayerNorm", valued(op.d_model), *eps, *bias)))
+    fixed = [keyword("enable_nested_tensor", valued(False))] if type(op).__name__ == "TransformerEncoder" else []
+    return call(torch_class(type(op)), *arguments, *fixed)
+
+
+MODULES: Final[dict[str, Rule]] = {"Layer": module, "GAP": _average, "Layers": _layers}
+"""The expressions of the constructor that make a module; `Layer` stands above all classes."""
+
+
+def function_name(cls: type[Layer]) -> str:
+    """The function of torch.nn.functional that computes what a layer does: `F.leaky_relu` for LeakyReLU."""
+    own = cls.__name__.lower()
+    return f"F.{next((word for word in cls.words if word.replace('_', '') == own), own)}"
+
+
+@written("{function}")
+def function(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
+    """`F.max_pool2d(x, 2)`."""
+    return call(function_name(type(op)), *inputs, *module_arguments(op))
+
+
+@written(*(f"F.adaptive_avg_pool{dims}d" for dims in (1, 2, 3)))
+def _averaged(op: GAP, inputs: Inputs, where: Where) -> ast.expr:
+    return call(f"F.adaptive_avg_pool{op.dims}d", inputs[0], valued(1))
+
+
+@written("{function}")
+def _dropped(op: Dropping, inputs: Inputs, where: Where) -> ast.expr:
+    inplace = [keyword("inplace", valued(True))] if op.inplace is True and op.overwrites else []
+    return call(function_name(type(op)), inputs[0], valued(op.p), SELF_TRAINING, *inplace)
+
+
+@written("F.pad")
+def _padded(op: Padding, inputs: Inputs, where: Where) -> ast.expr:
+    sides = op.padding if isinstance(op.padding, tuple) else (op.padding,) * (2 * op.dims)
+    mode = [keyword("mode", valued(op.mode))] if op.mode else []
+    return call("F.pad", inputs[0], valued(sides), *mode)
+
+
+@written("F.pad")
+def _padded_with(op: ConstantPad, inputs: Inputs, where: Where) -> ast.expr:
+    padded = _padded(op, inputs)
+    assert isinstance(padded, ast.Call)
+    return call(padded.func, *padded.args, keyword("value", valued(op.value)))
+
+
+def _last_axes(name: str) -> Rule:
+    """A norm over the last axes, whose sizes are a tuple here even where there is but one."""
+
+    def write(op: TrailingNorm, inputs: Inputs, where: Where) -> ast.expr:
+        sizes = op.normalized_shape
+        eps = [] if op.eps == op.fields["eps"].torch_default else [keyword("eps", valued(op.eps))]
+        return call(name, inputs[0], valued(sizes if isinstance(sizes, tuple) else (sizes,)), *eps)
+
+    return Rule(write, (name,))
+
+
+def _resized(**how: Any) -> Rule:
+    def write(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
+        fixed = [keyword(name, valued(value)) for name, value in how.items()]
+        return call("F.interpolate", inputs[0], *module_arguments(op), *fixed)
+
+    return Rule(write, ("F.interpolate",))
+
+
+@written("F.rrelu")
+def _rrelu(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
+    return call("F.rrelu", inputs[0], *module_arguments(op), keyword("training", SELF_TRAINING))
+
+
+FUNCTIONS: Final[dict[str, Rule]] = {
+    "Layer": function,
+    "Identity": Rule(lambda op, inputs, where: inputs[0]),
+    "Flatten": of_function("torch.flatten", "start_dim", "end_dim?"),
+    "Unflatten": of_method("unflatten", "dim", "unflattened_size"),
+    "GAP": _averaged,
+    "Dropping": _dropped,
+    "Padding": _padded,
+    "ConstantPad": _padded_with,
+    "InstanceNorm": of_function("F.instance_norm", "eps=?"),
+    "GroupNorm": of_function("F.group_norm", "num_groups", "eps=?"),
+    "LayerNorm": _last_axes("F.layer_norm"),
+    "RMSNorm": _last_axes("F.rms_norm"),
+    "Sigmoid": of_function("torch.sigmoid", "..."),
+    "Tanh": of_function("torch.tanh", "..."),
+    "LogSigmoid": of_function("F.logsigmoid", "..."),
+    "RReLU": _rrelu,
+    "Softmax2d": Rule(lambda op, inputs, where: call("F.softmax", *inputs, keyword("dim", valued(1))), ("F.softmax",)),
+    "Upsample": of_function("F.interpolate", "..."),
+    "UpsamplingNearest2d": _resized(mode="nearest"),
+    "UpsamplingBilinear2d": _resized(mode="bilinear", align_corners=True),
+}
+"""The expressions of forward for layers that need no module."""
+
+Passing = Callable[[Any, Inputs], Sequence[Argument]]
+
+
+def passed(op: Layer, inputs: Inputs) -> Sequence[Argument]:
+    """The inputs as a module takes them."""
+    return inputs
+
+
+def _flattened(op: FC, inputs: Inputs) -> Sequence[Argument]:
+    return [call("torch.flatten", inputs[0], valued(1))] if op.flattens else inputs
+
+
+def _state_pair(op: Layer, inputs: Inputs) -> Sequence[Argument]:
+    """The input, and both states as the tuple that torch takes."""
+    return [inputs[0], tupled(inputs[1:])] if len(inputs) == 3 else inputs
+
+
+def _attended(op: MultiheadAttention, inputs: Inputs) -> Sequence[Argument]:
+    query, key, value, masks = op.spelled_out(inputs)
+    weights = [] if op.need_weights else [keyword("need_weights", valued(False))]
+    given = [keyword(name, mask) for name, mask in masks.items()]
+    if op.is_causal:
+        given += _causal("attn_mask", "is_causal", query, op.batch_first)
+    whole = op.average_attn_weights or not op.need_weights
+    return [query, key, value, *weights, *given, *([] if whole else [keyword("average_attn_weights", valued(False))])]
+
+
+def _causal(mask: str, flag: str, sequence: ast.expr, batch_first: bool) -> list[ast.keyword]:
+    """The arguments that hide what follows each place of a sequence."""
+    made = call("causal_mask", sequence, valued(1 if batch_first else 0))
+    return [keyword(mask, made), keyword(flag, valued(True))]
+
+
+def _by_name(op: Layer, inputs: Inputs) -> list[Argument]:
+    """The inputs, those that were given by name behind it."""
+    count = len(inputs) - len(op.named)
+    names = zip(op.named, inputs[count:], strict=True)
+    return [*inputs[:count], *(keyword(name, node) for name, node in names)]
+
+
+def _encoded(op: Encoding, inputs: Inputs) -> Sequence[Argument]:
+    causal = _causal(op.mask_name, "is_causal", inputs[0], op.batch_first) if op.is_causal else []
+    return [*_by_name(op, inputs), *causal]
+
+
+def _decoded(op: Decoding, inputs: Inputs) -> Sequence[Argument]:
+    causal = _causal("tgt_mask", "tgt_is_causal", inputs[0], op.batch_first) if op.tgt_is_causal else []
+    return [*_by_name(op, inputs), *causal]
+
+
+def _translated(op: Transformer, inputs: Inputs) -> Sequence[Argument]:
+    causal = _causal("tgt_mask", "tgt_is_causal", inputs[1], op.batch_first) if op.tgt_is_causal else []
+    return [*_by_name(op, inputs), *causal]
+
+
+PASSED: Final[dict[str, Passing]] = {
+    "Op": passed,
+    "FC": _flattened,
+    "LSTM": _state_pair,
+    "LSTMCell": _state_pair,
+    "MultiheadAttention": _attended,
+    "Encoding": _encoded,
+    "Decoding": _decoded,
+    "Transformer": _translated,
+}
+"""What a module is called with; `Op` stands above all classes."""
+PASSING: Final[dict[str, tuple[str, ...]]] = {
+    "Op": (),
+    "FC": ("torch.flatten",),
+    **dict.fromkeys(("MultiheadAttention", "Encoding", "Decoding", "Transformer"), ("causal_mask",)),
+}
+"""What those name of torch, and of the helpers."""
