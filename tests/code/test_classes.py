@@ -68,7 +68,8 @@ def test_members_called_by_number_stand_in_a_module_list() -> None:
     )
     assert "class Enc(nn.ModuleList):" in source
     assert "super().__init__([B() for _ in range(4)])" in source
-    assert "x = self[0](x, mask)" in source
+    assert "for b in self:" in source
+    assert "x = b(x, mask)" in source
 
 
 def test_members_called_by_number_with_gaps_stand_in_a_module_dict() -> None:

@@ -13,6 +13,7 @@ from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.language.rows import template
+from netspec.ops.arithmetic import Add
 from netspec.python.names import identifier
 from netspec.python.nodes import (
     Code,
@@ -64,6 +65,8 @@ class Calls:
         self.containers = containers(self.level)
         self.members: dict[Step, ast.expr] = {}
         """Members that are variables of forward."""
+        self.turns: dict[Step, ast.expr] = {}
+        """Steps of a loop's round, with the variable that holds its module."""
         self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
         """For each use, what its values are."""
 
@@ -82,6 +85,8 @@ class Calls:
     def member(self, step: Step) -> ast.expr:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
+        if step in self.turns:
+            return self.turns[step]
         if self.base != "nn.Module" and "." not in step.member:
             return indexed(SELF, valued(int(step.member) if self.base == "nn.ModuleList" else step.member))
         return local or reference(step.member, self.containers)
@@ -89,7 +94,7 @@ class Calls:
     def expression(self, item: Item, inner: ast.expr | None = None) -> ast.expr:
         """A step's value over variables and members; `inner` stands in place of its only input."""
         step = item.step
-        inputs = [inner] if inner is not None else [self.variables.read(r) for r in item.inputs]
+        inputs = [inner] if inner is not None else self.variables.each(item.inputs)
         if step.body is not None:
             inputs[:1] = [leading(step.body, given) for given in inputs[:1]]
             node: ast.expr = call(self.member(step), *inputs)
@@ -116,6 +121,8 @@ class Calls:
         like = self.variables.read(item.dims[0]) if op.needs_device and item.dims else None
         dtype = self._dtype() if self._makes_floats(item.step) else None
         typed = dtype if like is not None or op.takes_dtype else None
+        if isinstance(op, Add) and isinstance(last := inputs[-1], ast.Starred):
+            return call("sum", last.value, *inputs[:-1])
         node = called(op.replace(**values), inputs, Where(like, typed))
         return method(node, "to", dtype) if dtype is not None and typed is None else node
 

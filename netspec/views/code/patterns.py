@@ -219,7 +219,7 @@ def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: di
         units = units_of(step.body)
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
     member = label(step) if named else bool(step.member)
-    return (type(step.op), step.wrap, _rigid(step), member, inputs, step.training, step.again, inner)
+    return (type(step.op), step.wrap, rigid(step), member, inputs, step.training, step.again, inner)
 
 
 def label(step: Step) -> str:
@@ -237,7 +237,7 @@ def _renamed(level: Level) -> bool:
     return plain and modules and given <= level.params.keys() and not any("." in name for name in level.members)
 
 
-def _rigid(step: Step) -> Hashable:
+def rigid(step: Step) -> Hashable:
     """Arguments that shape the printed text itself, so that they cannot differ within a class."""
     if step.op is None:
         return None

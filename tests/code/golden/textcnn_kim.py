@@ -10,10 +10,8 @@ class Convs(nn.ModuleList):
         super().__init__([nn.Conv2d(1, 100, (3, 128)), nn.Conv2d(1, 100, (4, 128)), nn.Conv2d(1, 100, (5, 128))])
 
     def forward(self, x):
-        x0 = F.relu(self[0](x)).squeeze(3).amax(2)  # 100
-        x1 = F.relu(self[1](x)).squeeze(3).amax(2)  # 100
-        x = F.relu(self[2](x)).squeeze(3).amax(2)  # 100
-        return x0, x1, x
+        values = [F.relu(conv(x)).squeeze(3).amax(2) for conv in self]  # 100
+        return values
 
 
 class Net(nn.Module):
