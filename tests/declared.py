@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from netspec.emit.torch import HELPERS, Where, arguments, called, construct, torch_names
+from netspec.emit.torch import HELPERS, Where, arguments, called, construct, helpers, torch_names
 from netspec.layers.base import Layer, Op
+from netspec.python.allowlist import paths
 from netspec.python.nodes import call, named
-from netspec.views.code.allow import paths
 
 
 def assert_declared(op: Op, inputs: int) -> None:
@@ -20,5 +20,5 @@ def assert_declared(op: Op, inputs: int) -> None:
     for tree in trees:
         undeclared = paths(tree) - {".training", ".shape"} - torch_names(type(op))
         assert not undeclared, f"{type(op).__name__} names {sorted(undeclared)}: {ast.unparse(tree)}"
-        helpers = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & HELPERS.keys()
-        assert helpers <= {*helpers(type(op))}, f"{type(op).__name__} calls {helpers}"
+        unknown = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & HELPERS.keys() - {*helpers(type(op))}
+        assert not unknown, f"{type(op).__name__} calls {unknown}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from os import environ
+from typing import Any, Final
 
 from hypothesis import strategies as st
+
+MORE: Final = int(environ.get("NETSPEC_TEST_MORE", "1"))
+"""How many times as many cases the longest tests draw."""
 
 ROWS = st.sampled_from(
     [

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import gzip
+import os
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import netspec
 from benchmarks import build, cold_check, expand, forward, gpu, memory, resnet, streaming, training, whole_command
-from benchmarks.ratios import Pairs, Row, pairs, report, timed
+from benchmarks.apart import apart
+from benchmarks.ratios import Pairs, Row, Work, pairs, report, timed
 
 SPECS = Path(__file__).parent.parent / "specs"
 
@@ -63,6 +70,57 @@ def test_a_missed_bound_ends_with_1(row: Row, code: int, text: str, capsys: pyte
     assert text in capsys.readouterr().out
 
 
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed in turns is done once, on one thread, and in this process, which has torch already.
+
+    Streaming keeps its processes: it starts others, which are to end with them.
+    """
+
+    @contextlib.contextmanager
+    def here(make: Callable[..., Work], *given: Any) -> Iterator[Work]:
+        yield make(*given)
+
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    for module in (resnet, training):
+        monkeypatch.setattr(module, "apart", here)
+    for module in (resnet, streaming, training):
+        monkeypatch.setattr(module, "pairs", lambda first, second, times: Pairs((first(),), (second(),)))
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few images in a step, no process but the benchmark's own, and a package that is imported sooner than torch.
+
+    What other tests have left is not looked through at each collection of garbage.
+    """
+
+    def peak(folder: Path, source: str, allowed: str) -> float:
+        (folder / "spec.yaml").write_text(memory.SPEC.format(side=memory.SIDE, source=source, memory=allowed))
+        return float(netspec.load(folder / "spec.yaml").train().history.records[0]["samples_per_s"])
+
+    started = cold_check.process
+    monkeypatch.setattr(resnet, "BATCH", 4)
+    monkeypatch.setattr(resnet, "peak", lambda way, steps: resnet.WAYS[way](steps)())
+    monkeypatch.setattr(memory, "peak", peak)
+    monkeypatch.setattr(
+        cold_check, "process", lambda kept, *words: started(kept, *(w.replace("torch", "decimal") for w in words))
+    )
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def test_work_apart_is_done_in_a_process_of_its_own() -> None:
+    with apart(partial, os.getpid) as work:
+        assert work() == work() != os.getpid()
+
+
+def test_the_peak_is_that_of_a_process_of_its_own() -> None:
+    assert 50 < resnet.peak("netspec", 1) < 20_000
+
+
+@pytest.mark.usefixtures("together", "small")
 @pytest.mark.parametrize(
     "measured",
     [
@@ -101,6 +159,7 @@ def mnist(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("together")
 def test_training_is_compared_with_every_peer_that_is_here(mnist: Path) -> None:
     rows = training.measure(mnist, 1, (64,))
     assert [row.name for row in rows] == [f"netspec / {peer.name}, batch 64" for peer in training.PEERS]

@@ -17,7 +17,7 @@ from netspec import plugins
 from netspec.errors import UsageError
 from netspec.plugins import loading, registering
 from netspec.python import reserved
-from netspec.views.code.allow import Closed, Disallowed, check
+from netspec.python.allowlist import Closed, Disallowed, check
 from tests.cli.test_commands import run
 
 ROOT = Path(__file__).parent.parent

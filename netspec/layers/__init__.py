@@ -13,20 +13,19 @@ FAMILIES: dict[str, str] = {
         "max_unpool3d"
     ),
     "adaptive": (
-        "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d "
-        "AdaptiveMaxPool3d GAP FractionalMaxPool2d FractionalMaxPool3d adaptive_avg_pool1d adaptive_avgpool "
-        "adaptive_avg_pool adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_maxpool "
-        "adaptive_max_pool adaptive_max_pool2d adaptive_max_pool3d gap fractional_max_pool2d fractional_max_pool "
-        "fractional_max_pool3d"
+        "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d "
+        "GAP FractionalMaxPool2d FractionalMaxPool3d adaptive_avg_pool1d adaptive_avgpool adaptive_avg_pool "
+        "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_maxpool adaptive_max_pool "
+        "adaptive_max_pool2d adaptive_max_pool3d gap fractional_max_pool2d fractional_max_pool fractional_max_pool3d"
     ),
     "normalisation": (
-        "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm "
-        "bn batchnorm batch_norm sync_batchnorm sync_batch_norm instancenorm instance_norm"
+        "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm bn "
+        "batchnorm batch_norm sync_batchnorm sync_batch_norm instancenorm instance_norm"
     ),
     "layernorm": "LayerNorm RMSNorm LocalResponseNorm CrossMapLRN2d local_response_norm",
     "activation": (
-        "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Hardswish Sigmoid LogSigmoid Hardsigmoid "
-        "Tanh Hardtanh Tanhshrink Softplus Softsign Softshrink Hardshrink Threshold leaky_relu swish log_sigmoid"
+        "ReLU ReLU6 LeakyReLU PReLU RReLU ELU CELU SELU GELU SiLU Mish Hardswish Sigmoid LogSigmoid Hardsigmoid Tanh "
+        "Hardtanh Tanhshrink Softplus Softsign Softshrink Hardshrink Threshold leaky_relu swish log_sigmoid"
     ),
     "softmax": "Softmax Softmin LogSoftmax Softmax2d GLU log_softmax",
     "dropout": (
@@ -35,9 +34,9 @@ FAMILIES: dict[str, str] = {
     ),
     "padding": (
         "ZeroPad1d ZeroPad2d ZeroPad3d ConstantPad1d ConstantPad2d ConstantPad3d ReflectionPad1d ReflectionPad2d "
-        "ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d CircularPad1d CircularPad2d "
-        "CircularPad3d zero_pad zeropad constant_pad constantpad reflection_pad reflectionpad replication_pad "
-        "replicationpad circular_pad circularpad"
+        "ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d CircularPad1d CircularPad2d CircularPad3d "
+        "zero_pad zeropad constant_pad constantpad reflection_pad reflectionpad replication_pad replicationpad "
+        "circular_pad circularpad"
     ),
     "shape": "Flatten Unflatten ChannelShuffle channel_shuffle",
     "vision": (

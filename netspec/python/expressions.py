@@ -148,11 +148,9 @@ def _holds(node: ast.expr) -> bool:
 
 
 def _subscript(node: ast.Subscript) -> Pieces:
-    places = node.slice.elts if isinstance(node.slice, ast.Tuple) and node.slice.elts else [node.slice]
-    items = [pieces(place) for place in places]
-    if isinstance(node.slice, ast.Tuple) and len(items) == 1:
-        items = _commas(items)
-    return [*pieces(node.value, ATOM), Brackets("[", items, "]")]
+    several = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    items = [pieces(place) for place in several or [node.slice]]
+    return [*pieces(node.value, ATOM), Brackets("[", _commas(items) if len(several) == 1 else items, "]")]
 
 
 def _slice(node: ast.Slice) -> Pieces:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import netspec.spec
+import netspec.api.spec
 from netspec.cli import main
 from netspec.cli.common import painted
 from tests.effort import HANGING
@@ -31,7 +31,7 @@ def broken(*_: object, **__: object) -> None:
 
 
 def test_a_fault_of_netspec_is_owned_up_to(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(netspec.spec, "load", broken)
+    monkeypatch.setattr(netspec.api.spec, "load", broken)
     assert ended("check", LENET) == 1
     said = capsys.readouterr()
     assert "a fault of netspec" in said.err
@@ -43,7 +43,7 @@ def test_a_fault_of_netspec_is_owned_up_to(monkeypatch: pytest.MonkeyPatch, caps
     "arguments", [["--traceback", "check", LENET], ["check", LENET, "--traceback"], ["check", "--traceback", LENET]]
 )
 def test_where_a_fault_happened_is_shown_on_demand(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(netspec.spec, "load", broken)
+    monkeypatch.setattr(netspec.api.spec, "load", broken)
     with pytest.raises(RuntimeError, match="upside down"):
         main(arguments)
 

@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from netspec import SpecError, loads
+from netspec.python.allowlist import Disallowed, check
 from netspec.python.expressions import f_string, quoted, text
 from netspec.python.literals import literal
 from netspec.python.nodes import same
-from netspec.views.code.allow import Disallowed, check, closed
+from netspec.views.code.closed import closed
 
 CALL = "torch.os.system('touch PWNED')"
 TEXTS = [

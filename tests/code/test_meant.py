@@ -11,10 +11,10 @@ from torch import nn
 import netspec
 from netspec import SpecError, cli, loads
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
+from netspec.python import allowlist
 from netspec.python.reserved import RESERVED
 from netspec.runtime.network import build as module
 from netspec.runtime.network.checked import NotAsChecked
-from netspec.views.code import allow
 from tests.code.campaign import fault
 from tests.code.meaning import disagreement
 from tests.code.wild import drawn
@@ -113,7 +113,7 @@ def test_the_names_of_containers_are_those_of_torch() -> None:
 
 
 def test_no_variable_has_the_name_of_a_function_that_is_printed() -> None:
-    assert RESERVED >= allow._BUILTINS
+    assert RESERVED >= allowlist.BUILTINS
 
 
 @pytest.mark.parametrize("odd", [False, True], ids=["ordinary names", "odd names"])

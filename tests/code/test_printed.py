@@ -13,7 +13,7 @@ from netspec import Spec, SpecError, loads
 from netspec.dims import substitute
 from netspec.runtime.network.printed import module_class
 from tests.code.style import assert_source_formatted
-from tests.drawn import BLOCKS, documents
+from tests.drawn import BLOCKS, MORE, documents
 
 
 def agree(spec: Spec) -> None:
@@ -33,7 +33,7 @@ def agree(spec: Spec) -> None:
 
 
 @given(documents)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80 * MORE, deadline=None)
 @pytest.mark.filterwarnings("error")
 def test_any_network_that_is_accepted_is_printed_as_promised(document: dict[str, Any]) -> None:
     try:

@@ -12,9 +12,10 @@ import torch
 
 import netspec
 from netspec.dims import Size, substitute
+from netspec.python.allowlist import check
 from netspec.runtime.network.printed import module_class
 from netspec.tensors import Tensor
-from netspec.views.code.allow import check, closed
+from netspec.views.code.closed import closed
 from tests.reviewed import assert_reviewed
 
 ROOT = Path(__file__).parent.parent.parent

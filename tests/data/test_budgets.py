@@ -24,7 +24,7 @@ import resource, sys
 from pathlib import Path
 import numpy, torch
 from netspec.errors import DataError
-from netspec.runtime.loading import load_data
+from netspec.runtime.data.loading import load_data
 from tests.data.writing import section
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

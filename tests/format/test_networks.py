@@ -14,7 +14,7 @@ from netspec.layers.base import Op
 from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from netspec.vocabulary import OPERATIONS
-from tests.drawn import documents
+from tests.drawn import MORE, documents
 
 ROOT = Path(__file__).parents[2]
 SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "netspec" / "templates").glob("*.yaml"))]
@@ -58,7 +58,7 @@ def test_the_example_of_every_operation(cls: type[Op]) -> None:
 
 
 @given(documents)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50 * MORE, deadline=None)
 def test_drawn_specs(document: dict[str, Any]) -> None:
     text = yaml.safe_dump(document, sort_keys=False)
     try:

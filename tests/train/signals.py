@@ -34,6 +34,8 @@ train:
   checkpoint: {every: 1, steps: 5}
 """
 ARGUMENTS = ["train", "spec.yaml", "--run", "run", "--resume", "auto"]
+MOMENTS = {"starting": 2.0, "training": 0.4, "exporting": 2.0}
+"""What is waited for in turns before a signal is sent, and up to how many seconds longer."""
 LATEST = 5.0
 """Seconds of its own in which a command must have ended; a machine with other work may take longer over them."""
 
@@ -55,6 +57,13 @@ class Command:
         while process.poll() is None and not _answers(process.pid):
             time.sleep(0.002)
         return process
+
+    def reach(self, moment: str, process: subprocess.Popen[bytes]) -> None:
+        """Wait until it does this or what comes after, or has ended, which is left to be asked for."""
+        before = list(MOMENTS)[: list(MOMENTS).index(moment)]
+        unasked = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while self.phase() in before and os.waitid(os.P_PID, process.pid, unasked) is None:
+            time.sleep(0.002)
 
     def go_on(self) -> int:
         """Run it to its end, without the export; its exit code."""
@@ -115,15 +124,16 @@ def campaign(times: int, chance: random.Random) -> list[str]:
     slowest = longest = 0.0
     with tempfile.TemporaryDirectory() as root:
         golden = Command(Path(root))
-        began = time.monotonic()
-        assert golden.start().wait() == 0, golden.talk.read_text()
-        whole = time.monotonic() - began
+        assert golden.go_on() == 0, golden.talk.read_text()
         weights = golden.weights()
     while phases.total() - phases["after the end"] < 2 * times:
-        number, twice = signal.Signals((signal.SIGTERM, signal.SIGINT)[phases.total() % 2]), phases.total() % 4 > 1
+        sent = phases.total()
+        number, twice = signal.Signals((signal.SIGTERM, signal.SIGINT)[sent % 2]), sent % 4 > 1
+        moment = list(MOMENTS)[sent % 3]
         with tempfile.TemporaryDirectory() as root:
             command = Command(Path(root))
-            process, delay = command.start(), chance.uniform(0, whole)
+            process, delay = command.start(), chance.uniform(0, MOMENTS[moment])
+            command.reach(moment, process)
             time.sleep(delay)
             began, spent = time.monotonic(), _spent(process.pid)
             os.kill(process.pid, number)
@@ -136,6 +146,6 @@ def campaign(times: int, chance: random.Random) -> list[str]:
             slowest, longest = max(slowest, seconds), max(longest, time.monotonic() - began)
             if command.go_on() or command.weights() != weights:
                 found.append(f"the run that goes on ends otherwise: {command.talk.read_text()[-400:]!r}")
-        faults += [f"{number.name} after {delay:.2f} s, {phase}: {fault}" for fault in found]
+        faults += [f"{number.name} {delay:.2f} s into {moment}, {phase}: {fault}" for fault in found]
     print(f"{dict(phases)}; the slowest ended after {longest:.1f} s, of which {slowest:.1f} s were its own")
     return faults

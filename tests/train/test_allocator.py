@@ -11,7 +11,7 @@ STEPS = """
 import resource
 from pathlib import Path
 import torch
-from netspec.runtime.allocator import kept_memory
+from netspec.runtime.device.allocator import kept_memory
 
 torch.set_num_threads(1)
 

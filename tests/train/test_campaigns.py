@@ -15,10 +15,10 @@ import pytest
         ["--kills", "8"],
         ["--flips", "60", "--cuts", "30"],
         pytest.param(
-            ["--refusals", "--every", "47"],
+            ["--refusals", "--every", "83"],
             marks=pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler"),
         ),
-        ["--signals", "1"],
+        ["--signals", "2"],
     ],
     ids=lambda options: options[0],
 )

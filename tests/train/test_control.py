@@ -210,7 +210,7 @@ def test_tensorboard_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 COMPILED = """
 import sys
 from netspec.errors import DataError, UsageError
-from netspec.runtime.training import train
+from netspec.runtime.train.run import train
 from tests.train.small import classes, perceptron, section
 net = perceptron()
 try:

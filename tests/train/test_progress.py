@@ -93,7 +93,7 @@ def test_training_imports_no_dynamo(row: str) -> None:
     script = f"""
 import sys
 from torch import nn
-from netspec.runtime.training import train
+from netspec.runtime.train.run import train
 from tests.train.small import classes, section
 net = nn.Sequential(nn.Linear(8, 3, bias=False))
 train(net, section(optimizer={row!r}, scheduler="cosine warmup=2", epochs=1, clip_grad=1.0, ema=0.9), classes())

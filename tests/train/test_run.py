@@ -28,11 +28,11 @@ from tests.train.small import classes, data, equal, perceptron, section
 
 SCRIPT = """
 import sys
-from netspec.runtime.evaluate import evaluate
-from netspec.runtime.objective import Objective
-from netspec.runtime.run import RunFolder
-from netspec.runtime.progress import Lines
-from netspec.runtime.training import train
+from netspec.runtime.train.evaluate import evaluate
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.store.run_folder import RunFolder
+from netspec.runtime.train.progress import Lines
+from netspec.runtime.train.run import train
 from netspec.errors import NetspecError
 from tests.train.small import classes, perceptron, section
 try:

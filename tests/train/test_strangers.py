@@ -279,7 +279,8 @@ def test_a_long_line_of_metrics_takes_little_memory(tmp_path: Path) -> None:
         stream.write(b'{"epoch": 1, "step": 1, "x": "')
         stream.write(b"[1]," * 30_000_000)
     code = (
-        "import resource, sys\nfrom netspec.runtime.run import RunFolder\nrun = RunFolder(sys.argv[1], None)\n"
+        "import resource, sys\nfrom netspec.runtime.store.run_folder import RunFolder\n"
+        "run = RunFolder(sys.argv[1], None)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "from pathlib import Path\nrun.path = Path(sys.argv[1])\nassert run.records() == []\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"

@@ -216,7 +216,7 @@ def test_workers_are_gone_when_their_data_is(folder: Path) -> None:
 
 
 def test_a_worker_does_without_torch() -> None:
-    code = "import sys, netspec.runtime.worker; sys.exit('torch' in sys.modules)"
+    code = "import sys, netspec.runtime.data.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

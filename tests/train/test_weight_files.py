@@ -144,7 +144,7 @@ import resource, sys
 from pathlib import Path
 from torch import nn
 from netspec.errors import DataError
-from netspec.runtime.weights import load_weights
+from netspec.runtime.network.weights import load_weights
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     load_weights(nn.Linear(2, 2), Path(sys.argv[1]))

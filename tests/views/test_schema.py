@@ -17,7 +17,7 @@ from netspec.layers.base import Op
 from netspec.text.reader import read_file, read_text
 from netspec.views.schema import schema
 from netspec.vocabulary import ENTRIES, OPERATIONS
-from tests.drawn import documents
+from tests.drawn import MORE, documents
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "netspec" / "templates").glob("*.yaml"))]
@@ -35,7 +35,7 @@ def test_specs_are_valid(path: Path) -> None:
 
 
 @given(documents)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60 * MORE, deadline=None)
 def test_whatever_network_is_accepted_is_valid(document: dict[str, Any]) -> None:
     try:
         loads(yaml.safe_dump(document, sort_keys=False))

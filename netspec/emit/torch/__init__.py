@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TypeVar
 
 from netspec.emit.torch.helpers import HELPERS as HELPERS
@@ -41,12 +40,10 @@ def arguments(op: Op, inputs: Inputs) -> Sequence[Argument]:
     return _found(PASSED, type(op))(op, inputs)
 
 
-@cache
 def _making(cls: type[Op]) -> Rule:
     return _found(MODULES if issubclass(cls, Layer) else STATE, cls)
 
 
-@cache
 def _function(cls: type[Op]) -> Rule:
     return _found(LAYER_FUNCTIONS if issubclass(cls, Layer) else FUNCTIONS, cls)
 
@@ -70,7 +67,6 @@ def torch_names(cls: type[Op]) -> frozenset[str]:
     return frozenset(name for name in _names(cls) if name not in HELPERS)
 
 
-@cache
 def _names(cls: type[Op]) -> frozenset[str]:
     if not issubclass(cls, Layer):
         rule = _making(cls) if cls.owned else _function(cls)

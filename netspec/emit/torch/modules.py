@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netspec.layers.adaptive import GAP
     from netspec.layers.attention import MultiheadAttention
     from netspec.layers.dropout import Dropping
-    from netspec.layers.layernorm import TrailingNorm
+    from netspec.layers.layernorm import LayerNorm, RMSNorm
     from netspec.layers.linear import FC
     from netspec.layers.padding import ConstantPad, Padding
     from netspec.layers.transformer import Decoding, Encoding, Layers, Transformer
@@ -110,7 +110,7 @@ def _padded_with(op: ConstantPad, inputs: Inputs, where: Where) -> ast.expr:
 def _last_axes(name: str) -> Rule:
     """A norm over the last axes, whose sizes are a tuple here even where there is but one."""
 
-    def write(op: TrailingNorm, inputs: Inputs, where: Where) -> ast.expr:
+    def write(op: LayerNorm | RMSNorm, inputs: Inputs, where: Where) -> ast.expr:
         sizes = op.normalized_shape
         eps = [] if op.eps == op.fields["eps"].torch_default else [keyword("eps", valued(op.eps))]
         return call(name, inputs[0], valued(sizes if isinstance(sizes, tuple) else (sizes,)), *eps)

@@ -11,12 +11,14 @@ import ast
 from itertools import pairwise
 from typing import Final, TypeGuard
 
+from netspec.python.allowlist import parsed
+
 POOLS: Final = {f"{kind}max_pool{dims}d" for kind in ("", "adaptive_") for dims in (1, 2, 3)}
 
 
 def pools_first(source: str) -> ast.Module:
     """The syntax tree of printed source, max pools called before relus. Each call knows its place in the text."""
-    tree = _PoolsFirst().visit(ast.parse(source))
+    tree = _PoolsFirst().visit(parsed(source))
     assert isinstance(tree, ast.Module)
     return tree
 

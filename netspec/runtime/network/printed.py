@@ -17,10 +17,11 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from netspec.errors import UsageError
+from netspec.python.allowlist import Disallowed, check
 from netspec.runtime.network.freezing import hold, is_held
 from netspec.runtime.network.peephole import pools_first
 from netspec.runtime.network.skip_init import Undrawn
-from netspec.views.code.allow import Disallowed, catalogue, check
+from netspec.views.code.closed import catalogue
 from netspec.vocabulary import OPERATIONS
 
 PACKAGE: Final = "netspec.built"

@@ -10,13 +10,14 @@ from textwrap import wrap
 from netspec.emit.torch import HELPERS, helpers
 from netspec.graph.model import Graph, Level, Value, flat
 from netspec.layers.base import Layer
+from netspec.python.allowlist import check, parsed
 from netspec.python.imports import imports, names
 from netspec.python.layout import WIDTH, Comments, lines
 from netspec.python.names import Namespace, class_name
 from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
-from netspec.views.code.allow import check, closed, parsed
 from netspec.views.code.classes import ClassWriter
+from netspec.views.code.closed import closed
 from netspec.views.code.initialising import padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns

@@ -27,7 +27,7 @@ class Paths:
         name, *rest = parts
         keys = containers(level).get(name, ()) if name not in level.members and rest else ()
         if keys and is_identifier(name):
-            inner = item(attribute(start, name), key_of(rest[0], keys))
+            inner: ast.expr = item(attribute(start, name), key_of(rest[0], keys))
             step, rest = level.members[f"{name}.{rest[0]}"], rest[1:]
         elif name in level.members and (way := self._way(start, level, name)) is not None:
             step, inner = level.members[name], way

@@ -1,26 +1,19 @@
 """The last look at printed source: it is the tree that was meant, and names only what the catalogue gives.
 
-Two locks, each of which would do alone. What strings of a spec say cannot have shaped the text, for
-without them the same tree is printed. And whatever the tree is, it can reach nothing but the functions
-of torch that the network's own operations are written with, the network's members, and a handful of
-builtins: no `torch.load`, no `x.tofile`, no module behind a module.
+Two locks, each of which would do alone. The text is read back, and is node for node the tree that was
+printed, so nothing that a string of a spec says has shaped it. And whatever the tree is, it can reach
+nothing but the functions of torch that the network's own operations are written with, the network's
+members, and a handful of builtins: no `torch.load`, no `x.tofile`, no module behind a module.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
-from netspec.emit.torch import HELPERS, helpers, torch_class, torch_names
-from netspec.graph.model import Graph
-from netspec.graph.names import MODULE_ATTRIBUTES
-from netspec.graph.wrapping import WRAPS
-from netspec.layers.base import Layer, Op
 from netspec.python.nodes import same
-from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
@@ -34,17 +27,17 @@ _IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F"}
 """The modules that are imported whole, by what they are called."""
 _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch"}
 """The modules that one name is imported from."""
-_BUILTINS: Final = {
+BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
     "sum", "list", "next", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
-_TORCH: Final = frozenset({
+TORCH: Final = frozenset({
     "nn.Module", "nn.Sequential", "nn.ModuleList", "nn.ModuleDict",
     "torch.empty_like", "torch.norm_except_dim",  # initialisation of wrapped weights
     "nn.init.zeros_",  # rows of embeddings that stand for padding
 })  # fmt: skip
-_METHODS: Final = frozenset({
+METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
     "named_modules", "append", "format", "startswith", "endswith", "data", "copy_",
     "parameters", "dtype", "to",  # the dtype that the network computes in
@@ -61,52 +54,16 @@ class Disallowed(Exception):
 class Closed:
     """All that the text of one network may name; without a network, what every text may."""
 
-    torch: frozenset[str] = _TORCH
+    torch: frozenset[str] = TORCH
     """By their whole paths: `torch.cat`, `nn.Conv2d`, `F.relu`, and the classes of plugins."""
-    methods: frozenset[str] = _METHODS
+    methods: frozenset[str] = METHODS
     """What may be asked of any value."""
     members: frozenset[str] | None = frozenset()
     """What may be asked of the network and the modules in it; None for every name that a member may have."""
     plugins: frozenset[str] = frozenset()
     """The modules of plugins that it has layers of, and so imports."""
-
-
-def closed(graph: Graph) -> Closed:
-    """What the text of this network may name: what its operations, wraps and initialisers are written with."""
-    steps = list(graph.root.walk())
-    found = {WRAPS[step.wrap] for step in steps if step.wrap}
-    for op in {type(step.op) for step in steps if step.op is not None}:
-        found |= _names(op)
-    found |= {f"nn.init.{i.function}" for rule in graph.init for i in rule.tensors.values()}
-    found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
-    names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
-    names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
-    names += [name for owner in graph.owners for name in (*owner.shapes, *owner.parts)]
-    return Closed(
-        _TORCH | {name for name in found if not name.startswith(".")},
-        _METHODS | {name[1:] for name in found if name.startswith(".")},
-        frozenset(part for name in names for part in (name, *name.split("."))),
-        frozenset(step.op.origin for step in steps if isinstance(step.op, Layer) and step.op.origin),
-    )
-
-
-def catalogue(plugins: Collection[str] = ()) -> Closed:
-    """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
-    operations = OPERATIONS.classes()
-    found = {name for cls in operations for name in _names(cls)} | set(WRAPS.values())
-    found |= {f"nn.init.{cls.function}" for cls in INITIALIZERS.classes()}
-    return Closed(
-        _TORCH | {name for name in found if not name.startswith(".")},
-        _METHODS | {name[1:] for name in found if name.startswith(".")},
-        None,
-        frozenset(plugins),
-    )
-
-
-@cache
-def _names(cls: type[Op]) -> frozenset[str]:
-    """All that the text of an operation may name, that of the helpers which it calls included."""
-    return torch_names(cls).union(*(paths(parsed(HELPERS[helper])) for helper in helpers(cls)))
+    taken: frozenset[str] = frozenset()
+    """What modules have of their own, so that no member is called so."""
 
 
 def parsed(text: str) -> ast.Module:
@@ -180,7 +137,7 @@ class _Look:
     def _name(self, node: ast.Name, name: str) -> str:
         if not isinstance(node.ctx, ast.Load):
             return f"the name {name}" if name in self.imports or name.startswith("__") else ""
-        if name in self.bound or (name in _BUILTINS and id(node) in self.called):
+        if name in self.bound or (name in BUILTINS and id(node) in self.called):
             return ""
         return f"the name {name}"
 
@@ -218,7 +175,7 @@ class _Look:
     def _is_member(self, name: str) -> bool:
         """Whether modules may be asked for an attribute of this name."""
         if self.members is None:
-            return not name.startswith("__") and name not in MODULE_ATTRIBUTES
+            return not name.startswith("__") and name not in self.allowed.taken
         return name in self.members
 
 

@@ -1,0 +1,57 @@
+"""All that the text of a network may name: what its operations, wraps and initialisers are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+
+from netspec.emit.torch import HELPERS, helpers, torch_class, torch_names
+from netspec.graph.model import Graph
+from netspec.graph.names import MODULE_ATTRIBUTES
+from netspec.graph.wrapping import WRAPS
+from netspec.layers.base import Layer, Op
+from netspec.python.allowlist import METHODS, TORCH, Closed, parsed, paths
+from netspec.vocabulary import INITIALIZERS, OPERATIONS
+
+
+def closed(graph: Graph) -> Closed:
+    """What the text of this network may name."""
+    steps = list(graph.root.walk())
+    found = {WRAPS[step.wrap] for step in steps if step.wrap}
+    for op in {type(step.op) for step in steps if step.op is not None}:
+        found |= _names(op)
+    found |= {f"nn.init.{i.function}" for rule in graph.init for i in rule.tensors.values()}
+    found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
+    names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
+    names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
+    names += [name for owner in graph.owners for name in (*owner.shapes, *owner.parts)]
+    return Closed(
+        TORCH | {name for name in found if not name.startswith(".")},
+        METHODS | {name[1:] for name in found if name.startswith(".")},
+        frozenset(part for name in names for part in (name, *name.split("."))),
+        frozenset(step.op.origin for step in steps if isinstance(step.op, Layer) and step.op.origin),
+    )
+
+
+def catalogue(plugins: Collection[str] = ()) -> Closed:
+    """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
+    operations = OPERATIONS.classes()
+    found = {name for cls in operations for name in _names(cls)} | set(WRAPS.values())
+    found |= {f"nn.init.{cls.function}" for cls in INITIALIZERS.classes()}
+    return Closed(
+        TORCH | {name for name in found if not name.startswith(".")},
+        METHODS | {name[1:] for name in found if name.startswith(".")},
+        None,
+        frozenset(plugins),
+        frozenset(MODULE_ATTRIBUTES),
+    )
+
+
+def _names(cls: type[Op]) -> frozenset[str]:
+    """All that the text of an operation may name, that of the helpers which it calls included."""
+    return torch_names(cls).union(*map(_of_helper, helpers(cls)))
+
+
+@cache
+def _of_helper(name: str) -> frozenset[str]:
+    return frozenset(paths(parsed(HELPERS[name])))
