@@ -88,7 +88,7 @@ class Forward:
         returns = ending(self.variables.each(self.results))
         if isinstance(returns, ast.Starred):
             returns = returns.value
-        if found and len(self.results) == 1 and (merged := self._merged_return(found[-1], returns)):
+        if found and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
         return [*found, ast.Return(returns)]
 
@@ -135,6 +135,12 @@ class Forward:
         if item.step.op is not None and item.step.op.source and item.step.member:
             self.variables.held[item.results[0]] = value
             return at + 1, []
+        if self.loops.together(at):
+            name = self.variables.names.fresh(
+                identifier(item.step.name if not item.step.name.isdecimal() else "values")
+            )
+            self.variables.lists[tuple(item.results)] = name
+            return at + 1, [self._said(assign(stored(name), value), self._comment(item))]
         target = self.variables.target(item, at)
         if isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id:
             return at + 1, []
@@ -155,12 +161,13 @@ class Forward:
         lists = {place: self._list(loop, place) for place in loop.collected}
         second = loop.start + loop.period
         self.stop, self.turns = second + loop.period, [n * loop.period for n in range(-1, loop.count - 1)]
+        self.variables.in_loop = True
         body: list[ast.stmt] = []
         at = second
         while at < second + loop.period:
             at, some = self._statement(at)
             body += some
-        self.stop, self.turns = len(self.items), [0]
+        self.stop, self.turns, self.variables.in_loop = len(self.items), [0], False
         for place in loop.final:
             held = self.variables.held[made[place][1]]
             if isinstance(held, ast.Name):
@@ -193,19 +200,20 @@ class Forward:
 
     def _list(self, loop: Loop, place: Place) -> str:
         item = self.items[loop.start + place[0]]
-        module = module_name(item.step, self.loops.holder(loop, place[0]) or "") if item.step.member else ""
+        module = module_name(item.step, self.loops.holder(loop, place[0]) or "", False) if item.step.member else ""
         return self.variables.names.fresh(identifier(list_name(item, place[1], module)))
 
     def _modules(self, loop: Loop) -> tuple[ast.expr, ast.expr]:
         """The variables of a loop and what it goes over: the modules of a list, or of several beside each other."""
         names: list[ast.expr] = []
         holders: list[ast.expr] = []
-        for j in range(loop.period):
-            step = self.items[loop.start + loop.period + j].step
+        second = self.items[loop.start + loop.period : loop.start + 2 * loop.period]
+        several = sum(bool(item.step.member) for item in second) > 1
+        for j, step in enumerate(item.step for item in second):
             holder = self.loops.holder(loop, j) if step.member else None
             if holder is None or holder.startswith("self."):
                 continue
-            name = self.variables.names.fresh(identifier(module_name(step, holder)))
+            name = self.variables.names.fresh(identifier(module_name(step, holder, several)))
             self.calls.turns[step] = named(name)
             names.append(stored(name))
             held = SELF if self.pattern.base == "nn.ModuleList" else method(SELF, "children")

@@ -75,6 +75,22 @@ class Loops:
         step, result = place
         return [self.items[loop.start + n * loop.period + step].results[result] for n in range(loop.count)]
 
+    def together(self, at: int) -> bool:
+        """Whether all that an item gives is wanted only as a whole, to be joined, added up or handed on."""
+        refs = self.items[at].results
+        if len(refs) < 3 or self.items[at].step.body is None:
+            return False
+        for item, given in ((None, self.results), *((item, item.inputs) for item in self.items[at + 1 :])):
+            others = [self.flow.actual(ref) for ref in given]
+            start = others.index(refs[0]) if refs[0] in others else 0
+            if others[start : start + len(refs)] == refs and (item is None or _gathers(item, others, refs)):
+                del others[start : start + len(refs)]
+            passed = [self.flow.ref(item.step.passed)] if item is not None and item.step.passed is not None else []
+            more = item.dims if item is not None else []
+            if not {*others, *map(self.flow.actual, (*more, *passed))}.isdisjoint(refs):
+                return False
+        return True
+
     def _key(self, at: int) -> Hashable:
         """What the steps of two rounds must share besides what they take; None for one that cannot be in a loop."""
         item = self.items[at]
@@ -85,7 +101,7 @@ class Loops:
         does: Hashable = len(item.results)
         if step.op is not None and not step.member:
             does = repr([[getattr(s.op, n) for n in step.op.fields] for s in item.aligned if s is not None])
-        joined = at > 0 and step.row is self.items[at - 1].step.row
+        joined = at > 0 and step.row is not None and step.row is self.items[at - 1].step.row
         return (type(step.op), bool(step.member), step.training, rigid(step) if step.op else None, does, joined)
 
     def _loop(self, start: int, period: int) -> Loop | None:
@@ -217,14 +233,15 @@ def _gathers(item: Item, refs: list[Ref], values: list[Ref]) -> bool:
     return isinstance(op, Concat | Stack)
 
 
-def module_name(step: Step, holder: str) -> str:
-    """What a loop calls the modules that a container holds: one of them."""
+def module_name(step: Step, holder: str, several: bool) -> str:
+    """What a loop calls one of the modules that a container holds; `several` are gone over beside each other."""
     if len(holder) > 3 and holder.endswith("s") and not holder.endswith("ss"):
         return holder.removesuffix("s")
+    if several and holder:
+        return holder
     if step.body is not None:
         return step.body.block or "module"
-    assert step.op is not None
-    return base_word(type(step.op), "module")
+    return base_word(type(step.op), type(step.op).__name__) if step.op is not None else "module"
 
 
 def list_name(item: Item, result: int, module: str) -> str:

@@ -25,6 +25,8 @@ class Variables:
         """The item that is the last to read each variable, among those that read it for a known value."""
         self.lists: dict[tuple[Ref, ...], str] = {}
         """Values that stand in a list together, with its name."""
+        self.in_loop = False
+        """Whether steps stand for those of every round, so that their numbers say nothing."""
         self.arguments = self._name_inputs()
 
     def read(self, ref: Ref) -> ast.expr:
@@ -98,6 +100,8 @@ class Variables:
         value = next((v for v in made(step) if self.flow.ref(v) == ref), step.value)
         part = value.name.removeprefix(f"{step.name}.") if value is not step.value or len(item.results) > 1 else ""
         name = part.rpartition(".")[2] or step.name
+        if self.in_loop and (step.name.isdecimal() or "." in step.name) and not part:
+            return self.names.fresh("y")
         if name.isdecimal():
             stem = step.name if not step.name.isdecimal() else "x"
             name = f"{stem}{name}" if stem == "x" or part else stem
