@@ -39,7 +39,7 @@ TORCH: Final = frozenset({
 })  # fmt: skip
 METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
-    "named_modules", "append", "format", "startswith", "endswith", "data", "copy_",
+    "named_modules", "named_parameters", "append", "format", "startswith", "endswith", "data", "copy_",
     "parameters", "dtype", "to",  # the dtype that the network computes in
 })  # fmt: skip
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}

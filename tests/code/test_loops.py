@@ -19,17 +19,22 @@ blocks:
 LOOPS = {
     "{a: ['side(x m)', {repeat: 2, layers: ['side(prev m)']}]}": "for side in self:\n            x = side(x, m)",
     "[{repeat: 3, layers: {cells.$i: cell 5}}, {all: add(cells.*.skip)}]": (
-        "for cell in self.cells:\n            x, skip = cell(x)\n            skips.append(skip)\n        return sum(skips)"
+        "for cell in self.cells:\n            x, skip = cell(x)\n            skips.append(skip)\n"
+        "        return sum(skips)"
     ),
-    "[{repeat: 3, layers: {a.$i: linear 6, b.$i: 'relu, linear 6', c: 'mul(prev x)'}}]": "for a, b in zip(self.a, self.b):",
+    "[{repeat: 3, layers: {a.$i: linear 6, b.$i: 'relu, linear 6', c: 'mul(prev x)'}}]": (
+        "for a, b in zip(self.a, self.b):"
+    ),
     "[{repeat: 3, layers: {h.$i: 'linear(x) 4, relu'}}, {o: concat(x h.*) -1}]": (
         "values = [F.relu(linear(x)) for linear in self.h]\n        return torch.cat([x, *values], dim=-1)"
     ),
     "[{repeat: 3, layers: {h.$i: 'linear(x) 6'}}, {o: add(x h.*)}]": "return sum(linears, x)",
-    "[{repeat: 4, layers: {layer$i: 'add(x prev), same'}}]": "for same in self.children():\n            out = same(x + out)",
+    "[{repeat: 4, layers: {layer$i: 'add(x prev), same'}}]": (
+        "for same in self.children():\n            out = same(x + out)"
+    ),
     "{s: linear 6, u: use(prev) s, v: use(prev) s, w: use(prev) s}": "for _ in range(3):\n            x = self.s(x)",
     "{p: same, q: {repeat: 3, layers: {t.$i: two(prev x), e: add(t.$i.b t.$i.c)}}}": "for two in self.t:",
-    "{a: {layers: {repeat: 3, layers: {$i: 'linear(x) 2'}}, outputs: {p: '0', q: '1', r: '2'}}, b: stack(a.p a.q a.r) 1}": (
+    "{a: {layers: {repeat: 3, layers: {$i: linear(x) 2}}, outputs: {p: '0', q: '1', r: '2'}}, b: stack(a.p a.q a.r)}": (
         "return [linear(x) for linear in self]"
     ),
 }

@@ -280,8 +280,8 @@ class Forward:
         if len(self.turns) > 1:
             at = self.items.index(item)
             everywhere = [self.items[at + turn] for turn in self.turns]
-            said = {self.shapes.of_step(each.unit, each.place) for each in everywhere}
-            return said.pop() if len(said) == 1 and item.step.training is None else ""
+            sayings = {self.shapes.of_step(each.unit, each.place) for each in everywhere}
+            return sayings.pop() if len(sayings) == 1 and item.step.training is None else ""
         said = self.shapes.of_step(item.unit, item.place)
         other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
         if other == said or not said:

@@ -55,7 +55,7 @@ def _classes(graph: Graph, comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
         closing: list[ast.stmt] = []
         bound = graph.bound if pattern is order[-1] else {}
         if pattern is order[-1]:
-            filling = statements(graph.init, graph.owners, path)
+            filling = statements(graph.init, graph.owners, path, graph.parameters())
             closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
         found.append(ClassWriter(pattern, serving, comments, closing, bound).written(results, ending))

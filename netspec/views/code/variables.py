@@ -98,7 +98,9 @@ class Variables:
         """A name for a value that is read later: the step's own, or that of the part."""
         step = item.step
         value = next((v for v in made(step) if self.flow.ref(v) == ref), step.value)
-        part = value.name.removeprefix(f"{step.name}.") if value is not step.value or len(item.results) > 1 else ""
+        part = value.name.removeprefix(f"{step.name}.") if value is not step.value else ""
+        if value is step.value and len(item.results) > 1:  # the first of several, which the level's own name stands for
+            part = next((name for name, given in value.parts.items() if given is value), part)
         name = part.rpartition(".")[2] or step.name
         if self.in_loop and (step.name.isdecimal() or "." in step.name) and not part:
             return self.names.fresh("y")
