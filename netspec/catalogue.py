@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -11,6 +12,7 @@ from netspec.words import FEW, did_you_mean, nearest
 
 SLIP: Final = 0.81
 """From this likeness on, a word is taken for a slip of the pen."""
+_JOINED: Final = re.compile(r"(?P<word>[A-Za-z_]+?)_?(?P<digits>\d+)(?P<window>x\d+)?")
 ALIKE: Final = 0.72
 """From this likeness on, it may be one."""
 
@@ -39,6 +41,12 @@ class Entry(Record):
     def called(cls) -> str:
         """The word that a spec names this very class by."""
         return cls.words[0] if cls.words else cls.__name__.lower()
+
+    @classmethod
+    def written(cls) -> str:
+        """The word that good style has for this very class: that of its example, or else the first."""
+        word = cls.example.partition(" ")[0].partition("(")[0]
+        return word if word in (cls.__name__.lower(), *cls.words) else cls.called()
 
     @classmethod
     def positional(cls) -> list[str]:
@@ -73,6 +81,8 @@ class Catalogue(Generic[E_]):
         self.noun = noun
         self.explained = explained or {}
         self.foreign = foreign or {}
+        self.beside: dict[str, Catalogue[Any]] = {}
+        """Other catalogues whose words may be meant, each by where a spec has them: `train: {{loss: {}}}`."""
         self._base: type[E_] | str = base
         self.families = dict(families)
         self._modules = {w.lower(): module for module, words in families.items() for w in words.split()}
@@ -128,22 +138,48 @@ class Catalogue(Generic[E_]):
         return self.meant(word) or nearest(word, [*sorted(self.words()), *more])
 
     def meant(self, word: str) -> str:
-        """The word for what others call so, or write with its module before it: `dense`, `nn.ReLU`, `F.relu`."""
+        """The word for what others call so, or write with its module before it: `dense`, `nn.ReLU`, `zeros_`."""
         last = word.rpartition(".")[2].lower()
-        return self.foreign.get(last, "") or (last if "." in word and self.find(last) else "")
+        bare = last.rstrip("_")
+        return self.foreign.get(bare, "") or (bare if bare != word.lower() and self.find(bare) else "")
 
     def unknown(self, word: str, otherwise: str = "", more: Iterable[str] = ()) -> str:
         """What to do about a word that is not there; `otherwise` is said where no other is near, nor one of `more`."""
         if meant := self.meant(word):
             return f"It is called {meant} here." if "." not in word else f"Write {meant}, without the module before it."
-        if said := self.explained.get(word.rpartition(".")[2].lower()):
+        if said := self.explained.get(word.rpartition(".")[2].lower()) or self._spaced(word) or self._elsewhere(word):
             return said
         known = sorted(self.words())
-        few = f"There are: {', '.join(known)}." if len(known) <= FEW else "`netspec ops` lists all."
         near = did_you_mean(word, [*known, *more], ALIKE)
         if did_you_mean(word, [*known, *more], SLIP):
             return near
-        return f"{near or otherwise or few} If a plugin adds it, name that: --plugin FILE.py"
+        return f"{near or otherwise or self._offered()} If a plugin adds it, name that: --plugin FILE.py"
+
+    def _offered(self) -> str:
+        """The words that there are, if they can be read: one for each class, that of its example."""
+        if len(self.families) > FEW or len(names := {cls.written() for cls in self.classes()}) > FEW:
+            return "`netspec ops` lists all."
+        return f"There are: {', '.join(sorted(names))}."
+
+    def _spaced(self, word: str) -> str:
+        """What to write for a word that its first number, or its window, is joined to: `fc10`, `conv3x3`."""
+        if (found := _JOINED.fullmatch(word)) is None or not (classes := self.find(found["word"])):
+            return ""
+        name, digits, window = found.group("word", "digits", "window")
+        first, *_ = [*classes[0].positional(), ""]
+        if not first or not classes[0].fields[first].required:
+            return ""
+        if not window:
+            return "" if self.find(f"{name}{digits}d") else f"A space stands before a number, as in: {name} {digits}"
+        return f"It is an argument, as in: {name} 64 k{digits}{window}" if "k" in classes[0].letters else ""
+
+    def _elsewhere(self, word: str) -> str:
+        """Where a word of another catalogue stands."""
+        for place, other in self.beside.items():
+            last = word.rpartition(".")[2].lower()
+            if other is not self and (meant := last if other.find(last) else other.meant(word)):
+                return f"It is {'an' if other.noun[0] in 'aeiou' else 'a'} {other.noun}: {place.format(meant)}"
+        return ""
 
 
 def _by_word(candidates: Any, base: type[E_], module: str) -> dict[str, tuple[type[E_], ...]]:

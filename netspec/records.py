@@ -9,12 +9,12 @@ machinery is left out, because importing it would cost more than checking a spec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, overload
 
-from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from netspec.dims import Dim, Size
@@ -102,7 +102,14 @@ class Invalid(ValueError):
 
     def __init__(self, faults: Sequence[Fault], name: str) -> None:
         self.faults = tuple(faults)
+        self.name = name
         super().__init__("; ".join(fault.told(name) for fault in self.faults))
+
+    def of(self, value: Any) -> ValidationError:
+        """The same as pydantic's error, each fault at its path inside `value`."""
+        return failed(
+            self.name, [(f.code, f"{f.told(self.name)}. {f.hint}".rstrip(), f.loc) for f in self.faults], value
+        )
 
 
 class Record:
@@ -152,10 +159,33 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.given.items())})"
 
     @classmethod
-    def json_schema(cls) -> dict[str, Any]:
-        """The JSON Schema of the long form."""
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> cs.CoreSchema:
+        """How a pydantic model takes one: made already, or as a mapping of its fields, which it is dumped as."""
+
+        def taken(value: Any) -> Record:
+            if isinstance(value, cls):
+                return value
+            if getattr(cls, "example", None) == "":  # a family, of which a mapping would not say the member
+                raise refuse(f"an instance of a class of {cls.__name__}")
+            if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+                raise refuse(f"{cls.__name__} or a mapping of its fields")
+            try:
+                return cls(**value)
+            except Invalid as invalid:
+                raise invalid.of(value) from None
+
+        dumped = cs.plain_serializer_function_ser_schema(lambda record: record.given)
+        return cs.no_info_plain_validator_function(taken, serialization=dumped)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"title": cls.__name__, **cls.json_schema(computed=False)}
+
+    @classmethod
+    def json_schema(cls, *, computed: bool = True) -> dict[str, Any]:
+        """The JSON Schema of the long form; values may be `computed` by the expressions of a spec."""
         properties = {
-            name: {"description": field.sentence, **_or_computed(field.kind(cls)[1])}
+            name: {"description": field.sentence, **(_or_computed if computed else dict)(field.kind(cls)[1])}
             | ({} if field.required or field.default is None else {"default": field.default})
             for name, field in cls.fields.items()
         }
@@ -313,6 +343,15 @@ def shown(value: Any) -> str:
         return "x".join(map(shown, value))
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def failed(title: str, faults: Iterable[tuple[str, str, Sequence[str | int]]], value: Any) -> ValidationError:
+    """Pydantic's error with each fault's code, its words, and its path inside `value`."""
+    details: list[InitErrorDetails] = [
+        {"type": PydanticCustomError(cast("Any", code), "{text}", {"text": text}), "loc": (*path,), "input": value}
+        for code, text, path in faults
+    ]
+    return ValidationError.from_exception_data(title, details)
 
 
 # --- the kinds of field -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from netspec.errors import At, Problem
 from netspec.graph.expand import expand
@@ -89,6 +89,12 @@ class Spec:
     def text(self) -> str:
         """The spec as YAML, with everything that was set over it, and without rules in whose place others hold."""
         return self.document.source.without(self.graph.idle).text
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The spec as plain data, as `text` has it."""
+        data: dict[str, Any] = self.document.source.without(self.graph.idle).data
+        return data
 
     def at(self, root: Path, file: str = "") -> Self:
         """The same spec, with its paths starting from another folder, where it is the `file` of that name."""

@@ -57,7 +57,8 @@ def _folder(room: ModuleType) -> Path:
 def main() -> None:
     for room in ROOMS:
         file = _folder(room) / "__init__.py"
-        file.write_text(_BLOCK.sub(lambda _, room=room: written(derived(room)), file.read_text()))
+        block = written(derived(room))
+        file.write_text(_BLOCK.sub(block.replace("\\", r"\\"), file.read_text()))
 
 
 if __name__ == "__main__":

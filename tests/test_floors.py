@@ -20,7 +20,7 @@ FLOORS = [
     {"tensors", "records", "catalogue", "language"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
-        "exporters", "vocabulary", "emit",
+        "exporters", "synonyms", "vocabulary", "emit",
     },
     {"sections", "graph"},
     {"lint", "views", "spec", "proposals"},

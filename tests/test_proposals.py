@@ -96,6 +96,57 @@ def grey_parts(folder: Path) -> list[str]:
     return ["--data", "digits"]
 
 
+def euros(folder: Path) -> list[str]:
+    """Numbers as they are written in much of Europe, in a file that is no UTF-8."""
+    draw, rows = random.Random(0), []
+    for _ in range(200):
+        size, rate = draw.uniform(1000, 9000), draw.uniform(0, 60)
+        price = f"{3 * size + 100 * rate:,.2f}".translate(str.maketrans(",.", ".,"))
+        rows.append([f"{size:.2f}".replace(".", ","), f"{rate:.1f}%".replace(".", ","), f"{price} \u20ac"])
+    with (folder / "euros.csv").open("w", newline="", encoding="cp1252") as stream:
+        csv.writer(stream, delimiter=";").writerows([["Größe", "rate", "price"], *rows])
+    return ["--data", "euros.csv", "--target", "price"]
+
+
+def reviews(folder: Path) -> list[str]:
+    """Free text, and an id that says nothing."""
+    draw, rows = random.Random(0), []
+    for i in range(240):
+        said = draw.choice(["good", "bad"])
+        words = [
+            draw.choice(["the", "a", "film", "was", "very", "and", "plot", "of"]) for _ in range(draw.randint(5, 12))
+        ]
+        words.insert(draw.randrange(5), said)
+        rows.append([1000 + 7 * i, " ".join(words), "pos" if said == "good" else "neg"])
+    table(folder / "reviews.csv", ["ReviewId", "words", "label"], rows)
+    return ["--data", "reviews.csv"]
+
+
+def tickets(folder: Path) -> list[str]:
+    """Text beside numbers and categories."""
+    draw, rows = random.Random(1), []
+    for _ in range(240):
+        hot, size, where = draw.choice(["urgent", "later"]), draw.randint(1, 9), draw.choice("ab")
+        text = " ".join([draw.choice(["we", "see", "that", "it", "is", "on"]) for _ in range(6)] + [hot])
+        rows.append([text, size, where, "yes" if hot == "urgent" and size > 2 else "no"])
+    table(folder / "tickets.csv", ["body", "size", "where", "label"], rows)
+    return ["--data", "tickets.csv"]
+
+
+def masks(folder: Path) -> list[str]:
+    """Images and their masks in two folders: bright squares, 255 in the mask."""
+    for name in ("images", "masks"):
+        (folder / "cells" / name).mkdir(parents=True)
+    for i in range(40):
+        pixels, mask = RANDOM.integers(0, 90, (20, 20, 3)), np.zeros((20, 20))
+        top, left = RANDOM.integers(0, 12, 2)
+        pixels[top : top + 8, left : left + 8] += 150
+        mask[top : top + 8, left : left + 8] = 255
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "cells" / "images" / f"{i}.png")
+        Image.fromarray(mask.astype(np.uint8)).save(folder / "cells" / "masks" / f"{i}.png")
+    return ["--data", "cells"]
+
+
 def vectors(folder: Path) -> list[str]:
     x = RANDOM.normal(size=(200, 5)).astype(np.float32) * 100
     np.savez(folder / "v.npz", x=x, y=(x[:, 0] > 0).astype(np.int64), names=np.array(["low", "high"]))
@@ -173,6 +224,10 @@ CASES: list[tuple[Callable[[Path], list[str]], str, float, list[str]]] = [
     (tokens, "accuracy", 0.7, ["tokens: 6 of int64"]),
     (single_numbers, "r2", 0.8, ["a b: 4 of float32", "1 number, "]),
     (several_numbers, "r2", 0.8, ["2 numbers, "]),
+    (euros, "r2", 0.8, ["Größe: numbers, 1", "rate: numbers, 0", "to be learnt: price, a number"]),
+    (reviews, "accuracy", 0.9, ["words: texts, of some 9 words", "ReviewId: left out, it has another number"]),
+    (tickets, "accuracy", 0.9, ["body: texts", "size: numbers", "where: categories"]),
+    (masks, "accuracy", 0.9, ["40 images with a mask each, of 20 x 20", "2 of them, for the values 0, 255"]),
     (several_inputs, "r2", 0.7, ["z: 2 x 3 of float32"]),
 ]
 
@@ -234,6 +289,7 @@ def test_without_a_file_it_is_printed(tmp_path: Path) -> None:
     [
         (["--data", "churn.csv"], "what is to be learnt? Say so: --target NAME, one of age, plan, calls, gone"),
         (["--data", "churn.csv", "--target", "gon"], "has no column 'gon'. Did you mean 'gone'?"),
+        (["--data", "parts"], "parts/train holds img and gt, which are images and their masks. Name it itself"),
         (["--data", "nowhere.csv"], "nowhere.csv does not exist"),
         (["--data", "notes.txt"], "a folder of images or a file that ends in one of .csv"),
         (["--data", "churn.csv", "--data", "churn.csv"], "only .npy files are named several at a time"),
@@ -256,6 +312,9 @@ def test_without_a_file_it_is_printed(tmp_path: Path) -> None:
 def test_what_there_is_no_proposal_for(arguments: list[str], text: str, tmp_path: Path) -> None:
     churn(tmp_path)
     (tmp_path / "notes.txt").write_text("some words")
+    for name in ("img", "gt"):
+        (tmp_path / "parts" / "train" / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / "parts" / "train" / name / "1.png")
     (tmp_path / "holes.csv").write_text("a,b\n1,x\n2,\n3,y\n")
     (tmp_path / "same.csv").write_text("a,b,c\n1,x,2.5\n2,x,2.5\n3,x,2.5\n")
     np.save(tmp_path / "one_hot.npy", np.eye(9))

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic_core import core_schema as cs
 
 from netspec import spec
+from netspec.records import failed, refuse
+from netspec.text.report import SpecError
+from netspec.text.source import as_text
 from netspec.words import sparing
 
 if TYPE_CHECKING:
@@ -108,6 +113,37 @@ class Spec(spec.Spec):
         from netspec.runs.export import export
 
         return export(self, module if module is not None else self.build(), Path(path), allow_outside)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> cs.CoreSchema:
+        """How a pydantic model takes one: made already, as data, as the text of a spec, or as the Path of its file.
+
+        It is dumped as data, with everything that was laid over it.
+        """
+        dumped = cs.plain_serializer_function_ser_schema(lambda spec: spec.data)
+        return cs.no_info_plain_validator_function(_taken, serialization=dumped)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        from netspec.views.schema import outline
+
+        return {"anyOf": [outline(), {"type": "string", "description": "the text of a spec"}]}
+
+
+def _taken(value: Any) -> Spec:
+    try:
+        if isinstance(value, Spec):
+            return value
+        if isinstance(value, Path):
+            return load(value)
+        if isinstance(value, str):
+            return loads(value)
+        if isinstance(value, Mapping):
+            return loads(as_text(value))
+    except SpecError as error:
+        wrong = [p for p in error.problems if p.severity == "error"]
+        raise failed("Spec", [(p.code, f"{p.message}. {p.hint}".rstrip(), p.at.path) for p in wrong], value) from None
+    raise refuse("a spec as data, as text, or as the Path of its file")
 
 
 def load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -11,12 +12,14 @@ import click
 
 from netspec.cli.common import painted, speaks, talk
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
-from netspec.errors import DataError, NetspecError
+from netspec.errors import DataError, NetspecError, UsageError
 from netspec.text.report import SpecError
 from netspec.words import printable
 
 BROKEN_PIPE = 141
 """What a shell says of a process whose reader has gone: 128 + SIGPIPE."""
+NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of a path that a person has named, and that leads nowhere."""
 COMPLETE = "_NETSPEC_COMPLETE"
 """The variable by which a shell asks for completion."""
 NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "doctor"}
@@ -82,6 +85,9 @@ def _run(arguments: Sequence[str]) -> int:
         talk(f"netspec: there is not enough memory here. {error}".rstrip())
         return DataError.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NO_NAME:
+            talk(f"netspec: {printable(str(error.filename))} is no name of a file here: {error.strerror}")
+            return UsageError.exit_code
         if context is not None and shows_traceback(context):
             raise
         click.echo(FAULT.format(error=f"{type(error).__name__}: {error}"), err=True)

@@ -42,7 +42,8 @@ def command(
     if source.is_dir():
         from netspec.api.run import Run
 
-        run, output = Run.read(source, overrides), output or source / "model.onnx"
+        run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
+        output = output or source / "model.onnx"
         need_writable(output, [*inputs_of(run.spec), *run.files])
         tell_weights(run)
         report = run.export(output, allow_outside=allow_outside)

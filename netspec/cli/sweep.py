@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import Count, allow_outside, as_json, load, show, show_json, talk
+from netspec.cli.targets import Folder
 
 
 @click.command()
@@ -20,7 +21,7 @@ from netspec.cli.common import Count, allow_outside, as_json, load, show, show_j
 @click.option(
     "--trials", type=click.IntRange(0), default=50, show_default=True, help="How many in all, here and elsewhere."
 )
-@click.option("--folder", type=click.Path(path_type=Path), help="Where the runs lie; sweeps/NAME-... without.")
+@click.option("--folder", type=Folder(), help="Where the runs lie; sweeps/NAME-... without.")
 @click.option("--prune", is_flag=True, help="Stop a trial that is worse than the median of the others at its epoch.")
 @click.option("--max-params", type=Count(), help="Train no network with more parameters.")
 @click.option("--max-macs", type=Count(), help="Train no network with more multiply-accumulates.")

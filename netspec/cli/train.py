@@ -7,14 +7,16 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk
-from netspec.cli.targets import Target
+from netspec.cli.targets import Folder, Target
+from netspec.files import need_writable
 
 if TYPE_CHECKING:
+    from netspec.api.run import Run
     from netspec.api.spec import Spec
     from netspec.runtime.train.history import History
 
@@ -37,7 +39,7 @@ class Resuming(click.Command):
         joined: list[str] = []
         for word in args:
             behind = joined[-1:] == ["--resume="]
-            if behind and (word == "auto" or (not named and _names_run(word))):
+            if behind and (word == "auto" or Path(word).is_dir() or (not named and _names_run(word))):
                 joined[-1] += word
             else:
                 joined.append("--resume=" if word == "--resume" else word)
@@ -45,17 +47,15 @@ class Resuming(click.Command):
 
 
 def _names_run(word: str) -> bool:
-    """Whether a word behind `--resume` is a folder, rather than a spec, an override or an option."""
-    return Path(word).is_dir() or not (Path(word).exists() or word.startswith("-") or "=" in word)
+    """Whether a word behind `--resume` is a folder that is missing, rather than a spec, an override or an option."""
+    return not (Path(word).exists() or word.startswith("-") or "=" in word)
 
 
 @click.command(cls=Resuming)
 @click.argument("spec", metavar="[SPEC]", type=click.Path(), required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @limited
-@click.option(
-    "--run", "folder", type=click.Path(path_type=Path), help="The run's folder; runs/NAME-1 and so on without."
-)
+@click.option("--run", "folder", type=Folder(), help="The run's folder; runs/NAME-1 and so on without.")
 @click.option(
     "--resume",
     metavar="[RUN|auto]",
@@ -85,18 +85,11 @@ def command(
     The run's folder holds the spec, metrics.jsonl, the best and the last weights, and checkpoints to resume from.
     Ctrl-C finishes the step, saves and ends with 130; `netspec train --resume RUN` goes on.
     """
-    if resume not in (None, "", "auto"):
-        if folder is not None:
-            raise click.UsageError("--resume RUN and --run name a folder each; keep one of them")
-        folder = Path(resume)
-    if resume is not None and folder is None:
-        raise click.UsageError("--resume needs the folder of the run that goes on, behind it or in --run")
+    folder = _folder(folder, resume)
     loaded, doubt = _experiment(
-        spec, overrides, folder if resume is not None and resume != "auto" else None, max_params, max_memory
+        spec, overrides, folder if resume not in (None, "auto") else None, max_params, max_memory
     )
     if export_to is not None:
-        from netspec.files import need_writable
-
         need_writable(export_to, inputs_of(loaded))
     loaded.need_room(training=True)
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
@@ -110,12 +103,11 @@ def command(
     from netspec.runtime.store.run_folder import fresh_folder
     from netspec.runtime.train.progress import progress_for
 
-    going_on: bool | Literal["auto"] = "auto" if resume == "auto" else resume is not None
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))
         trained = train(
             *(loaded, place),
-            resume=going_on,
+            resume="auto" if resume == "auto" else resume is not None,
             progress=progress_for(),
             allow_outside=allow_outside,
             doubt=doubt,
@@ -125,27 +117,25 @@ def command(
         return
     history, run = trained.history, Run.read(place, root=loaded.root)
     talk(f"{ENDED[history.ended]}; the run is in {place}")
-    result: dict[str, object] = {
-        "run": str(place),
-        "epochs": history.epochs,
-        "steps": history.steps,
-        "seconds": round(history.seconds, 3),
-        "ended": history.ended,
-        history.monitor: history.best,
-        "best_epoch": history.best_epoch,
-        "best_step": history.best_step,
-        "weights": str(run.weights),
-    }
     talk(_best(history, run))
     if export_to is not None:
         from netspec.cli.export import described
 
-        report = run.export(export_to, allow_outside=allow_outside)
-        talk(described(report))
-        result["export"] = str(export_to)
+        talk(described(run.export(export_to, allow_outside=allow_outside)))
     talk(_next(place, history, exported=export_to is not None))
     if as_json:
-        show_json(result)
+        show_json(_result(history, run) | ({"export": str(export_to)} if export_to is not None else {}))
+
+
+def _folder(folder: Path | None, resume: str | None) -> Path | None:
+    """The folder of the run, as `--run` or `--resume` names it. Raises UsageError."""
+    if resume not in (None, "", "auto"):
+        if folder is not None:
+            raise click.UsageError("--resume RUN and --run name a folder each; keep one of them")
+        return Path(resume)
+    if resume is not None and folder is None:
+        raise click.UsageError("--resume needs the folder of the run that goes on, behind it or in --run")
+    return folder
 
 
 def _experiment(
@@ -162,12 +152,30 @@ def _experiment(
         raise click.UsageError("name the SPEC that is trained, or the run that goes on: --resume RUN")
     from netspec.api.run import Run
 
-    found = Run.read(run, (spec, *overrides) if spec is not None else overrides)
+    words = (spec, *overrides) if spec is not None else overrides
+    found = Run.read(run, words, max_params=max_params, max_memory=max_memory)
     return found.spec, found.doubt
 
 
-def _best(history: History, run: Any) -> str:
+def _result(history: History, run: Run) -> dict[str, object]:
+    """How it went, for a machine."""
+    return {
+        "run": str(run.folder),
+        "epochs": history.epochs,
+        "steps": history.steps,
+        "seconds": round(history.seconds, 3),
+        "ended": history.ended,
+        history.monitor: history.best,
+        "best_epoch": history.best_epoch,
+        "best_step": history.best_step,
+        "weights": str(run.weights),
+    }
+
+
+def _best(history: History, run: Run) -> str:
     """How good the best weights are, of when they are, and where."""
+    if history.best is None and run.weights.name == "best.safetensors":
+        return f"{history.monitor} was not measured since it is gone by; the best weights of before are {run.weights}"
     if history.best is None:
         return f"nothing was measured to choose the best weights by; the last ones are {run.weights}"
     when = f"epoch {history.best_epoch}, step {history.best_step:,}"

@@ -15,7 +15,9 @@ from netspec.graph.weights import meets
 from netspec.layers.base import Op
 from netspec.words import few, offered
 
-UNIQUE: Final = "Names are unique in a body; in a repeat, write a counter: name$(i)."
+UNIQUE: Final = (
+    "Names are unique in a body; in a repeat, write a counter, name$(i), or a level for each round, $i: {...}."
+)
 
 
 class Members:

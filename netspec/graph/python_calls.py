@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any, Final
 
-from netspec.errors import At
-from netspec.language import rows
-from netspec.language.calls import Refused, arguments, construct, nothing
+from netspec.language.python_calls import CALLED, UNNEEDED, Unsure, checked, statement, sure, torch_arguments, value
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 
-_CALL: Final = re.compile(r"(?:(?:self\.)?\w+ *= *)?[A-Za-z_][\w.]*\(.*\)[,;]?", re.DOTALL)
-_WORDS: Final = re.compile(r"[A-Za-z_]\w*")
 _CONV: Final = (
     "filters kernel_size strides padding data_format dilation_rate groups activation use_bias kernel_initializer"
 )
 _POOL: Final = "pool_size strides padding"
+_RECURRENT: Final = "units activation"
 KERAS: Final[Mapping[str, tuple[str, str]]] = {
     "Dense": ("fc", "units activation use_bias"),
     "Conv1D": ("conv", _CONV),
@@ -28,7 +23,10 @@ KERAS: Final[Mapping[str, tuple[str, str]]] = {
     "Conv2DTranspose": ("conv_transpose", "filters kernel_size strides padding"),
     "MaxPooling1D": ("maxpool", _POOL),
     "MaxPooling2D": ("maxpool", _POOL),
+    "MaxPooling3D": ("maxpool", _POOL),
+    "MaxPool1D": ("maxpool", _POOL),
     "MaxPool2D": ("maxpool", _POOL),
+    "AveragePooling1D": ("avgpool", _POOL),
     "AveragePooling2D": ("avgpool", _POOL),
     "GlobalAveragePooling2D": ("gap", ""),
     "GlobalAveragePooling1D": ("gap", ""),
@@ -36,28 +34,30 @@ KERAS: Final[Mapping[str, tuple[str, str]]] = {
     "LayerNormalization": ("layernorm", ""),
     "Embedding": ("embedding", "input_dim output_dim"),
     "UpSampling2D": ("upsample", "size"),
-    "ZeroPadding2D": ("pad", "padding"),
+    "ZeroPadding2D": ("zeropad2d", "padding"),
     "Activation": ("", "activation"),
+    "LSTM": ("lstm", _RECURRENT),
+    "GRU": ("gru", _RECURRENT),
+    "SimpleRNN": ("rnn", _RECURRENT),
 }
 """Layers of Keras by name: the word that they have here, and their arguments in order."""
-CALLED: Final = {
-    "units": "out_features", "filters": "out_channels", "strides": "stride", "dilation_rate": "dilation",
-    "use_bias": "bias",
-    "pool_size": "kernel_size", "rate": "p", "epsilon": "eps", "input_dim": "num_embeddings",
-    "output_dim": "embedding_dim", "size": "scale_factor",
-}  # fmt: skip
-"""Arguments by what Keras calls them."""
-UNNEEDED: Final = {
-    "name", "input_shape", "batch_input_shape", "dtype", "data_format", "kernel_initializer", "bias_initializer",
-    "device", "input_length", "inplace",
-}  # fmt: skip
-"""Arguments that say nothing of what is computed, or what stands elsewhere in a spec."""
+SHARED: Final = {"Embedding": "input_dim", "LSTM": "units", "GRU": "units"}
+"""Those that torch has under the same name, and the argument by which Keras' are known."""
+RECURRENT: Final = {"LSTM": ("tanh", "sigmoid"), "GRU": ("tanh", "sigmoid"), "SimpleRNN": ("tanh", "")}
+"""Recurrent layers of Keras, and what torch's compute: other activations have no row."""
+FLAX: Final[Mapping[str, tuple[str, str]]] = {
+    "Dense": ("fc", "features use_bias"),
+    "Conv": ("conv", "features kernel_size strides padding"),
+    "Embed": ("embedding", "num_embeddings features"),
+}
+"""Layers of Flax that torch and Keras have under other names or with other arguments."""
 FLOWING: Final = {"x", "out", "input", "inputs", "h", "y", "z", "hidden", "output"}
 """What the value that flows is called in Python."""
-
-
-class _Unknown(Exception):
-    """A call whose meaning here is not known for sure."""
+MODULES: Final = {"torch", "nn", "F", "tf", "keras", "layers", "jax", "flax", "paddle", "functional"}
+"""What functions are taken from; before a dot, anything else is a value."""
+SOFTMAX: Final = {"Softmax", "LogSoftmax", "Softmin"}
+"""What runs along an axis that has to be named here; unnamed in Python it is the last one of B x classes."""
+WRAPS: Final = {"weight_norm", "spectral_norm", "orthogonal"}
 
 
 def row_for(text: str) -> str:
@@ -65,56 +65,111 @@ def row_for(text: str) -> str:
 
     `nn.Linear(400, 120)` is `fc 400->120`, `Dense(10, activation="relu")` is `fc 10, relu`.
     """
-    text = text.strip()
-    if not _CALL.fullmatch(text):
-        return ""
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError, _Unknown, Refused, rows.RowError):
-        statement = ast.parse(text.rstrip(",;")).body[0]
-        name = ""
-        if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-            name = target.attr if isinstance(target, ast.Attribute) else ""
-        node = statement.value if isinstance(statement, ast.Assign | ast.Expr) else None
-        if isinstance(node, ast.Call):
+    with sure():
+        if (found := statement(text)) is not None:
+            name, node = found
             row = _written(node)
             return f"{name}: {row}" if name else row
     return ""
 
 
 def _written(node: ast.Call) -> str:
+    """The row of a call. Raises Unsure."""
+    if isinstance(node.func, ast.Call):  # Keras: a layer that is made, and called at once
+        return _of_inputs(_written(node.func), node.args)
     dotted = ast.unparse(node.func)
-    last = dotted.rpartition(".")[2]
-    if last == "Sequential":
-        inner = node.args[0].elts if len(node.args) == 1 and isinstance(node.args[0], ast.List) else node.args
-        items = [_written(item) if isinstance(item, ast.Call) else _fail() for item in inner]
-        quoted = [f'"{item}"' if "," in item else item for item in items]
-        return f"[{', '.join(quoted)}]"
-    keras = dotted.startswith(("keras.", "tf.", "layers."))
-    if (last in KERAS and last != "Embedding") or (keras and last in ("Embedding", "Flatten", "Dropout", "ReLU")):
+    before, _, last = dotted.rpartition(".")
+    if last in ("Sequential", "ModuleList"):
+        return _sequential(node)
+    if last in WRAPS and node.args and isinstance(node.args[0], ast.Call) and len(node.args) == 1:
+        return f"{_written(node.args[0])} wrap={last}"
+    if last in ("add", "append") and len(node.args) == 1 and isinstance(node.args[0], ast.Call) and before != "torch":
+        return _written(node.args[0])  # model.add(Dense(10))
+    if last in ("Bidirectional", "TimeDistributed") and node.args and isinstance(node.args[0], ast.Call):
+        return _around(last, node.args[0])
+    if _is_flax(last, node):
+        return _flax(last, node)
+    if _is_keras(before, last, node):
         return _keras(last, node)
-    word = last if OPERATIONS.find(last) else OPERATIONS.meant(last)
+    last = last.removeprefix("Lazy")
+    word = last.lower() if OPERATIONS.find(last) else OPERATIONS.meant(last)
     classes = OPERATIONS.find(word)
-    if not classes or dotted.startswith("self."):
-        raise _Unknown
+    if not classes or before == "self":
+        raise Unsure
     cls = classes[0]
-    if issubclass(cls, Layer) and cls.__name__ == last:
-        return _checked(_called(cls), cls, _torch_arguments(cls, node.args, node.keywords), ())
+    if issubclass(cls, Layer) and cls.__name__.lower() == last.lower() and cls.__name__[0] == last[0]:
+        given = torch_arguments(cls, node.args, node.keywords, _order(node, cls, last))
+        axis = ["-1"] if cls.__name__ in SOFTMAX and given.get("dim") is None else []
+        return " ".join([checked(_called(cls), cls, given), *axis])
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and before not in MODULES:
+        return _method(word, cls, ast.Call(node.func, [node.func.value, *node.args], node.keywords))
     if node.args and all(isinstance(arg, ast.Constant) for arg in node.args):
         return _layer(word, node)
     return _function(word, cls, node)
+
+
+def _order(node: ast.Call, cls: type[Op], last: str) -> list[str] | None:
+    """The order of a layer's arguments: without those that are inferred for a lazy one."""
+    return cls.positional() if ast.unparse(node.func).rpartition(".")[2] != last else None
+
+
+def _sequential(node: ast.Call) -> str:
+    """A list for modules one after the other, a mapping where they have names."""
+    inner = node.args[0] if len(node.args) == 1 else ast.Tuple(list(node.args))
+    named = isinstance(inner, ast.Call) and ast.unparse(inner.func).endswith("OrderedDict") and inner.args
+    items = named[0] if named else inner
+    if not isinstance(items, ast.List | ast.Tuple):
+        items = ast.Tuple([items])
+    if not named:
+        return (
+            f"[{', '.join(_quoted(_written(item)) if isinstance(item, ast.Call) else _fail() for item in items.elts)}]"
+        )
+    pairs = []
+    for item in items.elts:
+        match item:
+            case ast.Tuple([ast.Constant(str() as name), ast.Call() as call]):
+                pairs.append(f"{name}: {_quoted(_written(call))}")
+            case _:
+                raise Unsure
+    return f"{{{', '.join(pairs)}}}"
+
+
+def _quoted(row: str) -> str:
+    return f'"{row}"' if "," in row and row[0] not in "[{" else row
+
+
+def _of_inputs(row: str, args: list[ast.expr]) -> str:
+    """A row with the inputs that a layer of Keras is called on. Raises Unsure."""
+    names = args[0].elts if len(args) == 1 and isinstance(args[0], ast.List) else args
+    given = [name.id if isinstance(name, ast.Name) else _fail() for name in names]
+    if len(given) == 1 and given[0] in FLOWING:
+        return row
+    word, *rest = row.split(" ", 1)
+    first = word.rstrip(",")
+    return " ".join([f"{first}({' '.join(given)}){word[len(first) :]}", *rest])
+
+
+def _around(last: str, inner: ast.Call) -> str:
+    """A layer of Keras inside one that runs it over time. Raises Unsure."""
+    row = _keras(ast.unparse(inner.func).rpartition(".")[2], inner)
+    if last == "TimeDistributed" and row.startswith("fc "):
+        return f"linear {row.removeprefix('fc ')}"
+    if last == "Bidirectional" and row.endswith(" batch_first"):
+        return f"{row} bidirectional"
+    raise Unsure
 
 
 def _layer(word: str, node: ast.Call) -> str:
     """A word of this language with its numbers in brackets: all that torch takes, or those that it takes here."""
     for cls in OPERATIONS.find(word):
         for order in (None, cls.positional()):
-            with suppress(Refused, _Unknown):
-                return _checked(word, cls, _torch_arguments(cls, node.args, node.keywords, order), ())
-    raise _Unknown
+            with sure():
+                return checked(word, cls, torch_arguments(cls, node.args, node.keywords, order))
+    raise Unsure
 
 
 def _fail() -> str:
-    raise _Unknown
+    raise Unsure
 
 
 def _called(cls: type[Op]) -> str:
@@ -123,58 +178,143 @@ def _called(cls: type[Op]) -> str:
         return "fc"
     general = {"BatchNorm": "bn", "MaxPool": "maxpool", "AvgPool": "avgpool", "Conv": "conv"}
     general["ConvTranspose"] = "conv_transpose"
-    stem = re.sub(r"[123]d$", "", cls.__name__)
+    stem = cls.__name__[:-2] if cls.__name__[-2:] in ("1d", "2d", "3d") else cls.__name__
     if stem in general and cls.__name__ != stem:
         return general[stem]
     return cls.called() if OPERATIONS.find(cls.called())[:1] == (cls,) else cls.__name__
 
 
-def _torch_arguments(
-    cls: type[Op], args: Sequence[ast.expr], keywords: Sequence[ast.keyword], order: Sequence[str] | None = None
-) -> dict[str, Any]:
-    """The arguments of a call by torch's names, in torch's order or another."""
-    order = order or [name for name, described in cls.fields.items() if described.torch]
-    if len(args) > len(order):
-        raise _Unknown
-    given = dict(zip(order, map(_value, args), strict=False))
-    for keyword in keywords:
-        if keyword.arg is None or (keyword.arg not in order and keyword.arg not in UNNEEDED):
-            raise _Unknown
-        if keyword.arg not in UNNEEDED:
-            given[keyword.arg] = _value(keyword.value)
-    others = {name: described for name, described in cls.fields.items() if name in order and name not in given}
-    return given | {n: f.torch_default for n, f in others.items() if f.default != f.torch_default and not f.required}
+# --- Keras and Flax -----------------------------------------------------------------------------
+
+
+def _is_keras(before: str, last: str, node: ast.Call) -> bool:
+    """Whether a call is one of Keras', which may have torch's names."""
+    keras = before.split(".")[0] in ("keras", "tf", "layers")
+    if last in SHARED:
+        mine = SHARED[last] in {keyword.arg for keyword in node.keywords}
+        return keras or mine or (last in RECURRENT and len(node.args) == 1 and "nn" not in before)
+    return (last in KERAS and (keras or "nn" not in before or last == "Dense")) or (
+        keras and last in ("Flatten", "Dropout", "ReLU")
+    )
 
 
 def _keras(last: str, node: ast.Call) -> str:
+    """The row of a layer of Keras. Raises Unsure."""
     word, order = KERAS.get(last, (last.lower(), "rate" if last == "Dropout" else ""))
-    names = order.split()
-    if len(node.args) > len(names):
-        raise _Unknown
-    given = dict(zip(names, node.args, strict=False)) | {k.arg or _fail(): k.value for k in node.keywords}
+    given = _by_name(node, order.split())
+    if last in RECURRENT:
+        return _recurrent(last, word, given)
     then = given.pop("activation", None)
-    after = [] if then is None or _value(then) in (None, "linear") else [_activation(_value(then))]
+    after = [] if then is None or _name(then) in (None, "linear") else [_activation(_name(then))]
     if not word:
         return after[0] if after else _fail()
-    ending = f"{last[-2:-1]}d"
+    ending = f"{last.replace('Transpose', '')[-2:-1]}d"
     cls = next((c for c in OPERATIONS.find(word) if c.__name__.endswith(ending)), OPERATIONS.find(word)[0])
-    values = {CALLED.get(k, k): _value(v) for k, v in given.items() if k not in UNNEEDED}
+    values = {_here(k, cls): value(v) for k, v in given.items() if k not in UNNEEDED}
     if last == "BatchNormalization":  # its momentum counts from the other end, its axis is that of the channels here
         values = {k: v for k, v in values.items() if k == "eps"}
-    if "maxpool" in word or "avgpool" in word:
+    if word in ("maxpool", "avgpool"):
         values.setdefault("kernel_size", 2)
-    if values.get("padding") == "valid":
-        del values["padding"]
-    if values.get("padding") == "same" and "same" in cls.fields:
-        del values["padding"]
-        values["same"] = True
-    return _checked(word, cls, values, after)
+    if word == "zeropad2d":
+        values = {"padding": _frame(values.get("padding", 1))}
+    if "kernel_size" in cls.fields:
+        _pad(values, cls)
+    return ", ".join([checked(word, cls, values), *after])
+
+
+def _here(name: str, cls: type[Op]) -> str:
+    """The field that an argument of Keras sets."""
+    return CALLED[name] if CALLED.get(name) in cls.fields else name
+
+
+def _by_name(node: ast.Call, names: list[str]) -> dict[str, ast.expr]:
+    """The arguments of a call by name. Raises Unsure."""
+    if len(node.args) > len(names):
+        raise Unsure
+    return dict(zip(names, node.args, strict=False)) | {k.arg or _fail(): k.value for k in node.keywords}
+
+
+def _pad(values: dict[str, Any], cls: type[Op]) -> None:
+    """Writes `padding="same"` as this language has it. Raises Unsure where torch pads otherwise."""
+    padding = str(values.get("padding", "valid")).lower()
+    if padding == "valid":
+        values.pop("padding", None)
+        return
+    sizes = values.get("kernel_size")
+    odd = all(isinstance(k, int) and k % 2 for k in (sizes if isinstance(sizes, tuple) else (sizes,)))
+    if padding != "same" or "same" not in cls.fields or not odd:
+        raise Unsure
+    del values["padding"]
+    values["same"] = True
+
+
+def _frame(given: Any) -> Any:
+    """The padding of Keras, by axis from the first one, as torch has it, from the last one."""
+    if not isinstance(given, tuple):
+        return given
+    high, wide = (side if isinstance(side, tuple) else (side, side) for side in given)
+    return (*wide, *high)
+
+
+def _recurrent(last: str, word: str, given: dict[str, ast.expr]) -> str:
+    """A recurrent layer of Keras, whose batch comes first, and which gives the last step alone unless asked."""
+    known = {k: value(v) for k, v in given.items() if k not in UNNEEDED}
+    whole = known.pop("return_sequences", False)
+    activations = known.pop("activation", "tanh"), known.pop("recurrent_activation", RECURRENT[last][1])
+    if known.keys() != {"units"} or activations != RECURRENT[last]:
+        raise Unsure
+    (cls,) = OPERATIONS.find(word)[:1]
+    row = checked(word, cls, {"hidden_size": known["units"], "batch_first": True})
+    return row if whole else f"{row}, select 1 -1"
+
+
+def _name(node: ast.expr) -> Any:
+    """What an activation is called, `tf.nn.relu` too."""
+    return node.attr if isinstance(node, ast.Attribute) else value(node)
 
 
 def _activation(name: Any) -> str:
     if not isinstance(name, str) or not OPERATIONS.find(name):
-        raise _Unknown
+        raise Unsure
     return f"{name} -1" if name == "softmax" else name
+
+
+def _is_flax(last: str, node: ast.Call) -> bool:
+    """Whether a call is one of Flax', of which `Conv` and `Embed` are no one else's."""
+    mine = last in ("Embed", "Conv") and isinstance(node.func, ast.Attribute)
+    return last in FLAX and (mine or any(keyword.arg == "features" for keyword in node.keywords))
+
+
+def _flax(last: str, node: ast.Call) -> str:
+    """The row of a layer of Flax, whose convolutions keep the size unless told otherwise. Raises Unsure."""
+    word, order = FLAX[last]
+    (cls, *_) = OPERATIONS.find("conv2d" if word == "conv" else word)
+    called = {"features": {"fc": "out_features", "conv": "out_channels", "embedding": "embedding_dim"}[word]}
+    values = {
+        called.get(k) or _here(k, cls): value(v) for k, v in _by_name(node, order.split()).items() if k not in UNNEEDED
+    }
+    if last == "Conv":
+        values.setdefault("padding", "same")
+        if values.get("stride", 1) != 1:
+            raise Unsure
+        _pad(values, cls)
+    return checked(word, cls, values)
+
+
+# --- functions of torch -------------------------------------------------------------------------
+
+
+def _method(word: str, cls: type[Op], node: ast.Call) -> str:
+    """A method of a value: `x.permute(0, 2, 1)`, and `x.view(x.size(0), -1)`, which flattens."""
+    first, *args = node.args
+    if word in ("view", "reshape") and len(args) == 2 and isinstance(first, ast.Name):
+        batch, rest = map(ast.unparse, args)
+        whole = f"{first.id}.size(0)", f"{first.id}.shape[0]", f"len({first.id})"
+        if rest == "-1" and batch in (*whole, "B", "batch", "batch_size"):
+            return "flatten" if first.id in FLOWING else f"flatten({first.id})"
+        if batch == "-1":  # a batch that is not known to be one
+            raise Unsure
+    return _function(word, cls, node)
 
 
 def _function(word: str, cls: type[Op], node: ast.Call) -> str:
@@ -189,85 +329,14 @@ def _function(word: str, cls: type[Op], node: ast.Call) -> str:
         names = first.elts if isinstance(first, ast.List | ast.Tuple) else [first]
         inputs += [name.id if isinstance(name, ast.Name) else _fail() for name in names]
     if not inputs and not (node.args or node.keywords):
-        return _checked(word, cls, {}, ())
+        return checked(word, cls, {})
     weighed = issubclass(cls, Layer) and (len(inputs) > 1 or cls.parameters is not Layer.parameters)
-    if not inputs or weighed:  # the weights of a function are values, those of a layer its own
-        raise _Unknown
+    if inputs and weighed:  # the weights of a function are values, those of a layer its own
+        raise Unsure
+    if not inputs:
+        return _layer(word, node)
     flows = len(inputs) == 1 and inputs[0] in FLOWING
-    order = [name for name, described in cls.fields.items() if described.torch]
-    if cls.fields and len(order) == 1 and cls.fields[order[0]].rest and args:
-        given: dict[str, Any] = {order[0]: tuple(_value(a) for a in args)}
-    else:
-        given = _torch_arguments(cls, args, [k for k in node.keywords if k.arg not in ("training", "inplace")])
-    return _checked(word if flows else f"{word}({' '.join(inputs)})", cls, given, ())
-
-
-def _value(node: ast.expr) -> Any:
-    """A constant, a tuple of such, or the expression as a row has it."""
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        return -node.operand.value if isinstance(node.operand.value, int | float) else _fail()
-    if isinstance(node, ast.Tuple | ast.List) and node.elts:
-        return tuple(_value(item) for item in node.elts)
-    if isinstance(node, ast.Name):
-        return rows.Expr(node.id, (0, 0))
-    if isinstance(node, ast.BinOp):
-        return rows.Expr(ast.unparse(node), (0, 0))
-    raise _Unknown
-
-
-def _checked(call: str, cls: type[Op], values: Mapping[str, Any], after: Sequence[str]) -> str:
-    """The row, once it has been read and its arguments are known to make the operation."""
-    row = " ".join([call, *_arguments(cls, dict(values))])
-    parsed = rows.parse(row)
-    if "$" not in row:
-        construct(cls, arguments(parsed[0], cls, nothing, ()), At())
-    return ", ".join([row, *after])
-
-
-def _arguments(cls: type[Op], values: dict[str, Any]) -> Iterator[str]:
-    """Arguments as good style has them: an arrow, bare values, letters, flags, names."""
-    first, second = cls.arrow or ("", "")
-    values = {n: v for n, v in values.items() if v is not None and (n == "p" or v != cls.fields[n].default)}
-    if first in values and second in values:
-        yield f"{_text(values.pop(first))}->{_text(values.pop(second))}"
-    letters = {name: letter for letter, name in cls.letters.items()}
-    bare = cls.positional()[: _bare(cls)]
-    for name in bare:
-        if name in values and cls.fields[name].rest:
-            value = values.pop(name)
-            yield from map(_text, value if isinstance(value, tuple) else (value,))
-        elif name in values and name not in letters:
-            yield _text(values.pop(name))
-        else:
-            break
-    for name, value in values.items():
-        if cls.fields[name].axis is not None:  # what is inferred
-            continue
-        flag = next((word for word, meant in cls.flags.items() if meant == (name, value)), "")
-        if flag or value is True:
-            yield flag or name
-        elif name in letters and not isinstance(value, str):
-            yield f"{letters[name]}{_text(value)}"
-        else:
-            yield f"{name}={_text(value)}"
-
-
-def _bare(cls: type[Op]) -> int:
-    """How many values good style gives without their names."""
-    if cls.bare is not None or not cls.example:
-        return cls.bare or 0
-    return sum(arg.kind == "positional" for arg in rows.parse(cls.example)[0].args)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, tuple) and len(value) > 1:
-        return "x".join(map(_text, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, rows.Expr):
-        return f"${value.text}" if _WORDS.fullmatch(value.text) else f"$({value.text})"
-    if isinstance(value, int | float | str):
-        return str(value)
-    raise _Unknown
+    keywords = [k for k in node.keywords if k.arg != "training"]
+    args = [arg for arg in args if ast.unparse(arg) != "self.training"]
+    given = torch_arguments(cls, args, keywords)
+    return checked(word if flows else f"{word}({' '.join(inputs)})", cls, given)

@@ -77,6 +77,8 @@ def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     """The value that a text names, or with .* those of all rounds. Raises Refused."""
     if not isinstance(text, str):
         hint = f"Write the name of a step or an input: {few(scope.steps())}"
+        if isinstance(text, dict) and all(isinstance(value, str) for value in text.values()):
+            hint = f"Outputs with names are a mapping: outputs: {{{few(f'{k}: {v}' for k, v in text.items())}}}"
         raise Refused(Problem("outputs", "the name of a step is expected here", At(path), hint))
     return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 

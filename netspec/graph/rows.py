@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from netspec.errors import At, Path, Problem
+from netspec.errors import At, Path, Problem, Span
 from netspec.language import rows
 from netspec.language.calls import Refused
-from netspec.language.habits import EQUATION, advice
+from netspec.language.habits import EQUATION, IN_PLACE, PYTHON, advice
+from netspec.language.python_calls import CALL
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.vocabulary import OPERATIONS
 
@@ -23,7 +25,7 @@ def read_row(text: str, path: Path) -> tuple[Call, ...]:
         return calls
     except RowError as error:
         _refuse_python(text, path)
-        hint = _colon(text, path) or advice(text, error.span) or error.hint
+        hint = _colon(text, path) or _numbered(text, error.span) or advice(text, error.span) or error.hint
         raise Refused(Problem("row", error.message, At(path, error.span), hint)) from None
 
 
@@ -33,21 +35,38 @@ def _is_python(call: Call) -> bool:
         return False
     fields = {name for cls in OPERATIONS.find(call.op) for name in cls.fields}
     unknown = not call.inputs and not fields
-    return "." in call.op or unknown or any(given.keyword in fields for given in call.inputs)
+    called = any("(" in name for given in call.inputs for name in given.path)  # one call of another
+    return "." in call.op or unknown or called or any(given.keyword in fields for given in call.inputs)
 
 
 def _refuse_python(text: str, path: Path) -> None:
     """Raises Refused for a call as Python has it, with the row that it means."""
     from netspec.graph.python_calls import row_for  # only a mistake pays for it
+    from netspec.language.python_calls import how
 
     whole = text.whole if isinstance(text, Torn) else text
+    hint = ""
     if row := row_for(whole):
-        quote = '"' if isinstance(text, Torn) and "," in row and not row.startswith("[") else ""
+        quote = '"' if isinstance(text, Torn) and "," in row and row[0] not in "[{" else ""
         hint = f"Write {quote}{row}{quote}"
         if row.startswith("fc "):
             hint += "; for the last axis alone, without flattening, linear in place of fc"
+    elif "self." in whole:
+        hint = IN_PLACE if CALL.fullmatch(whole) else ""
+    else:
+        hint = how(whole, OPERATIONS)
+    if hint:
         span = (0, len(text.rstrip(",;")))
-        raise Refused(Problem("row", "a call as Python has it; here arguments follow their word", At(path, span), hint))
+        raise Refused(Problem("row", PYTHON, At(path, span), hint))
+
+
+def _numbered(text: str, span: Span) -> str:
+    """What to try for steps by number, `concat(-1 6)`; empty for any other text."""
+    word = text[: text.rfind("(", 0, span[0])].rpartition(",")[2].strip()
+    several = any(cls.inputs[1] > 1 for cls in OPERATIONS.find(OPERATIONS.meant(word) or word))
+    if "(" not in text[: span[0]] or not several or not _NUMBERS.fullmatch(text[slice(*span)]):
+        return ""
+    return "Steps are referred to by name, the one before as prev; give it one, as in - skip: conv 8 k3"
 
 
 def _colon(text: str, path: Path) -> str:
@@ -58,6 +77,7 @@ def _colon(text: str, path: Path) -> str:
     return ""
 
 
+_NUMBERS: Final = re.compile(r"\[?\s*-?\d+(?:\s*,\s*-?\d+)*\s*\]?")
 K_ = TypeVar("K_")
 
 

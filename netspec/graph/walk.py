@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.graph import wrapping
 from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
@@ -299,6 +300,7 @@ class Walk:
         step.written = given.written
         step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
         step.wrap = written.wrap(type(op), scope.lookup)
+        wrapping.need_no_zero_row(step.wrap, op, written.at)
         value.step = step
         for problem in infer(step, given, written):
             self.report.add(problem)

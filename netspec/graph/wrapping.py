@@ -8,6 +8,7 @@ from typing import Final
 
 from netspec.errors import At, Problem
 from netspec.language.calls import Refused
+from netspec.layers.base import Op
 from netspec.words import did_you_mean
 
 Shapes = dict[str, tuple[int, ...]]
@@ -77,3 +78,12 @@ def read(word: object, at: At, owns_weight: bool) -> str:
             )
         )
     return word
+
+
+def need_no_zero_row(wrap: str, op: Op, at: At) -> None:
+    """Raises Refused for a wrap that cannot keep the row of `padding_idx` at zero: one that divides by its length."""
+    if getattr(op, "padding_idx", None) is None or not wrap.startswith(("weight_norm", "orthogonal")):
+        return
+    why = "keeps no row at zero" if wrap == "orthogonal" else "divides by the length of each row"
+    text = f"{wrap} {why}, and the row of padding_idx is zero"
+    raise Refused(Problem("bad-argument", text, at, "Leave out padding_idx, or the wrap; spectral_norm goes with it."))

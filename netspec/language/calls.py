@@ -13,7 +13,7 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem
 from netspec.language import expressions, rows
-from netspec.language.habits import MEANT, advice
+from netspec.language.habits import MEANT, PYTHON, advice
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 from netspec.records import Invalid, shown
 from netspec.words import did_you_mean, few
@@ -172,7 +172,10 @@ def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], l
         computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
         value = (*found.sources.get(name, ()), *(value if isinstance(value, tuple) else (value,)))
     elif name in found.values:
-        raise Refused(Problem("twice", f"{name} is given twice", at, "Keep one of them."))
+        hint = "Keep one of them."
+        if isinstance(found.values.get("path"), str) and "path" in cls.fields:
+            hint += " A path with blanks is written long, as in {csv: {path: my data.csv, target: label}}."
+        raise Refused(Problem("twice", f"{name} is given twice", at, hint))
     found.put(name, computed, at, value)
 
 
@@ -311,7 +314,7 @@ def read_entry(
     `several` tells whether a list of them may stand there.
     """
     if isinstance(value, str):
-        call = single_call(value, path)
+        call = _entry_call(value, path, catalogue)
         at = At(path, call.op_span)
         assert isinstance(call.op, str)
         cls = one_class(call.op, catalogue, at)
@@ -355,6 +358,19 @@ def _one_of(given: dict[str, Any], catalogue: Catalogue[Any], several: bool) -> 
 
 def _one(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _entry_call(text: str, path: Path, catalogue: Catalogue[Any]) -> Call:
+    """The one call that a text consists of. Raises Refused, with what to write for a call as Python has it."""
+    try:
+        return single_call(text, path)
+    except Refused:
+        from netspec.language.python_calls import entry_for, how  # only a mistake pays for it
+
+        row = entry_for(text, catalogue)
+        if hint := f"Write {row}" if row else how(text, catalogue):
+            raise Refused(Problem("row", PYTHON, At(path, (0, len(text))), hint)) from None
+        raise
 
 
 def single_call(text: str, path: Path) -> Call:

@@ -14,6 +14,11 @@ _SIZES: Final = re.compile(r"[(\[]\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*,?\s*[)\]]")
 _QUOTED: Final = re.compile(r"['\"](.*?)['\"]?")
 _BRACED: Final = re.compile(r"[{<]+\s*\$?(\w+)\s*[}>]+")
 
+PYTHON: Final = "a call as Python has it; here arguments follow their word"
+"""What is said of one."""
+IN_PLACE: Final = "Write what it is where it runs, as in - conv1: conv 6 k5; each step takes the value before it."
+"""What is written for a use of a module that was made before, `self.conv1(x)`."""
+
 MEANT: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("filters", "out", "channels", "features"), ("out_channels", "out_features")),
     **dict.fromkeys(("units", "width"), ("out_features", "hidden_size")),
@@ -37,7 +42,7 @@ def advice(text: str, span: Span) -> str:
     if piece == "=" and text[span[1] :].lstrip() == text[span[1] :] != "":
         return "Arguments follow their operation without a comma, as in: fc 400->120->84 between=relu"
     if "self." in text:
-        return "Write what it is where it runs, as in - conv1: conv 6 k5; each step takes the value before it."
+        return IN_PLACE
     if "einsum" in text and (equation := EQUATION.search(text)):
         return f"In a row, write the equation as {in_a_row(equation[0])}"
     if sizes := _SIZES.search(piece):
@@ -61,6 +66,10 @@ def advice(text: str, span: Span) -> str:
         return "Write $name for a parameter, or $(expression)."
     if span[0] == 0 and re.match(r"-\w", piece):
         return "Put a space behind the -"
+    if piece == "-" and re.search(r"\w-\d", text[: span[1] + 1]):
+        return "A space stands before a number, as in: conv 16 k3"
+    if piece == "-" and re.search(r"\w-[A-Za-z]", text[: span[1] + 1]):
+        return "Words of the language have no -, as in: layernorm, leaky_relu. A name may: - block-1: relu"
     if piece == "-":
         return "A new item begins in the same column as the one above."
     if piece == "+":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from netspec.losses.base import Array, Loss
 from netspec.metrics.base import Counts, Metric, decided
 from netspec.records import Choice, Int
 from netspec.tensors import Misfit, Tensor
+
+LARGEST: Final = 1000
+"""Classes that a table of confusions has at most: a million numbers with each evaluation."""
 
 
 class Accuracy(Metric):
@@ -53,30 +56,33 @@ class TopK(Metric):
         return int(counts["right"]) / int(counts["all"]) if counts["all"] else float("nan")
 
 
-class Table(Metric):
-    """What all measures share that need how often each class was taken for each."""
+class Confusion(Metric):
+    """How often each class was taken for each: a row for a true class, a column for a chosen one."""
 
+    goal = None
     kinds = ("class", "label")
+    words = ("confusion_matrix",)
+    example = "confusion"
+
+    def expect(self, loss: Loss, prediction: Tensor) -> None:
+        super().expect(loss, prediction)
+        classes = loss.classes(prediction)
+        if isinstance(classes, int) and classes > LARGEST:
+            raise Misfit(f"would be a table of {classes:,} x {classes:,}, at most {LARGEST:,} classes have one")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
         chosen, truth, classes = decided(scores, target, loss)
         places = truth.long() * classes + chosen.long()
         return {"matrix": places.bincount(minlength=classes * classes).view(classes, classes)}
 
-
-class Confusion(Table):
-    """How often each class was taken for each: a row for a true class, a column for a chosen one."""
-
-    goal = None
-    words = ("confusion_matrix",)
-    example = "confusion"
-
     def value(self, counts: Counts) -> Any:
         return counts["matrix"].tolist()
 
 
-class Averaged(Table):
+class Averaged(Metric):
     """What precision, recall and F1 share: a measure of each class, averaged."""
+
+    kinds = ("class", "label")
 
     average = Choice(
         "macro: mean over the classes that occur; micro: over all choices at once; weighted: mean by how often a "
@@ -95,9 +101,13 @@ class Averaged(Table):
         if self.average == "binary" and isinstance(classes, int) and classes != 2:
             raise Misfit(f"is binary, there are {classes} classes", field="average")
 
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        chosen, truth, classes = decided(scores, target, loss)
+        found = {"right": truth[chosen == truth], "true": truth, "chosen": chosen}
+        return {name: numbers.long().bincount(minlength=classes) for name, numbers in found.items()}
+
     def value(self, counts: Counts) -> float:
-        matrix = counts["matrix"].double()
-        right, true, chosen = matrix.diag(), matrix.sum(1), matrix.sum(0)
+        right, true, chosen = (counts[name].double() for name in ("right", "true", "chosen"))
         if self.average == "micro":
             return float(self.measure(right.sum(), true.sum(), chosen.sum()).nan_to_num())
         each = self.measure(right, true, chosen).nan_to_num()

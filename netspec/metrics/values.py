@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from math import nan
+from typing import Final
+
 from netspec.losses.base import Array, Loss
 from netspec.metrics.base import Counts, Metric
+
+ROUNDING: Final = 2.0**-44
+"""What a sum of squares, added up in batches, may be wrong by, as a share of it."""
 
 
 class Errors(Metric):
@@ -49,7 +55,10 @@ class RMSE(Errors):
 
 
 class R2(Metric):
-    """The share of the target's variance that the prediction explains, averaged over its columns."""
+    """The share of the target's variance that the prediction explains, averaged over its columns.
+
+    It is nan where a column of the target is constant, as one alone is: there is nothing to explain.
+    """
 
     kinds = ("value",)
     example = "r2"
@@ -60,8 +69,6 @@ class R2(Metric):
         return {"missed": missed, "sum": truth.sum(0), "squares": truth.square().sum(0), "all": len(truth)}
 
     def value(self, counts: Counts) -> float:
-        missed = counts["missed"]
         spread = counts["squares"] - counts["sum"].square() / counts["all"]
-        explained = 1 - missed / spread
-        constant = (missed == 0).double()
-        return float(explained.where(spread > 0, constant).mean())
+        varied = spread > ROUNDING * counts["squares"]
+        return float((1 - counts["missed"] / spread).where(varied, nan).mean())

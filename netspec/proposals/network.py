@@ -34,3 +34,15 @@ def convolutional(height: int, width: int, goal: Goal) -> list[str]:
 def tokens(vocabulary: int, goal: Goal) -> list[str]:
     """For rows of whole numbers that stand for words."""
     return ["layers:", f"  - embedding {vocabulary} 64, mean 1", "  - fc 64, relu, dropout 0.1", f"  - {goal.head}"]
+
+
+def reading(vocabulary: int) -> list[str]:
+    """The steps that make a vector of a text: what stands in each stretch of words, wherever that is."""
+    return [f"embedding {vocabulary} 64 padding_idx=0", "transpose 1 2", "conv 128 k3 same", "relu", "amax 2"]
+
+
+def segmenting(height: int, width: int, goal: Goal) -> list[str]:
+    """For images with a class for each point: convolutions that keep the size and look ever farther."""
+    ways = ("32 k3 same", "32 k3 d2 same", "64 k3 d4 same", "64 k3 d8 same")
+    far = [way for way in ways if min(height, width) > 16 or "d8" not in way]
+    return ["layers:", *(f"  - conv {way} nobias, bn, relu" for way in far), f"  - {goal.head}"]

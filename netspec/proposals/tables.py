@@ -1,23 +1,27 @@
-"""A spec for a table: which columns are numbers, which are categories, which say nothing."""
+"""A spec for a table: which columns are numbers, which are categories or texts, which say nothing."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.datasets.columns import Table, Texts, distinct
+from netspec.datasets.columns import PLAIN, Table, Texts, distinct
+from netspec.datasets.csv import MARKS, WESTERN
 from netspec.datasets.files import Files, show, unpacked
+from netspec.datasets.roles import puzzle
 from netspec.errors import UsageError
-from netspec.proposals.network import perceptron
+from netspec.proposals.network import perceptron, reading
 from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
 from netspec.vocabulary import DATASETS
 from netspec.words import did_you_mean, printable
 
 if TYPE_CHECKING:
     from netspec.datasets.table import Tabular
+    from netspec.datasets.writing import Writing
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 EMPTY: Final = {"NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None", "none", "?", "-", "--", "."}
@@ -33,18 +37,34 @@ LOOKED_AT: Final = 1000
 REPEATED: Final = 0.3
 """Categories that are a larger share of the rows than this hardly repeat, if there are more than FEW."""
 DATE: Final = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}\b.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*")
+WRITING: Final = ("decimal", "thousands", "signs")
+"""The options of a source that say how numbers are written."""
+WORD: Final = re.compile(r"\w+|[^\w\s]")
+"""What a text is about cut into."""
+VOCABULARY: Final = 10_000
+LENGTHS: Final = (16, 32, 64, 128, 256)
+"""Tokens of a text that a network reads; nineteen of twenty texts are no longer."""
 NUMBERING: Final = re.compile(r"(?:.*[_ -])?(?:id|index|row|nr|no)|unnamed.*|", re.IGNORECASE)
 """Names of columns that count the rows."""
 
 
+KEYS: Final = {"numbers": "numbers", "categories": "categories", "texts": "text"}
+"""The key by which a source is told of the columns of each role."""
+TEXT: Final = {"length": "length", "vocabulary": "distinct"}
+"""What a source is told of its texts, and what of a column says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a column is taken for: numbers, categories, or nothing, and why."""
+    """What a column is taken for: numbers, categories, texts, or nothing, and why."""
 
     name: str
     role: str
     words: str
     distinct: int = 0
+    """Of categories how many there are, of texts how many words."""
+    length: int = 0
+    """Tokens of a text."""
 
 
 def of_table(
@@ -53,20 +73,29 @@ def of_table(
     """For a file of columns. Raises UsageError and DataError."""
     file = files.file(path)
     separator = _separator(file) if source == "csv" else ","
-    empty = _empty(_read(source, path, separator, ()).table(file))
-    table = _read(source, path, separator, empty).table(file)
+    options: dict[str, Any] = {"separator": separator} if source == "csv" else {}
+    options |= {"encoding": WESTERN} if source == "csv" and not _is_utf(file) else {}
+    empty = _empty(_read(source, path, options).table(file))
+    options |= {"empty": empty} if empty else {}
+    written = _written(_read(source, path, options).table(file))
+    options |= written
+    table = _read(source, path, options).table(file)
     chosen = _chosen(table, target, choose)
     goal, regression, learnt = _goal(table, chosen)
     columns = [_seen(table, name) for name in table.columns if name != chosen]
-    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories")}
+    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories", "texts")}
     if not any(taken.values()):
         said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
         raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
     rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
     keys = {"path": quoted(path), "target": quoted(chosen)}
-    keys |= {role: listed(c.name for c in found) for role, found in taken.items() if found}
+    keys |= {KEYS[role]: listed(c.name for c in found) for role, found in taken.items() if found}
+    if taken["texts"]:
+        keys |= {k: str(max(getattr(c, of) for c in taken["texts"])) for k, of in TEXT.items()}
     keys |= {"separator": quoted(separator)} if separator != "," else {}
+    keys |= {"encoding": f"{WESTERN}          # or what else the file is encoded in"} if "encoding" in options else {}
     keys |= {"empty": listed(empty)} if empty else {}
+    keys |= {key: listed(value) if isinstance(value, tuple) else value for key, value in written.items()}
     if any("" in table.texts(name) for name in used):
         keys["missing"] = "median          # of the training part; an empty category is one of its own"
     keys |= {"regression": "true"} if regression else {}
@@ -91,12 +120,47 @@ def _told(columns: Sequence[Seen]) -> list[str]:
     return [*lines, f"  and {len(columns) - TOLD} more columns"] if len(columns) > TOLD else lines
 
 
-def _read(source: str, path: str, separator: str, empty: Sequence[str]) -> Tabular:
+def _read(source: str, path: str, options: dict[str, Any]) -> Tabular:
     (cls,) = DATASETS.find(source)
-    options: dict[str, Any] = {"separator": separator} if source == "csv" else {}
-    options |= {"empty": list(empty)} if empty else {}
     made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
     return made
+
+
+def _is_utf(file: Path) -> bool:
+    """Whether the text of a file is UTF-8, or begins with what says how it is encoded."""
+    with unpacked(file) as stream:
+        decoder, first = codecs.getincrementaldecoder("utf-8")(), stream.read(1 << 16)
+        if any(map(first.startswith, MARKS)):
+            return True
+        try:
+            while first:
+                decoder.decode(first)
+                first = stream.read(1 << 20)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _kind(kind: str, name: str) -> str:
+    """What a column that is odd may be."""
+    return kind
+
+
+def _written(table: Table) -> dict[str, Any]:
+    """The options by which the numbers of most columns can be read, where only one way is possible for one of them."""
+    odd = [found for name in table.columns if (found := puzzle(table, name, _kind)) and found.way_out == "numbers"]
+    sure = [found.writings[0] for found in odd if len(found.writings) == 1]
+    ways = dict.fromkeys(sure)
+    for way in sure:
+        ways = dict.fromkeys(each.with_signs(way) for each in ways)
+    best = max([PLAIN, *ways], key=lambda way: _read_so(table, way))
+    return {key: value for key in WRITING if (value := getattr(best, key)) != getattr(PLAIN, key)}
+
+
+def _read_so(table: Table, way: Writing) -> int:
+    """How many columns are numbers if they are written so."""
+    return sum(Texts(table.texts(name), (), way).floats() is not None for name in table.columns)
 
 
 def _separator(file: Path) -> str:
@@ -121,13 +185,28 @@ def _seen(table: Table, name: str) -> Seen:
     cells, values = table.texts(name), table.columns[name].floats()
     filled = [text for text in cells if text]
     different = sorted(set(filled))
+    odd = puzzle(table, name, _kind) if name and len(different) > 1 else None
+    if odd is not None and odd.way_out == "text":
+        return _text(name, filled)
     useless = _useless(name, cells, different) or (_no_category(cells, different) if values is None else "")
+    if not useless and values is not None and odd is not None:
+        useless = "it has another number in each row, as an id has"
     if useless:
         return Seen(name, "left out", useless)
     if values is not None:
         known = values[values == values]  # not nan
         return Seen(name, "numbers", f"{_short(known.min())} to {_short(known.max())}")
     return Seen(name, "categories", f"{len(different):,} of them", len(different) + (len(filled) < len(cells)))
+
+
+def _text(name: str, cells: Sequence[str]) -> Seen:
+    """A column of free text: how long its texts are, and how many words there are."""
+    found = [WORD.findall(text.lower()) for text in cells]
+    lengths = sorted(map(len, found))
+    long = lengths[int(0.95 * (len(lengths) - 1))]
+    length = next((size for size in LENGTHS if size >= long), LENGTHS[-1])
+    known = min(VOCABULARY, 2 + len({word for words in found for word in words}))
+    return Seen(name, "texts", f"of some {lengths[len(lengths) // 2]:,} words", known, length)
 
 
 def _useless(name: str, cells: Sequence[str], different: Sequence[str]) -> str:
@@ -180,18 +259,34 @@ def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
 
 
 def _network(taken: dict[str, list[Seen]], goal: Goal) -> list[str]:
-    """A network for numbers, for categories, or for both."""
+    """A network for numbers, for categories, for texts, or for several of them."""
     count, known = len(taken["numbers"]), sum(column.distinct for column in taken["categories"])
-    if not taken["categories"]:
+    texts = len(taken["texts"])
+    if not taken["categories"] and not texts:
         return [f"input: {count}", *perceptron(goal)]
-    inputs = ([f"numbers: {count}"] if count else []) + [f"categories: int {len(taken['categories'])}"]
-    both = ["  both: concat(numbers texts)"] if count else []
+    size = {key: max((getattr(c, of) for c in taken["texts"]), default=0) for key, of in TEXT.items()}
+    reads = reading(size["vocabulary"])
+    if texts == 1 and not count and not known:
+        return [
+            f"input: int {size['length']}",
+            "layers:",
+            *(f"  - {row}" for row in (*reads, "dropout 0.2", goal.head)),
+        ]
+    inputs = ([f"numbers: {count}"] if count else []) + [f"categories: int {len(taken['categories'])}"] * (known > 0)
+    inputs += [f"text{i + 1}: int {size['length']}" for i in range(texts)]
+    params = [f"params: {{known: {known}, d: 8}}     # texts in the columns of categories together; 0 is any other"]
+    first, *rest = reads
+    steps = ["  table: embedding(categories) $(known + 1) $d", "  texts: flatten"] if known else []
+    for i in range(texts):
+        rows = (first.replace("embedding", f"embedding(text{i + 1})", 1), *rest)
+        steps.append(f"  of_text{i + 1}: [{', '.join(rows)}]")
+    parts = [*(["numbers"] * (count > 0)), *(["texts"] * (known > 0)), *(f"of_text{i + 1}" for i in range(texts))]
+    both = [f"  both: concat({' '.join(parts)})"] if len(parts) > 1 else []
     return [
         f"inputs: {{{', '.join(inputs)}}}",
-        f"params: {{known: {known}, d: 8}}     # texts in the columns of categories together; 0 is any other",
+        *(params if known else []),
         "layers:",
-        "  table: embedding(categories) $(known + 1) $d",
-        "  texts: flatten",
+        *steps,
         *both,
         f"  head: [fc 64, relu, dropout 0.1, fc 64, relu, dropout 0.1, {goal.head}]",
     ]

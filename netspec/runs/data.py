@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +18,6 @@ from netspec.runtime.data.split import Data
 from netspec.runtime.data.weighing import Compared
 from netspec.runtime.store.notes import read_note, texts
 from netspec.spec import Spec
-from netspec.tensors import Misfit
-from netspec.tensors import Tensor as Described
 
 if TYPE_CHECKING:
     pass
@@ -98,17 +95,6 @@ def data_of(
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
     training = spec.experiment.train
-    takes = partial(_takes, spec) if training is not None else None
     compared = Compared(training.loss, tuple(spec.graph.outputs.values())) if training is not None else None
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "takes": takes, "compared": compared}
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "compared": compared}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
-
-
-def _takes(spec: Spec, target: Described) -> bool:
-    """Whether the spec's loss can compare such a target with what the network gives."""
-    assert spec.experiment.train is not None
-    try:
-        spec.experiment.train.loss.expect([*spec.graph.outputs.values()], target)
-    except Misfit:
-        return False
-    return True

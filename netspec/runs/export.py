@@ -44,7 +44,7 @@ def export(
 
     The data is seen as a run has `learnt` to see it, if one is given.
     """
-    if path.suffix not in ("", ".onnx"):
+    if path.suffix.lower() not in ("", ".onnx"):
         raise UsageError(f"{path} is not called .onnx, and no other format is written")
     section, training = spec.experiment.export, spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None

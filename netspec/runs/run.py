@@ -32,24 +32,32 @@ class Run:
     spec_type: ClassVar[type[Spec]] = Spec
 
     @classmethod
-    def read(cls, folder: str | Path, overrides: Iterable[str] = (), root: str | Path | None = None) -> Self:
+    def read(
+        cls,
+        folder: str | Path,
+        overrides: Iterable[str] = (),
+        root: str | Path | None = None,
+        *,
+        max_params: int | None = None,
+        max_memory: int | None = None,
+    ) -> Self:
         """The run in `folder`, whose data's paths start at `root`, or where the folder says without.
 
-        Raises UsageError where there is none, SpecError for overrides that do not fit, DataError for a folder that
-        is not as a run leaves it.
+        Raises UsageError where there is none, SpecError for overrides that do not fit and a network that is larger
+        than allowed, DataError for a folder that is not as a run leaves it.
         """
         folder, overrides = Path(folder), list(overrides)
         if not (folder / "spec.yaml").exists():
             raise no_run(folder)
         need_plain(folder, OWN)
         need(folder)
-        kept = cls.spec_type.load(folder / "spec.yaml")
+        kept = cls.spec_type.load(folder / "spec.yaml", max_params=max_params, max_memory=max_memory)
         spec = kept.over(overrides) if overrides else kept
         if root is not None:
             return cls(folder, spec.at(Path(root).resolve()))
-        place, doubt = where_from(folder, kept)
+        place, file, doubt = where_from(folder, kept)
         named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
-        return cls(folder, spec.at(place), "" if named else doubt)
+        return cls(folder, spec.at(place, file), "" if named else doubt)
 
     @property
     def files(self) -> list[Path]:

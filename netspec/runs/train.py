@@ -117,4 +117,5 @@ def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
     if begins:
         run.renew()
         remember(run.path)
-        write_text(run.path / LEARNT, json.dumps(data.learnt, ensure_ascii=False, indent=1) + "\n")
+        learnt = json.dumps(data.learnt, ensure_ascii=False, indent=1, allow_nan=False)
+        write_text(run.path / LEARNT, learnt + "\n")

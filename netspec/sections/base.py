@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import Lookup, Refused, read_entry
+from netspec.sections.habits import meant
 from netspec.words import did_you_mean
 
 E_ = TypeVar("E_", bound=Entry)
@@ -22,7 +23,7 @@ def unknown_keys(data: Mapping[str, Any], known: Mapping[str, str], path: Path) 
     problems = []
     for key in data:
         if key not in known:
-            hint = did_you_mean(key, known) or f"It has: {', '.join(known)}."
+            hint = meant(str(path[-1]), key) or did_you_mean(key, known) or f"It has: {', '.join(known)}."
             problems.append(Problem("unknown-key", f"{path[-1]} has no {key!r}", At((*path, key), on_key=True), hint))
     return problems
 

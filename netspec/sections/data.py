@@ -247,10 +247,12 @@ def _section(
     names: tuple[str, ...] = (),
     maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
-    problems = unknown_keys(data, KEYS, path)
+    problems = [_as_source(problem) for problem in unknown_keys(data, KEYS, path)]
     source: Dataset | None = None
     split: Split | None = None
-    if data.get("source") is None:
+    if data.get("source") is None and any("source: " in problem.hint for problem in problems):
+        pass  # said where it stands
+    elif data.get("source") is None:
         hint = f"For example: source: {DATASETS.words()[0]}. There are: {', '.join(DATASETS.words())}."
         problems.append(Problem("no-source", "data has no source", At(path), hint))
     else:
@@ -282,6 +284,12 @@ def _section(
     steps = tuple(each.written for each in transform)
     section = DataSection(source, split, steps, augment, mixing, reading, aim, At(paths["source"]), names, maps)
     return section, _misfits(section, {id(each.written.step): each.places for each in (*transform, *random)})
+
+
+def _as_source(problem: Problem) -> Problem:
+    """The same, with what to write where the key that is not there is the word of a source."""
+    key = str(problem.at.path[-1])
+    return replace(problem, hint=f"It is a source: {{source: {{{key}: ...}}}}") if DATASETS.find(key) else problem
 
 
 def _plain(cls: type[E_], data: dict[str, Any], path: Path, lookup: Lookup) -> E_:

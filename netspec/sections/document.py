@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.catalogue import SLIP
 from netspec.errors import At, Problem
 from netspec.python.reserved import is_class_name
+from netspec.text.foreign import WRITE
 from netspec.text.overlay import renamed
 from netspec.text.source import Source
-from netspec.words import nearest
+from netspec.words import few, nearest
 
 SECTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "netspec": (int, "the version of the language, 1"),
@@ -53,6 +55,8 @@ EXAMPLES: dict[str, str] = {
     "export": "export: onnx opset=20",
 }
 """Each section as it may stand in a spec."""
+NETWORK = ("netspec", "input", "inputs", "blocks", "layers", "extends")
+"""Sections by one of which a spec is known."""
 MEANT: dict[str, str] = {
     **dict.fromkeys(("model", "network", "net", "architecture", "modules", "backbone"), "layers"),
     **dict.fromkeys(("input_shape", "input_size", "in", "shape"), "input"),
@@ -86,6 +90,9 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         what = "is empty" if data is None else "is not a mapping of sections"
         hint = "A spec begins with: netspec: 1. `netspec init` writes one."
         return Document(source), [Problem("document", f"the spec {what}", At(), hint)]
+    if data and _is_another(data):
+        text = f"this is some other configuration, no spec: its keys are {few(data)}"
+        return Document(source), [Problem("foreign", text, hint=WRITE)]
     problems: list[Problem] = []
     sections: dict[str, Any] = {}
     refused: set[str] = set()
@@ -118,6 +125,17 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         ),
         problems,
     )
+
+
+def _is_another(data: dict[str, Any]) -> bool:
+    """Whether the keys are those of something else: none is, or may be, one of a network, and few are sections."""
+
+    def like(key: str) -> bool:
+        near = nearest(key, NETWORK, SLIP)
+        return near != "" and near[0] == key[0].lower()
+
+    known = sum(key in SECTIONS or key.lower() in MEANT for key in data)
+    return 2 * known < len(data) and not any(map(like, data))
 
 
 def _unknown(key: str) -> tuple[Problem, str]:

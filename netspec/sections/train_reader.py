@@ -23,6 +23,7 @@ from netspec.language.calls import (
 from netspec.metrics.base import Metric
 from netspec.records import Fault, Invalid
 from netspec.sections.base import NOTHING, entries_schema, entry_schema
+from netspec.sections.habits import meant
 from netspec.sections.param_groups import read_groups
 from netspec.sections.train import Checkpoint, EarlyStop, Evaluate, Train
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
@@ -68,9 +69,8 @@ class _Reader:
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
         if key not in Train.fields:
-            hint = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
-            if key in ("lr", "learning_rate", "weight_decay", "momentum"):
-                hint = f"It belongs to the optimizer, as in: optimizer: sgd {'lr' if key[0] == 'l' else key}=..."
+            known = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
+            hint = meant("train", key) or known
             self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
             return
         if value is None or key == "groups":

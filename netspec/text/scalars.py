@@ -20,6 +20,11 @@ WORDS: Final = {
 }
 
 
+def is_word(text: str) -> bool:
+    """Whether a text stands for itself where no quotes are around it."""
+    return text not in WORDS and not any(form.fullmatch(text) for form in (INT, FLOAT, ZEROS, HEX_OR_SIZES))
+
+
 def odd_number(text: str) -> tuple[str, str] | None:
     """What is wrong with a number that readers take differently, and what to write; None for any other text."""
     if ZEROS.fullmatch(text):

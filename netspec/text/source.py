@@ -67,6 +67,11 @@ def _quoted(writer: _Writer, text: str) -> yaml.ScalarNode:
 _Writer.add_representer(str, _quoted)
 
 
+def as_text(data: Any) -> str:
+    """Plain data as the YAML that is read as the same."""
+    return yaml.dump(data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
+
+
 @dataclass(frozen=True)
 class Source:
     """Plain data (dict, list, str, int, float, bool, None) and the mark of each value by path."""
@@ -85,7 +90,7 @@ class Source:
         """The document as YAML: as it was read, or written anew where something was laid over it."""
         if all(mark.file is self.file for mark in self.marks.values()):
             return "\n".join(self.file.lines) + "\n"
-        return yaml.dump(self.data, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
+        return as_text(self.data)
 
     def file_of(self, path: Path) -> File:
         """The file that a value stands in: this one, one that it extends, or the command line."""

@@ -13,10 +13,12 @@ from typing import Any, Final
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Results, Step, Value, flat
 from netspec.records import Record
+from netspec.sections.aim import Aim
 from netspec.sections.data import DataSection
 from netspec.sections.experiment import Experiment
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
+from netspec.transforms.route import Written
 
 Meaning = dict[str, str]
 """What each part of an experiment is, by the part's name."""
@@ -62,9 +64,19 @@ def refusal(found: list[str]) -> str:
 
 def data_words(section: DataSection) -> Meaning:
     """What the data section says of the samples. How they are read, such as by how many workers, changes none."""
-    steps = {"transform": section.transform, "augment": (*section.augment, *section.mixing)}
-    words = {"source": section.source, "split": section.split, **steps}
-    return {f"data.{name}": worded(value) for name, value in words.items()}
+    augment = [*map(_placed, section.augment), *map(worded, section.mixing)]
+    words = {"source": worded(section.source), "split": worded(section.split)}
+    words |= {
+        "transform": ", ".join(map(_placed, section.transform)) or "none",
+        "augment": ", ".join(augment) or "none",
+    }
+    words |= {name: worded(value) for name in Aim.fields if (value := getattr(section.aim, name)) is not None}
+    return {f"data.{name}": value for name, value in words.items()}
+
+
+def _placed(written: Written) -> str:
+    """A step, and the input that it is for where it names one."""
+    return worded(written.step) + (f" of {written.to}" if written.to is not None else "")
 
 
 def train_words(train: Train) -> Meaning:

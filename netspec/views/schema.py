@@ -62,6 +62,21 @@ def schema() -> dict[str, Any]:
     }
 
 
+def outline() -> dict[str, Any]:
+    """The same without what is inside layers and blocks, to stand within another schema."""
+    whole = schema()
+    del whole["$schema"], whole["$defs"]
+    opened: dict[str, Any] = _opened(whole)
+    return opened
+
+
+def _opened(part: Any) -> Any:
+    """A part of a schema with anything allowed where it refers to another."""
+    if isinstance(part, dict):
+        return {} if "$ref" in part else {key: _opened(value) for key, value in part.items()}
+    return [_opened(item) for item in part] if isinstance(part, list) else part
+
+
 def _lint() -> dict[str, Any]:
     codes = sorted(rule.code for rule in rules() if rule.severity != "error")
     ignore = {"type": "array", "items": {"enum": codes}}

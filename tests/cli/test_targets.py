@@ -10,7 +10,8 @@ import click
 import pytest
 
 import netspec
-from netspec.cli.targets import Target
+from netspec.cli import main
+from netspec.cli.targets import Folder, Target
 from tests.cli.test_commands import DIGITS, run
 
 COMMANDS = {
@@ -55,3 +56,46 @@ def test_python_is_told_too(tmp_path: Path) -> None:
     spec: Any = netspec.load(DIGITS)
     with pytest.raises(netspec.UsageError, match=r"x\.pt is not called \.onnx"):
         spec.export(tmp_path / "x.pt")
+
+
+def ended(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(tuple(map(str, arguments)))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("name", ["net.ONNX", "net.Onnx"])
+def test_what_is_taken_before_is_written_behind(name: str, tmp_path: Path) -> None:
+    given = ("train.epochs=1", "train.max_steps=1", "--run", tmp_path / "run", "--export", tmp_path / name)
+    assert ended("train", DIGITS, *given) == 0
+    assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize(("name", "said"), [("-", "/dev/stdout"), ("file/x.svg", "file is no folder")])
+def test_a_name_that_would_mislead(name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(click.BadParameter, match=said):
+        Target(".svg").convert(name, None, None)
+
+
+@pytest.mark.parametrize("name", ["", "file", "file/runs/x"])
+def test_a_folder_that_none_can_be(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(click.BadParameter, match="the name is empty" if not name else "file is no folder"):
+        Folder().convert(name, None, None)
+    assert Folder().convert("no/such/run", None, None) == Path("no/such/run")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["eval"], ["predict", "RUN", "x.npy"], ["train", "--resume"], ["train", DIGITS, "--run"], ["build", DIGITS, "-o"]],
+    ids=" ".join,
+)
+def test_a_name_that_no_file_can_have(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 300
+    given = [long if word == "RUN" else word for word in words]
+    assert ended(*given, *([] if "RUN" in words else [long])) == 2
+    assert "is no name of a file here: File name too long" in capsys.readouterr().err

@@ -97,8 +97,9 @@ def test_comments_say_only_what_holds_in_every_run_of_a_class() -> None:
         layers: {one: cell(a), two: use(b) one, out: add(one two)}
         """
     )
-    assert "def forward(self, x):\n" in source
+    assert "def forward(self, x):  # 3 x H x W" in source
     assert "x = self.c(x)  # 4 x H x W" in source
+    assert "x = F.max_pool2d(x, 2)  # 4 x H/2 x W/2" in source
     assert "return F.adaptive_avg_pool2d(x, 1)  # 4 x 1 x 1" in source
 
 

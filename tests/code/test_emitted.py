@@ -86,7 +86,7 @@ def test_classes_and_functions_are_torchs(cls: type[Layer]) -> None:
 
 def test_a_plugins_class_is_written_as_a_module_whatever_it_is_called() -> None:
     flatten = type("Flatten", (Layer,), {"__module__": "gates", "origin": "gates", "width": Int("a width")})
-    op = flatten(width=3)  # type: ignore[call-arg]
+    op = flatten(width=3)
     assert op.needs_module()
     assert expressions.text(construct(op)) == "gates.Flatten(3)"
     assert torch_names(flatten) == {"gates.Flatten"}
@@ -101,7 +101,7 @@ def test_a_new_operation_is_written_as_the_function_that_it_is_called_by() -> No
 def test_a_new_layer_is_written_without_an_entry() -> None:
     fields = {"__module__": "netspec.layers.new", "functional": True, "dim": Int("an axis")}
     log_softsign = type("LogSoftSign", (Layer,), {**fields, "words": ("log_softsign",)})
-    op = log_softsign(dim=1)  # type: ignore[call-arg]
+    op = log_softsign(dim=1)
     assert expressions.text(construct(op)) == "nn.LogSoftSign(1)"
     assert expressions.text(called(op, X[:1])) == "F.log_softsign(x, 1)"
 

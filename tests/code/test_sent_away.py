@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 import netspec
 from netspec.errors import UsageError
@@ -98,6 +99,20 @@ def test_a_shared_tensor_stays_shared() -> None:
     found = pickled(net)
     assert [name for name, _ in found.named_parameters()] == tied
     assert len(list(found.named_parameters(remove_duplicate=False))) == len(tied) + 1
+
+
+@pytest.mark.parametrize("way", [pickled, saved, copy.deepcopy])
+def test_a_network_with_wraps_keeps_all_that_was_done_to_it(way: Any) -> None:
+    net: Any = made(WRAPPED)[0]
+    wrapped = next(m for m in net.modules() if parametrize.is_parametrized(m))
+    net.note, net.head = "mine", nn.Linear(2, 3)
+    net.register_forward_hook(print)
+    both = way(nn.ModuleList([net, wrapped, nn.Sequential(net)]))
+    found = both[0]
+    assert (found.note, found.head.out_features, list(found._forward_hooks.values())) == ("mine", 3, [print])
+    assert both[2][0] is found
+    assert any(m is both[1] for m in found.modules())
+    assert torch.equal(both[1].weight, wrapped.weight)
 
 
 def test_a_part_of_a_network_and_what_was_hung_on_it() -> None:

@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+import netspec
 from netspec.text.reader import read_text
 from netspec.text.report import SpecError
 from netspec.views.format import formatted
@@ -175,3 +176,18 @@ def test_a_spec_that_extends_another_keeps_the_form_of_its_calls() -> None:
     text = "extends: base.yaml\nlayers: {a: {conv: {kernel_size: 5}}, b: conv out_channels=4 kernel_size=3}\n"
     assert short(text) == text.replace("out_channels=4 kernel_size=3", "4 k3")
     assert long(text) == text
+
+
+@pytest.mark.parametrize("text", ["010", "12", "true", "null", "1e3", ".5", "0x1f", "2x3", "1x28x28", "-3", "~"])
+@pytest.mark.parametrize("form", [short, long])
+def test_a_text_that_looks_like_something_else_stays_one(text: str, form: Callable[[str], str]) -> None:
+    source = f'{{csv: {{path: "{text}", target: "{text}", numbers: [a, "{text}"]}}}}'
+    spec = f"netspec: 1\ninput: 2\nlayers: [fc 3]\ndata: {{source: {source}}}\n"
+    before, after = netspec.loads(spec).experiment.data, netspec.loads(form(spec)).experiment.data
+    assert before is not None
+    assert after is not None
+    assert before.source == after.source
+
+
+def test_a_quoted_number_where_numbers_stand_is_one() -> None:
+    assert short('layers: [{conv: {out_channels: "8", kernel_size: 3}}]') == "layers: [conv 8 k3]\n"

@@ -34,6 +34,20 @@ SPECS = {
     "params of another form": HEAD + "params: [w]\nlayers: [conv $w k3]\n",
     "another version": "netspec: 2\ninput: 4\nlayers: [fc 10]\n",
     "no layers": HEAD + "layers: []\n",
+    "a source without its key": HEAD + "layers: [fc 10]\ndata: {csv: {path: my data.csv, target: y}}\n",
+    "a path with blanks in a row": HEAD + "layers: [fc 10]\ndata: csv my data.csv target=y\n",
+    "outputs with names in a list": HEAD + "layers: [fc 10]\noutputs: [toxic: fc1]\n",
+    "steps by number": HEAD + "layers: [conv 3 k1, add(-1 0)]\n",
+    "steps by number alone": HEAD + "layers: [conv 3 k1, route(1 2)]\n",
+    "a dash for a blank": HEAD + "layers: [conv-16 k3]\n",
+    "a dash in a word": HEAD + "layers: [self-attention 3]\n",
+    "a loss among the layers": HEAD + "layers: [fc 10, cross_entropy]\n",
+    "an augmentation among the layers": HEAD + "layers: [RandomCrop 28, fc 10]\n",
+    "an optimizer for a loss": HEAD + "layers: [fc 10]\ntrain: {loss: adam, optimizer: adam}\n",
+    "a row for a round of several steps": HEAD + "layers: {l: {repeat: 2, layers: {a: conv 3 k3 same}}}\n",
+    "a wrap that has no row of zeros": (
+        "netspec: 1\ninput: int T\nlayers: {e: embedding 10 8 padding_idx=0 wrap=weight_norm, m: mean 1, h: fc 3}\n"
+    ),
     # what follows from a mistake
     "a misspelt word in long form": HEAD + "layers:\n  - con2d: {out_channels: 4, kernel_size: 3}\n  - fc 10\n",
     "a misspelt word in long form, named": HEAD
@@ -312,6 +326,18 @@ SPECS = {
     "an export of another form": HEAD + "layers: [fc 2]\nexport: [onnx]\n",
     "another format": HEAD + "layers: [fc 2]\nexport: tflite\n",
 }
+GREY = "netspec: 1\ninput: 1x32x32\n"
+TRAIN = (
+    "criterion opt lr_scheduler max_epochs batch_size lr patience warmup val_split shuffle amp num_workers save_top_k"
+)
+SPECS |= {
+    f"train has no {key}": GREY + "layers: [fc 10]\n" + f"train: {{loss: cross_entropy, optimizer: adam, {key}: 1}}\n"
+    for key in TRAIN.split()
+}
+SPECS |= {
+    f"data has no {key}": GREY + f"layers: [fc 10]\ndata: {{source: digits, transform: resize 32, {key}: 1}}\n"
+    for key in ["path", "target", "val", "batch_size", "augmentations", "image_size"]
+}
 LEAKS = re.compile(
     r"while (parsing|scanning)|\bDim\b|operand|iterable|\bstr\b|(?<!')None\b|math domain|object|mapping values"
 )
@@ -390,6 +416,28 @@ FOLLOWED = {
     "a path with a blank": ("csv 'my data.csv' target=y", "{source: {csv: {path: my data.csv, target: y}}}"),
     "a path in quotes": ("'data.csv'", "data.csv"),
     "an export of another form": ("[onnx]", "onnx opset=20"),
+    "outputs with names in a list": ("[toxic: fc1]", "{toxic: fc1}"),
+    "a dash for a blank": ("conv-16", "conv 16"),
+    "a loss among the layers": ("[fc 10, cross_entropy]", "[fc 10]\ntrain: {loss: cross_entropy, optimizer: adam}"),
+    "a row for a round of several steps": ("{a: conv 3 k3 same}", "{$i: {a: conv 3 k3 same}}"),
+    "a wrap that has no row of zeros": (" padding_idx=0", ""),
+    "a source without its key": (
+        "{csv: {path: my data.csv, target: y}}",
+        "{source: {csv: {path: my data.csv, target: y}}}",
+    ),
+    "a path with blanks in a row": ("csv my data.csv target=y", "{source: {csv: {path: my data.csv, target: y}}}"),
+    "train has no criterion": (
+        "loss: cross_entropy, optimizer: adam, criterion: 1",
+        "loss: cross_entropy, optimizer: adam",
+    ),
+    "train has no lr": ("adam, lr: 1", "sgd lr=0.01"),
+    "train has no patience": ("patience: 1", "early_stop: val.loss patience=5"),
+    "train has no warmup": ("warmup: 1", "scheduler: cosine warmup=500"),
+    "train has no val_split": (", val_split: 1", ""),
+    "train has no amp": ("amp: 1", "precision: bf16"),
+    "train has no save_top_k": ("save_top_k: 1", "checkpoint: {keep: 3}"),
+    "data has no val": ("val: 1", "split: {val: 0.1}"),
+    "data has no image_size": (", image_size: 1", ""),
 }
 """What a person writes who does as the message says."""
 

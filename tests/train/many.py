@@ -100,6 +100,15 @@ def convolutions() -> nn.Module:
     return nn.Sequential(*layers, nn.ReLU(), nn.Flatten(), nn.Linear(96, 10))
 
 
+def by_sample(held: bool = False) -> nn.Module:
+    """A network whose norm keeps statistics of single samples, or uses those that it has."""
+    torch.manual_seed(2)
+    norm = nn.InstanceNorm2d(6, affine=True, track_running_stats=True)
+    if held:
+        hold(norm.requires_grad_(False))
+    return nn.Sequential(nn.Conv2d(1, 6, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(216, 10))
+
+
 def half_ignored() -> Data:
     """Samples of which a third has a target that is skipped, so that some rows count for nothing."""
     found = classes(val=16)
@@ -172,6 +181,8 @@ CASES: dict[str, Case] = {
     "not finite": Case(section(loss="mse", batch=32), data=outlier),
     "early stop": Case(section(epochs=30, early_stop="val.loss patience=1", optimizer="sgd lr=2")),
     "images": Case(section(epochs=1, batch=50, optimizer="adamw lr=0.003", metrics=["accuracy"]), convolutions, images),
+    "statistics of samples": Case(section(epochs=1, batch=101, max_steps=8), by_sample, images),
+    "frozen statistics of samples": Case(section(epochs=1, batch=101, max_steps=4), partial(by_sample, True), images),
     "streamed": Case(section(epochs=2, batch=50, optimizer="adamw lr=0.003"), convolutions, streamed),
     "fsdp": Case(section(**ALL | {"batch": 10}, parallel="fsdp"), blocked),
     "fsdp momentum": Case(section(epochs=3, batch=15, optimizer="sgd lr=0.1 momentum=0.9", parallel="fsdp"), blocked),
@@ -192,9 +203,9 @@ MOVES: dict[str, Case] = {
 """Runs that are begun with one number of processes and ended with another."""
 
 REFUSED: dict[str, tuple[Case, str]] = {
-    "statistics": (
-        Case(section(), lambda: nn.Sequential(nn.InstanceNorm1d(1, track_running_stats=True))),
-        "0 keeps statistics",
+    "statistics on a GPU alone": (
+        Case(section(device="cpu"), lambda: nn.Sequential(nn.Linear(8, 3), nn.SyncBatchNorm(3))),
+        "1 is a SyncBatchNorm",
     ),
     "single number": (Case(section(parallel="fsdp"), lambda: nn.Sequential(nn.Linear(8, 3), Scale())), "1.by"),
     "hook": (

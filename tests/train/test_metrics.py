@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, isnan
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ import torch
 from sklearn import metrics as sk
 from torch import nn
 
+from netspec.dims import BATCH
 from netspec.language.calls import read_entry
 from netspec.runtime.data.split import Split
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
+from netspec.tensors import Misfit, Tensor
 from netspec.vocabulary import LOSSES, METRICS
+from tests.train.small import section
 
 Given = tuple[torch.Tensor, torch.Tensor]
 
@@ -102,10 +105,19 @@ def test_values(values: Given) -> None:
     assert measured("r2", *values, "mse") == pytest.approx(wanted, abs=1e-9)
 
 
-def test_r2_of_a_constant_target() -> None:
-    target = torch.ones(10, 2)
-    predicted = torch.stack([torch.ones(10), torch.arange(10.0)], 1)
-    assert measured("r2", predicted, target, "mse") == sk.r2_score(target, predicted)
+@pytest.mark.parametrize("count", [1, 10, 1000])
+@pytest.mark.parametrize("number", [0.0, 1.0, 0.1, -1e6 / 3])
+def test_r2_of_a_constant_target_is_no_number(number: float, count: int) -> None:
+    target = torch.stack([torch.full((count,), number), torch.arange(float(count))], 1)
+    predicted = torch.stack([torch.arange(float(count)), torch.arange(float(count))], 1)
+    assert isnan(measured("r2", predicted, target, "mse"))
+    assert isnan(measured("r2", target, target, "mse"))
+    assert isnan(measured("r2", predicted[:, :1], target[:, :1], "mse"))
+
+
+def test_r2_of_a_target_that_hardly_varies() -> None:
+    target = 2000 + torch.linspace(0, 0.1, 50).double()[:, None]
+    assert measured("r2", target + 0.01, target, "mse") == pytest.approx(sk.r2_score(target, target + 0.01), rel=1e-3)
 
 
 def test_perplexity_skips_what_is_ignored(chosen: Given) -> None:
@@ -127,3 +139,20 @@ def test_the_loss_is_the_loss_of_all_samples_at_once(row: str, chosen: Given) ->
     assert found is not None
     whole = objective(scores, truth).item() / (len(truth) if "sum" in row else 1)
     assert found["loss"] == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("row", ["f1", "precision average=weighted", "recall average=micro"])
+def test_many_classes_take_memory_for_each_and_not_for_each_pair(row: str) -> None:
+    scores = torch.zeros(2, 50_000)
+    scores[0, 7] = scores[1, 49_999] = 1
+    found = section(loss="ce", metrics=row)
+    counts = found.metrics[0].count(scores, torch.tensor([7, 3]), found.loss)
+    assert sum(count.numel() for count in counts.values()) <= 3 * 50_000
+    assert found.metrics[0].value(counts) > 0
+
+
+def test_a_table_of_very_many_classes_is_refused() -> None:
+    found = section(loss="ce", metrics="confusion")
+    found.metrics[0].expect(found.loss, Tensor((BATCH, 1000)))
+    with pytest.raises(Misfit, match=r"would be a table of 50,000 x 50,000, at most 1,000"):
+        found.metrics[0].expect(found.loss, Tensor((BATCH, 50_000)))

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import netspec
 from netspec.errors import UsageError
+from netspec.runtime.device.device import threads
 from netspec.views.meaning import differences, meaning
 from tests.cli.test_commands import run as command
-from tests.train.small import DEVICE, digest
+from tests.train.small import DEVICE, data, digest
 
 SPEC = """\
 netspec: 1
@@ -57,8 +59,10 @@ OTHERS: dict[str, str] = {
     "train.seed=5": "seed 0, now it has 5",
     "train.batch=64": "batch 128, now it has 64",
     "train.ema=0.9": "ema None, now it has 0.9",
-    "data.transform=normalize 0.4 0.5": "data.transform",
-    "data.augment=crop 8 pad=2": "data.augment",
+    "data.transform=normalize 0.4 0.5": r"data\.transform Normalize\(mean=0\.5, std=0\.5\), now it has Normalize",
+    "data.transform=[]": r"data\.transform Normalize\(mean=0\.5, std=0\.5\), now it has none",
+    "data.augment=crop 8 pad=2": r"data\.augment Crop\(size=8, pad=1\), now it has Crop\(size=8, pad=2\)",
+    "data.sample=balanced": r"without data\.sample 'balanced', which it has now",
     "data.split={val: 0.3}": "data.split",
 }
 SAME: dict[str, str] = {
@@ -82,7 +86,8 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run, in a folder of its own."""
     root = tmp_path_factory.mktemp("begun")
     (root / "spec.yaml").write_text(SPEC)
-    netspec.load(root / "spec.yaml").train(root / "run")
+    with threads(1):  # as in the tests
+        netspec.load(root / "spec.yaml").train(root / "run")
     return root / "run"
 
 
@@ -104,6 +109,16 @@ def test_another_experiment_does_not_go_on(other: str, begun: Path) -> None:
     with pytest.raises(UsageError, match=f"the run began .*{OTHERS[other]}.*Resume it with what it began with"):
         netspec.loads(SPEC, [other]).train(begun, resume=True)
     assert kept(begun) == before
+
+
+@pytest.mark.parametrize("rows", [slice(20, 30), slice(0, 1), slice(79, 80), slice(None)])
+def test_other_inputs_are_other_data(rows: slice) -> None:
+    x, y = torch.rand(80, 4), torch.arange(80) % 2
+    other = x.clone()
+    other[rows] += 1
+    found = data(x, y, val=16).fingerprint()
+    assert data(x.clone(), y, val=16).fingerprint() == found
+    assert data(other, y, val=16).fingerprint() != found
 
 
 @pytest.mark.parametrize("resume", [True, "auto"])

@@ -80,6 +80,29 @@ def test_a_run_reads_the_data_of_its_spec(project: Path, capsys: pytest.CaptureF
     assert ended("eval", moved / "runs" / "a") == 0
 
 
+def test_a_run_that_went_on_by_itself_still_knows_its_data(project: Path) -> None:
+    run = project / "runs" / "a"
+    note = (run / "origin.json").read_text()
+    for epochs in (3, 4):
+        assert ended("train", "--resume", run, f"train.epochs={epochs}") == 0
+        assert (run / "origin.json").read_text() == note
+    assert ended("eval", run) == 0
+
+
+@pytest.mark.parametrize("words", [("train", "--resume"), ("export",)], ids=" ".join)
+def test_limits_hold_for_what_a_run_says(
+    words: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(*words, project / "runs" / "a", "--max-params", "21") == 3
+    assert "22 parameters" in capsys.readouterr().err
+
+
+def test_a_run_behind_resume_is_none_that_run_names(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = project / "runs" / "a"
+    assert ended("train", "--resume", run, "--run", project / "b") == 2
+    assert "name a folder each" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("root", ["../../../victim", "ABSOLUTE", "../../..", "/"])
 @pytest.mark.parametrize("command", ["eval", "export"])
 def test_a_root_elsewhere_is_not_read(

@@ -94,6 +94,37 @@ def test_what_was_asked_for_is_never_replaced(key: str, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["val.roc_auc"] is None
 
 
+def test_all_that_goes_by_it_is_told_at_once(tmp_path: Path) -> None:
+    words = "and train.checkpoint.best and train.early_stop go by it"
+    with pytest.raises(DataError, match=words):
+        trained(tmp_path, ignored(), epochs=3, early_stop="val.loss patience=1")
+    words = "val.roc_auc and val.loss are nan .* and train.checkpoint.best and train.early_stop go by them"
+    given = {"checkpoint": {"best": "val.roc_auc"}, "early_stop": "val.loss patience=1", "metrics": ["roc_auc"]}
+    with pytest.raises(DataError, match=words):
+        trained(tmp_path / "two", ignored(), epochs=3, **given)
+
+
+def test_what_was_no_number_is_not_waited_for(tmp_path: Path) -> None:
+    stop, best = {"early_stop": "val.loss patience=1"}, {"checkpoint": {"best": "train.loss"}}
+    with pytest.raises(DataError, match=r"train\.early_stop goes by it"):
+        trained(tmp_path, ignored(), epochs=4, **stop, **best)
+    with (
+        RunFolder.open(tmp_path) as run,
+        pytest.raises(DataError, match=r"train\.early_stop goes by it"),
+    ):
+        train(perceptron(), section(epochs=4, **stop, **best), ignored(), run, resume=True)
+    named = section(epochs=4, early_stop="train.loss patience=9", **best)
+    with RunFolder.open(tmp_path) as run:
+        assert train(perceptron(), named, ignored(), run, resume=True).epochs == 4
+
+
+def test_another_value_that_is_named_behind_the_end(tmp_path: Path) -> None:
+    trained(tmp_path, classes(), epochs=2)
+    with RunFolder.open(tmp_path) as run, pytest.warns(UserWarning, match=r"chosen by val\.accuracy anew"):
+        history = train(perceptron(), section(epochs=2, metrics=["accuracy"]), classes(), run, resume=True)
+    assert (history.monitor, history.best) == ("val.accuracy", None)
+
+
 def test_no_loss_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"val\.loss is nan .* train\.checkpoint\.best goes by it"):
         trained(tmp_path, ignored(), epochs=3)
@@ -134,5 +165,16 @@ def test_one_that_is_too_large_at_first_may_come_down(tmp_path: Path, monkeypatc
 
 def test_without_a_finite_value_no_run_ends_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measuring([inf, inf], monkeypatch)
-    with pytest.raises(Diverged, match=r"val\.loss was never a finite number, so no weights are the best"):
+    with pytest.raises(Diverged, match=r"was never a finite number, so no .* The losses of the steps were"):
         trained(tmp_path, classes(), epochs=2)
+
+
+def test_a_first_loss_that_is_none_is_not_the_learning_rates(tmp_path: Path) -> None:
+    module = perceptron()
+    with torch.no_grad():
+        module.get_parameter("0.weight").fill_(1e38)
+    with RunFolder.create(tmp_path, "") as run, pytest.raises(Diverged) as caught:
+        train(module, section(epochs=1), classes(), run)
+    assert str(caught.value).startswith("in step 1 the loss is ")
+    assert "what the network begins with, or the data, gives it" in str(caught.value)
+    assert "smaller lr" not in str(caught.value)

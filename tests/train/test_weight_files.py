@@ -186,3 +186,24 @@ def test_floats_of_another_length_are(dtype: torch.dtype, tmp_path: Path) -> Non
     load_weights(module, tmp_path / "x.safetensors")
     assert module.weight.dtype == torch.float32
     assert module.state_dict()["num_batches_tracked"].dtype == torch.int64
+
+
+def test_floats_that_are_too_large_for_the_network(tmp_path: Path) -> None:
+    weights = {"weight": torch.full((2, 2), 1e300, dtype=torch.float64), "bias": torch.ones(2)}
+    save_file(weights, tmp_path / "x.safetensors")
+    with pytest.raises(DataError, match=r"not finite: weight \(4 of 4\)"):
+        load_weights(nn.Linear(2, 2), tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(2), nn.InstanceNorm2d(2, track_running_stats=True)])
+def test_a_variance_below_zero(norm: nn.Module) -> None:
+    weights = {**norm.state_dict(), "running_var": torch.tensor([1.0, -0.5])}
+    with pytest.raises(DataError, match=r"variances below 0: running_var \(1 of 2\)"):
+        give_weights(norm, weights)
+    give_weights(norm, {**weights, "running_var": torch.zeros(2), "running_mean": torch.full((2,), -3.0)})
+
+
+def test_arrays_are_no_tensors() -> None:
+    arrays: Any = {"weight": torch.ones(2, 2).numpy(), "bias": torch.ones(2).numpy()}
+    with pytest.raises(DataError, match=r"weight is a ndarray\. torch\.as_tensor makes one"):
+        give_weights(nn.Linear(2, 2), arrays)

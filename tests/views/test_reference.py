@@ -77,6 +77,13 @@ def test_every_section_and_every_key_has_a_page() -> None:
     [
         ("early_stop", "keys", "patience"),
         ("train.early_stop", "keys", "monitor"),
+        ("early_stop.patience", "keys", "patience"),
+        ("train.early_stop.min_delta", "keys", "patience"),
+        ("early-stop", "keys", "patience"),
+        ("split.val", "keys", "share or number of samples for validation"),
+        ("data.split.fold", "keys", "share or number of samples for validation"),
+        ("checkpoint.keep", "keys", "train: {checkpoint"),
+        ("csv.missing", "datasets", "what becomes of an empty cell"),
         ("batch", "keys", "samples in a step"),
         ("split", "operations", "share or number of samples for validation"),
         ("memory", "keys", "2GB"),

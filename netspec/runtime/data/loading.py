@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -52,7 +52,6 @@ def load_data(
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
-    takes: Callable[[Described], bool] | None = None,
     compared: Compared | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
@@ -60,31 +59,17 @@ def load_data(
     Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
     whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
     Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
-    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Whole
-    numbers become floats where a loss `takes` only floats for its target, and names of two classes what they are
-    `compared` as. Raises DataError.
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. The
+    target becomes what it is `compared` as: whole numbers floats for a loss that takes only these, and names of two
+    classes yes and no. Raises DataError.
     """
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
-    learnt, device = learnt or {}, torch.device(device)
-    own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
-    source, before = section.source.beside(section.split.columns), {**learnt, **own}
-    arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
-    own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
-    arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
-    arrays = as_answers(arrays, compared) if compared else arrays
-    arrays = as_floats(arrays, takes) if takes is not None else arrays
-    for part in (arrays.val, arrays.test):
-        if part is not None:
-            same_form(arrays.train, part)
+    learnt = learnt or {}
+    arrays, own = _read(section, files, learnt, compared)
     inputs, target = _given(arrays)
     _check_steps(section, arrays, inputs, target)
-    parts = {name: part for name, part in (("train", arrays.train), ("val", arrays.val), ("test", arrays.test)) if part}
-    room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
-    kept = _kept(parts.values(), room, hold)
-    # What is done ahead is done where batches are, or it would not be the very bits that a batch at a time gets.
-    splits = {name: _split(part, kept, workers).to(device) for name, part in parts.items()}
-    room -= sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
+    splits, room = _splits(section, arrays, torch.device(device), hold)
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
     ways = section.ways(inputs, target, arrays.names, done)
@@ -105,6 +90,33 @@ def load_data(
     val, test = others.get("val"), others.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
     return aimed(data, section.aim, compared, learnt)
+
+
+def _read(
+    section: DataSection, files: Files, learnt: Mapping[str, Any], compared: Compared | None
+) -> tuple[Arrays, Mapping[str, Any]]:
+    """The parts of the data with their target as it is compared, and the source's own classes where others hold."""
+    own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
+    source, before = section.source.beside(section.split.columns), {**learnt, **own}
+    arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
+    own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
+    arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
+    if compared is not None:
+        arrays = as_floats(as_answers(arrays, compared), compared.takes)
+    for part in (arrays.val, arrays.test):
+        if part is not None:
+            same_form(arrays.train, part)
+    return arrays, own
+
+
+def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bool) -> tuple[dict[str, Split], int]:
+    """The parts by name, what is held of them on the device, and the bytes that may still be taken there."""
+    parts = {name: part for name, part in (("train", arrays.train), ("val", arrays.val), ("test", arrays.test)) if part}
+    room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
+    kept = _kept(parts.values(), room, hold)
+    # What is done ahead is done where batches are, or it would not be the very bits that a batch at a time gets.
+    splits = {name: _split(part, kept, workers).to(device) for name, part in parts.items()}
+    return splits, room - sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:

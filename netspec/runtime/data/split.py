@@ -27,6 +27,8 @@ FLOAT_BYTES: Final = 64 * 2**20
 """The largest part that is kept as finished floats. Beyond it, filling the memory takes longer than turning bytes
 into floats a batch at a time for ten epochs."""
 CHUNK: Final = 1024
+SEEN: Final = 64
+"""Samples of each part by which data is known again."""
 Share = Callable[[int], slice]
 """Says for the number of samples in a batch which of its rows are wanted."""
 
@@ -254,17 +256,19 @@ class Data:
             raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *self.told]))
 
     def fingerprint(self) -> str:
-        """A hash that other data has another of: of all targets, of the first samples' sums, of what is done to them.
+        """A hash that other data has another of: of all targets, of how large samples are, of what is done to them.
 
-        The sums have four digits, which are the same on every device.
+        Those samples lie all over each part. Their sizes have four digits, which are the same on every device.
         """
         found = hashlib.blake2b(digest_size=8)
+        words = []
         for part in (self.train, self.val, self.test):
             for target in part.targets() if part else ():
                 found.update(target.cpu().reshape(-1).contiguous().numpy().data)
             found.update(b"|")
-        given, _ = self.train.batch(torch.arange(min(8, len(self.train)), device=self.train.device))
-        words = [f"{float(x.double().sum()):.4g}" for x in given]
+            if part:
+                places = torch.linspace(0, len(part) - 1, min(SEEN, len(part)), device=part.device).long()
+                words += [f"{float(x.double().abs().sum()):.4g}" for x in part.batch(places)[0]]
         found.update(repr((words, self.steps, self.train.steps.augment, self.train.mixer)).encode())
         aims = [self.learnt[key] for key in ("scale", "weights") if key in self.learnt]
         aims += ["alike"] * bool(self.train.strata)

@@ -12,6 +12,7 @@ from netspec.errors import DataError, UsageError
 from netspec.losses.base import BALANCED, Loss
 from netspec.losses.labels import one_answer
 from netspec.runtime.data.split import Split
+from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
 from netspec.words import did_you_mean, printable
 
@@ -31,6 +32,14 @@ class Compared:
     def one_answer(self) -> bool:
         """Whether the network says yes or no, once a sample."""
         return one_answer(self.loss, self.predictions)
+
+    def takes(self, target: Described) -> bool:
+        """Whether the loss can compare such a target with what the network gives."""
+        try:
+            self.loss.expect(list(self.predictions), target)
+        except Misfit:
+            return False
+        return True
 
 
 def weights_of(

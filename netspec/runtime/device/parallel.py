@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import torch
 from torch import nn
-from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -143,9 +142,9 @@ def spread(module: nn.Module, train: Train, device: torch.device, world: World) 
     if world.size == 1:
         return Whole(module.to(device))
     for name, part in module.named_modules():
-        if isinstance(part, _InstanceNorm) and part.track_running_stats:
-            text = f"{name} keeps statistics of the samples that it meets, which are others in each process"
-            raise UsageError(f"{text}. Drop its track_running_stats, or train in one process.")
+        if isinstance(part, nn.SyncBatchNorm) and device.type == "cpu":
+            text = f"{name} is a SyncBatchNorm, which torch trains in several processes on GPUs only"
+            raise UsageError(f"{text}. Write bn: its statistics are those of all processes too.")
     return Sharded(module, device, world) if train.parallel == "fsdp" else Replicated(module.to(device), device)
 
 

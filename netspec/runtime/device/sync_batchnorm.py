@@ -1,4 +1,4 @@
-"""BatchNorm over the rows of all processes: a batch that is divided has the mean and variance of the whole.
+"""Norms over the rows of all processes: a batch that is divided has the mean and variance of the whole.
 
 torch.nn.SyncBatchNorm does so on CUDA only.
 """
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from netspec.errors import DataError
 from netspec.runtime.data.split import Split
@@ -64,6 +65,21 @@ def forward(norm: _BatchNorm, world: World, x: torch.Tensor) -> torch.Tensor:
     return result
 
 
+def tracked(norm: _InstanceNorm, world: World, x: torch.Tensor) -> torch.Tensor:
+    """What `norm` gives for this process's rows `x`, its statistics moved by the samples of all processes.
+
+    A step moves them by the mean over the samples, so each process's count for as much as it has samples.
+    """
+    result = type(norm).forward(norm, x)
+    if norm.training and world.divided:
+        with torch.no_grad():
+            for held in (norm.running_mean, norm.running_var):
+                assert held is not None
+                parts = world.stacked(torch.cat([held, held.new_tensor([len(x)])]))
+                held.copy_((parts[:, :-1] * parts[:, -1:]).sum(0) / parts[:, -1].sum())
+    return result
+
+
 @torch.no_grad()
 def track(norm: _BatchNorm, mean: torch.Tensor, variance: torch.Tensor) -> None:
     """Move the running statistics as torch does."""
@@ -108,12 +124,18 @@ class Normalised(torch.autograd.Function):
 
 @contextlib.contextmanager
 def joint_statistics(module: nn.Module, world: World) -> Iterator[None]:
-    """Within it the BatchNorms of `module` take their statistics from the rows of all processes."""
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)] if world.size > 1 else []
+    """Within it the norms of `module` take and keep their statistics over the rows of all processes."""
+    norms = [m for m in module.modules() if keeps_statistics(m)] if world.size > 1 else []
     for norm in norms:
-        norm.__dict__["forward"] = partial(forward, norm, world)
+        joint: Any = tracked if isinstance(norm, _InstanceNorm) else forward
+        norm.__dict__["forward"] = partial(joint, norm, world)
     try:
         yield
     finally:
         for norm in norms:
             del norm.__dict__["forward"]
+
+
+def keeps_statistics(module: nn.Module) -> bool:
+    """Whether a module's call in training takes, or keeps, statistics over the samples of a batch."""
+    return isinstance(module, _BatchNorm) or (isinstance(module, _InstanceNorm) and module.track_running_stats)

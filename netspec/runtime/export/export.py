@@ -132,7 +132,8 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
     taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
-    return known | {f"netspec.{key}": json.dumps(value, ensure_ascii=False) for key, value in taught.items()}
+    words = {f"netspec.{key}": json.dumps(value, ensure_ascii=False, allow_nan=False) for key, value in taught.items()}
+    return known | words
 
 
 def _results(network: nn.Module, examples: Examples, sizes: Sequence[Mapping[str, int]]) -> onnx_graph.Varied:

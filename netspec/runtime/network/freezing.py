@@ -35,11 +35,6 @@ def hold(module: nn.Module) -> None:
     module.eval()
 
 
-def is_held(module: nn.Module) -> bool:
-    """Whether a module is kept in evaluation mode."""
-    return "train" in module.__dict__
-
-
 def _still(module: nn.Module, mode: bool = True) -> nn.Module:
     """In the place of `train`: evaluation mode, also where training is asked for."""
     return nn.Module.train(module, False)

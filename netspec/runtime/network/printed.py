@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 import sys
 import weakref
+from collections import OrderedDict
 from hashlib import blake2b
 from types import ModuleType
 from typing import Any, Final
@@ -18,9 +19,7 @@ from torch.nn.utils import parametrize
 
 from netspec.errors import UsageError
 from netspec.python.allowlist import Disallowed, check
-from netspec.runtime.network.freezing import hold, is_held
 from netspec.runtime.network.peephole import pools_first
-from netspec.runtime.network.skip_init import Undrawn
 from netspec.views.code.closed import catalogue
 from netspec.vocabulary import OPERATIONS
 
@@ -57,7 +56,7 @@ def _defined(source: str, name: str, place: str) -> type[nn.Module]:
     exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102
     for cls in scope.values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == place:
-            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign]
+            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign, assignment]
     found = scope[name]
     assert isinstance(found, type)
     assert issubclass(found, nn.Module)
@@ -93,10 +92,11 @@ def _reduced(source: str, name: str, place: str) -> Any:
 
     def reduce(self: nn.Module, protocol: Any) -> Any:
         cls = type(self)
+        for module in self.modules():
+            if parametrize.is_parametrized(module):
+                type(module).__reduce_ex__ = _reduced_wrapped  # type: ignore[method-assign, assignment]
         if cls.__module__ != place:  # a class that somebody has derived
             return nn.Module.__reduce_ex__(self, protocol)
-        if cls.__name__ == name and any(map(parametrize.is_parametrized, self.modules())):
-            return _rebuilt, (source, name, _state(self))  # torch pickles no wrapped module as such
         return _blank, (source, name, cls.__name__), self.__dict__
 
     return reduce
@@ -121,27 +121,21 @@ def _blank(source: str, root: str, name: str) -> nn.Module:
     return made
 
 
-def _state(network: nn.Module) -> dict[str, Any]:
-    """What a network holds, by names."""
-    named = list(network.named_modules(remove_duplicate=False))
-    return {
-        "tensors": network.state_dict(),
-        "frozen": [name for name, p in network.named_parameters(remove_duplicate=False) if not p.requires_grad],
-        "training": [name for name, module in named if module.training],
-        "held": [name for name, module in named if is_held(module)],
-    }
+def _reduced_wrapped(self: nn.Module, protocol: Any) -> Any:
+    """The `__reduce_ex__` of a wrapped layer, whose class torch has made for it alone and pickles none of."""
+    names = tuple(self.get_submodule("parametrizations")._modules)
+    plain: Any = type(self).__mro__[1]
+    state: Any = plain.__getstate__(self)
+    # weight_norm's translator of older state_dicts is a function that no pickle takes.
+    hooks = state["_load_state_dict_pre_hooks"].items()
+    kept = {key: hook for key, hook in hooks if "<locals>" not in getattr(hook.hook, "__qualname__", "")}
+    return _wrapped, (plain, names), {**state, "_load_state_dict_pre_hooks": OrderedDict(kept)}
 
 
-def _rebuilt(source: str, name: str, state: dict[str, Any]) -> nn.Module:
-    """A network that is made anew and holds what another held."""
-    cls = _known(source, name)
-    with Undrawn():
-        network = cls()
-    network.load_state_dict(state["tensors"], assign=True)
-    for path, parameter in network.named_parameters(remove_duplicate=False):
-        parameter.requires_grad_(path not in state["frozen"])
-    for path, module in network.named_modules(remove_duplicate=False):
-        module.training = path in state["training"]
-        if path in state["held"]:
-            hold(module)
-    return network
+def _wrapped(cls: type[nn.Module], names: tuple[str, ...]) -> nn.Module:
+    """A layer whose tensors of these `names` are computed, and that is about to be given all that it holds."""
+    made: nn.Module = cls.__new__(cls)
+    parametrize._inject_new_class(made)
+    for name in names:
+        parametrize._inject_property(made, name)
+    return made

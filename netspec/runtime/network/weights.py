@@ -31,7 +31,8 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | Non
 
 COUNT: Final = "num_batches_tracked"
 """A norm's count of batches. torch takes a plain state_dict without it too, as those of before its time are."""
-STATISTICS: Final = ("running_mean", "running_var")
+VARIANCE: Final = "running_var"
+STATISTICS: Final = ("running_mean", VARIANCE)
 PICKLED: Final = (".pt", ".pth", ".bin", ".ckpt")
 """What files of weights are called that torch.save wrote."""
 
@@ -75,6 +76,9 @@ def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights
     says in the message whose they are.
     """
     own = module.state_dict(keep_vars=True)
+    for name, tensor in weights.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise DataError(f"{origin} are no tensors: {name} is a {type(tensor).__name__}. torch.as_tensor makes one.")
     found = _with_shared(own, weights)
     need_same(own, found, origin)
     for first, *others in _shared(own):
@@ -103,18 +107,22 @@ def _shared(own: Weights) -> list[list[str]]:
 
 
 def need_finite(own: Weights, found: Weights, origin: str) -> None:
-    """Refuse weights that are not finite; a buffer of another kind, such as a mask, may hold infinities.
+    """Refuse weights that are not finite as the network holds them, and variances below 0.
 
-    Raises DataError.
+    A buffer of another kind, such as a mask, may hold infinities. Raises DataError.
     """
     faults = []
     for name, tensor in found.items():
         if not tensor.is_floating_point():
             continue
+        held = tensor.to(own[name].dtype)
         open_to = not isinstance(own[name], nn.Parameter) and not name.endswith(STATISTICS)
-        wrong = int((tensor.isnan() if open_to else ~tensor.isfinite()).sum())
+        wrong = int((held.isnan() if open_to else ~held.isfinite()).sum())
         if wrong:
             faults.append(f"{name} ({wrong:,} of {tensor.numel():,})")
+        elif name.endswith(VARIANCE) and (below := int((held < 0).sum())):
+            text = f"{origin} hold variances below 0: {name} ({below:,} of {tensor.numel():,})"
+            raise DataError(f"{text}. They are damaged, or of another layer: load others.")
     if faults:
         more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
         hint = "They were saved after a training that diverged, or are damaged: load others"

@@ -26,19 +26,22 @@ def origin_note(folder: Path, spec: Spec) -> str:
     return json.dumps({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
 
 
-def where_from(folder: Path, spec: Spec) -> tuple[Path, str]:
-    """The folder that paths in a run's spec start from, and why nothing is to be read there; empty where it may be."""
+def where_from(folder: Path, spec: Spec) -> tuple[Path, str, str]:
+    """The folder that paths in a run's spec start from, and the name that the spec has there, if it has one.
+
+    The third is why nothing is to be read there; empty where it may be.
+    """
     path = folder / ORIGIN
     if not kind(path):
-        return folder.resolve(), ""
+        return folder.resolve(), "", ""
     note = read_note(path, _fault)
     root = (folder / note["root"]).resolve()
-    name = note.get("spec")
+    name = note.get("spec") or ""
     if root == folder.resolve() or (name and _names_the_same(root / name, spec)):
-        return root, ""
+        return root, name, ""
     says = f"{shown(folder)} says that its data lies in {shown(root)}"
     which = f"no spec {shown(name)} that names this data" if name else "no spec that it names"
-    return root, f"{says}, and {which} is there"
+    return root, name, f"{says}, and {which} is there"
 
 
 def _names_the_same(path: Path, spec: Spec) -> bool:

@@ -151,7 +151,7 @@ class RunFolder:
     def rewind(self, step: int) -> list[dict[str, Any]]:
         """Drop the metrics measured after `step`, which a resumed run measures again; return those that stay."""
         kept = [record for record in self.records() if record["step"] <= step]
-        write_text(self.metrics_file, "".join(json.dumps(record) + "\n" for record in kept))
+        write_text(self.metrics_file, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
         return kept
 
     def settle(self) -> None:

@@ -33,12 +33,15 @@ class Watch:
         self.asked, self.monitor, self.goal = self.asked or self.monitor, monitor, goal
 
     def see(self, record: Record) -> bool:
-        """Take in an evaluation; whether it is the best so far. What is not finite never is, nor is it in a file."""
+        """Take in an evaluation; whether it is the best so far. What is not finite never is, nor is it in a file.
+
+        Nothing is waited for before there was a first one.
+        """
         if self.monitor not in record:
             return False
         value = record[self.monitor]
         if value is None or not isfinite(value):
-            self.waited += 1
+            self.waited += self.best is not None
             return False
         gain = 0.0 if self.best is None else self.best - value if self.goal == "min" else value - self.best
         better = self.best is None or gain > self.min_delta

@@ -23,12 +23,20 @@ from netspec.runtime.train.progress import Plan, Progress
 from netspec.runtime.train.signals import StopSignals
 from netspec.runtime.train.state import State
 from netspec.runtime.train.step import NotFinite, Stepper
-from netspec.runtime.train.unmeasured import never_seen, news, refusal, stand_in
+from netspec.runtime.train.unmeasured import never_finite, never_seen, news, refusal, stand_in
 from netspec.sections.train import Train
 
 PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}
 """What the samples of each part are called."""
 ADVICE: Final = "Begin another run with a smaller lr, a warmup, or clip_grad: 1.0; this one would diverge again."
+AT_ONCE: Final = (
+    "No learning came before it: what the network begins with, or the data, gives it. Look at init, at weights that "
+    "are loaded, at steps such as log or div, and at how large the inputs are, which transform: standardize mends."
+)
+LOOK: Final = (
+    "The losses of the steps were finite: see what the validation data has that the training data has not, name "
+    "another value in train.checkpoint.best, or begin another run with a smaller lr."
+)
 LATE: Final = 1
 """Stands beside the numbers of signals, of which none that is heeded is as small: the time is over."""
 
@@ -179,6 +187,8 @@ class Trainer:
         position = self.position
         step, epoch = position.step - position.index + index + 1, position.epoch + (index >= 0)
         kept = f" The best weights until then are {self.keeper.best}." if self.keeper.best else ""
+        if step == 1 and what.startswith("the loss"):
+            return Diverged(f"in step 1 {what}", f". {AT_ONCE}")
         rate = f", at a learning rate of {self.state.schedule.rate:g}"
         return Diverged(f"in step {step:,} (epoch {epoch}) {what}", f"{rate}. {ADVICE}{kept}")
 
@@ -260,8 +270,8 @@ class Trainer:
             "early_stop": state.early and state.early.monitor,
             "scheduler": state.schedule.by_value and state.schedule.monitor,
         }
-        blind = next((refusal(key, name, record) for key, name in followed.items() if name and name in lost), "")
-        return [text for text in said if text], blind
+        blind = {key: name for key, name in followed.items() if name and name in lost}
+        return [text for text in said if text], refusal(blind, record) if blind else ""
 
     def _save(self) -> None:
         self._check_losses()
@@ -281,8 +291,8 @@ class Trainer:
         """Save the end of the run, and leave the module with the weights that were saved. Raises Diverged."""
         self._save()
         state, history = self.state, self.history
-        if state.best.best is None and any(state.best.monitor in record for record in history.records):
-            raise Diverged(f"{state.best.monitor} was never a finite number", ", so no weights are the best. " + ADVICE)
+        if state.best.best is None and never_finite(state.best.monitor, history.records):
+            raise Diverged(f"{state.best.monitor} was never a finite number", f", so no weights are the best. {LOOK}")
         if state.shown is not state.module:
             state.module.load_state_dict(state.shown.state_dict())
         history.monitor = state.best.monitor

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 from typing import Any, Final
 
 from netspec.runtime.train.history import Record
 from netspec.sections.train import Train
+from netspec.words import listed
 
 WHY: Final = (
     "The validation data has nothing to measure it on, as where a class is missing there or all targets are ignored, "
@@ -40,13 +41,22 @@ def stand_in(train: Train, record: Record) -> str:
     return next((name for name in (*metrics, loss) if number(record.get(name))), "")
 
 
-def refusal(key: str, name: str, record: Record) -> str:
-    """What is said of a run that would go by a value which cannot be measured; `key` of the train section names it."""
+def refusal(followed: Mapping[str, str], record: Record) -> str:
+    """What is said of a run that would go by values which cannot be measured; `followed` has them by their keys."""
     others = [n for n, v in record.items() if n.startswith(("val.", "train.")) and number(v)]
-    text = f"{name} is nan at the first evaluation (epoch {record['epoch']}, step {record['step']:,})"
-    then = "that is another run" if key == "scheduler" else "--resume goes on with it"
-    way_out = f"Mend the data, or name another value there, {', '.join(others)}: {then}"
-    return f"{text}, and train.{key} goes by it. {WHY}. {way_out}."
+    names, keys = (listed(words) for words in (followed.values(), (f"train.{key}" for key in followed)))
+    many = len(set(followed.values())) > 1
+    are, them = ("are", "them") if many else ("is", "it")
+    text = f"{names} {are} nan at the first evaluation (epoch {record['epoch']}, step {record['step']:,})"
+    text += f", and {keys} {'go' if len(followed) > 1 else 'goes'} by {them}"
+    then = "that is another run" if "scheduler" in followed else "--resume goes on with it"
+    return f"{text}. {WHY}. Mend the data, or name another value there, {', '.join(others)}: {then}."
+
+
+def never_finite(monitor: str, records: Sequence[Record]) -> bool:
+    """Whether a value was measured, and never was a finite number."""
+    found = [record[monitor] for record in records if monitor in record]
+    return bool(found) and not any(map(_finite, found))
 
 
 def _finite(value: Any) -> bool:

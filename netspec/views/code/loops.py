@@ -21,6 +21,8 @@ from netspec.views.code.patterns import Ref, rigid
 
 LONGEST: Final = 24
 """The most steps that a round is looked for in."""
+MANY: Final = 4
+"""From how many modules on that have names of their own a class goes over its children."""
 Place = tuple[int, int]
 """A result of a round: its step and which of the step's results."""
 
@@ -221,7 +223,9 @@ class Loops:
             whole = names == [f"{head}.{n}" for n in counted] and list(self.within[head]) == counted
             return head if whole else None
         alone = sum(bool(item.step.member) for item in self.items[loop.start : loop.start + loop.period]) == 1
-        every = alone and names == list(self.level.members) and not self.level.aliases and not self.within
+        enough = loop.count >= MANY or self.flow.pattern.base == "nn.ModuleList"
+        own = names == list(self.level.members) and not self.level.aliases and not self.within
+        every = alone and enough and own
         return "" if every and all(list(level.members) == names for level in self.flow.pattern.levels) else None
 
 

@@ -15,6 +15,7 @@ from netspec.language import rows
 from netspec.language.calls import Refused, arrow_of, fields_of
 from netspec.language.rows import Call, RowError, Word
 from netspec.layers.base import Op
+from netspec.views.format.sites import Quoted
 from netspec.views.format.style import Style, is_size, style_of
 from netspec.words import did_you_mean
 
@@ -160,10 +161,21 @@ def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[En
             raise Refused(
                 Problem("unknown-argument", f"{word} has no argument {name!r}", At((*path, name), on_key=True), hint)
             )
+    if not isinstance(known, Block) and any(
+        known.fields[n].textual and _odd(v) for n, v in given.items() if n in known.fields
+    ):
+        raise OneForm
     piece.args = {name: _raw(value) for name, value in given.items()}
     piece.repeat = _text(around["repeat"]) if "repeat" in around else None
     piece.when = str(around["when"]) if "when" in around else None
     return piece
+
+
+def _odd(value: Any) -> bool:
+    """Whether a text, or one of a list of them, would be something else in a row, or without its quotes."""
+    if isinstance(value, list):
+        return any(map(_odd, value))
+    return isinstance(value, Quoted) or (isinstance(value, str) and is_size(value) and "x" in value)
 
 
 def _takes_inputs(known: type[Entry] | Block) -> bool:

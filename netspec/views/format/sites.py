@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import Path
 from netspec.graph.blocks import Block
 from netspec.graph.bodies import GROUP, Row, opened, rows_of
+from netspec.text.scalars import is_word
 from netspec.vocabulary import ENTRIES, INITIALIZERS, OPERATIONS
 
 Known = Callable[[str], Sequence[type[Entry] | Block]]
@@ -33,6 +34,10 @@ class Site:
     """What it is in a body; None in the other sections."""
 
 
+class Quoted(str):
+    """A text in quotes that would be a number, a truth value or nothing without them."""
+
+
 def plain(node: Node) -> Any:
     """A node as data, each scalar as its text."""
     match node:
@@ -40,6 +45,8 @@ def plain(node: Node) -> Any:
             return [plain(item) for item in node.value]
         case MappingNode():
             return {key.value: plain(value) for key, value in node.value}
+        case ScalarNode(style="'" | '"', value=text) if not is_word(text):
+            return Quoted(text)
     return node.value
 
 

@@ -15,12 +15,12 @@ class Dense(nn.Module):
         self.norm2 = nn.BatchNorm2d(128)
         self.conv2 = nn.Conv2d(128, 32, 3, padding=1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         out = F.relu(self.norm1(x))  # in_channels x H x W
         out = self.conv1(out)  # 128 x H x W
         out = F.relu(self.norm2(out))  # 128 x H x W
         out = self.conv2(out)  # 32 x H x W
-        return torch.cat([x, out], dim=1)  # C x H x W
+        return torch.cat([x, out], dim=1)
 
 
 class Transition(nn.Module):
@@ -29,9 +29,9 @@ class Transition(nn.Module):
         self.norm = nn.BatchNorm2d(in_channels)
         self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         x = F.relu(self.norm(x))  # in_channels x H x W
-        return F.avg_pool2d(self.conv(x), 2)  # in_channels//2 x H x W
+        return F.avg_pool2d(self.conv(x), 2)  # in_channels//2 x H/2 x W/2
 
 
 class DenseNet(nn.Module):

@@ -19,7 +19,7 @@ class LSTMLanguageModel(nn.Module):
 
     def forward(self, x, h0, c0):
         x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x 24
-        rnn, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
-        x = self.decoder(F.dropout(rnn, 0.2, self.training))  # T x B x 120
+        output, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
+        x = self.decoder(F.dropout(output, 0.2, self.training))  # T x B x 120
         x = F.log_softmax(x.reshape(-1, 120), dim=1)  # B*T x 120
         return x, h, c

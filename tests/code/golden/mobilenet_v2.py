@@ -31,9 +31,9 @@ class Inverted(nn.Module):
         self.use_out = s == 1 and in_channels == c
         self.conv = Conv(in_channels, t, s, c)
 
-    def forward(self, x):
-        out = self.conv(x)  # c x H x W
-        return out + x if self.use_out else out  # c x H x W
+    def forward(self, x):  # in_channels x H x W
+        out = self.conv(x)  # c x H/s x W/s
+        return out + x if self.use_out else out  # c x H/s x W/s
 
 
 class Classifier(nn.ModuleList):
