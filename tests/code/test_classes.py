@@ -213,3 +213,13 @@ def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
 def test_the_docstring_tells_every_axis_but_the_batch() -> None:
     source = printed("input: TxBx8\nlayers: {l: linear 4, o: select 0 -1}\n")
     assert source.startswith('"""Net: T x B x 8 in, 4 out, 36 parameters."""')
+
+
+def test_classes_that_come_out_equal_are_one() -> None:
+    part = "{q: linear 6, out: {dense: linear 6, y: add(prev in), n: layernorm}}"
+    source = printed(f"input: 6\nlayers: {{a: {part}, b: {part}}}\n")
+    assert source.count("class Out") == 1
+    assert source.count("self.out = Out()") == 2
+    other = part.replace("add", "mul")
+    source = printed(f"input: 6\nlayers: {{a: {part}, b: {other}}}\n")
+    assert source.count("class Out") == 2

@@ -19,6 +19,7 @@ from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed
 from netspec.views.code.initialising import padding, statements
+from netspec.views.code.merging import merged
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 
@@ -59,7 +60,7 @@ def _classes(graph: Graph, comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
             closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
         found.append(ClassWriter(pattern, serving, comments, closing, bound).written(results, ending))
-    return found
+    return merged(found, comments)
 
 
 def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
