@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from os import SEEK_END
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Column, Table, Texts, twice
-from netspec.datasets.files import show
+from netspec.datasets.files import MEMORY, Budget, show
 from netspec.datasets.table import COLUMNS, Tabular
 from netspec.datasets.writing import Writing
 from netspec.errors import DataError
@@ -46,14 +46,13 @@ class Parquet(Tabular):
             raise DataError(_refusal(path, error)) from None
         return int(shape.num_rows * shape.num_columns) <= QUICK_CELLS
 
-    def table(self, path: Path) -> Table:
+    def table(self, path: Path, memory: int = MEMORY) -> Table:
         arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
         try:
-            file = parquet.ParquetFile(path)
-            cells = file.metadata.num_rows * file.metadata.num_columns
-            if cells > MAX_CELLS:  # a few bytes can stand for millions of equal cells
-                raise DataError(f"{show(path)} holds {cells:,} cells, at most {MAX_CELLS:,} are read")
-            read = file.read()
+            found = parquet.ParquetFile(path)
+            _need_bounded(found.metadata, path, memory)
+            texts = [field.name for field in found.schema_arrow if _is_text(field.type)]
+            read = parquet.ParquetFile(path, read_dictionary=texts).read()  # each text once, however many cells hold it
         except (arrow.ArrowException, OSError) as error:
             raise DataError(_refusal(path, error)) from None
         names = read.column_names
@@ -74,6 +73,25 @@ class Parquet(Tabular):
         return Words(
             cells, self.empty, self.writing, f"{label}: {printable(name)} holds {kind}, expected numbers or texts"
         )
+
+
+def _need_bounded(metadata: Any, path: Path, memory: int) -> None:
+    """Refuse a table of more than is read, before any of it is: a few bytes can stand for millions of equal cells.
+
+    Raises DataError.
+    """
+    cells = metadata.num_rows * metadata.num_columns
+    most = MAX_CELLS * memory // MEMORY
+    if cells > most:
+        text = f"{show(path)} holds {cells:,} cells, at most {most:,} are read"
+        raise DataError(f"{text}. Allow more in the spec: data.memory=16GB.")
+    held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    Budget(memory).take(max(held, 0), show(path), "Keep only the columns that are needed")
+
+
+def _is_text(kind: Any) -> bool:
+    types = need("pyarrow.types", "parquet", "parquet")
+    return bool(types.is_string(kind) or types.is_binary(kind))
 
 
 def _refusal(path: Path, error: Exception) -> str:
@@ -119,7 +137,7 @@ class Words:
     @cached_property
     def _read(self) -> Texts:
         try:
-            found = self._cells.cast("string").to_pylist()
+            found = [text for chunk in self._cells.chunks for text in _texts(chunk)]
         except (NotImplementedError, ValueError):  # how pyarrow refuses lists and structures; bytes and odd times
             raise DataError(self._refusal) from None
         return Texts([text or "" for text in found], self._empty, self._writing)
@@ -132,3 +150,11 @@ class Words:
 
     def empty(self) -> Array:
         return self._read.empty()
+
+
+def _texts(cells: Any) -> Iterator[str | None]:
+    """Each cell as text, None for one that is null; the same object for each cell of a text that is held once."""
+    if not hasattr(cells, "dictionary"):
+        return iter(cells.cast("string").to_pylist())
+    known = cells.dictionary.cast("string").to_pylist()
+    return (known[place] if place is not None else None for place in cells.indices.to_pylist())

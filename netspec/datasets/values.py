@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite, prod
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 SAMPLED: Final = 2**20
 """Values of an input that are looked at, from samples all through it."""
 BYTE: Final = 255
+LARGEST: Final = 1e300
+"""No value of data is as large as this, and none but 0 as small as what it goes into once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ def is_kept(kept: Any) -> bool:
     if not isinstance(kept, dict) or kept.keys() != set(Values.__dataclass_fields__):
         return False
     sizes, numbers = kept["shape"], [kept[name] for name in ("low", "high", "typical", "mean")]
+    typical = kept["typical"]
     return (
         isinstance(sizes, list)
         and all(type(size) is int and size >= 0 for size in sizes)
         and isinstance(kept["dtype"], str)
         and None not in numbers[:2]
-        and all(x is None or (type(x) in (int, float) and isfinite(x)) for x in numbers)
+        and all(x is None or (type(x) in (int, float) and abs(x) < LARGEST) for x in numbers)
+        and (typical is None or typical > 1 / LARGEST)
     )

@@ -62,7 +62,6 @@ class Members:
         level.members[name] = step
         if "." in name:
             level.lists.add(name.partition(".")[0])
-            level.members = gathered(level.members)
 
     def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
         if name in scope.names and scope.flow.naming != "list":
@@ -76,8 +75,11 @@ class Members:
     def reorder(self, level: Level, order: Any, path: Path) -> None:
         """Register the members in the order of the patterns that they match; the others come last, as they are written.
 
-        A pattern that matches none is a problem, unless it means what a `when` leaves out.
+        Those of one list stand together. A pattern that matches none is a problem, unless it means what a `when`
+        leaves out.
         """
+        if level.lists:
+            level.members = gathered(level.members)
         if order is None:
             return
         if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):

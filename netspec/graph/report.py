@@ -11,7 +11,7 @@ from netspec.errors import At, Problem
 from netspec.language.calls import Refused
 
 MAX_STEPS: Final = 20_000
-"""How many steps, levels and rounds a network may have."""
+"""How many steps, levels and rounds a network may have, with those that are left out."""
 MAX_NAMED: Final = 200_000
 """How many values its steps may take, all together."""
 
@@ -58,9 +58,9 @@ class Report:
         finally:
             self.used_at.pop()
 
-    def count(self, at: At) -> None:
-        """Count one step, level or round. Raises Stopped after too many."""
-        self.steps += 1
+    def count(self, at: At, count: int = 1) -> None:
+        """Count steps, levels and rounds, also those that a `when` leaves out. Raises Stopped after too many."""
+        self.steps += count
         if self.steps > MAX_STEPS:
             self.stop(Problem("too-large", f"the network has more than {MAX_STEPS:,} steps", at, "Repeat less."))
 

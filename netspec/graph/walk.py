@@ -8,7 +8,7 @@ unknown values give no further problems.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
@@ -141,7 +141,7 @@ class Walk:
         rounds = rounds_of(group, path, scope)
         ends: list[Value] = []
         if not rounds:
-            scope.level.left |= set(self._names(body))
+            self._leave_out(self._names(body), path, scope)
         for params in rounds:
             self.report.count(At((*path, "repeat")))
             flow = scope.flow
@@ -257,6 +257,7 @@ class Walk:
         holds, guard = call.decide(scope)
         if holds is False:
             passed = values_of(call, scope)
+            self.report.count(call.at)
             scope.level.left.add(name or f"{self._counted(word)}*")
             return self._skip(passed[0] if passed else scope.flow.prev, name, scope, guard)
         training = None if holds is True else holds == "training"
@@ -419,9 +420,15 @@ class Walk:
     def _pass(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
         """A body that is left out: the first step's first input goes on."""
         step = self._skip(self._entry(body, path, scope), name, scope, guard)
-        scope.level.left |= {name} if name else set(self._names(body))
+        self._leave_out([name] if name else self._names(body), path, scope)
         if name:
             scope.names[name] = step.value
+
+    def _leave_out(self, names: Iterable[str], path: Path, scope: Scope) -> None:
+        """Note the names that members would have had."""
+        for name in names:
+            self.report.count(At(path))
+            scope.level.left.add(name)
 
     def _names(self, body: Any) -> Iterator[str]:
         """Patterns of the names that the members of a group would have."""

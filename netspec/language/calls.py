@@ -45,7 +45,7 @@ class Arguments:
         """Set one argument; `source` is what it is computed from."""
         self.values[name] = value
         self.places[name] = at
-        if isinstance(source, Expr | tuple):
+        if isinstance(source, Expr | tuple | list):
             self.sources[name] = source
         if isinstance(source, Expr) and not source.negative:
             self.written[name] = source.text
@@ -129,6 +129,10 @@ def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
         raise Refused(Problem("expression", error.message, place, error.hint)) from None
 
 
+class Rest(list[Any]):
+    """The bare values that one field has taken so far; a tuple once all are there."""
+
+
 def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Arguments:
     """The arguments of a row's call, by the fields of `cls`. Raises Refused with every problem."""
     found = Arguments(word=call.op if isinstance(call.op, str) else "")
@@ -141,6 +145,7 @@ def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Argum
         except Refused as refused:
             refusals.append(_as_parameter(refused, arg, lookup))
     raise_all(refusals)
+    found.values.update({name: tuple(value) for name, value in found.values.items() if isinstance(value, Rest)})
     return found
 
 
@@ -168,9 +173,14 @@ def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], l
     """Compute one value and put it where it belongs."""
     described = cls.fields[name]
     computed = compute(value, lookup, at, described.symbols)
-    if described.rest and arg.kind == "positional":
-        computed = (*found.values.get(name, ()), *(computed if isinstance(computed, tuple | list) else (computed,)))
-        value = (*found.sources.get(name, ()), *(value if isinstance(value, tuple) else (value,)))
+    held = found.values.get(name)
+    if described.rest and arg.kind == "positional" and (held is None or isinstance(held, Rest)):
+        held = Rest() if held is None else held
+        held += computed if isinstance(computed, tuple | list) else (computed,)
+        computed = held
+        sources = found.sources.get(name, [])
+        sources += value if isinstance(value, tuple) else (value,)
+        value = sources
     elif name in found.values:
         hint = "Keep one of them."
         if isinstance(found.values.get("path"), str) and "path" in cls.fields:

@@ -39,7 +39,7 @@ def _fault(learnt: Any) -> str:
     if not isinstance(learnt, dict):
         return "expected a mapping"
     kept: dict[str, Callable[[Any], bool]] = {
-        "classes": lambda value: value is None or texts(value),
+        "classes": lambda value: value is None or (texts(value) and len(set(value)) == len(value)),
         "inputs": _seen_as,
         "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),

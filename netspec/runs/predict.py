@@ -13,7 +13,7 @@ import torch
 from netspec.datasets.base import Gives, numbered
 from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
-from netspec.datasets.rows import Rows
+from netspec.datasets.rows import Rows, pieces
 from netspec.datasets.table import Tabular
 from netspec.datasets.values import Values
 from netspec.dims import names
@@ -206,13 +206,19 @@ def _on_scale(given: Handed, learnt: Mapping[str, Any], label: str) -> Handed:
 
 def _need_rows(run: Run, given: Handed, label: str) -> None:
     """Refuse whole numbers that an embedding has no vector for. Raises DataError."""
-    bounds = tuple((int(x[:].min()), int(x[:].max())) if x.dtype == np.int64 else None for x in given.inputs)
+    bounds = tuple(_bounds(x) if x.dtype == np.int64 else None for x in given.inputs)
     facts = Facts(run.spec.graph, run.spec.experiment, Gives(numbers=bounds))
     for problem in (p for rule in rules(("embedding_rows",)) for p in rule.check(facts)):
         tokens = [x[:] for x in given.inputs if x.dtype == np.int64]
         beyond = [x < 0 if x.min() < 0 else x == x.max() for x in tokens]
         where = f", first in row {beyond[0].reshape(len(beyond[0]), -1).any(1).argmax()}" if len(tokens) == 1 else ""
         raise DataError(f"{label}: {problem.message.replace('the data', 'the file')}{where}")
+
+
+def _bounds(numbers: Column) -> tuple[int, int]:
+    """The smallest and the largest of whole numbers."""
+    ends = [(int(piece.min()), int(piece.max())) for _, piece in pieces(numbers)]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _split(arrays: Sequence[Column], steps: Steps) -> Split:

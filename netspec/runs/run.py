@@ -43,8 +43,9 @@ class Run:
     ) -> Self:
         """The run in `folder`, whose data's paths start at `root`, or where the folder says without.
 
-        Raises UsageError where there is none, SpecError for overrides that do not fit and a network that is larger
-        than allowed, DataError for a folder that is not as a run leaves it.
+        `max_params` and `max_memory`, in bytes, are limits that its network must keep. Raises UsageError where there is
+        no run, SpecError for overrides that do not fit and a network that is larger than allowed, DataError for a
+        folder that is not as a run leaves it.
         """
         folder, overrides = Path(folder), list(overrides)
         if not (folder / "spec.yaml").exists():

@@ -178,10 +178,10 @@ def _missing(there: set[str], sections: dict[str, Any]) -> list[Problem]:
 def _named(sections: dict[str, Any]) -> list[Problem]:
     """The network's name becomes that of a class."""
     name = sections.get("name", "Net")
-    if is_class_name(name):
+    if is_class_name(name) and not name.startswith("__"):
         return []
     del sections["name"]
-    hint = "A name has letters, digits and _, begins with no digit, and is no word of Python's."
+    hint = "A name has letters, digits and _, begins with no digit and no __, and is no word of Python's."
     return [Problem("name", f"the network cannot be called {name!r}", At(("name",)), hint)]
 
 

@@ -128,7 +128,7 @@ class _Reader:
 
     def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
         items = value if isinstance(value, list) else [value]
-        found: list[Metric] = []
+        found: dict[str, Metric] = {}
         refusals: list[Refused] = []
         for i, item in enumerate(items):
             try:
@@ -136,12 +136,12 @@ class _Reader:
             except Refused as refused:
                 refusals.append(refused)
                 continue
-            if entry.label in [m.label for m in found]:
+            if entry.label in found:
                 problem = Problem("twice", f"{entry.label} is given twice", At((*path, i)), "Keep one of them.")
                 refusals.append(Refused(problem))
-            found.append(entry)
+            found[entry.label] = entry
         raise_all(refusals)
-        return tuple(found)
+        return tuple(found.values())
 
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:
         if isinstance(value, str):

@@ -30,7 +30,7 @@ LOOPS = {
     ),
     "[{repeat: 3, layers: {h.$i: 'linear(x) 6'}}, {o: add(x h.*)}]": "return sum(linears, x)",
     "[{repeat: 4, layers: {layer$i: 'add(x prev), same'}}]": (
-        "for same in self.children():\n            out = same(x + out)"
+        "for layer in self.children():\n            out = layer(x + out)"
     ),
     "{s: linear 6, u: use(prev) s, v: use(prev) s, w: use(prev) s}": "for _ in range(3):\n            x = self.s(x)",
     "{p: same, q: {repeat: 3, layers: {t.$i: two(prev x), e: add(t.$i.b t.$i.c)}}}": "for two in self.t:",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from netspec import optional as extras
-from netspec.datasets.files import Files
+from netspec.datasets.files import Budget, Files
 from netspec.errors import DataError, UsageError
 from tests.data.test_tables import read
 from tests.data.writing import section
@@ -107,4 +108,22 @@ def test_a_small_file_of_very_many_cells_is_refused(tmp_path: Path, monkeypatch:
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     write_parquet(tmp_path / "a.parquet", size=pa.array([b"\xff", b"a"]), price=[1, 2])
     with pytest.raises(DataError, match="size holds binary, expected numbers or texts"):
+        parquet(tmp_path)
+
+
+def test_a_long_text_in_many_cells_is_held_once(tmp_path: Path) -> None:
+    count, long = 200_000, "x" * 20_000  # 4 GB, if each cell had its own
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([long]))
+    write_parquet(tmp_path / "a.parquet", city=same, price=[i + 0.5 for i in range(count)])
+    assert (tmp_path / "a.parquet").stat().st_size < 2 * 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    arrays = parquet(tmp_path)
+    assert arrays.learnt["columns"]["categories"] == {"city": [long]}
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 2**30
+
+
+def test_a_table_that_unpacks_to_more_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_parquet(tmp_path / "a.parquet", city=[f"{i:05}" * 100 for i in range(1000)], price=list(range(1000)))
+    monkeypatch.setattr("netspec.datasets.parquet.Budget", lambda: Budget(100_000))
+    with pytest.raises(DataError, match=r"a.parquet takes \d\d\d,\d\d\d bytes of memory, of 100,000 that are allowed"):
         parquet(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from textwrap import dedent
 
@@ -191,3 +192,11 @@ def test_a_text_that_looks_like_something_else_stays_one(text: str, form: Callab
 
 def test_a_quoted_number_where_numbers_stand_is_one() -> None:
     assert short('layers: [{conv: {out_channels: "8", kernel_size: 3}}]') == "layers: [conv 8 k3]\n"
+
+
+@pytest.mark.parametrize("text", ["010", "-007", "00.5", "0x10", "01e3"])
+def test_what_is_quoted_because_readers_differ_stays_quoted(text: str) -> None:
+    spec = f'blocks:\n  b k: [fc 8]\nlayers:\n  a: {{b: {{k: "{text}"}}}}\n'
+    for write in (short, long):
+        assert f'"{text}"' in write(spec) or f"b {text}" in write(spec)
+        assert not re.search(rf": {text}\b", write(spec))

@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
-from netspec import SpecError, errors, loads
+from netspec import SpecError, loads, words
+from netspec.text.reader import read_text
 from netspec.text.report import SHOWN
+from netspec.views import difference, table
+from netspec.views.format import formatted
+from netspec.views.picture import layout, picture
 from netspec.views.problems import LISTED, rows
 from tests.effort import computing
 
@@ -50,6 +54,13 @@ KINDS: dict[str, Callable[[int], str]] = {
     "members in order": lambda n: f"{HEAD}layers: {{{each('a{i}: conv 3 k1', n)}}}\noutputs: [{each('a{i}', n)}]",
     "params": lambda n: f"{HEAD}params: {{p0: 1, {each('p{n}: $p{i}', n)}}}\nlayers: [relu]",
     "conditions": lambda n: f"{HEAD}layers: [{each('relu when {i} > 1', n)}]",
+    "members of one list": lambda n: f"{HEAD}layers: {{{each('a.{i}: conv 3 k1', n)}}}",
+    "members of many lists": lambda n: f"{HEAD}layers: {{{each('a{i}.0: conv 3 k1, a{i}.1: relu', n)}}}",
+    "conditions that leave out": lambda n: (
+        f"{HEAD}blocks: {{a k: {{{each('b{i}: conv 3 k1 when k > {n}', n)}}}}}\nlayers: [a 10, a 20, a 30]"
+    ),
+    "aliases of aliases": lambda n: f"{HEAD}layers: {{a0: conv 3 k1, {each('a{n}: alias a{i}', n)}}}",
+    "metrics": lambda n: f"{HEAD}layers: [fc 8]\ntrain: {{loss: mse, metrics: [{each('mae', n)}]}}",
     "keys given twice": lambda n: f"{HEAD}layers: [relu]\n" + "a: 1\n" * n,
 }  # fmt: skip
 ENDLESS = {
@@ -66,8 +77,8 @@ ENDLESS = {
 }  # fmt: skip
 
 
-def work(text: str) -> int:
-    """How many functions are called to check a spec, C's own among them."""
+def work(text: str, read: Callable[[str], Any] = loads) -> int:
+    """How many functions are called to check a spec, or to read it otherwise, C's own among them."""
     calls = 0
 
     def count(frame: FrameType, event: str, argument: Any) -> None:
@@ -76,7 +87,7 @@ def work(text: str) -> int:
 
     sys.setprofile(count)
     try:
-        loads(text)
+        read(text)
     except SpecError:
         pass
     finally:
@@ -86,10 +97,54 @@ def work(text: str) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_twice_as_much_is_twice_the_work(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors, "EFFORT", 100_000)  # what hints cost at the most is spent by the smaller one
+    monkeypatch.setattr(words, "EFFORT", 100_000)  # what hints cost at the most is spent by the smaller one
     work(KINDS[kind](3))  # imports
     fixed = work(KINDS[kind](20))
     small, large = (work(KINDS[kind](n)) - fixed for n in (150, 300))
+    assert large < 2.6 * small + 20_000
+
+
+def differing(text: str) -> None:
+    """The difference to the same network without one bias."""
+    other = text.replace("conv 3 k1", "conv 3 k1 nobias", 1)
+    difference.text(difference.difference(loads(text).graph, loads(other).graph))
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "graph": lambda text: picture(loads(text).graph),
+    "summary": lambda text: table.text(table.summary(loads(text).graph)),
+    "diff": differing,
+    "build": lambda text: loads(text).source(),
+    "fmt": lambda text: formatted(read_text(text), long=False),
+    "fmt --long": lambda text: formatted(read_text(text), long=True),
+}
+READ: dict[str, Callable[[int], str]] = {
+    "steps": lambda n: f"{HEAD}layers: [conv 3 k1, {each('relu', n)}]",
+    "names": lambda n: f"{HEAD}layers: {{{each('a{i}: conv 3 k1', n)}}}",
+    "levels": lambda n: f"{HEAD}layers: {{{each('a{i}: [conv 3 k1, relu]', n)}}}",
+    "members of one list": KINDS["members of one list"],
+    "uses of one block": lambda n: (
+        f"{HEAD}blocks: {{b k: [conv 3 k1, relu when k > 1]}}\nlayers: {{{each('a{i}: b 2', n)}}}"
+    ),
+    "blocks": lambda n: f"{HEAD}blocks: {{{each('b{i}: [conv 3 k1]', n)}}}\nlayers: [{each('b{i}', n)}]",
+    "rounds": lambda n: f"{HEAD}layers: [{{repeat: {n}, layers: [conv 3 k1, bn, relu]}}]",
+    "one value taken by all": lambda n: f"{HEAD}layers: {{c: conv 3 k1, {each('a{i}: add(c in)', n)}}}",
+    "aliases of aliases": KINDS["aliases of aliases"],
+    "ties in a chain": KINDS["ties in a chain"],
+    "outputs": KINDS["members in order"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", READ)
+@pytest.mark.parametrize("reader", READERS)
+def test_twice_as_much_is_twice_the_work_of_each_reader(
+    reader: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "MAX_COMPARED", 20_000)
+    read, text = READERS[reader], READ[kind]
+    work(text(3), read)  # imports
+    fixed = work(text(20), read)
+    small, large = (work(text(n), read) - fixed for n in (100, 200))
     assert large < 2.6 * small + 20_000
 
 

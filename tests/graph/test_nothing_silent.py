@@ -302,3 +302,9 @@ def test_what_is_taken_for_the_rest_of_a_row_is_never_dropped_from_a_sound_netwo
         return
     with pytest.raises(SpecError):
         netspec.loads(yaml.safe_dump({"input": "3x4", "layers": layers}))
+
+
+@pytest.mark.parametrize("name", ["__debug__", "__class__", "__init__"])
+def test_a_network_is_not_called_as_what_python_keeps_for_itself(name: str) -> None:
+    with pytest.raises(SpecError, match="the network cannot be called"):
+        netspec.loads(f"name: {name}\ninput: 8\nlayers: [fc 8]")

@@ -17,6 +17,8 @@ import netspec
 from netspec.api.run import Run
 from netspec.cli import main
 from netspec.cli import predict as cli
+from netspec.datasets.files import Budget
+from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.runs.answers import FORMATS, records, table
 from netspec.runs.predict import Prediction
@@ -162,6 +164,25 @@ def test_numbers_that_an_embedding_does_not_know(tmp_path: Path) -> None:
 # --- photos ---------------------------------------------------------------------------------------
 
 
+def test_arrays_that_are_larger_than_memory_stay_in_their_files(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = points(16, 9, 1, 8, 8).astype(np.uint8)
+    whole = asked(digits, x).first
+    read: list[int] = []
+    fill = FileRows.read
+
+    def counted(self: FileRows, rows: Any) -> Any:
+        read.append(len(rows))
+        return fill(self, rows)
+
+    monkeypatch.setattr(FileRows, "read", counted)
+    monkeypatch.setattr("netspec.runtime.data.handed.Budget", lambda: Budget(100))
+    monkeypatch.setattr("netspec.runs.predict.batch_size", lambda samples, least: 2)
+    assert np.allclose(asked(digits, x).first, whole)
+    assert read[-5:] == [2, 2, 2, 2, 1]
+
+
 def photo(path: Path, seed: int = 0, size: tuple[int, int] = (8, 8), mode: str = "L") -> Any:
     path.parent.mkdir(parents=True, exist_ok=True)
     found = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -280,7 +301,7 @@ def test_tables_in_another_order_without_the_target(mixed: Path, tmp_path: Path)
     run = Run.read(mixed)
     plain, turned = run.predict(tmp_path / "a.csv"), run.predict(tmp_path / "b.csv")
     assert np.array_equal(plain.first, turned.first)
-    assert plain.told == ()
+    assert ["colour is 'green'" in line for line in plain.told] == [True]
     assert "b.csv: note left aside" in turned.told[0]
     with pytest.raises(DataError, match=r"c\.csv has no column 'size'"):
         run.predict(tmp_path / "c.csv")

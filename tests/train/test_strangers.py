@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from netspec.cli import main
 from netspec.files import sha256
-from netspec.runtime.store.checkpoint import FILES, MANIFEST, Checkpoints
+from netspec.runtime.store.checkpoint import FILES, FORMAT, MANIFEST, Checkpoints
 from netspec.runtime.store.run_folder import OWN, RunFolder
 
 SPEC = """\
@@ -238,6 +239,11 @@ LEARNT: dict[str, Any] = {
     "transform": {"transform": [3]},
     "a transform": {"transform": [{"Normalize": {"mean": "x"}}]},
     "no transform": {"transform": [{"Nonsense": {}}]},
+    "two classes of one name": {"classes": ["no", "no"]},
+    "values of no size": {"values": [{"shape": [2], "dtype": "float32", "low": 0, "high": 6, "typical": 0, "mean": 3}]},
+    "values without bounds": {
+        "values": [{"shape": [2], "dtype": "float32", "low": 0, "high": 1e308, "typical": 1e-320, "mean": 3}]
+    },
 }
 
 
@@ -271,7 +277,27 @@ STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no such tensor": lambda state: {
         "$dict": [[k, {"$tensor": "x"} if k == "losses" else v] for k, v in state["$dict"]]
     },
+    "an epoch that is a list": lambda state: edited(state, r'"epoch", \d+', '"epoch", [[]]'),
+    "steps before the first": lambda state: edited(state, r'"index", 0', '"index", -1'),
+    "steps without losses": lambda state: edited(state, r'"index", 0', '"index", 2'),
+    "an option of the optimizer that is a text": lambda state: edited(
+        state, r'"weight_decay", 0', '"weight_decay", "x"'
+    ),
+    "an option that is missing": lambda state: edited(state, r'\["weight_decay", 0\], ', ""),
+    "what the optimizer holds of none": lambda state: edited(
+        state, r'"state", {"\$dict": \[', r'\g<0>[99, {"$dict": []}]'
+    ),
+    "a best value that is a list": lambda state: edited(state, r'"waited", \d+', '"waited", []'),
+    "a rate that is a list": lambda state: edited(state, r'"rate", [\d.]+', '"rate", [1]'),
+    "random numbers that are none": lambda state: edited(state, r'"cuda", null', '"cuda", "x"'),
 }
+
+
+def edited(state: Any, pattern: str, new: str) -> Any:
+    """A state with some of its text replaced."""
+    text, count = re.subn(pattern, new, json.dumps(state))
+    assert count, pattern
+    return json.loads(text)
 
 
 @pytest.mark.parametrize("what", STATES)
@@ -281,7 +307,7 @@ def test_a_state_that_no_run_saved_is_named(what: str, project: Path, capsys: py
         state = json.loads((place / FILES[1]).read_text())
         (place / FILES[1]).write_text(json.dumps(STATES[what](state)))
         entries = {name: {"bytes": (place / name).stat().st_size, "sha256": sha256(place / name)} for name in FILES}
-        (place / MANIFEST).write_text(json.dumps({"format": 2, "files": entries}, indent=1))
+        (place / MANIFEST).write_text(json.dumps({"format": FORMAT, "files": entries}, indent=1))
     assert resumed(project) == 4
     said = capsys.readouterr().err
     assert places[-1].name in said
@@ -289,12 +315,32 @@ def test_a_state_that_no_run_saved_is_named(what: str, project: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    "line", [b"{", b"\0\xff\n", b"[]\n", b"3\n", b'{"step": "x"}\n', b'{"step": NaN}\n', b"[" * 90_000]
+    "line",
+    [
+        *(b"{", b"\0\xff\n", b"[]\n", b"3\n", b'{"step": "x"}\n', b'{"step": NaN}\n', b"[" * 90_000),
+        b'{"epoch": 1, "step": 3, "val.loss": 1e999}\n',
+        b'{"epoch": 1, "step": 3, "val.loss": ' + b"9" * 5_000 + b"}\n",
+    ],
 )
 def test_metrics_that_no_run_wrote_are_told(line: bytes, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "runs" / "a" / "metrics.jsonl").write_bytes(line)
     assert resumed(project) == 0
     assert "metrics.jsonl is damaged: 2 of the records so far are lost" in capsys.readouterr().err
+
+
+def test_more_metrics_than_the_state_knows_are_no_loss(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = project / "runs" / "a" / "metrics.jsonl"
+    path.write_text(path.read_text() * 2)
+    assert resumed(project) == 0
+    assert "damaged" not in capsys.readouterr().err
+
+
+def test_an_export_keeps_the_limits_of_whoever_asks(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = project / "runs" / "a"
+    for limit in ("--max-params=10", "--max-memory=10B"):
+        assert ended("export", run, "-o", project / "net.onnx", limit) == 3
+    assert capsys.readouterr().err.count("error[too-large]") == 2
+    assert not (project / "net.onnx").exists()
 
 
 def test_a_long_line_of_metrics_takes_little_memory(tmp_path: Path) -> None:

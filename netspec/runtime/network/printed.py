@@ -56,7 +56,7 @@ def _defined(source: str, name: str, place: str) -> type[nn.Module]:
     exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102
     for cls in scope.values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == place:
-            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign, assignment]
+            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign]
     found = scope[name]
     assert isinstance(found, type)
     assert issubclass(found, nn.Module)

@@ -10,8 +10,9 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from itertools import chain
+from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from netspec.errors import DataError
 from netspec.files import kind, need_file, shown
@@ -19,6 +20,8 @@ from netspec.words import printable
 
 MAX_NOTE: Final = 64 * 2**20
 """Bytes of a file in JSON, at most."""
+DIGITS: Final = 100
+"""Of a whole number, at most."""
 AGAIN: Final = "Fetch the folder again, or train anew."
 
 
@@ -59,7 +62,7 @@ def read_note(path: Path, fault: Callable[[Any], str]) -> Any:
 def plain(text: bytes | str) -> Any:
     """The plain data in JSON. Raises ValueError that says what is wrong with it."""
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise ValueError(f"no JSON at line {error.lineno}, column {error.colno}") from None
     except UnicodeDecodeError as error:
@@ -73,5 +76,13 @@ def texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-def _no_number(word: str) -> Any:
-    raise ValueError(f"{printable(word)} is no number of JSON")
+def _finite(word: str) -> float:
+    return value if isfinite(value := float(word)) else _no_number(word)
+
+
+def _whole(word: str) -> int:
+    return int(word) if len(word) <= DIGITS else _no_number(word)
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{printable(word[:DIGITS])} is no number of JSON that a run writes")

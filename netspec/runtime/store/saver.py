@@ -118,7 +118,7 @@ class Keeper:
             if self.run:
                 self.run.renew()
                 records = self.run.rewind(state.position.measured)
-                if missing := state.position.records - len(records):
+                if (missing := state.position.records - len(records)) > 0:
                     self.warn(f"{self.run.metrics_file} is damaged: {missing} of the records so far are lost")
         return self.world.from_main(records)
 

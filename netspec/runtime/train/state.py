@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
@@ -23,6 +23,8 @@ from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 
+_OPTIONAL: Final = {"NoneType", "number", "bool", "tensor"}
+"""Kinds of values that may be there or not."""
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
 
@@ -163,6 +165,7 @@ class State:
         need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
         if found := differences(state["origin"], self.origin):
             raise UsageError(refusal(found))
+        self._need_alike(state)
         self.position = Position(**state["position"])
         self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
         self.objective.module.load_state_dict(state["loss"])
@@ -176,6 +179,26 @@ class State:
         self.shares[: self.position.index] = state["shares"].to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
+
+    def _need_alike(self, state: dict[str, Any]) -> None:
+        """Refuse a state that is not of the form of the run's own. Raises ValueError."""
+        optimizer, own = state["optimizer"], self.optimizer.state_dict()
+        groups = zip(optimizer["param_groups"], own["param_groups"], strict=True)
+        for name, saved, mine in (
+            ("position", state["position"], asdict(self.position)),
+            ("best", state["best"], self.best.state()),
+            ("schedule", state["schedule"], self.schedule.state()),
+            ("seconds", state["seconds"], self.seconds),
+            *(("optimizer", *pair) for pair in groups),
+            *(("random", each, self._random()) for each in state["random"]),
+        ):
+            need_alike(saved, mine, name)
+        held = [(self.trained[place].ndim, frozenset(each)) for place, each in optimizer["state"].items()]
+        if len(set(held)) > len({rank for rank, _ in held}):  # the same is held of all of one rank
+            raise ValueError("the optimizer's state is not of these parameters")
+        index = state["position"]["index"]
+        if min(state["position"].values()) < 0 or not len(state["losses"]) == len(state["shares"]) == index:
+            raise ValueError("the position is not one of this run")
 
     def _random(self) -> dict[str, torch.Tensor | None]:
         """The state of this process's own random numbers."""
@@ -192,6 +215,29 @@ class State:
         torch.set_rng_state(own["cpu"])
         if own["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(own["cuda"], self.device)
+
+
+def need_alike(saved: Any, own: Any, name: str) -> None:
+    """Refuse a saved value that is not of the form of the run's own: keys, kinds of values, lengths of tuples.
+
+    What is None in one of them may be a number or a tensor in the other. Raises ValueError.
+    """
+    kinds = {_form(saved), _form(own)}
+    if isinstance(own, dict) and isinstance(saved, dict) and own.keys() == saved.keys():
+        for key, value in own.items():
+            need_alike(saved[key], value, f"{name}.{key}")
+    elif isinstance(own, tuple) and isinstance(saved, tuple) and len(own) == len(saved):
+        for pair in zip(saved, own, strict=True):
+            need_alike(*pair, name)
+    elif isinstance(own, dict | tuple) or (len(kinds) > 1 and not ("NoneType" in kinds and kinds <= _OPTIONAL)):
+        raise ValueError(f"{name} is not what a run saves")
+
+
+def _form(value: Any) -> str:
+    """The kind of a value, a number for both of Python's."""
+    if isinstance(value, torch.Tensor):
+        return "tensor"
+    return "number" if type(value) in (int, float) else type(value).__name__
 
 
 def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:

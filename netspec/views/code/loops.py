@@ -6,6 +6,7 @@ or of the round before, or the same in all. What all rounds give may be collecte
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -217,15 +218,18 @@ class Loops:
             return f"self.{names[0]}" if len(set(names)) == 1 else None
         if any(step.again for step in steps) or self.flow.pattern.renamed:
             return None
-        counted = [str(n) for n in range(loop.count)]
+        numbers = [str(n) for n in range(loop.count)]
         head = names[0].rpartition(".")[0]
         if head:
-            whole = names == [f"{head}.{n}" for n in counted] and list(self.within[head]) == counted
+            whole = names == [f"{head}.{n}" for n in numbers] and list(self.within[head]) == numbers
             return head if whole else None
         alone = sum(bool(item.step.member) for item in self.items[loop.start : loop.start + loop.period]) == 1
         enough = loop.count >= MANY or self.flow.pattern.base == "nn.ModuleList"
         own = names == list(self.level.members) and not self.level.aliases and not self.within
-        every = alone and enough and own
+        alike = len({(type(step.op), step.body.source if step.body else None) for step in steps}) == 1
+        stem = stem_of(names[0])
+        counted = alike and all(stem_of(name) == stem for name in names)
+        every = alone and enough and own and (counted or self.flow.pattern.base == "nn.ModuleList")
         return "" if every and all(list(level.members) == names for level in self.flow.pattern.levels) else None
 
 
@@ -237,12 +241,19 @@ def _gathers(item: Item, refs: list[Ref], values: list[Ref]) -> bool:
     return isinstance(op, Concat | Stack)
 
 
+def stem_of(name: str) -> str:
+    """A name without the number behind it."""
+    return re.sub(r"[_-]?\d+$", "", name)
+
+
 def module_name(step: Step, holder: str, several: bool) -> str:
     """What a loop calls one of the modules that a container holds; `several` are gone over beside each other."""
     if len(holder) > 3 and holder.endswith("s") and not holder.endswith("ss"):
         return holder.removesuffix("s")
     if several and holder:
         return holder
+    if not holder and (stem := stem_of(step.member)):
+        return stem
     if step.body is not None:
         return step.body.block or "module"
     return base_word(type(step.op), type(step.op).__name__) if step.op is not None else "module"
@@ -252,7 +263,7 @@ def list_name(item: Item, result: int, module: str) -> str:
     """What the list of all rounds' values is called."""
     names = list(_names(item.step))
     part = names[result].rpartition(".")[2] if result < len(names) else ""
-    name = part if part and not part.isdecimal() else module if module else "value"
+    name = stem_of(part) or module or "value"
     return name if name.endswith("s") else f"{name}s"
 
 

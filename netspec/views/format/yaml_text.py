@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any, Final
 
+from netspec.text.scalars import odd_number
+
 WIDTH: Final = 120
 _PLAIN: Final = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=\S))(?:.*\S)?")
 _BREAKS: Final = re.compile(r": | #|:$")
@@ -18,7 +20,7 @@ def scalar(value: Any, flow: bool) -> str:
         return json.dumps(value)
     text = str(value)
     plain = _PLAIN.fullmatch(text) and not _BREAKS.search(text) and not (flow and _IN_FLOW.search(text))
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain and odd_number(text) is None else json.dumps(text, ensure_ascii=False)
 
 
 def flow(value: Any) -> str:

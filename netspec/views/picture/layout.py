@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from math import inf
 from typing import Final
 
-from netspec.views.picture.plan import Edge, Node, Plan
+from netspec.views.picture.plan import Node, Plan
 
 CHARACTER: Final = 7.0
 """The width of a character of the text."""
@@ -20,6 +22,8 @@ SIDE: Final = 30.0
 LANE: Final = 14.0
 TURN: Final = 11.0
 """How far below or above a node a line turns."""
+MAX_COMPARED: Final = 2_000_000
+"""How many lanes others are compared with, so that they run beside each other."""
 
 
 def arrange(plan: Plan) -> None:
@@ -31,8 +35,10 @@ def arrange(plan: Plan) -> None:
         _measure(node)
     ranks = _ranks(plan)
     _down(ranks, plan)
+    heights = sorted({node.y for node in plan.all})
     for rank in ranks:
-        _across(rank, plan)
+        _across(rank, heights)
+    _enter_aside(plan)
     _run_lanes(plan, ranks)
     _gather_ins(plan)
     _frame(plan)
@@ -64,11 +70,10 @@ def _ranks(plan: Plan) -> list[list[Node]]:
     """Nodes by how many others a value passes on its longest way to them; a source stands right above its reader."""
     place: dict[Node, int] = dict.fromkeys(plan.entries, 0)
     for node in plan.nodes:
-        place[node] = max((1 + place[e.source] for e in plan.edges if e.target is node), default=0)
-    for node in filter(plan.starts, reversed(plan.nodes)):
-        place[node] = (
-            min((place[e.target] for e in plan.edges if e.source is node and e.target in place), default=1) - 1
-        )
+        place[node] = max((1 + place[e.source] for e in node.takes), default=0)
+    for node in reversed(plan.nodes):
+        if node.starts:
+            place[node] = min((place[e.target] for e in node.gives if e.target in place), default=1) - 1
     last = 1 + max(place.values(), default=0)
     place |= dict.fromkeys(plan.exits, last)
     found: list[list[Node]] = [[] for _ in range(last + 1)]
@@ -86,18 +91,18 @@ def _down(ranks: list[list[Node]], plan: Plan) -> None:
             node.y = y
         gap = GAP
         if not height:
-            gap = GAP - 10 if len(after) > 1 or any(plan.readers(n) > 1 for n in rank) else LANE
+            gap = GAP - 10 if len(after) > 1 or any(len(n.gives) > 1 for n in rank) else LANE
         elif after and not any(node.height for node in after):
             gap = LANE
         y += height + gap
 
 
-def _across(rank: list[Node], plan: Plan) -> None:
+def _across(rank: list[Node], heights: list[float]) -> None:
     """The nodes of one rank: around the spine, under what they take; those beside it at the right."""
-    beside = sorted((node for node in rank if _aside(node, plan)), key=lambda node: -_height(node, plan))
-    main = [node for node in rank if node not in beside] or rank
-    order = {id(node): _wish(node, plan) for node in main}
-    main = sorted(main, key=lambda node: order[id(node)])
+    beside = sorted((node for node in rank if _aside(node, heights)), key=lambda node: -_height(node))
+    apart = set(beside)
+    main = [node for node in rank if node not in apart] or rank
+    main = sorted(main, key=_wish)
     if len(main) == 1:
         main[0].x = -main[0].spine
     else:
@@ -106,30 +111,30 @@ def _across(rank: list[Node], plan: Plan) -> None:
             node.x = x
             x += node.width + SIDE
     right = main[-1].x + main[-1].width if main else 0.0
-    for node in beside if main is not rank else ():
+    for node in beside:
         node.x = right + SIDE
         right = node.x + node.width
 
 
-def _aside(node: Node, plan: Plan) -> bool:
+def _aside(node: Node, heights: list[float]) -> bool:
     """Whether a node stands beside the spine: it takes nothing, or no line from or to the next rank meets it."""
-    if plan.starts(node):
+    if node.starts:
         return True
-    after = min((n.y for n in plan.all if n.y > node.y), default=node.y)
-    before = max((n.y for n in plan.all if n.y < node.y), default=node.y)
-    readers = [e.target.y > after for e in plan.edges if e.source is node]
-    sources = [e.source.y < before for e in plan.edges if e.target is node]
+    place = bisect_left(heights, node.y)
+    before, after = heights[max(place - 1, 0)], heights[min(place + 1, len(heights) - 1)]
+    readers = [e.target.y > after for e in node.gives]
+    sources = [e.source.y < before for e in node.takes]
     return (bool(readers) and all(readers)) or (bool(sources) and all(sources))
 
 
-def _height(node: Node, plan: Plan) -> float:
+def _height(node: Node) -> float:
     """How far down the last of what a node takes stands."""
-    return max((e.source.y for e in plan.edges if e.target is node), default=0)
+    return max((e.source.y for e in node.takes), default=0)
 
 
-def _wish(node: Node, plan: Plan) -> float:
+def _wish(node: Node) -> float:
     """Where a node would stand best: under the middle of what it takes."""
-    sources = [e.source.x + e.source.outs[e.out] for e in plan.edges if e.target is node]
+    sources = [e.source.x + e.source.outs[e.out] for e in node.takes]
     return sum(sources) / len(sources) if sources else 0.0
 
 
@@ -137,34 +142,58 @@ def _gather_ins(plan: Plan) -> None:
     """Where values enter nodes that are no levels: beside each other, in the order of where they come from."""
     for node in plan.all:
         if node.inside is None:
-            above = (e for e in plan.edges if e.target is node and not (e in plan.lanes and enters_aside(e, plan)))
+            above = (e for e in node.takes if not (e in plan.lanes and e in plan.aside))
             coming = sorted(above, key=lambda e: e.source.x + e.source.outs[e.out])
             step = min(24.0, node.width / (len(coming) + 1))
-            node.ins = [node.spine] * (1 + max((e.into for e in plan.edges if e.target is node), default=0))
+            node.ins = [node.spine] * (1 + max((e.into for e in node.takes), default=0))
             for place, edge in enumerate(coming):
                 node.ins[edge.into] = node.spine + (place - (len(coming) - 1) / 2) * step
 
 
+def _enter_aside(plan: Plan) -> None:
+    """Note which edges may enter their node from the right, and how far down the nodes of each height reach."""
+    right: dict[float, float] = {}
+    for node in plan.all:
+        right[node.y] = max(right.get(node.y, node.x), node.x)
+        plan.bottoms[node.y] = max(plan.bottoms.get(node.y, 0.0), node.y + node.height)
+    plan.aside = {e for e in plan.edges if e.target.inside is None and right[e.target.y] <= e.target.x}
+
+
 def _run_lanes(plan: Plan, ranks: list[list[Node]]) -> None:
-    """A lane at the right for each edge that passes by a rank; shorter ones run further inside."""
+    """A lane at the right for each edge that passes by a rank; shorter ones run further inside.
+
+    Of very many edges the last ones run over others: MAX_COMPARED bounds the search for lanes that are free.
+    """
     place = {id(node): i for i, rank in enumerate(ranks) for node in rank}
+    widest = _Widest([max((n.x + n.width + LANE for n in rank), default=-inf) for rank in ranks])
     long = [e for e in plan.edges if place[id(e.target)] - place[id(e.source)] > 1]
     taken: list[tuple[float, float, float]] = []
+    compared = 0
     for edge in sorted(long, key=lambda e: (place[id(e.target)] - place[id(e.source)], e.source.y)):
         first, last = place[id(edge.source)] + 1, place[id(edge.target)]
         top, bottom = edge.source.y + edge.source.height, edge.target.y + edge.target.height
-        beside = [n for rank in ranks[first : last + enters_aside(edge, plan)] for n in rank]
-        x = max([n.x + n.width + LANE for n in beside] + [edge.source.x + edge.source.outs[edge.out]])
-        while any(abs(x - other) < LANE and top < low and bottom > high for other, high, low in taken):
+        x = max(widest.between(first, last + (edge in plan.aside)), edge.source.x + edge.source.outs[edge.out])
+        while compared < MAX_COMPARED:
+            compared += len(taken)
+            if not any(abs(x - other) < LANE and top < low and bottom > high for other, high, low in taken):
+                break
             x += LANE
         taken.append((x, top, bottom))
         plan.lanes[edge] = x
 
 
-def enters_aside(edge: Edge, plan: Plan) -> bool:
-    """Whether a passing value enters its node from the right: where nothing stands there, and it is no level."""
-    target = edge.target
-    return target.inside is None and not any(n.y == target.y and n.x > target.x for n in plan.all)
+class _Widest:
+    """The largest of any stretch of numbers, from the largest of every 1, 2, 4, ... of them."""
+
+    def __init__(self, numbers: list[float]) -> None:
+        self.rows = [numbers]
+        while len(row := self.rows[-1]) > (step := 2 ** (len(self.rows) - 1)):
+            self.rows.append([max(a, b) for a, b in zip(row, row[step:], strict=False)])
+
+    def between(self, first: int, last: int) -> float:
+        """The largest from `first` up to `last`, which is no more among them."""
+        row = (last - first).bit_length() - 1
+        return max(self.rows[row][first], self.rows[row][last - (1 << row)])
 
 
 def _frame(plan: Plan) -> None:

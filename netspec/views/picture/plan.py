@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.graph.uses import made
@@ -48,6 +48,15 @@ class Node:
     """Where its middle line runs, from its left."""
     ins: list[float] = field(default_factory=list)
     outs: list[float] = field(default_factory=list)
+    takes: list[Edge] = field(default_factory=list)
+    gives: list[Edge] = field(default_factory=list)
+    role: Literal["", "entry", "exit"] = ""
+    """Whether it is a place where a value enters the level around it, or leaves it."""
+
+    @property
+    def starts(self) -> bool:
+        """Whether it takes nothing, and is no entry: a parameter, a table."""
+        return not self.takes and not self.role
 
     @property
     def key(self) -> Hashable:
@@ -78,18 +87,14 @@ class Plan:
     height: float = 0
     lanes: dict[Edge, float] = field(default_factory=dict)
     """Where an edge runs that passes by other nodes."""
+    aside: set[Edge] = field(default_factory=set)
+    """Those that enter their node from the right, if they have a lane: nothing stands there, and it is no level."""
+    bottoms: dict[float, float] = field(default_factory=dict)
+    """How far down the nodes reach that begin at a height."""
 
     @property
     def all(self) -> list[Node]:
         return [*self.entries, *self.nodes, *self.exits]
-
-    def starts(self, node: Node) -> bool:
-        """Whether a node of the level takes nothing: a parameter, a table."""
-        return node in self.nodes and not any(edge.target is node for edge in self.edges)
-
-    def readers(self, node: Node) -> int:
-        """How many edges lead away from a node."""
-        return sum(edge.source is node for edge in self.edges)
 
     @property
     def key(self) -> Hashable:
@@ -135,6 +140,7 @@ class _Writer:
 
     def enter(self, value: Value, node: Node) -> None:
         """Let a value in through `node`."""
+        node.role = "entry"
         self.plan.entries.append(node)
         self.takes.append(value)
         self.made_by[value] = node, 0
@@ -145,6 +151,7 @@ class _Writer:
             if not step.left_out:
                 self._step(step)
         for value, node in results:
+            node.role = "exit"
             self.plan.exits.append(node)
             self._connect(value, node, 0)
         _fold(self.plan)
@@ -207,7 +214,10 @@ class _Writer:
         if value not in self.made_by:
             self.enter(value, Node())
         source, out = self.made_by[value]
-        self.plan.edges.append(Edge(source, out, node, into))
+        edge = Edge(source, out, node, into)
+        self.plan.edges.append(edge)
+        source.gives.append(edge)
+        node.takes.append(edge)
 
 
 def _light(step: Step) -> bool:
@@ -223,18 +233,23 @@ def _row(step: Step) -> Row:
 
 def _fold(plan: Plan) -> None:
     """Let one node stand for several equal levels in a row, each of which only goes on with the one before."""
-    at = 0
-    while at + 1 < len(plan.nodes):
-        first, second = plan.nodes[at], plan.nodes[at + 1]
-        out = [e for e in plan.edges if e.source is first]
-        alone = len(out) == 1 and [e for e in plan.edges if e.target is second] == out
-        if not (first.inside and alone and first.key == second.key):
-            at += 1
+    kept: list[Node] = []
+    between: set[Edge] = set()
+    for node in plan.nodes:
+        last = kept[-1] if kept else None
+        if last is None or not _goes_on(last, node):
+            kept.append(node)
             continue
-        first.count += 1
-        first.title = f"{first.title.partition(' ... ')[0]} ... {second.title}"
-        plan.nodes.remove(second)
-        plan.edges = [e for e in plan.edges if e not in out]
-        for edge in plan.edges:
-            if edge.source is second:
-                edge.source = first
+        last.count += 1
+        last.title = f"{last.title.partition(' ... ')[0]} ... {node.title}"
+        between.update(last.gives)
+        last.gives = node.gives
+        for edge in last.gives:
+            edge.source = last
+    plan.nodes = kept
+    plan.edges = [edge for edge in plan.edges if edge not in between]
+
+
+def _goes_on(first: Node, second: Node) -> bool:
+    """Whether two levels are equal, and all that the first gives is all that the second takes."""
+    return bool(first.inside and len(first.gives) == 1 and second.takes == first.gives and first.key == second.key)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape
 
-from netspec.views.picture.layout import PAD, ROW, TITLE, TURN, enters_aside
+from netspec.views.picture.layout import PAD, ROW, TITLE, TURN
 from netspec.views.picture.plan import Edge, Node, Plan, Row
 from netspec.words import printable
 
@@ -64,7 +64,7 @@ def _level(plan: Plan, x: float, y: float) -> Iterator[str]:
     for edge in plan.edges:
         yield from _edge(edge, plan)
     for node in plan.nodes:
-        yield from _shape(node, [e for e in plan.edges if e.source is node and e.target not in plan.exits], plan)
+        yield from _shape(node, [e for e in node.gives if e.target.role != "exit"], plan)
     yield "</g>"
 
 
@@ -116,14 +116,14 @@ def _edge(edge: Edge, plan: Plan) -> Iterator[str]:
     to_x, to_y = target.x + target.ins[edge.into], target.y
     if edge in plan.lanes:
         lane, turn = plan.lanes[edge], y + (TURN if source.height else TURN / 2)
-        if enters_aside(edge, plan) and target.height:
+        if edge in plan.aside and target.height:
             points = [(x, y), (x, turn), (lane, turn), (lane, to_y + target.height / 2)]
             points.append((target.x + target.width, points[-1][1]))
         else:
             points = [(x, y), (x, turn), (lane, turn), (lane, to_y - TURN), (to_x, to_y - TURN), (to_x, to_y)]
         path = _rounded(points)
     else:
-        below = max(n.y + n.height for n in plan.all if n.y == source.y)
+        below = plan.bottoms[source.y]
         curve = f"C{_n(x)},{_n(to_y)} {_n(to_x)},{_n(below)} {_n(to_x)},{_n(to_y)}"
         path = f"M{_n(x)},{_n(y)} V{_n(below)} " + (f"V{_n(to_y)}" if abs(x - to_x) < 0.1 else curve)
     arrow = ' marker-end="url(#arrow)"' if target.height and target.inside is None else ""
