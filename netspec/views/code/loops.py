@@ -7,6 +7,7 @@ or of the round before, or the same in all. What all rounds give may be collecte
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,9 +70,18 @@ class Loops:
         """The loop that begins with an item, if one does."""
         if self.keys[start] is None:
             return None
-        again = (i - start for i in self.places[self.keys[start]] if start < i <= start + LONGEST)
-        loops = (loop for period in again if (loop := self._loop(start, period)) is not None)
+        if not self._may_begin(self.items[start].step):
+            return None
+        places = self.places[self.keys[start]]
+        near = places[bisect_right(places, start) : bisect_right(places, start + LONGEST)]
+        loops = (loop for period in (i - start for i in near) if (loop := self._loop(start, period)) is not None)
         return max(loops, key=lambda loop: (loop.stop, -loop.period), default=None)
+
+    def _may_begin(self, step: Step) -> bool:
+        """Whether a step can be the first of a loop: if it has a module of a list, that is the first of the list."""
+        if not step.member or step.again or step.member.endswith(".0"):
+            return True
+        return step.member == next(iter(self.level.members))
 
     def values(self, loop: Loop, place: Place) -> list[Ref]:
         """One result of all rounds."""
@@ -108,6 +118,8 @@ class Loops:
         return (type(step.op), bool(step.member), step.training, rigid(step) if step.op else None, does, joined)
 
     def _loop(self, start: int, period: int) -> Loop | None:
+        if not all(self._may_begin(item.step) for item in self.items[start : start + period]):
+            return None
         count = 1
         while self._follows(start, period, count):
             count += 1

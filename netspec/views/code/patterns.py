@@ -231,6 +231,8 @@ def _renamed(level: Level) -> bool:
     """Whether a block's arguments are in its members' names, and forward can take the members in their order."""
     steps = [step for step in level.steps if not step.again]
     plain = level.kind == "block" and not level.aliases and all(step.guard is None for step in steps)
+    if not plain:
+        return False
     modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())
     parts = [part for step in steps if step.template for part in template(step.template) if isinstance(part, Expr)]
     given = {name for part in parts for name in expressions.names(expressions.parse(part.text))}

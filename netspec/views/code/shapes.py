@@ -101,14 +101,14 @@ class Shapes:
             if matches(column, series) and letter not in said:
                 return letter
         for letter, series in own:
+            scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
+            if None not in scales and (told := self.told(scales[: len(self.pattern.levels)])) is not None:
+                return f"{letter}/{text(told).replace(' ', '')}"
             for scale in _SCALES:
                 if matches(column, [_ceiled(size, scale) for size in series]):
                     return f"{letter}/{scale}"
                 if matches(column, [size * scale for size in series]):
                     return f"{scale}*{letter}"
-            scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
-            if None not in scales and (name := self._size(scales)):
-                return f"{letter}/{name}"
         return ""
 
 
