@@ -114,9 +114,9 @@ class Spec:
 
     @cached_property
     def _printed(self) -> str:
-        from netspec.views.code import bound, source
+        from netspec.views.code import source
 
-        return source(replace(self.graph, bound=bound(self.document, self.graph)))
+        return source(self.document)
 
     def need_room(self, *, training: bool = False) -> None:
         """Raises SpecError for a network that this machine cannot hold, before torch is imported."""

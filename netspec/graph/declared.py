@@ -38,7 +38,7 @@ class Declared:
         self.report = report
         self.document = document
         self._left: set[str | Expr] | None = None
-        self.params = Params(document)
+        self.params = self.read_params()
         self.blocks: dict[str, Block] = {}
         self.defaults: list[Default] = []
         self.walked: set[At] = set()
@@ -56,6 +56,10 @@ class Declared:
         self._read_blocks(document)
         self._find_endless()
         self._read_defaults(document)
+
+    def read_params(self) -> Params:
+        """The parameters of the whole network."""
+        return Params(self.document)
 
     def _read_blocks(self, document: Document) -> None:
         for header, body in untorn(document.blocks.items()):

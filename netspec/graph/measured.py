@@ -15,6 +15,7 @@ from typing import Any, Final
 from netspec.dims import Size
 from netspec.graph.model import AXES, Level, Step, Value
 from netspec.graph.scope import Scope
+from netspec.graph.symbols import plain
 from netspec.language import expressions
 from netspec.language.calls import Refused, found
 from netspec.language.rows import Expr
@@ -35,7 +36,7 @@ class Reading:
     @property
     def size(self) -> Size | None:
         """What the shapes of the spec say."""
-        return self.value.tensor.shape[self.axis] if self.value.tensor is not None else None
+        return plain(self.value.tensor.shape[self.axis]) if self.value.tensor is not None else None  # type: ignore[no-any-return]
 
 
 def measures(sources: Mapping[str, Any], values: Mapping[str, Any], scope: Scope) -> dict[str, Measure]:
@@ -150,8 +151,8 @@ def _of_param(name: str, scope: Scope) -> Any:
     around: Scope | None = scope
     while around is not None:
         if name in around.params:
-            if around.params is not around.level.params:
-                return ast.Constant(found(around.params[name]))
+            if around.level.kind != "block" or around.params is not around.level.params:
+                return _leaf(plain(found(around.params[name])))
             measure = around.level.measures.get(name)
             return ast.Name(name, ast.Load()) if measure is None else measure
         around = around.parent

@@ -266,6 +266,12 @@ def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, p
     return found
 
 
+def expression(value: Any) -> str:
+    """The expression that a value of a long form is; empty where it is none."""
+    parsed = rows.parse_value(value) if isinstance(value, str) and value.startswith("$") else None
+    return parsed.text if isinstance(parsed, Expr) and not parsed.negative else ""
+
+
 def source_of(value: Any) -> Any:
     """A value of a long form as a row has it, where there are expressions in it; None where there are none."""
     if isinstance(value, list):

@@ -7,32 +7,32 @@ large, has the same parameters and yet another program.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Level
+from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.tensors import Tensor
-from netspec.views.code.module import source
+from netspec.views.code.module import program
 
 Axes = tuple[int, ...]
 
 
-def bound(document: Document, graph: Graph) -> Mapping[str, Axes]:
+def bound(document: Document, graph: Graph, live: Sequence[str]) -> Mapping[str, Axes]:
     """For each input the axes whose sizes no other may have, where torch itself would not refuse it."""
     if not any(level.asked for level in _levels(graph.root)):
         return {}
     found: dict[str, Axes] = {}
-    program = _program(graph)
+    meant = program(graph, live, {})
     for name, tensor in graph.inputs.items():
         for axes in _candidates(tensor):
             if not set(axes).isdisjoint(found.get(name, ())):
                 continue
             others = (_resized(document, graph, name, tensor, axes, scale) for scale in (Fraction(2), Fraction(1, 2)))
-            if any(other is not None and _program(other) != program for other in others):
+            if any(other is not None and not same(meant, program(other, live, {})) for other in others):
                 found[name] = tuple(sorted({*found.get(name, ()), *axes}))
     return found
 
@@ -45,7 +45,7 @@ def _resized(document: Document, graph: Graph, name: str, tensor: Tensor, axes: 
     shape = tuple(resized)
     if 0 in shape:
         return None
-    other, problems = expand(document, {name: replace(tensor, shape=shape)})
+    other, problems = expand(document, {name: replace(tensor, shape=shape)}, traced=True)
     fits = not any(problem.severity == "error" for problem in problems)
     same = fits and other.parameters() == graph.parameters() and other.buffers() == graph.buffers()
     return other if same else None
@@ -58,11 +58,6 @@ def _candidates(tensor: Tensor) -> Iterator[Axes]:
     yield from ((axis,) for axis in axes)
     if len(axes) > 1 and first == 2:
         yield axes
-
-
-def _program(graph: Graph) -> str:
-    """What the printed file does, without what it says of shapes."""
-    return ast.dump(ast.Module(ast.parse(source(graph)).body[1:], []))
 
 
 def _levels(level: Level) -> Iterator[Level]:

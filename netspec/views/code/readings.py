@@ -9,6 +9,7 @@ from typing import Any
 from netspec.dims import Dim
 from netspec.graph.measured import Reading, transformed
 from netspec.graph.model import Value
+from netspec.graph.symbols import plain
 from netspec.python.nodes import Code, item, valued
 from netspec.views.code.proving import Unproved, equal, value
 
@@ -49,14 +50,14 @@ def means(tree: ast.expr, param: Callable[[str], Any], meant: Any) -> bool:
             case ast.Constant(value=Reading() as reading):
                 return ast.Constant(reading.size)
             case ast.Name(id=name):
-                return ast.Constant(param(name))
+                return valued(plain(param(name)))
         return transformed(node, visit)
 
     try:
         found = value(visit(tree), {})
     except Unproved:
         return False
-    return equal(found, tuple(meant) if isinstance(meant, list) else meant)
+    return equal(found, plain(tuple(meant) if isinstance(meant, list) else meant))
 
 
 def _tail(tree: ast.Tuple, shape: Callable[[Value], ast.expr]) -> ast.expr | None:
