@@ -113,7 +113,9 @@ class Loops:
             return None
         does: Hashable = len(item.results)
         if step.op is not None and not step.member:
-            does = repr([[getattr(s.op, n) for n in step.op.fields] for s in item.aligned if s is not None])
+            does = repr(
+                [[getattr(s.op, n) for n in s.op.fields] for s in item.aligned if s is not None and s.op is not None]
+            )
         joined = at > 0 and step.row is not None and step.row is self.items[at - 1].step.row
         return (type(step.op), bool(step.member), step.training, rigid(step) if step.op else None, does, joined)
 
