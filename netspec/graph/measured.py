@@ -36,7 +36,7 @@ class Reading:
     @property
     def size(self) -> Size | None:
         """What the shapes of the spec say."""
-        return plain(self.value.tensor.shape[self.axis]) if self.value.tensor is not None else None  # type: ignore[no-any-return]
+        return plain(self.value.tensor.shape[self.axis]) if self.value.tensor is not None else None
 
 
 def measures(sources: Mapping[str, Any], values: Mapping[str, Any], scope: Scope) -> dict[str, Measure]:
