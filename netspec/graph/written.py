@@ -58,8 +58,8 @@ class Written(Protocol):
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
         """Its arguments by the fields of `cls`. Raises Refused."""
 
-    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
-        """What it gives for a block's parameters, and the expressions that some came from. Raises Refused."""
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
+        """What it gives for a block's parameters. Raises Refused."""
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:
         """The reparametrisation of the weight that it asks for; empty without one. Raises Refused."""
@@ -116,7 +116,7 @@ class Short:
         args = tuple(arg for arg in self.call.args if arg.name != "wrap")
         return arguments(replace(self.call, args=args), cls, lookup, self.path)
 
-    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind(block, self.call, lookup, self.path)
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:
@@ -184,7 +184,7 @@ class Long:
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
         return long_arguments(self._given(*APART), cls, lookup, self.path, self.op)
 
-    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind_long(block, self._given("inputs"), lookup, self.path)
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:

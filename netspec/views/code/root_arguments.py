@@ -17,6 +17,7 @@ from netspec.graph.symbols import root_symbol
 from netspec.graph.tracing import Known
 from netspec.python.nodes import same
 from netspec.sections.document import Document
+from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
 
@@ -28,7 +29,8 @@ def source(document: Document) -> str:
     """The network of a document as a Python file that needs only torch. Its last class is the network's own."""
     graph = _traced(document)
     assert graph is not None, "a traced graph is the plain one"
-    return written(graph, arguments(document, graph))
+    live = arguments(document, graph)
+    return written(replace(graph, bound=bound(document, graph, live)), live)
 
 
 def arguments(document: Document, graph: Graph) -> list[str]:
