@@ -15,9 +15,9 @@ from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
-from netspec.graph.weights import means_part, read_weights
 from netspec.language.calls import Refused, raise_all
 from netspec.sections.document import Document
+from netspec.sections.weights import means_part, read_weights
 from netspec.tensors import show
 from netspec.words import offered
 
