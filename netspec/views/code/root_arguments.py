@@ -68,12 +68,12 @@ def _others(document: Document, name: str) -> Iterator[Graph]:
 
 
 def _values(value: Any) -> Sequence[Any]:
-    """Values near to one: larger and smaller, with more factors and with fewer."""
+    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
-    return (2 * value, value + 1, value // 2, value - 1, 3 * value, value + 2)
+    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
 
 
 def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
