@@ -27,7 +27,7 @@ from netspec.python.nodes import (
 from netspec.python.nodes import (
     item as indexed,
 )
-from netspec.views.code.constructors import is_varied
+from netspec.views.code.constructors import is_varied, origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
@@ -152,7 +152,7 @@ class Calls:
         if any(isinstance(v, tuple) and any(isinstance(part, Dim) for part in v) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
-        return self.keeper.stored(series, name, [s and s.origins.get(name) for s in item.aligned])
+        return self.keeper.stored(series, name, origins(item.aligned, name))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

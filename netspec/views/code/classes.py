@@ -123,9 +123,8 @@ class ClassWriter:
                 if not step.left_out:
                     items.append((unit, self.making.construct(self.pattern.aligned(unit, s))))
         if not any(self.pattern.varies(unit) for unit, _ in items):
-            return [
-                ast.Expr(call(SUPER, *repeated([item for _, item in items], self.making.runs(self.pattern.levels))))
-            ]
+            made = [item for _, item in items]
+            return [ast.Expr(call(SUPER, *repeated(made, self.making.runs(self.pattern.levels, made))))]
         body: list[ast.stmt] = [assign(stored(layers), listed([]))]
         for unit, item in items:
             added = ast.Expr(method(named(layers), "append", item))

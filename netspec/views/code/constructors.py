@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 
 from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Step
+from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, Code, call, keyword, named, valued
+from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, Slots, equal
@@ -70,14 +71,15 @@ class Making:
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
-            values[name] = self.slots.code(series, name, [s and s.origins.get(name) for s in aligned])
+            values[name] = self.slots.code(series, name, origins(aligned, name))
         made = construct(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
 
     def chosen(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The class of a module where an argument says which that is."""
-        classes = [ABSENT if s is None else Code(named(torch_class(type(s.op)))) for s in aligned]
-        return valued(self.slots.code(classes, "activation", [s and s.origins[""] for s in aligned]))
+        ops = [None if step is None else step.op for step in aligned]
+        classes = [Code(named(torch_class(type(op)))) if isinstance(op, Layer) else ABSENT for op in ops]
+        return valued(self.slots.code(classes, "activation", origins(aligned, "")))
 
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step.body for step in aligned if step is not None)
@@ -88,22 +90,32 @@ class Making:
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
-        return call("nn.Sequential", *repeated(items, self.runs([s and s.body for s in aligned])))
+        return call(
+            "nn.Sequential", *repeated(items, self.runs([None if s is None else s.body for s in aligned], items))
+        )
 
-    def runs(self, levels: Sequence[Level | None]) -> list[Run]:
-        """The members that repeats make one each of, whose count the constructor's arguments give."""
+    def runs(self, levels: Sequence[Level | None], items: Sequence[ast.expr]) -> list[Run]:
+        """The equal members that repeats make one each of, whose count the constructor's arguments give."""
         shown = next(level for level in levels if level is not None)
         found = []
         for place, repeat in enumerate(shown.repeats):
             steps = [step for step in repeat.steps if not step.left_out]
             if not steps or len(steps) != repeat.count or any(step.member not in shown.members for step in steps):
                 continue
+            start = _present(shown).index(steps[0])
+            if not all(same(item, items[start]) for item in items[start : start + repeat.count]):
+                continue
             counts = [ABSENT if level is None else level.repeats[place].count for level in levels]
-            origins = [None if level is None else level.repeats[place].times for level in levels]
-            times = self.slots.code(counts, "depth", origins)
+            nodes = [None if level is None else level.repeats[place].times for level in levels]
+            times = self.slots.code(counts, "depth", nodes)
             if isinstance(times, Code):
-                found.append(Run(_present(shown).index(steps[0]), repeat.count, times.node))
+                found.append(Run(start, repeat.count, times.node))
         return found
+
+
+def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:
+    """The expression of the spec that gives a field, use by use."""
+    return [None if step is None else step.origins.get(field) for step in aligned]
 
 
 def is_varied(aligned: Sequence[Step | None]) -> bool:

@@ -82,7 +82,7 @@ def of_list(maker: ast.expr, items: Sequence[ast.expr], runs: Sequence[Run] = ()
 def repeated(items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> list[ast.expr]:
     """Three or more equal members in a row, and those of a run, as a comprehension; others as they are."""
     found: list[ast.expr] = []
-    begun = {run.start: run for run in runs if _is_run(items[run.start : run.start + run.count])}
+    begun = {run.start: run for run in runs}
     at = 0
     while at < len(items):
         if run := begun.get(at):
@@ -99,10 +99,6 @@ def repeated(items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> list[ast.ex
             found += [items[at]] * count
         at += count
     return found
-
-
-def _is_run(items: Sequence[ast.expr]) -> bool:
-    return all(same(item, items[0]) for item in items)
 
 
 def _is_sequence(node: ast.expr) -> bool:

@@ -18,6 +18,7 @@ from netspec.graph.model import Level
 from netspec.graph.symbols import LOST, Node, Traced, node_of, number, plain, replaced, root_symbol, symbols
 from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
+from netspec.language.calls import nothing
 from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
@@ -344,7 +345,7 @@ class _Tidy(ast.NodeTransformer):
         """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`."""
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not symbols(node):
             try:
-                return _constant(expressions.computed(node, {}.__getitem__)) or node
+                return _constant(expressions.computed(node, nothing)) or node
             except expressions.ExpressionError:
                 return node
         return super().visit(node)

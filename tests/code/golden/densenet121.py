@@ -57,125 +57,75 @@ class DenseNet(nn.Module):
                     "transition1": Transition(64 + 6 * growth),
                     "denseblock2": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense((64 + 6 * growth) // 2, growth),
-                            denselayer2=Dense((64 + 6 * growth) // 2 + growth, growth),
-                            denselayer3=Dense((64 + 6 * growth) // 2 + 2 * growth, growth),
-                            denselayer4=Dense((64 + 6 * growth) // 2 + 3 * growth, growth),
-                            denselayer5=Dense((64 + 6 * growth) // 2 + 4 * growth, growth),
-                            denselayer6=Dense((64 + 6 * growth) // 2 + 5 * growth, growth),
-                            denselayer7=Dense((64 + 6 * growth) // 2 + 6 * growth, growth),
-                            denselayer8=Dense((64 + 6 * growth) // 2 + 7 * growth, growth),
-                            denselayer9=Dense((64 + 6 * growth) // 2 + 8 * growth, growth),
-                            denselayer10=Dense((64 + 6 * growth) // 2 + 9 * growth, growth),
-                            denselayer11=Dense((64 + 6 * growth) // 2 + 10 * growth, growth),
-                            denselayer12=Dense((64 + 6 * growth) // 2 + 11 * growth, growth),
+                            denselayer1=Dense(32 + 3 * growth, growth),
+                            denselayer2=Dense(32 + 4 * growth, growth),
+                            denselayer3=Dense(32 + 5 * growth, growth),
+                            denselayer4=Dense(32 + 6 * growth, growth),
+                            denselayer5=Dense(32 + 7 * growth, growth),
+                            denselayer6=Dense(32 + 8 * growth, growth),
+                            denselayer7=Dense(32 + 9 * growth, growth),
+                            denselayer8=Dense(32 + 10 * growth, growth),
+                            denselayer9=Dense(32 + 11 * growth, growth),
+                            denselayer10=Dense(32 + 12 * growth, growth),
+                            denselayer11=Dense(32 + 13 * growth, growth),
+                            denselayer12=Dense(32 + 14 * growth, growth),
                         )
                     ),
-                    "transition2": Transition((64 + 6 * growth) // 2 + 12 * growth),
+                    "transition2": Transition(32 + 15 * growth),
                     "denseblock3": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2, growth),
-                            denselayer2=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + growth, growth),
-                            denselayer3=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 2 * growth, growth),
-                            denselayer4=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 3 * growth, growth),
-                            denselayer5=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 4 * growth, growth),
-                            denselayer6=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 5 * growth, growth),
-                            denselayer7=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 6 * growth, growth),
-                            denselayer8=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 7 * growth, growth),
-                            denselayer9=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 8 * growth, growth),
-                            denselayer10=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 9 * growth, growth),
-                            denselayer11=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 10 * growth, growth),
-                            denselayer12=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 11 * growth, growth),
-                            denselayer13=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 12 * growth, growth),
-                            denselayer14=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 13 * growth, growth),
-                            denselayer15=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 14 * growth, growth),
-                            denselayer16=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 15 * growth, growth),
-                            denselayer17=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 16 * growth, growth),
-                            denselayer18=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 17 * growth, growth),
-                            denselayer19=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 18 * growth, growth),
-                            denselayer20=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 19 * growth, growth),
-                            denselayer21=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 20 * growth, growth),
-                            denselayer22=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 21 * growth, growth),
-                            denselayer23=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 22 * growth, growth),
-                            denselayer24=Dense(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 23 * growth, growth),
+                            denselayer1=Dense((32 + 15 * growth) // 2, growth),
+                            denselayer2=Dense((32 + 15 * growth) // 2 + growth, growth),
+                            denselayer3=Dense((32 + 15 * growth) // 2 + 2 * growth, growth),
+                            denselayer4=Dense((32 + 15 * growth) // 2 + 3 * growth, growth),
+                            denselayer5=Dense((32 + 15 * growth) // 2 + 4 * growth, growth),
+                            denselayer6=Dense((32 + 15 * growth) // 2 + 5 * growth, growth),
+                            denselayer7=Dense((32 + 15 * growth) // 2 + 6 * growth, growth),
+                            denselayer8=Dense((32 + 15 * growth) // 2 + 7 * growth, growth),
+                            denselayer9=Dense((32 + 15 * growth) // 2 + 8 * growth, growth),
+                            denselayer10=Dense((32 + 15 * growth) // 2 + 9 * growth, growth),
+                            denselayer11=Dense((32 + 15 * growth) // 2 + 10 * growth, growth),
+                            denselayer12=Dense((32 + 15 * growth) // 2 + 11 * growth, growth),
+                            denselayer13=Dense((32 + 15 * growth) // 2 + 12 * growth, growth),
+                            denselayer14=Dense((32 + 15 * growth) // 2 + 13 * growth, growth),
+                            denselayer15=Dense((32 + 15 * growth) // 2 + 14 * growth, growth),
+                            denselayer16=Dense((32 + 15 * growth) // 2 + 15 * growth, growth),
+                            denselayer17=Dense((32 + 15 * growth) // 2 + 16 * growth, growth),
+                            denselayer18=Dense((32 + 15 * growth) // 2 + 17 * growth, growth),
+                            denselayer19=Dense((32 + 15 * growth) // 2 + 18 * growth, growth),
+                            denselayer20=Dense((32 + 15 * growth) // 2 + 19 * growth, growth),
+                            denselayer21=Dense((32 + 15 * growth) // 2 + 20 * growth, growth),
+                            denselayer22=Dense((32 + 15 * growth) // 2 + 21 * growth, growth),
+                            denselayer23=Dense((32 + 15 * growth) // 2 + 22 * growth, growth),
+                            denselayer24=Dense((32 + 15 * growth) // 2 + 23 * growth, growth),
                         )
                     ),
-                    "transition3": Transition(((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth),
+                    "transition3": Transition((32 + 15 * growth) // 2 + 24 * growth),
                     "denseblock4": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense((((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2, growth),
-                            denselayer2=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + growth,
-                                growth,
-                            ),
-                            denselayer3=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 2 * growth,
-                                growth,
-                            ),
-                            denselayer4=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 3 * growth,
-                                growth,
-                            ),
-                            denselayer5=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 4 * growth,
-                                growth,
-                            ),
-                            denselayer6=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 5 * growth,
-                                growth,
-                            ),
-                            denselayer7=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 6 * growth,
-                                growth,
-                            ),
-                            denselayer8=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 7 * growth,
-                                growth,
-                            ),
-                            denselayer9=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 8 * growth,
-                                growth,
-                            ),
-                            denselayer10=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 9 * growth,
-                                growth,
-                            ),
-                            denselayer11=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 10 * growth,
-                                growth,
-                            ),
-                            denselayer12=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 11 * growth,
-                                growth,
-                            ),
-                            denselayer13=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 12 * growth,
-                                growth,
-                            ),
-                            denselayer14=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 13 * growth,
-                                growth,
-                            ),
-                            denselayer15=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 14 * growth,
-                                growth,
-                            ),
-                            denselayer16=Dense(
-                                (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 15 * growth,
-                                growth,
-                            ),
+                            denselayer1=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2, growth),
+                            denselayer2=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + growth, growth),
+                            denselayer3=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 2 * growth, growth),
+                            denselayer4=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 3 * growth, growth),
+                            denselayer5=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 4 * growth, growth),
+                            denselayer6=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 5 * growth, growth),
+                            denselayer7=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 6 * growth, growth),
+                            denselayer8=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 7 * growth, growth),
+                            denselayer9=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 8 * growth, growth),
+                            denselayer10=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 9 * growth, growth),
+                            denselayer11=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 10 * growth, growth),
+                            denselayer12=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 11 * growth, growth),
+                            denselayer13=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 12 * growth, growth),
+                            denselayer14=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 13 * growth, growth),
+                            denselayer15=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 14 * growth, growth),
+                            denselayer16=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 15 * growth, growth),
                         )
                     ),
-                    "norm5": nn.BatchNorm2d(
-                        (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 16 * growth
-                    ),
+                    "norm5": nn.BatchNorm2d(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth),
                 }
             )
         )
-        self.classifier = nn.Linear(
-            (((64 + 6 * growth) // 2 + 12 * growth) // 2 + 24 * growth) // 2 + 16 * growth,
-            1000,
-        )
+        self.classifier = nn.Linear(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth, 1000)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
@@ -183,5 +133,5 @@ class DenseNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x):  # 3 x 224 x 224
-        x = self.features(x)  # (((64+6*growth)//2+12*growth)//2+24*growth)//2+16*growth x 7 x 7
+        x = self.features(x)  # ((32+15*growth)//2+24*growth)//2+16*growth x 7 x 7
         return self.classifier(torch.flatten(F.adaptive_avg_pool2d(F.relu(x), 1), 1))  # 1000
