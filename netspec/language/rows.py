@@ -84,14 +84,10 @@ class Arg:
         if self.text:
             return self.text
         parts: tuple[Value | None, ...] = self.value if isinstance(self.value, tuple) else (self.value,)
+        texts = ["" if part is None else written(part) for part in parts]
         if self.kind == "arrow":
-            return "->".join("" if part is None else written(part) for part in parts)
-        value = written(
-            self.value
-            if not isinstance(self.value, tuple)
-            else tuple(p for p in parts if not isinstance(p, tuple | None))
-        )
-        return f"{self.name}={value}" if self.kind == "keyword" else f"{self.name}{value}"
+            return "->".join(texts)
+        return f"{self.name}{'=' if self.kind == 'keyword' else ''}{'x'.join(texts)}"
 
 
 @dataclass(frozen=True, slots=True)
