@@ -20,9 +20,9 @@ from netspec.graph.scope import Scope
 from netspec.graph.steps import make
 from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
 from netspec.graph.walk import Given, Walk
-from netspec.graph.written import Short, Written
+from netspec.graph.written import Written
 from netspec.language import expressions, rows
-from netspec.language.calls import Arguments, Refused, compute, construct, expression, long_value, nothing
+from netspec.language.calls import Arguments, Refused, construct, expression, long_value, nothing
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.params import Params
@@ -127,8 +127,8 @@ class TracedWalk(Walk):
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         begin = len(scope.level.steps)
         super()._rounds(call, scope, row)
-        if isinstance(call, Short) and call.repeats:
-            _note_repeat(scope, begin, compute(call.call.times, scope.lookup, call.at))
+        if call.repeats:
+            _note_repeat(scope, begin, call.times(scope))
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
