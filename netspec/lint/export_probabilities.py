@@ -16,6 +16,7 @@ class ExportProbabilities(Rule):
     """
 
     code = "export-probabilities"
+    stage = "experiment"
     example = """\
 input: 3
 layers: [fc 1]

@@ -60,7 +60,7 @@ def _torch(entry: Entry, room: Room) -> tuple[str, ...]:
     values = {name: value for name, value in entry.given.items() if entry.fields[name].torch}
     if isinstance(entry, Scheduler):
         values = entry.keywords(STEPS)
-    if not room.torch or "schedulers" in values or not type(entry).__module__.startswith("netspec."):
+    if not room.torch or "schedulers" in values or entry.origin:
         return ()
     options = [f"{name}={literal(value)}" for name, value in values.items()]
     return (f"{room.torch}{type(entry).__name__}({', '.join([*room.first, *options])})",)
