@@ -33,11 +33,14 @@ from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain, plain
+from netspec.vocabulary import EXPORTERS
 
+EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
+"""What a run is exported to where no name is given."""
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
     *("best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
-    *("model.onnx", "model.onnx.data", "tensorboard", "checkpoints"),
+    *(*EXPORTED, "tensorboard", "checkpoints"),
 )
 """What of a folder is a run's own. Anything else in it is left alone."""
 MAX_LINE: Final = 16 * 2**20
