@@ -34,7 +34,14 @@ def answers(classes: list[type[Entry]]) -> str:
     found = [cls for cls in classes if cls.example]
     words = [cls.__name__ for cls in found]
     words += [word for cls in found for word in (*cls.words, *cls.general)]
-    return " ".join({word.lower(): word for word in reversed(words)}[w] for w in dict.fromkeys(map(str.lower, words)))
+    return " ".join(dict.fromkeys(words))
+
+
+def spoken(classes: list[type[Entry]]) -> str:
+    """The same for records that are named after nothing of torch's: a class that is a single word is written small."""
+    return " ".join(
+        word for cls in classes if cls.example for word in (cls.__name__ if cls.words else cls.called(), *cls.words)
+    )
 
 
 def about(classes: list[type[Rule]]) -> str:
@@ -91,10 +98,10 @@ TABLES: Final = (
     Table(optimizers, "FAMILIES", Optimizer),
     Table(schedulers, "FAMILIES", Scheduler),
     Table(metrics, "FAMILIES", Metric),
-    Table(datasets, "FAMILIES", Dataset),
-    Table(transforms, "TRANSFORMS", Transform),
-    Table(transforms, "AUGMENTATIONS", Random),
-    Table(formats, "FAMILIES", Exporter, stands=exporters),
+    Table(datasets, "FAMILIES", Dataset, spoken),
+    Table(transforms, "TRANSFORMS", Transform, spoken),
+    Table(transforms, "AUGMENTATIONS", Random, spoken),
+    Table(formats, "FAMILIES", Exporter, spoken, exporters),
     Table(lint, "RULES", Rule, about),
 )
 

@@ -5,7 +5,7 @@ FAMILIES: dict[str, str] = {
         "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d conv conv_transpose1d conv_transpose "
         "conv_transpose2d conv_transpose3d"
     ),
-    "linear": "Linear FC Bilinear Identity",
+    "linear": "Linear FC Bilinear Identity fc",
     "pooling": (
         "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d LPPool1d LPPool2d LPPool3d MaxUnpool1d "
         "MaxUnpool2d MaxUnpool3d max_pool1d pool maxpool max_pool max_pool2d max_pool3d avg_pool1d avgpool avg_pool "
@@ -16,7 +16,7 @@ FAMILIES: dict[str, str] = {
         "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d "
         "GAP FractionalMaxPool2d FractionalMaxPool3d adaptive_avg_pool1d adaptive_avgpool adaptive_avg_pool "
         "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_maxpool adaptive_max_pool "
-        "adaptive_max_pool2d adaptive_max_pool3d fractional_max_pool2d fractional_max_pool fractional_max_pool3d"
+        "adaptive_max_pool2d adaptive_max_pool3d gap fractional_max_pool2d fractional_max_pool fractional_max_pool3d"
     ),
     "normalisation": (
         "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d GroupNorm bn "

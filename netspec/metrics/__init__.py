@@ -5,7 +5,7 @@ the total once.
 """
 
 FAMILIES: dict[str, str] = {
-    "classes": "Accuracy TopK Confusion Precision Recall F1 confusion_matrix",
+    "classes": "Accuracy TopK Confusion Precision Recall F1 topk confusion_matrix",
     "ranking": "RocAuc Perplexity roc_auc",
     "values": "MAE MSE RMSE R2",
 }
