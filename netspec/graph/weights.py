@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Problem
-from netspec.words import did_you_mean, offered
+from netspec.sections.base import unknown_keys
+from netspec.words import offered
 
 if TYPE_CHECKING:
     from netspec.graph.report import Report
@@ -61,10 +62,8 @@ def means_part(pattern: str, path: str) -> bool:
 
 def read_weights(section: dict[str, Any], names: Collection[str], report: Report) -> Weights:
     """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown."""
-    for key in section:
-        if key not in KEYS:
-            hint = did_you_mean(key, KEYS) or f"It has: {', '.join(KEYS)}."
-            report.add(Problem("unknown-key", f"weights has no {key!r}", At(("weights", key), on_key=True), hint))
+    for problem in unknown_keys(section, KEYS, ("weights",)):
+        report.add(problem)
     load, freeze = section.get("load", ""), section.get("freeze", [])
     if not isinstance(load, str):
         text = "load names a file of weights"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
 from netspec.records import shown
+from netspec.sections.base import unknown_keys
 from netspec.words import did_you_mean
 
 __all__ = ["RULES", "Facts", "lint", "rules", "silence"]
@@ -86,7 +87,7 @@ def silence(section: Any, problems: list[Problem]) -> list[Problem]:
     """`problems` without the warnings that a spec's `lint` section ignores, and with what is wrong with it."""
     if section is None:
         return problems
-    wrong = [_unknown_key(key) for key in section if key not in KEYS]
+    wrong = unknown_keys(section, KEYS, ("lint",))
     codes = section.get("ignore", [])
     if not isinstance(codes, list):
         wrong.append(
@@ -98,10 +99,6 @@ def silence(section: Any, problems: list[Problem]) -> list[Problem]:
         if problem := _unheeded(code, known, At(("lint", "ignore", place))):
             wrong.append(problem)
     return [p for p in problems if p.severity == "error" or p.code not in codes] + wrong
-
-
-def _unknown_key(key: str) -> Problem:
-    return Problem("unknown-key", f"lint has no {key!r}", At(("lint", key), on_key=True), "It has: ignore.")
 
 
 def _unheeded(code: Any, known: dict[str, Rule], at: At) -> Problem | None:

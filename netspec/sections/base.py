@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
@@ -18,10 +18,10 @@ NOTHING: Final = {"type": "null"}
 """The JSON Schema of a key without a value, which is the same as leaving it out."""
 
 
-def unknown_keys(data: Mapping[str, Any], known: Mapping[str, str], path: Path) -> list[Problem]:
+def unknown_keys(keys: Iterable[str], known: Collection[str], path: Path) -> list[Problem]:
     """A problem for every key that a section does not have."""
     problems = []
-    for key in data:
+    for key in keys:
         if key not in known:
             hint = meant(str(path[-1]), key) or did_you_mean(key, known) or f"It has: {', '.join(known)}."
             problems.append(Problem("unknown-key", f"{path[-1]} has no {key!r}", At((*path, key), on_key=True), hint))

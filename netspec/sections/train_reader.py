@@ -22,8 +22,7 @@ from netspec.language.calls import (
 )
 from netspec.metrics.base import Metric
 from netspec.records import Fault, Invalid
-from netspec.sections.base import NOTHING, entries_schema, entry_schema
-from netspec.sections.habits import meant
+from netspec.sections.base import NOTHING, entries_schema, entry_schema, unknown_keys
 from netspec.sections.param_groups import read_groups
 from netspec.sections.train import Checkpoint, EarlyStop, Evaluate, Train
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
@@ -69,9 +68,7 @@ class _Reader:
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
         if key not in Train.fields:
-            known = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
-            hint = meant("train", key) or known
-            self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
+            self.problems += unknown_keys([key], Train.fields, self.path)
             return
         if value is None or key == "groups":
             return

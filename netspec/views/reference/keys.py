@@ -16,7 +16,7 @@ from netspec.sections.document import EXAMPLES, SECTIONS
 from netspec.sections.train import Checkpoint, EarlyStop, Evaluate, Train
 from netspec.sections.train_reader import train_schema
 from netspec.views.reference.examples import flow
-from netspec.views.reference.kinds import ROOMS
+from netspec.views.reference.kinds import KINDS
 from netspec.views.reference.page import REQUIRED, Argument, Page, argument
 from netspec.views.reference.values import accepted
 
@@ -88,17 +88,17 @@ def _plain(section: str, name: str, sentence: str) -> Argument:
 
 
 def _of_room(section: str, key: Argument, required: bool) -> Argument:
-    """The key, with the words that it takes where they are those of a room."""
-    room = next((room for room in ROOMS if room.place == f"{section}.{key.name}"), None)
-    takes = f"one of the {room.name}" if room else key.takes
+    """The key, with the words that it takes where they are those of a kind."""
+    kind = next((kind for kind in KINDS if kind.place == f"{section}.{key.name}"), None)
+    takes = f"one of the {kind.name}" if kind else key.takes
     return replace(key, takes=takes, default=REQUIRED if required else key.default)
 
 
 def _example(place: str, key: Argument, record: type[Record] | None) -> Any:
     """What the example gives a key: what is written for it, or its default."""
-    room = next((room for room in ROOMS if room.place == place), None)
-    if room is not None:
-        return room.entries()[0].example
+    kind = next((kind for kind in KINDS if kind.place == place), None)
+    if kind is not None:
+        return kind.entries()[0].example
     own: str = getattr(record, "example", "")
     if own:
         return yaml.safe_load(own)
