@@ -1,4 +1,4 @@
-"""What flows where: the operations of a network without its levels, and which of them feeds which."""
+"""Data flow: the operations of a network without its levels, and which of them feeds which."""
 
 from __future__ import annotations
 

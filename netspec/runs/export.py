@@ -1,4 +1,4 @@
-"""A network exported, and compared on the data of its spec."""
+"""Export of a run or a spec: its network, compared on the data of its spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run folder that is read again."""
+"""A trained run: a folder that is read again."""
 
 from __future__ import annotations
 

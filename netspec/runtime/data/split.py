@@ -1,4 +1,4 @@
-"""Data as tensors, given a batch at a time without per-sample Python."""
+"""Batches: data as tensors, given a batch at a time without per-sample Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What netspec stands on here: versions, torch and its devices, and the extras that are there."""
+"""Diagnostics of the installation: versions, torch and its devices, and the extras that are there."""
 
 from __future__ import annotations
 

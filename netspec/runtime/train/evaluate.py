@@ -1,4 +1,4 @@
-"""Measures a network on data: the loss and the metrics, exact over all of it."""
+"""Evaluation: the loss and the metrics of a network on data, exact over all of it."""
 
 from __future__ import annotations
 

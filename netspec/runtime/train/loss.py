@@ -1,4 +1,4 @@
-"""What a run minimises: torch's loss module, and the check that data and network suit it."""
+"""The loss: torch's module, and the check that data and network suit it."""
 
 from __future__ import annotations
 
