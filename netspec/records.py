@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, Self, TypeGuard, TypeVar, cast, overload
 
 from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
@@ -212,8 +212,9 @@ def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def same(value: Any, other: Any) -> bool:
-    """Whether two values are equal and of one type: 1 is neither 1.0 nor True."""
-    return type(value) is type(other) and bool(value == other)
+    """Whether two values are equal and of one type, a whole number in any of its types: 1 is neither 1.0 nor True."""
+    alike = type(value) is type(other) or (is_whole(value) and is_whole(other))
+    return alike and bool(value == other)
 
 
 _validators: dict[type, SchemaValidator] = {}
@@ -356,6 +357,11 @@ def failed(title: str, faults: Iterable[tuple[str, str, Sequence[str | int]]], v
 
 
 # --- the kinds of field -----------------------------------------------------------------------
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number, and not true or false."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def refuse(expected: str) -> PydanticCustomError:

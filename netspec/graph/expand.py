@@ -15,9 +15,9 @@ from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
-from netspec.graph.weights import means_part, read_weights
 from netspec.language.calls import Refused, raise_all
 from netspec.sections.document import Document
+from netspec.sections.weights import means_part, read_weights
 from netspec.tensors import show
 from netspec.words import offered
 
@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule
 
 
-def expand(document: Document) -> tuple[Graph, list[Problem]]:
-    """The graph of a document, and every problem in it."""
+def expand(document: Document, *, traced: bool = False) -> tuple[Graph, list[Problem]]:
+    """The graph of a document, and every problem in it.
+
+    Where it is `traced`, its numbers know the expressions that they came from.
+    """
     report = Report()
-    declared = Declared(document, report)
+    walk = _walker(document, report, traced)
+    declared = walk.declared
     root = Level("root", document.name)
+    root.params = declared.params.values
     root.inputs = _read_inputs(document, root, declared, report)
-    _walk(document, root, declared, report)
+    _walk(document, root, walk, report)
     prune(root)
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
@@ -53,6 +58,14 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     return graph, list(report.problems.values()) or list(unused_params(document))
 
 
+def _walker(document: Document, report: Report, traced: bool) -> Walk:
+    if traced:
+        from netspec.graph.tracing import TracedDeclared, TracedWalk
+
+        return TracedWalk(TracedDeclared(document, report), report)
+    return Walk(Declared(document, report), report)
+
+
 def _may_be(left: Sequence[str], declared: Declared) -> Callable[[Rule, bool], bool]:
     """Whether a rule, which matches something or nothing, also means what a `when` leaves out."""
 
@@ -64,13 +77,13 @@ def _may_be(left: Sequence[str], declared: Declared) -> Callable[[Rule, bool], b
     return may_be
 
 
-def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:
+def _walk(document: Document, root: Level, walk: Walk, report: Report) -> None:
+    declared = walk.declared
     start = next(iter(root.inputs.values()), Value("input", None, root))
     naming: Naming = "names" if isinstance(document.layers, dict) else "root"
     scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params.values)
     both = {"input", "inputs"} <= document.sections.keys()
     scope.blind = not root.inputs or both or declared.params.lost
-    walk = Walk(declared, report)
     if document.layers is not None:
         try:
             walk.body(document.layers, ("layers",), scope)

@@ -399,6 +399,14 @@ def one_call(text: str, path: Path, on_key: bool = False) -> Call:
     return calls[0]
 
 
+def bare_call(text: str, path: Path, word: str = "") -> Call:
+    """Arguments alone, `lr=3e-5 weight_decay=0`, as the call of a word that stands elsewhere. Raises Refused."""
+    try:
+        return Call(word, (0, len(text)), None, rows.parse_arguments(text))
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
+
+
 def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:
     """The class that a word stands for. Raises Refused with the nearest known word."""
     classes = catalogue.find(word)

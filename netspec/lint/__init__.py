@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from typing import Any, Final
 
-from netspec.errors import At, Problem
+from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-from netspec.records import shown
-from netspec.sections.base import unknown_keys
-from netspec.words import did_you_mean
 
-__all__ = ["RULES", "Facts", "lint", "rules", "silence"]
+__all__ = ["RULES", "Facts", "lint", "rules"]
 
-KEYS: Final = {"ignore": "codes of the warnings that this spec does not want"}
-"""The keys of the `lint` section."""
 RULES: dict[str, str] = {
     "linear_after_map": "network multiplies",
     "linear_into_linear": "network multiplies",
@@ -81,31 +75,3 @@ def _files(facts: Facts, stages: set[str]) -> Iterator[str]:
         stage, *about = words.split()
         if stage in stages and (not about or any(getattr(kind, name, None) for kind in kinds for name in about)):
             yield file
-
-
-def silence(section: Any, problems: list[Problem]) -> list[Problem]:
-    """`problems` without the warnings that a spec's `lint` section ignores, and with what is wrong with it."""
-    if section is None:
-        return problems
-    wrong = unknown_keys(section, KEYS, ("lint",))
-    codes = section.get("ignore", [])
-    if not isinstance(codes, list):
-        wrong.append(
-            Problem("bad-value", "ignore is a list of codes", At(("lint", "ignore")), "As: [bias-before-norm]")
-        )
-        codes = []
-    known = {rule.code: rule for rule in rules()}
-    for place, code in enumerate(codes):
-        if problem := _unheeded(code, known, At(("lint", "ignore", place))):
-            wrong.append(problem)
-    return [p for p in problems if p.severity == "error" or p.code not in codes] + wrong
-
-
-def _unheeded(code: Any, known: dict[str, Rule], at: At) -> Problem | None:
-    """What is wrong with a code that a spec ignores."""
-    if not isinstance(code, str) or code not in known:
-        hint = did_you_mean(str(code), known) or f"There are: {', '.join(sorted(known))}."
-        return Problem("unknown-value", f"there is no check {shown(code)}", at, hint)
-    if known[code].severity == "error":
-        return Problem("bad-value", f"{code} is an error, and only warnings can be ignored", at)
-    return None

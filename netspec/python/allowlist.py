@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from netspec.python.nodes import same
+from netspec.python.nodes import same, walk
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
@@ -81,7 +81,7 @@ def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = No
     tree = parsed(source)
     if meant is not None and not same(tree, meant):
         raise Disallowed("the text has another tree than the one that was meant")
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     look = _Look(nodes, allowed or Closed())
     for node in nodes:
         fault = look.fault(node)
@@ -101,7 +101,7 @@ class _Look:
         self.called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         self.longer = _beginnings(nodes)
         making = (node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-        self.making = {id(node) for function in making for node in ast.walk(function)}
+        self.making = {id(node) for function in making for node in walk(function)}
         """Nodes of constructors, where variables hold modules."""
 
     def fault(self, node: ast.AST) -> str:
@@ -202,7 +202,7 @@ def _path(node: ast.expr) -> tuple[str, str]:
 def paths(tree: ast.AST) -> set[str]:
     """All that a text of netspec's own names: paths into modules, and `.name` for what it asks of values."""
     found = set()
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     longer = _beginnings(nodes)
     for node in nodes:
         if isinstance(node, ast.Attribute):

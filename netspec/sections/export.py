@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.exporters.base import Exporter
 from netspec.language.calls import Lookup, Refused, nothing, read_entry
-from netspec.sections.base import entry_schema
+from netspec.sections.base import Around, Section, entry_schema
 from netspec.vocabulary import EXPORTERS
 
 
@@ -39,9 +40,22 @@ def read_export(
     return (None if problems else ExportSection(tuple(found.values()))), problems
 
 
-def export_schema() -> dict[str, Any]:
-    """The JSON Schema of the section."""
-    schema = entry_schema(EXPORTERS, "how the network is exported, by format")
-    formats = {**schema["anyOf"][1]}
-    del formats["maxProperties"], formats["minProperties"]
-    return {"description": schema["description"], "anyOf": [schema["anyOf"][0], formats]}
+class Export(Section):
+    key = "export"
+    after = "train"
+    sentence = "how the network is exported"
+    example = "export: onnx opset=20"
+    forms = (dict, str)
+    network = False
+
+    def read(self, value: Any, path: Path, around: Around) -> tuple[ExportSection | None, list[Problem]]:
+        return read_export(value, path, around.lookup)
+
+    def classes(self, word: str, path: Path) -> list[type[Entry]]:
+        return list(EXPORTERS.find(word))
+
+    def schema(self) -> dict[str, Any]:
+        schema = entry_schema(EXPORTERS, "how the network is exported, by format")
+        formats = {**schema["anyOf"][1]}
+        del formats["maxProperties"], formats["minProperties"]
+        return {"description": schema["description"], "anyOf": [schema["anyOf"][0], formats]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
@@ -26,6 +27,7 @@ from netspec.python.nodes import (
 from netspec.python.nodes import (
     item as indexed,
 )
+from netspec.views.code.constructors import is_varied, origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
@@ -40,8 +42,11 @@ TRAINING = named("self.training")
 class Keeper(Protocol):
     """Keeps arguments of the constructor where forward can read them."""
 
-    def stored(self, series: list[Any], name: str, written: str) -> ast.expr:
-        """How forward reads a value that differs between uses."""
+    def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
+        """What forward takes for an argument: a value, or code that reads one of the constructor's arguments."""
+
+    def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
+        """How forward reads a module where an argument says which that is."""
 
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether an optional unit is there."""
@@ -104,6 +109,8 @@ class Calls:
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
         op = item.step.op
         assert op is not None
+        if is_varied(item.aligned):
+            return call(self.keeper.chosen(item.aligned, item.step.name), *inputs)
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
@@ -140,12 +147,12 @@ class Calls:
             first, *others = [self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT]
             if all(same(first, other) for other in others):  # sizes that differ may be read in one way
                 return Code(first)
-        if all(type(v) is type(present[0]) and v == present[0] for v in present):
-            return self._known(present[0], item)
-        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            if all(v == present[0] for v in present):
+                return self._known(present[0], item)
+        if any(isinstance(v, tuple) and any(isinstance(part, Dim) for part in v) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
-        return Code(self.keeper.stored(series, name, item.step.written.get(name, "")))
+        return self.keeper.stored(series, name, origins(item.aligned, name))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 from netspec.emit.torch import filled, torch_class
 from netspec.graph.init import Owner, Rule
 from netspec.graph.model import Graph
+from netspec.graph.tracing import Known, over_params
 from netspec.initializers import Default, Initializer, Zeros
 from netspec.layers.base import Layer
 from netspec.python.nodes import (
@@ -32,6 +33,7 @@ from netspec.python.nodes import (
     valued,
 )
 from netspec.views.code.containers import SELF
+from netspec.views.code.slots import Slots
 
 Plan = dict[str, ast.stmt]
 """The statement that fills each tensor."""
@@ -103,6 +105,23 @@ def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path) -> li
         *_loop(_shortened(branches or {}, modules)),
         *(statement for owner in named_ones for statement in _plan(owner, path(owner.path)).values()),
     ]
+
+
+def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
+    """The owners, with what fills them over the constructor's arguments."""
+    params = graph.root.params
+    if not isinstance(params, Known):
+        return list(graph.owners)
+    found: dict[Initializer, Initializer] = {}
+    for rule in graph.init:
+        for tensor, texts in rule.written.items():
+            initializer = rule.tensors[tensor]
+            values = {name: getattr(initializer, name) for name in texts}
+            codes = {
+                name: slots.code([values[name]], name, [over_params(text, params)]) for name, text in texts.items()
+            }
+            found[initializer] = initializer.replace(**codes)
+    return [replace(o, plan={t: (n, found.get(i, i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]
 
 
 def padding(graph: Graph, path: Path) -> list[ast.stmt]:

@@ -77,12 +77,12 @@ class Shapes:
     def _size(self, column: list[Any]) -> str:
         """One size of all uses, or how the constructor knows it; empty if it does not."""
         known = {size for size in column if size is not ABSENT}
-        if len(known) == 1:
-            return str(known.pop())
         count = len(self.pattern.levels)
         alike = zip(self.pattern.echoes, column[count:], strict=True)
         told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
-        return "" if told is None else text(told).replace(" ", "")
+        if told is not None:
+            return text(told).replace(" ", "")
+        return str(known.pop()) if len(known) == 1 else ""
 
     def _letter(self, column: list[Any], axis: int, sizes: list[str]) -> str:
         """A letter for a size that differs: that of the input's axis with these sizes, else the axis's own."""

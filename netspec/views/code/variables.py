@@ -49,7 +49,7 @@ class Variables:
     def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> ast.expr:
         if isinstance(shape, tuple):
             inner = [self._unpacked(part, refs, item, at) for part in shape]
-            return stored("_") if all(map(_is_unread, inner)) else _together(inner)
+            return stored("_") if all(map(is_unread, inner)) else _together(inner)
         return self._assigned(next(refs), item, at)
 
     def _assigned(self, ref: Ref, item: Item, at: int) -> ast.expr:
@@ -87,10 +87,8 @@ def _together(names: list[ast.expr]) -> ast.Tuple:
     return ast.Tuple(names, ast.Store())
 
 
-def _is_unread(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) and target.id == "_"
-
-
 def is_unread(target: ast.expr) -> bool:
     """Whether nothing of what is assigned is read."""
-    return all(map(is_unread, target.elts)) if isinstance(target, ast.Tuple) else _is_unread(target)
+    if isinstance(target, ast.Tuple):
+        return all(map(is_unread, target.elts))
+    return isinstance(target, ast.Name) and target.id == "_"

@@ -6,20 +6,20 @@ from torch import nn
 
 
 class Cbr(nn.Sequential):
-    def __init__(self, in_channels, c, k=3, s=1, g=1, *, padding):
+    def __init__(self, in_channels, c, k=3, s=1, g=1):
         super().__init__(
-            nn.Conv2d(in_channels, c, k, stride=s, padding=padding, groups=g, bias=False),
+            nn.Conv2d(in_channels, c, k, stride=s, padding=(k - 1) // 2, groups=g, bias=False),
             nn.BatchNorm2d(c),
             nn.ReLU6(),
         )
 
 
 class Conv(nn.Sequential):
-    def __init__(self, in_channels, t, s, c):
+    def __init__(self, in_channels, t, c, s):
         layers = []
         if t != 1:
-            layers.append(Cbr(in_channels, t * in_channels, k=1, padding=0))
-        layers.append(Cbr(t * in_channels, t * in_channels, s=s, g=t * in_channels, padding=1))
+            layers.append(Cbr(in_channels, t * in_channels, k=1))
+        layers.append(Cbr(t * in_channels, t * in_channels, s=s, g=t * in_channels))
         layers.append(nn.Conv2d(t * in_channels, c, 1, bias=False))
         layers.append(nn.BatchNorm2d(c))
         super().__init__(*layers)
@@ -29,7 +29,7 @@ class Inverted(nn.Module):
     def __init__(self, in_channels, t, c, s):
         super().__init__()
         self.use_out = s == 1 and in_channels == c
-        self.conv = Conv(in_channels, t, s, c)
+        self.conv = Conv(in_channels, t, c, s)
 
     def forward(self, x):
         out = self.conv(x)  # c x H x W
@@ -49,7 +49,7 @@ class MobileNetV2(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            Cbr(3, 32, s=2, padding=1),
+            Cbr(3, 32, s=2),
             Inverted(32, 1, 16, 1),
             Inverted(16, 6, 24, 2),
             Inverted(24, 6, 24, 1),
@@ -65,7 +65,7 @@ class MobileNetV2(nn.Module):
             Inverted(160, 6, 160, 1),
             Inverted(160, 6, 160, 1),
             Inverted(160, 6, 320, 1),
-            Cbr(320, 1280, k=1, padding=0),
+            Cbr(320, 1280, k=1),
         )
         self.classifier = Classifier()
         for module in self.modules():
