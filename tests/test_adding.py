@@ -148,9 +148,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("__init__.py", "families.py"):
         shutil.copy(ROOT / "tests" / file, place / "tests" / file)
     for name, text in FILES.items():
-        file = (place / "netspec" / name).with_suffix(".py")
-        assert not file.exists()
-        file.write_text(text.lstrip())
+        added = place / "netspec" / name
+        assert not added.exists()
+        added.write_text(text.lstrip())
     ran(place, "-m", "tests.families")
     return place
 
