@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem
@@ -18,15 +18,17 @@ from netspec.graph.walk import Walk
 from netspec.language.calls import Refused, raise_all
 from netspec.sections.document import Document
 from netspec.sections.weights import means_part, read_weights
-from netspec.tensors import show
+from netspec.tensors import Tensor, show
 from netspec.words import offered
 
 if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule
 
 
-def expand(document: Document, *, traced: bool = False) -> tuple[Graph, list[Problem]]:
-    """The graph of a document, and every problem in it.
+def expand(
+    document: Document, sizes: Mapping[str, Tensor] | None = None, *, traced: bool = False
+) -> tuple[Graph, list[Problem]]:
+    """The graph of a document, and every problem in it. `sizes` are inputs in place of those that it declares.
 
     Where it is `traced`, its numbers know the expressions that they came from.
     """
@@ -35,7 +37,7 @@ def expand(document: Document, *, traced: bool = False) -> tuple[Graph, list[Pro
     declared = walk.declared
     root = Level("root", document.name)
     root.params = declared.params.values
-    root.inputs = _read_inputs(document, root, declared, report)
+    root.inputs = _read_inputs(document, root, declared, report, sizes or {})
     _walk(document, root, walk, report)
     prune(root)
     shapes = dict(root.parameters()) if not report.problems else {}
@@ -97,7 +99,9 @@ def _walk(document: Document, root: Level, walk: Walk, report: Report) -> None:
     walk.members.reorder(root, document.sections.get("order"), ("order",))
 
 
-def _read_inputs(document: Document, root: Level, declared: Declared, report: Report) -> dict[str, Value]:
+def _read_inputs(
+    document: Document, root: Level, declared: Declared, report: Report, sizes: Mapping[str, Tensor]
+) -> dict[str, Value]:
     sections = document.sections
     given = {"input": sections["input"]} if "input" in sections else sections.get("inputs", {})
     found = {}
@@ -108,7 +112,7 @@ def _read_inputs(document: Document, root: Level, declared: Declared, report: Re
             check_input_name(name, At(path, on_key=True))
             tensor = read_input(value, path, declared.params)
             raise_all([Refused(problem) for problem in impossible(tensor, f"{name} has", At(path))])
-            found[name].tensor = tensor
+            found[name].tensor = sizes.get(name, tensor)
     return found
 
 

@@ -58,6 +58,7 @@ class Value:
             raise AttributeError(f"It has: {few([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
+        self.level.asked = self.level.asked or name != "c"
         if name == "shape":
             return list(self.tensor.shape)
         if not -len(self.tensor.shape) <= AXES[name] < len(self.tensor.shape):
@@ -109,6 +110,8 @@ class Step:
     """The `when` that let it in or left it out."""
     written: dict[str, str] = field(default_factory=dict)
     """Arguments that came from an expression, by field."""
+    measures: dict[str, Any] = field(default_factory=dict)
+    """Arguments that ask for sizes of values, by field: how they are read where the network runs."""
     origins: dict[str, ast.expr] = field(default_factory=dict)
     """These expressions over the symbols of the block around, where the graph is traced; that of its word is empty."""
     spelling: tuple[str | ast.expr, ...] = ()
@@ -182,6 +185,8 @@ class Level:
     block: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     """The arguments of a block's use."""
+    measures: dict[str, Any] = field(default_factory=dict)
+    """Those of them that ask for sizes of the block's inputs, and how they are read."""
     bound: dict[str, ast.expr] = field(default_factory=dict)
     """What each symbol of a block stands for over those around it, where the graph is traced."""
     inputs: dict[str, Value] = field(default_factory=dict)
@@ -190,6 +195,8 @@ class Level:
     members: dict[str, Step] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
+    asked: bool = False
+    """Whether an expression asks a value here for a size that may not be that of its channels."""
     left: set[str] = field(default_factory=set)
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | dict[str, Value] | None = None
@@ -284,6 +291,8 @@ class Graph:
     """What the network starts from, and what of it is not trained."""
     idle: tuple[Path, ...] = ()
     """Rules of a spec that this one extends, in whose place its own hold."""
+    bound: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The axes of inputs whose sizes the printed network takes as they are here, and no others."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

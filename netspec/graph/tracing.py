@@ -19,10 +19,10 @@ from netspec.graph.model import Guard, Level, Repeat, Step, Value
 from netspec.graph.scope import Scope
 from netspec.graph.steps import make
 from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
-from netspec.graph.walk import Walk
-from netspec.graph.written import Short, Written
+from netspec.graph.walk import Given, Walk
+from netspec.graph.written import Written
 from netspec.language import expressions, rows
-from netspec.language.calls import Arguments, Refused, compute, construct, expression, long_value, nothing
+from netspec.language.calls import Arguments, Refused, construct, expression, long_value, nothing
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.params import Params
@@ -77,21 +77,21 @@ class TracedWalk(Walk):
     def _block(
         self,
         block: Block,
-        given: tuple[dict[str, Any], dict[str, str]],
+        given: Given,
         inputs: tuple[Value, ...],
         at: At,
         scope: Scope,
         name: str,
         row: object,
     ) -> Step:
-        values, written = given
+        values, written, asked = given
         if isinstance(values, Known):  # a further run
             return super()._block(block, given, inputs, at, scope, name, row)
         nodes = {name: origin(text, scope) for name, text in written.items()}
         nodes = {name: nodes.get(name) or node_of(value) for name, value in values.items()}
         held = Known({}, nodes)
         held.update(values)
-        step = super()._block(block, (held, written), inputs, at, scope, name, row)
+        step = super()._block(block, (held, written, asked), inputs, at, scope, name, row)
         assert step.body is not None
         for outer in step.body.exports:
             outer.tensor = outward(outer.tensor, step.body)
@@ -127,8 +127,8 @@ class TracedWalk(Walk):
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         begin = len(scope.level.steps)
         super()._rounds(call, scope, row)
-        if isinstance(call, Short) and call.repeats:
-            _note_repeat(scope, begin, compute(call.call.times, scope.lookup, call.at))
+        if call.repeats:
+            _note_repeat(scope, begin, call.times(scope))
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged

@@ -16,6 +16,7 @@ from netspec.graph import wrapping
 from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
+from netspec.graph.measured import Measure, inside, measures
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
 from netspec.graph.model import Guard, Level, Step, Value
@@ -33,6 +34,8 @@ from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 
 MAX_DEPTH: Final = 32
+Given = tuple[dict[str, Any], dict[str, str], dict[str, Measure]]
+"""A block's arguments, the expressions that some came from, and how those are read that ask for sizes."""
 _COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")
 
 
@@ -274,7 +277,8 @@ class Walk:
             inputs = values_of(call, scope, block.inputs)
             self.report.count_named(len(inputs), call.at)
             self._check_inputs(block, inputs, call.at)
-            step = self._block(block, given, inputs, call.at, scope, name, row)
+            asked = measures(given.sources, given.values, scope)
+            step = self._block(block, (given.values, given.written, asked), inputs, call.at, scope, name, row)
         else:
             self.declared.check_word(word, call.op_at)
             step = self._operation(word, call, scope, name, row)
@@ -296,6 +300,7 @@ class Walk:
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, written.at, op, row=row)
         step.written = given.written
+        step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
         step.wrap = written.wrap(type(op), scope.lookup)
         wrapping.need_no_zero_row(step.wrap, op, written.at)
         value.step = step
@@ -346,7 +351,7 @@ class Walk:
     def _block(
         self,
         block: Block,
-        given: tuple[dict[str, Any], dict[str, str]],
+        given: Given,
         inputs: tuple[Value, ...],
         at: At,
         scope: Scope,
@@ -355,15 +360,18 @@ class Walk:
     ) -> Step:
         """One use of a block: a level with inputs and parameters of its own, which sees nothing around it.
 
-        `given` are its arguments, and the expressions that some came from.
+        `given` are its arguments, the expressions that some came from, and how those are read that ask for sizes.
         """
         self.report.count(at)
         self._check_depth(block, at)
         self.declared.used.add(block.name)
         label = name or scope.flow.next_name(block.name, scope.level.members)
-        values, written = given
+        values, written, asked = given
         level = Level("block", label, scope.level, block.name, source=block.path)
         inner = self._open(block, values, inputs, at, level)
+        level.measures = inside(asked, inputs, level)
+        defaults = {name: default for name, default in block.params.items() if name not in values}
+        level.measures |= measures(defaults, level.params, inner)
         options, body, path = opened(block.body, block.path)
         inner.flow.naming = naming_of(body)
         with self.report.using(at):

@@ -83,11 +83,11 @@ class Arg:
         """It as a row has it: as it was written, or its value where nobody wrote it."""
         if self.text:
             return self.text
-        parts = self.value if isinstance(self.value, tuple) else (self.value,)
+        parts: tuple[Value | None, ...] = self.value if isinstance(self.value, tuple) else (self.value,)
+        texts = ["" if part is None else written(part) for part in parts]
         if self.kind == "arrow":
-            return "->".join("" if part is None else written(part) for part in parts)
-        value = written(self.value if not isinstance(self.value, tuple) else tuple(p for p in parts if p is not None))
-        return f"{self.name}={value}" if self.kind == "keyword" else f"{self.name}{value}"
+            return "->".join(texts)
+        return f"{self.name}{'=' if self.kind == 'keyword' else ''}{'x'.join(texts)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from netspec.python.nodes import same, walk
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
-    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
+    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.Raise, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
     ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp,
     ast.comprehension, ast.Starred, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
@@ -29,7 +29,7 @@ _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch
 """The modules that one name is imported from."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "sum", "list", "next",
+    "sum", "list", "next", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 TORCH: Final = frozenset({
@@ -39,7 +39,7 @@ TORCH: Final = frozenset({
 })  # fmt: skip
 METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
-    "named_modules", "append", "format", "startswith", "endswith", "data", "copy_",
+    "named_modules", "named_parameters", "append", "format", "startswith", "endswith", "data", "copy_",
     "parameters", "dtype", "to",  # the dtype that the network computes in
 })  # fmt: skip
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}

@@ -18,9 +18,9 @@ from netspec.language.calls import (
     long_value,
     nothing,
     raise_all,
-    read_entry,
     single_call,
 )
+from netspec.language.entries import read_entry
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer

@@ -89,8 +89,12 @@ def test_an_argument_that_would_lie_is_not_printed() -> None:
     spec = netspec.loads(
         """
         input: 8
-        params: {wide: true, n: 4, twice: 8}
-        layers: {a: linear $n, b: {when: wide, layers: [linear 5]}, c: {when: twice > 9, layers: [linear 7]}}
+        params: {wide: true, n: 4, twice: 8, d: 12}
+        layers:
+          a: linear $n
+          b: {when: wide, layers: [linear 5]}
+          c: {when: twice > 9, layers: [linear 7]}
+          d: {when: d > 7, layers: [linear $d]}
         """
     )
     assert list(taken(module_class(spec.source(), spec.name))) == ["n"]

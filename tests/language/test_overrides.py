@@ -66,6 +66,11 @@ def test_one_argument_is_set_and_the_others_stay(assignment: str, place: str, ro
     assert at(source.data, place) == row
 
 
+def test_a_flag_of_a_block_is_set_by_its_name() -> None:
+    source = overridden(read_text("blocks: {b wide=no: relu}\nlayers: [b wide x3]"), ["layers.0.wide=false"])
+    assert at(source.data, "layers.0") == "b wide=false x3"
+
+
 @pytest.mark.parametrize("path", ["train.loss.label_smoothing", "train.loss.cross_entropy.label_smoothing"])
 def test_the_long_form_has_the_same_paths(path: str) -> None:
     source = overridden(read_text(SPEC), [f"{path}=0.2"])

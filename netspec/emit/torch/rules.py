@@ -158,7 +158,7 @@ def _at(op: Op, inputs: Inputs, place: str) -> Iterator[Argument]:
     if place == "$":
         yield from inputs
     elif place == "[$]":
-        yield listed(inputs)
+        yield inputs[0].value if len(inputs) == 1 and isinstance(inputs[0], ast.Starred) else listed(inputs)
     elif place == "...":
         yield from module_arguments(op)
     elif place.startswith("*"):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
 from netspec.emit.torch import Where, arguments, called
+from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.language.rows import template
+from netspec.ops.arithmetic import Add
 from netspec.python.names import identifier
 from netspec.python.nodes import (
     Code,
@@ -31,9 +34,10 @@ from netspec.views.code.constructors import is_varied, origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
-from netspec.views.code.sequences import leading
+from netspec.views.code.readings import Unreadable, means, read
+from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
-from netspec.views.code.slots import ABSENT
+from netspec.views.code.slots import ABSENT, equal
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")
@@ -65,6 +69,8 @@ class Calls:
         self.containers = containers(self.level)
         self.members: dict[Step, ast.expr] = {}
         """Members that are variables of forward."""
+        self.turns: dict[Step, ast.expr] = {}
+        """Steps of a loop's round, with the variable that holds its module."""
         self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
         """For each use, what its values are."""
 
@@ -83,6 +89,8 @@ class Calls:
     def member(self, step: Step) -> ast.expr:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
+        if step in self.turns:
+            return self.turns[step]
         if self.base != "nn.Module" and "." not in step.member:
             return indexed(SELF, valued(int(step.member) if self.base == "nn.ModuleList" else step.member))
         return local or reference(step.member, self.containers)
@@ -90,7 +98,7 @@ class Calls:
     def expression(self, item: Item, inner: ast.expr | None = None) -> ast.expr:
         """A step's value over variables and members; `inner` stands in place of its only input."""
         step = item.step
-        inputs = [inner] if inner is not None else [self.variables.read(r) for r in item.inputs]
+        inputs = [inner] if inner is not None else self.variables.each(item.inputs)
         if step.body is not None:
             inputs[:1] = [leading(step.body, given) for given in inputs[:1]]
             node: ast.expr = call(self.member(step), *inputs)
@@ -114,10 +122,13 @@ class Calls:
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
-            values[name] = self._value(series, name, item)
+            measures = [None if s is None else s.measures.get(name) for s in item.aligned]
+            values[name] = self._value(series, name, item, measures)
         like = self.variables.read(item.dims[0]) if op.needs_device and item.dims else None
         dtype = self._dtype() if self._makes_floats(item.step) else None
         typed = dtype if like is not None or op.takes_dtype else None
+        if isinstance(op, Add) and isinstance(last := inputs[-1], ast.Starred):
+            return call("sum", last.value, *inputs[:-1])
         node = called(op.replace(**values), inputs, Where(like, typed))
         return method(node, "to", dtype) if dtype is not None and typed is None else node
 
@@ -140,8 +151,13 @@ class Calls:
                 return attribute(self.variables.read(("in", i)), "dtype")
         return None
 
-    def _value(self, series: list[Any], name: str, item: Item) -> Any:
-        """What to print for an argument: its value, or where uses differ, the attribute that holds it."""
+    def _value(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure] = ()) -> Any:
+        """What to print for an argument: its value, or where uses differ, the attribute that holds it.
+
+        Where it asks for sizes, `measures` say in each use how they are read.
+        """
+        if any(measures) and (read := self._read(series, name, item, measures)) is not None:
+            return read
         present = [v for v in series if v is not ABSENT]
         if any(isinstance(v, Dim) for v in present):
             first, *others = [self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT]
@@ -153,6 +169,45 @@ class Calls:
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
         return self.keeper.stored(series, name, origins(item.aligned, name))
+
+    def _read(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure]) -> Any:
+        """An argument as forward reads it from the sizes of its values; None where uses read it differently."""
+        uses = [use for use, value in enumerate(series) if value is not ABSENT]
+        if all(isinstance(measures[use], tuple) for use in uses):
+            parts = []
+            for i in range(len(series[uses[0]])):
+                of = [ABSENT if v is ABSENT else v[i] for v in series]
+                parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
+            return tuple(parts)
+        found: list[Any] = []
+        try:
+            for use in uses:
+                tree = measures[use]
+                if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
+                    return None
+                found.append(read(tree, partial(self._shape, use), self._stored))
+        except Unreadable:
+            return None
+        return found[0] if all(other == found[0] for other in found) else None
+
+    def _shape(self, use: int, value: Value) -> ast.expr:
+        """How forward reads the shape of a value. Raises Unreadable."""
+        ref = self.pattern.refs[use].get(value)
+        held = self.variables.held.get(self.flow.actual(ref)) if ref is not None else None
+        if held is None:
+            raise Unreadable
+        return attribute(held, "shape")
+
+    def _argument(self, use: int, name: str) -> Any:
+        """What an argument of the block is in a use."""
+        block = around(self.pattern.levels[use])
+        return block.params[name] if block is not None else None
+
+    def _stored(self, name: str) -> Any:
+        """How forward reads an argument of the block."""
+        series = [self._argument(use, name) for use in range(len(self.pattern.levels))]
+        same = all(equal(value, series[0]) for value in series)
+        return series[0] if same else self.keeper.stored(series, name, [named(name)] * len(series))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

@@ -27,7 +27,7 @@ from netspec.python.nodes import (
 from netspec.views.code.constructors import Making, Serving
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.defaults import header_defaults
-from netspec.views.code.forward_body import Forward
+from netspec.views.code.forward_body import Bound, Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
@@ -44,14 +44,16 @@ class ClassWriter:
         live: Collection[str],
         comments: dict[ast.stmt, str],
         closing: Callable[[Slots], Sequence[ast.stmt]],
+        bound: Bound,
     ) -> None:
-        """`live` are the network's parameters that stay arguments.
+        """`live` are the network's parameters that stay arguments, `bound` the sizes that forward insists on.
 
         `comments` take what is said of its statements; `closing` gives those that end the constructor.
         """
         self.pattern = pattern
         self.comments = comments
         self.closing = closing
+        self.bound = bound
         self.making = Making(pattern, serving, live)
         self.registering = Registering(self.making)
         self.slots = self.making.slots
@@ -68,7 +70,7 @@ class ClassWriter:
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
         shapes = Shapes(self.pattern, self.slots.told)
-        forward = Forward(self.pattern, results, self, shapes, self.comments)
+        forward = Forward(self.pattern, results, self, shapes, self.comments, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending))
         if said := shapes.of_input():
             self.comments[run] = said

@@ -58,14 +58,17 @@ def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) 
     found = []
     for pattern in order:
         results, ending = _results(pattern, graph)
-        closing = partial(_closing, graph, path) if pattern is order[-1] else _nothing
-        found.append(ClassWriter(pattern, serving, live, comments, closing).written(results, ending))
+        last = pattern is order[-1]
+        closing = partial(_closing, graph, path) if last else _nothing
+        writer = ClassWriter(pattern, serving, live, comments, closing, graph.bound if last else {})
+        found.append(writer.written(results, ending))
     return merged(found, stems, comments)
 
 
 def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
     """What ends the constructor of the network."""
-    return [*statements(graph.init, over_arguments(graph, slots), path), *_ties(graph, path), *padding(graph, path)]
+    filling = statements(graph.init, over_arguments(graph, slots), path, graph.parameters())
+    return [*filling, *_ties(graph, path), *padding(graph, path)]
 
 
 def _nothing(_: Slots) -> list[ast.stmt]:

@@ -220,7 +220,7 @@ def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: di
         units = units_of(step.body)
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
     member = label(step) if named else bool(step.member)
-    kind = "by its argument" if is_chosen(step) else (type(step.op), _rigid(step))
+    kind = "by its argument" if is_chosen(step) else (type(step.op), rigid(step))
     return (kind, step.wrap, member, inputs, step.training, step.again, inner)
 
 
@@ -246,13 +246,15 @@ def _renamed(level: Level) -> bool:
     """Whether a block's arguments are in its members' names, and forward can take the members in their order."""
     steps = [step for step in level.steps if not step.again]
     plain = level.kind == "block" and not level.aliases and all(step.guard is None for step in steps)
+    if not plain:
+        return False
     modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())
     parts = [part for step in steps if step.template for part in template(step.template) if isinstance(part, Expr)]
     given = {name for part in parts for name in expressions.names(expressions.parse(part.text))}
     return plain and modules and given <= level.params.keys() and not any("." in name for name in level.members)
 
 
-def _rigid(step: Step) -> Hashable:
+def rigid(step: Step) -> Hashable:
     """Arguments that shape the printed text itself, so that they cannot differ within a class."""
     if step.op is None:
         return None

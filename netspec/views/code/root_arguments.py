@@ -17,6 +17,7 @@ from netspec.graph.symbols import root_symbol
 from netspec.graph.tracing import Known
 from netspec.python.nodes import same
 from netspec.sections.document import Document
+from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
 
@@ -28,7 +29,8 @@ def source(document: Document) -> str:
     """The network of a document as a Python file that needs only torch. Its last class is the network's own."""
     graph = _traced(document)
     assert graph is not None, "a traced graph is the plain one"
-    return written(graph, arguments(document, graph))
+    live = arguments(document, graph)
+    return written(replace(graph, bound=bound(document, graph, live)), live)
 
 
 def arguments(document: Document, graph: Graph) -> list[str]:
@@ -66,12 +68,12 @@ def _others(document: Document, name: str) -> Iterator[Graph]:
 
 
 def _values(value: Any) -> Sequence[Any]:
-    """Values near to one: larger and smaller, with more factors and with fewer."""
+    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
-    return (2 * value, value + 1, value // 2, value - 1, 3 * value, value + 2)
+    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
 
 
 def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:

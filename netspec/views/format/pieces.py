@@ -170,7 +170,15 @@ def _odd(value: Any) -> bool:
     """Whether a text, or one of a list of them, would be something else in a row, or without its quotes."""
     if isinstance(value, list):
         return any(map(_odd, value))
-    return isinstance(value, Quoted) or (isinstance(value, str) and is_size(value) and "x" in value)
+    return isinstance(value, Quoted) or (isinstance(value, str) and is_size(value) and _is_tuple(value))
+
+
+def _is_tuple(text: str) -> bool:
+    """Whether a row reads a text as sizes with an x between them, or not at all."""
+    try:
+        return isinstance(rows.parse_value(text), tuple)
+    except RowError:
+        return True
 
 
 def _takes_inputs(known: type[Entry] | Block) -> bool:

@@ -15,7 +15,7 @@ class Dense(nn.Module):
         self.norm2 = nn.BatchNorm2d(4 * growth)
         self.conv2 = nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         out = F.relu(self.norm1(x))  # in_channels x H x W
         out = self.conv1(out)  # 4*growth x H x W
         out = F.relu(self.norm2(out))  # 4*growth x H x W
@@ -29,9 +29,9 @@ class Transition(nn.Module):
         self.norm = nn.BatchNorm2d(in_channels)
         self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         x = F.relu(self.norm(x))  # in_channels x H x W
-        return F.avg_pool2d(self.conv(x), 2)  # in_channels//2 x H x W
+        return F.avg_pool2d(self.conv(x), 2)  # in_channels//2 x H/2 x W/2
 
 
 class DenseNet(nn.Module):

@@ -20,7 +20,7 @@ class LSTMLanguageModel(nn.Module):
 
     def forward(self, x, h0, c0):
         x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x d
-        rnn, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
-        x = self.decoder(F.dropout(rnn, 0.2, self.training))  # T x B x vocab
+        output, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
+        x = self.decoder(F.dropout(output, 0.2, self.training))  # T x B x vocab
         x = F.log_softmax(x.reshape(-1, self.vocab), dim=1)  # B*T x vocab
         return x, h, c

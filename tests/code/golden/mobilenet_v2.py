@@ -31,18 +31,9 @@ class Inverted(nn.Module):
         self.use_out = s == 1 and in_channels == c
         self.conv = Conv(in_channels, t, c, s)
 
-    def forward(self, x):
-        out = self.conv(x)  # c x H x W
-        return out + x if self.use_out else out  # c x H x W
-
-
-class Classifier(nn.ModuleList):
-    def __init__(self):
-        super().__init__([nn.Dropout(p=0.2), nn.Linear(1280, 1000)])
-
-    def forward(self, x):
-        x = self[0](x)  # 1280 x 1 x 1
-        return self[1](torch.flatten(x, 1))  # 1000
+    def forward(self, x):  # in_channels x H x W
+        out = self.conv(x)
+        return out + x if self.use_out else out
 
 
 class MobileNetV2(nn.Module):
@@ -67,7 +58,7 @@ class MobileNetV2(nn.Module):
             Inverted(160, 6, 320, 1),
             Cbr(320, 1280, k=1),
         )
-        self.classifier = Classifier()
+        self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, 1000))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -78,4 +69,4 @@ class MobileNetV2(nn.Module):
     def forward(self, x):  # 3 x 224 x 224
         x = self.features(x)  # 1280 x 7 x 7
         x = F.adaptive_avg_pool2d(x, 1)  # 1280 x 1 x 1
-        return self.classifier(x)  # 1000
+        return self.classifier(torch.flatten(x, 1))  # 1000

@@ -46,7 +46,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(d, bias=False)
         self.mlp = Mlp(d, p)
 
-    def forward(self, x):  # T x 48
+    def forward(self, x):  # T x d
         out = self.ln_1(x)  # T x d
         out = self.attn(out)  # T x d
         x2 = out + x  # T x d

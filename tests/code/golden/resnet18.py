@@ -16,14 +16,14 @@ class Basic(nn.Module):
         if s != 1 or in_channels != c:
             self.downsample = nn.Sequential(nn.Conv2d(in_channels, c, 1, stride=s, bias=False), nn.BatchNorm2d(c))
 
-    def forward(self, x):
-        out = self.conv1(x)  # c x H x W
-        out = F.relu(self.bn1(out), inplace=True)  # c x H x W
-        out = self.conv2(out)  # c x H x W
-        bn2 = self.bn2(out)  # c x H x W
+    def forward(self, x):  # in_channels x H x W
+        out = self.conv1(x)
+        out = F.relu(self.bn1(out), inplace=True)
+        out = self.conv2(out)
+        bn2 = self.bn2(out)
         if self.downsample is not None:
-            x = self.downsample(x)  # c x H x W
-        return F.relu(bn2 + x, inplace=True)  # c x H x W
+            x = self.downsample(x)  # c x H/2 x W/2
+        return F.relu(bn2 + x, inplace=True)
 
 
 class ResNet(nn.Module):

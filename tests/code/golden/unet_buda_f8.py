@@ -13,7 +13,7 @@ class Stage(nn.Module):
         self.add_module(f"{name}conv2", nn.Conv2d(c, c, 3, padding=1, bias=False))
         self.add_module(f"{name}norm2", nn.BatchNorm2d(c))
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         conv1, norm1, conv2, norm2 = self.children()
         x = conv1(x)  # c x H x W
         x = F.relu(norm1(x))  # c x H x W

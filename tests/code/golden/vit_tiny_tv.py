@@ -22,7 +22,7 @@ class EncoderBlock(nn.Module):
             nn.Dropout(p=0),
         )
 
-    def forward(self, x):  # 17 x 48
+    def forward(self, x):  # 17 x in_features
         out = self.ln_1(x)  # 17 x in_features
         output, _ = self.self_attention(out, out, out, need_weights=False)  # 17 x in_features
         out = F.dropout(output, 0, self.training)  # 17 x in_features
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         )
         self.ln = nn.LayerNorm(d, eps=1e-6)
 
-    def forward(self, x):  # 17 x 48
+    def forward(self, x):  # in_length x d
         x = F.dropout(x + self.pos_embedding, 0, self.training)  # in_length x d
         x = self.layers(x)  # in_length x d
         return self.ln(x)  # in_length x d
