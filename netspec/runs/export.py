@@ -68,7 +68,7 @@ def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
     """The format of files that end so, with the options that the spec gives it; None where there is none."""
     section = spec.experiment.export
     named = section.formats if section is not None else ()
-    kinds = list(dict.fromkeys([*map(type, named), *EXPORTERS.classes()]))
+    kinds: list[type[Exporter]] = list(dict.fromkeys([*(type(one) for one in named), *EXPORTERS.classes()]))
     cls = next((cls for cls in kinds if suffix.lower() in ("", cls.extension)), None)
     return next((exporter for exporter in named if type(exporter) is cls), cls() if cls is not None else None)
 
