@@ -1,4 +1,4 @@
-"""The reference as Markdown: a file for each room, and an index of them."""
+"""The reference as Markdown: a file for each kind, and an index of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NOTE = "<!-- Written by `netspec ops --markdown docs/reference`; change the reco
 
 def files() -> dict[str, str]:
     """The text of each file by its name."""
-    rooms = list(dict.fromkeys(page.room for page in pages()))
-    made = {f"{room}.md": _room(room, [p for p in pages() if p.room == room]) for room in rooms}
-    return {"README.md": _index(rooms), **made}
+    kinds = list(dict.fromkeys(page.kind for page in pages()))
+    made = {f"{kind}.md": _kind(kind, [p for p in pages() if p.kind == kind]) for kind in kinds}
+    return {"README.md": _index(kinds), **made}
 
 
-def _index(rooms: list[str]) -> str:
+def _index(kinds: list[str]) -> str:
     lines = [
         NOTE,
         "",
@@ -27,10 +27,10 @@ def _index(rooms: list[str]) -> str:
         "Every word that a spec may use. `netspec ops WORD` shows the same pages.",
         "",
     ]
-    for room in rooms:
-        members = [page for page in pages() if page.room == room]
-        names = ", ".join(f"[{page.name}]({room}.md#{page.name.lower()})" for page in members)
-        lines += [f"## [{room.capitalize()}]({room}.md)", "", f"In {_places(members)}: {names}.", ""]
+    for kind in kinds:
+        members = [page for page in pages() if page.kind == kind]
+        names = ", ".join(f"[{page.name}]({kind}.md#{page.name.lower()})" for page in members)
+        lines += [f"## [{kind.capitalize()}]({kind}.md)", "", f"In {_places(members)}: {names}.", ""]
     return "\n".join(lines)
 
 
@@ -38,8 +38,8 @@ def _places(members: list[Page]) -> str:
     return " or ".join(f"`{place}`" for place in dict.fromkeys(page.place for page in members))
 
 
-def _room(room: str, members: list[Page]) -> str:
-    lines = [NOTE, "", f"# {room.capitalize()}", "", f"In {_places(members)}. [All rooms](README.md)", ""]
+def _kind(kind: str, members: list[Page]) -> str:
+    lines = [NOTE, "", f"# {kind.capitalize()}", "", f"In {_places(members)}. [All kinds](README.md)", ""]
     for page in members:
         lines += [*_page(page), ""]
     return "\n".join(lines)
