@@ -137,7 +137,7 @@ def upright(image: Image) -> Image:
 
 
 def _need_opaque(image: Image) -> None:
-    """Refuse an image of one colour that shows all that it does by transparency, which is dropped. Raises ValueError."""
+    """Refuse an image of one colour that shows all by its transparency, which is dropped. Raises ValueError."""
     if image.mode not in SHEER and "transparency" not in image.info:
         return
     *colours, (low, high) = image.convert("RGBA").getextrema()

@@ -19,8 +19,8 @@ SAME: Final[dict[Dtype, tuple[Dtype, ...]]] = {
 def as_taken(target: Tensor, takes: Callable[[Tensor], bool]) -> Tensor:
     """The first form of a target that a loss `takes`, itself where it takes none.
 
-    Whole numbers may be floats, booleans either, and an axis of size 1 for channels may be there or not. One float a
-    sample stays as it is: it is said by the spec whether it means a column.
+    Whole numbers may be floats, booleans either, and an axis of size 1, first or last in a sample, may be there or not.
+    One float a sample stays as it is: the network says whether it means a column.
     """
     shapes = tuple(_shapes(target))
     forms = (Tensor(shape, dtype) for shape in shapes for dtype in SAME.get(target.dtype, (target.dtype,)))
@@ -28,15 +28,15 @@ def as_taken(target: Tensor, takes: Callable[[Tensor], bool]) -> Tensor:
 
 
 def _shapes(target: Tensor) -> Iterator[tuple[Size, ...]]:
-    """The shapes of as many numbers, a sample's axis of size 1 apart, the one that it has first."""
-    shape = target.shape
-    yield shape
-    batch, *sizes = shape
+    """The shapes of as many numbers, an axis of size 1 first or last in a sample apart; the one that it has first."""
+    batch, *sizes = target.shape
+    yield target.shape
+    if not sizes and target.dtype == "float32":
+        return
+    plain = [sizes]
     if len(sizes) > 1:
-        if sizes[0] == 1:
-            yield (batch, *sizes[1:])
-        if sizes[-1] == 1:
-            yield (batch, *sizes[:-1])
-            yield (batch, 1, *sizes[:-1])
-    if len(sizes) > 1 or target.dtype != "float32":
-        yield (batch, 1, *sizes)
+        plain += [sizes[1:]] * (sizes[0] == 1) + [sizes[:-1]] * (sizes[-1] == 1)
+    for each in plain:
+        yield (batch, *each)
+        yield (batch, 1, *each)
+        yield (batch, *each, 1)
