@@ -140,8 +140,8 @@ def _need_opaque(image: Image) -> None:
     """Refuse an image of one colour that shows all by its transparency, which is dropped. Raises ValueError."""
     if image.mode not in SHEER and "transparency" not in image.info:
         return
-    *colours, (low, high) = image.convert("RGBA").getextrema()
-    if low != high and all(least == most for least, most in colours):
+    *colours, (low, high) = (band.getextrema() for band in image.convert("RGBA").split())
+    if low != high and all(len({*colour}) == 1 for colour in colours):
         text = "all that it shows is in its transparency, which is dropped"
         raise ValueError(f"{text}. Save it as it looks on a background, in grey or colours")
 

@@ -375,8 +375,10 @@ class Tabular(Dataset):
             return {name: table.texts(name) for name in names}
         last = self._frame(table, 0).last.tolist()
         named = dict.fromkeys([*names, *(name for name in (self.series, self.time) if name is not None)])
-        cells = {name: table.texts(name) for name in named} or {"row": range(len(table))}
-        return {name: [str(column[row]) for row in last] for name, column in cells.items()}
+        if not named:
+            return {"row": [str(row) for row in last]}
+        cells = {name: table.texts(name) for name in named}
+        return {name: [column[row] for row in last] for name, column in cells.items()}
 
     def remarks(self, table: Table, learnt: Mapping[str, Any]) -> Iterator[str]:
         """What is told of new samples: columns that the run does not take, and texts that its training did not have."""

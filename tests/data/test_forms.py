@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,25 @@ def test_channels_last_are_told_before_masks_are_moved(tmp_path: Path) -> None:
     assert netspec.loads(mended).at(tmp_path).train().history.records
 
 
+@pytest.mark.parametrize(
+    ("saved", "prediction", "taken"),
+    [
+        (Tensor((BATCH, 9), "int64"), (9, 1), (9, 1)),
+        (Tensor((BATCH, 9), "bool"), (1, 9), (1, 9)),
+        (Tensor((BATCH, 9, 1)), (9,), (9,)),
+        (Tensor((BATCH, 1, 4, 6), "int64"), (4, 6, 1), (4, 6, 1)),
+        (Tensor((BATCH,), "int64"), (1,), (1,)),
+    ],
+)
+def test_an_axis_of_size_1_is_where_the_network_has_it(
+    saved: Tensor, prediction: tuple[int, ...], taken: tuple[int, ...]
+) -> None:
+    loss: Loss = read_entry("bce_logits", ("train", "loss"), LOSSES)[0]
+    found = as_taken(saved, partial(loss.accepts, [Tensor((BATCH, *prediction))]))
+    assert found == Tensor((BATCH, *taken))
+
+
 def test_what_no_form_makes_fit_stays_as_it_is() -> None:
     loss: Loss = read_entry("mse", ("train", "loss"), LOSSES)[0]
     column, alone = [Tensor((BATCH, 1))], Tensor((BATCH,))
-    assert as_taken(alone, lambda form: loss.accepts(column, form)) == alone
+    assert as_taken(alone, partial(loss.accepts, column)) == alone

@@ -101,7 +101,7 @@ def as_compared(arrays: Arrays, takes: Callable[[Tensor], bool]) -> Arrays:
     return replace(arrays, train=train, val=formed(arrays.val), test=formed(arrays.test), classes=None)
 
 
-def _formed(rows: Array, sizes: tuple[int, ...], dtype: str) -> Array:
+def _formed(rows: Array, sizes: Sequence[Any], dtype: str) -> Array:
     """Rows of a target as another dtype, with an axis of size 1 more or less."""
     return rows.astype(dtype).reshape(len(rows), *sizes)
 
