@@ -439,8 +439,8 @@ def test_arrays_with_other_axes_are_told_what_to_save(
     data = points(1, *own)
     np.savez(tmp_path / "data.npz", x=data, y=np.arange(len(data)) % 3)
     taken = "9x12" if len(own) == 3 else f"{3 if 3 in own else 1}x9x12"
-    spec = f"netspec: 1\ninput: {taken}\nlayers: [flatten, fc 3]\ndata: {{source: npz data.npz, transform: [{step}]}}\n{TRAIN}"
-    run = Run.read(trained(tmp_path, spec))
+    spec = f"netspec: 1\ninput: {taken}\nlayers: [flatten, fc 3]\n"
+    run = Run.read(trained(tmp_path, f"{spec}data: {{source: npz data.npz, transform: [{step}]}}\n{TRAIN}"))
     x = points(1, 4, *channels)
     np.save(tmp_path / "new.npy", x)
     with pytest.raises(DataError, match=re.escape(f"Save {advice}, which fits.")):
