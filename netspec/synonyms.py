@@ -133,7 +133,7 @@ NOT_LOSSES: Final = _explained(
         "focal focalloss focal_loss dice diceloss dice_loss iou iou_loss tversky contrastive infonce arcface": (
             "torch has no such loss. A plugin adds it: --plugin FILE.py"
         ),
-        "log_cosh logcosh": "torch has none; huber is the nearest.",
+        "log_cosh logcosh": "torch has none; huber is the nearest. If a plugin adds it, name that: --plugin FILE.py",
     }
 )
 OPTIMIZERS: Final = _meaning(

@@ -29,6 +29,8 @@ MAX_PIXELS: Final = 2**26
 PLAIN: Final = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"})
 """Pillow's modes of 8 bits or fewer, which become grey or red, green and blue."""
 ORIENTATION: Final = 0x0112
+SHEER: Final = ("LA", "La", "PA", "RGBA", "RGBa")
+"""Modes with transparency of their own."""
 TURNED: Final = (5, 6, 7, 8)
 """Orientations in EXIF by which height and width change places."""
 PAGED: Final = ("GIF", "TIFF", "WEBP", "PNG")
@@ -97,6 +99,7 @@ class Pictures(Rows):
 
         if is_deep(image):
             return fromarray(np.asarray(image).astype(np.float32))
+        _need_opaque(image)
         image.info.pop("transparency", None)
         return image.convert(mode)
 
@@ -131,6 +134,16 @@ def upright(image: Image) -> Image:
 
     image.load()
     return exif_transpose(image) if _orientation(image) > 1 else image
+
+
+def _need_opaque(image: Image) -> None:
+    """Refuse an image of one colour that shows all by its transparency, which is dropped. Raises ValueError."""
+    if image.mode not in SHEER and "transparency" not in image.info:
+        return
+    *colours, (low, high) = (band.getextrema() for band in image.convert("RGBA").split())
+    if low != high and all(len({*colour}) == 1 for colour in colours):
+        text = "all that it shows is in its transparency, which is dropped"
+        raise ValueError(f"{text}. Save it as it looks on a background, in grey or colours")
 
 
 def _orientation(image: Image) -> int:

@@ -369,13 +369,22 @@ class Tabular(Dataset):
         return [frame.inputs(x)[:] for x in seen]
 
     def ids(self, table: Table) -> dict[str, Sequence[str]]:
-        """What names each of the new samples in a table, by column."""
-        return {name: table.texts(name) for name in self.id if name in table.columns}
+        """What names each of the new samples in a table, by column; of a window its series, and when it ends."""
+        names = [name for name in self.id if name in table.columns]
+        if self.window is None:
+            return {name: table.texts(name) for name in names}
+        last = self._frame(table, 0).last.tolist()
+        named = dict.fromkeys([*names, *(name for name in (self.series, self.time) if name is not None)])
+        if not named:
+            return {"row": [str(row) for row in last]}
+        cells = {name: table.texts(name) for name in named}
+        return {name: [column[row] for row in last] for name, column in cells.items()}
 
     def remarks(self, table: Table, learnt: Mapping[str, Any]) -> Iterator[str]:
         """What is told of new samples: columns that the run does not take, and texts that its training did not have."""
         columns = learnt["columns"]
         known = {name for kind in columns.values() for name in kind} | {*self.target, *self.id, *self.drop}
+        known |= {self.series, self.time} if self.window is not None else set()
         extra = [name for name in table.columns if name not in known]
         if extra:
             yield f"{table.origin.name}: {few(map(printable, extra))} left aside, which the run does not take"

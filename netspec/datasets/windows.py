@@ -75,9 +75,15 @@ class Frame:
         first = self.starts + self.window
         return self.moments[first], self.moments[first + self.horizon - 1]
 
+    @property
+    def last(self) -> Array:
+        """The row of the table that each window ends with."""
+        found: Array = self.order[self.starts + self.window - 1]
+        return found
+
     def origin(self, table: Table) -> Origin:
-        """The row that each target begins with; without a target the last one of each window."""
-        return table.origin.only(self.order[self.starts + self.window - (self.horizon == 0)])
+        """The row that each target begins with."""
+        return table.origin.only(self.order[self.starts + self.window])
 
 
 def framed(table: Table, series: str | None, time: str | None, window: int, horizon: int, stride: int) -> Frame:
@@ -108,7 +114,8 @@ def framed(table: Table, series: str | None, time: str | None, window: int, hori
     found = np.concatenate(starts)
     if not len(found):
         text = f"{table.origin.name}: the longest series has {longest:,} rows"
-        raise DataError(f"{text}, too few for a window of {window:,} and the {horizon:,} after it")
+        after = f" and the {horizon:,} after it" if horizon else ""
+        raise DataError(f"{text}, too few for a window of {window:,}{after}")
     return Frame(order, found, moments, window, horizon)
 
 

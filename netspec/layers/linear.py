@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Self
+from typing import ClassVar, Literal, Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
@@ -15,7 +15,8 @@ from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, s
 class Linear(Layer):
     """Multiplies the last axis by a learned matrix: y = x W^T + b."""
 
-    family, multiplies = "linear", "last axis"
+    family = "linear"
+    multiplies: ClassVar[Literal["", "last axis", "all axes"]] = "last axis"
     keeps_axes = True
     rule = "The last axis becomes out_features; all others stay."
     flags = {"nobias": ("bias", False)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from netspec.errors import At, Problem, Severity
 from netspec.graph.model import Graph, Step, Value, flat
 from netspec.lint.flow import Flow
+from netspec.losses.forms import as_taken
 from netspec.sections.experiment import Experiment
 from netspec.tensors import Misfit, Tensor
 
@@ -55,6 +56,14 @@ class Facts:
             return self.data.gives() if self.data else Gives()
         except Misfit:  # reported where the section is read
             return Gives()
+
+    @property
+    def target(self) -> Tensor | None:
+        """The target as the loss takes it: one of more axes than a label has may come in several forms."""
+        target, predictions = self.gives.target, self.predictions
+        if self.measured is not None or self.train is None or not predictions or target is None:
+            return target
+        return as_taken(target, partial(self.train.loss.accepts, predictions)) if len(target.shape) > 2 else target
 
     @property
     def source(self) -> Gives:

@@ -30,7 +30,7 @@ train: {loss: mse, optimizer: sgd lr=0.01}
         predictions = facts.predictions
         if facts.train is None or predictions is None:
             return
-        loss, target, classes = facts.train.loss, facts.gives.target, facts.gives.classes
+        loss, target, classes = facts.train.loss, facts.target, facts.gives.classes
         named = target is not None and target.dtype == "int64" and len(target.shape) == 1
         if named and facts.measured is None and one_answer(loss, predictions):  # of two classes it becomes no and yes
             if classes not in (None, 2):

@@ -26,7 +26,7 @@ train: {loss: nll, optimizer: sgd lr=0.01}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        target, predictions = facts.gives.target, facts.predictions
+        target, predictions = facts.target, facts.predictions
         if facts.data is None or facts.train is None or target is None or predictions is None:
             return
         if not facts.data.mixing:

@@ -64,6 +64,14 @@ class Loss(Entry):
             need_floats(prediction, "prediction")
         self.fit(predictions, target)
 
+    def accepts(self, predictions: Sequence[Tensor], target: Tensor) -> bool:
+        """Whether such a target goes with what the network gives."""
+        try:
+            self.expect(predictions, target)
+        except Misfit:
+            return False
+        return True
+
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         """The loss's own rule; it may rely on as many predictions as it takes, all of them floats."""
         raise NotImplementedError(type(self).__name__)

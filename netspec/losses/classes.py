@@ -128,7 +128,12 @@ class CrossEntropyLoss(ClassLoss):
 
     def fit_target(self, prediction: Tensor, target: Tensor) -> None:
         if target.dtype == "float32":
-            need_target_shape(prediction, target, prediction.shape, "class numbers, or a probability for each class")
+            grid, what = (
+                (*prediction.shape[:1], *prediction.shape[2:]),
+                "class numbers, or a probability for each class",
+            )
+            hint = "Class numbers are whole: save them as y.astype('int64')." if alike(grid, target.shape) else ""
+            need_target_shape(prediction, target, prediction.shape, what, hint)
         else:
             super().fit_target(prediction, target)
 

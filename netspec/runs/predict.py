@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -36,7 +36,22 @@ from netspec.words import printable
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
 
+Array = np.ndarray[Any, Any]
+
 COUNTS: Final = "The first axis of a file's array counts the samples."
+
+REARRANGED: Final[Mapping[str, Callable[[Array], Array]]] = {
+    "x.transpose(0, 3, 1, 2)": lambda x: x.transpose(0, 3, 1, 2),
+    "x.transpose(0, 2, 3, 1)": lambda x: x.transpose(0, 2, 3, 1),
+    "x[:, None]": lambda x: x[:, None],
+    "x[..., None]": lambda x: x[..., None],
+    "x[None]": lambda x: x[None],
+    "x.transpose(2, 0, 1)[None]": lambda x: x.transpose(2, 0, 1)[None],
+    "x[None, None]": lambda x: x[None, None],
+    "x.squeeze(1)": lambda x: x.squeeze(1),
+    "x.squeeze(-1)": lambda x: x.squeeze(-1),
+}
+"""What people save in another order of axes, or without the axis of samples or channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +190,39 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any], as_is: 
     if len(counts) > 1 or 0 in counts:
         text = " and ".join(f"{len(array):,}" for array in arrays)
         raise DataError(f"{label}: the inputs hold {text} samples, expected the same number of each, at least 1")
-    steps = Steps()
-    if section is not None:
-        try:
-            steps = steps_for(section, learnt, [described(torch.from_numpy(x[:1])) for x in arrays])
-        except DataError as error:
-            raise DataError(f"{label}: {error}. {COUNTS}") from None
-    samples = _split(arrays, steps)
-    first, _ = next(samples.batches(1))
-    for message, _ in unfit([described(x) for x in first], wanted):
-        raise DataError(f"{label}: {message.replace('the data', 'the file')}. {COUNTS}")
+    try:
+        samples = _prepared(run, arrays, learnt)
+    except DataError as error:
+        raise DataError(f"{label}: {error}. {_rearranged(run, arrays, learnt) or COUNTS}") from None
     _need_rows(run, given, label)
     return given, samples
+
+
+def _prepared(run: Run, arrays: Sequence[Column], learnt: Mapping[str, Any]) -> Split:
+    """The samples with what is done to them on their way to the network. Raises DataError where they do not fit it."""
+    section, steps = run.spec.experiment.data, Steps()
+    if section is not None:
+        steps = steps_for(section, learnt, [described(torch.from_numpy(x[:1])) for x in arrays])
+    samples = _split(arrays, steps)
+    first, _ = next(samples.batches(1))
+    for message, _ in unfit([described(x) for x in first], run.spec.graph.inputs):
+        raise DataError(message.replace("the data", "the file"))
+    return samples
+
+
+def _rearranged(run: Run, arrays: Sequence[Column], learnt: Mapping[str, Any]) -> str:
+    """What to save in place of an array that only has its axes in another order, or lacks one; nothing of others."""
+    for place, array in enumerate(arrays):
+        for text, change in REARRANGED.items():
+            others = [np.zeros((1, *x.shape[1:]), x.dtype) for x in arrays]
+            try:
+                others[place] = change(np.broadcast_to(np.zeros((), array.dtype), array.shape))[:1].copy()
+                _prepared(run, others, learnt)
+            except (DataError, ValueError, IndexError):  # of another number of axes, or no better
+                continue
+            name = f"{[*run.spec.graph.inputs][place]} as " if len(arrays) > 1 else ""
+            return f"Save {name}{text}, which fits."
+    return ""
 
 
 def _on_scale(given: Handed, learnt: Mapping[str, Any], label: str) -> Handed:

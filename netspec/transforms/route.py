@@ -95,9 +95,10 @@ def way(steps: Iterable[Placed], inputs: Sequence[Tensor], target: Tensor | None
     for each in steps:
         step = each.step
         try:
+            made = [step.shape(shapes[place]) for place in each.inputs]
             carries = _carries(each, shapes, target, first)
-            for place in each.inputs:
-                shapes[place] = step.shape(shapes[place])
+            for place, shape in zip(each.inputs, made, strict=True):
+                shapes[place] = shape
             if carries and target is not None:
                 target = step.carried(target, maps)
         except Misfit as misfit:

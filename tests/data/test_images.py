@@ -516,3 +516,29 @@ def test_a_value_that_is_no_class_names_the_mask_and_the_way_out(tmp_path: Path)
     assert train("cross_entropy ignore_index=255")
     with pytest.raises(netspec.SpecError, match="bce_logits compares numbers, the target holds class numbers"):
         train("bce_logits")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_only_transparency_shows_is_not_dropped_in_silence(mode: str, tmp_path: Path) -> None:
+    """A drawing in black on nothing would be a black image."""
+    folders(tmp_path / "photos", height=8)
+    drawn = Image.fromarray(np.eye(8, dtype=np.uint8) * 255)
+    sheer, saved = Image.merge("LA", (Image.new("L", (8, 8), 0), drawn)), tmp_path / "photos" / "bee" / "1.png"
+    if mode == "P":
+        numbers = Image.fromarray(np.eye(8, dtype=np.uint8), "P")
+        numbers.putpalette([0] * 768)
+        numbers.save(saved, transparency=0)
+    else:
+        sheer.convert(mode).save(saved)
+    words = (
+        r"1\.png \(image 7\) cannot be used: all that it shows is in its transparency, which is dropped\. Save it as"
+    )
+    with pytest.raises(DataError, match=words):
+        load(tmp_path)
+    white = Image.new("RGBA", (8, 8), "white")
+    white.alpha_composite(sheer.convert("RGBA"))
+    white.convert("RGB").save(saved)
+    assert load(tmp_path).train.inputs[0].shape == (12, 3, 8, 8)
+    sheer.putalpha(200)
+    sheer.save(saved)
+    assert load(tmp_path).train.inputs[0].shape == (12, 3, 8, 8)

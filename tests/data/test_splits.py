@@ -270,3 +270,41 @@ train: {loss: mse, optimizer: adamw lr=0.01, epochs: 2}
     assert source is not None
     last = source.source.samples([tmp_path / "a.csv"], netspec.Run.read(tmp_path / "run").learnt)[0]
     assert last[:][-1][1].tolist() == [134, 135, 136, 137, 138, 139]
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [("", ["station", "hour"]), ("id: note, ", ["note", "station", "hour"])],
+)
+def test_what_is_foretold_says_of_which_series_and_when(options: str, columns: list[str], tmp_path: Path) -> None:
+    """A sample is no row of the table, whose rows may be in any order."""
+    series(tmp_path)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    noted = [f"{line},{'note' if not number else f'n{number}'}" for number, line in enumerate(lines)]
+    (tmp_path / "a.csv").write_text("\n".join(noted))
+    source = f"csv: {{path: a.csv, target: load, numbers: [load], {options}window: 6, series: station, time: hour}}"
+    text = f"netspec: 1\ninput: 1x6\nlayers: [fc 1]\ndata: {{source: {{{source}}}}}\n"
+    spec = netspec.loads(f"{text}train: {{loss: mse, optimizer: sgd lr=1e-9, epochs: 1}}").at(tmp_path)
+    spec.train(tmp_path / "run")
+    run = netspec.Run.read(tmp_path / "run")
+    found = run.predict(tmp_path / "a.csv")
+    assert list(found.names) == columns
+    assert not [told for told in found.told if "station" in told or "hour" in told]
+    section = spec.experiment.data
+    assert section is not None
+    load = {(row[1], row[0]): float(row[3]) for row in (line.split(",") for line in lines[1:])}
+    ends = section.source.samples([tmp_path / "a.csv"], run.learnt)[0][:][:, 0, -1].tolist()
+    assert ends == [load[key] for key in zip(found.names["station"], found.names["hour"], strict=True)]
+    assert len(ends) == len(found.first)
+
+
+def test_windows_of_a_plain_table_are_called_by_their_last_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(["load", *map(str, range(40))]))
+    text = "netspec: 1\ninput: 1x6\nlayers: [fc 1]\n"
+    text += "data: csv a.csv load numbers=load window=6\ntrain: {loss: mse, optimizer: sgd lr=1e-9, epochs: 1}\n"
+    netspec.loads(text).at(tmp_path).train(tmp_path / "run")
+    run = netspec.Run.read(tmp_path / "run")
+    assert run.predict(tmp_path / "a.csv").names["row"][:2] == ["5", "6"]
+    (tmp_path / "few.csv").write_text("load\n1\n2\n")
+    with pytest.raises(DataError, match=r"the longest series has 2 rows, too few for a window of 6$"):
+        run.predict(tmp_path / "few.csv")

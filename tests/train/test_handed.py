@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -420,6 +421,45 @@ def test_maps_of_classes_keep_their_axes(tmp_path: Path, capfd: pytest.CaptureFi
     assert ended("predict", run, tmp_path / "new.npy", "-o", tmp_path / "out.csv") == 2
     assert "no row of a table can hold: name a .json, .npy or .npz file" in capfd.readouterr().err
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "channels", "step", "advice"),
+    [
+        ((6, 3, 9, 12), (9, 12, 3), "", "x.transpose(0, 3, 1, 2)"),
+        ((6, 9, 12, 3), (3, 9, 12), "channels_first", "x.transpose(0, 2, 3, 1)"),
+        ((6, 1, 9, 12), (9, 12), "", "x[:, None]"),
+        ((6, 9, 12), (1, 9, 12), "", "x.squeeze(1)"),
+        ((6, 9, 12), (9, 12, 1), "", "x.squeeze(-1)"),
+    ],
+)
+def test_arrays_with_other_axes_are_told_what_to_save(
+    own: tuple[int, ...], channels: tuple[int, ...], step: str, advice: str, tmp_path: Path
+) -> None:
+    data = points(1, *own)
+    np.savez(tmp_path / "data.npz", x=data, y=np.arange(len(data)) % 3)
+    taken = "9x12" if len(own) == 3 else f"{3 if 3 in own else 1}x9x12"
+    spec = f"netspec: 1\ninput: {taken}\nlayers: [flatten, fc 3]\n"
+    run = Run.read(trained(tmp_path, f"{spec}data: {{source: npz data.npz, transform: [{step}]}}\n{TRAIN}"))
+    x = points(1, 4, *channels)
+    np.save(tmp_path / "new.npy", x)
+    with pytest.raises(DataError, match=re.escape(f"Save {advice}, which fits.")):
+        run.predict(tmp_path / "new.npy")
+    np.save(tmp_path / "new.npy", eval(advice, {"x": x}))
+    assert len(run.predict(tmp_path / "new.npy").first) == 4
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"), [((9, 12, 3), "x.transpose(2, 0, 1)[None]"), ((3, 9, 12), "x[None]"), ((9, 12), "")]
+)
+def test_one_sample_without_an_axis_for_more_is_told_what_to_save(
+    shape: tuple[int, ...], advice: str, tmp_path: Path
+) -> None:
+    run = Run.read(over(tmp_path, points(1, 6, 3, 9, 12), GREY.replace("1x8x8", "3x9x12")))
+    np.save(tmp_path / "new.npy", points(1, *shape))
+    words = f"Save {advice}, which fits." if advice else "The first axis of a file's array counts the samples."
+    with pytest.raises(DataError, match=re.escape(words)):
+        run.predict(tmp_path / "new.npy")
 
 
 def test_what_is_no_number_is_not_given_back(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ from netspec.dims import BATCH, named
 from netspec.errors import DataError
 from netspec.language.entries import read_entry
 from netspec.losses.base import Loss
-from netspec.runtime.train.loss import Objective, described
+from netspec.runtime.data.split import described
+from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.run import train
 from netspec.tensors import Dtype, Misfit, Tensor
 from netspec.text.report import SpecError

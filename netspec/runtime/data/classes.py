@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netspec.datasets.base import Arrays, Part, numbered
-from netspec.datasets.rows import FileRows, Picked
 from netspec.dims import BATCH
 from netspec.errors import DataError, Problem
-from netspec.tensors import Tensor
+from netspec.losses.forms import as_taken
+from netspec.runtime.data.ranges import converted
+from netspec.tensors import Dtype, Tensor
 from netspec.words import did_you_mean, few, printable
+
+if TYPE_CHECKING:
+    from netspec.datasets.base import Column
+
+Array = np.ndarray[Any, Any]
 
 
 def ordered(arrays: Arrays, positive: str | None, known: Sequence[str] | None) -> Sequence[str] | None:
@@ -71,31 +79,34 @@ def as_numbered(arrays: Arrays, known: Sequence[str] | None) -> Arrays:
     return replace(arrays, train=train, val=renumbered(arrays.val), test=renumbered(arrays.test), classes=wanted)
 
 
-def as_floats(arrays: Arrays, takes: Callable[[Tensor], bool]) -> Arrays:
-    """`arrays` with a target of whole numbers or booleans as floats, where a loss `takes` those and not the others.
+def as_compared(arrays: Arrays, takes: Callable[[Tensor], bool]) -> Arrays:
+    """`arrays` with the target in the form that a loss `takes`, where it takes one.
 
-    One number a sample becomes `B x 1` where only that is taken. Numbers of classes that have names stay: they say
-    nothing but which name is meant.
+    Numbers of classes that have names stay: they say nothing but which name is meant.
     """
     target = arrays.train.target
-    if target.dtype.kind not in "ib" or not isinstance(target, np.ndarray | FileRows | Picked):
+    if arrays.classes is not None and arrays.classes != numbered(len(arrays.classes)):
         return arrays
-    named = arrays.classes is not None and arrays.classes != numbered(len(arrays.classes))
-    shape = (BATCH, *target.shape[1:])
-    if named or takes(Tensor(shape, "bool" if target.dtype.kind == "b" else "int64")):
+    held = described(target)
+    taken = as_taken(held, takes)
+    if taken == held:
         return arrays
-    column = target.ndim == 1 and not takes(Tensor(shape))
-    if not takes(Tensor((*shape, 1) if column else shape)):
-        return arrays
+    convert = partial(_formed, sizes=taken.shape[1:], dtype=taken.dtype)
 
-    def floats(part: Part | None) -> Part | None:
-        if part is None:
-            return None
-        held = part.target
-        assert isinstance(held, np.ndarray | FileRows | Picked)  # what other rows hold are images
-        found = held.astype(np.float32)
-        return replace(part, target=found[:][:, None] if column else found)
+    def formed(part: Part | None) -> Part | None:
+        return replace(part, target=converted(part.target, convert)) if part is not None else None
 
-    train = floats(arrays.train)
+    train = formed(arrays.train)
     assert train is not None
-    return replace(arrays, train=train, val=floats(arrays.val), test=floats(arrays.test), classes=None)
+    return replace(arrays, train=train, val=formed(arrays.val), test=formed(arrays.test), classes=None)
+
+
+def _formed(rows: Array, sizes: Sequence[Any], dtype: str) -> Array:
+    """Rows of a target as another dtype, with an axis of size 1 more or less."""
+    return rows.astype(dtype).reshape(len(rows), *sizes)
+
+
+def described(column: Column) -> Tensor:
+    """An array, or rows in files, as the graph describes tensors, its batch left open."""
+    kinds: dict[str, Dtype] = {"b": "bool", "i": "int64"}
+    return Tensor((BATCH, *column.shape[1:]), kinds.get(column.dtype.kind, "float32"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from netspec.language.calls import Refused
 from netspec.language.entries import read_entry
 from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
-from netspec.runtime.data.classes import as_floats, as_numbered, ordered
+from netspec.runtime.data.classes import as_compared, as_numbered, ordered
 from netspec.runtime.data.holdout import split
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
@@ -103,11 +104,21 @@ def _read(
     own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
     arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
     if compared is not None:
-        arrays = as_floats(as_answers(arrays, compared), compared.takes)
+        arrays = as_answers(arrays, compared)
+        arrays = as_compared(arrays, partial(_takes, compared, section, arrays))
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
     return arrays, own
+
+
+def _takes(compared: Compared, section: DataSection, arrays: Arrays, target: Described) -> bool:
+    """Whether the loss takes such a target of the source, once the transforms that move it have done so."""
+    try:
+        use = section.ways(_given(arrays)[0], target, arrays.names).use
+    except Misfit:  # told where the steps are held against the data
+        return False
+    return use.target is not None and not use.faults and compared.takes(use.target)
 
 
 def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bool) -> tuple[dict[str, Split], int]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from netspec.datasets.base import Gives
 from netspec.datasets.files import Files
 from netspec.datasets.fit import unfit
-from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
-from netspec.runtime.data.classes import as_amounts, ordered
+from netspec.runtime.data.classes import as_amounts, described, ordered
 from netspec.runtime.data.holdout import split
-from netspec.tensors import Dtype, Misfit, Tensor
+from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 from netspec.words import one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from netspec.sections.data import DataSection
     from netspec.spec import Spec
 
@@ -55,9 +52,3 @@ def look(spec: Spec, section: DataSection, allow_outside: bool) -> tuple[str, ..
     if problems:
         raise SpecError([as_amounts(p, arrays.classes or ()) for p in problems], spec.document.source)
     return told
-
-
-def described(x: np.ndarray[Any, Any] | Any) -> Tensor:
-    """An array as the graph describes tensors, its batch left open."""
-    kinds: dict[str, Dtype] = {"b": "bool", "i": "int64"}
-    return Tensor((BATCH, *x.shape[1:]), kinds.get(x.dtype.kind, "float32"))

@@ -12,7 +12,6 @@ from netspec.errors import DataError, UsageError
 from netspec.losses.base import BALANCED, Loss
 from netspec.losses.labels import one_answer
 from netspec.runtime.data.split import Split
-from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
 from netspec.words import did_you_mean, printable
 
@@ -35,11 +34,7 @@ class Compared:
 
     def takes(self, target: Described) -> bool:
         """Whether the loss can compare such a target with what the network gives."""
-        try:
-            self.loss.expect(list(self.predictions), target)
-        except Misfit:
-            return False
-        return True
+        return self.loss.accepts(self.predictions, target)
 
 
 def weights_of(

@@ -151,10 +151,20 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
             limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
             text = f"{part.origin.at(rows + place[0])} ({name} part): the target is {value}"
             count = f"{int(wrong.sum()):,} of the {wrong.numel():,} values there are wrong"
-            way_out = f" {part.origin.way_out}" if part.origin.way_out else ""
-            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}.{way_out}")
+            way_out = part.origin.way_out or (_way_out(target, low) if high is not None and value > high else "")
+            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}. {way_out}".rstrip())
         rows += len(target)
     return skips
+
+
+def _way_out(target: torch.Tensor, low: float | None) -> str:
+    """What to do with maps whose values are too large, as those of masks of 0 and 255 are."""
+    if target.ndim < 3:
+        return ""
+    if target.is_floating_point():
+        return f"Save no as {low or 0:g} and yes as 1, as (y > 0) is."
+    numbers = "numpy.unique(y, return_inverse=True)[1].reshape(y.shape)"
+    return f"Classes are numbered from 0, as {numbers} does; ignore_index= of the loss skips a value."
 
 
 def check_inputs(parts: Mapping[str, Split]) -> None:
