@@ -1,7 +1,7 @@
 """Builds the documentation as a site, strictly, in an environment of its own: `python -m tests.site`.
 
-It ends with 1 where a page is wrong: a link that leads nowhere, a docstring that is not there. Where the packages cannot
-be had it says so and ends with 0.
+It ends with 1 where a page is wrong: a link that leads nowhere, a docstring that is not there. Where the packages
+cannot be had it says so and ends with 0.
 """
 
 from __future__ import annotations
