@@ -56,7 +56,7 @@ def printed(layers: int, times: int = 1) -> Work:
 
     def work() -> float:
         gc.collect()
-        return timed(lambda: source(spec.graph), times)() / layers
+        return timed(lambda: source(spec.document), times)() / layers
 
     return work
 

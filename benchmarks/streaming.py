@@ -25,7 +25,7 @@ from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.train.run import train
 from netspec.sections.data import read_data
-from netspec.sections.train_reader import read_train
+from netspec.sections.train import read_train
 
 SIDE, BATCH, CLASSES, LR = 96, 64, 10, 1e-3
 TRAIN = {"loss": "cross_entropy", "optimizer": f"adamw lr={LR}", "epochs": 1, "batch": BATCH}

@@ -17,7 +17,6 @@ MODES: Final = ("fan_in", "fan_out")
 class Initializer(Entry):
     """How a tensor is filled before training."""
 
-    function: ClassVar[str]
     ranks: ClassVar[tuple[int, int]] = (0, 99)
     """The fewest and most axes that a tensor may have."""
 
@@ -29,7 +28,7 @@ class Initializer(Entry):
 class Zeros(Initializer):
     """Fills with 0."""
 
-    function, example = "zeros_", "zeros"
+    example = "zeros"
 
     def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
         return True
@@ -38,13 +37,13 @@ class Zeros(Initializer):
 class Ones(Initializer):
     """Fills with 1."""
 
-    function, example = "ones_", "ones"
+    example = "ones"
 
 
 class Constant(Initializer):
     """Fills with one number."""
 
-    function, example = "constant_", "constant 0.01"
+    example = "constant 0.01"
     val = Float("the number")
 
     def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
@@ -54,7 +53,7 @@ class Constant(Initializer):
 class Uniform(Initializer):
     """Draws evenly from [a, b)."""
 
-    function, example = "uniform_", "uniform a=-0.1 b=0.1"
+    example = "uniform a=-0.1 b=0.1"
     a = Float("lower end", 0.0)
     b = Float("upper end", 1.0)
 
@@ -62,7 +61,7 @@ class Uniform(Initializer):
 class Normal(Initializer):
     """Draws from a normal distribution."""
 
-    function, example = "normal_", "normal std=0.02"
+    example = "normal std=0.02"
     mean = Float("mean of the distribution", 0.0)
     std = Float("its standard deviation", 1.0, ge=0)
 
@@ -70,7 +69,7 @@ class Normal(Initializer):
 class TruncNormal(Normal):
     """Draws from a normal distribution, redrawing what falls outside [a, b]."""
 
-    function, example, words = "trunc_normal_", "trunc_normal std=0.02", ("trunc_normal",)
+    example, words = "trunc_normal std=0.02", ("trunc_normal",)
     a = Float("lower end", -2.0)
     b = Float("upper end", 2.0)
 
@@ -85,13 +84,13 @@ class Xavier(Initializer):
 class XavierUniform(Xavier):
     """Glorot and Bengio's (2010), drawn evenly."""
 
-    function, example, words = "xavier_uniform_", "xavier_uniform", ("xavier_uniform",)
+    example, words = "xavier_uniform", ("xavier_uniform",)
 
 
 class XavierNormal(Xavier):
     """Glorot and Bengio's (2010), drawn normally."""
 
-    function, example, words = "xavier_normal_", "xavier_normal", ("xavier_normal",)
+    example, words = "xavier_normal", ("xavier_normal",)
 
 
 class Kaiming(Initializer):
@@ -106,26 +105,26 @@ class Kaiming(Initializer):
 class KaimingUniform(Kaiming):
     """He et al.'s (2015), drawn evenly."""
 
-    function, example, words = "kaiming_uniform_", "kaiming_uniform", ("kaiming_uniform",)
+    example, words = "kaiming_uniform", ("kaiming_uniform",)
 
 
 class KaimingNormal(Kaiming):
     """He et al.'s (2015), drawn normally."""
 
-    function, example, words = "kaiming_normal_", "kaiming_normal mode=fan_out", ("kaiming_normal",)
+    example, words = "kaiming_normal mode=fan_out", ("kaiming_normal",)
 
 
 class Orthogonal(Initializer):
     """A random orthogonal matrix (Saxe et al., 2013)."""
 
-    function, example, ranks = "orthogonal_", "orthogonal", (2, 99)
+    example, ranks = "orthogonal", (2, 99)
     gain = Float("factor on the matrix", 1)
 
 
 class Sparse(Initializer):
     """A matrix whose columns are mostly zeros (Martens, 2010)."""
 
-    function, example, ranks = "sparse_", "sparse 0.1", (2, 2)
+    example, ranks = "sparse 0.1", (2, 2)
     sparsity = Float("share of zeros in each column", ge=0, le=1)
     std = Float("standard deviation of the others", 0.01, ge=0)
 
@@ -136,7 +135,7 @@ class Sparse(Initializer):
 class Eye(Initializer):
     """The identity matrix."""
 
-    function, example, ranks = "eye_", "eye", (2, 2)
+    example, ranks = "eye", (2, 2)
 
     def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
         return shape[0] > shape[1]
@@ -145,7 +144,7 @@ class Eye(Initializer):
 class Dirac(Initializer):
     """A convolution that passes its input on."""
 
-    function, example, ranks = "dirac_", "dirac", (3, 5)
+    example, ranks = "dirac", (3, 5)
     groups = Int("groups of the convolution", 1, ge=1)
 
     def leaves_zeros(self, shape: tuple[int, ...]) -> bool:
@@ -155,4 +154,4 @@ class Dirac(Initializer):
 class Default(Initializer):
     """What torch does by itself; keeps later rules away."""
 
-    function, example = "", "default"
+    example = "default"

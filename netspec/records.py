@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, Self, TypeGuard, TypeVar, cast, overload
 
 from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
@@ -212,7 +212,8 @@ def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
+    alike = type(value) is type(default) or (is_whole(value) and is_whole(default))
+    return alike and bool(value == default)
 
 
 _validators: dict[type, SchemaValidator] = {}
@@ -355,6 +356,11 @@ def failed(title: str, faults: Iterable[tuple[str, str, Sequence[str | int]]], v
 
 
 # --- the kinds of field -----------------------------------------------------------------------
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether a value is a whole number, and not true or false."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def refuse(expected: str) -> PydanticCustomError:

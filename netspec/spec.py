@@ -12,11 +12,11 @@ from netspec.errors import At, Problem
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.graph.size import Limits, beyond, beyond_machine
-from netspec.lint import Facts, lint, silence
+from netspec.lint import Facts, lint
 from netspec.sections.document import Document, read_document
 from netspec.sections.experiment import Experiment, read_experiment
-from netspec.sections.overrides import overridden
-from netspec.text.overlay import merged, not_laid, override_path
+from netspec.sections.overrides import not_laid, overridden, override_path
+from netspec.text.overlay import merged
 from netspec.text.reader import read_file, read_text
 from netspec.text.report import SpecError
 from netspec.text.source import Source
@@ -116,7 +116,7 @@ class Spec:
     def _printed(self) -> str:
         from netspec.views.code import source
 
-        return source(self.graph)
+        return source(self.document)
 
     def need_room(self, *, training: bool = False) -> None:
         """Raises SpecError for a network that this machine cannot hold, before torch is imported."""
@@ -138,14 +138,14 @@ class Spec:
             from netspec.graph.groups import assigned
 
             groups, unfit, idle = assigned(graph, experiment.train.groups, source)
-            experiment = replace(experiment, train=experiment.train.replace(groups=groups))
+            experiment = experiment.over(train=experiment.train.replace(groups=groups))
             graph = replace(graph, idle=(*graph.idle, *idle))
             problems += unfit
         if whole:
             batch = experiment.train.batch if experiment.train else 1
             problems += beyond(graph, limits, batch=batch, training=experiment.train is not None)
         problems += lint(Facts(graph, experiment), whole)
-        problems = silence(document.sections.get("lint"), problems)
+        problems = [p for p in problems if p.severity == "error" or p.code not in experiment.ignored]
         if any(p.severity == "error" for p in problems):
             raise SpecError(problems, source)
         return cls(document, graph, experiment, tuple(problems), limits)

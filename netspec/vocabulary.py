@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from netspec import datasets, layers, losses, metrics, ops, optimizers, schedulers, synonyms, transforms
 from netspec.catalogue import Catalogue
@@ -122,23 +122,10 @@ METRICS: Catalogue[Metric] = Catalogue(
 )
 """What is measured besides the loss."""
 
-ENTRIES: Final[dict[tuple[str, ...], Catalogue[Any]]] = {
-    ("data",): DATASETS,
-    ("data", "source"): DATASETS,
-    ("data", "transform"): TRANSFORMS,
-    ("data", "augment"): AUGMENTATIONS,
-    ("train", "loss"): LOSSES,
-    ("train", "optimizer"): OPTIMIZERS,
-    ("train", "scheduler"): SCHEDULERS,
-    ("train", "metrics"): METRICS,
-    ("init",): INITIALIZERS,
-    ("export",): EXPORTERS,
-    ("layers",): OPERATIONS,
-    ("blocks",): OPERATIONS,
-}
-"""Where a spec names entries, and of which catalogue."""
-
-for _catalogue in dict.fromkeys(ENTRIES.values()):
+for _catalogue in (
+    *(OPERATIONS, INITIALIZERS, DATASETS, TRANSFORMS, AUGMENTATIONS, EXPORTERS),
+    *(LOSSES, OPTIMIZERS, SCHEDULERS, METRICS),
+):
     _catalogue.beside = {
         "train: {{loss: {}}}": LOSSES,
         "train: {{optimizer: {}}}": OPTIMIZERS,

@@ -57,8 +57,7 @@ def _folder(room: ModuleType) -> Path:
 def main() -> None:
     for room in ROOMS:
         file = _folder(room) / "__init__.py"
-        block = written(derived(room))
-        file.write_text(_BLOCK.sub(block.replace("\\", r"\\"), file.read_text()))
+        file.write_text(_BLOCK.sub(written(derived(room)), file.read_text()))
 
 
 if __name__ == "__main__":

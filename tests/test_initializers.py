@@ -11,9 +11,11 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from netspec import SpecError, loads
-from netspec.graph.wrapping import SENTENCES, WRAPS
-from netspec.initializers import Initializer
-from netspec.language.calls import read_entry
+from netspec.emit.torch import WRAPS as WRITTEN
+from netspec.emit.torch import fill_name
+from netspec.graph.wrapping import WRAPS
+from netspec.initializers import Default, Initializer
+from netspec.language.entries import read_entry
 from netspec.vocabulary import INITIALIZERS
 from tests import written
 
@@ -22,7 +24,7 @@ OF_TORCH = {
     for name, function in vars(nn.init).items()
     if name.endswith("_") and not name.startswith("_") and inspect.isfunction(function)
 }
-OWN = {cls.function: cls for cls in INITIALIZERS.classes() if cls.function}
+OWN = {fill_name(cls).removeprefix("nn.init."): cls for cls in INITIALIZERS.classes() if cls is not Default}
 
 
 def test_every_initialiser_of_torch_is_here() -> None:
@@ -48,14 +50,14 @@ def test_what_is_printed_fills_as_torch_does(cls: type[Initializer]) -> None:
     torch.manual_seed(0)
     eval(written.filled(entry, "mine"), {"nn": nn, "mine": mine})
     torch.manual_seed(0)
-    OF_TORCH[cls.function](theirs, **entry.given)
+    OF_TORCH[f"{cls.called()}_"](theirs, **entry.given)
     assert torch.equal(mine, theirs)
 
 
 def test_every_parametrisation_of_torch_is_here() -> None:
     known = {f"nn.utils.parametrizations.{name}" for name in parametrizations.__all__}
-    assert known == {path for path in WRAPS.values() if "parametrizations" in path}
-    assert set(SENTENCES) == set(WRAPS)
+    assert known == {path for path in WRITTEN.values() if "parametrizations" in path}
+    assert set(WRITTEN) == set(WRAPS)
 
 
 def initialised(rows: str, init: str, given: str = "3x8x8") -> Any:

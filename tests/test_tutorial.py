@@ -11,7 +11,7 @@ import torch
 import netspec
 from netspec.runtime.data.split import Data, Split, seeded
 from netspec.runtime.train.run import train
-from netspec.sections.train_reader import read_train
+from netspec.sections.train import read_train
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "specs" / "tutorial.yaml"

@@ -42,12 +42,12 @@ class Spec(spec.Spec):
         """What becomes of each column of the spec's table, line by line.
 
         Nothing for other data, nor where the table's file is not there or too large to be read for this alone. Raises
-        DataError where the table does not go with the spec.
+        DataError where the table does not go with the spec, SpecError where its target does not go with the loss.
         """
         from netspec.runtime.data.looking import look
 
         section = self.experiment.data
-        return look(section, self.graph.inputs, self.root, allow_outside) if section is not None else ()
+        return look(self, section, allow_outside) if section is not None else ()
 
     def train(
         self,

@@ -108,6 +108,9 @@ def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_me
     told = report(loaded.warnings, source)
     try:
         columns = loaded.look()
+    except SpecError as error:
+        problems = (*loaded.warnings, *error.problems)
+        return Checked(spec, problems, source, None, report(problems, source))
     except DataError as error:
         assert loaded.experiment.data is not None
         problem = Problem("data", str(error), loaded.experiment.data.source_at)

@@ -148,10 +148,6 @@ class Dataset(Entry):
         other = next(path for path in paths if path.suffix not in ARRAYS)
         raise DataError(f"{show(other)} is neither .npy nor .npz")
 
-    def ids(self, paths: Sequence[Path]) -> dict[str, Sequence[str]]:
-        """What names each of the new samples in files like the source's own, by column. Raises DataError."""
-        return {}
-
 
 def numbered(count: int) -> tuple[str, ...]:
     """Names for classes that have none: "0", "1", ..."""

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from netspec.datasets import dates
 from netspec.datasets.base import Origin
-from netspec.datasets.writing import Writing, guessed
+from netspec.datasets.writing import HOLES, Writing, guessed, option
 from netspec.errors import DataError
-from netspec.words import did_you_mean, printable
+from netspec.words import did_you_mean, few, printable
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
+NOTHING: Final = "The run has nothing to fill it with."
+"""What is said of an empty cell in new samples, for which no option can be written any more."""
 LONGEST: Final = 64
 """Characters of a number, at most; what is longer is a text."""
 PLAIN: Final = Writing()
@@ -87,17 +89,27 @@ class Table:
     """The columns that the file gives no name, and that are called by their places."""
     notes: tuple[str, ...] = ()
     """What was guessed to read the file, for a person to know."""
+    settled: bool = False
+    """Whether a run's spec says how it is read, so that no other option can be written there."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())).empty())
 
     def column(self, name: str) -> Column:
         """A column. Raises DataError where there is none of this name."""
-        if name not in self.columns:
-            hint = did_you_mean(name, self.columns) or f"It has: {printable(', '.join(self.columns))}."
-            alone = " Is something else its separator?" if len(self.columns) == 1 else ""
-            raise DataError(f"{self.origin.name} has no column {printable(name)!r}. {hint}{alone}")
+        self.need([name])
         return self.columns[name]
+
+    def need(self, names: Sequence[str]) -> None:
+        """Refuse a table that lacks any of these columns. Raises DataError that names them all."""
+        missing = [name for name in dict.fromkeys(names) if name not in self.columns]
+        if not missing:
+            return
+        which = f"column{'s' * (len(missing) > 1)} {few(repr(printable(name)) for name in missing)}"
+        meant = [did_you_mean(name, self.columns) for name in missing]
+        hint = " ".join(filter(None, meant)) if all(meant) else f"It has: {printable(', '.join(self.columns))}."
+        alone = " Is something else its separator?" if len(self.columns) == 1 else ""
+        raise DataError(f"{self.origin.name} has no {which}. {hint}{alone}")
 
     def decimal(self, name: str) -> bool:
         """Whether all of a column are numbers, some of them not whole."""
@@ -110,36 +122,69 @@ class Table:
         """A column as texts, "" for empty cells. Raises DataError."""
         return self.column(name).texts()
 
-    def filled(self, name: str, expected: str) -> Sequence[str]:
-        """A column as texts. Raises DataError at the first empty cell."""
+    def filled(self, name: str, expected: str, hint: str = "") -> Sequence[str]:
+        """A column as texts. Raises DataError at the first empty cell, with a hint for those who can still write."""
         cells = self.texts(name)
         for row in (i for i, text in enumerate(cells) if not text):
-            raise DataError(f"{self.cell(name, row)} is empty, expected {expected}")
+            told = NOTHING if self.settled else hint
+            raise DataError(f"{self.cell(name, row)} is empty, expected {expected}" + (f". {told}" if told else ""))
         return cells
 
-    def floats(self, name: str, holes: bool = False) -> Array:
-        """A column as numbers, nan for empty cells where `holes` are allowed. Raises DataError."""
+    def floats(self, name: str, holes: bool = False, hint: str = "") -> Array:
+        """A column as numbers, nan for empty cells where `holes` are allowed, for which `hint` is. Raises DataError."""
         import numpy as np
 
         column = self.column(name)
-        found, empty = column.floats(), column.empty()
-        if found is not None:
-            with np.errstate(over="ignore"):
-                found = found.astype(np.float32)
+        exact, empty = column.floats(), column.empty()
+        with np.errstate(over="ignore"):
+            found = exact.astype(np.float32) if exact is not None else None
         good = np.isfinite(found) if found is not None else np.array([self.is_number(t) for t in column.texts()])
         for row in np.flatnonzero(~(good | empty) if holes else ~good)[:1]:
             cell = column.texts()[row]
-            text = f"{self.cell(name, row)} is {shown(cell)}, expected a finite number"
-            way = guessed([text for text in column.texts() if text], self.writing) if cell else []
-            hint = f" Write {way[0].with_signs(self.writing).options()}." if way else ""
-            raise DataError(text + (". Write missing: mean to fill empty cells." if empty[row] else f".{hint}"))
-        return found if found is not None else np.full(len(empty), np.nan, np.float32)
+            hint = self._number_hint(name, cell) if cell else hint or self.hole_hint("mean")
+            raise DataError(f"{self.cell(name, row)} is {shown(cell)}, expected a finite number. {hint}".rstrip())
+        if exact is None or found is None:
+            return np.full(len(empty), np.nan, np.float32)
+        self._need_one_scale(name)
+        self._need_apart(name, exact, found)
+        return found
 
-    def coded(self, name: str, codes: Mapping[str, int]) -> Array:
+    def _need_one_scale(self, name: str) -> None:
+        """Refuse numbers in two currencies or units, which would be taken for the same. Raises DataError."""
+        pair = self.writing.mixed(self.texts(name)) if self.writing.signs else None
+        if pair is not None:
+            row = list(self.texts(name)).index(pair[0])
+            text = f"{self.cell(name, row)} is {shown(pair[0])}, and another cell {shown(pair[1])}"
+            raise DataError(f"{text}: they are not on one scale. Write all of them in one unit into the file.")
+
+    def _need_apart(self, name: str, exact: Array, found: Array) -> None:
+        """Refuse numbers that differ, and would not once they have the seven digits of a float. Raises DataError."""
+        import numpy as np
+
+        many, few_left = len(np.unique(exact)), len(np.unique(found))
+        if many > 2 * few_left:
+            text = f"{self.cell(name, 0)} is {shown(self.texts(name)[0])}: {many:,} different numbers"
+            way_out = "Write them less the least of them into the file, or as dates where they are times."
+            raise DataError(f"{text} would be {few_left:,} with the seven digits that floats have. {way_out}")
+
+    def _number_hint(self, name: str, cell: str) -> str:
+        """What to do about a cell that is no number."""
+        if self.settled:
+            return f"The run reads numbers such as {self.writing.example()}."
+        if cell.lower() in HOLES:
+            return f"If that is an empty cell, write {option('empty', cell)}, and with missing= what becomes of it."
+        way = guessed([text for text in self.texts(name) if text], self.writing)
+        return f"Write {way[0].with_signs(self.writing).options()}." if way else ""
+
+    def hole_hint(self, way: str) -> str:
+        """What to do about an empty cell that is needed."""
+        return NOTHING if self.settled else f"Write missing: {way} to fill empty cells."
+
+    def coded(self, name: str, codes: Mapping[str, int], hint: str = "") -> Array:
         """A column as the numbers of its texts. Raises DataError at the first cell that has none, or is empty."""
         import numpy as np
 
-        cells = self.filled(name, "a class")
+        cells = self.filled(name, "a class", hint)
         found = np.array([codes.get(text, -1) for text in cells], np.int64)
         for row in np.flatnonzero(found < 0)[:1]:
             raise DataError(f"{self.cell(name, row)} is {shown(cells[row])}, which the training part does not have")

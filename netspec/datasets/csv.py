@@ -11,18 +11,31 @@ from typing import Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Table, Texts, twice
-from netspec.datasets.files import content_of, is_packed, show
+from netspec.datasets.files import MEMORY, content_of, is_packed, show
 from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, refuse
 from netspec.words import printable
 
 MAX_TEXT: Final = 256 * 2**20
+"""Bytes of a table in the memory that is allowed where the spec does not say; in more there may be more."""
 MAX_COLUMNS: Final = 2**16
 MAX_CELLS: Final = 2**24
-"""Cells of a table, at most: each takes some 80 bytes of memory, however short it is."""
+"""Cells of a table in such memory: each takes some 80 bytes of it, however short it is."""
+INSTEAD: Final = "Save the columns as parquet or npz instead, or allow more in the spec: data.memory=16GB."
 MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """What a file may begin with that says how it is encoded."""
+OTHERS: Final = {
+    b"pk\x03\x04": "a packed file, such as a workbook of Excel",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel",
+    b"<!doctype html": "a page of the web",
+    b"<html": "a page of the web",
+    b"par1": "a parquet file",
+    b"%pdf": "a PDF",
+}
+"""What files that are no text begin with, in small letters."""
+_SINGLE: Final = re.compile(r"cp125\d|cp437|cp85\d|iso8859|mac|ascii|latin")
+"""Encodings with one byte for each sign."""
 WESTERN: Final = "cp1252"
 """The encoding of most files that are not UTF-8."""
 HEAD: Final = 65_536
@@ -76,42 +89,68 @@ class CSV(Tabular):
     def quick(self, path: Path) -> bool:
         return super().quick(path) and not is_packed(path)
 
-    def table(self, path: Path) -> Table:
+    def table(self, path: Path, memory: int = MEMORY) -> Table:
+        return self.parsed(content_of(path, MAX_TEXT * memory // MEMORY, INSTEAD), show(path), memory)
+
+    def parsed(self, content: bytes, label: str, memory: int = MEMORY) -> Table:
+        """The table in the bytes of a file, which messages call `label`. Raises DataError."""
         import numpy as np
 
-        text, notes = self._text(path)
+        text, notes = self._text(content, label)
         said = _SAID.match(text)
         text = text[said.end() :] if said else text
         separator = self.separator or (said[1] if said else _guessed(text))
         if separator != "," and self.separator is None:
             word = {character: word for word, character in BETWEEN.items()}.get(separator, repr(separator))
             notes = (f"columns separated by {word}" + ("" if said else " (guessed)"), *notes)
-        header, rows, lines = _rows(path, text, separator, skipped=int(said is not None))
+        header, rows, lines = _rows(label, text, separator, int(said is not None), MAX_CELLS * memory // MEMORY)
         unnamed = {place: f"Unnamed: {place}" for place, name in enumerate(header) if not name}
         header = [unnamed.get(place, name) for place, name in enumerate(header)]
         double = twice(header)
         if double is not None:
-            raise DataError(f"{show(path)} has two columns called {printable(double)!r}")
+            raise DataError(f"{label} has two columns called {printable(double)!r}")
         if not rows:
-            raise DataError(f"{show(path)} holds no rows below the line that names its columns")
+            raise DataError(f"{label} holds no rows below the line that names its columns")
         if all(map(_NUMBER.fullmatch, header)):
-            text = f"{show(path)}, line {1 + int(said is not None)}: {printable(', '.join(header[:4]))} are numbers"
+            text = f"{label}, line {1 + int(said is not None)}: {printable(', '.join(header[:4]))} are numbers"
             raise DataError(f"{text}, expected the names of the columns. Write a line of names above them.")
         cells = ([text.strip() for text in column] for column in zip(*rows, strict=True))
         columns = {name: Texts(column, self.empty, self.writing) for name, column in zip(header, cells, strict=True)}
         index = frozenset(name for name in header if re.fullmatch(r"Unnamed: \d+", name))
-        return Table(Origin((show(path),), np.array(lines), "line"), columns, self.writing, index, notes)
+        return Table(Origin((label,), np.array(lines), "line"), columns, self.writing, index, notes)
 
-    def _text(self, path: Path) -> tuple[str, tuple[str, ...]]:
+    def _text(self, content: bytes, label: str) -> tuple[str, tuple[str, ...]]:
         """The text of a file, and what was guessed to read it. Raises DataError."""
-        content = content_of(path, MAX_TEXT, "Save the columns as parquet or npz instead.")
-        marked = next((codec for mark, codec in MARKS.items() if content.startswith(mark)), None)
-        codec = self.encoding or marked or "utf-8"
+        kind = next((kind for mark, kind in OTHERS.items() if content.lstrip()[: len(mark)].lower() == mark), None)
+        if kind is not None:
+            raise DataError(f"{label} is {kind}, expected a table as text. Save it as csv.")
+        codec, note = codec_of(content, self.encoding)
         try:
-            text = content.decode(codec).removeprefix("\ufeff")
+            return content.decode(codec).removeprefix("\ufeff"), note
         except UnicodeError as error:
-            raise DataError(f"{show(path)} is not {codec.upper()}: {_why(content, error)}") from None
-        return text, (f"encoded in {marked}",) if marked == "utf-16" and self.encoding is None else ()
+            raise DataError(f"{label} is not {codec.upper()}: {_why(content, error)}") from None
+
+
+def codec_of(content: bytes, named: str | None) -> tuple[str, tuple[str, ...]]:
+    """How a file is encoded, and what is told of that: as its first bytes say, else as it is `named`, else UTF-8.
+
+    A file that is named to have a byte for each sign, and yet is UTF-8 throughout, is read as UTF-8: such files are
+    handed to a run that was trained on others, and nothing else has these sequences of bytes.
+    """
+    marked = next((codec for mark, codec in MARKS.items() if content.startswith(mark)), None)
+    if marked is not None:
+        return marked, (f"encoded in {marked}",) * (marked == "utf-16" and named is None)
+    if named is None and b"\0" in content[:HEAD:2] + content[1:HEAD:2]:
+        for place, codec in enumerate(("utf-16-be", "utf-16-le")):
+            if content[place:HEAD:2].count(0) > 0.7 * len(content[place:HEAD:2]):
+                return codec, (f"encoded in {codec} (guessed)",)
+    if named is not None and _SINGLE.match(codecs.lookup(named).name) and not content.isascii():
+        try:
+            content.decode()
+        except UnicodeError:
+            return named, ()
+        return "utf-8", (f"encoded in UTF-8, not in {named}",)
+    return named or "utf-8", ()
 
 
 def _why(content: bytes, error: UnicodeError) -> str:
@@ -122,7 +161,7 @@ def _why(content: bytes, error: UnicodeError) -> str:
     text = f"byte 0x{content[error.start]:02x} on line {line}"
     begin = content.rfind(b"\n", 0, error.start) + 1
     shown = content[max(begin, error.start - 10) : error.start + 10].split(b"\n")[0].decode(WESTERN, "replace")
-    return f"{text}. If it reads {printable(shown.strip())!r} there, write encoding={WESTERN}."
+    return f"{text}. If it reads {printable(shown.strip())!r} there, write encoding={WESTERN}, or save it as UTF-8."
 
 
 def _guessed(text: str) -> str:
@@ -145,7 +184,9 @@ def _guessed(text: str) -> str:
     return found if score(found)[1] else max(GUESSED, key=lambda separator: columns[separator])
 
 
-def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[str], list[list[str]], list[int]]:
+def _rows(
+    label: str, text: str, separator: str, skipped: int, most: int
+) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line that each row ends on. Raises DataError."""
     csv.field_size_limit(MAX_TEXT)  # a cell may be a whole document; the file's size has its own limit
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -154,22 +195,22 @@ def _rows(path: Path, text: str, separator: str, skipped: int) -> tuple[list[str
     try:
         header = [name.strip() for name in next(reader, [])]
         if len(header) > MAX_COLUMNS:
-            text = f"{show(path)} has {len(header):,} columns, at most {MAX_COLUMNS:,} are read"
+            text = f"{label} has {len(header):,} columns, at most {MAX_COLUMNS:,} are read"
             raise DataError(f"{text}. Save the numbers as one array instead: npy or npz.")
         for row in reader:
             if row and len(row) != len(header):
-                line = f"{show(path)}, line {reader.line_num + skipped}"
+                line = f"{label}, line {reader.line_num + skipped}"
                 told = f"{line}: {len(row)} columns, the first line names {len(header)}"
+                if len(header) == 1:
+                    raise DataError(f"{told}. Delete what stands above the names of the columns, such as a title.")
                 more = " A cell that holds one stands in quotes." * (len(row) > len(header))
                 raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
-            if (len(rows) + 1) * len(header) > MAX_CELLS:
-                text = (
-                    f"{show(path)} has more than {MAX_CELLS:,} cells, line {reader.line_num + skipped} is one too many"
-                )
-                raise DataError(f"{text}. Save the columns as parquet or npz instead.")
+            if (len(rows) + 1) * len(header) > most:
+                text = f"{label} has more than {most:,} cells, line {reader.line_num + skipped} is one too many"
+                raise DataError(f"{text}. {INSTEAD}")
             if row:
                 rows.append(row)
                 lines.append(reader.line_num + skipped)
     except csv.Error as error:
-        raise DataError(f"{show(path)}, line {reader.line_num + skipped}: {error}") from None
+        raise DataError(f"{label}, line {reader.line_num + skipped}: {error}") from None
     return header, rows, lines

@@ -23,6 +23,9 @@ _SHAPE: Final = re.compile(
 _NUMBERS: Final = [f"{a}{sign}{b}{sign}{year}" for sign in "/.-" for a, b in ORDERS.values() for year in ("%Y", "%y")]
 _NAMES: Final = ["%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d-%b-%Y", "%d-%b-%y"]
 _YEAR_FIRST: Final = ["%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d"]
+YEAR_FIRST: Final = "%Y%m%d"
+"""The way of writing of eight figures."""
+_COMPACT: Final = re.compile(r"(19|20)\d{6}", re.ASCII)
 _CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
@@ -31,11 +34,18 @@ def are_dates(cells: Sequence[str]) -> bool:
     return all(_SHAPE.fullmatch(text) or _ISO.fullmatch(text) for text in cells) and bool(ways(cells))
 
 
+def are_compact(cells: Iterable[str]) -> bool:
+    """Whether all of these cells are dates of eight figures: 20260314."""
+    return all(_COMPACT.fullmatch(text) and parsed(text, YEAR_FIRST) for text in set(cells))
+
+
 def ways(cells: Iterable[str], order: str | None = None) -> list[str]:
     """The ways of writing dates, as `strptime` knows them or ISO, that fit all of these cells."""
     cells = list(dict.fromkeys(cells))
     if all(parsed(text, ISO) for text in cells):
         return [ISO]
+    if cells and are_compact(cells):
+        return [YEAR_FIRST]
     found = [date + clock for date in (*_YEAR_FIRST, *_NUMBERS, *_NAMES) for clock in _CLOCKS]
     if order is not None:
         found = [way for way in found if way.startswith(ORDERS.get(order, ("%Y",))[0]) or "%b" in way.lower()]

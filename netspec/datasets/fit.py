@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Final
 
 from netspec.dims import Dim
 from netspec.layers.windows import CHANNELS
-from netspec.tensors import Tensor, show
+from netspec.tensors import Dtype, Tensor, show
+
+WORDS: Final[Mapping[Dtype, str]] = {"float32": "", "int64": "int ", "bool": "bool "}
+"""What a declaration of an input begins with."""
 
 
 def unfit(given: Sequence[Tensor], wanted: Mapping[str, Tensor]) -> list[tuple[str, str]]:
@@ -45,7 +49,11 @@ def _way_out(x: Tensor, y: Tensor, name: str) -> str:
         return _written(["scale 1"], name) if x.dtype != y.dtype else ""
     steps = ["scale 1"] if x.dtype != y.dtype else []
     if given == wanted:
-        return _written(steps, name)
+        plain = _written(steps, name)
+        if len(given) != 1 or x.dtype != "int64":
+            return plain
+        declared = f"Declare {name or 'input'}: int {_x(given)}, where numbers stand for something, and embed them"
+        return f"{declared}; {plain[0].lower()}{plain[1:]}, where they are amounts."
     if len(given) == len(wanted) == 3:
         if (found := _as_image(given, wanted)) is not None:
             return _written([*steps, *found], name)
@@ -63,7 +71,7 @@ def _way_out(x: Tensor, y: Tensor, name: str) -> str:
     if _channels_last(given):
         first = _written([*steps, "channels_first"], name)
         return f"{first}, and declare {name or 'input'}: {_x((given[2], *given[:2]))}, or take other data."
-    return f"Declare {name or 'input'}: {_x(given)}, or take other data."
+    return f"Declare {name or 'input'}: {WORDS[x.dtype]}{_x(given)}, or take other data."
 
 
 def _sizes(x: Tensor) -> tuple[int, ...] | None:

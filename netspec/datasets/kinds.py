@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, distinct, shown
-from netspec.datasets.roles import option
+from netspec.datasets.writing import option
 from netspec.errors import DataError
 from netspec.words import printable
 
@@ -93,7 +93,8 @@ class Numbers(Kind):
         for row in np.flatnonzero(np.isnan(found[:, 0])).tolist():
             if cells[row] or not holes:
                 text = f"{table.cell(name, row)} is {shown(cells[row])}, expected a date such as {_example(way)}"
-                raise DataError(text + ". Write missing: median to fill empty cells." * (not cells[row]))
+                hint = "" if cells[row] else f". {table.hole_hint('median')}"
+                raise DataError(text + hint)
         return found
 
     def learn(self, raw: Array, name: str) -> dict[str, Any]:
@@ -163,7 +164,7 @@ class Categories(Kind):
     def read(self, table: Table) -> Array:
         import numpy as np
 
-        read = table.texts if self.missing != "refuse" else lambda name: table.filled(name, HOLE)
+        read = table.texts if self.missing != "refuse" else lambda name: table.filled(name, "a category", HOLE)
         found = np.empty((len(table), len(self.columns)), object)
         for place, name in enumerate(self.columns):
             found[:, place] = read(name)
@@ -189,7 +190,7 @@ class Categories(Kind):
         yield f"all categories are one embedding of {1 + sum(known.values()):,} rows, 0 for any other text"
 
 
-HOLE: Final = "a category. Write missing: category to make one of empty cells"
+HOLE: Final = "Write missing: category to make one of empty cells."
 
 
 def listed(names: Sequence[str]) -> str:

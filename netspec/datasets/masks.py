@@ -23,6 +23,11 @@ NUMBERED: Final = ("1", "L", "P")
 """Pillow's modes of one number a point; that of a palette is the number of the colour."""
 
 
+def numbers_in(mask: Image) -> set[int]:
+    """The numbers that the points of a mask have."""
+    return {number for number, count in enumerate(mask.histogram()) if count}
+
+
 @dataclass(frozen=True, eq=False)
 class Masks(Rows):
     """Masks in files of their own, decoded whenever they are read: a class number for each point."""

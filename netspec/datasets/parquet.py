@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Column, Table, Texts, twice
-from netspec.datasets.files import Budget, show
+from netspec.datasets.files import MEMORY, Budget, show
 from netspec.datasets.table import COLUMNS, Tabular
 from netspec.datasets.writing import Writing
 from netspec.errors import DataError
@@ -46,11 +46,11 @@ class Parquet(Tabular):
             raise DataError(_refusal(path, error)) from None
         return int(shape.num_rows * shape.num_columns) <= QUICK_CELLS
 
-    def table(self, path: Path) -> Table:
+    def table(self, path: Path, memory: int = MEMORY) -> Table:
         arrow, parquet = need("pyarrow", "parquet", "parquet"), need("pyarrow.parquet", "parquet", "parquet")
         try:
             found = parquet.ParquetFile(path)
-            _need_bounded(found.metadata, path)
+            _need_bounded(found.metadata, path, memory)
             texts = [field.name for field in found.schema_arrow if _is_text(field.type)]
             read = parquet.ParquetFile(path, read_dictionary=texts).read()  # each text once, however many cells hold it
         except (arrow.ArrowException, OSError) as error:
@@ -75,16 +75,18 @@ class Parquet(Tabular):
         )
 
 
-def _need_bounded(metadata: Any, path: Path) -> None:
+def _need_bounded(metadata: Any, path: Path, memory: int) -> None:
     """Refuse a table of more than is read, before any of it is: a few bytes can stand for millions of equal cells.
 
     Raises DataError.
     """
     cells = metadata.num_rows * metadata.num_columns
-    if cells > MAX_CELLS:
-        raise DataError(f"{show(path)} holds {cells:,} cells, at most {MAX_CELLS:,} are read")
+    most = MAX_CELLS * memory // MEMORY
+    if cells > most:
+        text = f"{show(path)} holds {cells:,} cells, at most {most:,} are read"
+        raise DataError(f"{text}. Allow more in the spec: data.memory=16GB.")
     held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    Budget().take(max(held, 0), show(path), "Keep only the columns that are needed")
+    Budget(memory).take(max(held, 0), show(path), "Keep only the columns that are needed")
 
 
 def _is_text(kind: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, shown
-from netspec.datasets.writing import Writing, guessed
+from netspec.datasets.writing import HOLES, Writing, guessed, option
 from netspec.errors import DataError
 from netspec.words import printable
 
@@ -26,10 +26,10 @@ RARE: Final = 10
 """Samples that a class should have on average, where there are many classes."""
 MANY: Final = 50
 """Classes from which on whole numbers may rather be numbers."""
-HOLES: Final = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "#n/a"})
-"""What others write into a cell that is empty, in small letters."""
 INDEX: Final = re.compile(r"index|row|row[ _]?(nr|no|num|number)", re.IGNORECASE)
 """What columns that count the rows are called."""
+CODE: Final = re.compile(r"0\d{3,}", re.ASCII)
+"""Figures that are a code, such as of a place, and no amount."""
 KEY: Final = re.compile(r"(?i:(.*[ _.-])?(id|uuid|guid|key|pk))|.*[a-z](Id|ID)", re.ASCII)
 """What columns of ids are called."""
 
@@ -83,7 +83,7 @@ def puzzle(table: Table, name: str, way_out: Callable[[str, str], str]) -> Puzzl
     """
     cells = [text for text in table.texts(name) if text]
     if table.column(name).floats() is not None:
-        return _numbered_rows(table, name, way_out)
+        return _coded(table, name, cells, way_out) or _numbered_rows(table, name, way_out)
     known = set(cells)
     way = guessed(cells, table.writing)
     if way:
@@ -104,6 +104,16 @@ def puzzle(table: Table, name: str, way_out: Callable[[str, str], str]) -> Puzzl
     text = f"{_at(table, name, cells[0])}: {len(known):,} of the {len(cells):,} cells of {printable(name)} differ"
     sentences = sum(text.count(" ") for text in cells) >= WORDS * len(cells)
     return Puzzle(text, way_out("text" if sentences else "id", name))
+
+
+def _coded(table: Table, name: str, cells: Sequence[str], way_out: Callable[[str, str], str]) -> Puzzle | None:
+    """Figures that are no amounts: dates without signs between them, or codes that begin with 0."""
+    if len(cells) >= FEW and len(set(cells)) > 1 and dates.are_compact(cells):
+        return Puzzle(f"{_at(table, name, cells[0])}: {printable(name)} holds dates", way_out("dates", name))
+    code = next(filter(CODE.fullmatch, cells), None)
+    if code is None:
+        return None
+    return Puzzle(f"{_at(table, name, code)}, which begins with 0 as codes do", way_out("code", name))
 
 
 def _at(table: Table, name: str, cell: str) -> str:
@@ -146,12 +156,13 @@ def are_numbers(distinct: int, count: int) -> bool:
 
 def _together(faults: Sequence[Puzzle], known: Writing) -> list[str]:
     """The words for each column; what stands beside numbers is named for all of them at once."""
+    read = known
     for fault in faults:
         for way in fault.writings[:1]:
             known = known.with_signs(way)
     lines = []
     for fault in faults:
-        options = " or ".join(way.with_signs(known).options() for way in fault.writings)
+        options = " or ".join(way.with_signs(known).options(read) for way in fault.writings)
         lines.append(f"{fault.text}. {fault.way_out.replace(OPTIONS, options)}")
     return lines
 
@@ -176,6 +187,8 @@ def as_input(kind: str, name: str) -> str:
             return f"Write {option('dates', name)} to take them as numbers, or leave the column out: {one}."
         case "holes":
             return f"If that is an empty cell, write {option('empty', name)}, and with missing= what becomes of it."
+        case "code":
+            return f"Leave it out: {one}; or name all columns of numbers and of categories in the spec, it among them."
         case "mixed":
             return f"Say in the spec which columns are numbers, which are categories, what is empty; or write {one}."
         case "text":
@@ -196,11 +209,6 @@ def as_target(kind: str, name: str) -> str:
         case "dates":
             return "A date is no target: write it into the file as a number. regression=false takes each as a class."
     return "Is this the right column? regression=false takes each text as a class."
-
-
-def option(key: str, value: str) -> str:
-    """An option as a row of the spec has it, or the long form for a value that no row can hold."""
-    return f"{key}={value}" if re.fullmatch(r"[A-Za-z_][\w./]*", value, re.ASCII) else f'{key}: "{printable(value)}"'
 
 
 def need_apart(uses: Collection[tuple[str, Sequence[str]]]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
-from netspec.datasets.columns import Table
+from netspec.datasets.columns import Table, shown
 from netspec.datasets.dates import COMMON, PARTS
-from netspec.datasets.files import Files, show
+from netspec.datasets.files import MEMORY, Files, show
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
 from netspec.datasets.roles import Roles, judged, need_apart
@@ -24,7 +24,7 @@ from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, refuse
 from netspec.records import Text as Word
 from netspec.tensors import Dtype, Tensor
 from netspec.tensors import show as shape
-from netspec.words import printable
+from netspec.words import few, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +89,12 @@ def _parts(value: Any) -> tuple[str, ...]:
     return found
 
 
+def _holes(value: Any) -> tuple[str, ...]:
+    found = value if isinstance(value, list | tuple) else [value]
+    return names([str(each) if type(each) in (int, float) else each for each in found])
+
+
+HOLES: Final = {"anyOf": [NAMES, {"type": "number"}, {"type": "array", "items": {"type": ["string", "number"]}}]}
 SIGN: Final = {"type": "string"}
 WAY: Final = {"enum": [*SIGNS, *(c for known in SIGNS.values() for c in known)]}
 
@@ -119,7 +125,7 @@ class Tabular(Dataset):
         ("refuse", "mean", "median", "value", "category"),
         "refuse",
     )
-    empty = Checked("texts that mean an empty cell, such as NA", names, NAMES, (), textual=True)
+    empty = Checked("texts or numbers that mean an empty cell, such as NA or -999", _holes, HOLES, (), textual=True)
     val = Maybe(Word("file of the validation part, with the same columns", None))
     test = Maybe(Word("file of the test part, with the same columns", None))
     fill = Float("what `missing: value` writes into empty cells of numbers", 0.0, keyword=True)
@@ -188,8 +194,8 @@ class Tabular(Dataset):
         """How numbers are written."""
         return Writing(self.decimal, self.thousands, self.signs)
 
-    def table(self, path: Path) -> Table:
-        """The table in a file. Raises DataError."""
+    def table(self, path: Path, memory: int = MEMORY) -> Table:
+        """The table in a file, if it takes no more than so many bytes of memory. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
 
     def beside(self, columns: Sequence[str]) -> Tabular:
@@ -235,7 +241,8 @@ class Tabular(Dataset):
 
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
         paths = {"train": self.path, "val": self.val, "test": self.test}
-        tables = {part: self.table(files.file(path)) for part, path in paths.items() if path}
+        memory = files.budget.whole
+        tables = {part: self.table(files.file(path), memory) for part, path in paths.items() if path}
         train = tables["train"]
         columns = learnt.get("columns")
         roles = _known(columns) if columns else self._roles(train)
@@ -283,9 +290,7 @@ class Tabular(Dataset):
         if self.window is None:  # a window shows what the target was before
             given |= {"target": self.target}
         need_apart([(key, columns or ()) for key, columns in given.items()])
-        for columns in (*given.values(), self.apart):
-            for name in columns or ():
-                table.column(name)
+        table.need([name for columns in (*given.values(), self.apart) for name in columns or ()])
         left = dict.fromkeys(self.drop, "dropped") | dict.fromkeys(self.id, "kept for predictions")
         left |= {name: "the split goes by it" for name in self.apart if name not in left}
         left |= {name: "windows go by it" for name in (self.series, self.time) if name and not self._takes(name)}
@@ -349,19 +354,37 @@ class Tabular(Dataset):
         return taught | ({"ids": list(self.id)} if self.id else {})
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
-        table, columns = self.table(_only(paths)), learnt["columns"]
-        kinds = self._kinds(_known(columns), table, Files(paths[0].parent), columns)
+        return self.seen(self.table(only(paths)), learnt)
+
+    def seen(self, table: Table, learnt: Mapping[str, Any]) -> list[Array]:
+        """The inputs of new samples in a table, seen as was `learnt`. Raises DataError."""
+        table, columns = replace(table, settled=True), learnt["columns"]
+        roles = _known(columns)
+        table.need([*roles.numbers, *roles.dates, *roles.categories, *roles.texts])
+        kinds = self._kinds(roles, table, Files(Path()), columns)
         seen = [x for kind in kinds for x in kind.seen(kind.read(table), columns)]
         if self.window is None:
             return seen
         frame = self._frame(table, 0)
         return [frame.inputs(x)[:] for x in seen]
 
-    def ids(self, paths: Sequence[Path]) -> dict[str, Sequence[str]]:
-        if not self.id:
-            return {}
-        table = self.table(_only(paths))
+    def ids(self, table: Table) -> dict[str, Sequence[str]]:
+        """What names each of the new samples in a table, by column."""
         return {name: table.texts(name) for name in self.id if name in table.columns}
+
+    def remarks(self, table: Table, learnt: Mapping[str, Any]) -> Iterator[str]:
+        """What is told of new samples: columns that the run does not take, and texts that its training did not have."""
+        columns = learnt["columns"]
+        known = {name for kind in columns.values() for name in kind} | {*self.target, *self.id, *self.drop}
+        extra = [name for name in table.columns if name not in known]
+        if extra:
+            yield f"{table.origin.name}: {few(map(printable, extra))} left aside, which the run does not take"
+        for name, texts in columns["categories"].items():
+            cells = table.texts(name)
+            other = [row for row, text in enumerate(cells) if text not in texts]
+            if other:
+                text = f"{table.cell(name, other[0])} is {shown(cells[other[0]])}, which training did not have"
+                yield f"{text}. It is taken as any other text, in {len(other):,} of {len(table):,} rows."
 
 
 def _one(kind: Kind, taught: Mapping[str, Any]) -> Callable[[Array], Array]:
@@ -369,7 +392,8 @@ def _one(kind: Kind, taught: Mapping[str, Any]) -> Callable[[Array], Array]:
     return lambda raw: kind.seen(raw, taught)[0]
 
 
-def _only(paths: Sequence[Path]) -> Path:
+def only(paths: Sequence[Path]) -> Path:
+    """The one file that a table is in. Raises DataError for several."""
     if len(paths) > 1:
         raise DataError(f"{show(paths[1])} is one table too many: name one")
     return paths[0]

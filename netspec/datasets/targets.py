@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 YES_NO: Final = ({"0", "1"}, {"0.0", "1.0"}, {"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 """How tables write no and yes, in small letters."""
 YES: Final = frozenset(max(pair) for pair in YES_NO)
+UNTAUGHT: Final = "What is to be learnt must be there: take out the rows without it."
+"""What is said of an empty cell of the target."""
 FEW: Final = 10
 """The most classes that are told by name."""
 
@@ -61,7 +63,7 @@ class Target:
         if self.several is not None:
             return self._labels(table)
         if self.classes is not None and len(self.columns) == 1:
-            return table.coded(self._only, {name: i for i, name in enumerate(self.classes)})
+            return table.coded(self._only, {name: i for i, name in enumerate(self.classes)}, UNTAUGHT)
         return np.stack([self._numbers(table, name) for name in self.columns], 1)
 
     def lines(self) -> Iterator[str]:
@@ -101,9 +103,9 @@ class Target:
         import numpy as np
 
         if table.column(name).floats() is None and _answers(table, name):
-            cells = table.filled(name, "yes or no")
+            cells = table.filled(name, "yes or no", UNTAUGHT)
             return np.array([text.lower() in YES for text in cells], np.float32)
-        return table.floats(name)
+        return table.floats(name, hint=UNTAUGHT)
 
     def _listed(self, cell: str) -> list[str]:
         parts = cell.split() if self.several == " " else cell.split(self.several)

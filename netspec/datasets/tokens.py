@@ -53,8 +53,8 @@ class Text(Kind):
     def read(self, table: Table) -> Array:
         import numpy as np
 
-        hole = "a text. Write missing: category to take empty cells for texts without a word"
-        cells = table.filled(self.name, hole) if self.missing == "refuse" else table.texts(self.name)
+        hole = "Write missing: category to take empty cells for texts without a word."
+        cells = table.filled(self.name, "a text", hole) if self.missing == "refuse" else table.texts(self.name)
         found = np.empty(len(cells), object)
         found[:] = cells
         return found

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from netspec.words import printable
+
 BLANKS: Final = " \u00a0\u202f\u2009"
 """The blanks that stand between thousands: the plain one, and those that a line never breaks at."""
 SIGNS: Final = {"point": ".", "comma": ",", "space": BLANKS, "quote": "'\u2019"}
@@ -18,8 +20,12 @@ CURRENCY: Final = "currency"
 PERCENT: Final = "percent"
 MAX_SIGN: Final = 8
 """The most characters that are taken for a sign behind numbers, such as kg or km/h."""
+HOLES: Final = frozenset({"na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "#n/a"})
+"""What others write into a cell that is empty, in small letters."""
 NEARLY: Final = 0.9
 """The share of cells from which on nearly all of a column are meant."""
+YAML_WORDS: Final = frozenset({"null", "true", "false"})
+"""Texts that are none to YAML unless they stand in quotes, in small letters."""
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -44,9 +50,26 @@ class Writing:
         """The same, with what stands beside numbers in another way of writing too."""
         return Writing(self.decimal, self.thousands, tuple(sorted({*self.signs, *other.signs})))
 
-    def options(self) -> str:
-        """The options of a source that make it read so."""
-        named = [f"decimal={self.decimal}"] * (self.decimal != "point")
+    def example(self) -> str:
+        """A number as it is written here."""
+        thousands = SIGNS[self.thousands][0] if self.thousands is not None else ""
+        return f"1{thousands}234{SIGNS[self.decimal]}5"
+
+    def mixed(self, cells: Iterable[str]) -> tuple[str, str] | None:
+        """Two cells of a column whose numbers are not on one scale: in two currencies or units, in one and in none."""
+        found: dict[str, str] = {}
+        for text in dict.fromkeys(filter(None, cells)):
+            number, unit = _parted(text, self.signs)
+            if any(digit in number for digit in "123456789"):  # nothing is nothing in every unit
+                found.setdefault(unit, text)
+        bare, units = found.pop("", None), list(found)
+        if len(units) > 1:
+            return found[units[0]], found[units[1]]
+        return (found[units[0]], bare) if units and bare and not _is_money(units[0]) else None
+
+    def options(self, known: Writing | None = None) -> str:
+        """The options of a source that make it read so, where it is read as `known`."""
+        named = [f"decimal={self.decimal}"] * (self.decimal != (known.decimal if known else "point"))
         named += [f"thousands={self.thousands}"] * (self.thousands is not None)
         if self.signs:
             named.append(f"signs={self.signs[0]}" if len(self.signs) == 1 else f"signs=[{', '.join(self.signs)}]")
@@ -68,8 +91,15 @@ def guessed(cells: Sequence[str], known: Writing) -> list[Writing]:
     best = [way for way in ways if counts[way] == most]
     if Writing(known.decimal, known.thousands) in best:  # nothing but the signs can stand in the way
         best = [Writing(known.decimal, known.thousands)] if set(signs) - set(known.signs) else []
+    best = [way for way in best if way.thousands is None or Writing(way.decimal) not in best]
     simple = [way for way in best if way.decimal == "point" or way.thousands is None]
     return [Writing(way.decimal, way.thousands, signs) for way in simple or best[:1]]
+
+
+def option(key: str, value: str) -> str:
+    """An option as a row of the spec has it, or the long form for a value that no row can hold."""
+    plain = re.fullmatch(r"[A-Za-z_][\w./]*", value, re.ASCII) and value.lower() not in YAML_WORDS
+    return f"{key}={value}" if plain else f'{key}: "{printable(value)}"'
 
 
 _WAYS: Final = (
@@ -86,27 +116,41 @@ _WAYS: Final = (
 @cache
 def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
     sign, point = f"[{SIGNS[thousands]}]", re.escape(SIGNS[decimal])
-    return re.compile(rf"[+-]?\d{{1,3}}({sign}\d{{3}})+({point}\d*)?", re.ASCII)
+    return re.compile(rf"[+-]?[1-9]\d{{0,2}}({sign}\d{{3}})+({point}\d*)?", re.ASCII)
 
 
 def _without(text: str, signs: Iterable[str]) -> str:
     """A cell without what stands before or behind its number; a minus may stand before a sign."""
-    minus = text[:1] if text[:1] in "+-" else ""
+    return _parted(text, signs)[0]
+
+
+def _parted(text: str, signs: Iterable[str]) -> tuple[str, str]:
+    """A cell without what stands beside its number, and what that is."""
+    minus, unit = text[:1] if text[:1] in "+-" else "", ""
     rest = text[len(minus) :].strip(BLANKS)
     for sign in signs:
         if sign == CURRENCY:
-            rest = rest[1:] if _is_currency(rest[:1]) else rest[:-1] if _is_currency(rest[-1:]) else rest
+            marks = [mark for mark in (rest[:1], rest[-1:]) if _is_currency(mark)]
         else:
-            for mark in ("%", sign) if sign == PERCENT else (sign,):
-                rest = rest.removeprefix(mark) if rest.startswith(mark) else rest.removesuffix(mark)
+            marks = ["%", sign] if sign == PERCENT else [sign]
+        for mark in marks:
+            left = rest.removeprefix(mark) if rest.startswith(mark) else rest.removesuffix(mark)
+            rest, unit = left, unit + mark * (left != rest)
         rest = rest.strip(BLANKS)
     if minus and rest[:1] in ("+", "-"):
-        return text
-    return minus + rest
+        return text, unit
+    return minus + rest, unit
+
+
+def _is_money(unit: str) -> bool:
+    """Whether a sign is that of a currency, or its three letters."""
+    return _is_currency(unit) or re.fullmatch("[A-Z]{3}", unit) is not None
 
 
 _BESIDE: Final = re.compile(
-    r"[+-]?(?P<before>[^\d\s.,'+-]*)\s*[+-]?[\d.,' \u00a0\u202f\u2009\u2019]*?\d\.?\s*(?P<behind>[^\d\s]*)", re.ASCII
+    r"[+-]?(?P<before>[^\d\s.,'+\u00a0\u202f\u2009-]*)[\s\u00a0\u202f\u2009]*"
+    r"[+-]?[\d.,' \u00a0\u202f\u2009\u2019]*?\d\.?[\s\u00a0\u202f\u2009]*(?P<behind>[^\d\s\u00a0\u202f\u2009]*)",
+    re.ASCII,
 )
 
 

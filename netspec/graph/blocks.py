@@ -9,8 +9,17 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
-from netspec.language.calls import Lookup, Refused, compute, expression, long_value, one_call, plain_value
-from netspec.language.rows import Arg, Call, Expr, Word
+from netspec.language.calls import (
+    Arguments,
+    Lookup,
+    Refused,
+    compute,
+    long_value,
+    one_call,
+    plain_value,
+    source_of,
+)
+from netspec.language.rows import Arg, Call, Word
 from netspec.sections.params import check_param_name
 from netspec.words import FEW, did_you_mean
 
@@ -75,19 +84,14 @@ def read_block(header: str, body: Any, path: Path) -> Block:
     return Block(call.op, inputs, params, body, path)
 
 
-def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values that a row's call gives for a block's parameters, and the expressions that some came from.
-
-    Defaults are left out. Raises Refused.
-    """
-    given: dict[str, Any] = {}
-    written: dict[str, str] = {}
+def bind(block: Block, call: Call, lookup: Lookup, path: Path) -> Arguments:
+    """What a row's call gives for a block's parameters, without their defaults. Raises Refused."""
+    given = Arguments()
     for arg in call.args:
-        name, value = parameter_of(arg, block, given, path)
-        given[name] = value if isinstance(value, bool) else compute(value, lookup, At(path, arg.span))
-        if isinstance(value, Expr) and not value.negative:
-            written[name] = value.text
-    return given, written
+        name, value = parameter_of(arg, block, given.values, path)
+        computed = value if isinstance(value, bool) else compute(value, lookup, At(path, arg.span))
+        given.put(name, computed, At(path, arg.span), value)
+    return given
 
 
 def parameter_of(arg: Arg, block: Block, given: Container[str], path: Path) -> tuple[str, Any]:
@@ -112,18 +116,16 @@ def parameter_of(arg: Arg, block: Block, given: Container[str], path: Path) -> t
     return name, value
 
 
-def bind_long(
-    block: Block, options: Mapping[str, Any], lookup: Lookup, path: Path
-) -> tuple[dict[str, Any], dict[str, str]]:
+def bind_long(block: Block, options: Mapping[str, Any], lookup: Lookup, path: Path) -> Arguments:
     """The same for the long form."""
     for name in options:
         if name not in block.params:
             raise Refused(_unknown(block, name, At((*path, name), on_key=True)))
-    given = {}
+    given = Arguments()
     for name, value in options.items():
         at = At((*path, name))
-        given[name] = long_value(plain_value(value, name, at), lookup, at)
-    return given, {name: text for name, value in options.items() if (text := expression(value))}
+        given.put(name, long_value(plain_value(value, name, at), lookup, at), at, source_of(value))
+    return given
 
 
 def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dict[str, Any]:

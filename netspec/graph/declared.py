@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
@@ -17,8 +16,8 @@ from netspec.graph.references import check_columns
 from netspec.graph.report import Report
 from netspec.graph.rows import read_row, untorn
 from netspec.graph.written import calls_of
-from netspec.language.calls import Arguments, Refused, Unknown, arguments, first_taking, long_arguments
-from netspec.language.rows import Call, Expr
+from netspec.language.calls import Arguments, Refused, Unknown, arguments, bare_call, first_taking, long_arguments
+from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.document import Document
 from netspec.sections.params import Params
@@ -38,7 +37,7 @@ class Declared:
         self.report = report
         self.document = document
         self._left: set[str | Expr] | None = None
-        self.params = Params(document)
+        self.params = self.read_params()
         self.blocks: dict[str, Block] = {}
         self.defaults: list[Default] = []
         self.walked: set[At] = set()
@@ -56,6 +55,10 @@ class Declared:
         self._read_blocks(document)
         self._find_endless()
         self._read_defaults(document)
+
+    def read_params(self) -> Params:
+        """The parameters of the whole network."""
+        return Params(self.document)
 
     def _read_blocks(self, document: Document) -> None:
         for header, body in untorn(document.blocks.items()):
@@ -130,7 +133,7 @@ class Declared:
         if len(calls) > 1 or calls[0].times is not None or calls[0].when is not None:
             text = "defaults are the arguments of one operation, without a comma, a repetition or a condition"
             raise Refused(Problem("row", text, At(path), "As in: {bn: eps=0.001 momentum=0.01}"))
-        call = shifted(calls[0], -len(word) - 1)
+        call = bare_call(str(value), path, word)
         return first_taking(classes, lambda cls: arguments(call, cls, self.params, path))
 
     def check_word(self, word: str, at: At) -> None:
@@ -224,9 +227,3 @@ def _words(data: Any) -> Iterator[str]:
         for key, item in data.items():
             yield from _WORD.findall(str(key))
             yield from _words(item)
-
-
-def shifted(call: Call, by: int) -> Call:
-    """A call whose places are moved along its text."""
-    args = tuple(replace(a, span=(max(0, a.span[0] + by), max(1, a.span[1] + by))) for a in call.args)
-    return replace(call, args=args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem
@@ -15,23 +15,30 @@ from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
-from netspec.graph.weights import means_part, read_weights
 from netspec.language.calls import Refused, raise_all
 from netspec.sections.document import Document
-from netspec.tensors import show
+from netspec.sections.weights import means_part, read_weights
+from netspec.tensors import Tensor, show
 from netspec.words import offered
 
 if TYPE_CHECKING:
     from netspec.graph.init import Owner, Rule
 
 
-def expand(document: Document) -> tuple[Graph, list[Problem]]:
-    """The graph of a document, and every problem in it."""
+def expand(
+    document: Document, sizes: Mapping[str, Tensor] | None = None, *, traced: bool = False
+) -> tuple[Graph, list[Problem]]:
+    """The graph of a document, and every problem in it. `sizes` are inputs in place of those that it declares.
+
+    Where it is `traced`, its numbers know the expressions that they came from.
+    """
     report = Report()
-    declared = Declared(document, report)
+    walk = _walker(document, report, traced)
+    declared = walk.declared
     root = Level("root", document.name)
-    root.inputs = _read_inputs(document, root, declared, report)
-    _walk(document, root, declared, report)
+    root.params = declared.params.values
+    root.inputs = _read_inputs(document, root, declared, report, sizes or {})
+    _walk(document, root, walk, report)
     prune(root)
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
@@ -53,6 +60,14 @@ def expand(document: Document) -> tuple[Graph, list[Problem]]:
     return graph, list(report.problems.values()) or list(unused_params(document))
 
 
+def _walker(document: Document, report: Report, traced: bool) -> Walk:
+    if traced:
+        from netspec.graph.tracing import TracedDeclared, TracedWalk
+
+        return TracedWalk(TracedDeclared(document, report), report)
+    return Walk(Declared(document, report), report)
+
+
 def _may_be(left: Sequence[str], declared: Declared) -> Callable[[Rule, bool], bool]:
     """Whether a rule, which matches something or nothing, also means what a `when` leaves out."""
 
@@ -64,13 +79,13 @@ def _may_be(left: Sequence[str], declared: Declared) -> Callable[[Rule, bool], b
     return may_be
 
 
-def _walk(document: Document, root: Level, declared: Declared, report: Report) -> None:
+def _walk(document: Document, root: Level, walk: Walk, report: Report) -> None:
+    declared = walk.declared
     start = next(iter(root.inputs.values()), Value("input", None, root))
     naming: Naming = "names" if isinstance(document.layers, dict) else "root"
     scope = Scope(root, start, Flow(start, naming), names=dict(root.inputs), params=declared.params.values)
     both = {"input", "inputs"} <= document.sections.keys()
     scope.blind = not root.inputs or both or declared.params.lost
-    walk = Walk(declared, report)
     if document.layers is not None:
         try:
             walk.body(document.layers, ("layers",), scope)
@@ -84,7 +99,9 @@ def _walk(document: Document, root: Level, declared: Declared, report: Report) -
     walk.members.reorder(root, document.sections.get("order"), ("order",))
 
 
-def _read_inputs(document: Document, root: Level, declared: Declared, report: Report) -> dict[str, Value]:
+def _read_inputs(
+    document: Document, root: Level, declared: Declared, report: Report, sizes: Mapping[str, Tensor]
+) -> dict[str, Value]:
     sections = document.sections
     given = {"input": sections["input"]} if "input" in sections else sections.get("inputs", {})
     found = {}
@@ -95,7 +112,7 @@ def _read_inputs(document: Document, root: Level, declared: Declared, report: Re
             check_input_name(name, At(path, on_key=True))
             tensor = read_input(value, path, declared.params)
             raise_all([Refused(problem) for problem in impossible(tensor, f"{name} has", At(path))])
-            found[name].tensor = tensor
+            found[name].tensor = sizes.get(name, tensor)
     return found
 
 

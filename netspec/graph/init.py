@@ -11,7 +11,8 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.members import base_word
 from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
-from netspec.language.calls import Lookup, Refused, read_entry
+from netspec.language.calls import Lookup, Refused
+from netspec.language.entries import read_entry
 from netspec.layers.base import Op
 from netspec.text.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer
@@ -28,6 +29,8 @@ class Rule:
     tensors: dict[str, Initializer]
     """By the tensor's own name; an empty name stands for the weight, or for the very tensor that matched."""
     path: Path
+    written: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The expressions that arguments came from, by tensor and field."""
     origin: File | None = None
     """The file that it stands in."""
     inherited: bool = False
@@ -68,15 +71,18 @@ def read_rules(section: dict[str, Any], lookup: Lookup, report: Report, source: 
     for key, value in section.items():
         path = ("init", key)
         given = value if isinstance(value, dict) and not _is_entry(value) else {"": value}
-        tensors = {}
+        tensors, written = {}, {}
         for tensor, text in given.items():
             where = (*path, tensor) if tensor else path
             try:
-                tensors[tensor], _ = read_entry(text, where, INITIALIZERS, lookup)
+                tensors[tensor], arguments = read_entry(text, where, INITIALIZERS, lookup)
+                written[tensor] = arguments.written
             except Refused as refused:
                 for problem in refused.problems:
                     report(problem)
-        rules.append(Rule(key, kind_of_layer(key), tensors, path, source.file_of(path), source.inherited(path)))
+        rules.append(
+            Rule(key, kind_of_layer(key), tensors, path, written, source.file_of(path), source.inherited(path))
+        )
     return rules
 
 

@@ -11,8 +11,8 @@ from netspec.graph.model import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
-from netspec.graph.weights import meets
 from netspec.layers.base import Op
+from netspec.sections.weights import meets
 from netspec.words import few, offered
 
 UNIQUE: Final = (

@@ -6,6 +6,7 @@ in the order in which they are registered. Steps refer to values, never to posit
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -14,9 +15,9 @@ from typing import Any, Literal
 from netspec.dims import Size, substitute
 from netspec.errors import At, Path
 from netspec.graph import wrapping
-from netspec.graph.weights import Weights
 from netspec.language.calls import Unknown
 from netspec.layers.base import Op
+from netspec.sections.weights import Weights
 from netspec.tensors import Tensor
 from netspec.words import few
 
@@ -57,6 +58,7 @@ class Value:
             raise AttributeError(f"It has: {few([*self.parts, 'shape', *AXES])}.")
         if self.tensor is None:
             raise Unknown
+        self.level.asked = self.level.asked or name != "c"
         if name == "shape":
             return list(self.tensor.shape)
         if not -len(self.tensor.shape) <= AXES[name] < len(self.tensor.shape):
@@ -76,6 +78,8 @@ class Guard:
 
     at: At
     text: str
+    origin: ast.expr | None = field(default=None, compare=False)
+    """The condition over the symbols of the block that it stands in, where the graph is traced."""
 
 
 @dataclass(eq=False, slots=True)
@@ -106,6 +110,12 @@ class Step:
     """The `when` that let it in or left it out."""
     written: dict[str, str] = field(default_factory=dict)
     """Arguments that came from an expression, by field."""
+    measures: dict[str, Any] = field(default_factory=dict)
+    """Arguments that ask for sizes of values, by field: how they are read where the network runs."""
+    origins: dict[str, ast.expr] = field(default_factory=dict)
+    """These expressions over the symbols of the block around, where the graph is traced; that of its word is empty."""
+    spelling: tuple[str | ast.expr, ...] = ()
+    """The template's parts, the computed ones over the same symbols."""
     row: object = None
     """What tells the calls of one written row from those of another."""
 
@@ -157,6 +167,15 @@ def flat(results: Results) -> list[Value]:
     return [v for r in results for v in flat(r)] if isinstance(results, tuple) else [results]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A repeat whose count is an expression: that over the symbols of the block around, and the steps it made."""
+
+    times: ast.expr
+    count: int
+    steps: tuple[Step, ...]
+
+
 @dataclass(eq=False, slots=True)
 class Level:
     """A module: the root, a use of a block, a list or a mapping."""
@@ -167,17 +186,25 @@ class Level:
     block: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     """The arguments of a block's use."""
+    measures: dict[str, Any] = field(default_factory=dict)
+    """Those of them that ask for sizes of the block's inputs, and how they are read."""
+    bound: dict[str, ast.expr] = field(default_factory=dict)
+    """What each symbol of a block stands for over those around it, where the graph is traced."""
     inputs: dict[str, Value] = field(default_factory=dict)
     """What the network or a block is called with, by name."""
     steps: list[Step] = field(default_factory=list)
     members: dict[str, Step] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
+    asked: bool = False
+    """Whether an expression asks a value here for a size that may not be that of its channels."""
     left: set[str] = field(default_factory=set)
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | dict[str, Value] | None = None
     exports: dict[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
+    repeats: list[Repeat] = field(default_factory=list)
+    """The repeats in it, where the graph is traced."""
     aliases: dict[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
     source: object = None
@@ -265,6 +292,8 @@ class Graph:
     """What the network starts from, and what of it is not trained."""
     idle: tuple[Path, ...] = ()
     """Rules of a spec that this one extends, in whose place its own hold."""
+    bound: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The axes of inputs whose sizes the printed network takes as they are here, and no others."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:
@@ -292,7 +321,7 @@ class Graph:
         """All parameters together; one that is tied, or registered under two names, counts once."""
         again = tuple(f"{name}." for name in _aliases(self.root, ""))
         counted = ((n, s) for n, s in self.parameters().items() if n not in self.ties and not n.startswith(again))
-        return sum(prod(shape) for _, shape in counted)
+        return sum(prod(map(int, shape)) for _, shape in counted)
 
     def trained(self) -> dict[str, tuple[int, ...]]:
         """The parameters that training changes, each once, by their first names."""

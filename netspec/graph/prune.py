@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value, flat
 
 
@@ -25,7 +26,7 @@ def prune(root: Level) -> None:
 
 def _mark(level: Level, wanted: set[Value], kept: dict[object, set[int]]) -> None:
     for step in level.steps:
-        for value in (*step.inputs, *([step.passed] if step.passed else [])):
+        for value in (*step.inputs, *([step.passed] if step.passed else []), *readings(step)):
             wanted.add(value.actual)
     for step in reversed(level.steps):
         if step.body is None:

@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from netspec.dims import Dim
 from netspec.errors import At, Problem
+from netspec.graph.measured import readings
 from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import Level, Step, Value, flat
 from netspec.graph.report import Report
@@ -139,7 +140,8 @@ def foreign(level: Level, flow: Value) -> Value | None:
         own.update(flat(step.results))
         if step.body is not None:
             own.update(step.body.exports, step.body.inputs.values())
-    reads = (v.actual for step in level.walk() for v in (*step.inputs, *([step.passed] if step.passed else [])))
+    steps = level.walk()
+    reads = (v.actual for s in steps for v in (*s.inputs, *([s.passed] if s.passed else []), *readings(s)))
     return next((v for v in reads if v not in own and not v.lost), None)
 
 

@@ -47,7 +47,7 @@ def least_bytes(tensor: Tensor, batch: int = 1) -> int:
 def _least(size: Size, batch: int) -> int:
     if isinstance(size, Dim):
         size = substitute(size, {name: batch if name == "B" else 1 for name in size.names})
-    return max(0, size) if isinstance(size, int) else 1
+    return max(0, int(size)) if isinstance(size, int) else 1
 
 
 def impossible(tensor: Tensor, what: str, at: At) -> Iterator[Problem]:
@@ -62,7 +62,7 @@ def impossible(tensor: Tensor, what: str, at: At) -> Iterator[Problem]:
 def beyond_all(step: Step) -> Iterator[Problem]:
     """What is wrong with a step whose parameters or results no machine can hold."""
     for name, shape in (*step.parameters().items(), *step.buffers().items()):
-        if (size := 4 * prod(shape)) > machine.ADDRESSABLE:
+        if (size := 4 * prod(map(int, shape))) > machine.ADDRESSABLE:
             text = f"{step.name}'s {name} is {show(shape)}: {shown_bytes(size)}, more than any machine holds"
             yield Problem("too-large", text, step.at, SMALLER)
     for value in flat(step.results):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from netspec.dims import Dim, names
@@ -15,6 +15,9 @@ from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construc
 from netspec.layers.base import Layer, Op
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.vocabulary import OPERATIONS
+
+Construct = Callable[[type[Op], Arguments, At], Op]
+"""Checks arguments and makes an operation of them. Raises Refused."""
 
 
 def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
@@ -40,15 +43,26 @@ def _rank_hint(word: str, rank: int) -> str:
 
 
 def make(
-    word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: list[Default]
+    word: str,
+    written: Written,
+    inputs: Sequence[Value],
+    lookup: Lookup,
+    defaults: list[Default],
+    construct: Construct = construct,
 ) -> tuple[Op, Arguments]:
     """The operation with its arguments, not yet fitted to shapes. Raises Refused."""
     classes = choose(word, inputs, written.at)
-    return first_taking(classes, lambda cls: _made(cls, word, written, inputs, lookup, defaults))
+    return first_taking(classes, lambda cls: _made(cls, word, written, inputs, lookup, defaults, construct))
 
 
 def _made(
-    cls: type[Op], word: str, written: Written, inputs: Sequence[Value], lookup: Lookup, defaults: list[Default]
+    cls: type[Op],
+    word: str,
+    written: Written,
+    inputs: Sequence[Value],
+    lookup: Lookup,
+    defaults: list[Default],
+    construct: Construct,
 ) -> tuple[Op, Arguments]:
     given = written.arguments(cls, lookup)
     fill(given, cls, defaults)

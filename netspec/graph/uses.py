@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value, flat
 from netspec.graph.reuse import descend
 
@@ -13,7 +14,7 @@ def taken(level: Level) -> list[Value]:
     found: dict[Value, None] = {}
     own = {value for step in level.steps for value in made(step)}
     for step in level.steps:
-        for value in (*given(step), *([step.passed] if step.passed else [])):
+        for value in (*given(step), *([step.passed] if step.passed else []), *readings(step)):
             if value not in own:
                 found[value] = None
     for value in level.exports.values():

@@ -16,6 +16,7 @@ from netspec.graph import wrapping
 from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
+from netspec.graph.measured import Measure, inside, measures
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
 from netspec.graph.model import Guard, Level, Step, Value
@@ -28,11 +29,13 @@ from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
 from netspec.graph.written import Short, Written, calls_of
-from netspec.language.calls import Refused, Unknown
-from netspec.layers.base import Layer
+from netspec.language.calls import Arguments, Refused, Unknown
+from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 
 MAX_DEPTH: Final = 32
+Given = tuple[dict[str, Any], dict[str, str], dict[str, Measure]]
+"""A block's arguments, the expressions that some came from, and how those are read that ask for sizes."""
 _COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")
 
 
@@ -90,7 +93,7 @@ class Walk:
         except Refused as refused:
             self._refuse(refused, scope, name)
         if "$" in template and name in scope.level.members:
-            scope.level.members[name].template = template
+            self.spelt(scope.level.members[name], template, scope)
 
     def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
         """What stands at a name. Raises Refused."""
@@ -109,7 +112,7 @@ class Walk:
         """A group is spliced: its members are members of what surrounds it."""
         body, inner, around = group["layers"], (*path, "layers"), scope.guard
         try:
-            holds, guard = decide(group, path, scope)
+            holds, guard = self.judged(decide(group, path, scope), scope)
             if holds is False:
                 self._pass(body, inner, scope, "", guard)
                 return
@@ -155,7 +158,7 @@ class Walk:
     def _level(self, kind: Any, name: str, body: Any, path: Path, scope: Scope, options: dict[str, Any]) -> Step | None:
         """A level of the module tree: a list, a mapping, or the long form of one."""
         where = path[:-1] if options else path
-        holds, guard = decide(options, where, scope)
+        holds, guard = self.judged(decide(options, where, scope), scope)
         if holds is False:
             self._pass(body, path, scope, name, guard)
             return None
@@ -253,7 +256,7 @@ class Walk:
     def _piece(self, call: Written, scope: Scope, name: str, row: object) -> Step | None:
         """One call; None where nothing is run."""
         word = op_word(call, scope)
-        holds, guard = call.decide(scope)
+        holds, guard = self.judged(call.decide(scope), scope)
         if holds is False:
             passed = values_of(call, scope)
             self.report.count(call.at)
@@ -270,12 +273,12 @@ class Walk:
         if block is not None:
             if word in self.declared.endless:
                 raise Unknown
-            given, expressions = call.bind(block, scope.lookup)
+            given = call.bind(block, scope.lookup)
             inputs = values_of(call, scope, block.inputs)
             self.report.count_named(len(inputs), call.at)
             self._check_inputs(block, inputs, call.at)
-            step = self._block(block, given, inputs, call.at, scope, name, row)
-            step.written = expressions
+            asked = measures(given.sources, given.values, scope)
+            step = self._block(block, (given.values, given.written, asked), inputs, call.at, scope, name, row)
         else:
             self.declared.check_word(word, call.op_at)
             step = self._operation(word, call, scope, name, row)
@@ -290,13 +293,14 @@ class Walk:
         self.report.count_named(len(inputs), written.at)
         if classes[0].source and written.inputs is None:
             inputs = ()
-        op, given = make(word, written, inputs, scope.lookup, self.declared.defaults)
+        op, given = self.make(word, written, inputs, scope)
         if named:
             op = op.replace(named=named)
         label = name or scope.flow.next_name(base_word(type(op), word), scope.level.members)
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, written.at, op, row=row)
         step.written = given.written
+        step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
         step.wrap = written.wrap(type(op), scope.lookup)
         wrapping.need_no_zero_row(step.wrap, op, written.at)
         value.step = step
@@ -311,6 +315,18 @@ class Walk:
             self.members.bind(label, step.value, scope, written.at)
         scope.flow.prev = step.value
         return step
+
+    def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
+        """The operation of a call, not yet fitted to shapes. Raises Refused."""
+        return make(word, written, inputs, scope.lookup, self.declared.defaults)
+
+    def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
+        """A condition as it was decided."""
+        return judged
+
+    def spelt(self, step: Step, template: str, scope: Scope) -> None:
+        """Note how the name of a member is written, where it is computed."""
+        step.template = template
 
     def _only(self, step: Step, training: bool | None, passed: Value | None = None) -> Step:
         """Let a step run only in training, or only outside; `passed`, else its first input, goes on otherwise."""
@@ -335,19 +351,27 @@ class Walk:
     def _block(
         self,
         block: Block,
-        given: dict[str, Any],
+        given: Given,
         inputs: tuple[Value, ...],
         at: At,
         scope: Scope,
         name: str,
         row: object,
     ) -> Step:
-        """One use of a block: a level with inputs and parameters of its own, which sees nothing around it."""
+        """One use of a block: a level with inputs and parameters of its own, which sees nothing around it.
+
+        `given` are its arguments, the expressions that some came from, and how those are read that ask for sizes.
+        """
         self.report.count(at)
         self._check_depth(block, at)
         self.declared.used.add(block.name)
         label = name or scope.flow.next_name(block.name, scope.level.members)
-        inner = self._open(block, given, inputs, at, Level("block", label, scope.level, block.name, source=block.path))
+        values, written, asked = given
+        level = Level("block", label, scope.level, block.name, source=block.path)
+        inner = self._open(block, values, inputs, at, level)
+        level.measures = inside(asked, inputs, level)
+        defaults = {name: default for name, default in block.params.items() if name not in values}
+        level.measures |= measures(defaults, level.params, inner)
         options, body, path = opened(block.body, block.path)
         inner.flow.naming = naming_of(body)
         with self.report.using(at):
@@ -358,7 +382,7 @@ class Walk:
                 self._refuse(refused, inner, "")
                 inner.blind = True
             step = _call(inner.level, inputs, at, scope)
-            step.row = row
+            step.row, step.written = row, written
             if not name:
                 self.members.register(step, label, scope)
             self.results.finish_step(step, inner, options.get("outputs"), (*block.path, "outputs"), ends, scope)
@@ -385,12 +409,16 @@ class Walk:
         level.inputs = {
             formal: Value(formal, actual.tensor, level) for formal, actual in zip(block.inputs, inputs, strict=True)
         }
+        inner = self._around(level)
+        inner.params = level.params = complete(block, given, inner.lookup, at)
+        return inner
+
+    def _around(self, level: Level) -> Scope:
+        """What is in sight in a block before its parameters are."""
         start = next(iter(level.inputs.values()))
         params = self.declared.params
         outer = Scope(level, start, Flow(start, "names"), params=params.values, blind=params.lost)
-        inner = Scope(level, start, Flow(start, "names"), outer, names=dict(level.inputs))
-        inner.params = level.params = complete(block, given, inner.lookup, at)
-        return inner
+        return Scope(level, start, Flow(start, "names"), outer, names=dict(level.inputs))
 
     def _check_inputs(self, block: Block, values: tuple[Value, ...], at: At) -> None:
         if len(values) != len(block.inputs):

@@ -14,21 +14,13 @@ from netspec.words import did_you_mean
 Shapes = dict[str, tuple[int, ...]]
 
 WRAPS: Final = {
-    "weight_norm": "nn.utils.parametrizations.weight_norm",
-    "weight_norm_hook": "nn.utils.weight_norm",
-    "spectral_norm": "nn.utils.parametrizations.spectral_norm",
-    "spectral_norm_hook": "nn.utils.spectral_norm",
-    "orthogonal": "nn.utils.parametrizations.orthogonal",
-}
-"""What wraps a module's weight; `_hook` is the older form, whose tensor names old checkpoints have."""
-SENTENCES: Final = {
     "weight_norm": "Learns the length and the direction of each output's weights apart.",
     "weight_norm_hook": "The same by torch's older function, whose tensors are weight_g and weight_v.",
     "spectral_norm": "Divides the weight by its largest singular value.",
     "spectral_norm_hook": "The same by torch's older function, whose tensor is weight_orig.",
     "orthogonal": "Keeps the weight an orthogonal matrix.",
 }
-"""What each of them does."""
+"""What wraps a module's weight, and does; `_hook` is the older form, whose tensor names old checkpoints have."""
 
 
 def parameters(wrap: str, shapes: Shapes) -> Shapes:

@@ -14,7 +14,7 @@ from netspec.graph.model import Guard
 from netspec.graph.references import MAX_ROUNDS, condition, decide, rounds_of
 from netspec.graph.rows import read_row, spread
 from netspec.graph.scope import Scope
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, long_arguments
+from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, long_arguments, long_value
 from netspec.language.rows import Call, Expr, Input
 from netspec.layers.base import Layer, Op
 from netspec.records import shown
@@ -49,6 +49,9 @@ class Written(Protocol):
     def certain(self) -> bool:
         """Whether it is run once, whatever the sizes are."""
 
+    def times(self, scope: Scope) -> Any:
+        """How often it is run, or a table of rounds. Raises Refused."""
+
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         """The parameters of each round. Raises Refused."""
 
@@ -58,8 +61,8 @@ class Written(Protocol):
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
         """Its arguments by the fields of `cls`. Raises Refused."""
 
-    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
-        """What it gives for a block's parameters, and the expressions that some came from. Raises Refused."""
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
+        """What it gives for a block's parameters. Raises Refused."""
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:
         """The reparametrisation of the weight that it asks for; empty without one. Raises Refused."""
@@ -100,8 +103,11 @@ class Short:
     def certain(self) -> bool:
         return self.call.times is None and self.call.when is None
 
+    def times(self, scope: Scope) -> Any:
+        return compute(self.call.times, scope.lookup, self.at)
+
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
-        count = compute(self.call.times, scope.lookup, self.at)
+        count = self.times(scope)
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
             text = f"a repetition of {shown(count)}; it can be 0 to {MAX_ROUNDS:,}"
             raise Refused(Problem("repeat", text, self.at, "As in: conv 8 k3 x3"))
@@ -116,7 +122,7 @@ class Short:
         args = tuple(arg for arg in self.call.args if arg.name != "wrap")
         return arguments(replace(self.call, args=args), cls, lookup, self.path)
 
-    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind(block, self.call, lookup, self.path)
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:
@@ -172,6 +178,9 @@ class Long:
     def certain(self) -> bool:
         return not self.around.keys() & {"when", "repeat"}
 
+    def times(self, scope: Scope) -> Any:
+        return long_value(self.around["repeat"], scope.lookup, At(self.outer))
+
     def rounds(self, scope: Scope) -> list[dict[str, Any]]:
         return rounds_of(self.around, self.outer, scope)
 
@@ -184,7 +193,7 @@ class Long:
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
         return long_arguments(self._given(*APART), cls, lookup, self.path, self.op)
 
-    def bind(self, block: Block, lookup: Lookup) -> tuple[dict[str, Any], dict[str, str]]:
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind_long(block, self._given("inputs"), lookup, self.path)
 
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:

@@ -13,10 +13,10 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem
 from netspec.language import expressions, rows
-from netspec.language.habits import MEANT, PYTHON, advice
+from netspec.language.habits import MEANT, advice
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 from netspec.records import Invalid, shown
-from netspec.words import did_you_mean, few
+from netspec.words import did_you_mean
 
 Lookup = Callable[[str], Any]
 """Gives the value of a name in an expression; raises KeyError with a hint."""
@@ -36,8 +36,19 @@ class Arguments:
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, At] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
+    """What is computed, as it is written: an expression, or sizes with expressions among them."""
     word: str = ""
     """What they are the arguments of, as it is written; empty where that has no word of its own."""
+
+    def put(self, name: str, value: Any, at: At, source: Any) -> None:
+        """Set one argument; `source` is what it is computed from."""
+        self.values[name] = value
+        self.places[name] = at
+        if isinstance(source, Expr | tuple | list):
+            self.sources[name] = source
+        if isinstance(source, Expr) and not source.negative:
+            self.written[name] = source.text
 
 
 class Refused(Exception):
@@ -167,19 +178,15 @@ def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], l
         held = Rest() if held is None else held
         held += computed if isinstance(computed, tuple | list) else (computed,)
         computed = held
+        sources = found.sources.get(name, [])
+        sources += value if isinstance(value, tuple) else (value,)
+        value = sources
     elif name in found.values:
         hint = "Keep one of them."
         if isinstance(found.values.get("path"), str) and "path" in cls.fields:
             hint += " A path with blanks is written long, as in {csv: {path: my data.csv, target: label}}."
         raise Refused(Problem("twice", f"{name} is given twice", at, hint))
-    _put(found, name, computed, at, None if described.rest else value)
-
-
-def _put(found: Arguments, name: str, computed: Any, at: At, value: Any) -> None:
-    found.values[name] = computed
-    found.places[name] = at
-    if isinstance(value, Expr) and not value.negative:
-        found.written[name] = value.text
+    found.put(name, computed, at, value)
 
 
 def fields_of(arg: Arg, cls: type[Entry], free: list[str], path: Path, word: str = "") -> list[tuple[str, Any]]:
@@ -251,12 +258,10 @@ def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, p
             described = cls.fields.get(name)
             if described is None:
                 raise Refused(unknown_argument(name, cls, At((*path, name), on_key=True), word))
-            _put(found, name, long_value(value, lookup, at, described.symbols, described.textual), at, None)
+            computed = long_value(value, lookup, at, described.symbols, described.textual)
+            found.put(name, computed, at, source_of(value))
         except Refused as refused:
             refusals.append(refused)
-            continue
-        if text := expression(value):
-            found.written[name] = text
     raise_all(refusals)
     return found
 
@@ -265,6 +270,17 @@ def expression(value: Any) -> str:
     """The expression that a value of a long form is; empty where it is none."""
     parsed = rows.parse_value(value) if isinstance(value, str) and value.startswith("$") else None
     return parsed.text if isinstance(parsed, Expr) and not parsed.negative else ""
+
+
+def source_of(value: Any) -> Any:
+    """A value of a long form as a row has it, where there are expressions in it; None where there are none."""
+    if isinstance(value, list):
+        parts = tuple(map(source_of, value))
+        return parts if any(part is not None for part in parts) else None
+    if not isinstance(value, str) or "$" not in value:
+        return None
+    parsed = rows.parse_value(value)
+    return parsed if isinstance(parsed, Expr | tuple) else None
 
 
 def long_value(value: Any, lookup: Lookup, at: At, symbols: bool = False, textual: bool = False) -> Any:
@@ -306,73 +322,6 @@ def construct(cls: type[E_], given: Arguments, at: At) -> E_:
         raise Refused(*problems) from None
 
 
-def read_entry(
-    value: Any, path: Path, catalogue: Catalogue[E_], lookup: Lookup = nothing, several: bool = False
-) -> tuple[E_, Arguments]:
-    """An entry of a catalogue, written as a row (`adamw lr=2e-3`) or long (`{AdamW: {lr: 2e-3}}`). Raises Refused.
-
-    `several` tells whether a list of them may stand there.
-    """
-    if isinstance(value, str):
-        call = _entry_call(value, path, catalogue)
-        at = At(path, call.op_span)
-        assert isinstance(call.op, str)
-        cls = one_class(call.op, catalogue, at)
-        given = arguments(call, cls, lookup, path)
-        return construct(cls, given, at), given
-    if isinstance(value, dict) and len(value) == 1:
-        (word, options), *_ = value.items()
-        at = At((*path, word), on_key=True)
-        cls = one_class(word, catalogue, at)
-        if isinstance(options, str | int | float) and not isinstance(options, bool):
-            call = single_call(f"{word} {options}", (*path, word))
-            given = arguments(call, cls, lookup, (*path, word))
-            return construct(cls, given, at), given
-        if options is not None and not isinstance(options, dict):
-            text, hint = f"{word} takes its arguments by name, not {shown(options)}", f"For example: {cls.example}"
-            raise Refused(Problem("bad-value", text, At((*path, word)), hint))
-        given = long_arguments(options or {}, cls, lookup, (*path, word), word)
-        return construct(cls, given, at), given
-    text = f"expected the name of {_one(catalogue.noun)}, alone or with its arguments"
-    example = next(iter(catalogue.words()), "")
-    hint = f"For example: {example}" if example else ""
-    if isinstance(value, dict) and len(value) > 1:
-        hint = _one_of(value, catalogue, several)
-    raise Refused(Problem("bad-value", text, At(path), hint))
-
-
-def _one_of(given: dict[str, Any], catalogue: Catalogue[Any], several: bool) -> str:
-    """What to write for a mapping of several words where one entry stands, or a list of them."""
-    if all(catalogue.find(word) for word in given):
-        if not several:
-            return f"Keep one of them: {few(given)}."
-        items = (f"{word}: {value if isinstance(value, str | int | float) else '...'}" for word, value in given.items())
-        return f"Several are a list: [{few(items)}]"
-    named = list(dict.fromkeys(v for v in given.values() if isinstance(v, str) and catalogue.find(v.split(" ")[0])))
-    if not named:
-        return f"There is no {catalogue.noun} {next(word for word in given if not catalogue.find(word))!r}."
-    whole = named[0] if len(named) == 1 else f"[{few(named)}]" if several else ""
-    alone = f"as in {whole}" if whole else f"such as {named[0]}"
-    return f"What stands there holds for all outputs, {alone}; it has no names of outputs or targets."
-
-
-def _one(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def _entry_call(text: str, path: Path, catalogue: Catalogue[Any]) -> Call:
-    """The one call that a text consists of. Raises Refused, with what to write for a call as Python has it."""
-    try:
-        return single_call(text, path)
-    except Refused:
-        from netspec.language.python_calls import entry_for, how  # only a mistake pays for it
-
-        row = entry_for(text, catalogue)
-        if hint := f"Write {row}" if row else how(text, catalogue):
-            raise Refused(Problem("row", PYTHON, At(path, (0, len(text))), hint)) from None
-        raise
-
-
 def single_call(text: str, path: Path) -> Call:
     """The one call that a text consists of, which is no step of the network. Raises Refused."""
     call = one_call(text, path)
@@ -397,6 +346,14 @@ def one_call(text: str, path: Path, on_key: bool = False) -> Call:
         at = At(path, calls[0].op_span, on_key)
         raise Refused(Problem("row", "a plain word is expected here", at, "Only the rows of layers begin with a $."))
     return calls[0]
+
+
+def bare_call(text: str, path: Path, word: str = "") -> Call:
+    """Arguments alone, `lr=3e-5 weight_decay=0`, as the call of a word that stands elsewhere. Raises Refused."""
+    try:
+        return Call(word, (0, len(text)), None, rows.parse_arguments(text))
+    except RowError as error:
+        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
 
 
 def one_class(word: str, catalogue: Catalogue[E_], at: At) -> type[E_]:

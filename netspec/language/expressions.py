@@ -167,7 +167,12 @@ def names(tree: ast.expr) -> set[str]:
 
 def evaluate(text: str, lookup: Callable[[str], Any]) -> Any:
     """The value of an expression. `lookup` gives the value of a name and raises KeyError, perhaps with a hint."""
-    return _Evaluation(lookup).value(parse(text))
+    return computed(parse(text), lookup)
+
+
+def computed(tree: ast.expr, lookup: Callable[[str], Any]) -> Any:
+    """The value of an expression that was parsed."""
+    return _Evaluation(lookup).value(tree)
 
 
 class _Evaluation:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import At
 from netspec.language import rows
+from netspec.language.calls import Refused, arguments, construct, nothing
 from netspec.language.habits import MEANT
 
 CALL: Final = re.compile(r"(?:(?:self\.)?\w+ *= *)?[A-Za-z_][\w.]*\(.*\)[,;]?", re.DOTALL)
@@ -36,8 +37,6 @@ class Unsure(Exception):
 @contextmanager
 def sure() -> Iterator[None]:
     """Ends what is inside, without a word, at a call that cannot be read or has no sure meaning."""
-    from netspec.language.calls import Refused
-
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError, Unsure, Refused, rows.RowError):
         yield
 
@@ -146,8 +145,6 @@ def checked(word: str, cls: type[Entry], values: Mapping[str, Any], kept: Collec
 
     Of `kept` what is the default is written too.
     """
-    from netspec.language.calls import arguments, construct, nothing
-
     if not values.keys() <= cls.fields.keys():
         raise Unsure
     told = {n: v for n, v in values.items() if v is not None and (n in (*kept, "p") or v != cls.fields[n].default)}

@@ -12,27 +12,22 @@ size   = [ "-" ] ( NUMBER | DIM | "$" NAME | "$(" expr ")" )
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 
 from netspec.errors import Span
+from netspec.language import lexer
+from netspec.language.lexer import RowError, closing, split
 from netspec.words import printable
+
+__all__ = ["Arg", "Call", "Expr", "Input", "RowError", "Size", "TooLong", "Value", "Word"]
 
 MAX_CALLS: Final = 200
 MAX_DIGITS: Final = 18
 ARGUMENT: Final = "An argument is a value, a letter and a number as in k3, name=value, or a word as in nobias."
 VALUE: Final = "A value is a number, sizes as in 3x5, a word, $name, or $(expression)."
-
-
-class RowError(ValueError):
-    """A row that cannot be read; `span` is where in its text."""
-
-    def __init__(self, message: str, span: Span, hint: str = "") -> None:
-        super().__init__(message)
-        self.message, self.span, self.hint = message, span, hint
 
 
 class TooLong(RowError):
@@ -67,19 +62,32 @@ class Input:
     keyword: str | None
     span: Span
 
+    def __str__(self) -> str:
+        return f"{self.keyword}={'.'.join(self.path)}" if self.keyword else ".".join(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class Arg:
     """One argument. `name` is the letter or the keyword; an arrow's value is all its sizes.
 
-    `text` is a letter's as it stands, which may yet be a word: the folder d40.
+    `text` is all of it as it stands: a letter's may yet be a word, the folder d40.
     """
 
     kind: Literal["positional", "arrow", "letter", "keyword", "word"]
     value: Value | tuple[Value | None, ...]
     span: Span
     name: str = ""
-    text: str = ""
+    text: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        """It as a row has it: as it was written, or its value where nobody wrote it."""
+        if self.text:
+            return self.text
+        parts: tuple[Value | None, ...] = self.value if isinstance(self.value, tuple) else (self.value,)
+        texts = ["" if part is None else written(part) for part in parts]
+        if self.kind == "arrow":
+            return "->".join(texts)
+        return f"{self.name}{'=' if self.kind == 'keyword' else ''}{'x'.join(texts)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +102,33 @@ class Call:
     when: Expr | None = None
     op_span: Span = (0, 0)
 
+    def __str__(self) -> str:
+        """The call as a row has it, with one blank between its words."""
+        op = self.op if isinstance(self.op, str) else written(self.op)
+        times = None if self.times is None else written(self.times)
+        when = None if self.when is None else " ".join(self.when.text.split())
+        return text_of(op, None if self.inputs is None else map(str, self.inputs), map(str, self.args), times, when)
 
-_NUMBER = r"[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|[0-9]+"
-_SIZE = re.compile(rf"(?P<sign>-?)(?:(?P<number>{_NUMBER})|(?P<dim>[A-Z][A-Z0-9_]*)|\$(?P<name>[A-Za-z_]\w*)|\$\()")
-_OP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-_WORD = re.compile(r"(?:[A-Za-z_~]|\.{0,2}/)[\w./:+@~-]*")
-_FILE = re.compile(r"[0-9][\w./:+@~-]*\.(?![eEx][0-9])[A-Za-z]\w*")
-"""A word that begins with a digit, which only a file's name does: `2024.csv`."""
-_ZEROED = re.compile(r"[a-z]0[0-9]+")
-"""A letter with what is no number for the 0 before it, so that it can only be a word: the folder d040."""
-_KEYWORD = re.compile(r"([A-Za-z_]\w*)=")
-_TIMES = re.compile(r"x(?=[\d$])")
-_INPUT = re.compile(r"(?:([A-Za-z_]\w*)=)?([A-Za-z_$][\w$()+*-]*(?:\.(?:[A-Za-z_$][\w$()+*-]*|\d+|\*))*)")
-_TEMPLATE = re.compile(r"\$([A-Za-z_]\w*)|\$\(")
+    def with_argument(self, name: str, value: str, old: Arg | None = None, *, flag: bool = False) -> Call:
+        """The call with an argument set: behind the others, or in place of `old`, in whose form, unless it is a flag.
+
+        Its spans are those of the text that it was read from. Raises RowError for a value that is not one argument.
+        """
+        bare = old is not None and not flag and not lexer.is_times(value) and value != "when"
+        begin = f"{name}="
+        if old is not None and bare:
+            begin = {"letter": old.name, "keyword": f"{old.name}="}.get(old.kind, "")
+        made = parse_arguments(f"{begin}{value}")
+        if len(made) != 1 or made[0].kind == "arrow":
+            raise RowError(f"{value!r} is not a value", (0, len(value)), VALUE)
+        args = (*self.args, *made) if old is None else tuple(made[0] if arg is old else arg for arg in self.args)
+        return replace(self, args=args)
 
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> tuple[Call, ...]:
     """The calls of one row. Raises RowError where the text is no row."""
-    calls = tuple(_call(text, start, stop) for start, stop in _split(text, 0, len(text), ","))
+    calls = tuple(_call(text, start, stop) for start, stop in split(text, 0, len(text), ","))
     if len(calls) > MAX_CALLS:
         raise RowError(f"a row of more than {MAX_CALLS} calls", (0, len(text)), "Write a list of rows, or repeat one.")
     return calls
@@ -120,7 +136,7 @@ def parse(text: str) -> tuple[Call, ...]:
 
 def parse_arguments(text: str) -> tuple[Arg, ...]:
     """The arguments of a row that names no operation: `lr=3e-5 weight_decay=0`. Raises RowError."""
-    return tuple(_arg(text, start, stop) for start, stop in _split(text, 0, len(text), " ") if start < stop)
+    return tuple(_arg(text, start, stop) for start, stop in split(text, 0, len(text), " ") if start < stop)
 
 
 def parse_value(text: str) -> Value:
@@ -140,47 +156,20 @@ def parse_value(text: str) -> Value:
 def template(text: str) -> tuple[str | Expr, ...]:
     """A name with `$x` and `$(expr)` in it, cut into its plain and its computed parts."""
     parts: list[str | Expr] = []
-    at = 0
-    while match := _TEMPLATE.search(text, at):
-        parts.append(text[at : match.start()])
-        if match[1]:
-            parts.append(Expr(match[1], (match.start(1), match.end())))
-            at = match.end()
+    begin = at = 0
+    while (at := text.find("$", at)) >= 0:
+        name = at + 1
+        if text.startswith("(", name):
+            stop = closing(text, name, len(text))
+            found, end = Expr(text[name + 1 : stop], (name + 1, stop)), stop + 1
+        elif (end := lexer.name_end(text, name, len(text))) > name:
+            found = Expr(text[name:end], (name, end))
         else:
-            stop = closing(text, match.end() - 1, len(text))
-            parts.append(Expr(text[match.end() : stop], (match.end(), stop)))
-            at = stop + 1
-    return (*parts, text[at:])
-
-
-def _split(text: str, start: int, stop: int, separators: str) -> Iterator[Span]:
-    """Stretches between separators that stand outside brackets, without surrounding blanks."""
-    at = start
-    begin = start
-    while at <= stop:
-        c = text[at] if at < stop else separators[0]
-        if c in "([" and at < stop:
-            at = closing(text, at, stop)
-        elif c in separators:
-            piece = text[begin:at]
-            lead = len(piece) - len(piece.lstrip())
-            yield begin + lead, begin + max(lead, len(piece.rstrip()))
-            begin = at + 1
-        at += 1
-
-
-def closing(text: str, start: int, stop: int) -> int:
-    """The index of the bracket that closes the one at `start`."""
-    depth = 0
-    for at in range(start, stop):
-        if text[at] in "([":
-            depth += 1
-        elif text[at] in ")]":
-            depth -= 1
-            if not depth:
-                return at
-    hint = "Close it; and inside [ ] or { }, quote text that has a comma."
-    raise RowError("a bracket that is never closed", (start, start + 1), hint)
+            at = name
+            continue
+        parts += (text[begin:at], found)
+        begin = at = end
+    return (*parts, text[begin:])
 
 
 def _call(text: str, start: int, stop: int) -> Call:
@@ -198,7 +187,7 @@ def _call(text: str, start: int, stop: int) -> Call:
     args: list[Arg] = []
     times: Size | None = None
     when: Expr | None = None
-    for a, b in _split(text, at, stop, " "):
+    for a, b in split(text, at, stop, " "):
         if a == b:
             continue
         if text[a:b] == "when":
@@ -209,7 +198,7 @@ def _call(text: str, start: int, stop: int) -> Call:
             break
         if times is not None:
             raise RowError(f"{_shown(text, a, b)} after the repetition", (a, b), "Write x3 last.")
-        if _TIMES.match(text, a, b) and not _is_file(text, a, b):
+        if lexer.is_times(text[a:b]):
             times, end = _size(text, a + 1, b)
             if end != b:
                 raise RowError(f"{_shown(text, a, b)} is not a repetition", (a, b), "As in: conv 8 k3 x3")
@@ -232,65 +221,46 @@ def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
         size, at = _size(text, start, stop)
         if isinstance(size, Expr):
             return size, at
-    match = _OP.match(text, start, stop)
-    if not match:
+    end = lexer.dotted_end(text, start, stop)
+    if end == start:
         end = text.find(" ", start, stop)
         span = (start, stop if end < 0 else end)
         raise RowError(f"{_shown(text, *span)} is not an operation", span, "A row begins with one, as in: conv 6 k5")
-    return match[0], match.end()
+    return text[start:end], end
 
 
 def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
     found = []
-    for a, b in _split(text, start, stop, " ,"):
+    for a, b in split(text, start, stop, " ,"):
         if a == b:
             continue
-        match = _INPUT.fullmatch(text[a:b].replace(" ", ""))
-        if not match:
+        keyword, equals, name = text[a:b].replace(" ", "").rpartition("=")
+        if not lexer.is_input(name) or (equals and not lexer.is_name(keyword)):
             hint = "An input is the name of an earlier step; arguments follow the brackets, or the word: dropout 0.5"
-            names = [word for word in re.split("[ ,]+", text[start:stop]) if _INPUT.fullmatch(word) and "=" not in word]
-            if re.fullmatch(r"-?\d+", text[a:b]) and names:
+            others = text[start:stop].replace(",", " ").split(" ")
+            if text[a:b].removeprefix("-").isdecimal() and any(map(lexer.is_input, others)):
                 hint = "Steps are referred to by name; give it one, as in - skip: conv 8 k3"
             raise RowError(f"{_shown(text, a, b)} is not an input", (a, b), hint)
-        found.append(Input(tuple(match[2].split(".")), match[1], (a, b)))
+        found.append(Input(tuple(name.split(".")), keyword or None, (a, b)))
     return tuple(found)
 
 
 def _arg(text: str, start: int, stop: int) -> Arg:
-    span = (start, stop)
-    piece = text[start:stop].replace("\u2192", "->")
-    if "->" in _outside(piece):
+    span, word = (start, stop), text[start:stop]
+    if ("->" in word or "\u2192" in word) and "->" in lexer.outside(word.replace("\u2192", "->")):
         return _arrow(text, start, stop)
-    keyword = _KEYWORD.match(text, start, stop)
-    if keyword:
-        value = _whole(text, keyword.end(), stop)
-        return Arg("keyword", value, span, keyword[1])
-    if _is_file(text, start, stop) or _ZEROED.fullmatch(text, start, stop):
-        return Arg("word", Word(text[start:stop]), span)
-    if text[start].islower() and stop - start > 1 and (text[start + 1].isdigit() or text[start + 1] in "$-"):
-        return Arg("letter", _whole(text, start + 1, stop), span, text[start], text[start:stop])
-    if re.match(r"-?[\d.$]|-?[A-Z][A-Z0-9_]*(?:x[\dA-Z$-]|$)", text[start:stop]):
-        return Arg("positional", _whole(text, start, stop), span)
-    if _WORD.fullmatch(text, start, stop):
-        return Arg("word", Word(text[start:stop]), span)
+    end = lexer.name_end(text, start, stop)
+    if end > start and text.startswith("=", end, stop):
+        return Arg("keyword", _whole(text, end + 1, stop), span, text[start:end], word)
+    if lexer.is_file(word) or lexer.is_zeroed(word):
+        return Arg("word", Word(word), span, "", word)
+    if word[0].islower() and len(word) > 1 and (word[1].isdigit() or word[1] in "$-"):
+        return Arg("letter", _whole(text, start + 1, stop), span, word[0], word)
+    if lexer.begins_size(word):
+        return Arg("positional", _whole(text, start, stop), span, "", word)
+    if lexer.is_word(word):
+        return Arg("word", Word(word), span, "", word)
     raise RowError(f"{_shown(text, start, stop)} is not an argument", span, ARGUMENT)
-
-
-def _is_file(text: str, start: int, stop: int) -> bool:
-    """Whether a word is the name of a file, perhaps behind a letter that would begin an option: `d40.npz`."""
-    at = start + text[start].islower()
-    return _FILE.fullmatch(text, at, stop) is not None
-
-
-def _outside(text: str) -> str:
-    """What of a text stands outside brackets."""
-    depth, kept = 0, []
-    for c in text:
-        depth -= c == ")" and depth > 0
-        if not depth and c != ")":
-            kept.append(c)
-        depth += c == "("
-    return "".join(kept)
 
 
 def _whole(text: str, start: int, stop: int) -> Value:
@@ -304,9 +274,9 @@ def _whole(text: str, start: int, stop: int) -> Value:
     except RowError:
         if "$(" in text[start:stop]:
             raise
-    match = _WORD.fullmatch(text, start, stop) or _FILE.fullmatch(text, start, stop)
-    if match:
-        return Word(match[0])
+    word = text[start:stop]
+    if lexer.is_word(word) or lexer.names_file(word):
+        return Word(word)
     if start == stop:
         raise RowError("a value is missing here", (max(0, start - 1), start), "Write it without a space: bias=false")
     raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)), VALUE)
@@ -329,7 +299,7 @@ def _arrow(text: str, start: int, stop: int) -> Arg:
             raise RowError(f"{_shown(text, start, stop)} is not an arrow", (start, stop), "Write 400->120->84.")
         size, at = _tuple(text, at, stop)
         sizes.append(size)
-    return Arg("arrow", tuple(sizes), (start, stop))
+    return Arg("arrow", tuple(sizes), (start, stop), "", text[start:stop])
 
 
 def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
@@ -342,22 +312,25 @@ def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
 
 
 def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
-    match = _SIZE.match(text, start, stop)
     if start == stop:
         raise RowError(
             "a size is missing here", (max(0, start - 1), start), "Write sizes without spaces: 400->120, 3x5"
         )
-    if not match:
-        raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)), VALUE)
-    negative = match["sign"] == "-"
-    if match["number"]:
-        return _number(match["number"], negative, (start, match.end())), match.end()
-    if match["dim"]:
-        return Word(match["sign"] + match["dim"]), match.end()
-    if match["name"]:
-        return Expr(match["name"], (match.start("name"), match.end()), negative), match.end()
-    close = closing(text, match.end() - 1, stop)
-    return Expr(text[match.end() : close], (match.end(), close), negative), close + 1
+    negative = text[start] == "-"
+    at = start + negative
+    end = lexer.number_end(text, at, stop)
+    if end > at:
+        return _number(text[at:end], negative, (start, end)), end
+    c = text[at] if at < stop else ""
+    if c in lexer.CAPITALS:
+        end = lexer.run_end(text, at + 1, stop, lexer.IN_DIMS)
+        return Word(text[start:end]), end
+    if c == "$" and (end := lexer.name_end(text, at + 1, stop)) > at + 1:
+        return Expr(text[at + 1 : end], (at + 1, end), negative), end
+    if c == "$" and text.startswith("(", at + 1, stop):
+        close = closing(text, at + 1, stop)
+        return Expr(text[at + 2 : close], (at + 2, close), negative), close + 1
+    raise RowError(f"{_shown(text, start, stop)} is not a size", (start, max(stop, start + 1)), VALUE)
 
 
 def _number(text: str, negative: bool, span: Span) -> int | float:
@@ -384,8 +357,19 @@ def sizes(text: str) -> list[str]:
     return found
 
 
-def written(size: Size) -> str:
-    """A size as a row has it."""
-    if isinstance(size, Expr):
-        return f"{'-' if size.negative else ''}${size.text if size.text.isidentifier() else f'({size.text})'}"
-    return size.text if isinstance(size, Word) else str(size)
+def written(value: Value) -> str:
+    """A size, or several, as a row has them."""
+    if isinstance(value, tuple):
+        return "x".join(map(written, value))
+    if isinstance(value, Expr):
+        return f"{'-' if value.negative else ''}${value.text if value.text.isidentifier() else f'({value.text})'}"
+    return value.text if isinstance(value, Word) else str(value)
+
+
+def text_of(
+    op: str, inputs: Iterable[str] | None, args: Iterable[str], times: str | None = None, when: str | None = None
+) -> str:
+    """A call as a row has it, of the texts of its parts."""
+    words = [op if inputs is None else f"{op}({' '.join(inputs)})", *args]
+    words += [f"x{times}"] if times is not None else []
+    return " ".join([*words, *([f"when {when}"] if when is not None else [])])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
-from netspec.errors import At, Problem
+from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-from netspec.records import shown
-from netspec.words import did_you_mean
 
-__all__ = ["EXPERIMENT", "NETWORK", "TRAINING", "Facts", "lint", "rules", "silence"]
+__all__ = ["EXPERIMENT", "NETWORK", "TRAINING", "Facts", "lint", "rules"]
 
 _NORMS: Final = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"}
 _INSTANCE: Final = {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
@@ -21,8 +19,6 @@ _SEQUENTIAL: Final = {
     *("RNN", "GRU", "LSTM", "MultiheadAttention", "Transformer"),
     *("TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer", "TransformerDecoderLayer"),
 }
-KEYS: Final = {"ignore": "codes of the warnings that this spec does not want"}
-"""The keys of the `lint` section."""
 INPLACE: Final = "inplace"
 """Stands for any operation that overwrites its input."""
 
@@ -85,35 +81,3 @@ def _about(facts: Facts) -> Iterator[str]:
             if getattr(step.op, "inplace", False):
                 present.add(INPLACE)
     return (file for file, about in NETWORK.items() if not about or about & present)
-
-
-def silence(section: Any, problems: list[Problem]) -> list[Problem]:
-    """`problems` without the warnings that a spec's `lint` section ignores, and with what is wrong with it."""
-    if section is None:
-        return problems
-    wrong = [_unknown_key(key) for key in section if key not in KEYS]
-    codes = section.get("ignore", [])
-    if not isinstance(codes, list):
-        wrong.append(
-            Problem("bad-value", "ignore is a list of codes", At(("lint", "ignore")), "As: [bias-before-norm]")
-        )
-        codes = []
-    known = {rule.code: rule for rule in rules()}
-    for place, code in enumerate(codes):
-        if problem := _unheeded(code, known, At(("lint", "ignore", place))):
-            wrong.append(problem)
-    return [p for p in problems if p.severity == "error" or p.code not in codes] + wrong
-
-
-def _unknown_key(key: str) -> Problem:
-    return Problem("unknown-key", f"lint has no {key!r}", At(("lint", key), on_key=True), "It has: ignore.")
-
-
-def _unheeded(code: Any, known: dict[str, Rule], at: At) -> Problem | None:
-    """What is wrong with a code that a spec ignores."""
-    if not isinstance(code, str) or code not in known:
-        hint = did_you_mean(str(code), known) or f"There are: {', '.join(sorted(known))}."
-        return Problem("unknown-value", f"there is no check {shown(code)}", at, hint)
-    if known[code].severity == "error":
-        return Problem("bad-value", f"{code} is an error, and only warnings can be ignored", at)
-    return None

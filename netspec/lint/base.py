@@ -29,6 +29,8 @@ class Facts:
     """What the data was found to give, once it has been read; its count is that of the training part."""
     raw: Gives | None = None
     """What its source was found to give before any transform."""
+    looked: Gives | None = None
+    """What a look at the data found it to give, before it is read for training, where that is known."""
 
     @property
     def data(self) -> DataSection | None:
@@ -43,6 +45,8 @@ class Facts:
         """What the data is known to give, after its transforms."""
         if self.measured is not None:
             return self.measured
+        if self.looked is not None:
+            return self.looked
         from netspec.datasets.base import Gives
 
         try:

@@ -11,7 +11,7 @@ from typing import Final
 from netspec.datasets.base import Part
 from netspec.datasets.files import Files, show
 from netspec.datasets.images import Images
-from netspec.datasets.masks import NUMBERED, Masks
+from netspec.datasets.masks import NUMBERED, Masks, numbers_in
 from netspec.datasets.pictures import Pictures, opened
 from netspec.errors import UsageError
 from netspec.proposals.network import convolutional, segmenting
@@ -90,8 +90,6 @@ def _pair(folder: Path) -> tuple[Path, Path] | None:
 
 def _with_masks(files: Files, path: str, images: str, masks: str) -> Proposal:
     """For images with a mask each: a class for each point. Raises DataError and UsageError."""
-    import numpy as np
-
     found = Images(path=images, masks=masks, size=SIDES[0]).read(files).train
     assert isinstance(found.target, Masks)
     paths = found.target.paths
@@ -102,7 +100,7 @@ def _with_masks(files: Files, path: str, images: str, masks: str) -> Proposal:
             if mask.mode not in NUMBERED:
                 text = f"{Path(paths[row]).name} has colours; a mask has one number for each point, the class"
                 raise UsageError(f"{text}. Save the masks in shades of grey, or with a palette.")
-            values |= set(np.unique(np.asarray(mask)).astype(int).tolist())
+            values |= numbers_in(mask)
             sizes.add((mask.height, mask.width))
     height, width, resized = _size(sizes)
     shown = sorted(values)

@@ -1,1 +1,1 @@
-"""Python as netspec writes it: literals, expressions, and the last look at a whole file."""
+"""Python as netspec writes it: trees, the text that is printed of them, and the last look at a whole file."""

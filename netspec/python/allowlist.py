@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from netspec.python.nodes import same
+from netspec.python.nodes import same, walk
 
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
-    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
+    ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.Raise, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
     ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp,
     ast.comprehension, ast.Starred, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
@@ -29,7 +29,7 @@ _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch
 """The modules that one name is imported from."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "sum", "list", "next",
+    "sum", "list", "next", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 TORCH: Final = frozenset({
@@ -39,7 +39,7 @@ TORCH: Final = frozenset({
 })  # fmt: skip
 METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
-    "named_modules", "append", "format", "startswith", "endswith", "data", "copy_",
+    "named_modules", "named_parameters", "append", "format", "startswith", "endswith", "data", "copy_",
     "parameters", "dtype", "to",  # the dtype that the network computes in
 })  # fmt: skip
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}
@@ -81,7 +81,7 @@ def check(source: str, allowed: Closed | None = None, meant: ast.AST | None = No
     tree = parsed(source)
     if meant is not None and not same(tree, meant):
         raise Disallowed("the text has another tree than the one that was meant")
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     look = _Look(nodes, allowed or Closed())
     for node in nodes:
         fault = look.fault(node)
@@ -101,7 +101,7 @@ class _Look:
         self.called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         self.longer = _beginnings(nodes)
         making = (node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-        self.making = {id(node) for function in making for node in ast.walk(function)}
+        self.making = {id(node) for function in making for node in walk(function)}
         """Nodes of constructors, where variables hold modules."""
 
     def fault(self, node: ast.AST) -> str:
@@ -202,7 +202,7 @@ def _path(node: ast.expr) -> tuple[str, str]:
 def paths(tree: ast.AST) -> set[str]:
     """All that a text of netspec's own names: paths into modules, and `.name` for what it asks of values."""
     found = set()
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     longer = _beginnings(nodes)
     for node in nodes:
         if isinstance(node, ast.Attribute):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 
+from netspec.python.nodes import walk
+
 Group = list[ast.stmt]
 
 
 def names(trees: Iterable[ast.AST]) -> set[str]:
     """The names that trees use; what their strings say is none."""
-    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return {node.id for tree in trees for node in walk(tree) if isinstance(node, ast.Name)}
 
 
 def imports(used: Collection[str], plugins: Collection[str] = ()) -> list[Group]:

@@ -68,6 +68,8 @@ def statement(node: ast.stmt, depth: int) -> list[str]:
             return _head(f"def {name}", _parameters(arguments), depth)
         case ast.ClassDef(name=name, bases=bases):
             return _head(f"class {name}", [pieces(base) for base in bases], depth)
+        case ast.Raise(exc=ast.expr() as error):
+            return _broken("raise ", pieces(error), depth)
         case ast.Continue():
             return [f"{INDENT * depth}continue"]
         case ast.Import(names=[name]):

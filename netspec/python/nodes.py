@@ -182,6 +182,23 @@ def joined_text(parts: Sequence[str | ast.expr]) -> ast.JoinedStr:
     return ast.JoinedStr(values)
 
 
+def walk(tree: ast.AST) -> list[ast.AST]:
+    """A tree's nodes, itself first, without those that only say whether a name is read or assigned."""
+    found, waiting = [], [tree]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        for field in node._fields:
+            if field == "ctx":
+                continue
+            value = getattr(node, field, None)
+            if isinstance(value, ast.AST):
+                waiting.append(value)
+            elif isinstance(value, list):
+                waiting.extend([each for each in value if isinstance(each, ast.AST)])
+    return found
+
+
 def same(a: Any, b: Any) -> bool:
     """Whether two trees are equal node for node, wherever in a text they stand."""
     if a is b:
@@ -189,7 +206,11 @@ def same(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return not a and not b and all(part is None or part == [] for part in (a, b))
     if isinstance(a, ast.AST):
-        return all(same(getattr(a, field, None), getattr(b, field, None)) for field in a._fields)
+        for field in a._fields:
+            left, right = getattr(a, field, None), getattr(b, field, None)
+            if left is not right and not same(left, right):
+                return False
+        return True
     if isinstance(a, list):
         return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b) and str(a) == str(b)

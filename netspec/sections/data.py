@@ -5,21 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
-from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing, read_entry
+from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing
+from netspec.language.entries import read_entry
 from netspec.machine import bytes_of
 from netspec.records import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.sections.aim import Aim
-from netspec.sections.base import NOTHING, Places, entry_schema, unknown_keys
+from netspec.sections.base import NOTHING, Around, Key, Places, Section, entry_schema, unknown_keys
 from netspec.sections.data_steps import read_steps, steps_schema
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
 from netspec.transforms.route import Chain, Placed, Way, Written, parted, placed, way
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
+
+if TYPE_CHECKING:
+    from netspec.losses.base import Loss
 
 E_ = TypeVar("E_", bound=Entry)
 
@@ -105,15 +109,6 @@ class Reading(Entry):
             le=256,
         )
     )
-
-
-KEYS: Final = {
-    "source": "where the data comes from",
-    "split": "what is held out of the training data",
-    "transform": "what is done to all data on its way to the network; {NAME: ...} says for which input",
-    "augment": "random changes to training data; {NAME: ...} says of which input",
-    **{name: field.sentence for cls in (Aim, Reading) for name, field in cls.fields.items()},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +223,7 @@ def read_data(
 ) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section and everything that is wrong with it; None where that leaves no section.
 
-    `data` is the source alone, as a row, or a mapping with the keys of KEYS. `names` are those of the network's inputs,
+    `data` is the source alone, as a row, or a mapping with the keys of Data. `names` are those of the network's inputs,
     `maps` says how the loss wants a target moved that lies on an image's grid.
     """
     if isinstance(data, str):
@@ -236,7 +231,7 @@ def read_data(
     if not isinstance(data, dict):
         hint = "For example: data: {source: digits}"
         return None, [Problem("bad-section", "data holds a source, alone or with split and transform", At(path), hint)]
-    return _section(data, path, lookup, {key: (*path, key) for key in KEYS}, tuple(names), maps)
+    return _section(data, path, lookup, {key: (*path, key) for key in Data.keys}, tuple(names), maps)
 
 
 def _section(
@@ -247,7 +242,7 @@ def _section(
     names: tuple[str, ...] = (),
     maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
-    problems = [_as_source(problem) for problem in unknown_keys(data, KEYS, path)]
+    problems = [_as_source(problem) for problem in unknown_keys(data, Data.keys, path)]
     source: Dataset | None = None
     split: Split | None = None
     if data.get("source") is None and any("source: " in problem.hint for problem in problems):
@@ -341,16 +336,49 @@ def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:
     return Problem("two-shapes", text, at, hint, severity="warning")
 
 
-def data_schema() -> dict[str, Any]:
-    """The JSON Schema of the section."""
-    source = entry_schema(DATASETS, KEYS["source"])
-    properties = {
-        "source": source,
-        "split": {"description": KEYS["split"], "anyOf": [SHARE, Split.json_schema(), NOTHING]},
-        "transform": steps_schema(TRANSFORMS, KEYS["transform"]),
-        "augment": steps_schema(AUGMENTATIONS, KEYS["augment"]),
-        **Aim.json_schema()["properties"],
-        **Reading.json_schema()["properties"],
+class Data(Section):
+    key = "data"
+    after = "lint"
+    sentence = "where the data comes from and how it is prepared"
+    example = "data: {source: digits}"
+    forms = (dict, str)
+    network = False
+    meant = ("dataset", "datasets")
+    keys = {
+        "source": Key("where the data comes from", required=True),
+        "split": Key("what is held out of the training data", {"val": 0.1, "test": 0.1}, holds=Split),
+        "transform": Key("what is done to all data on its way to the network; {NAME: ...} says for which input"),
+        "augment": Key("random changes to training data; {NAME: ...} says of which input"),
+        **{name: Key(field.sentence) for name, field in Aim.fields.items()},
+        "memory": Key(Reading.fields["memory"].sentence, "2GB", field_of=Reading),
+        "workers": Key(Reading.fields["workers"].sentence, 4, field_of=Reading),
     }
-    section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}
-    return {"description": "where the data comes from and how it is prepared", "anyOf": [source["anyOf"][0], section]}
+    entries = {
+        (): DATASETS,
+        ("source",): DATASETS,
+        ("transform",): TRANSFORMS,
+        ("augment",): AUGMENTATIONS,
+    }
+
+    def read(self, value: Any, path: Path, around: Around) -> tuple[DataSection | None, list[Problem]]:
+        train = around.value("train")  # targets on an image's grid are moved as the loss takes them
+        return read_data(value, path, around.lookup, around.inputs, _maps(train.loss) if train else TORCHS)
+
+    def schema(self) -> dict[str, Any]:
+        source = entry_schema(DATASETS, self.keys["source"].sentence)
+        properties = {
+            "source": source,
+            "split": {"description": self.keys["split"].sentence, "anyOf": [SHARE, Split.json_schema(), NOTHING]},
+            "transform": steps_schema(TRANSFORMS, self.keys["transform"].sentence),
+            "augment": steps_schema(AUGMENTATIONS, self.keys["augment"].sentence),
+            **Aim.json_schema()["properties"],
+            **Reading.json_schema()["properties"],
+        }
+        section = {"type": "object", "properties": properties, "required": ["source"], "additionalProperties": False}
+        return {"description": self.sentence, "anyOf": [source["anyOf"][0], section]}
+
+
+def _maps(loss: Loss) -> Maps:
+    """How a target that lies on an image's grid is moved: as the loss takes it."""
+    kind, skipped = loss.target_kind, loss.ignored()
+    return Maps(kind in ("class", "label"), skipped if kind == "class" or skipped is not None else 0)

@@ -1,29 +1,72 @@
-"""The sections around the network: data, training, export, read together with the document's params."""
+"""The sections around the network, read together with the document's params: data, training, export and the like."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netspec.errors import Problem
 from netspec.sections.document import Document
+from netspec.sections.known import section
 from netspec.sections.params import Params
 
 if TYPE_CHECKING:
     from netspec.sections.data import DataSection
     from netspec.sections.export import ExportSection
     from netspec.sections.train import Train
-    from netspec.transforms.base import Maps
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What a spec says besides its network; None where it says nothing, or nothing that can be read."""
+    """What a spec says besides its network."""
 
-    data: DataSection | None = None
-    train: Train | None = None
-    export: ExportSection | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """What each section says, by its key; None where that cannot be read."""
+
+    @property
+    def data(self) -> DataSection | None:
+        found: DataSection | None = self.said.get("data")
+        return found
+
+    @property
+    def train(self) -> Train | None:
+        found: Train | None = self.said.get("train")
+        return found
+
+    @property
+    def export(self) -> ExportSection | None:
+        found: ExportSection | None = self.said.get("export")
+        return found
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The codes of the warnings that the spec does not want."""
+        found: frozenset[str] = self.said.get("lint", frozenset())
+        return found
+
+    def over(self, **said: Any) -> Experiment:
+        """The same with something else said by some sections."""
+        return Experiment({**self.said, **said})
+
+
+class Reading:
+    """Reads the sections of a document, each once, when it is first asked for."""
+
+    def __init__(self, document: Document) -> None:
+        self.given = document.sections
+        self.lookup = Params(document)
+        self.inputs = tuple(document.sections.get("inputs", ())) or ("input",)
+        """The names of the network's inputs, one without a name being called `input`."""
+        self.found: dict[str, tuple[Any, list[Problem]]] = {}
+
+    def value(self, key: str) -> Any:
+        """What a section says; None where it is not there or cannot be read."""
+        if key not in self.given:
+            return None
+        if key not in self.found:
+            self.found[key] = section(key).read(self.given[key], (key,), self)
+        return self.found[key][0]
 
 
 def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
@@ -31,38 +74,6 @@ def read_experiment(document: Document) -> tuple[Experiment, list[Problem]]:
 
     What is wrong with the params is reported with the network.
     """
-    given, params = document.sections, Params(document)
-    data = train = export = None
-    problems: list[Problem] = []
-    in_training: list[Problem] = []
-    if "train" in given:  # before the data, whose targets are moved as the loss takes them
-        from netspec.sections.train_reader import read_train
-
-        train, in_training = read_train(given["train"], ("train",), params)
-    if "data" in given:
-        from netspec.sections.data import read_data
-
-        data, found = read_data(given["data"], ("data",), params, _inputs(given), _maps(train))
-        problems += found
-    problems += in_training
-    if "export" in given:
-        from netspec.sections.export import read_export
-
-        export, found = read_export(given["export"], ("export",), params)
-        problems += found
-    return Experiment(data, train, export), problems
-
-
-def _inputs(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the network's inputs, one without a name being called `input`."""
-    return tuple(given.get("inputs", ())) or ("input",)
-
-
-def _maps(train: Train | None) -> Maps:
-    """How a target that lies on an image's grid is moved: as the loss takes it."""
-    from netspec.transforms.base import TORCHS, Maps
-
-    if train is None:
-        return TORCHS
-    kind, skipped = train.loss.target_kind, train.loss.ignored()
-    return Maps(kind in ("class", "label"), skipped if kind == "class" or skipped is not None else 0)
+    reading = Reading(document)
+    said = {key: reading.value(key) for key in document.sections if not section(key).network}
+    return Experiment(said), [problem for key in said for problem in reading.found[key][1]]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.exporters import ONNX, Exporter
-from netspec.language.calls import Lookup, Refused, nothing, read_entry
-from netspec.sections.base import entry_schema
+from netspec.language.calls import Lookup, Refused, nothing
+from netspec.language.entries import read_entry
+from netspec.sections.base import Around, Section, entry_schema
 from netspec.vocabulary import EXPORTERS
 
 
@@ -40,9 +42,22 @@ def read_export(
     return (ExportSection(onnx) if isinstance(onnx, ONNX) and not problems else None), problems
 
 
-def export_schema() -> dict[str, Any]:
-    """The JSON Schema of the section."""
-    schema = entry_schema(EXPORTERS, "how the network is exported, by format")
-    formats = {**schema["anyOf"][1]}
-    del formats["maxProperties"], formats["minProperties"]
-    return {"description": schema["description"], "anyOf": [schema["anyOf"][0], formats]}
+class Export(Section):
+    key = "export"
+    after = "train"
+    sentence = "how the network is exported"
+    example = "export: onnx opset=20"
+    forms = (dict, str)
+    network = False
+
+    def read(self, value: Any, path: Path, around: Around) -> tuple[ExportSection | None, list[Problem]]:
+        return read_export(value, path, around.lookup)
+
+    def classes(self, word: str, path: Path) -> list[type[Entry]]:
+        return list(EXPORTERS.find(word))
+
+    def schema(self) -> dict[str, Any]:
+        schema = entry_schema(EXPORTERS, "how the network is exported, by format")
+        formats = {**schema["anyOf"][1]}
+        del formats["maxProperties"], formats["minProperties"]
+        return {"description": schema["description"], "anyOf": [schema["anyOf"][0], formats]}

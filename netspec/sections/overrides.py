@@ -1,7 +1,8 @@
-"""Overrides that reach into rows: `train.optimizer.lr=1e-3` over `optimizer: adamw lr=2e-3 weight_decay=0.1`.
+"""Overrides of the command line, `train.epochs=3`, which reach into rows too.
 
-Such an override becomes one of the whole row, `train.optimizer=adamw lr=1e-3 weight_decay=0.1`, and that is what its
-problems point into. Arguments that the row had keep their form: bare values stay bare, `k5` stays a letter.
+Where `optimizer: adamw lr=2e-3 weight_decay=0.1` stands, `train.optimizer.lr=1e-3` becomes an override of the whole
+row, `train.optimizer=adamw lr=1e-3 weight_decay=0.1`, and that is what its problems point into. Arguments that the row
+had keep their form: bare values stay bare, `k5` stays a letter.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.errors import Path
+from netspec.errors import Path, Problem
 from netspec.language import rows
 from netspec.language.calls import Refused, fields_of
 from netspec.language.rows import Arg, Call, RowError, Word
-from netspec.text.overlay import not_laid, override, override_path
-from netspec.text.reader import read_text
-from netspec.text.source import Source
+from netspec.sections.known import find
+from netspec.text.overlay import RULES
+from netspec.text.reader import MAX_DEPTH, MAX_DIGITS, Reader, read_text
+from netspec.text.report import SpecError
+from netspec.text.source import COMMAND_LINE, File, Mark, Source
 from netspec.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -27,20 +30,82 @@ if TYPE_CHECKING:
 def overridden(source: Source, assignments: Sequence[str]) -> Source:
     """`source` with each `path.to.value=YAML` laid over it, one after the other. Raises SpecError."""
     for text in assignments:
-        source = override(source, [_as_row_override(source.data, text)])
+        source = _override(source, *_in_row(source.data, text))
     return source
 
 
-def _as_row_override(data: Any, text: str) -> str:
-    """The override, as one of the whole row where it goes into a row."""
+def _override(source: Source, text: str, row: str | None) -> Source:
+    """`source` with one `path.to.value=YAML` laid over it, whose value is read already where it is a `row`."""
+    dotted, equals, value = text.partition("=")
+    path = override_path(dotted)
+    if not equals or not all(dotted.split(".")) or len(path) > MAX_DEPTH:
+        hint = "For example train.epochs=3. A file is named by an option, as in -o FILE."
+        raise not_laid(text, f"{text!r} is not path=value", hint)
+    file, begin = _command_line(text), len(dotted) + 1
+    if row is None:
+        part = Reader(file, column=begin).read(value)
+    else:
+        part = Source(file, row, {(): Mark(file, 0, begin, 0, len(text), value=row)})
+    try:
+        return _replaced(source, path, part)
+    except IndexError as error:
+        raise not_laid(text, f"{dotted} stands nowhere: {error}", "Entries count from 0.") from None
+
+
+def override_path(dotted: str) -> Path:
+    """The path that the left side of an override names."""
+    return tuple(int(p) if p.isdecimal() and len(p) < MAX_DIGITS else p for p in dotted.split("."))
+
+
+def not_laid(text: str, message: str, hint: str) -> SpecError:
+    """What is raised for an override that cannot be laid over the spec."""
+    problem = Problem("override", message, hint=hint)
+    known = Source(_command_line(text), None)
+    return SpecError([problem], known)
+
+
+def _command_line(text: str) -> File:
+    return File(COMMAND_LINE, tuple(text.splitlines()) or ("",))
+
+
+def _replaced(source: Source, path: Path, part: Source) -> Source:
+    data = _with_value(source.data, path, part.data)
+    marks = {p: m for p, m in source.marks.items() if p[: len(path)] != path}
+    whole = Mark(part.file, 0, 0, 0, len(part.file.lines[0]), key=(0, 0))
+    for depth in range(1, len(path) + 1):
+        marks.setdefault(path[:depth], whole)
+    for inner, mark in part.marks.items():
+        key = mark.key or (0, 0)
+        marks[path + inner] = Mark(mark.file, mark.line, mark.column, mark.end_line, mark.end_column, key, mark.value)
+    return Source(source.file, data, marks)
+
+
+def _with_value(data: Any, path: Path, value: Any, depth: int = 0) -> Any:
+    """The data, which stands `depth` parts down the path, with a value at its end."""
+    if depth == len(path):
+        return value
+    head = path[depth]
+    if isinstance(data, list):
+        if not isinstance(head, int) or head >= len(data):
+            raise IndexError(f"a list of {len(data)} has no entry {head}")
+        return [*data[:head], _with_value(data[head], path, value, depth + 1), *data[head + 1 :]]
+    inner = data if isinstance(data, dict) else {}
+    laid = {str(head): _with_value(inner.get(str(head)), path, value, depth + 1)}
+    if path[:depth] in RULES and not laid.keys() & inner.keys():
+        return laid | inner
+    return inner | laid
+
+
+def _in_row(data: Any, text: str) -> tuple[str, str | None]:
+    """The override, as one of the whole row where it goes into a row, with that row."""
     dotted, _, value = text.partition("=")
     path, parts, node, depth = override_path(dotted), dotted.split("."), data, 0
     while depth < len(path) and isinstance(node, dict | list):
         if word := _long_form(node, path, depth):
-            return ".".join([*parts[:depth], word, *parts[depth:]]) + f"={value}"
+            return ".".join([*parts[:depth], word, *parts[depth:]]) + f"={value}", None
         node, depth = _inside(node, path[depth]), depth + 1
     if depth == len(path) or not isinstance(node, str):
-        return text
+        return text, None
     place, name = ".".join(parts[:depth]), parts[-1]
     takers = [t for t in _takers(node, path, data) if parts[depth:-1] in ([], [t.call.op])]
     taking = [taker for taker in takers if name in taker.names]
@@ -52,10 +117,11 @@ def _as_row_override(data: Any, text: str) -> str:
         words = [str(taker.call.op) for taker in taking]
         hint = f"Say which, as in {place}.{words[0]}.{name}={value}" if len(set(words)) == len(words) else whole
         raise not_laid(text, f"{place} is {node!r}, where {' and '.join(words)} take {name!r}", hint)
-    row = taking[0].row_with(node, name, _plain(value))
-    if row is None:
+    old, new = taking[0].call, taking[0].with_value(name, value) or taking[0].with_value(name, _plain(value))
+    if new is None:
         raise not_laid(text, f"{value!r} cannot be set as {name!r} of {node!r}", whole)
-    return f"{place}={row}"
+    row = ", ".join(str(new if call is old else call) for call in rows.parse(node))
+    return f"{place}={row}", row
 
 
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
@@ -74,14 +140,8 @@ def _long_form(node: Any, path: Path, depth: int) -> str | None:
 
 def _classes(word: Any, path: Path) -> list[type[Entry]]:
     """What a word may mean in the section that the path begins with."""
-    from netspec.vocabulary import ENTRIES
-
-    if path[:2] == ("train", "early_stop"):
-        from netspec.sections.train import EarlyStop
-
-        return [EarlyStop]
-    held = dict.fromkeys(catalogue for place, catalogue in ENTRIES.items() if place[0] == path[0])
-    return [cls for catalogue in held for cls in catalogue.find(word)]
+    own = find(path[0])
+    return own.classes(str(word), path) if own is not None else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +152,16 @@ class _Taker:
     names: tuple[str, ...]
     cls: type[Entry] | None = None
 
-    def row_with(self, row: str, name: str, value: str) -> str | None:
-        """The row with one argument set; None where the value, or what is there now, does not stand alone."""
+    def with_value(self, name: str, value: str) -> Call | None:
+        """The call with one argument set; None where the value, or what is there now, does not stand alone."""
         found = [arg for given, arg in self._sets() if given == name]
-        if not _single(value) or len(found) > 1 or any(arg.kind == "arrow" for arg in found):
+        if len(found) > 1 or any(arg.kind == "arrow" for arg in found):
             return None
-        if not found:
-            end = self.call.args[-1].span[1] if self.call.args else self._head(row)
-            return f"{row[:end]} {name}={value}{row[end:]}"
-        arg = found[0]
-        flag = arg.kind == "word" and self.cls is not None and not self.cls.fields[name].textual
-        before = {"letter": arg.name, "keyword": f"{arg.name}="}.get(arg.kind, f"{name}=" if flag else "")
-        return f"{row[: arg.span[0]]}{before}{value}{row[arg.span[1] :]}"
+        textual = self.cls is not None and self.cls.fields[name].textual
+        flag = any(arg.kind == "word" and not textual and (self.cls or str(arg) == name) for arg in found)
+        with suppress(RowError):
+            return self.call.with_argument(name, value, *found, flag=flag)
+        return None
 
     def _sets(self) -> Iterator[tuple[str, Arg]]:
         """Each argument of the call with the name that it sets. What sets none is told when the row is read."""
@@ -119,11 +177,6 @@ class _Taker:
             else:
                 with suppress(Refused):
                     yield fields_of(arg, self.cls, free, ())[0][0], arg
-
-    def _head(self, row: str) -> int:
-        """Where the call's word ends, its brackets included."""
-        end = self.call.op_span[1]
-        return rows.closing(row, end, len(row)) + 1 if row[end : end + 1] == "(" else end
 
 
 def _takers(row: str, path: Path, data: dict[str, Any]) -> Iterator[_Taker]:
@@ -153,17 +206,8 @@ def _parameters(blocks: dict[str, Any], op: Any) -> tuple[str, ...] | None:
 
 
 def _plain(value: str) -> str:
-    """A YAML value as a row has it: `[0.9, 0.99]` is 0.9x0.99."""
+    """A YAML value as a row has it, where it is not one already: `[0.9, 0.99]` is 0.9x0.99."""
     data = read_text(value, "command line").data
     if isinstance(data, list):
         return "x".join(map(str, data))
     return data if isinstance(data, str) else value.strip() or "null"
-
-
-def _single(value: str) -> bool:
-    """Whether a value is one argument of a row."""
-    try:
-        calls = rows.parse(f"word name={value}")
-    except RowError:
-        return False
-    return len(calls) == 1 and len(calls[0].args) == 1 and calls[0].times is None and calls[0].when is None

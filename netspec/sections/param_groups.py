@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.language import rows
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, construct, long_arguments, raise_all
-from netspec.language.rows import Call, RowError
+from netspec.language.calls import (
+    Arguments,
+    Lookup,
+    Refused,
+    arguments,
+    bare_call,
+    construct,
+    long_arguments,
+    raise_all,
+)
 from netspec.optimizers.base import Optimizer
 
 WHOLE: Final = ("foreach", "fused")
@@ -54,7 +61,7 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
     """The options of one line, checked with the others of the optimizer. Raises Refused."""
     cls, at = type(optimizer), At(path)
     if isinstance(value, str):
-        given = arguments(_bare(value, path), cls, lookup, path)
+        given = arguments(bare_call(value, path), cls, lookup, path)
     elif isinstance(value, dict):
         given = long_arguments(value, cls, lookup, path)
     else:
@@ -70,14 +77,6 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
         problem = Problem("contradiction", f"{cls.called()}: {field} {text}", given.places.get(field, at), hint)
         raise Refused(problem)
     return {name: getattr(made, name) for name in given.values}
-
-
-def _bare(text: str, path: Path) -> Call:
-    """Arguments without the word that they belong to, as the call that they would make. Raises Refused."""
-    try:
-        return Call("", (0, len(text)), None, rows.parse_arguments(text))
-    except RowError as error:
-        raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
 
 
 def options_of(name: str, groups: Sequence[Group]) -> dict[str, Any]:

@@ -8,12 +8,22 @@ from typing import Any, Final
 
 from netspec.errors import At, Problem
 from netspec.language.calls import LOST, Refused, Unknown, found, long_value, plain_value
+from netspec.sections.base import Section
 from netspec.sections.document import Document
 from netspec.words import did_you_mean, printable
 
 EXAMPLE: Final = "Declare it in `params`, as in params: {width: 64}"
 MEANINGS: Final = frozenset({*keyword.kwlist, "prev", "training", "true", "false", "null"})
 """Words that mean something in an expression or a condition, or that its parser keeps for itself."""
+
+
+class Declaration(Section):
+    key = "params"
+    after = "inputs"
+    sentence = "numbers and words that expressions use as $name"
+    example = "params: {width: 64}"
+    forms = (dict,)
+    meant = ("parameters", "variables", "vars", "hyperparameters", "config")
 
 
 class Params:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.catalogue import Catalogue
-from netspec.lint import rules
-from netspec.sections.data import data_schema
-from netspec.sections.document import SECTIONS
-from netspec.sections.export import export_schema
-from netspec.sections.train_reader import train_schema
-from netspec.vocabulary import INITIALIZERS, OPERATIONS
+from netspec.sections.base import BODY
+from netspec.sections.known import sections
+from netspec.vocabulary import OPERATIONS
 
-_BODY: dict[str, Any] = {"$ref": "#/$defs/body"}
 _BESIDE: dict[str, Any] = {
     "repeat": {"description": "a count, or a table of rows", "type": ["integer", "string", "array"]},
     "as": {"description": "names for the columns of a row", "type": ["string", "array"]},
@@ -25,38 +21,14 @@ _BESIDE: dict[str, Any] = {
 
 def schema() -> dict[str, Any]:
     """The whole schema, draft 2020-12. Imports every family of layers."""
-    known: dict[str, dict[str, Any]] = {
-        "netspec": {"const": 1},
-        "name": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-        "input": {"type": ["string", "integer"], "examples": ["1x32x32", "int T"]},
-        "inputs": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
-        "params": {"type": "object"},
-        "blocks": {"type": "object", "additionalProperties": _BODY},
-        "defaults": {"type": "object"},
-        "layers": _BODY,
-        "outputs": {"type": ["array", "object", "string"]},
-        "order": {"type": "array", "items": {"type": "string"}},
-        "tie": {"type": "object", "additionalProperties": {"type": "string"}},
-        "init": {"type": "object", "additionalProperties": {"type": ["string", "object"], "examples": _initial()}},
-        "weights": {
-            "type": "object",
-            "properties": {"load": {"type": "string"}, "freeze": {"type": "array", "items": {"type": "string"}}},
-            "additionalProperties": False,
-        },
-        "extends": {"type": "string"},
-        "lint": _lint(),
-        "data": data_schema(),
-        "train": train_schema(),
-        "export": export_schema(),
-    }
-    properties = {name: {"description": SECTIONS[name][1], **known[name]} for name in SECTIONS}
+    known = sections()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "netspec",
         "description": "A neural network, its data, its training and its export.",
         "type": "object",
-        "properties": properties,
-        "required": ["layers"],
+        "properties": {own.key: {"description": own.sentence, **own.schema()} for own in known},
+        "required": [own.key for own in known if own.required],
         "additionalProperties": False,
         "$defs": _definitions(),
     }
@@ -77,30 +49,20 @@ def _opened(part: Any) -> Any:
     return [_opened(item) for item in part] if isinstance(part, list) else part
 
 
-def _lint() -> dict[str, Any]:
-    codes = sorted(rule.code for rule in rules() if rule.severity != "error")
-    ignore = {"type": "array", "items": {"enum": codes}}
-    return {"type": "object", "properties": {"ignore": ignore}, "additionalProperties": False}
-
-
-def _initial() -> list[str]:
-    return [cls.example for cls in INITIALIZERS.classes()]
-
-
 def _definitions() -> dict[str, Any]:
     rows = {"type": "string", "description": "a row: operations with their arguments, separated by commas"}
     examples = [cls.example for cls in OPERATIONS.classes()]
-    long = {word: {"anyOf": [*_references(word), _BODY]} for word in OPERATIONS.words()}
+    long = {word: {"anyOf": [*_references(word), BODY]} for word in OPERATIONS.words()}
     step = {
         "type": "object",
         "properties": {
             **long,
-            **{key: {"anyOf": [beside, _BODY]} for key, beside in _BESIDE.items()},
-            "layers": _BODY,
+            **{key: {"anyOf": [beside, BODY]} for key, beside in _BESIDE.items()},
+            "layers": BODY,
         },
-        "additionalProperties": {"anyOf": [_BODY, {}]},  # {}: the arguments of a block may be anything
+        "additionalProperties": {"anyOf": [BODY, {}]},  # {}: the arguments of a block may be anything
     }
-    body = {"anyOf": [{**rows, "examples": examples}, {"type": "array", "items": _BODY}, step]}
+    body = {"anyOf": [{**rows, "examples": examples}, {"type": "array", "items": BODY}, step]}
     return {"body": body, **_long(OPERATIONS)}
 
 

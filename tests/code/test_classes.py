@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+
 from netspec import loads
+from netspec.python.layout import lines
+from netspec.python.nodes import assign, call, defined, named, stored
+from netspec.views.code.tidy import merged
 from tests.code.style import assert_source_formatted
 
 
@@ -44,18 +49,19 @@ def test_a_constant_default_of_the_header_is_the_constructors_default() -> None:
 def test_an_argument_behind_a_default_is_given_by_keyword() -> None:
     source = printed(
         """
-        input: 3x32x32
-        blocks: {cell c k=3: "conv $c k$k same"}
-        layers: [cell 8, cell 16 k5, cell 8]
+        input: 3
+        blocks: {cell c n=3: ["linear $(ceil(c / n))", "linear $n"]}
+        layers: [cell 8, cell 16 n=5, cell 8]
         """
     )
-    assert "def __init__(self, in_channels, c, k=3, *, padding):" in source
-    assert "self.cell2 = Cell(8, 16, k=5, padding=2)" in source
+    assert "def __init__(self, in_features, n=3, *, out_features):" in source
+    assert "self.cell2 = Cell(3, n=5, out_features=4)" in source
 
 
-def test_a_default_that_no_use_takes_is_not_printed() -> None:
+def test_a_default_that_no_use_takes_is_the_constructors_all_the_same() -> None:
     source = printed("input: 4\nblocks: {two c n=1: [linear $c, linear $n]}\nlayers: [two 3 2, two 4 3]\n")
-    assert "def __init__(self, in_channels, c, n):" in source
+    assert "def __init__(self, in_features, c, n=1):" in source
+    assert "Two(2, 4, n=3)" in source
 
 
 def test_members_called_by_number_stand_in_a_module_list() -> None:
@@ -68,7 +74,8 @@ def test_members_called_by_number_stand_in_a_module_list() -> None:
     )
     assert "class Enc(nn.ModuleList):" in source
     assert "super().__init__([B() for _ in range(4)])" in source
-    assert "x = self[0](x, mask)" in source
+    assert "for b in self:" in source
+    assert "x = b(x, mask)" in source
 
 
 def test_members_called_by_number_with_gaps_stand_in_a_module_dict() -> None:
@@ -96,7 +103,7 @@ def test_comments_say_only_what_holds_in_every_run_of_a_class() -> None:
         layers: {one: cell(a), two: use(b) one, out: add(one two)}
         """
     )
-    assert "def forward(self, x):\n" in source
+    assert "def forward(self, x):  # 3 x H x W" in source
     assert "x = self.c(x)  # 4 x H x W" in source
     assert "return F.adaptive_avg_pool2d(x, 1)  # 4 x 1 x 1" in source
 
@@ -144,11 +151,11 @@ def test_what_is_asked_about_stands_first() -> None:
         """
         input: 5x8x8
         blocks:
-          cell c mode=a: {skip: {when: mode == "a" and in.c != c, layers: ["conv(in) $c k1"]}, y: conv(in) $c k3 same}
+          cell c mode=a: {skip: {when: mode == "a" and 5 != c, layers: ["conv(in) $c k1"]}, y: conv(in) $c k3 same}
         layers: [cell 5, cell(in) 8, cell(in) 7]
         """
     )
-    assert "if c != 5:" in source
+    assert 'if mode == "a" and c != 5:' in source
 
 
 def test_what_nobody_reads_is_not_named() -> None:
@@ -182,6 +189,119 @@ def test_powers_and_words_in_conditions_are_written_as_elsewhere() -> None:
     assert 'act == "r"' in source
 
 
+def test_same_padding_is_the_formula_of_its_kernel() -> None:
+    source = printed(
+        """
+        input: 3x32x32
+        blocks: {cell c k=3 d=1: "conv $c k$k d$d same, bn"}
+        layers: [cell 8, cell 16 k5, cell 8 k7 d2]
+        """
+    )
+    assert "def __init__(self, in_channels, c, k=3, d=1):" in source
+    assert "padding=d * (k - 1) // 2" in source
+    assert "self.cell2 = Cell(8, 16, k=5)" in source
+
+
+def test_numbers_that_happen_to_be_equal_are_not_taken_for_one_another() -> None:
+    source = printed(
+        """
+        input: 5x16x16
+        blocks: {double c m: {a: conv $m k3 same, b: bn, c: conv $c k3 same, d: bn}}
+        layers: [double 8 8, double 4 4]
+        """
+    )
+    assert "def __init__(self, in_channels, c, m):" in source
+    assert "self.b = nn.BatchNorm2d(m)" in source
+    assert "self.c = nn.Conv2d(m, c, 3, padding=1)" in source
+    assert "self.d = nn.BatchNorm2d(c)" in source
+
+
+def test_what_the_inputs_give_comes_first_and_is_called_for_what_it_is() -> None:
+    source = printed(
+        """
+        inputs: {x: 8x8x8, y: 4x8x8}
+        blocks:
+          up(x skip) c: {cat: concat(x skip), conv: conv $c k3 same, low: conv(skip) $c k1, out: add(conv low)}
+        layers: {a: up(x y) 6, b: up(a x) 2}
+        """
+    )
+    assert "def __init__(self, in_channels, skip_channels, c):" in source
+    assert "nn.Conv2d(in_channels + skip_channels, c, 3, padding=1)" in source
+    assert "self.b = Up(6, 8, 2)" in source
+
+
+def test_sizes_of_a_grid_are_no_channels() -> None:
+    source = printed(
+        """
+        input: 8x16x16
+        blocks: {cell p: {c: conv $(in.c * p) k1, pos: parameter 1x$(in.h // p)x$(in.h), o: matmul(pos c)}}
+        layers: [cell 2, pool 2, cell 4]
+        """
+    )
+    assert "def __init__(self, in_channels, in_height, p):" in source
+    assert "torch.zeros(1, in_height // p, in_height)" in source
+
+
+def test_an_argument_that_is_always_given_the_same_expression_is_one_argument() -> None:
+    source = printed(
+        """
+        input: 8x16x16
+        blocks:
+          inner c: {a: conv $c k3 same, b: bn, o: add(b in)}
+          outer c: {first: conv $c k1, second: inner $c, third: inner $c}
+        layers: [outer 4, outer 6]
+        """
+    )
+    assert "class Inner(nn.Module):\n    def __init__(self, c):" in source
+    assert "self.a = nn.Conv2d(c, c, 3, padding=1)" in source
+
+
+def test_an_operation_that_an_argument_names_is_given_as_a_class() -> None:
+    source = printed(
+        """
+        input: 8x16x16
+        blocks:
+          unit c k=3 act=relu: [conv $c k$k same nobias, bn, $act]
+          block c exp act=relu:
+            expand: unit $exp k1 act=$act
+            mid: bn, $act
+            project: conv $c k1 nobias
+        layers: [unit 8 act=hardswish, block 8 16, block 8 24 act=hardswish, block 12 24 act=hardswish]
+        """
+    )
+    assert "def __init__(self, in_channels, c, k=3, act=nn.ReLU):" in source
+    assert "nn.BatchNorm2d(c), act())" in source
+    assert "self.expand = Unit(in_channels, exp, k=1, act=act)" in source
+    assert "self.act = act()" in source
+    assert "x = self.act(self.mid(x))" in source
+    assert "self.block1 = Block(8, 8, 16)" in source
+    assert "self.block2 = Block(8, 8, 24, act=nn.Hardswish)" in source
+    assert source.count("class ") == 3
+
+
+def test_an_operation_that_all_uses_share_is_written_as_it_is() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {unit c act=relu: {l: linear $c, a: $act}}
+        layers: [unit 8, unit 4]
+        """
+    )
+    assert "F.relu(" in source
+    assert "def __init__(self, in_features, c):" in source
+
+
+def test_an_operation_that_is_also_asked_about_is_no_lie() -> None:
+    source = printed(
+        """
+        input: 8
+        blocks: {unit c act=relu: {l: linear $c, more: {when: act == "gelu", layers: [linear $c]}, a: $act}}
+        layers: [unit 8, unit 4 act=gelu, unit 4 act=tanh]
+        """
+    )
+    assert source.count("class ") == 2
+
+
 def test_names_that_look_like_numbers_are_no_variables() -> None:
     source = printed("input: 8\nlayers: {l: linear 8, O: {l: linear 8, x: add(in l)}, I: add(O l)}\n")
     assert_source_formatted(source)
@@ -197,7 +317,7 @@ def test_words_in_a_name_stand_in_other_quotes_than_the_name() -> None:
         layers: [cell 2, cell 3]
         """
     )
-    assert """self.add_module(f"l{'a' if n > 2 else 'b'}", nn.Linear(8, n))""" in source
+    assert """self.add_module(f"l{'a' if n > 2 else 'b'}", nn.Linear(in_features, n))""" in source
 
 
 def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
@@ -211,3 +331,42 @@ def test_names_that_are_identifiers_are_keywords_of_an_ordered_dict() -> None:
 def test_the_docstring_tells_every_axis_but_the_batch() -> None:
     source = printed("input: TxBx8\nlayers: {l: linear 4, o: select 0 -1}\n")
     assert source.startswith('"""Net: T x B x 8 in, 4 out, 36 parameters."""')
+
+
+def test_equal_levels_of_one_name_share_a_class() -> None:
+    """Whatever blocks they stand in, and so do the blocks around them that then are equal."""
+    out = "{a: relu, b: add(a a), c: linear 6}"
+    source = printed(
+        f"""
+        input: 6
+        blocks:
+          one: {{out: {out}, x: add(out in)}}
+          two: {{fc: fc 6, out: {out}, x: add(out fc)}}
+          three: {{out: {{d: {out}, e: add(d in)}}, y: relu}}
+          four: {{y: relu, out: {{d: {out}, e: add(d y)}}}}
+        layers: [one, two, three, four]
+        """
+    )
+    classes = [line for line in source.splitlines() if line.startswith("class ")]
+    assert [line.partition("(")[0] for line in classes] == [
+        *("class Out", "class One", "class Two", "class D", "class Out2", "class Three", "class Four", "class Net")
+    ]
+    assert source.count("self.out = Out()") == 2
+    assert source.count("self.d = D()") == 1
+    assert source.count("self.out = Out2()") == 2
+
+
+def test_what_comments_say_of_both_classes_is_kept_where_they_agree() -> None:
+    def level(name: str, shape: str) -> tuple[ast.ClassDef, dict[ast.stmt, str]]:
+        first, last = assign(stored("x"), call("F.relu", named("x"))), ast.Return(named("x"))
+        body = defined("forward", ["self", "x"], [first, last])
+        return ast.ClassDef(name, [named("nn.Module")], [], [body], []), {first: shape, last: "8"}
+
+    (one, said), (two, other) = level("Out", "4"), level("Out2", "5")
+    comments = said | other
+    user = ast.ClassDef("Net", [named("Out2")], [], [assign(stored("x"), call("Out2"))], [])
+    found = merged([one, two, user], {"Out": "Out", "Out2": "Out", "Net": "Net"}, comments)
+    assert [cls.name for cls in found] == ["Out", "Net"]
+    assert lines(found[1:], {}) == ["class Net(Out):", "    x = Out()"]
+    assert lines([user], {}) == ["class Net(Out2):", "    x = Out2()"]
+    assert lines(found[:1], comments)[-2:] == ["        x = F.relu(x)", "        return x  # 8"]

@@ -63,7 +63,7 @@ def test_code_stands_where_a_value_would() -> None:
     ("table", "layers"),
     [
         (operations.FUNCTIONS, False), (operations.STATE, False), (modules.MODULES, True), (modules.FUNCTIONS, True),
-        (modules.PASSED, True), (modules.PASSING, True), (modules.CLASSES, True),
+        (modules.PASSED, True), (modules.CLASSES, True),
     ],
 )  # fmt: skip
 def test_every_entry_is_for_a_class_and_for_one_alone(table: dict[str, object], layers: bool) -> None:

@@ -12,7 +12,8 @@ def constructor(layers: str, init: str) -> str:
     spec = loads(f"input: 3x8x8\nlayers: {layers}\ninit: {init}\n")
     spec.build()
     body = spec.source().rpartition("class ")[2].partition("    def forward")[0]
-    return body[body.index("        for ") :].rstrip()
+    start = "        for " if "        for " in body else "        nn.init."
+    return body[body.index(start) :].rstrip()
 
 
 def test_classes_that_are_filled_alike_share_a_test() -> None:
@@ -77,3 +78,24 @@ def test_a_module_inside_one_of_torch_is_not_filled_with_its_kind() -> None:
     net = loads(text).build()
     filled = [name for name, tensor in net.named_parameters() if torch.equal(tensor, torch.full_like(tensor, 3))]
     assert filled == ["l.weight"]
+
+
+def test_parameters_that_stand_alone_are_filled_in_a_loop_over_names() -> None:
+    scaled = "{g: parameter 3x1x1, b: parameter 3x1x1, y: 'mul(prev g), add(prev b)'}"
+    layers = f"{{a: {scaled}, c: {{g: parameter 3x1x1, y: mul(a g)}}, d: {scaled}, e: [conv 2 k1]}}"
+    assert constructor(layers, '{"*.g": constant 0.1, "*.b": normal std=0.02}') == (
+        "        for name, parameter in self.named_parameters():\n"
+        '            if name.endswith(".g"):\n'
+        "                nn.init.constant_(parameter, 0.1)\n"
+        '            elif name.endswith(".b"):\n'
+        "                nn.init.normal_(parameter, std=0.02)"
+    )
+
+
+def test_a_pattern_that_fits_others_too_is_not_a_test_of_names() -> None:
+    layers = (
+        "{a: {g: parameter 3x1x1, h: parameter 3x1x1, k: parameter 3x1x1, y: 'mul(in g), mul(prev h), mul(prev k)'}}"
+    )
+    text = constructor(layers, '{"a.h": default, "a.*": constant 0.1}')
+    assert "named_parameters" not in text
+    assert text.count("nn.init.constant_") == 2

@@ -12,7 +12,6 @@ from netspec.python.expressions import f_string, text
 from netspec.python.imports import imports, names
 from netspec.python.layout import WIDTH, lines
 from netspec.python.nodes import (
-    Argument,
     Code,
     attribute,
     call,
@@ -32,52 +31,72 @@ from netspec.python.nodes import (
 from netspec.python.precedence import BINARY, COMPARED, LOGICAL, UNARY
 from tests.code.style import assert_source_formatted
 
-NAMES = st.sampled_from(["x", "y", "heads", "self.a", "torch.cat", "a_name_that_takes_room_in_a_line"]).map(named)
+NAMES = st.sampled_from(["x", "y", "heads", "self.a", "torch.cat", "a_name_that_takes_room_in_a_line"])
 NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(NUMBERS, st.booleans(), st.none(), st.text(max_size=8))
-LEAVES = NAMES | VALUES.map(valued) | st.lists(VALUES, max_size=3).map(tuple).map(valued)
+KINDS = (
+    *("binary", "unary", "logical", "compared", "either", "called", "method", "attribute", "item", "slice", "places"),
+    *("list", "tuple", "comprehension", "dictionary", "text"),
+)
 
 
-def grown(inner: st.SearchStrategy[ast.expr]) -> st.SearchStrategy[ast.expr]:
-    """Every kind of expression that is printed, over smaller ones."""
-    some = st.lists(inner, min_size=1, max_size=3)
-    signs = st.sampled_from([sign() for sign in BINARY]), st.sampled_from([sign() for sign in UNARY])
-    bounds = st.tuples(*[st.none() | inner] * 3).map(lambda b: ast.Slice(*b))
-    words = st.sampled_from(["dim", "eps"])
-    arguments: st.SearchStrategy[Argument] = inner | st.builds(keyword, words, inner)
-    of = NAMES | inner.filter(lambda node: not isinstance(node, ast.Constant | ast.UnaryOp))
-    return st.one_of(
-        st.builds(lambda left, sign, right: ast.BinOp(left, sign, right), inner, signs[0], inner),
-        st.builds(lambda sign, operand: ast.UnaryOp(sign, operand), signs[1], inner),
-        st.builds(lambda sign, a, b: ast.BoolOp(sign(), [a, b]), st.sampled_from([*LOGICAL]), inner, inner),
-        st.builds(lambda a, sign, b: ast.Compare(a, [sign()], [b]), inner, st.sampled_from([*COMPARED]), inner),
-        st.builds(either, inner, inner, inner),
-        st.builds(lambda f, a: call(f, *a), of, st.lists(arguments, max_size=3, unique_by=_keyword)),
-        st.builds(lambda o, a: method(o, "view", *a), of, some),
-        st.builds(attribute, of, st.sampled_from(["shape", "block1-0", "if"])),
-        st.builds(item, of, inner | bounds | some.map(tupled)),
-        some.map(listed),
-        some.map(tupled),
-        st.builds(lambda node: every(node, stored("_"), call("range", valued(3))), inner),
-        some.map(lambda found: ast.Dict([valued(str(i)) for i in range(len(found))], found)),
-        st.builds(lambda start, node: f_string([start, node]), st.text(max_size=5), NAMES),
-    )
+@st.composite
+def expressions(draw: st.DrawFn, depth: int = 4) -> ast.expr:
+    """An expression of every kind that is printed."""
+
+    def inner() -> ast.expr:
+        return draw(expressions(depth - 1))
+
+    def some() -> list[ast.expr]:
+        return [inner() for _ in range(draw(st.integers(1, 3)))]
+
+    def name() -> ast.expr:
+        return named(draw(NAMES))
+
+    if depth == 0 or draw(st.integers(0, 3)) == 0:
+        return valued(draw(VALUES | st.lists(VALUES, max_size=3).map(tuple))) if draw(st.booleans()) else name()
+    match draw(st.sampled_from(KINDS)):
+        case "binary":
+            return ast.BinOp(inner(), draw(st.sampled_from([*BINARY]))(), inner())
+        case "unary":
+            return ast.UnaryOp(draw(st.sampled_from([*UNARY]))(), inner())
+        case "logical":
+            return ast.BoolOp(draw(st.sampled_from([*LOGICAL]))(), [inner(), inner()])
+        case "compared":
+            return ast.Compare(inner(), [draw(st.sampled_from([*COMPARED]))()], [inner()])
+        case "either":
+            return either(inner(), inner(), inner())
+        case "called":
+            return call(inner(), *some(), *(keyword(word, inner()) for word in ("dim", "eps") if draw(st.booleans())))
+        case "method":
+            return method(inner(), "view", *some())
+        case "attribute":
+            return attribute(inner(), draw(st.sampled_from(["shape", "block1-0", "if"])))
+        case "item":
+            return item(inner(), inner())
+        case "slice":
+            return item(name(), ast.Slice(*(inner() if draw(st.booleans()) else None for _ in range(3))))
+        case "places":
+            return item(name(), tupled([ast.Slice(), *some()]))
+        case "list":
+            return listed(some())
+        case "tuple":
+            return tupled(some())
+        case "comprehension":
+            return every(inner(), stored("_"), call("range", valued(3)))
+        case "dictionary":
+            values = some()
+            return ast.Dict([valued(str(i)) for i in range(len(values))], values)
+    return f_string([draw(st.text(max_size=5)), name()])
 
 
-def _keyword(argument: Argument) -> object:
-    return argument.arg if isinstance(argument, ast.keyword) else id(argument)
-
-
-EXPRESSIONS = st.recursive(LEAVES, grown, max_leaves=12)
-
-
-@given(EXPRESSIONS)
+@given(expressions())
 @settings(max_examples=300, deadline=None)
 def test_what_is_printed_is_read_back_as_the_same_tree(node: ast.expr) -> None:
     assert same(ast.parse(text(node), mode="eval").body, node)
 
 
-@given(EXPRESSIONS, st.sampled_from(["assigned", "returned", "tested", "called"]))
+@given(expressions(), st.sampled_from(["assigned", "returned", "tested", "called"]))
 @settings(max_examples=300, deadline=None)
 def test_a_line_that_is_broken_says_the_same(node: ast.expr, kind: str) -> None:
     made: dict[str, ast.stmt] = {

@@ -165,7 +165,8 @@ def test_numbers_that_only_tell_rows_apart(name: str, tmp_path: Path) -> None:
     assert f"  left out: {name} (kept for predictions)" in arrays.told
     assert arrays.train.inputs[0].shape == (ROWS, 1)
     source = section({"source": {"csv": {"path": "a.csv", "target": "kind", "id": name}}}).source
-    assert source.ids([tmp_path / "a.csv"])[name][2] == "1014"
+    assert isinstance(source, tables.Tabular)
+    assert source.ids(source.table(tmp_path / "a.csv"))[name][2] == "1014"
     assert read(tmp_path, text, numbers=[name, "size"]).train.inputs[0].shape == (ROWS, 2)
 
 
@@ -244,7 +245,10 @@ def test_commas_in_texts_do_not_make_columns(tmp_path: Path) -> None:
 def test_an_encoding_is_named_and_read(tmp_path: Path) -> None:
     content = table(city=["Zürich", "Köln"] * 4).encode("cp1252")
     said = refused(tmp_path, content)
-    assert "is not UTF-8: byte 0xfc on line 2. If it reads 'Zürich;0;a' there, write encoding=cp1252." in said
+    assert (
+        "is not UTF-8: byte 0xfc on line 2. If it reads 'Zürich;0;a' there, write encoding=cp1252, or save it as UTF-8."
+        in said
+    )
     assert read(tmp_path, content, encoding="cp1252").learnt["columns"]["categories"] == {"city": ["Köln", "Zürich"]}
     assert "is not ASCII: byte 0xfc on line 2" in refused(tmp_path, content, encoding="ascii")
 
@@ -388,6 +392,35 @@ def test_inputs_that_do_not_fit_are_told_with_the_columns(tmp_path: Path) -> Non
         DataError, match=r"the data has 2 inputs, the network takes 1: .*\n(.*\n)* +numbers \(2\): price"
     ):
         one.train()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "loss", "extra", "code", "words"),
+    [
+        (1, "mse", "", 3, "error[loss-target] mse compares numbers, the target holds class numbers"),
+        (1, "mse", "", 3, "Where 3 to 5 are amounts, give the source regression."),
+        (1, "bce_logits", "", 3, "says yes or no, the data has 3 classes"),
+        (2, "cross_entropy", "", 3, "error[class-count] the network tells 2 classes apart, the data has 3"),
+        (3, "cross_entropy", "  positive: 4\n", 4, "positive says which of two classes is meant by yes"),
+        (3, "cross_entropy", "", 0, "target: level, 3 classes: 3, 4, 5"),
+    ],
+)
+def test_a_check_holds_the_target_against_the_loss(
+    outputs: int, loss: str, extra: str, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("x,level\n" + "".join(f"{i / 7},{3 + i % 3}\n" for i in range(ROWS)))
+    spec = f"netspec: 1\ninput: 1\nlayers: [fc {outputs}]\ndata:\n  source: csv a.csv level\n{extra}"
+    (tmp_path / "a.yaml").write_text(f"{spec}train: {{loss: {loss}, optimizer: adam}}\n")
+    assert command("check", str(tmp_path / "a.yaml")) == code
+    assert words in " ".join(capsys.readouterr().out.split())
+
+
+def test_categories_are_declared_as_whole_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("city,kind\n" + "".join(f"{'xyz'[i % 3]},{'ab'[i % 2]}\n" for i in range(ROWS)))
+    for size in (1, 5):
+        text = f"netspec: 1\ninput: {size}\nlayers: [fc 2]\ndata: csv a.csv kind\n"
+        with pytest.raises(DataError, match="Declare input: int 1"):
+            loads(f"{text}train: {{loss: cross_entropy, optimizer: adam}}\n").at(tmp_path).look()
 
 
 def command(*arguments: str) -> int:

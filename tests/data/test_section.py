@@ -9,9 +9,10 @@ import pytest
 from netspec.datasets.npz import NPZ
 from netspec.dims import BATCH
 from netspec.errors import Problem
-from netspec.language.calls import Refused, read_entry
-from netspec.sections.data import data_schema, read_data
-from netspec.sections.export import export_schema, read_export
+from netspec.language.calls import Refused
+from netspec.language.entries import read_entry
+from netspec.sections.data import Data, read_data
+from netspec.sections.export import Export, read_export
 from netspec.tensors import Tensor
 from netspec.text.reader import read_text
 from netspec.text.source import Source
@@ -132,11 +133,11 @@ def test_export_section() -> None:
 
 
 def test_schemas_name_every_word_with_its_arguments() -> None:
-    schema = data_schema()["anyOf"][1]
+    schema = Data().schema()["anyOf"][1]
     sources = schema["properties"]["source"]["anyOf"][1]["properties"]
     assert {word.lower() for word in sources} == {word.lower() for word in DATASETS.words()}
     assert sources["mnist"]["anyOf"][1]["required"] == ["path"]
-    assert "opset" in export_schema()["anyOf"][1]["properties"]["onnx"]["anyOf"][1]["properties"]
+    assert "opset" in Export().schema()["anyOf"][1]["properties"]["onnx"]["anyOf"][1]["properties"]
 
 
 @pytest.mark.parametrize(

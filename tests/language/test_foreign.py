@@ -9,8 +9,8 @@ import pytest
 
 import netspec
 from netspec.graph.python_calls import row_for
+from netspec.sections.known import entries
 from netspec.text.report import SpecError
-from netspec.vocabulary import ENTRIES as ENTRIES_OF
 
 FILES = {
     "yolo.yaml": (
@@ -322,7 +322,7 @@ def test_every_section_answers_what_other_tools_write(line: str) -> None:
         netspec.loads(spec(f"[{said}]" if key == "metrics" else said))
 
 
-@pytest.mark.parametrize("catalogue", dict.fromkeys(ENTRIES_OF.values()), ids=lambda catalogue: catalogue.noun)
+@pytest.mark.parametrize("catalogue", dict.fromkeys(entries().values()), ids=lambda catalogue: catalogue.noun)
 def test_what_others_call_a_word_leads_to_one(catalogue: Any) -> None:
     for other, word in catalogue.foreign.items():
         assert catalogue.find(word), f"{other} is called {word}"

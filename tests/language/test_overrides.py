@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from sys import setprofile
+from types import FrameType
+
 import pytest
 
 import netspec
 from netspec.errors import At
+from netspec.language.rows import parse
 from netspec.sections.overrides import overridden
 from netspec.text.reader import read_text
 
@@ -38,6 +43,8 @@ def at(data: object, path: str) -> object:
         ("train.optimizer.adamw.lr=1e-3", "train.optimizer", "adamw 1e-3 weight_decay=0.1"),
         ("train.optimizer.weight_decay=0", "train.optimizer", "adamw 2e-3 weight_decay=0"),
         ("train.optimizer.betas=[0.9, 0.99]", "train.optimizer", "adamw 2e-3 weight_decay=0.1 betas=0.9x0.99"),
+        ('train.optimizer.lr="1e-3"', "train.optimizer", "adamw 1e-3 weight_decay=0.1"),
+        ("data.source.path=x3", "data.source", "npz path=x3"),
         ("train.optimizer.lr=", "train.optimizer", "adamw null weight_decay=0.1"),
         ("train.early_stop.patience=7", "train.early_stop", "val.loss patience=7"),
         ("train.metrics.1.k=3", "train.metrics.1", "topk 3"),
@@ -57,6 +64,11 @@ def at(data: object, path: str) -> object:
 def test_one_argument_is_set_and_the_others_stay(assignment: str, place: str, row: str) -> None:
     source = overridden(read_text(SPEC), [assignment])
     assert at(source.data, place) == row
+
+
+def test_a_flag_of_a_block_is_set_by_its_name() -> None:
+    source = overridden(read_text("blocks: {b wide=no: relu}\nlayers: [b wide x3]"), ["layers.0.wide=false"])
+    assert at(source.data, "layers.0") == "b wide=false x3"
 
 
 @pytest.mark.parametrize("path", ["train.loss.label_smoothing", "train.loss.cross_entropy.label_smoothing"])
@@ -97,3 +109,24 @@ def test_a_spec_is_checked_with_the_argument_that_was_set() -> None:
     spec = netspec.loads(text, ["train.optimizer.momentum=0.9", "train.optimizer.lr=0.2"])
     assert spec.experiment.train is not None
     assert spec.experiment.train.optimizer.given == {"lr": 0.2, "momentum": 0.9}
+
+
+def test_an_override_goes_through_few_files() -> None:
+    """From the command line to the record that it ends in: those whose functions see the row, or the value."""
+    root, seen = str(Path(netspec.__file__).parent), set()
+    text = "input: 4\nlayers: [fc 2]\ntrain: {loss: cross_entropy, optimizer: sgd lr=0.1}\n"
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        values = frame.f_locals.values()
+        handles = any(isinstance(value, str) and "lr=0.2" in value for value in values) or {"lr": 0.2} in values
+        if event == "call" and handles and frame.f_code.co_filename.startswith(root):
+            seen.add(frame.f_code.co_filename.removeprefix(root))
+
+    parse.cache_clear()
+    setprofile(note)
+    try:
+        netspec.loads(text, ["train.optimizer.lr=0.2"])
+    finally:
+        setprofile(None)
+    assert {"/sections/overrides.py", "/language/rows.py", "/sections/train.py", "/records.py"} <= seen
+    assert len(seen) <= 6, sorted(seen)

@@ -12,7 +12,7 @@ import netspec
 from netspec.dims import Dim, Size, named, substitute
 from netspec.errors import At
 from netspec.language import expressions, rows
-from netspec.text.overlay import override
+from netspec.sections.overrides import overridden
 from netspec.text.reader import read_text
 from netspec.text.report import SpecError
 from tests.effort import computing
@@ -59,7 +59,7 @@ def test_places_of_keys_values_and_parts_of_rows() -> None:
 
 
 def test_overrides_reach_lists_and_make_new_keys() -> None:
-    source = override(read_text("a: [1, 2]\n"), ["a.1=5", "train.epochs=3"])
+    source = overridden(read_text("a: [1, 2]\n"), ["a.1=5", "train.epochs=3"])
     assert source.data == {"a": [1, 5], "train": {"epochs": 3}}
     assert str(source.place(At(("train", "epochs")))) == "command line:1:14"
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import isinf
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -182,6 +186,17 @@ def test_templates_are_cut_into_plain_and_computed_parts() -> None:
         template("a$(b")
 
 
+def _texts(data: Any) -> set[str]:
+    """Every text in plain data."""
+    if isinstance(data, str):
+        return {data}
+    inner = [*data, *data.values()] if isinstance(data, dict) else data if isinstance(data, list) else []
+    return set().union(*map(_texts, inner))
+
+
+SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))
+READY = sorted(set().union(*(_texts(yaml.safe_load(path.read_text())) for path in SPECS)))
+"""Every text of the ready specs."""
 _PIECES = st.sampled_from(
     [*"abxkT 0159.,()$=-*[]#'\u2192\u00e9\t", "->", "conv ", " x3", " when ", "$(", "$n", "in", "k3", "1e", "(a b)"]
 )
@@ -202,3 +217,76 @@ def test_any_text_is_a_row_or_a_row_error(text: str) -> None:
             continue
         if read is parse:
             assert all(_within(a.span, text) and a.span[0] < a.span[1] for call in found for a in call.args)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("conv 6 k5,  relu", "conv 6 k5, relu"),
+        ("conv(in  skip) 1->6 s$s p$((k-1) // 2)", "conv(in skip) 1->6 s$s p$((k-1) // 2)"),
+        ("attn(x query=a.output.0) heads=$h mask=.5 ", "attn(x query=a.output.0) heads=$h mask=.5"),
+        ("$act 2e-3 x3 when  i < 3   and k", "$act 2e-3 x3 when i < 3 and k"),
+        ("$(acts[0]) x$(2*n)", "$(acts[0]) x$(2*n)"),
+        ("csv data/2024.csv d040 1\u21922", "csv data/2024.csv d040 1\u21922"),
+        ("noise()", "noise()"),
+    ],
+)
+def test_calls_are_printed_as_they_were_written(text: str, printed: str) -> None:
+    assert ", ".join(map(str, parse(text))) == printed
+
+
+@given(st.one_of(st.lists(_PIECES, max_size=25).map("".join), st.sampled_from(READY)))
+@settings(max_examples=400, deadline=None)
+def test_what_is_printed_means_the_same(text: str) -> None:
+    try:
+        calls = parse(text)
+    except RowError:
+        return
+    as_written = ", ".join(map(str, calls))
+    made = ", ".join(str(replace(c, args=tuple(replace(a, text="") for a in c.args))) for c in calls)
+    assert meaning(as_written) == meaning(text)
+    if not any(isinstance(a.value, float) and isinf(a.value) for c in calls for a in c.args):
+        assert meaning(made) == meaning(text)
+
+
+def meaning(text: str) -> list[Any]:
+    """The calls of a row without their places."""
+    return [
+        (
+            plain(c.op),
+            None if c.inputs is None else [(i.path, i.keyword) for i in c.inputs],
+            [(a.kind, a.name, plain(a.value)) for a in c.args],
+            plain(c.times),
+            None if c.when is None else c.when.text.split(),
+        )
+        for c in parse(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "value", "printed"),
+    [
+        ("adamw 2e-3 x3", None, "0.1", "adamw 2e-3 p=0.1 x3"),
+        ("conv 6 k5", 0, "$(2 * w)", "conv $(2 * w) k5"),
+        ("conv 6 k5", 1, "3x3", "conv 6 k3x3"),
+        ("conv 6 p=0", 1, "same", "conv 6 p=same"),
+        ("csv a.csv", 0, "b.csv", "csv b.csv"),
+        ("csv a.csv", 0, "x3", "csv p=x3"),
+        ("csv a.csv", 0, "when", "csv p=when"),
+    ],
+)
+def test_an_argument_is_set(row: str, place: int | None, value: str, printed: str) -> None:
+    call = one(row)
+    old = None if place is None else call.args[place]
+    assert str(call.with_argument("p", value, old)) == printed
+
+
+def test_a_flag_is_set_by_its_name() -> None:
+    call = one("relu inplace x2")
+    assert str(call.with_argument("inplace", "false", call.args[0], flag=True)) == "relu inplace=false x2"
+
+
+@pytest.mark.parametrize("value", ["", "1 2", "1, relu", "a(", "->5", "{a: 1}"])
+def test_what_is_not_one_value_is_not_set(value: str) -> None:
+    with pytest.raises(RowError):
+        one("conv 6 k5").with_argument("p", value)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.errors import At
-from netspec.text.overlay import merged, override
+from netspec.sections.overrides import overridden
+from netspec.text.overlay import merged
 from netspec.text.reader import MAX_BYTES, MAX_NODES, read_file, read_text
 from netspec.text.report import SpecError, report
 from netspec.text.source import Place
@@ -252,7 +253,7 @@ def test_of_a_very_long_line_the_part_around_the_place_is_shown() -> None:
     ],
 )
 def test_overrides_reach_into_mappings_and_lists(assignment: str, data: Any) -> None:
-    assert override(read_text("a: {b: [1, 2]}"), [assignment]).data == data
+    assert overridden(read_text("a: {b: [1, 2]}"), [assignment]).data == data
 
 
 @pytest.mark.parametrize(
@@ -273,18 +274,18 @@ def test_overrides_reach_into_mappings_and_lists(assignment: str, data: Any) -> 
 )
 def test_overrides_that_mean_nothing(assignment: str) -> None:
     with pytest.raises(SpecError, match="command line:1"):
-        override(read_text("a: {b: [1, 2]}"), [assignment])
+        overridden(read_text("a: {b: [1, 2]}"), [assignment])
 
 
 @pytest.mark.parametrize("digits", ["9" * 30, "9" * 5000])
 def test_an_override_beyond_all_lists(digits: str) -> None:
     with pytest.raises(SpecError) as caught:
-        override(read_text("a: [1]"), [f"a.{digits}=1"])
+        overridden(read_text("a: [1]"), [f"a.{digits}=1"])
     assert "has no entry" in caught.value.problems[0].message
 
 
 def test_overrides_stand_on_the_command_line() -> None:
-    source = override(read_text("a: {b: [1, 2]}", "s.yaml"), ["a.b.1=conv 6 k5", "c.d={x: 1}"])
+    source = overridden(read_text("a: {b: [1, 2]}", "s.yaml"), ["a.b.1=conv 6 k5", "c.d={x: 1}"])
     place = source.place(At(("a", "b", 1), (5, 6)))
     assert (str(place), shown(place)) == ("command line:1:12", "6")
     assert str(source.place(At(("c", "d", "x")))) == "command line:1:9"
@@ -293,7 +294,7 @@ def test_overrides_stand_on_the_command_line() -> None:
 
 
 def test_later_overrides_win() -> None:
-    assert override(read_text("a: 1"), ["a=2", "a=3"]).data == {"a": 3}
+    assert overridden(read_text("a: 1"), ["a=2", "a=3"]).data == {"a": 3}
 
 
 def test_one_spec_laid_over_another() -> None:
@@ -367,6 +368,6 @@ def test_any_bytes_read_or_are_refused(tmp_path_factory: pytest.TempPathFactory,
 @settings(max_examples=200, deadline=None)
 def test_any_override_is_laid_over_or_refused(assignment: str) -> None:
     try:
-        override(read_text("a: {b: [1, 2]}\nlayers: [x]"), [assignment])
+        overridden(read_text("a: {b: [1, 2]}\nlayers: [x]"), [assignment])
     except SpecError as error:
         assert error.problems

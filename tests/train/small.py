@@ -13,8 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from netspec.runtime.data.split import Data, Split
-from netspec.sections.train import Train
-from netspec.sections.train_reader import read_train
+from netspec.sections.train import Train, read_train
 
 DEVICE = os.environ.get("NETSPEC_TEST_DEVICE", "cpu")
 """Where the runs of these tests compute; with `cuda` they are held to the same."""

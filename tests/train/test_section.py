@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from netspec.sections.train_reader import read_train, train_schema
+from netspec.sections.train import Training, read_train
 from netspec.text.reader import read_text
 from netspec.text.report import report
 
@@ -112,14 +112,14 @@ def test_all_problems_come_at_once() -> None:
 
 
 def test_the_schema_is_json() -> None:
-    schema = json.loads(json.dumps(train_schema()))
+    schema = json.loads(json.dumps(Training().schema()))
     assert schema["required"] == ["loss", "optimizer"]
     assert schema["properties"]["epochs"]["anyOf"][0]["minimum"] == 1
     assert "CrossEntropyLoss" in json.dumps(schema) or "ce" in schema["properties"]["loss"]["anyOf"][1]["properties"]
 
 
 def test_reading_imports_no_torch() -> None:
-    script = "from netspec.sections.train_reader import *; import sys; train_schema(); sys.exit('torch' in sys.modules)"
+    script = "from netspec.sections.train import *; import sys; Training().schema(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,12 @@ import torch
 from torch import nn
 
 import netspec
-from netspec import lint
 from netspec.cli import main
-from netspec.graph import weights
 from netspec.graph.model import Graph
-from netspec.language.calls import read_entry
+from netspec.language.entries import read_entry
 from netspec.layers.base import Op
-from netspec.sections.data import KEYS
-from netspec.sections.document import SECTIONS
+from netspec.sections.data import Data
+from netspec.sections.known import sections
 from netspec.sections.train import Train
 from netspec.text.reader import read_text
 from netspec.views.reference.examples import network
@@ -61,14 +58,10 @@ def test_a_page_says_what_it_is_about(page: Page) -> None:
 
 def test_every_section_and_every_key_has_a_page() -> None:
     keys = {word for page in PAGES if page.room == "keys" for word in page.words if "." in word}
-    named_keys: dict[str, Iterable[str]] = {
-        "train": Train.fields,
-        "data": KEYS,
-        "weights": weights.KEYS,
-        "lint": lint.KEYS,
-    }
-    assert keys == {f"{section}.{key}" for section, known in named_keys.items() for key in known}
-    assert [page.name for page in PAGES if page.room == "sections"] == list(SECTIONS)
+    assert keys == {f"{own.key}.{key}" for own in sections() for key in own.keys}
+    assert keys >= {f"train.{key}" for key in Train.fields} | {f"data.{key}" for key in Data.keys}
+    assert keys >= {"weights.load", "weights.freeze", "lint.ignore"}
+    assert [page.name for page in PAGES if page.room == "sections"] == [own.key for own in sections()]
     assert [argument.name for argument in named("train")[0].arguments] == list(Train.fields)
 
 

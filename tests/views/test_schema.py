@@ -12,11 +12,12 @@ from jsonschema import Draft202012Validator
 
 from netspec import SpecError, loads
 from netspec.catalogue import Entry
-from netspec.language.calls import read_entry
+from netspec.language.entries import read_entry
 from netspec.layers.base import Op
+from netspec.sections.known import entries
 from netspec.text.reader import read_file, read_text
 from netspec.views.schema import schema
-from netspec.vocabulary import ENTRIES, OPERATIONS
+from netspec.vocabulary import OPERATIONS
 from tests.drawn import MORE, documents
 
 ROOT = Path(__file__).parent.parent.parent
@@ -71,14 +72,19 @@ def test_whatever_section_is_accepted_is_valid(section: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "cls"),
-    [(path, cls) for path, catalogue in ENTRIES.items() if len(path) == 2 for cls in catalogue.classes()],
+    [
+        (path, cls)
+        for path, catalogue in entries().items()
+        if path[0] in ("data", "train") and path[1:]
+        for cls in catalogue.classes()
+    ],
     ids=lambda part: part.__name__ if isinstance(part, type) else ".".join(part),
 )
 def test_every_entry_by_each_of_its_words(path: tuple[str, str], cls: type[Entry]) -> None:
     section, key = path
     base: dict[str, Any] = yaml.safe_load(TRAINED)
     example = yaml.safe_load(cls.example)
-    _, found = read_entry(example, (), ENTRIES[path])
+    _, found = read_entry(example, (), entries()[path])
     values = {n: list(v) if isinstance(v, tuple) else v for n, v in found.values.items()}
     for word in (cls.__name__, *cls.words):
         for form in (example, {word: values}, *({word: {**values, name: "$x"}} for name in cls.fields)):

@@ -7,13 +7,14 @@ tables, whose defaults hold for every class that they do not have.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from netspec.emit.torch.helpers import HELPERS as HELPERS
+from netspec.emit.torch.initializers import WRAPS as WRAPS
+from netspec.emit.torch.initializers import fill_name as fill_name
 from netspec.emit.torch.initializers import filled as filled
 from netspec.emit.torch.modules import FUNCTIONS as LAYER_FUNCTIONS
-from netspec.emit.torch.modules import MODULES, PASSED, PASSING, function, function_name
+from netspec.emit.torch.modules import MODULES, PASSED, function, function_name
 from netspec.emit.torch.modules import torch_class as torch_class
 from netspec.emit.torch.operations import FUNCTIONS, STATE
 from netspec.emit.torch.rules import NOWHERE, Inputs, Rule
@@ -21,8 +22,6 @@ from netspec.emit.torch.rules import Where as Where
 from netspec.emit.torch.rules import module_arguments as module_arguments
 from netspec.layers.base import Layer, Op
 from netspec.python.nodes import Argument
-
-T = TypeVar("T")
 
 
 def construct(op: Op) -> ast.expr:
@@ -37,21 +36,15 @@ def called(op: Op, inputs: Inputs, where: Where = NOWHERE) -> ast.expr:
 
 def arguments(op: Op, inputs: Inputs) -> Sequence[Argument]:
     """What the module of an operation is called with, over its inputs."""
-    return _found(PASSED, type(op))(op, inputs)
+    return PASSED.of(type(op)).write(op, inputs)
 
 
 def _making(cls: type[Op]) -> Rule:
-    return _found(MODULES if issubclass(cls, Layer) else STATE, cls)
+    return (MODULES if issubclass(cls, Layer) else STATE).of(cls)
 
 
 def _function(cls: type[Op]) -> Rule:
-    return _found(LAYER_FUNCTIONS if issubclass(cls, Layer) else FUNCTIONS, cls)
-
-
-def _found(table: Mapping[str, T], cls: type[Op]) -> T:
-    """What a table has for a class, or for the nearest class above it. A plugin's class may have any name."""
-    bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("netspec.")]
-    return next(table[name] for name in bases if name in table)
+    return (LAYER_FUNCTIONS if issubclass(cls, Layer) else FUNCTIONS).of(cls)
 
 
 def helpers(cls: type[Op]) -> list[str]:
@@ -72,5 +65,5 @@ def _names(cls: type[Op]) -> frozenset[str]:
         rule = _making(cls) if cls.owned else _function(cls)
         return frozenset(name.format(cls.called()) for name in rule.names)
     functions = _function(cls).names if cls.functional or _function(cls) is not function else ()
-    names = {*_found(PASSING, cls), *_making(cls).names, *functions}
+    names = {*PASSED.of(cls).names, *_making(cls).names, *functions}
     return frozenset(name.format(module=torch_class(cls), function=function_name(cls)) for name in names)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.emit.torch.rules import (
     SELF_TRAINING,
     Inputs,
     Rule,
+    Table,
     Where,
     module_arguments,
     of_function,
@@ -66,7 +68,7 @@ def _layers(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
     return call(torch_class(type(op)), *arguments, *fixed)
 
 
-MODULES: Final[dict[str, Rule]] = {"Layer": module, "GAP": _average, "Layers": _layers}
+MODULES: Final = Table({"Layer": module, "GAP": _average, "Layers": _layers})
 """The expressions of the constructor that make a module; `Layer` stands above all classes."""
 
 
@@ -131,7 +133,7 @@ def _rrelu(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
     return call("F.rrelu", inputs[0], *module_arguments(op), keyword("training", SELF_TRAINING))
 
 
-FUNCTIONS: Final[dict[str, Rule]] = {
+FUNCTIONS: Final = Table({
     "Layer": function,
     "Identity": Rule(lambda op, inputs, where: inputs[0]),
     "Flatten": of_function("torch.flatten", "start_dim", "end_dim?"),
@@ -152,15 +154,16 @@ FUNCTIONS: Final[dict[str, Rule]] = {
     "Upsample": of_function("F.interpolate", "..."),
     "UpsamplingNearest2d": _resized(mode="nearest"),
     "UpsamplingBilinear2d": _resized(mode="bilinear", align_corners=True),
-}
+})  # fmt: skip
 """The expressions of forward for layers that need no module."""
 
-Passing = Callable[[Any, Inputs], Sequence[Argument]]
 
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """How a module is called with its inputs, and what that names of torch and of the helpers."""
 
-def passed(op: Layer, inputs: Inputs) -> Sequence[Argument]:
-    """The inputs as a module takes them."""
-    return inputs
+    write: Callable[[Any, Inputs], Sequence[Argument]]
+    names: tuple[str, ...] = ()
 
 
 def _flattened(op: FC, inputs: Inputs) -> Sequence[Argument]:
@@ -210,20 +213,15 @@ def _translated(op: Transformer, inputs: Inputs) -> Sequence[Argument]:
     return [*_by_name(op, inputs), *causal]
 
 
-PASSED: Final[dict[str, Passing]] = {
-    "Op": passed,
-    "FC": _flattened,
-    "LSTM": _state_pair,
-    "LSTMCell": _state_pair,
-    "MultiheadAttention": _attended,
-    "Encoding": _encoded,
-    "Decoding": _decoded,
-    "Transformer": _translated,
-}
+_MASKED: Final = ("causal_mask",)
+PASSED: Final = Table({
+    "Op": Passing(lambda op, inputs: inputs),
+    "FC": Passing(_flattened, ("torch.flatten",)),
+    "LSTM": Passing(_state_pair),
+    "LSTMCell": Passing(_state_pair),
+    "MultiheadAttention": Passing(_attended, _MASKED),
+    "Encoding": Passing(_encoded, _MASKED),
+    "Decoding": Passing(_decoded, _MASKED),
+    "Transformer": Passing(_translated, _MASKED),
+})  # fmt: skip
 """What a module is called with; `Op` stands above all classes."""
-PASSING: Final[dict[str, tuple[str, ...]]] = {
-    "Op": (),
-    "FC": ("torch.flatten",),
-    **dict.fromkeys(("MultiheadAttention", "Encoding", "Decoding", "Transformer"), ("causal_mask",)),
-}
-"""What those name of torch, and of the helpers."""

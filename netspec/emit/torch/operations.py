@@ -13,7 +13,7 @@ from netspec.emit.torch.rules import (
     SELF_TRAINING,
     Code,
     Inputs,
-    Rule,
+    Table,
     Where,
     comparison,
     of_function,
@@ -198,7 +198,7 @@ def _constant(op: Constant, inputs: Inputs, where: Where) -> ast.expr:
     return _placed("torch.tensor", [valued(op.value)], where)
 
 
-FUNCTIONS: Final[dict[str, Rule]] = {
+FUNCTIONS: Final = Table({
     "Op": of_function("torch.{}"),
     # arithmetic
     "Add": _add,
@@ -289,7 +289,7 @@ FUNCTIONS: Final[dict[str, Rule]] = {
     "OneHot": of_function("F.one_hot", "num_classes"),
     "Lookup": of_function("F.embedding"),
     "DropPath": _drop_path,
-}
+})  # fmt: skip
 """The expressions of forward; `Op` stands above all classes."""
 
 
@@ -350,10 +350,10 @@ def _shift_mask(op: ShiftMask, inputs: Inputs, where: Where) -> ast.expr:
     return call("shift_mask", valued(op.map), valued(op.window), valued(op.shift))
 
 
-STATE: Final[dict[str, Rule]] = {
+STATE: Final = Table({
     "Parameter": _parameter,
     "Buffer": _buffer,
     "RelativeIndex": _relative_index,
     "ShiftMask": _shift_mask,
-}
+})  # fmt: skip
 """The expressions of the constructor that make a level's own tensors."""

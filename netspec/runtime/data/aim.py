@@ -18,35 +18,10 @@ from netspec.runtime.data.split import Data, Split
 from netspec.runtime.data.weighing import Compared, listed, weighed, weights_of
 from netspec.sections.aim import Aim
 from netspec.tensors import Tensor as Described
-from netspec.words import did_you_mean, printable
+from netspec.words import printable
 
 SHOWN: Final = 8
 """How many numbers are told."""
-
-
-def ordered(arrays: Arrays, positive: str | None, known: Sequence[str] | None) -> Sequence[str] | None:
-    """The classes in the order of their numbers: as they are `known`, else the `positive` one of two last.
-
-    Raises DataError where there are no two classes to choose one of.
-    """
-    if positive is None:
-        return known
-    classes = known or arrays.classes or ()
-    if len(classes) != 2:
-        found = f"the data has {_count(len(classes))}: {listed(classes)}" if classes else "the target holds none"
-        raise DataError(f"positive says which of two classes is meant by yes, {found}. Drop data.positive.")
-    alike = [name for name in classes if name == positive] or [
-        name for name in classes if name.lower() == positive.lower()
-    ]
-    if len(alike) != 1:
-        hint = did_you_mean(positive, classes)
-        raise DataError(f"positive is {printable(positive)}, the classes are {listed(classes)}. {hint}".rstrip())
-    if known and known[1] != alike[0]:
-        text = (
-            f"positive is {printable(positive)}, the run was trained with {printable(known[1])} as the positive class"
-        )
-        raise DataError(f"{text}. Begin another run.")
-    return [*(name for name in classes if name != alike[0]), alike[0]]
 
 
 def as_answers(arrays: Arrays, compared: Compared) -> Arrays:

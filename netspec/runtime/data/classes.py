@@ -10,9 +10,42 @@ import numpy as np
 from netspec.datasets.base import Arrays, Part, numbered
 from netspec.datasets.rows import FileRows, Picked
 from netspec.dims import BATCH
-from netspec.errors import DataError
+from netspec.errors import DataError, Problem
 from netspec.tensors import Tensor
-from netspec.words import printable
+from netspec.words import did_you_mean, few, printable
+
+
+def ordered(arrays: Arrays, positive: str | None, known: Sequence[str] | None) -> Sequence[str] | None:
+    """The classes in the order of their numbers: as they are `known`, else the `positive` one of two last.
+
+    Raises DataError where there are no two classes to choose one of.
+    """
+    if positive is None:
+        return known
+    classes = known or arrays.classes or ()
+    shown = few(map(printable, classes))
+    if len(classes) != 2:
+        count = f"{len(classes)} class{'es' * (len(classes) != 1)}"
+        found = f"the data has {count}: {shown}" if classes else "the target holds none"
+        raise DataError(f"positive says which of two classes is meant by yes, {found}. Drop data.positive.")
+    alike = [name for name in classes if name == positive] or [
+        name for name in classes if name.lower() == positive.lower()
+    ]
+    if len(alike) != 1:
+        hint = did_you_mean(positive, classes)
+        raise DataError(f"positive is {printable(positive)}, the classes are {shown}. {hint}".rstrip())
+    if known and known[1] != alike[0]:
+        text = f"positive is {printable(positive)}, the run was trained with {printable(known[1])} as the positive one"
+        raise DataError(f"{text}. Begin another run.")
+    return [*(name for name in classes if name != alike[0]), alike[0]]
+
+
+def as_amounts(problem: Problem, classes: Sequence[str]) -> Problem:
+    """What a loss says of class numbers, with the way out for classes whose names are numbers themselves."""
+    if problem.code != "loss-target" or len(classes) <= 2 or not all(map(str.isdecimal, classes)):
+        return problem
+    amounts = f"Where {classes[0]} to {classes[-1]} are amounts, give the source regression."
+    return replace(problem, hint=f"{problem.hint} {amounts}".lstrip())
 
 
 def as_numbered(arrays: Arrays, known: Sequence[str] | None) -> Arrays:

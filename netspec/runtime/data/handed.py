@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from netspec.datasets.base import ARRAYS, Dataset
+from netspec.datasets.base import ARRAYS, Dataset, Origin
+from netspec.datasets.columns import Table, Texts
 from netspec.datasets.csv import CSV, MAX_TEXT
 from netspec.datasets.files import Budget, show, text_of
 from netspec.datasets.images import Images
@@ -21,12 +20,11 @@ from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
 from netspec.datasets.pictures import Pictures
 from netspec.datasets.rows import Rows
-from netspec.datasets.table import Tabular
+from netspec.datasets.table import Tabular, only
 from netspec.datasets.text import Text
 from netspec.datasets.values import BYTE, Values
 from netspec.errors import DataError
 from netspec.runtime.data.ranges import converted
-from netspec.words import few, printable
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -70,10 +68,9 @@ def handed(
         return _own(source.samples(files, learnt), learnt)
     if all(file.is_dir() or file.suffix.lower() in PHOTOS for file in files):
         return _photos(files, learnt, next(iter(inputs.values())))
-    found = source.samples(files, learnt)
     if isinstance(source, Tabular):
-        return Handed(found, source.ids(files), _left_aside(source, files, learnt))
-    return Handed(found)
+        return _rows_of(source, source.table(only(files)), learnt)
+    return Handed(source.samples(files, learnt))
 
 
 def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
@@ -105,15 +102,14 @@ def _held(array: Array | Rows, budget: Budget) -> Column:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def _left_aside(source: Tabular, files: Sequence[Path], learnt: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is told of columns that are neither inputs nor the target nor what names a row."""
-    targets = (source.target,) if isinstance(source.target, str) else source.target
-    known = {name for columns in learnt["columns"].values() for name in columns}
-    known |= {*targets, *getattr(source, "id", ()), *getattr(source, "drop", ())}
-    extra = [name for name in source.table(files[0]).columns if name not in known]
-    if not extra:
-        return ()
-    return (f"{show(files[0])}: {few(map(printable, extra))} left aside, which the run does not take",)
+def _rows_of(source: Tabular, table: Table, learnt: Mapping[str, Any]) -> Handed:
+    """The rows of a table as samples."""
+    return Handed(source.seen(table, learnt), source.ids(table), tuple(source.remarks(table, learnt)))
+
+
+def _as_csv(source: Tabular) -> CSV:
+    """The same columns in a text, whose separator is not known."""
+    return CSV(**{name: value for name, value in source.given.items() if name in CSV.fields and name != "separator"})
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -124,9 +120,13 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) ->
     column = _text_column(source, learnt)
     tables = isinstance(source, Tabular) and any(file.exists() and file.suffix != ".txt" for file in files)
     if column is None or tables or any(file.suffix in ARRAYS for file in files):
-        if STANDARD_INPUT in files:
-            raise DataError("standard input is read as lines of text, which the run does not take")
-        return None
+        if STANDARD_INPUT not in files:
+            return None
+        if not isinstance(source, Tabular) or len(files) > 1:
+            text = "standard input is lines of text or one table, which the run does not take"
+            raise DataError(text if len(files) == 1 else "standard input is one table: name nothing else")
+        content = sys.stdin.buffer.read(MAX_TEXT)
+        return _rows_of(source, _as_csv(source).parsed(content, "standard input"), learnt)
     texts, names = list[str](), list[str]()
     for file in files:
         found, label = _text(file)
@@ -137,12 +137,8 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) ->
     if isinstance(source, Text):
         return Handed([source.lines(texts, names, learnt)], {"line": names})
     assert isinstance(source, Tabular)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "text.csv")
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([[column], *([text] for text in texts)])
-        given = {name: value for name, value in source.given.items() if name in CSV.fields and name != "encoding"}
-        return Handed(CSV(**{**given, "separator": ","}).samples([path], learnt), {"line": names})
+    table = Table(Origin(), {column: Texts(texts)})
+    return Handed(source.seen(table, learnt), {"line": names})
 
 
 def _text_column(source: Dataset, learnt: Mapping[str, Any]) -> str | None:

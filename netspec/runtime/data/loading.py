@@ -16,10 +16,11 @@ from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
 from netspec.datasets.values import measured
 from netspec.errors import DataError
-from netspec.language.calls import Refused, read_entry
+from netspec.language.calls import Refused
+from netspec.language.entries import read_entry
 from netspec.machine import shown_bytes
-from netspec.runtime.data.aim import aimed, as_answers, ordered
-from netspec.runtime.data.classes import as_floats, as_numbered
+from netspec.runtime.data.aim import aimed, as_answers
+from netspec.runtime.data.classes import as_floats, as_numbered, ordered
 from netspec.runtime.data.holdout import split
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer

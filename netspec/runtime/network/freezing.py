@@ -9,7 +9,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from netspec.graph.weights import Weights
+from netspec.sections.weights import Weights
 
 STATISTICS = "running_mean"
 """What a norm is known by that stores statistics of the batches which it has met in training."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from netspec.dims import Dim, Size
 from netspec.emit.torch import Where, arguments, called
+from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.language.rows import template
+from netspec.ops.arithmetic import Add
 from netspec.python.names import identifier
 from netspec.python.nodes import (
     Code,
@@ -26,12 +30,14 @@ from netspec.python.nodes import (
 from netspec.python.nodes import (
     item as indexed,
 )
+from netspec.views.code.constructors import is_varied, origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
-from netspec.views.code.sequences import leading
+from netspec.views.code.readings import Unreadable, means, read
+from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
-from netspec.views.code.slots import ABSENT
+from netspec.views.code.slots import ABSENT, equal
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")
@@ -40,8 +46,11 @@ TRAINING = named("self.training")
 class Keeper(Protocol):
     """Keeps arguments of the constructor where forward can read them."""
 
-    def stored(self, series: list[Any], name: str, written: str) -> ast.expr:
-        """How forward reads a value that differs between uses."""
+    def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
+        """What forward takes for an argument: a value, or code that reads one of the constructor's arguments."""
+
+    def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
+        """How forward reads a module where an argument says which that is."""
 
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether an optional unit is there."""
@@ -60,6 +69,8 @@ class Calls:
         self.containers = containers(self.level)
         self.members: dict[Step, ast.expr] = {}
         """Members that are variables of forward."""
+        self.turns: dict[Step, ast.expr] = {}
+        """Steps of a loop's round, with the variable that holds its module."""
         self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
         """For each use, what its values are."""
 
@@ -78,6 +89,8 @@ class Calls:
     def member(self, step: Step) -> ast.expr:
         """How forward names a member."""
         local = self.members.get(self.level.members.get(step.member, step))
+        if step in self.turns:
+            return self.turns[step]
         if self.base != "nn.Module" and "." not in step.member:
             return indexed(SELF, valued(int(step.member) if self.base == "nn.ModuleList" else step.member))
         return local or reference(step.member, self.containers)
@@ -85,7 +98,7 @@ class Calls:
     def expression(self, item: Item, inner: ast.expr | None = None) -> ast.expr:
         """A step's value over variables and members; `inner` stands in place of its only input."""
         step = item.step
-        inputs = [inner] if inner is not None else [self.variables.read(r) for r in item.inputs]
+        inputs = [inner] if inner is not None else self.variables.each(item.inputs)
         if step.body is not None:
             inputs[:1] = [leading(step.body, given) for given in inputs[:1]]
             node: ast.expr = call(self.member(step), *inputs)
@@ -104,13 +117,18 @@ class Calls:
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
         op = item.step.op
         assert op is not None
+        if is_varied(item.aligned):
+            return call(self.keeper.chosen(item.aligned, item.step.name), *inputs)
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
-            values[name] = self._value(series, name, item)
+            measures = [None if s is None else s.measures.get(name) for s in item.aligned]
+            values[name] = self._value(series, name, item, measures)
         like = self.variables.read(item.dims[0]) if op.needs_device and item.dims else None
         dtype = self._dtype() if self._makes_floats(item.step) else None
         typed = dtype if like is not None or op.takes_dtype else None
+        if isinstance(op, Add) and isinstance(last := inputs[-1], ast.Starred):
+            return call("sum", last.value, *inputs[:-1])
         node = called(op.replace(**values), inputs, Where(like, typed))
         return method(node, "to", dtype) if dtype is not None and typed is None else node
 
@@ -133,19 +151,63 @@ class Calls:
                 return attribute(self.variables.read(("in", i)), "dtype")
         return None
 
-    def _value(self, series: list[Any], name: str, item: Item) -> Any:
-        """What to print for an argument: its value, or where uses differ, the attribute that holds it."""
+    def _value(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure] = ()) -> Any:
+        """What to print for an argument: its value, or where uses differ, the attribute that holds it.
+
+        Where it asks for sizes, `measures` say in each use how they are read.
+        """
+        if any(measures) and (read := self._read(series, name, item, measures)) is not None:
+            return read
         present = [v for v in series if v is not ABSENT]
         if any(isinstance(v, Dim) for v in present):
             first, *others = [self._size(v, item, use) for use, v in enumerate(series) if v is not ABSENT]
             if all(same(first, other) for other in others):  # sizes that differ may be read in one way
                 return Code(first)
-        if all(type(v) is type(present[0]) and v == present[0] for v in present):
-            return self._known(present[0], item)
-        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            if all(v == present[0] for v in present):
+                return self._known(present[0], item)
+        if any(isinstance(v, tuple) and any(isinstance(part, Dim) for part in v) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
-        return Code(self.keeper.stored(series, name, item.step.written.get(name, "")))
+        return self.keeper.stored(series, name, origins(item.aligned, name))
+
+    def _read(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure]) -> Any:
+        """An argument as forward reads it from the sizes of its values; None where uses read it differently."""
+        uses = [use for use, value in enumerate(series) if value is not ABSENT]
+        if all(isinstance(measures[use], tuple) for use in uses):
+            parts = []
+            for i in range(len(series[uses[0]])):
+                of = [ABSENT if v is ABSENT else v[i] for v in series]
+                parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
+            return tuple(parts)
+        found: list[Any] = []
+        try:
+            for use in uses:
+                tree = measures[use]
+                if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
+                    return None
+                found.append(read(tree, partial(self._shape, use), self._stored))
+        except Unreadable:
+            return None
+        return found[0] if all(other == found[0] for other in found) else None
+
+    def _shape(self, use: int, value: Value) -> ast.expr:
+        """How forward reads the shape of a value. Raises Unreadable."""
+        ref = self.pattern.refs[use].get(value)
+        held = self.variables.held.get(self.flow.actual(ref)) if ref is not None else None
+        if held is None:
+            raise Unreadable
+        return attribute(held, "shape")
+
+    def _argument(self, use: int, name: str) -> Any:
+        """What an argument of the block is in a use."""
+        block = around(self.pattern.levels[use])
+        return block.params[name] if block is not None else None
+
+    def _stored(self, name: str) -> Any:
+        """How forward reads an argument of the block."""
+        series = [self._argument(use, name) for use in range(len(self.pattern.levels))]
+        same = all(equal(value, series[0]) for value in series)
+        return series[0] if same else self.keeper.stored(series, name, [named(name)] * len(series))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 
-from netspec.emit.torch import HELPERS, helpers, torch_class, torch_names
+from netspec.emit.torch import HELPERS, WRAPS, fill_name, helpers, torch_class, torch_names
 from netspec.graph.model import Graph
 from netspec.graph.names import MODULE_ATTRIBUTES
-from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Layer, Op
 from netspec.python.allowlist import METHODS, TORCH, Closed, parsed, paths
 from netspec.vocabulary import INITIALIZERS, OPERATIONS
@@ -20,7 +19,7 @@ def closed(graph: Graph) -> Closed:
     found = {WRAPS[step.wrap] for step in steps if step.wrap}
     for op in {type(step.op) for step in steps if step.op is not None}:
         found |= _names(op)
-    found |= {f"nn.init.{i.function}" for rule in graph.init for i in rule.tensors.values()}
+    found |= {fill_name(type(i)) for rule in graph.init for i in rule.tensors.values()}
     found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
     names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
     names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
@@ -37,7 +36,7 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
     """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
     operations = OPERATIONS.classes()
     found = {name for cls in operations for name in _names(cls)} | set(WRAPS.values())
-    found |= {f"nn.init.{cls.function}" for cls in INITIALIZERS.classes()}
+    found |= set(map(fill_name, INITIALIZERS.classes()))
     return Closed(
         TORCH | {name for name in found if not name.startswith(".")},
         METHODS | {name[1:] for name in found if name.startswith(".")},

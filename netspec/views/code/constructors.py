@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
-from netspec.emit.torch import construct
+from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Step
-from netspec.graph.wrapping import WRAPS
-from netspec.language import rows
-from netspec.language.rows import Expr
+from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, call, keyword, valued
-from netspec.views.code.containers import named_sequence, repeated
+from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued
+from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
-from netspec.views.code.proving import proved
-from netspec.views.code.sequences import is_inline
 from netspec.views.code.slots import ABSENT, Slots, equal
 
 Serving = dict[Level, Pattern]
@@ -26,38 +21,27 @@ Serving = dict[Level, Pattern]
 class Making:
     """Writes what makes the members of one class; what differs between its uses becomes an argument."""
 
-    def __init__(self, pattern: Pattern, serving: Serving) -> None:
+    def __init__(self, pattern: Pattern, serving: Serving, live: Collection[str]) -> None:
         self.pattern = pattern
         self.serving = serving
-        classes = {served.name for served in set(serving.values())}
-        self.slots = Slots(pattern.levels, list(self._written()), classes)
-
-    def _written(self) -> Iterator[tuple[str, list[Any]]]:
-        """Every expression that gives an argument here, with its value in each use."""
-        for unit in range(len(self.pattern.units[0])):
-            for s in range(len(self.pattern.shown(unit))):
-                yield from _expressions(self.pattern.aligned(unit, s))
+        self.slots = Slots(pattern.levels, live, {served.name for served in set(serving.values())})
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
         series = [units[unit].present for units in self.pattern.units]
-        guard = self.pattern.units[0][unit].guard
-        test = self.slots.condition(guard.text, series) if guard else None
+        guards = [units[unit].guard for units in self.pattern.units]
+        test = self.slots.condition([g.origin for g in guards if g is not None and g.origin is not None], series)
         if test is not None:
             return test
         name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
         return valued(self.slots.code(series, f"with_{name}"))
 
-    def name(self, template: str, names: Sequence[str]) -> ast.expr:
-        """A member's name over the constructor's arguments, `f"{name}conv1"`; `names` are those in each use."""
-        node = self.slots.proven(lambda: self._spelled(template), lambda node: proved(node, self.slots.params, names))
+    def name(self, aligned: Sequence[Step | None]) -> ast.expr:
+        """A member's name over the constructor's arguments: `f"{name}conv1"`."""
+        steps = [step for step in aligned if step is not None]
+        names = [step.member for step in steps]
+        node = self.slots.spelled(steps[0].spelling, f_string, names)
         return valued(self.slots.code(names, "name")) if node is None else node
-
-    def _spelled(self, template: str) -> ast.expr | None:
-        """The f-string of a template; None where the class cannot say a part of it."""
-        parts = [self.slots.tree(part.text) if isinstance(part, Expr) else part for part in rows.template(template)]
-        known = [part for part in parts if part is not None]
-        return f_string(known) if len(known) == len(parts) else None
 
     def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The expression that makes a member, over the constructor's arguments."""
@@ -69,9 +53,10 @@ class Making:
             return self._construct_sequence(aligned)
         arguments: list[Argument] = []
         by_name = False
-        for name, series in inner.params.items():
-            values = [ABSENT if s is None else series[_index(inner.levels, s.body)] for s in aligned]
-            code = self.slots.code(values, name, shown.written.get(name, ""))
+        places = [None if step is None else _index(inner.levels, step.body) for step in aligned]
+        for name, known in inner.arguments.items():
+            values = [ABSENT if place is None else known.values[place] for place in places]
+            code = self.slots.code(values, name, [None if place is None else known.origins[place] for place in places])
             by_name = by_name or name in inner.defaults
             if name not in inner.defaults or not equal(code, inner.defaults[name]):
                 arguments.append(keyword(name, valued(code)) if by_name else valued(code))
@@ -81,12 +66,20 @@ class Making:
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
+        if is_varied(aligned):
+            return call(self.chosen(aligned))
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
-            values[name] = self.slots.code(series, name, shown.written.get(name, ""))
+            values[name] = self.slots.code(series, name, origins(aligned, name))
         made = construct(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
+
+    def chosen(self, aligned: Sequence[Step | None]) -> ast.expr:
+        """The class of a module where an argument says which that is."""
+        ops = [None if step is None else step.op for step in aligned]
+        classes = [Code(named(torch_class(type(op)))) if isinstance(op, Layer) else ABSENT for op in ops]
+        return valued(self.slots.code(classes, "activation", origins(aligned, "")))
 
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step.body for step in aligned if step is not None)
@@ -97,21 +90,37 @@ class Making:
         names = [step.member for step in steps]
         if names != [str(i) for i in range(len(names))]:
             return named_sequence(names, items)
-        return call("nn.Sequential", *repeated(items))
+        return call(
+            "nn.Sequential", *repeated(items, self.runs([None if s is None else s.body for s in aligned], items))
+        )
+
+    def runs(self, levels: Sequence[Level | None], items: Sequence[ast.expr]) -> list[Run]:
+        """The equal members that repeats make one each of, whose count the constructor's arguments give."""
+        shown = next(level for level in levels if level is not None)
+        found = []
+        for place, repeat in enumerate(shown.repeats):
+            steps = [step for step in repeat.steps if not step.left_out]
+            if not steps or len(steps) != repeat.count or any(step.member not in shown.members for step in steps):
+                continue
+            start = _present(shown).index(steps[0])
+            if not all(same(item, items[start]) for item in items[start : start + repeat.count]):
+                continue
+            counts = [ABSENT if level is None else level.repeats[place].count for level in levels]
+            nodes = [None if level is None else level.repeats[place].times for level in levels]
+            times = self.slots.code(counts, "depth", nodes)
+            if isinstance(times, Code):
+                found.append(Run(start, repeat.count, times.node))
+        return found
 
 
-def _expressions(aligned: Sequence[Step | None]) -> Iterator[tuple[str, list[Any]]]:
-    shown = next((step for step in aligned if step is not None), None)
-    if shown is None:  # left out of every use
-        return
-    for name, text in shown.written.items():
-        values = [ABSENT if s is None else s.body.params[name] if s.body else getattr(s.op, name) for s in aligned]
-        if ABSENT not in values:
-            yield text, values
-    if shown.body is not None and is_inline(shown.body):
-        bodies = [None if s is None else _present(s.body) for s in aligned]
-        for i in range(len(_present(shown.body))):
-            yield from _expressions([None if b is None else b[i] for b in bodies])
+def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:
+    """The expression of the spec that gives a field, use by use."""
+    return [None if step is None else step.origins.get(field) for step in aligned]
+
+
+def is_varied(aligned: Sequence[Step | None]) -> bool:
+    """Whether a step is another operation in other uses."""
+    return len({type(step.op) for step in aligned if step is not None and step.op is not None}) > 1
 
 
 def _present(level: Level | None) -> list[Step]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from netspec.graph.model import Level
@@ -44,9 +45,9 @@ def made(keys: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
     return filled(named("nn.ModuleList" if _counted(keys) else "nn.ModuleDict"), keys, items)
 
 
-def filled(maker: ast.expr, keys: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
+def filled(maker: ast.expr, keys: Sequence[str], items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
     """The call of `maker` with these members: a list where they are counted from 0, else a dictionary."""
-    return of_list(maker, items) if _counted(keys) else call(maker, mapping(keys, items))
+    return of_list(maker, items, runs) if _counted(keys) else call(maker, mapping(keys, items))
 
 
 def named_sequence(names: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
@@ -61,21 +62,35 @@ def mapping(keys: Sequence[str], items: Sequence[ast.expr]) -> ast.Dict:
     return ast.Dict(list(map(valued, keys)), list(items))
 
 
-def of_list(maker: ast.expr, items: Sequence[ast.expr]) -> ast.expr:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Members that a repeat makes: from which on, how many, and the expression for that."""
+
+    start: int
+    count: int
+    times: ast.expr
+
+
+def of_list(maker: ast.expr, items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
     """The call of `maker` with a list of these members, as a comprehension where all are equal."""
-    shown = repeated(items)
+    shown = repeated(items, runs)
     if len(shown) == 1 and isinstance(only := shown[0], ast.Starred):
         return call(maker, only.value)
     return call(maker, listed(shown))
 
 
-def repeated(items: Sequence[ast.expr]) -> list[ast.expr]:
-    """Three or more equal members in a row as a comprehension; others as they are."""
+def repeated(items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> list[ast.expr]:
+    """Three or more equal members in a row, and those of a run, as a comprehension; others as they are."""
     found: list[ast.expr] = []
+    begun = {run.start: run for run in runs}
     at = 0
     while at < len(items):
+        if run := begun.get(at):
+            found.append(ast.Starred(every(items[at], stored("_"), call("range", run.times)), ast.Load()))
+            at += run.count
+            continue
         count = 1
-        while at + count < len(items) and same(items[at + count], items[at]):
+        while at + count < len(items) and at + count not in begun and same(items[at + count], items[at]):
             count += 1
         if count > 2 and not _is_sequence(items[at]):
             times = every(items[at], stored("_"), call("range", valued(count)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netspec.dims import Dim, Size
+from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.uses import given, made, taken
 from netspec.python.nodes import named
@@ -57,6 +58,9 @@ class Flow:
 
     def _sized(self, step: Step, level: Level, own: bool) -> list[Value]:
         """Values that tell the run-time sizes among a step's arguments, and its device."""
+        return list(dict.fromkeys([*readings(step), *self._telling(step, level, own)]))
+
+    def _telling(self, step: Step, level: Level, own: bool) -> list[Value]:
         sizes = _sizes(step)
         if not sizes and not (step.op and not step.member and step.op.needs_device):
             return []

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from netspec.python.expressions import text
-from netspec.python.nodes import assign, either, is_not_none, same
+from netspec.python.names import identifier
+from netspec.python.nodes import (
+    assign,
+    attribute,
+    call,
+    either,
+    every,
+    is_not_none,
+    listed,
+    method,
+    named,
+    same,
+    stored,
+    valued,
+)
+from netspec.python.nodes import item as indexed
+from netspec.tensors import sample
 from netspec.views.code.calls import Calls, Keeper
+from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
+from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.variables import Variables, is_unread
 
+Bound = Mapping[str, tuple[int, ...]]
+"""The axes of inputs, by name, whose sizes are as they are."""
 NESTED: Final = 76
 """How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
 
@@ -22,35 +42,69 @@ class Forward:
     """Writes `forward` for one class."""
 
     def __init__(
-        self, pattern: Pattern, results: Sequence[Ref], keeper: Keeper, shapes: Shapes, comments: dict[ast.stmt, str]
+        self,
+        pattern: Pattern,
+        results: Sequence[Ref],
+        keeper: Keeper,
+        shapes: Shapes,
+        comments: dict[ast.stmt, str],
+        bound: Bound,
     ) -> None:
-        """`results` are what it returns; `comments` take what is said of its statements."""
+        """`results` are what it returns; `comments` take what is said of its statements.
+
+        `bound` are the sizes of inputs that it insists on.
+        """
         self.pattern = pattern
         self.results = results
         self.keeper = keeper
         self.shapes = shapes
         self.comments = comments
+        self.bound = bound
         self.flow = Flow(pattern, results)
         self.items = self.flow.items
         self.variables = Variables(self.flow)
         self.calls = Calls(pattern, self.variables, keeper)
+        self.loops = Loops(self.flow, results, self.calls.containers)
+        self.turns = [0]
+        """Where what is said of an item holds too: how far it is to the same item of each round of a loop."""
+        self.stop = len(self.items)
+        """The item before which a statement must end."""
 
     def statements(self, ending: Callable[[list[ast.expr]], ast.expr]) -> list[ast.stmt]:
         """The statements of the body. `ending` makes the return expression of the results' variables."""
-        found = self.calls.unpacked_members()
+        found = [*self._insisted(), *self.calls.unpacked_members()]
         at = 0
         while at < len(self.items):
             item = self.items[at]
-            if self.pattern.varies(item.unit):
+            if (loop := self.loops.at(at)) is not None:
+                found += self._loop(loop)
+                at = loop.stop
+            elif self.pattern.varies(item.unit):
                 at, some = self._optional(at)
                 found += some
             else:
                 at, line = self._statement(at)
                 found += line
-        returns = ending([self.variables.read(ref) for ref in self.results])
-        if found and len(self.results) == 1 and (merged := self._merged_return(found[-1], returns)):
+        returns = ending(self.variables.each(self.results))
+        if isinstance(returns, ast.Starred):
+            returns = returns.value
+        if found and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
         return [*found, ast.Return(returns)]
+
+    def _insisted(self) -> Iterator[ast.stmt]:
+        """The refusal of inputs of other sizes, for which another program would be right."""
+        level = self.pattern.levels[0]
+        for i, (name, value) in enumerate(level.inputs.items()):
+            if (axes := self.bound.get(name, ())) and value.tensor is not None:
+                sizes, shape = value.tensor.shape, attribute(self.variables.read(("in", i)), "shape")
+                tests = [_unlike(indexed(shape, valued(axis)), sizes[axis]) for axis in axes]
+                if len(axes) > 1 and axes == tuple(range(len(sizes) - len(axes), len(sizes))):
+                    last = indexed(shape, ast.Slice(valued(-len(axes))))
+                    tests = [_unlike(last, tuple(sizes[axis] for axis in axes))]
+                test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+                error = call("ValueError", valued(f"expected an input of {sample(sizes)}"))
+                yield ast.If(test, [ast.Raise(error, None)], [])
 
     def _merged_return(self, last: ast.stmt, returns: ast.expr) -> ast.stmt | None:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""
@@ -81,6 +135,12 @@ class Forward:
         if item.step.op is not None and item.step.op.source and item.step.member:
             self.variables.held[item.results[0]] = value
             return at + 1, []
+        if self.loops.together(at):
+            name = self.variables.names.fresh(
+                identifier(item.step.name if not item.step.name.isdecimal() else "values")
+            )
+            self.variables.lists[tuple(item.results)] = name
+            return at + 1, [self._said(assign(stored(name), value), self._comment(item))]
         target = self.variables.target(item, at)
         if isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id:
             return at + 1, []
@@ -88,10 +148,84 @@ class Forward:
             return at + 1, [ast.Expr(value)]
         return at + 1, [self._said(assign(target, value), self._comment(item))]
 
+    def _loop(self, loop: Loop) -> list[ast.stmt]:
+        """The statement that runs rounds of equal steps, behind those that begin what it changes.
+
+        It says what the second round does, which takes from the one before as all that follow do.
+        """
+        made = {place: self.loops.values(loop, place) for place in self._made(loop)}
+        for refs in made.values():
+            self.flow.last[refs[1]] = max(self.flow.last.get(ref, -1) for ref in refs)
+        target, of = self._modules(loop)
+        before = [self._begun(loop, place, init, made[place]) for place, init in loop.carried.items()]
+        lists = {place: self._list(loop, place) for place in loop.collected}
+        second = loop.start + loop.period
+        self.stop, self.turns = second + loop.period, [n * loop.period for n in range(-1, loop.count - 1)]
+        self.variables.in_loop = True
+        body: list[ast.stmt] = []
+        at = second
+        while at < second + loop.period:
+            at, some = self._statement(at)
+            body += some
+        self.stop, self.turns, self.variables.in_loop = len(self.items), [0], False
+        for place in loop.final:
+            held = self.variables.held[made[place][1]]
+            if isinstance(held, ast.Name):
+                self.variables.hold(made[place][-1], held.id)
+        for place, name in lists.items():
+            self.variables.lists[tuple(made[place])] = name
+        if len(lists) == 1 == len(body) and not loop.carried and not loop.final:
+            (name,), (statement,) = lists.values(), body
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                whole = assign(stored(name), every(statement.value, target, of))
+                return [self._said(whole, self.comments.pop(statement, ""))]
+        for place, name in lists.items():
+            body.append(ast.Expr(method(named(name), "append", self.variables.read(made[place][1]))))
+        begun = [assign(stored(name), listed([])) for name in lists.values()]
+        return [*begun, *(statement for statement in before if statement), ast.For(target, of, body, [])]
+
+    def _made(self, loop: Loop) -> list[Place]:
+        """What of a round is read outside of it."""
+        return list(dict.fromkeys([*loop.carried, *loop.collected, *loop.final]))
+
+    def _begun(self, loop: Loop, place: Place, init: Ref, refs: Sequence[Ref]) -> ast.stmt | None:
+        """The statement that lets a variable begin which each round changes; None where it is there already."""
+        held = self.variables.read(init)
+        free = self.flow.last.get(self.flow.actual(init), -1) < loop.start + loop.period
+        own = held.id if isinstance(held, ast.Name) and free else ""
+        name = own or self.variables.fresh(self.items[loop.start + place[0]], refs[0], loop.start - 1)
+        for ref in refs[:2]:
+            self.variables.hold(ref, name)
+        return None if own else assign(stored(name), held)
+
+    def _list(self, loop: Loop, place: Place) -> str:
+        item = self.items[loop.start + place[0]]
+        module = module_name(item.step, self.loops.holder(loop, place[0]) or "", False) if item.step.member else ""
+        return self.variables.names.fresh(identifier(list_name(item, place[1], module)))
+
+    def _modules(self, loop: Loop) -> tuple[ast.expr, ast.expr]:
+        """The variables of a loop and what it goes over: the modules of a list, or of several beside each other."""
+        names: list[ast.expr] = []
+        holders: list[ast.expr] = []
+        second = self.items[loop.start + loop.period : loop.start + 2 * loop.period]
+        several = sum(bool(item.step.member) for item in second) > 1
+        for j, step in enumerate(item.step for item in second):
+            holder = self.loops.holder(loop, j) if step.member else None
+            if holder is None or holder.startswith("self."):
+                continue
+            name = self.variables.names.fresh(identifier(module_name(step, holder, several)))
+            self.calls.turns[step] = named(name)
+            names.append(stored(name))
+            held = SELF if self.pattern.base == "nn.ModuleList" else method(SELF, "children")
+            holders.append(reference(holder, {}) if holder else held)
+        if not names:
+            return stored("_"), call("range", valued(loop.count))
+        return (names[0], holders[0]) if len(names) == 1 else (ast.Tuple(names, ast.Store()), call("zip", *holders))
+
     def _follows(self, at: int) -> Item | None:
         """The next item, if it can take this one's expression in place of a variable."""
         item, after = self.items[at], self.items[at + 1] if at + 1 < len(self.items) else None
-        if after is None or after.step.row is not item.step.row or after.step.row is None:
+        if after is None or at + 1 >= self.stop or after.step.row is not item.step.row or after.step.row is None:
             return None
         if self.flow.gated(after) or self.flow.gated(item) or len(item.results) != 1:
             return None
@@ -143,6 +277,11 @@ class Forward:
 
     def _comment(self, item: Item) -> str:
         """The shape that comes out; where it is another in training than outside, both."""
+        if len(self.turns) > 1:
+            at = self.items.index(item)
+            everywhere = [self.items[at + turn] for turn in self.turns]
+            sayings = {self.shapes.of_step(each.unit, each.place) for each in everywhere}
+            return sayings.pop() if len(sayings) == 1 and item.step.training is None else ""
         said = self.shapes.of_step(item.unit, item.place)
         other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
         if other == said or not said:
@@ -158,3 +297,7 @@ def _is(target: ast.expr, held: ast.expr) -> bool:
 def _assigned(held: ast.expr) -> ast.expr:
     assert isinstance(held, ast.Name)
     return ast.Name(held.id, ast.Store())
+
+
+def _unlike(size: ast.expr, known: object) -> ast.expr:
+    return ast.Compare(size, [ast.NotEq()], [valued(known)])

@@ -86,7 +86,8 @@ class Registering:
                 if step.member and not step.again and not step.left_out:
                     found[step.member] = self.making.construct(self.pattern.aligned(unit, s))
         names = list(self.pattern.levels[0].members)
-        return filled(SUPER, names, [found[name] for name in names])
+        items = [found[name] for name in names]
+        return filled(SUPER, names, items, self.making.runs(self.pattern.levels, items))
 
     def _members(self, unit: int) -> list[tuple[str, list[ast.stmt]]]:
         """The statements that register the members of one unit, with the name of the first of them."""
@@ -135,7 +136,7 @@ class Registering:
         made = self.making.construct(aligned)
         shown = next(s for s in aligned if s is not None)
         if shown.template and self.pattern.renamed:
-            name = self.making.name(shown.template, [s.member for s in aligned if s is not None])
+            name = self.making.name(aligned)
             return ast.Expr(method(SELF, "add_module", name, made))
         return self._registered(shown, made)
 

@@ -7,8 +7,8 @@ person would write. Where no order of tests finds exactly the right modules, eac
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Final
@@ -16,7 +16,8 @@ from typing import Final
 from netspec.emit.torch import filled, torch_class
 from netspec.graph.init import Owner, Rule
 from netspec.graph.model import Graph
-from netspec.initializers import Default, Initializer, Zeros
+from netspec.graph.tracing import Known, over_params
+from netspec.initializers import Constant, Default, Initializer, Ones, Zeros
 from netspec.layers.base import Layer
 from netspec.python.nodes import (
     assigned,
@@ -32,6 +33,7 @@ from netspec.python.nodes import (
     valued,
 )
 from netspec.views.code.containers import SELF
+from netspec.views.code.slots import Slots
 
 Plan = dict[str, ast.stmt]
 """The statement that fills each tensor."""
@@ -71,6 +73,9 @@ class Test:
 
 
 MODULE: Final = named("module")
+PARAMETER: Final = named("parameter")
+FEW: Final = 3
+"""From how many parameters on they are filled in a loop, where each test finds two or more."""
 NAME: Final = named("name")
 
 
@@ -94,15 +99,35 @@ Path = Callable[[str], ast.expr]
 """How a module is reached from the root, by its name."""
 
 
-def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path) -> list[ast.stmt]:
-    """The statements that fill what the rules name."""
+def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path, names: Collection[str]) -> list[ast.stmt]:
+    """The statements that fill what the rules name; `names` are those of all parameters, in torch's order."""
     modules = [owner for owner in owners if owner.op is not None]
     branches = _branches(rules, modules)
     named_ones = [o for o in owners if o.plan and (o.op is None or branches is None)]
+    parameters = _over_parameters(rules, named_ones, names) if not any(owner.wrap for owner in owners) else None
+    if parameters is not None:
+        return [*_loop(_shortened(branches or {}, modules)), parameters]
     return [
         *_loop(_shortened(branches or {}, modules)),
         *(statement for owner in named_ones for statement in _plan(owner, path(owner.path)).values()),
     ]
+
+
+def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
+    """The owners, with what fills them over the constructor's arguments."""
+    params = graph.root.params
+    if not isinstance(params, Known):
+        return list(graph.owners)
+    found: dict[Initializer, Initializer] = {}
+    for rule in graph.init:
+        for tensor, texts in rule.written.items():
+            initializer = rule.tensors[tensor]
+            values = {name: getattr(initializer, name) for name in texts}
+            codes = {
+                name: slots.code([values[name]], name, [over_params(text, params)]) for name, text in texts.items()
+            }
+            found[initializer] = initializer.replace(**codes)
+    return [replace(o, plan={t: (n, found.get(i, i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]
 
 
 def padding(graph: Graph, path: Path) -> list[ast.stmt]:
@@ -117,6 +142,45 @@ def padding(graph: Graph, path: Path) -> list[ast.stmt]:
             rows = item(attribute(path(name), "weight"), valued(row))
             found.append(ast.Expr(call("nn.init.zeros_", rows)))
     return found
+
+
+def _over_parameters(rules: Sequence[Rule], owners: Sequence[Owner], names: Collection[str]) -> ast.stmt | None:
+    """A loop over all parameters that fills those of some owners; None where tests of names would not find just them.
+
+    What is drawn at random is drawn in the order in which the rules name it.
+    """
+    filled_ones = {
+        owner.name_of(tensor): (number, tensor, initializer)
+        for owner in owners
+        for tensor, (number, initializer) in owner.plan.items()
+        if not isinstance(initializer, Default)
+    }
+    fixed = all(isinstance(initializer, Zeros | Ones | Constant) for _, _, initializer in filled_ones.values())
+    in_order = list(filled_ones) == [name for name in names if name in filled_ones]
+    if len(filled_ones) < FEW or not (fixed or in_order):
+        return None
+    branches: dict[str, ast.stmt] = {}
+    for name, (number, tensor, initializer) in sorted(filled_ones.items(), key=lambda one: one[1][0]):
+        rule, statement = rules[number], _filled(initializer, PARAMETER)
+        pattern = rule.key if fnmatchcase(name, rule.key) else f"{rule.key}.{tensor}"
+        if (
+            rule.classes
+            or not fnmatchcase(name, pattern)
+            or not same(branches.setdefault(pattern, statement), statement)
+        ):
+            return None
+    for name in names:
+        found = next((statement for pattern, statement in branches.items() if fnmatchcase(name, pattern)), None)
+        wanted = _filled(filled_ones[name][2], PARAMETER) if name in filled_ones else None
+        if not same(found, wanted):
+            return None
+    if len(branches) > len(filled_ones) // 2:
+        return None
+    body: list[ast.stmt] = []
+    for pattern, statement in reversed(branches.items()):
+        body = [ast.If(_fits(pattern), [statement], body)]
+    target = ast.Tuple([stored("name"), stored("parameter")], ast.Store())
+    return ast.For(target, method(SELF, "named_parameters"), body, [])
 
 
 def _loop(branches: Branches) -> list[ast.stmt]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from textwrap import wrap
 
@@ -18,15 +18,20 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed
-from netspec.views.code.initialising import padding, statements
+from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
+from netspec.views.code.slots import Slots
+from netspec.views.code.tidy import merged
 
 
-def source(graph: Graph) -> str:
-    """The network as a Python file that needs only torch. Its last class is the network's own."""
+def source(graph: Graph, live: Collection[str] = ()) -> str:
+    """The network as a Python file that needs only torch. Its last class is the network's own.
+
+    `live` are the network's parameters that are arguments of that, where the graph is traced.
+    """
     comments: dict[ast.stmt, str] = {}
-    classes = _classes(graph, comments)
+    classes = program(graph, live, comments)
     above, used = _helpers(graph, names(classes))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
     groups = imports(used, origins)
@@ -44,21 +49,30 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def _classes(graph: Graph, comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
+def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
     """The classes, each behind those that it needs."""
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
-    _name(order, graph)
+    stems = _name(order, graph)
     path = partial(_path, graph.root, Paths(serving))
     found = []
     for pattern in order:
-        closing: list[ast.stmt] = []
-        if pattern is order[-1]:
-            filling = statements(graph.init, graph.owners, path)
-            closing = [*filling, *_ties(graph, path), *padding(graph, path)]
         results, ending = _results(pattern, graph)
-        found.append(ClassWriter(pattern, serving, comments, closing).written(results, ending))
-    return found
+        last = pattern is order[-1]
+        closing = partial(_closing, graph, path) if last else _nothing
+        writer = ClassWriter(pattern, serving, live, comments, closing, graph.bound if last else {})
+        found.append(writer.written(results, ending))
+    return merged(found, stems, comments)
+
+
+def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
+    """What ends the constructor of the network."""
+    filling = statements(graph.init, over_arguments(graph, slots), path, graph.parameters())
+    return [*filling, *_ties(graph, path), *padding(graph, path)]
+
+
+def _nothing(_: Slots) -> list[ast.stmt]:
+    return []
 
 
 def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
@@ -83,16 +97,22 @@ def _shape(tensor: Tensor) -> str:
     return sample(tensor.shape) if tensor.shape else str(tensor)
 
 
-def _name(order: list[Pattern], graph: Graph) -> None:
-    """Class names: the network's own, its blocks', and for other levels the name of the member."""
+def _name(order: list[Pattern], graph: Graph) -> dict[str, str]:
+    """Give the classes names: the network's own, its blocks', and for other levels the name of the member.
+
+    Each is told without the number that sets it apart from others of that name.
+    """
     names = Namespace()
     order[-1].name = names.fresh(graph.name)
+    stems = {order[-1].name: graph.name}
     for pattern in order[:-1]:
         level = pattern.levels[0]
         base = class_name(level.block or level.name)
         if level.name.isdecimal() and not level.block and level.parent is not None:
             base = class_name(f"{level.parent.block or level.parent.name}_{level.name}")
         pattern.name = names.fresh(base)
+        stems[pattern.name] = base
+    return stems
 
 
 def _ties(graph: Graph, path: Callable[[str], ast.expr]) -> Iterator[ast.stmt]:

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.emit.torch import arguments
+from netspec.emit.torch import arguments, construct, torch_class
 from netspec.graph.model import Guard, Level, Step, Value, flat
 from netspec.graph.reuse import descend
 from netspec.graph.uses import given, made, taken
@@ -19,8 +19,9 @@ from netspec.language import expressions
 from netspec.language.rows import Expr, template
 from netspec.layers.base import Layer
 from netspec.python.expressions import text
-from netspec.python.nodes import call, named
+from netspec.python.nodes import call, named, same
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
+from netspec.views.code.slots import Argument
 
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
@@ -38,7 +39,7 @@ class Unit:
 
     @property
     def present(self) -> bool:
-        return not any(step.left_out for step in self.steps)
+        return not self.steps[0].left_out  # as all of them
 
 
 @dataclass(eq=False, slots=True)
@@ -52,8 +53,8 @@ class Pattern:
     echoes: list[tuple[int, Level, list[Unit]]] = field(default_factory=list)
     """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     name: str = ""
-    params: dict[str, list[Any]] = field(default_factory=dict)
-    """The arguments of its constructor: for each, the value in each level."""
+    arguments: dict[str, Argument] = field(default_factory=dict)
+    """The arguments of its constructor in their order, known once its constructor is written."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """The arguments that a call may leave out, with what they then are."""
     registered: Counter[str] = field(default_factory=Counter)
@@ -219,7 +220,21 @@ def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: di
         units = units_of(step.body)
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
     member = label(step) if named else bool(step.member)
-    return (type(step.op), step.wrap, _rigid(step), member, inputs, step.training, step.again, inner)
+    kind = "by its argument" if is_chosen(step) else (type(step.op), rigid(step))
+    return (kind, step.wrap, member, inputs, step.training, step.again, inner)
+
+
+def is_chosen(step: Step) -> bool:
+    """Whether an argument of the block says which operation it is, and uses with any such can share a class.
+
+    That is an activation or the like: a module that is made without arguments, has no parameters and takes one value.
+    """
+    op = step.op
+    if "" not in step.origins or not isinstance(op, Layer) or step.wrap or step.training is not None:
+        return False
+    if op.parameters() or op.buffers() or len(step.inputs) != 1 or isinstance(step.results, tuple):
+        return False
+    return same(construct(op), call(torch_class(type(op))))
 
 
 def label(step: Step) -> str:
@@ -231,13 +246,15 @@ def _renamed(level: Level) -> bool:
     """Whether a block's arguments are in its members' names, and forward can take the members in their order."""
     steps = [step for step in level.steps if not step.again]
     plain = level.kind == "block" and not level.aliases and all(step.guard is None for step in steps)
+    if not plain:
+        return False
     modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())
     parts = [part for step in steps if step.template for part in template(step.template) if isinstance(part, Expr)]
     given = {name for part in parts for name in expressions.names(expressions.parse(part.text))}
     return plain and modules and given <= level.params.keys() and not any("." in name for name in level.members)
 
 
-def _rigid(step: Step) -> Hashable:
+def rigid(step: Step) -> Hashable:
     """Arguments that shape the printed text itself, so that they cannot differ within a class."""
     if step.op is None:
         return None

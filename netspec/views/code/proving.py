@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from netspec.graph.symbols import symbols
 from netspec.language.expressions import BINARY, COMPARE, UNARY
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
 
@@ -37,7 +38,8 @@ def proved(tree: ast.expr, series: Mapping[str, Sequence[Any]], values: Sequence
     """Whether `tree` gives each use its value; `series` has what each name is in each use."""
     try:
         uses = [use for use, value in enumerate(values) if value is not ABSENT]
-        return all(equal(value(tree, {n: s[use] for n, s in series.items()}), values[use]) for use in uses)
+        asked = {name: series[name] for name in symbols(tree) if name in series}
+        return all(equal(value(tree, {n: s[use] for n, s in asked.items()}), values[use]) for use in uses)
     except Unproved:
         return False
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 
 from netspec.emit.torch import arguments
-from netspec.graph.model import Level
+from netspec.graph.model import Level, Step
 from netspec.graph.names import HELD
 from netspec.graph.uses import given, taken
+from netspec.layers.activation import Activation, PReLU
 from netspec.layers.base import Layer
+from netspec.layers.dropout import Dropout
 from netspec.python.nodes import named
 
 
@@ -27,7 +29,9 @@ def is_sequential(level: Level) -> bool:
             return False
         if isinstance(step.results, tuple):
             return False
-        if step.op is not None and not (isinstance(step.op, Layer) and _plain(step.op, first=i == 0)):
+        if step.op is not None and not isinstance(step.op, Layer):
+            return False
+        if isinstance(step.op, Layer) and not _plain(step.op) and not all(map(_pointwise, steps[:i])):
             return False
         if step.body is not None and len(step.body.exports) > 1:
             return False
@@ -42,17 +46,23 @@ def leading(level: Level, given: ast.expr) -> ast.expr:
     steps = [step for step in level.steps if not step.left_out]
     if not steps or not is_sequential(level):
         return given
-    step = steps[0]
+    step = next((step for step in steps if not _pointwise(step)), steps[0])
     if step.body is not None:
-        return leading(step.body, given)
+        return leading(step.body, given) if step is steps[0] else given
     assert step.op is not None
     first = arguments(step.op, [given])[0]
     assert isinstance(first, ast.expr)
     return first
 
 
-def _plain(op: Layer, first: bool) -> bool:
-    return first or list(arguments(op, [_X])) == [_X]
+def _plain(op: Layer) -> bool:
+    """Whether a module is called with its input as it is; else that is flattened before the whole sequence."""
+    return list(arguments(op, [_X])) == [_X]
+
+
+def _pointwise(step: Step) -> bool:
+    """Whether it treats each number by itself, so that flattening may come before it."""
+    return isinstance(step.op, Dropout | Activation) and not isinstance(step.op, PReLU)
 
 
 _X = named("x")

@@ -14,6 +14,8 @@ from netspec.views.code.slots import ABSENT, matches
 
 _MAPS: Final = {4: "BCHW", 5: "BCDHW"}
 """What the axes of a map and of a volume are called."""
+_SCALES: Final = (2, 4, 8, 16, 32)
+"""How many times larger or smaller than the input's a size may be, to be told by it."""
 Told = Callable[[Sequence[Any]], ast.expr | None]
 """The constructor's word for a series of sizes, one for each use; None if it has none."""
 
@@ -24,23 +26,28 @@ class Shapes:
     def __init__(self, pattern: Pattern, told: Told) -> None:
         self.pattern = pattern
         self.told = told
+        self.axes = ""
+        """What the axes of the input are called."""
         self.letters: list[tuple[str, list[Any]]] = []
-        """The axes of the map that the class is called with: each letter with its sizes, use by use."""
+        """Those of them that differ between uses: each letter with its sizes, use by use."""
         levels = [*pattern.levels, *(level for _, level, _ in pattern.echoes)]
         inputs = [value.tensor for level in levels for value in taken(level)[:1]]
         shapes = [tensor.shape for tensor in inputs if tensor is not None]
         ranks = {len(shape) for shape in shapes}
         if len(shapes) == len(levels) and len(ranks) == 1:
-            axes = enumerate(_MAPS.get(ranks.pop(), ""))
-            self.letters = [(letter, [shape[axis] for shape in shapes]) for axis, letter in axes]
+            columns = list(zip(*(shape for shape in shapes), strict=True))
+            differ = sum(len(set(column)) > 1 for column in columns)
+            names = _MAPS.get(len(columns)) or {3: "BLL" if differ == 1 else "BML"}.get(len(columns), "")
+            self.axes = names
+            named = zip(names, columns, strict=False)
+            self.letters = [(letter, list(column)) for letter, column in named if len(set(column)) > 1]
 
     def of_input(self) -> str:
-        """The shape that a block's only input has in every use; empty if it differs."""
+        """The shape of a block's only input."""
         levels = [*self.pattern.levels, *(level for _, level, _ in self.pattern.echoes)]
-        shapes = {str(v.tensor) for level in levels for v in list(level.inputs.values())[:1]}
-        if len(levels[0].inputs) != 1 or len(shapes) != 1:
+        if len(levels[0].inputs) != 1:
             return ""
-        return shapes.pop().removeprefix("B x ")
+        return self._said([next(iter(level.inputs.values())) for level in levels], vacuous=bool(self.letters))
 
     def of_step(self, unit: int, step: int) -> str:
         """The shape that a step gives in the uses that have it."""
@@ -60,33 +67,58 @@ class Shapes:
         again = [u[unit].steps[step] if u[unit].present else None for _, _, u in self.pattern.echoes]
         return [*self.pattern.aligned(unit, step), *again]
 
-    def _said(self, values: Sequence[Value | None]) -> str:
+    def _said(self, values: Sequence[Value | None], vacuous: bool = False) -> str:
+        """A shape in all uses; empty if the class cannot tell it, or unless `vacuous` has only letters of the input."""
         tensors = [value.tensor if value is not None else None for value in values]
         ranks = {len(tensor.shape) for tensor in tensors if tensor is not None}
         if len(ranks) != 1:
             return ""
         (rank,) = ranks
         columns = [[ABSENT if t is None else t.shape[axis] for t in tensors] for axis in range(rank)]
-        sizes = [self._size(column) for column in columns]
+        known = [self._size(column) for column in columns]
+        sizes: list[str] = []
         for axis, column in enumerate(columns):
-            sizes[axis] = sizes[axis] or self._letter(column, axis, sizes)
+            sizes.append(known[axis] or self._by_letter(column, axis, sizes))
         if sizes[:1] == ["B"]:
-            sizes = sizes[1:]
-        return " x ".join(f"({size})" if " " in size else size for size in sizes) if all(sizes) else ""
+            known, sizes = known[1:], sizes[1:]
+        says = vacuous or any(known) or any(size not in "CDHWLM" for size in sizes)
+        return " x ".join(f"({size})" if " " in size else size for size in sizes) if all(sizes) and says else ""
 
     def _size(self, column: list[Any]) -> str:
         """One size of all uses, or how the constructor knows it; empty if it does not."""
         known = {size for size in column if size is not ABSENT}
-        if len(known) == 1:
-            return str(known.pop())
         count = len(self.pattern.levels)
         alike = zip(self.pattern.echoes, column[count:], strict=True)
         told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
-        return "" if told is None else text(told).replace(" ", "")
+        if told is not None:
+            return text(told).replace(" ", "")
+        return str(known.pop()) if len(known) == 1 else ""
 
-    def _letter(self, column: list[Any], axis: int, sizes: list[str]) -> str:
-        """A letter for a size that differs: that of the input's axis with these sizes, else the axis's own."""
-        usual = _MAPS.get(len(sizes)) or {3: "NLL" if sizes.count("") == 1 else "NML"}.get(len(sizes), "")
-        letter = usual[axis : axis + 1]
-        fitting = [known for known, series in self.letters if matches(column, series) and known not in sizes]
-        return fitting[0] if fitting and letter not in fitting else letter if letter not in sizes else ""
+    def _by_letter(self, column: list[Any], axis: int, said: Sequence[str]) -> str:
+        """A size that differs, over that of an axis of the input: `H`, `H/2`, `H/s`, `4*C`; empty if none tells it."""
+        own = [known for known in self.letters if known[0] == self.axes[axis : axis + 1]]
+        for letter, series in (*own, *self.letters):
+            if matches(column, series) and letter not in said:
+                return letter
+        for letter, series in own:
+            scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
+            if None not in scales and (told := self.told(scales[: len(self.pattern.levels)])) is not None:
+                return f"{letter}/{text(told).replace(' ', '')}"
+            for scale in _SCALES:
+                if matches(column, [_ceiled(size, scale) for size in series]):
+                    return f"{letter}/{scale}"
+                if matches(column, [size * scale for size in series]):
+                    return f"{scale}*{letter}"
+        return ""
+
+
+def _ceiled(size: Any, scale: int) -> Any:
+    """A size divided as a stride divides it."""
+    return -(-size // scale)
+
+
+def _times(size: Any, part: Any) -> Any:
+    """How many times smaller than a size another is; None where a stride does not make it of that size."""
+    if not isinstance(size, int) or not isinstance(part, int) or part == 0:
+        return None
+    return scale if _ceiled(size, scale := -(-size // part)) == part else None

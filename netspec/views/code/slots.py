@@ -1,160 +1,325 @@
-"""What differs between the uses of a class becomes an argument of its constructor.
+"""The arguments of a class's constructor, and what is written over them.
 
-Each place in the class where a value stands has one value in each use. Equal values are
-written as they are; a series that a parameter of the block explains is written with that
-parameter, as in `4 * c`; any other series becomes a new argument.
+Each place in a class where a value stands has one value in each use, and the expression that it came from: over the
+parameters of the block, the sizes of its inputs and the parameters of the network. Such an expression is written where
+it gives each use its value; where none does, the place becomes an argument of its own. Numbers that only happen to be
+equal are never taken for one another.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from netspec.graph.model import AXES, Level
+from netspec.emit.torch import torch_class
+from netspec.graph.model import Level
+from netspec.graph.symbols import LOST, Node, Traced, node_of, number, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
+from netspec.language.calls import nothing
+from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
-from netspec.python.nodes import Code, named, same, valued
+from netspec.python.nodes import Code, named, valued
 from netspec.python.reserved import RESERVED
 from netspec.views.code.proving import ABSENT as ABSENT
-from netspec.views.code.proving import Unproved, decides, proved, value
+from netspec.views.code.proving import decides, proved
 from netspec.views.code.proving import equal as equal
 from netspec.views.code.sequences import around
+from netspec.vocabulary import OPERATIONS
 
-_SIZES: Final = {"c": "in_channels", "d": "in_features"}
-"""What the sizes of a block's input are called where they become arguments."""
+INPUT, HEADER, REST = range(3)
+"""What an argument is, in the order in which a constructor has them."""
+_CHANNELS: Final = {"in_channels", "num_features", "num_channels"}
+_FEATURES: Final = {"in_features", "normalized_shape", "embed_dim", "input_size", "d_model", "embedding_dim"}
+_AXES: Final = {
+    3: ("length", "features"),
+    4: ("channels", "height", "width"),
+    5: ("channels", "depth", "height", "width"),
+}
+"""What the axes of an input are called behind the batch, by its rank."""
+
+
+@dataclass(slots=True)
+class Argument:
+    """One argument of a constructor: its value in each use, and the expression that gives it there."""
+
+    kind: int
+    values: list[Any]
+    origins: list[Node]
 
 
 class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
-    def __init__(
-        self,
-        levels: Sequence[Level],
-        written: Sequence[tuple[str, list[Any]]] = (),
-        taken: Collection[str] = (),
-    ) -> None:
-        """`written` are the spec's own expressions with their value in each use; `taken` the names of classes."""
+    def __init__(self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = ()) -> None:
+        """`live` are the network's parameters that stay arguments; `taken` the names of classes."""
         self.levels = levels
-        self.written = written
-        self.params: dict[str, list[Any]] = {}
-        self.known: list[tuple[ast.expr, list[Any]]] = []
         self.blocks = [block for level in levels if (block := around(level)) is not None]
-        declared = self.blocks[0].params if self.blocks else {}
-        self.variables = unlike(declared, RESERVED | {*taken})
+        self.root = root_of(levels[0])
+        self.arguments: dict[str, Argument] = {}
+        self.variables = unlike(self.blocks[0].params if self.blocks else (), RESERVED | {*taken})
         """What each of the block's parameters is called here."""
-        self.declared = {known: [block.params[n] for block in self.blocks] for n, known in self.variables.items()}
-        self.names = Namespace(RESERVED | {"x", *taken} | self.declared.keys())
+        self.names = Namespace(RESERVED | {"x", *taken, *self.variables.values()})
+        self.live = {root_symbol(name): name for name in live}
+        self.operations: set[str] = set()
+        """The symbols of parameters that are the words of operations, and are given as classes."""
+        self.called: dict[str, str] = {}
+        """The argument that each symbol is."""
+        self._told: dict[tuple[Any, ...], Node | None] = {}
+        self.fields: dict[str, set[str]] = {}
+        """The fields that have a symbol for their value."""
 
-    def code(self, values: Sequence[Any], name: str, written: str = "") -> Any:
-        """The value to print for one place: a plain value, or Code over the constructor's arguments."""
-        present = [v for v in values if v is not ABSENT]
-        if all(equal(v, present[0]) for v in present):
-            return self._told(present[0], values, written)
-        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
-            columns = ([v if v is ABSENT else v[i] for v in values] for i in range(len(present[0])))
-            return tuple(self.code(column, name) for column in columns)
-        if written and (node := self.over(written, values)) is not None:
-            return self._remembered(node, values)
-        for known, series in self.declared.items():
-            if matches(values, series):
-                return Code(self._used(known))
-        for node, series in self.known:
-            if matches(values, series):
-                return Code(node)
-        for axis in _SIZES:
-            if matches(values, self.sizes(axis)):
-                return self.size(axis)
-        for expression, series in self.written:
-            if matches(values, series) and (node := self.over(expression, values)) is not None:
-                return self._remembered(node, series)
-        return Code(self._new(name, values))
+    @property
+    def params(self) -> dict[str, list[Any]]:
+        """The values of each argument, use by use."""
+        return {name: argument.values for name, argument in self.arguments.items()}
 
-    def _told(self, value: Any, values: Sequence[Any], written: str) -> Any:
-        """A value that all uses share: as it is, unless uses without the step have arguments that would change it."""
-        if ABSENT not in values:
-            return value
-        node = self.over(written, values) if written else None
-        if node is not None and expressions.names(node):
+    def code(self, values: Sequence[Any], name: str, origins: Sequence[Node | None] = ()) -> Any:
+        """The value to print for one place: a plain value, or Code over the constructor's arguments.
+
+        `origins` are expressions of the spec that say more than the values do.
+        """
+        nodes = list(_nodes(values, origins))
+        if any(isinstance(value, Code) for value in values):
+            self.operations |= {node.id for node in nodes if isinstance(node, ast.Name)}
+        values = [v if v is ABSENT else plain(v) for v in values]
+        if (node := self.said(values, nodes, name)) is not None:
             return Code(node)
-        return value
+        present = [v for v in values if v is not ABSENT]
+        if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
+            return present[0]
+        if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
+            return tuple(
+                self.code([v if v is ABSENT else v[i] for v in values], name, [_entry(node, i) for node in nodes])
+                for i in range(len(present[0]))
+            )
+        if all(equal(v, present[0]) for v in present):
+            return present[0]
+        return Code(self._new(name, values, nodes))
 
-    def over(self, written: str, values: Sequence[Any]) -> ast.expr | None:
-        """An expression of the spec over the constructor's arguments; None unless it gives each use its value."""
-        return self.proven(lambda: self.tree(written), lambda node: proved(node, self.params, values))
+    def said(self, values: Sequence[Any], nodes: Sequence[Node], name: str = "") -> Node | None:
+        """The first of these expressions that gives each use its value, over the arguments; None where none does."""
+        return self._first(nodes, name, lambda node: proved(node, self.params, values))
 
-    def condition(self, written: str, values: Sequence[bool]) -> ast.expr | None:
-        """A condition of the spec over the constructor's arguments; None unless it decides for each use as it was."""
-        return self.proven(lambda: self.tree(written), lambda node: decides(node, self.params, values))
+    def condition(self, origins: Sequence[Node], values: Sequence[bool]) -> Node | None:
+        """The first of these conditions that decides for each use as it was; None where none does."""
+        return self._first(origins, "", lambda node: decides(node, self.params, values))
 
-    def proven(self, render: Callable[[], ast.expr | None], proof: Callable[[ast.expr], bool]) -> ast.expr | None:
-        """What is rendered, if the proof holds; else nothing, and no arguments that only it had asked for."""
-        params, known, taken = dict(self.params), list(self.known), set(self.names.taken)
-        if (node := render()) is not None and proof(node):
-            return node
-        self.params, self.known, self.names.taken = params, known, taken
+    def spelled(
+        self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], Node], names: Sequence[str]
+    ) -> Node | None:
+        """A name with computed parts, as `write` writes it; None unless it gives each use its own."""
+        before = self._state()
+        known = [part if isinstance(part, str) else self._over(part, "") for part in parts]
+        if all(part is not None for part in known):
+            node = write([part for part in known if part is not None])
+            if proved(node, self.params, names):
+                return node
+        self._back(before)
         return None
 
-    def tree(self, text: str) -> ast.expr | None:
-        """An expression of the spec as it reads over the constructor's arguments; None if it asks for anything else.
+    def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
+        for node in _unlike({id(node): node for node in nodes if not _is_value(node)}):
+            before = self._state()
+            tree = self._over(node, name)
+            if tree is not None and symbols(tree) and proof(tree):
+                return tree
+            self._back(before)
+        return None
 
-        Whether it means the same there is for `over` and `condition` to prove.
-        """
-        try:
-            tree: ast.expr = _Renderer(self).visit(deepcopy(expressions.parse(text)))
-        except (expressions.ExpressionError, Unproved, _Foreign):
+    def _state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
+        return dict(self.arguments), set(self.names.taken), dict(self.called)
+
+    def _back(self, state: tuple[dict[str, Argument], set[str], dict[str, str]]) -> None:
+        """Forget the arguments that only a proof that failed had asked for."""
+        self.arguments, self.names.taken, self.called = state
+
+    def _over(self, node: Node, field: str) -> Node | None:
+        """An expression over the constructor's arguments; None where they cannot say it."""
+        found: dict[str, Node] = {}
+        for symbol in sorted(symbols(node)):
+            if isinstance(node, ast.Name):
+                self.fields.setdefault(symbol, set()).add(field)
+            if (known := self._symbol(symbol)) is None:
+                return None
+            found[symbol] = known
+        return tidied(replaced(node, found)) if found else tidied(node)
+
+    def _symbol(self, symbol: str) -> Node | None:
+        """What a symbol is in the class: an argument, or a value where the network has it once and for all."""
+        if symbol in self.called:
+            return name_node(self.called[symbol])
+        if symbol.startswith("$"):
+            if symbol not in self.live:
+                value = plain(self.root.params[symbol[1:]])
+                return node_of(value)
+            origins: list[Node] = [name_node(symbol) for _ in self.levels]
+            values = [plain(self.root.params[symbol[1:]])] * len(self.levels)
+            kind = HEADER if self.levels[0] is self.root else REST
+            return self._argument(symbol, symbol[1:], kind, values, origins)
+        if len(self.blocks) != len(self.levels):
             return None
-        return tree
+        if symbol in self.variables:
+            values = [plain(block.params[symbol]) for block in self.blocks]
+            values = [_class(value) for value in values] if symbol in self.operations else values
+        else:
+            values = [_size(block, symbol) for block in self.blocks]
+        outside = [block.bound.get(symbol, LOST) for block in self.blocks]
+        if symbol not in self.variables:
+            written = not self.variables or not self._size_name(symbol).endswith(("channels", "features"))
+            if written and all(self._settled(block, symbol) == values[0] for block in self.blocks):
+                return ast.Constant(values[0])
+            if (same := self._same(outside)) is not None:
+                self.called[symbol] = same
+                return name_node(same)
+        origins = [
+            node if level is block else name_node(symbol)
+            for node, level, block in zip(outside, self.levels, self.blocks, strict=True)
+        ]
+        name = self.variables.get(symbol) or self._size_name(symbol)
+        return self._argument(symbol, name, HEADER if symbol in self.variables else INPUT, values, origins)
 
-    def _remembered(self, node: ast.expr, values: Sequence[Any]) -> Code:
-        if not any(same(node, known) for known, _ in self.known) and ABSENT not in values:
-            self.known.append((node, list(values)))
-        return Code(node)
+    def _settled(self, block: Level | None, symbol: str) -> Any:
+        """The size that the spec gives an input as a number, and not by an argument; None for any other."""
+        if symbol.startswith("$"):
+            return None if symbol in self.live else plain(self.root.params[symbol[1:]])
+        if block is None or symbol in block.params:
+            return None
+        node = block.bound.get(symbol, LOST)
+        outer = around(block.parent) if block.parent is not None else None
+        found = {name: self._settled(outer, name) for name in symbols(node)}
+        if any(value is None for value in found.values()):
+            return None
+        settled = replaced(node, {name: node_of(value) for name, value in found.items()})
+        return number(settled)
 
-    def _used(self, name: str) -> ast.expr:
-        """Take a parameter of the block into the constructor."""
-        self.params.setdefault(name, self.declared[name])
-        return named(name)
+    def _same(self, outside: Sequence[Node]) -> str | None:
+        """The argument that is given the same expression wherever the class is used."""
+        dumps = [ast.dump(node) for node in outside]
+        if any(_is_value(node) for node in outside):
+            return None
+        for symbol in self.variables:
+            if [ast.dump(block.bound.get(symbol, LOST)) for block in self.blocks] == dumps:
+                self._symbol(symbol)
+                return self.called[symbol]
+        if len(set(dumps)) == 1 and isinstance(outside[0], ast.Name) and outside[0].id in self.live:
+            self._symbol(outside[0].id)
+            return self.called[outside[0].id]
+        return None
 
-    def found(self, values: Sequence[Any]) -> ast.expr | None:
-        """What explains a series, if something known does; asks for no new argument."""
-        known = [*((named(name), series) for name, series in self.params.items()), *self.known]
-        return next((node for node, series in known if matches(values, series)), None)
+    def _argument(self, symbol: str, name: str, kind: int, values: list[Any], origins: list[Node]) -> Node:
+        fixed = symbol in self.variables
+        name = name if fixed else self.names.fresh(identifier(name))
+        self.called[symbol] = name
+        self.arguments[name] = Argument(kind, values, origins)
+        return name_node(name)
 
-    def _new(self, name: str, values: Sequence[Any]) -> ast.expr:
+    def _size_name(self, symbol: str) -> str:
+        """What a size of an input is called as an argument: by the fields that take it, else by its axis."""
+        place, axis = map(int, symbol.split("."))
+        input_name = list(self.blocks[0].inputs)[place]
+        before = "in" if place == 0 else input_name
+        fields = self.fields.get(symbol, set())
+        if fields & _CHANNELS:
+            return f"{before}_channels"
+        if fields & _FEATURES:
+            return f"{before}_features"
+        tensor = self.blocks[0].inputs[input_name].tensor
+        rank = len(tensor.shape) if tensor is not None else 0
+        if rank == 2:
+            return f"{before}_features"
+        return f"{before}_{_AXES.get(rank, ())[axis - 1]}" if axis and rank in _AXES else f"{before}_size{axis}"
+
+    def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> Node:
+        """An argument for what no expression says."""
         filler = next(v for v in values if v is not ABSENT)
         series = [filler if v is ABSENT else v for v in values]
+        origins = [
+            node_of(value) if node is LOST else replaced(node, level.bound) if level.kind == "block" else node
+            for value, node, level in zip(series, nodes, self.levels, strict=True)
+        ]
+        for known, argument in self.arguments.items():
+            if argument.kind == REST and argument.values == series and _alike(argument.origins, origins):
+                return named(known)
         name = self.names.fresh(identifier(name))
-        self.params[name] = series
-        self.known.append((named(name), series))
+        self.arguments[name] = Argument(REST, series, origins)
         return named(name)
 
-    def parameter(self, name: str) -> Any:
-        """The code for one of the block's own parameters. Raises _Foreign if it has none of that name."""
-        known = self.variables.get(name)
-        if known is None:
-            raise _Foreign
-        series = self.declared[known]
-        if all(equal(v, series[0]) for v in series):
-            return series[0]
-        return Code(self._used(known))
+    def as_given(self, name: str, value: Any) -> Any:
+        """The default of an argument as a call would give it; ABSENT for an operation that no use has."""
+        values = self.arguments[name].values
+        if not isinstance(values[0], Code):
+            return value
+        return known if (known := _class(value)) in values else ABSENT
 
-    def sizes(self, axis: str) -> list[Any]:
-        """A size of the block's first input in each use; empty outside a block."""
-        inputs = [next(iter(block.inputs.values())).tensor for block in self.blocks]
-        at = AXES[axis]
-        return [t.shape[at] for t in inputs if t is not None and -len(t.shape) <= at < len(t.shape)]
+    def told(self, values: Sequence[Any]) -> Node | None:
+        """How sizes are said over the arguments that there are; None where they cannot be."""
+        key = (len(self.arguments), *(id(v.node) if isinstance(v, Traced) else (v,) for v in values))
+        if key not in self._told:
+            self._told[key] = self._sizes(values)
+        return self._told[key]
 
-    def size(self, axis: str) -> Any:
-        """The code for a size of the block's input. Raises _Foreign outside a block."""
-        sizes = self.sizes(axis)
-        if len(sizes) != len(self.levels):
-            raise _Foreign
-        if all(equal(v, sizes[0]) for v in sizes):
-            return sizes[0]
-        known = self.found(sizes)
-        return Code(self._new(_SIZES[axis], sizes) if known is None else known)
+    def _sizes(self, values: Sequence[Any]) -> Node | None:
+        before = self._state()
+        node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
+        if self.arguments.keys() != before[0].keys():
+            self._back(before)
+            return None
+        return node
+
+
+def root_of(level: Level) -> Level:
+    """The network that a level is a part of."""
+    while level.parent is not None:
+        level = level.parent
+    return level
+
+
+def _size(block: Level, symbol: str) -> Any:
+    place, axis = map(int, symbol.split("."))
+    tensor = list(block.inputs.values())[place].tensor
+    return plain(tensor.shape[axis]) if tensor is not None and axis < len(tensor.shape) else None
+
+
+def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[Node]:
+    for use, value in enumerate(values):
+        known = origins[use] if origins else None
+        yield LOST if value is ABSENT else known if known is not None and known is not LOST else node_of(value)
+
+
+def _entry(node: Node, place: int) -> Node | None:
+    """One entry of a tuple's expression."""
+    if isinstance(node, ast.Tuple | ast.List) and place < len(node.elts):
+        return node.elts[place]
+    return None
+
+
+def _is_value(node: Node) -> bool:
+    """Whether an expression is a plain value, or none at all."""
+    asked = symbols(node)
+    return not asked or "?" in asked or isinstance(node, ast.Tuple | ast.List)
+
+
+def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
+    """Whether values are those of a series wherever there is one."""
+    return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))
+
+
+def _class(word: Any) -> Any:
+    """The class that the word of an operation stands for."""
+    classes = OPERATIONS.find(word) if isinstance(word, str) else ()
+    return Code(named(torch_class(classes[0]))) if classes and issubclass(classes[0], Layer) else word
+
+
+def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
+    """The expressions that differ, each once."""
+    return nodes.values() if len(nodes) < 2 else {ast.dump(node): node for node in nodes.values()}.values()
+
+
+def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
+    return [ast.dump(node) for node in some] == [ast.dump(node) for node in others]
 
 
 _MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -168,67 +333,65 @@ _MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
 """How a comparison reads from its other side."""
 
 
-class _Foreign(Exception):
-    """A name that the constructor does not know."""
+def tidied(node: Node) -> Node:
+    """An expression as a person would write it."""
+    result = _Tidy().visit(node)
+    assert isinstance(result, ast.expr)
+    return result
 
 
-class _Renderer(ast.NodeTransformer):
-    def __init__(self, slots: Slots) -> None:
-        self.slots = slots
+class _Tidy(ast.NodeTransformer):
+    def visit(self, node: ast.AST) -> Any:
+        """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`."""
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not symbols(node):
+            try:
+                return _constant(expressions.computed(node, nothing)) or node
+            except expressions.ExpressionError:
+                return node
+        return super().visit(node)
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return _node(self.slots.parameter(node.id))
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        parts = {
+            field: [self.visit(item) for item in value]
+            if isinstance(value, list)
+            else self.visit(value)
+            if isinstance(value, ast.AST)
+            else value
+            for field, value in ast.iter_fields(node)
+        }
+        return type(node)(**parts)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return _constant(node.value) or node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """Arithmetic on plain numbers is done here: `(7 - 1) * d` is `6 * d`."""
-        node.left, node.right = self.visit(node.left), self.visit(node.right)
-        if _plain(node.left) and _plain(node.right):
-            return _node(value(node, {}))
-        return node
+        """With a sign in place of -1, and a factor that is a number in front."""
+        left, right = self.visit(node.left), self.visit(node.right)
+        if isinstance(node.op, ast.Mult) and ast.unparse(left) == "-1":
+            return ast.UnaryOp(ast.USub(), right)
+        return ast.BinOp(left, node.op, right)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        """What is asked about stands first: `c != 5` for `5 != c`. Numbers are compared here."""
-        node.left, node.comparators = self.visit(node.left), [self.visit(other) for other in node.comparators]
-        if all(map(_plain, (node.left, *node.comparators))):
-            return _node(value(node, {}))
+        """What is asked about stands first: `c != 5` for `5 != c`."""
+        left, others = self.visit(node.left), [self.visit(other) for other in node.comparators]
         mirrored = _MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
-        if _plain(node.left) and mirrored:
-            return ast.Compare(node.comparators[0], [mirrored()], [node.left])
-        return node
+        if isinstance(left, ast.Constant) and mirrored:
+            return ast.Compare(others[0], [mirrored()], [left])
+        return ast.Compare(left, node.ops, others)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`."""
-        node.values = [self.visit(value) for value in node.values]
+        values = [self.visit(value) for value in node.values]
         neutral = isinstance(node.op, ast.And)
-        open_ = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value is neutral)]
-        if len(open_) == 1 and isinstance(open_[0], ast.Compare | ast.BoolOp):
-            return open_[0]
-        node.values = open_ if len(open_) > 1 else node.values
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if isinstance(node.value, ast.Name) and node.value.id == expressions.IN and node.attr in _SIZES:
-            return _node(self.slots.size(node.attr))
-        raise _Foreign
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        if not isinstance(node.func, ast.Name) or node.func.id not in ("min", "max", "round", "abs", "int"):
-            raise _Foreign
-        node.args = [self.visit(argument) for argument in node.args]
-        return node
+        unsettled = [v for v in values if not (isinstance(v, ast.Constant) and v.value is neutral)]
+        if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
+            return unsettled[0]
+        return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
 
 
-def _node(known: Any) -> ast.expr:
-    if isinstance(known, Code | int | float | str):
-        return valued(known)
-    raise _Foreign
-
-
-def _plain(node: ast.expr) -> bool:
-    """Whether it is a value as it stands."""
-    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
-
-
-def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
-    """Whether values are those of a series wherever there is one."""
-    return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))
+def _constant(value: Any) -> ast.expr | None:
+    """A plain value as an expression."""
+    return valued(value) if value is None or isinstance(value, bool | int | float | str) else None

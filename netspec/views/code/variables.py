@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.graph.uses import made, taken
@@ -22,11 +23,29 @@ class Variables:
         self.held: dict[Ref, ast.expr] = {}
         self.until: dict[str, int] = {}
         """The item that is the last to read each variable, among those that read it for a known value."""
+        self.lists: dict[tuple[Ref, ...], str] = {}
+        """Values that stand in a list together, with its name."""
+        self.in_loop = False
+        """Whether steps stand for those of every round, so that their numbers say nothing."""
         self.arguments = self._name_inputs()
 
     def read(self, ref: Ref) -> ast.expr:
         """How a value is read."""
         return self.held[self.flow.actual(ref)]
+
+    def each(self, refs: Sequence[Ref]) -> list[ast.expr]:
+        """How several values are read; those that are in a list together, as what it holds: `*skips`."""
+        found: list[ast.expr] = []
+        actual = [self.flow.actual(ref) for ref in refs]
+        at = 0
+        while at < len(refs):
+            name, held = next(
+                ((name, held) for held, name in self.lists.items() if held == tuple(actual[at : at + len(held)])),
+                ("", (refs[at],)),
+            )
+            found.append(ast.Starred(named(name), ast.Load()) if name else self.read(refs[at]))
+            at += len(held)
+        return found
 
     def _name_inputs(self) -> list[str]:
         """The names of forward's arguments: `x` for the only one, and for what flows in without a name of its own."""
@@ -49,7 +68,7 @@ class Variables:
     def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> ast.expr:
         if isinstance(shape, tuple):
             inner = [self._unpacked(part, refs, item, at) for part in shape]
-            return stored("_") if all(map(_is_unread, inner)) else _together(inner)
+            return stored("_") if all(map(is_unread, inner)) else _together(inner)
         return self._assigned(next(refs), item, at)
 
     def _assigned(self, ref: Ref, item: Item, at: int) -> ast.expr:
@@ -59,11 +78,15 @@ class Variables:
         """The variable for a new value: the flowing `x` for what the next step takes, else a name of its own."""
         if isinstance(held := self.held.get(ref), ast.Name):
             return held.id
-        flow = next((n for n in ("x", "out") if self.until.get(n, at) <= at), "")
         passing = self.flow.last.get(ref, at) <= at + 1 and len(item.results) == 1
-        name = flow if flow and passing else self._fresh(item, ref)
-        self.names.taken.add(name)
+        name = self.fresh(item, ref, at) if passing else self._fresh(item, ref)
         self.hold(ref, name)
+        return name
+
+    def fresh(self, item: Item, ref: Ref, at: int) -> str:
+        """The variable for a value that flows on: `x` where nothing else is read from it any more, else its own."""
+        name = next((n for n in ("x", "out") if self.until.get(n, at) <= at), "") or self._fresh(item, ref)
+        self.names.taken.add(name)
         return name
 
     def hold(self, ref: Ref, name: str) -> None:
@@ -75,8 +98,12 @@ class Variables:
         """A name for a value that is read later: the step's own, or that of the part."""
         step = item.step
         value = next((v for v in made(step) if self.flow.ref(v) == ref), step.value)
-        part = value.name.removeprefix(f"{step.name}.") if value is not step.value or len(item.results) > 1 else ""
+        part = value.name.removeprefix(f"{step.name}.") if value is not step.value else ""
+        if value is step.value and len(item.results) > 1:  # the first of several, which the level's own name stands for
+            part = next((name for name, given in value.parts.items() if given is value), part)
         name = part.rpartition(".")[2] or step.name
+        if self.in_loop and (step.name.isdecimal() or "." in step.name) and not part:
+            return self.names.fresh("y")
         if name.isdecimal():
             stem = step.name if not step.name.isdecimal() else "x"
             name = f"{stem}{name}" if stem == "x" or part else stem
@@ -87,10 +114,8 @@ def _together(names: list[ast.expr]) -> ast.Tuple:
     return ast.Tuple(names, ast.Store())
 
 
-def _is_unread(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) and target.id == "_"
-
-
 def is_unread(target: ast.expr) -> bool:
     """Whether nothing of what is assigned is read."""
-    return all(map(is_unread, target.elts)) if isinstance(target, ast.Tuple) else _is_unread(target)
+    if isinstance(target, ast.Tuple):
+        return all(map(is_unread, target.elts))
+    return isinstance(target, ast.Name) and target.id == "_"

@@ -45,14 +45,9 @@ class Piece:
 
     def short(self) -> str:
         """The call as a piece of a row. Raises OneForm."""
-        style = style_of(self.known)
-        brackets = ""
-        if self.inputs is not None:
-            brackets = f"({' '.join(f'{name}={text}' if name else text for name, text in self.inputs)})"
-        words = [f"{self.op}{brackets}", *self._arguments(style)]
-        words += [f"x{self.repeat}"] if self.repeat is not None else []
-        words += [f"when {self.when}"] if self.when is not None else []
-        return " ".join(words)
+        given = self.inputs
+        inputs = None if given is None else (f"{name}={text}" if name else text for name, text in given)
+        return rows.text_of(self.op, inputs, self._arguments(style_of(self.known)), self.repeat, self.when)
 
     def _arguments(self, style: Style) -> Iterator[str]:
         args = dict(self.args)
@@ -97,8 +92,8 @@ class Piece:
         return dict(zip(places, texts, strict=True))
 
 
-def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> Piece:
-    """The piece that a call of the row `text` is. Raises Refused."""
+def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
+    """The piece that a call of a row is. Raises Refused."""
     assert isinstance(call.op, str)
     piece = Piece(call.op, known)
     if call.inputs is not None:
@@ -107,7 +102,7 @@ def from_row(call: Call, text: str, known: type[Entry] | Block, path: Path) -> P
     piece.when = None if call.when is None else " ".join(call.when.text.split())
     free = [] if isinstance(known, Block) else known.positional()
     for arg in call.args:
-        written = text[slice(*arg.span)].replace("\u2192", "->")
+        written = arg.text.replace("\u2192", "->")
         if arg.kind == "arrow" and not isinstance(known, Block):
             _take_arrow(piece, written, arrow_of(known, At(path, arg.span), piece.op))
             continue
@@ -175,7 +170,15 @@ def _odd(value: Any) -> bool:
     """Whether a text, or one of a list of them, would be something else in a row, or without its quotes."""
     if isinstance(value, list):
         return any(map(_odd, value))
-    return isinstance(value, Quoted) or (isinstance(value, str) and is_size(value) and "x" in value)
+    return isinstance(value, Quoted) or (isinstance(value, str) and is_size(value) and _is_tuple(value))
+
+
+def _is_tuple(text: str) -> bool:
+    """Whether a row reads a text as sizes with an x between them, or not at all."""
+    try:
+        return isinstance(rows.parse_value(text), tuple)
+    except RowError:
+        return True
 
 
 def _takes_inputs(known: type[Entry] | Block) -> bool:

@@ -91,7 +91,7 @@ def _pieces(node: Node, path: Path, site: Site) -> Iterator[Piece | str]:
             raise Refused(Problem("row", error.message, At(path, error.span), error.hint)) from None
         for call in calls:
             known = site.known(call.op) if isinstance(call.op, str) else ()
-            yield first_taking(known, partial(from_row, call, data, path=path)) if known else data[slice(*call.span)]
+            yield first_taking(known, partial(from_row, call, path=path)) if known else str(call)
     elif is_chain(data):
         for i, item in enumerate(node.value[0][1].value):
             if not _is_piece(plain(item)):

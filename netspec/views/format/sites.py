@@ -12,8 +12,9 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.errors import Path
 from netspec.graph.blocks import Block
 from netspec.graph.bodies import GROUP, Row, opened, rows_of
+from netspec.sections.known import find
 from netspec.text.scalars import is_word
-from netspec.vocabulary import ENTRIES, INITIALIZERS, OPERATIONS
+from netspec.vocabulary import OPERATIONS
 
 Known = Callable[[str], Sequence[type[Entry] | Block]]
 """What a word may mean; a general word means several classes."""
@@ -66,16 +67,33 @@ def sites(root: Node, blocks: Mapping[str, Block]) -> Iterator[Site]:
     laid = extends(root)
     for key, value in root.value:
         around = Site(value, (key.value,), bracketed(root), key, operation)
-        if key.value == "layers":
-            yield from _rows(around, blocks, laid)
-        elif key.value == "blocks" and isinstance(value, MappingNode):
-            for inner in _values(around):
-                yield from _rows(inner, blocks, laid)
-        elif key.value in ("data", "train"):
-            yield from _entries(around)
-        elif key.value == "init" and isinstance(value, MappingNode):
-            for inner in _values(around):
-                yield from _initialisers(inner)
+        own = find(key.value)
+        if own is not None:
+            yield from _calls(around, own.entries, blocks, laid)
+
+
+def _calls(
+    site: Site, entries: Mapping[Path, Catalogue[Any]], blocks: Mapping[str, Block], laid: bool
+) -> Iterator[Site]:
+    """The calls in a section or a part of it: whole rows where operations stand, else entries, the outer ones."""
+    place = site.path[1:]
+    under = [at for at in entries if len(at) >= len(place) and all(map(_meets, at, place))]
+    catalogue = next((entries[at] for at in under if len(at) == len(place)), None)
+    deeper = any(len(at) > len(place) for at in under) and isinstance(site.node, MappingNode)
+    if catalogue is OPERATIONS:
+        yield from _rows(site, blocks, laid)
+    elif catalogue is not None and (found := _entry(site, catalogue)) is not None:
+        yield found
+    elif deeper:
+        for inner in _values(site):
+            yield from _calls(inner, entries, blocks, laid)
+    elif catalogue is not None:
+        yield from _entries_of(site, catalogue)
+
+
+def _meets(part: str | int, key: str | int) -> bool:
+    """Whether a part of a place, where a * stands for any name, means this key."""
+    return part in ("*", key)
 
 
 def _values(site: Site) -> Iterator[Site]:
@@ -122,19 +140,6 @@ def _within(site: Site) -> Iterator[Site]:
             yield from _within(each)
 
 
-def _entries(site: Site) -> Iterator[Site]:
-    catalogue = ENTRIES.get(tuple(map(str, site.path)))
-    if len(site.path) == 1 and isinstance(site.node, MappingNode):
-        own = _entry(site, catalogue) if catalogue is not None else None
-        if own is not None:
-            yield own
-            return
-        for inner in _values(site):
-            yield from _entries(inner)
-    elif catalogue is not None:
-        yield from _entries_of(site, catalogue)
-
-
 def _entries_of(site: Site, catalogue: Catalogue[Any]) -> Iterator[Site]:
     """The entry of a catalogue at a place, those of a list, or those for each input by its name."""
     if not isinstance(site.node, SequenceNode) and (found := _entry(site, catalogue)) is not None:
@@ -142,15 +147,6 @@ def _entries_of(site: Site, catalogue: Catalogue[Any]) -> Iterator[Site]:
     elif isinstance(site.node, SequenceNode | MappingNode):
         for inner in _items(site) if isinstance(site.node, SequenceNode) else _values(site):
             yield from _entries_of(inner, catalogue)
-
-
-def _initialisers(site: Site) -> Iterator[Site]:
-    if (found := _entry(site, INITIALIZERS)) is not None:
-        yield found
-    elif isinstance(site.node, MappingNode):
-        for inner in _values(site):
-            if (found := _entry(inner, INITIALIZERS)) is not None:
-                yield found
 
 
 def _entry(site: Site, catalogue: Catalogue[Any]) -> Site | None:

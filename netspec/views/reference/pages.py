@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from netspec.catalogue import Entry
-from netspec.graph.wrapping import SENTENCES, WRAPS
+from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Op
 from netspec.lint import rules
 from netspec.views.reference.keys import key_pages, section_pages
@@ -45,7 +45,7 @@ def _inputs(cls: type[Op]) -> Iterator[str]:
 
 def _wraps() -> Iterator[Page]:
     for word in WRAPS:
-        yield Page("wraps", "wrap", "layers, as wrap=", word, (word,), (), SENTENCES[word], "", (), {})
+        yield Page("wraps", "wrap", "layers, as wrap=", word, (word,), (), WRAPS[word], "", (), {})
 
 
 def _checks() -> Iterator[Page]:

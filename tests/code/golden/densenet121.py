@@ -8,19 +8,19 @@ from torch import nn
 
 
 class Dense(nn.Module):
-    def __init__(self, in_channels):
+    def __init__(self, in_channels, growth):
         super().__init__()
         self.norm1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, 128, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(128)
-        self.conv2 = nn.Conv2d(128, 32, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, 4 * growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(4 * growth)
+        self.conv2 = nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         out = F.relu(self.norm1(x))  # in_channels x H x W
-        out = self.conv1(out)  # 128 x H x W
-        out = F.relu(self.norm2(out))  # 128 x H x W
-        out = self.conv2(out)  # 32 x H x W
-        return torch.cat([x, out], dim=1)  # C x H x W
+        out = self.conv1(out)  # 4*growth x H x W
+        out = F.relu(self.norm2(out))  # 4*growth x H x W
+        out = self.conv2(out)  # growth x H x W
+        return torch.cat([x, out], dim=1)  # in_channels+growth x H x W
 
 
 class Transition(nn.Module):
@@ -29,13 +29,13 @@ class Transition(nn.Module):
         self.norm = nn.BatchNorm2d(in_channels)
         self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x):  # in_channels x H x W
         x = F.relu(self.norm(x))  # in_channels x H x W
-        return F.avg_pool2d(self.conv(x), 2)  # in_channels//2 x H x W
+        return F.avg_pool2d(self.conv(x), 2)  # in_channels//2 x H/2 x W/2
 
 
 class DenseNet(nn.Module):
-    def __init__(self):
+    def __init__(self, growth=32):
         super().__init__()
         self.features = nn.Sequential(
             OrderedDict(
@@ -46,86 +46,86 @@ class DenseNet(nn.Module):
                     "1": nn.MaxPool2d(3, stride=2, padding=1),
                     "denseblock1": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense(64),
-                            denselayer2=Dense(96),
-                            denselayer3=Dense(128),
-                            denselayer4=Dense(160),
-                            denselayer5=Dense(192),
-                            denselayer6=Dense(224),
+                            denselayer1=Dense(64, growth),
+                            denselayer2=Dense(64 + growth, growth),
+                            denselayer3=Dense(64 + 2 * growth, growth),
+                            denselayer4=Dense(64 + 3 * growth, growth),
+                            denselayer5=Dense(64 + 4 * growth, growth),
+                            denselayer6=Dense(64 + 5 * growth, growth),
                         )
                     ),
-                    "transition1": Transition(256),
+                    "transition1": Transition(64 + 6 * growth),
                     "denseblock2": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense(128),
-                            denselayer2=Dense(160),
-                            denselayer3=Dense(192),
-                            denselayer4=Dense(224),
-                            denselayer5=Dense(256),
-                            denselayer6=Dense(288),
-                            denselayer7=Dense(320),
-                            denselayer8=Dense(352),
-                            denselayer9=Dense(384),
-                            denselayer10=Dense(416),
-                            denselayer11=Dense(448),
-                            denselayer12=Dense(480),
+                            denselayer1=Dense(32 + 3 * growth, growth),
+                            denselayer2=Dense(32 + 4 * growth, growth),
+                            denselayer3=Dense(32 + 5 * growth, growth),
+                            denselayer4=Dense(32 + 6 * growth, growth),
+                            denselayer5=Dense(32 + 7 * growth, growth),
+                            denselayer6=Dense(32 + 8 * growth, growth),
+                            denselayer7=Dense(32 + 9 * growth, growth),
+                            denselayer8=Dense(32 + 10 * growth, growth),
+                            denselayer9=Dense(32 + 11 * growth, growth),
+                            denselayer10=Dense(32 + 12 * growth, growth),
+                            denselayer11=Dense(32 + 13 * growth, growth),
+                            denselayer12=Dense(32 + 14 * growth, growth),
                         )
                     ),
-                    "transition2": Transition(512),
+                    "transition2": Transition(32 + 15 * growth),
                     "denseblock3": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense(256),
-                            denselayer2=Dense(288),
-                            denselayer3=Dense(320),
-                            denselayer4=Dense(352),
-                            denselayer5=Dense(384),
-                            denselayer6=Dense(416),
-                            denselayer7=Dense(448),
-                            denselayer8=Dense(480),
-                            denselayer9=Dense(512),
-                            denselayer10=Dense(544),
-                            denselayer11=Dense(576),
-                            denselayer12=Dense(608),
-                            denselayer13=Dense(640),
-                            denselayer14=Dense(672),
-                            denselayer15=Dense(704),
-                            denselayer16=Dense(736),
-                            denselayer17=Dense(768),
-                            denselayer18=Dense(800),
-                            denselayer19=Dense(832),
-                            denselayer20=Dense(864),
-                            denselayer21=Dense(896),
-                            denselayer22=Dense(928),
-                            denselayer23=Dense(960),
-                            denselayer24=Dense(992),
+                            denselayer1=Dense((32 + 15 * growth) // 2, growth),
+                            denselayer2=Dense((32 + 15 * growth) // 2 + growth, growth),
+                            denselayer3=Dense((32 + 15 * growth) // 2 + 2 * growth, growth),
+                            denselayer4=Dense((32 + 15 * growth) // 2 + 3 * growth, growth),
+                            denselayer5=Dense((32 + 15 * growth) // 2 + 4 * growth, growth),
+                            denselayer6=Dense((32 + 15 * growth) // 2 + 5 * growth, growth),
+                            denselayer7=Dense((32 + 15 * growth) // 2 + 6 * growth, growth),
+                            denselayer8=Dense((32 + 15 * growth) // 2 + 7 * growth, growth),
+                            denselayer9=Dense((32 + 15 * growth) // 2 + 8 * growth, growth),
+                            denselayer10=Dense((32 + 15 * growth) // 2 + 9 * growth, growth),
+                            denselayer11=Dense((32 + 15 * growth) // 2 + 10 * growth, growth),
+                            denselayer12=Dense((32 + 15 * growth) // 2 + 11 * growth, growth),
+                            denselayer13=Dense((32 + 15 * growth) // 2 + 12 * growth, growth),
+                            denselayer14=Dense((32 + 15 * growth) // 2 + 13 * growth, growth),
+                            denselayer15=Dense((32 + 15 * growth) // 2 + 14 * growth, growth),
+                            denselayer16=Dense((32 + 15 * growth) // 2 + 15 * growth, growth),
+                            denselayer17=Dense((32 + 15 * growth) // 2 + 16 * growth, growth),
+                            denselayer18=Dense((32 + 15 * growth) // 2 + 17 * growth, growth),
+                            denselayer19=Dense((32 + 15 * growth) // 2 + 18 * growth, growth),
+                            denselayer20=Dense((32 + 15 * growth) // 2 + 19 * growth, growth),
+                            denselayer21=Dense((32 + 15 * growth) // 2 + 20 * growth, growth),
+                            denselayer22=Dense((32 + 15 * growth) // 2 + 21 * growth, growth),
+                            denselayer23=Dense((32 + 15 * growth) // 2 + 22 * growth, growth),
+                            denselayer24=Dense((32 + 15 * growth) // 2 + 23 * growth, growth),
                         )
                     ),
-                    "transition3": Transition(1024),
+                    "transition3": Transition((32 + 15 * growth) // 2 + 24 * growth),
                     "denseblock4": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense(512),
-                            denselayer2=Dense(544),
-                            denselayer3=Dense(576),
-                            denselayer4=Dense(608),
-                            denselayer5=Dense(640),
-                            denselayer6=Dense(672),
-                            denselayer7=Dense(704),
-                            denselayer8=Dense(736),
-                            denselayer9=Dense(768),
-                            denselayer10=Dense(800),
-                            denselayer11=Dense(832),
-                            denselayer12=Dense(864),
-                            denselayer13=Dense(896),
-                            denselayer14=Dense(928),
-                            denselayer15=Dense(960),
-                            denselayer16=Dense(992),
+                            denselayer1=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2, growth),
+                            denselayer2=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + growth, growth),
+                            denselayer3=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 2 * growth, growth),
+                            denselayer4=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 3 * growth, growth),
+                            denselayer5=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 4 * growth, growth),
+                            denselayer6=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 5 * growth, growth),
+                            denselayer7=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 6 * growth, growth),
+                            denselayer8=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 7 * growth, growth),
+                            denselayer9=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 8 * growth, growth),
+                            denselayer10=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 9 * growth, growth),
+                            denselayer11=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 10 * growth, growth),
+                            denselayer12=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 11 * growth, growth),
+                            denselayer13=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 12 * growth, growth),
+                            denselayer14=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 13 * growth, growth),
+                            denselayer15=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 14 * growth, growth),
+                            denselayer16=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 15 * growth, growth),
                         )
                     ),
-                    "norm5": nn.BatchNorm2d(1024),
+                    "norm5": nn.BatchNorm2d(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth),
                 }
             )
         )
-        self.classifier = nn.Linear(1024, 1000)
+        self.classifier = nn.Linear(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth, 1000)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
@@ -133,5 +133,5 @@ class DenseNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x):  # 3 x 224 x 224
-        x = self.features(x)  # 1024 x 7 x 7
+        x = self.features(x)  # ((32+15*growth)//2+24*growth)//2+16*growth x 7 x 7
         return self.classifier(torch.flatten(F.adaptive_avg_pool2d(F.relu(x), 1), 1))  # 1000

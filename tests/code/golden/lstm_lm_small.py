@@ -5,11 +5,12 @@ from torch import nn
 
 
 class LSTMLanguageModel(nn.Module):
-    def __init__(self):
+    def __init__(self, vocab=120, d=24):
         super().__init__()
-        self.encoder = nn.Embedding(120, 24)
-        self.rnn = nn.LSTM(24, 40, num_layers=2, dropout=0.2)
-        self.decoder = nn.Linear(40, 120)
+        self.vocab = vocab
+        self.encoder = nn.Embedding(vocab, d)
+        self.rnn = nn.LSTM(d, 40, num_layers=2, dropout=0.2)
+        self.decoder = nn.Linear(40, vocab)
         for name, module in self.named_modules():
             if name == "decoder":
                 nn.init.zeros_(module.bias)
@@ -18,8 +19,8 @@ class LSTMLanguageModel(nn.Module):
                 nn.init.uniform_(module.weight, a=-0.1, b=0.1)
 
     def forward(self, x, h0, c0):
-        x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x 24
-        rnn, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
-        x = self.decoder(F.dropout(rnn, 0.2, self.training))  # T x B x 120
-        x = F.log_softmax(x.reshape(-1, 120), dim=1)  # B*T x 120
+        x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x d
+        output, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
+        x = self.decoder(F.dropout(output, 0.2, self.training))  # T x B x vocab
+        x = F.log_softmax(x.reshape(-1, self.vocab), dim=1)  # B*T x vocab
         return x, h, c

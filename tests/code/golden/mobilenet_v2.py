@@ -6,20 +6,20 @@ from torch import nn
 
 
 class Cbr(nn.Sequential):
-    def __init__(self, in_channels, c, k=3, s=1, g=1, *, padding):
+    def __init__(self, in_channels, c, k=3, s=1, g=1):
         super().__init__(
-            nn.Conv2d(in_channels, c, k, stride=s, padding=padding, groups=g, bias=False),
+            nn.Conv2d(in_channels, c, k, stride=s, padding=(k - 1) // 2, groups=g, bias=False),
             nn.BatchNorm2d(c),
             nn.ReLU6(),
         )
 
 
 class Conv(nn.Sequential):
-    def __init__(self, in_channels, t, s, c):
+    def __init__(self, in_channels, t, c, s):
         layers = []
         if t != 1:
-            layers.append(Cbr(in_channels, t * in_channels, k=1, padding=0))
-        layers.append(Cbr(t * in_channels, t * in_channels, s=s, g=t * in_channels, padding=1))
+            layers.append(Cbr(in_channels, t * in_channels, k=1))
+        layers.append(Cbr(t * in_channels, t * in_channels, s=s, g=t * in_channels))
         layers.append(nn.Conv2d(t * in_channels, c, 1, bias=False))
         layers.append(nn.BatchNorm2d(c))
         super().__init__(*layers)
@@ -29,27 +29,18 @@ class Inverted(nn.Module):
     def __init__(self, in_channels, t, c, s):
         super().__init__()
         self.use_out = s == 1 and in_channels == c
-        self.conv = Conv(in_channels, t, s, c)
+        self.conv = Conv(in_channels, t, c, s)
 
-    def forward(self, x):
-        out = self.conv(x)  # c x H x W
-        return out + x if self.use_out else out  # c x H x W
-
-
-class Classifier(nn.ModuleList):
-    def __init__(self):
-        super().__init__([nn.Dropout(p=0.2), nn.Linear(1280, 1000)])
-
-    def forward(self, x):
-        x = self[0](x)  # 1280 x 1 x 1
-        return self[1](torch.flatten(x, 1))  # 1000
+    def forward(self, x):  # in_channels x H x W
+        out = self.conv(x)
+        return out + x if self.use_out else out
 
 
 class MobileNetV2(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            Cbr(3, 32, s=2, padding=1),
+            Cbr(3, 32, s=2),
             Inverted(32, 1, 16, 1),
             Inverted(16, 6, 24, 2),
             Inverted(24, 6, 24, 1),
@@ -65,9 +56,9 @@ class MobileNetV2(nn.Module):
             Inverted(160, 6, 160, 1),
             Inverted(160, 6, 160, 1),
             Inverted(160, 6, 320, 1),
-            Cbr(320, 1280, k=1, padding=0),
+            Cbr(320, 1280, k=1),
         )
-        self.classifier = Classifier()
+        self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, 1000))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -78,4 +69,4 @@ class MobileNetV2(nn.Module):
     def forward(self, x):  # 3 x 224 x 224
         x = self.features(x)  # 1280 x 7 x 7
         x = F.adaptive_avg_pool2d(x, 1)  # 1280 x 1 x 1
-        return self.classifier(x)  # 1000
+        return self.classifier(torch.flatten(x, 1))  # 1000

@@ -12,76 +12,80 @@ def attend(query, key, value, heads, **options):
 
 
 class Attn(nn.Module):
-    def __init__(self):
+    def __init__(self, d, heads, p):
         super().__init__()
-        self.c_attn = nn.Linear(48, 144, bias=False)
-        self.c_proj = nn.Linear(48, 48, bias=False)
+        self.heads = heads
+        self.p = p
+        self.c_attn = nn.Linear(d, 3 * d, bias=False)
+        self.c_proj = nn.Linear(d, d, bias=False)
 
     def forward(self, x):
-        x = self.c_attn(x)  # T x 144
-        y0, y1, y2 = x.chunk(3, dim=-1)  # T x 48
-        x = attend(y0, y1, y2, 4, is_causal=True)  # T x 48
-        return F.dropout(self.c_proj(x), 0, self.training)  # T x 48
+        x = self.c_attn(x)  # T x 3*d
+        y0, y1, y2 = x.chunk(3, dim=-1)  # T x d
+        x = attend(y0, y1, y2, self.heads, is_causal=True)  # T x d
+        return F.dropout(self.c_proj(x), self.p, self.training)  # T x d
 
 
 class Mlp(nn.Module):
-    def __init__(self):
+    def __init__(self, d, p):
         super().__init__()
-        self.c_fc = nn.Linear(48, 192, bias=False)
-        self.c_proj = nn.Linear(192, 48, bias=False)
+        self.p = p
+        self.c_fc = nn.Linear(d, 4 * d, bias=False)
+        self.c_proj = nn.Linear(4 * d, d, bias=False)
 
     def forward(self, x):
-        x = F.gelu(self.c_fc(x))  # T x 192
-        return F.dropout(self.c_proj(x), 0, self.training)  # T x 48
+        x = F.gelu(self.c_fc(x))  # T x 4*d
+        return F.dropout(self.c_proj(x), self.p, self.training)  # T x d
 
 
 class Block(nn.Module):
-    def __init__(self):
+    def __init__(self, d, heads, p):
         super().__init__()
-        self.ln_1 = nn.LayerNorm(48, bias=False)
-        self.attn = Attn()
-        self.ln_2 = nn.LayerNorm(48, bias=False)
-        self.mlp = Mlp()
+        self.ln_1 = nn.LayerNorm(d, bias=False)
+        self.attn = Attn(d, heads, p)
+        self.ln_2 = nn.LayerNorm(d, bias=False)
+        self.mlp = Mlp(d, p)
 
-    def forward(self, x):  # T x 48
-        out = self.ln_1(x)  # T x 48
-        out = self.attn(out)  # T x 48
-        x2 = out + x  # T x 48
-        x = self.ln_2(x2)  # T x 48
-        x = self.mlp(x)  # T x 48
-        return x + x2  # T x 48
+    def forward(self, x):  # T x d
+        out = self.ln_1(x)  # T x d
+        out = self.attn(out)  # T x d
+        x2 = out + x  # T x d
+        x = self.ln_2(x2)  # T x d
+        x = self.mlp(x)  # T x d
+        return x + x2  # T x d
 
 
 class Transformer(nn.Module):
-    def __init__(self):
+    def __init__(self, vocab, context, d, heads, depth, p):
         super().__init__()
-        self.wte = nn.Embedding(211, 48)
-        self.wpe = nn.Embedding(32, 48)
-        self.h = nn.Sequential(*[Block() for _ in range(3)])
-        self.ln_f = nn.LayerNorm(48, bias=False)
+        self.p = p
+        self.wte = nn.Embedding(vocab, d)
+        self.wpe = nn.Embedding(context, d)
+        self.h = nn.Sequential(*[Block(d, heads, p) for _ in range(depth)])
+        self.ln_f = nn.LayerNorm(d, bias=False)
 
     def forward(self, x):
-        wte = self.wte(x)  # T x 48
+        wte = self.wte(x)  # T x d
         x = torch.arange(x.shape[1], device=x.device)  # T
-        x = self.wpe(x)  # T x 48
-        x = F.dropout(wte + x, 0, self.training)  # T x 48
-        x = self.h(x)  # T x 48
-        return self.ln_f(x)  # T x 48
+        x = self.wpe(x)  # T x d
+        x = F.dropout(wte + x, self.p, self.training)  # T x d
+        x = self.h(x)  # T x d
+        return self.ln_f(x)  # T x d
 
 
 class GPT(nn.Module):
-    def __init__(self):
+    def __init__(self, vocab=211, context=32, d=48, heads=4, depth=3, p=0):
         super().__init__()
-        self.transformer = Transformer()
-        self.lm_head = nn.Linear(48, 211, bias=False)
+        self.transformer = Transformer(vocab, context, d, heads, depth, p)
+        self.lm_head = nn.Linear(d, vocab, bias=False)
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear) and name.endswith(".c_proj"):
-                nn.init.normal_(module.weight, std=0.008164965809277261)
+                nn.init.normal_(module.weight, std=0.02 * (2 * depth) ** -0.5)
             elif isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=0.02)
         self.lm_head.weight = self.transformer.wte.weight
 
     def forward(self, x):  # T
-        x = self.transformer(x)  # T x 48
-        x = x[:, -1:] if not self.training else x  # 1 x 48, in training T x 48
-        return self.lm_head(x)  # 1 x 211
+        x = self.transformer(x)  # T x d
+        x = x[:, -1:] if not self.training else x  # 1 x d, in training T x d
+        return self.lm_head(x)  # 1 x vocab

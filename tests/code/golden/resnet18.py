@@ -16,18 +16,18 @@ class Basic(nn.Module):
         if s != 1 or in_channels != c:
             self.downsample = nn.Sequential(nn.Conv2d(in_channels, c, 1, stride=s, bias=False), nn.BatchNorm2d(c))
 
-    def forward(self, x):
-        out = self.conv1(x)  # c x H x W
-        out = F.relu(self.bn1(out), inplace=True)  # c x H x W
-        out = self.conv2(out)  # c x H x W
-        bn2 = self.bn2(out)  # c x H x W
+    def forward(self, x):  # in_channels x H x W
+        out = self.conv1(x)
+        out = F.relu(self.bn1(out), inplace=True)
+        out = self.conv2(out)
+        bn2 = self.bn2(out)
         if self.downsample is not None:
-            x = self.downsample(x)  # c x H x W
-        return F.relu(bn2 + x, inplace=True)  # c x H x W
+            x = self.downsample(x)  # c x H/2 x W/2
+        return F.relu(bn2 + x, inplace=True)
 
 
 class ResNet(nn.Module):
-    def __init__(self):
+    def __init__(self, classes=1000):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -35,7 +35,7 @@ class ResNet(nn.Module):
         self.layer2 = nn.Sequential(Basic(64, 128, s=2), Basic(128, 128))
         self.layer3 = nn.Sequential(Basic(128, 256, s=2), Basic(256, 256))
         self.layer4 = nn.Sequential(Basic(256, 512, s=2), Basic(512, 512))
-        self.fc = nn.Linear(512, 1000)
+        self.fc = nn.Linear(512, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -47,4 +47,4 @@ class ResNet(nn.Module):
         x = self.layer2(x)  # 128 x 28 x 28
         x = self.layer3(x)  # 256 x 14 x 14
         x = self.layer4(x)  # 512 x 7 x 7
-        return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))  # 1000
+        return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))  # classes

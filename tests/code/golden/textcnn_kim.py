@@ -10,10 +10,7 @@ class Convs(nn.ModuleList):
         super().__init__([nn.Conv2d(1, 100, (3, 128)), nn.Conv2d(1, 100, (4, 128)), nn.Conv2d(1, 100, (5, 128))])
 
     def forward(self, x):
-        x0 = F.relu(self[0](x)).squeeze(3).amax(2)  # 100
-        x1 = F.relu(self[1](x)).squeeze(3).amax(2)  # 100
-        x = F.relu(self[2](x)).squeeze(3).amax(2)  # 100
-        return x0, x1, x
+        return [F.relu(conv(x)).squeeze(3).amax(2) for conv in self]  # 100
 
 
 class Net(nn.Module):
@@ -25,6 +22,5 @@ class Net(nn.Module):
 
     def forward(self, x):  # T
         x = self.embed(x).unsqueeze(1)  # 1 x T x 128
-        convs0, convs1, convs2 = self.convs(x)  # 100
-        x = F.dropout(torch.cat([convs0, convs1, convs2], dim=1), 0.5, self.training)  # 300
-        return self.fc1(x)  # 2
+        convs = self.convs(x)  # 100
+        return self.fc1(F.dropout(torch.cat(convs, dim=1), 0.5, self.training))  # 2

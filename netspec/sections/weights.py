@@ -8,15 +8,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Problem
-from netspec.words import did_you_mean, offered
+from netspec.sections.base import Key, Section, unknown_keys
+from netspec.words import offered
 
 if TYPE_CHECKING:
     from netspec.graph.report import Report
 
-KEYS = {
-    "load": "a file of weights that the network starts from",
-    "freeze": "names and patterns of parameters that training leaves as they are",
-}
 WILD: Final = frozenset("*?[")
 """Characters that make a name a pattern."""
 
@@ -59,12 +56,26 @@ def means_part(pattern: str, path: str) -> bool:
     return meets(around, path) or meets(pattern, f"{path}.weight")
 
 
+class Start(Section):
+    key = "weights"
+    after = "init"
+    sentence = "weights to load and names to freeze"
+    example = "weights: {load: resnet18.safetensors}"
+    forms = (dict,)
+    keys = {
+        "load": Key("a file of weights that the network starts from", "resnet18.safetensors", {"type": "string"}),
+        "freeze": Key(
+            "names and patterns of parameters that training leaves as they are",
+            ["conv1", "layer1.*"],
+            {"type": "array", "items": {"type": "string"}},
+        ),
+    }
+
+
 def read_weights(section: dict[str, Any], names: Collection[str], report: Report) -> Weights:
     """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown."""
-    for key in section:
-        if key not in KEYS:
-            hint = did_you_mean(key, KEYS) or f"It has: {', '.join(KEYS)}."
-            report.add(Problem("unknown-key", f"weights has no {key!r}", At(("weights", key), on_key=True), hint))
+    for problem in unknown_keys(section, Start.keys, (Start.key,)):
+        report.add(problem)
     load, freeze = section.get("load", ""), section.get("freeze", [])
     if not isinstance(load, str):
         text = "load names a file of weights"

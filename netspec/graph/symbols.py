@@ -1,0 +1,291 @@
+"""Numbers that know where they come from: whole numbers with the expression, over symbols, that gave them.
+
+A number of the graph is followed through the arithmetic of shape rules by being one of these. Its expression is a
+node of Python's `ast` over the symbols of the block that it stands in:
+
+- a parameter of the block, by its name: `c`;
+- a size of one of the block's inputs, by the input's place and its axis: `0.1` for the first one's channels;
+- a parameter of the whole network, by its name behind a dollar: `$width`.
+
+Only the first of them is a name that Python has, so none is taken for another.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final, SupportsInt, TypeGuard
+
+from netspec.python.nodes import same
+
+MAX_WEIGHT: Final = 40
+"""How many nodes an expression may have; what is longer nobody would read."""
+LOST: Final = ast.Name("?", ast.Load())
+"""Stands for an expression that is not known any more."""
+Node = ast.expr
+
+
+class Traced(int):
+    """A whole number with the expression that it came from."""
+
+    node: Node
+    weight: int
+    """How many nodes that has."""
+
+    def __add__(self, other: int) -> int:
+        return _computed(int.__add__, ast.Add(), self, other)
+
+    def __radd__(self, other: int) -> int:
+        return _computed(int.__add__, ast.Add(), other, self)
+
+    def __sub__(self, other: int) -> int:
+        return _computed(int.__sub__, ast.Sub(), self, other)
+
+    def __rsub__(self, other: int) -> int:
+        return _computed(int.__sub__, ast.Sub(), other, self)
+
+    def __mul__(self, other: int) -> int:
+        return _computed(int.__mul__, ast.Mult(), self, other)
+
+    def __rmul__(self, other: int) -> int:
+        return _computed(int.__mul__, ast.Mult(), other, self)
+
+    def __floordiv__(self, other: int) -> int:
+        return _computed(int.__floordiv__, ast.FloorDiv(), self, other)
+
+    def __rfloordiv__(self, other: int) -> int:
+        return _computed(int.__floordiv__, ast.FloorDiv(), other, self)
+
+    def __mod__(self, other: int) -> int:
+        return _computed(int.__mod__, ast.Mod(), self, other)
+
+    def __rmod__(self, other: int) -> int:
+        return _computed(int.__mod__, ast.Mod(), other, self)
+
+    def __neg__(self) -> int:
+        return traced(-int(self), combined(ast.Mult(), ast.Constant(-1), self.node))
+
+    def __reduce__(self) -> Any:
+        return int, (int(self),)
+
+    def __deepcopy__(self, _: Any) -> int:
+        return self
+
+
+def traced(value: SupportsInt, node: Node, weight: int = 0) -> int:
+    """`value` with the expression that gave it, of so many nodes; plain where that is a number as it stands."""
+    if isinstance(node, ast.Constant) or isinstance(value, bool):
+        return int(value)
+    known = Traced(value)
+    known.weight = weight or _weight(node)
+    known.node = node if known.weight <= MAX_WEIGHT else LOST
+    return known
+
+
+def node_of(value: Any) -> Node:
+    """The expression that a value came from; the value itself where it is plain, LOST where no expression says it."""
+    match value:
+        case Traced():
+            return value.node
+        case bool() | int() | float() | str() | None:
+            return ast.Constant(value)
+        case tuple():
+            return ast.Tuple([node_of(item) for item in value], ast.Load())
+        case list():
+            return ast.List([node_of(item) for item in value], ast.Load())
+    return LOST
+
+
+def plain(value: Any) -> Any:
+    """A value without what it knows of its origin."""
+    if isinstance(value, Traced):
+        return int(value)
+    return type(value)(map(plain, value)) if isinstance(value, tuple | list) else value
+
+
+def symbolic(value: Any, node: Node) -> Any:
+    """`value` as what `node` stands for, and so each entry of a list."""
+    if isinstance(value, list | tuple):
+        entries = (ast.Subscript(node, ast.Constant(i), ast.Load()) for i in range(len(value)))
+        return type(value)(symbolic(entry, at) for entry, at in zip(value, entries, strict=True))
+    return traced(value, node) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def symbols(node: ast.AST) -> frozenset[str]:
+    """The symbols of an expression, which it then remembers."""
+    if isinstance(node, ast.Name):
+        return frozenset((node.id,))
+    known: frozenset[str] | None = getattr(node, "symbols", None)
+    if known is None:
+        parts = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
+        known = frozenset().union(*map(symbols, parts))
+        node.symbols = known  # type: ignore[attr-defined]
+    return known
+
+
+def size_symbol(place: int, axis: int) -> str:
+    """The symbol for a size of a block's input."""
+    return f"{place}.{axis}"
+
+
+def root_symbol(name: str) -> str:
+    """The symbol for a parameter of the whole network."""
+    return f"${name}"
+
+
+@lru_cache(maxsize=4096)
+def name(symbol: str) -> Node:
+    """A symbol as an expression, always the same node."""
+    return ast.Name(symbol, ast.Load())
+
+
+def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
+    """An expression with others in the place of symbols."""
+    result = _Replacing(nodes).visit(node)
+    assert isinstance(result, ast.expr)
+    return result
+
+
+class _Replacing(ast.NodeTransformer):
+    """Makes new nodes only where something changes below them: expressions share what they have in common."""
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self.nodes = nodes
+
+    def visit_Name(self, node: ast.Name) -> Node:
+        return self.nodes.get(node.id, node)
+
+    def visit_Call(self, node: ast.Call) -> Node:
+        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+
+    def visit_BinOp(self, node: ast.BinOp) -> Node:
+        return combined(node.op, self.visit(node.left), self.visit(node.right))
+
+    def visit_Subscript(self, node: ast.Subscript) -> Node:
+        value = self.visit(node.value)
+        if isinstance(value, ast.Tuple | ast.List) and (place := number(node.slice)) is not None:
+            return value.elts[place]
+        return ast.Subscript(value, self.visit(node.slice), node.ctx)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        return type(node)(**{field: self._part(value) for field, value in ast.iter_fields(node)})
+
+    def _part(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._part(item) for item in value]
+        return self.visit(value) if isinstance(value, ast.AST) else value
+
+
+def combined(op: ast.operator, left: Node, right: Node) -> Node:
+    """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`."""
+    a, b = number(left), number(right)
+    if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
+        return ast.Constant(kind(a, b))
+    if b is not None and (simpler := _simpler(op, left, b)) is not None:
+        return simpler
+    match op:
+        case ast.Add() if a == 0:
+            return right
+        case ast.Mult() if a in (0, 1):
+            return right if a == 1 else ast.Constant(0)
+        case ast.Mult() if a is not None and (inner := _multiple(right)):
+            return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
+        case ast.Sub() if same(left, right):
+            return ast.Constant(0)
+        case ast.Add() if (sum_ := _gathered(left, right)) is not None:
+            return sum_
+    return ast.BinOp(left, op, right)
+
+
+_EXACT: Final[dict[type[ast.operator], Callable[[int, int], int]]] = {
+    ast.Add: int.__add__,
+    ast.Sub: int.__sub__,
+    ast.Mult: int.__mul__,
+    ast.FloorDiv: int.__floordiv__,
+    ast.Mod: int.__mod__,
+}
+_DIVIDING: Final = (ast.FloorDiv, ast.Mod)
+
+
+def _simpler(op: ast.operator, left: Node, count: int) -> Node | None:
+    """`left` and a number behind the sign, if there is a shorter way to say it."""
+    match op:
+        case ast.Add() | ast.Sub() if count == 0:
+            return left
+        case ast.Add() | ast.Sub() if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
+            if (before := number(left.right)) is not None:
+                total = _signed(left.op, before) + _signed(op, count)
+                sign = ast.Sub() if total < 0 else ast.Add()
+                return combined(sign, left.left, ast.Constant(abs(total)))
+        case ast.Mult() | ast.FloorDiv() if count == 1:
+            return left
+        case ast.Mult() if count == 0:
+            return ast.Constant(0)
+        case ast.Mult() if inner := _multiple(left):
+            return combined(ast.Mult(), ast.Constant(inner[0] * count), inner[1])
+        case ast.FloorDiv() if count and (divided := _divided(left, count)) is not None:
+            return divided
+    return None
+
+
+def _divided(node: Node, count: int) -> Node | None:
+    """An expression of which a number divides each part: `32 + 3 * c` for `(64 + 6 * c) // 2`."""
+    if (whole := number(node)) is not None:
+        return None if whole % count else ast.Constant(whole // count)
+    if inner := _multiple(node):
+        return None if inner[0] % count else combined(ast.Mult(), ast.Constant(inner[0] // count), inner[1])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        left, right = _divided(node.left, count), _divided(node.right, count)
+        return None if left is None or right is None else combined(node.op, left, right)
+    return None
+
+
+def _multiple(node: Node) -> tuple[int, Node] | None:
+    """What an expression is a multiple of, and how often: (4, c) for `4 * c` and `c * 4`."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        for times, other in ((node.left, node.right), (node.right, node.left)):
+            if (count := number(times)) is not None:
+                return count, other
+    return None
+
+
+def _gathered(left: Node, right: Node) -> Node | None:
+    """A sum of which the last part is one more of the same: `a + 2 * c` for `a + c + c`."""
+    times, base = _multiple(right) or (1, right)
+    before, last = (left.left, left.right) if _is_sum(left) else (None, left)
+    known, other = _multiple(last) or (1, last)
+    if not same(other, base):
+        return None
+    whole = combined(ast.Mult(), ast.Constant(times + known), base)
+    return whole if before is None else ast.BinOp(before, ast.Add(), whole)
+
+
+def _is_sum(node: Node) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
+
+
+def _signed(op: ast.operator, count: int) -> int:
+    return -count if isinstance(op, ast.Sub) else count
+
+
+def number(node: Node) -> int | None:
+    """The whole number that an expression is as it stands; None where it is none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
+        return node.value
+    return None
+
+
+def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, right: int) -> int:
+    if not isinstance(left, int) or not isinstance(right, int):
+        return NotImplemented
+    value = compute(int(left), right)
+    weight = 1 + sum(part.weight if isinstance(part, Traced) else 1 for part in (left, right))
+    if weight > MAX_WEIGHT:
+        return traced(value, LOST, 1)
+    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right))
+    return traced(value, node, weight if isinstance(node, ast.BinOp) else 1)
+
+
+def _weight(node: Node) -> int:
+    return sum(isinstance(part, ast.expr) for part in ast.walk(node))

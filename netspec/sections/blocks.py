@@ -1,0 +1,16 @@
+"""The `blocks` section: reusable parts of the network, each under a header with its parameters."""
+
+from __future__ import annotations
+
+from netspec.sections.base import BODY, Section
+from netspec.vocabulary import OPERATIONS
+
+
+class Blocks(Section):
+    key = "blocks"
+    after = "params"
+    sentence = "reusable parts with parameters, `basic c s=1: ...`"
+    example = "blocks: {unit c: [conv $c k3 same, relu]}"
+    forms = (dict,)
+    json = {"type": "object", "additionalProperties": BODY}
+    entries = {("*",): OPERATIONS}

@@ -1,0 +1,13 @@
+"""The `defaults` section: arguments for every operation of a kind."""
+
+from __future__ import annotations
+
+from netspec.sections.base import Section
+
+
+class Defaults(Section):
+    key = "defaults"
+    after = "blocks"
+    sentence = "arguments for every operation of a kind, `{bn: eps=0.001}`"
+    example = "defaults: {bn: eps=0.001}"
+    forms = (dict,)

@@ -1,0 +1,66 @@
+"""Rounds of equal steps are one loop in forward, and compute what the graph says."""
+
+from __future__ import annotations
+
+import pytest
+
+from netspec import loads
+from tests.code.meaning import disagreement
+from tests.code.style import assert_source_formatted
+
+BLOCKS = """
+blocks:
+  side(x m): {a: linear(x) 6, out: mul(a m)}
+  cell d: {layers: {a: "linear $d, tanh", skip: linear(prev) 4, out: linear(a) 6}, outputs: {out: out, skip: skip}}
+  two(x s): {layers: {a: add(x s), b: linear(prev) 6, c: linear(a) 6}, outputs: {b: b, c: c}}
+  same: linear 6
+  wide c: {stack: {layers: {repeat: 3, layers: {l.$i: linear $c}}}}
+"""
+LOOPS = {
+    "{a: ['side(x m)', {repeat: 2, layers: ['side(prev m)']}]}": "for side in self:\n            x = side(x, m)",
+    "[{repeat: 3, layers: {cells.$i: cell 5}}, {all: add(cells.*.skip)}]": (
+        "for cell in self.cells:\n            x, skip = cell(x)\n            skips.append(skip)\n"
+        "        return sum(skips)"
+    ),
+    "[{repeat: 3, layers: {a.$i: linear 6, b.$i: 'relu, linear 6', c: 'mul(prev x)'}}]": (
+        "for a, b in zip(self.a, self.b):"
+    ),
+    "[{repeat: 3, layers: {h.$i: 'linear(x) 4, relu'}}, {o: concat(x h.*) -1}]": (
+        "values = [F.relu(linear(x)) for linear in self.h]\n        return torch.cat([x, *values], dim=-1)"
+    ),
+    "[{repeat: 3, layers: {h.$i: 'linear(x) 6'}}, {o: add(x h.*)}]": "return sum(linears, x)",
+    "[{repeat: 4, layers: {layer$i: 'add(x prev), same'}}]": (
+        "for layer in self.children():\n            out = layer(x + out)"
+    ),
+    "{s: linear 6, u: use(prev) s, v: use(prev) s, w: use(prev) s}": "for _ in range(3):\n            x = self.s(x)",
+    "{p: same, q: {repeat: 3, layers: {t.$i: two(prev x), e: add(t.$i.b t.$i.c)}}}": "for two in self.t:",
+    "{a: {layers: {repeat: 3, layers: {$i: linear(x) 2}}, outputs: {p: '0', q: '1', r: '2'}}, b: stack(a.p a.q a.r)}": (
+        "return [linear(x) for linear in self]"
+    ),
+}
+STRAIGHT = [
+    "[{repeat: 3, layers: {cells.$i: cell 5}}, {one: 'add(cells.0.skip cells.1.skip)'}]",
+    "[{repeat: 3, layers: {a.$i: linear 6, b: 'mul $i'}}]",
+    "[{repeat: 3, layers: {a.$i: linear 6}}, {x0: linear(a.1) 6, o: add(x0 a.2)}]",
+    "{a.0: linear 6, a.1: linear 6, b: relu, a.2: linear 6}",
+    "{c: {layers: {repeat: 3, layers: {h.$i: linear 6}}, outputs: {p: h.0, q: h.2}}, d: add(c.p c.q)}",
+    "[{repeat: 3, layers: {a.$i: linear 6, b.$i: linear 6, y: 'add(a.$i b.$i)', z: 'mul(y prev), dropout 0.5'}}]",
+    "{a: [same, 'relu when training', same], b: [wide 6, wide 6]}",
+    "[{repeat: 3, layers: {a.$i: linear 6, b: 'relu when i > 0'}}]",
+]
+
+
+@pytest.mark.parametrize("layers", LOOPS)
+def test_rounds_are_a_loop(layers: str) -> None:
+    spec = loads(f"inputs: {{x: 6, m: 6}}\n{BLOCKS}\nlayers: {layers}\n")
+    assert_source_formatted(spec.source())
+    said = "\n".join(line.partition("  # ")[0] for line in spec.source().splitlines())
+    assert LOOPS[layers] in said, spec.source()
+    assert not disagreement(spec), spec.source()
+
+
+@pytest.mark.parametrize("layers", STRAIGHT)
+def test_what_is_no_loop_computes_what_the_graph_says(layers: str) -> None:
+    spec = loads(f"inputs: {{x: 6, m: 6}}\n{BLOCKS}\nlayers: {layers}\n")
+    assert_source_formatted(spec.source())
+    assert not disagreement(spec), spec.source()
