@@ -34,6 +34,8 @@ class Entry(Record):
     """How many values good style gives without their names; None is as many as in the example."""
     example: ClassVar[str] = ""
     """A row that works."""
+    origin: ClassVar[str] = ""
+    """The module of the plugin that has the class; empty for what is here."""
     rule: ClassVar[str] = ""
     """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
 

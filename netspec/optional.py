@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from netspec.errors import UsageError
@@ -17,3 +18,11 @@ def need(package: str, user: str, extra: str = "") -> Any:
             raise
         way_out = f"pip install 'netspec-torch[{extra or package}]'"
         raise UsageError(f"{user} needs the package {package}, which is not installed: {way_out}") from None
+
+
+def installed(package: str) -> str | None:
+    """The version of a package that is installed; None where it is not."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

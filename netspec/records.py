@@ -146,7 +146,7 @@ class Record:
         return {
             name: self.__dict__[name]
             for name, field in self.fields.items()
-            if field.required or not _same(self.__dict__[name], field.default)
+            if field.required or not same(self.__dict__[name], field.default)
         }
 
     def __eq__(self, other: object) -> bool:
@@ -211,9 +211,10 @@ def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "items": _or_computed(schema["items"])} if isinstance(schema.get("items"), dict) else schema
 
 
-def _same(value: Any, default: Any) -> bool:
-    alike = type(value) is type(default) or (is_whole(value) and is_whole(default))
-    return alike and bool(value == default)
+def same(value: Any, other: Any) -> bool:
+    """Whether two values are equal and of one type, a whole number in any of its types: 1 is neither 1.0 nor True."""
+    alike = type(value) is type(other) or (is_whole(value) and is_whole(other))
+    return alike and bool(value == other)
 
 
 _validators: dict[type, SchemaValidator] = {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netspec import datasets, layers, losses, metrics, ops, optimizers, schedulers, synonyms, transforms
+from netspec import datasets, exporters, layers, losses, metrics, ops, optimizers, schedulers, synonyms, transforms
 from netspec.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Dataset
-    from netspec.exporters import Exporter
+    from netspec.exporters.base import Exporter
     from netspec.initializers import Initializer
     from netspec.layers.base import Op
     from netspec.losses.base import Loss
@@ -83,7 +83,9 @@ AUGMENTATIONS: Catalogue[Random] = Catalogue(
 )
 """Random changes to training data."""
 
-EXPORTERS: Catalogue[Exporter] = Catalogue("format", "netspec.exporters.Exporter", {"netspec.exporters": "onnx"})
+EXPORTERS: Catalogue[Exporter] = Catalogue(
+    "format", "netspec.exporters.base.Exporter", _in("runtime.export.formats", exporters.FAMILIES)
+)
 """Formats that a trained network is exported to."""
 
 LOSSES: Catalogue[Loss] = Catalogue(

@@ -19,14 +19,14 @@ PLACE: Final = ROOT / ".venv" / "site"
 
 def main() -> int:
     """Install what builds the site, and build it; what the program ends with."""
-    python = PLACE / "bin" / "python"
+    python = str(PLACE / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements-docs.txt"]
-    for command in ([sys.executable, "-m", "venv", PLACE], pip):
+    for command in ([sys.executable, "-m", "venv", str(PLACE)], pip):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"The site is not built, for its packages cannot be had: {done.stderr.strip().splitlines()[-1]}")
             return 0
-    build = [python, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", PLACE / "html"]
+    build = [python, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(PLACE / "html")]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(build, cwd=ROOT, env=quiet, capture_output=True, text=True, check=False)
     print(f"{done.stdout}{done.stderr}The site is {'not ' if done.returncode else ''}built: {PLACE / 'html'}")

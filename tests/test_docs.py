@@ -60,8 +60,8 @@ def test_what_a_page_shows_is_held_against_what_comes_of_it(tmp_path: Path) -> N
 
 def test_every_word_has_a_file_and_every_link_between_them_leads_to_one() -> None:
     made = words()
-    assert made.keys() >= {f"{page.room}/{page.name.lower()}.md" for page in pages()} | {"README.md"}
-    assert len({name.lower() for name in made}) == len(made) == len(pages()) + len({page.room for page in pages()}) + 1
+    assert made.keys() >= {f"{page.kind}/{page.name.lower()}.md" for page in pages()} | {"README.md"}
+    assert len({name.lower() for name in made}) == len(made) == len(pages()) + len({page.kind for page in pages()}) + 1
     for name, text in made.items():
         for link, _ in LINK.findall(re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)):
             assert posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) in made, f"{name}: {link}"

@@ -60,7 +60,9 @@ class Run(run.Run):
         return predict(self, [Path(file) for file in files], as_is=as_is)
 
     def export(self, path: str | Path, *, allow_outside: bool = False) -> Report:
-        """Write the network with the best weights to an ONNX file that is proven to agree with it, on its data too.
+        """Write the network with the best weights to a file that is proven to agree with it, on its data too.
+
+        The ending of `path` says the format, `.onnx` for ONNX.
 
         Raises ExportMismatch, and leaves no file, where it does not.
         """

@@ -105,7 +105,9 @@ class Spec(spec.Spec):
         )
 
     def export(self, path: str | Path, module: nn.Module | None = None, *, allow_outside: bool = False) -> Report:
-        """Write `module`, or the network as it is built, to an ONNX file that is proven to agree with it.
+        """Write `module`, or the network as it is built, to a file that is proven to agree with it.
+
+        The ending of `path` says the format, `.onnx` for ONNX.
 
         Raises ExportMismatch, and leaves no file, where it does not.
         """

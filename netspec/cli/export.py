@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, tell_weights
-from netspec.cli.targets import Target
+from netspec.cli.targets import Exported
+from netspec.errors import UsageError
+from netspec.vocabulary import EXPORTERS
 
 if TYPE_CHECKING:
+    from netspec.api.spec import Spec
     from netspec.runtime.export.export import Report
+
+FIRST: Final = EXPORTERS.classes()[0].__name__
+"""What is written where nothing says which format."""
+
+
+def formats(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A flag for each format: which one is written where no file is named."""
+    for cls in reversed(EXPORTERS.classes()):
+        text = f"Write a {cls.extension} file; without, the first format that the spec names, or {FIRST}."
+        command = click.option(f"--{cls.called()}", "extension", flag_value=cls.extension, help=text)(command)
+    return command
 
 
 @click.command()
 @click.argument("source", metavar="RUN_OR_SPEC", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
-@click.option("--onnx", is_flag=True, help="ONNX is what is written; it need not be said.")
-@click.option("-o", "--output", type=Target(".onnx"), metavar="FILE", help="The file; NAME.onnx without.")
+@formats
+@click.option("-o", "--output", type=Exported(), metavar="FILE", help="The file; its ending says the format.")
 @limited
 @allow_outside
 @as_json
 def command(
     source: Path,
     overrides: tuple[str, ...],
-    onnx: bool,
+    extension: str | None,
     output: Path | None,
     max_params: int | None,
     max_memory: int | None,
@@ -34,38 +49,50 @@ def command(
 ) -> None:
     """Export the best weights of a run, or a spec's network as it is initialised.
 
-    The file is compared with torch in ONNX Runtime at batch 1, 2 and 5 and on the validation data. Where they
+    The file is run beside torch, ONNX in ONNX Runtime, at batch 1, 2 and 5 and on the validation data. Where they
     differ by more than the tolerance, no file is left and the exit code is 6.
     """
     from netspec.files import need_writable
 
+    if extension and output is not None and output.suffix.lower() not in ("", extension):
+        raise UsageError(f"{output} is not called {extension}")
     if source.is_dir():
         from netspec.api.run import Run
 
         run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
-        output = output or source / "model.onnx"
+        output = output or source / f"model{_extension(run.spec, extension)}"
         need_writable(output, [*inputs_of(run.spec), *run.files])
         tell_weights(run)
         report = run.export(output, allow_outside=allow_outside)
     else:
         spec = load(str(source), overrides, max_params, max_memory)
-        need_writable(output or Path(f"{spec.name}.onnx"), inputs_of(spec))
+        output = output or Path(f"{spec.name}{_extension(spec, extension)}")
+        need_writable(output, inputs_of(spec))
         talk("no run is named, so the weights are those the network starts with")
-        report = spec.export(output or f"{spec.name}.onnx", allow_outside=allow_outside)
+        report = spec.export(output, allow_outside=allow_outside)
     if as_json:
-        show_json({"file": str(report.path), "bytes": report.bytes, "opset": report.opset, "nodes": report.nodes,
-                   "inputs": report.inputs, "outputs": report.outputs,
+        show_json({"file": str(report.path), "bytes": report.bytes, **report.facts,
+                   "inputs": dict(report.inputs), "outputs": dict(report.outputs),
                    "absolute": report.absolute, "relative": report.relative})  # fmt: skip
     else:
         show(described(report))
 
 
+def _extension(spec: Spec, asked: str | None) -> str:
+    from netspec.runs.export import exporter_of
+
+    exporter = exporter_of(spec)
+    assert exporter is not None
+    return asked or exporter.extension
+
+
 def described(report: Report) -> str:
     """A report as lines for a person."""
+    facts = "".join(f"{name} {number:,}, " for name, number in report.facts.items())
     shapes = ", ".join(f"{name} {shape}" for name, shape in {**report.inputs, **report.outputs}.items())
     return "\n".join(
         [
-            f"wrote {report.path}: {report.bytes:,} bytes, opset {report.opset}, {shapes}",
+            f"wrote {report.path}: {report.bytes:,} bytes, {facts}{shapes}",
             f"largest difference to torch: {report.absolute:.3g} absolute, {report.relative:.3g} relative",
         ]
     )

@@ -36,6 +36,15 @@ class Target(click.ParamType[Path]):
         return path
 
 
+class Exported(Target):
+    """A file that a network is exported to, in any of the formats."""
+
+    def __init__(self) -> None:
+        from netspec.vocabulary import EXPORTERS
+
+        super().__init__(*(cls.extension for cls in EXPORTERS.classes()))
+
+
 class Folder(click.ParamType[Path]):
     """A folder to write in. It is made where it is not there."""
 

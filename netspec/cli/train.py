@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk
-from netspec.cli.targets import Folder, Target
+from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _names_run(word: str) -> bool:
     help="Go on where the run in RUN, or in --run, stopped, to the very bit. It needs no SPEC; one that is given must "
     "be the same experiment. With auto, begin a run in --run where there is none.",
 )
-@click.option("--export", "export_to", type=Target(".onnx"), metavar="FILE", help="Export the best weights to FILE.")
+@click.option("--export", "export_to", type=Exported(), metavar="FILE", help="Export the best weights to FILE.")
 @click.option("--nproc", type=click.IntRange(1), default=1, help="How many processes of this machine share each batch.")
 @allow_outside
 @as_json

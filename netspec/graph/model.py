@@ -139,8 +139,7 @@ class Step:
         """Shapes of the buffers of its own operation, by name."""
         if self.op is None or not self.wrap:
             return self.op.buffers() if self.op is not None else {}
-        transposed = type(self.op).__name__.startswith("ConvTranspose")
-        return wrapping.buffers(self.wrap, self.op.buffers(), self.op.parameters()["weight"], transposed)
+        return wrapping.buffers(self.wrap, self.op.buffers(), self.op.parameters()["weight"], self.op.transposed)
 
     def macs(self) -> Size | None:
         """Multiply-accumulates at batch 1, those of a level included; None where one of them is unknown."""

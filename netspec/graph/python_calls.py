@@ -55,8 +55,6 @@ FLOWING: Final = {"x", "out", "input", "inputs", "h", "y", "z", "hidden", "outpu
 """What the value that flows is called in Python."""
 MODULES: Final = {"torch", "nn", "F", "tf", "keras", "layers", "jax", "flax", "paddle", "functional"}
 """What functions are taken from; before a dot, anything else is a value."""
-SOFTMAX: Final = {"Softmax", "LogSoftmax", "Softmin"}
-"""What runs along an axis that has to be named here; unnamed in Python it is the last one of B x classes."""
 WRAPS: Final = {"weight_norm", "spectral_norm", "orthogonal"}
 
 
@@ -99,7 +97,8 @@ def _written(node: ast.Call) -> str:
     cls = classes[0]
     if issubclass(cls, Layer) and cls.__name__.lower() == last.lower() and cls.__name__[0] == last[0]:
         given = torch_arguments(cls, node.args, node.keywords, _order(node, cls, last))
-        axis = ["-1"] if cls.__name__ in SOFTMAX and given.get("dim") is None else []
+        # What runs along an axis has to name it here; unnamed in Python it is the last one of B x classes.
+        axis = ["-1"] if cls.makes and "dim" in cls.fields and given.get("dim") is None else []
         return " ".join([checked(_called(cls), cls, given), *axis])
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and before not in MODULES:
         return _method(word, cls, ast.Call(node.func, [node.func.value, *node.args], node.keywords))
@@ -174,7 +173,7 @@ def _fail() -> str:
 
 def _called(cls: type[Op]) -> str:
     """The word that a spec has for a class of torch: fc for Linear, as the common one that flattens."""
-    if cls.__name__ == "Linear":
+    if cls.multiplies == "last axis":
         return "fc"
     general = {"BatchNorm": "bn", "MaxPool": "maxpool", "AvgPool": "avgpool", "Conv": "conv"}
     general["ConvTranspose"] = "conv_transpose"

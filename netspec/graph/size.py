@@ -127,6 +127,6 @@ def _largest_value(graph: Graph, batch: int) -> tuple[Step | None, int]:
 
 
 def _sizes(step: Step, batch: int) -> Iterable[int]:
-    if step.op is not None and type(step.op).__name__ == "Expand":  # a view, which repeats without a copy
+    if step.op is not None and step.op.is_view:
         return ()
     return (least_bytes(value.tensor, batch) for value in flat(step.results) if value.tensor is not None)

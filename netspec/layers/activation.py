@@ -12,6 +12,8 @@ from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known
 class Activation(Layer):
     """What all activations share: floats in, the same shape out."""
 
+    family = "activation"
+    keeps_axes = True
     rule = "The shape of the input stays."
     functional = True
     example_input = "16x8x8"
@@ -37,12 +39,14 @@ class Overwriting(Activation):
 class ReLU(Overwriting):
     """Replaces negative numbers by 0: max(0, x)."""
 
+    at_least_0 = True
     example = "relu"
 
 
 class ReLU6(Overwriting):
     """Clips to 0 ... 6: min(max(0, x), 6)."""
 
+    at_least_0 = True
     example = "relu6"
 
 
@@ -145,12 +149,14 @@ class Hardswish(Overwriting):
 class Sigmoid(Activation):
     """Squeezes numbers between 0 and 1: 1 / (1 + exp(-x))."""
 
+    makes = "probabilities"
     example = "sigmoid"
 
 
 class LogSigmoid(Activation):
     """Takes the logarithm of the sigmoid, without losing precision."""
 
+    makes = "log probabilities"
     example = "logsigmoid"
     words = ("log_sigmoid",)
 
@@ -158,6 +164,7 @@ class LogSigmoid(Activation):
 class Hardsigmoid(Overwriting):
     """Approximates the sigmoid by a straight piece: relu6(x + 3) / 6."""
 
+    makes = "probabilities"
     example = "hardsigmoid"
 
 

@@ -15,6 +15,8 @@ from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank
 class AdaptivePool(Spatial):
     """What all adaptive pools share: windows as large as the wanted size asks for."""
 
+    family = "pooling"
+    reads_channels = True
     rule = "Channels stay; the sizes become output_size, null keeping the input's own."
     functional = True
     output_size = Numbers("size of the output; null keeps the input's own", ge=1, optional=True)
@@ -101,6 +103,7 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
 class GAP(Layer):
     """Takes the mean of each channel over all of space and keeps the axes, now of size 1."""
 
+    family = "pooling"
     rule = "Channels stay; every other axis becomes 1."
     functional = True
     words = ("gap",)
@@ -121,6 +124,8 @@ class GAP(Layer):
 class FractionalMaxPool(Spatial):
     """FractionalMaxPool2d and 3d: windows at random places, which shrink a map by any ratio."""
 
+    family = "pooling"
+    reads_channels = True
     rule = "Channels stay; the sizes become output_size, or output_ratio of themselves, rounded down."
     general = ("fractional_max_pool",)
     letters = {"k": "kernel_size"}

@@ -68,6 +68,7 @@ class MultiheadAttention(Layer):
     batch x keys; where they are true (or minus infinity) they hide.
     """
 
+    family = "attention"
     rule = "output has the shape of the queries; weights are batch x queries x keys."
     words: ClassVar[tuple[str, ...]] = ("multihead_attention",)
     flags = {"nobias": ("bias", False)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
@@ -44,6 +44,37 @@ class Op(Entry):
     """Whether it makes floats of the dtype that the network computes in."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves its input as it is outside training."""
+
+    # Traits, by which checks and pictures know an operation without knowing its class.
+
+    family: ClassVar[str] = ""
+    """Its kind in the literature, as `convolution`, `pooling`, `normalisation`, `activation`; empty for any other."""
+    normalises: ClassVar[Literal["", "batch", "instance", "group", "layer", "response"]] = ""
+    """Which norm it is by its name in the literature; a batch or an instance norm takes each channel by itself."""
+    makes: ClassVar[Literal["", "probabilities", "log probabilities"]] = ""
+    """What an activation makes of scores, where that is something that a loss may want."""
+    multiplies: ClassVar[Literal["", "last axis", "all axes"]] = ""
+    """The axes whose numbers it multiplies by one matrix of weights."""
+    drops: ClassVar[bool] = False
+    """Whether it drops numbers in training, each with the probability `p`."""
+    at_least_0: ClassVar[bool] = False
+    """Whether it replaces negative numbers by 0, and with them their gradient."""
+    keeps_numbers: ClassVar[bool] = False
+    """Whether it only passes its numbers on in use, or puts them into another shape."""
+    keeps_axes: ClassVar[bool] = False
+    """Whether the axes of its result mean what those of its input do."""
+    is_view: ClassVar[bool] = False
+    """Whether its result lies in the memory of its input."""
+    reads_channels: ClassVar[bool] = False
+    """Whether it takes axis 1 for the channels, and those after it for the places."""
+    gives_tokens: ClassVar[bool] = False
+    """Whether it gives tokens x width, batch first where nothing else is said."""
+    transposed: ClassVar[bool] = False
+    """Whether its results lie along axis 1 of its weight, and not along axis 0."""
+    joins: ClassVar[bool] = False
+    """Whether it puts its inputs one after the other along the axis `dim`."""
+    counts: ClassVar[bool] = False
+    """Whether it gives the numbers from `start` to `end`."""
 
     @classmethod
     def takes_rank(cls, rank: int) -> bool:
@@ -112,8 +143,6 @@ class Op(Entry):
 class Layer(Op):
     """A class of torch.nn, by torch's own name and with torch's own arguments."""
 
-    origin: ClassVar[str] = ""
-    """The module of a plugin that has the class; empty for torch.nn."""
     functional: ClassVar[bool] = False
     """Whether a function of the same arguments may stand for the module."""
 

@@ -17,6 +17,8 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 class Convolution(Spatial):
     """What all convolutions share."""
 
+    family = "convolution"
+    reads_channels = True
     letters = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
     flags = {"nobias": ("bias", False)}
     arrow = ("in_channels", "out_channels")
@@ -126,6 +128,7 @@ class Conv3d(DirectConvolution):
 class TransposedConvolution(Convolution):
     """ConvTranspose1d, 2d and 3d: the gradient of a convolution, used to make maps larger."""
 
+    transposed = True
     rule = (
         "channels x sizes become out_channels x (size - 1) stride - 2 padding + dilation (kernel_size - 1) + "
         "output_padding + 1."

@@ -13,6 +13,8 @@ from netspec.tensors import Misfit, Tensor, need_float, need_rank
 class Dropping(Layer):
     """What all dropouts share."""
 
+    family = "dropout"
+    drops = keeps_numbers = keeps_axes = True
     rule = "The shape of the input stays."
     functional = True
     only_in_training = True

@@ -14,6 +14,8 @@ MODES = ("sum", "mean", "max")
 class Lookup(Layer):
     """What both embeddings share: a table with a vector for each number."""
 
+    family = "embedding"
+
     num_embeddings = Int("how many numbers there are: 0 to one less", ge=1)
     embedding_dim = Int("size of each vector", ge=1)
 
@@ -35,6 +37,7 @@ class Lookup(Layer):
 class Embedding(Lookup):
     """Looks up a learned vector for each number."""
 
+    gives_tokens = True
     rule = "Whole numbers of any shape get a last axis of embedding_dim."
     example, example_input = "embedding 1000 64", "int 10"
 

@@ -33,6 +33,8 @@ def Trailing(sentence: str) -> Any:
 class TrailingNorm(Layer):
     """What LayerNorm and RMSNorm share: they normalise over the last axes, `normalized_shape`."""
 
+    family, normalises = "normalisation", "layer"
+    keeps_axes = True
     rule = "The shape of the input stays."
     normalized_shape = Trailing("sizes of the last axes, over which each sample is normalised")
 
@@ -95,6 +97,8 @@ class RMSNorm(TrailingNorm):
 class ResponseNorm(Layer):
     """What the two local response norms share."""
 
+    family, normalises = "normalisation", "response"
+    keeps_axes = True
     rule = "The shape of the input stays."
     size = Int("how many channels are summed", ge=1)
     alpha = Float("what the sum of squares is multiplied by", 1e-4)

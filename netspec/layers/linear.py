@@ -15,6 +15,8 @@ from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, s
 class Linear(Layer):
     """Multiplies the last axis by a learned matrix: y = x W^T + b."""
 
+    family, multiplies = "linear", "last axis"
+    keeps_axes = True
     rule = "The last axis becomes out_features; all others stay."
     flags = {"nobias": ("bias", False)}
     arrow = ("in_features", "out_features")
@@ -43,6 +45,8 @@ class Linear(Layer):
 class FC(Linear):
     """Flattens everything after the batch, then multiplies by a learned matrix."""
 
+    multiplies = "all axes"
+    keeps_axes = False
     rule = "Everything after the batch becomes one axis of out_features."
     words = ("fc",)
     example, example_input = "fc 10", "16x5x5"
@@ -66,6 +70,7 @@ class FC(Linear):
 class Bilinear(Layer):
     """Multiplies two inputs through a learned matrix for each output: y = x1^T W x2 + b."""
 
+    family = "linear"
     rule = "The last axis becomes out_features; all others stay, and are the same in both inputs."
     inputs = (2, 2)
     takes = ("input1", "input2")
@@ -102,6 +107,7 @@ class Bilinear(Layer):
 class Identity(Layer):
     """Gives back its input."""
 
+    keeps_numbers = keeps_axes = True
     rule = "The shape of the input stays."
     functional = True
     example, example_input = "identity", "8"

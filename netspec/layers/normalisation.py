@@ -15,6 +15,8 @@ from netspec.tensors import Misfit, Tensor, need_float, need_rank
 class ChannelNorm(Layer):
     """What norms with a number for each channel share: parameters and running statistics."""
 
+    family = "normalisation"
+    reads_channels = True
     rule = "The shape of the input stays."
     flags = {"nobias": ("bias", False)}
 
@@ -45,6 +47,7 @@ class ChannelNorm(Layer):
 class BatchNorm1d(ChannelNorm):
     """Normalises each channel over the batch and, if there is one, the length."""
 
+    normalises = "batch"
     rank = (2, 3)
     general = ("bn", "batchnorm", "batch_norm")
     example, example_input = "batchnorm1d", "16x100"
@@ -57,6 +60,7 @@ class BatchNorm1d(ChannelNorm):
 class BatchNorm2d(ChannelNorm, Spatial):
     """Normalises each channel over the batch and the map."""
 
+    normalises = "batch"
     dims, rank = 2, 4
     general = ("bn", "batchnorm", "batch_norm")
     example, example_input = "batchnorm2d", "16x32x32"
@@ -65,6 +69,7 @@ class BatchNorm2d(ChannelNorm, Spatial):
 class BatchNorm3d(ChannelNorm, Spatial):
     """Normalises each channel over the batch and the volume."""
 
+    normalises = "batch"
     dims, rank = 3, 5
     general = ("bn", "batchnorm", "batch_norm")
     example, example_input = "batchnorm3d", "16x8x8x8"
@@ -73,6 +78,7 @@ class BatchNorm3d(ChannelNorm, Spatial):
 class SyncBatchNorm(ChannelNorm):
     """Normalises each channel over the batches of all processes that train together."""
 
+    normalises = "batch"
     words = ("sync_batchnorm", "sync_batch_norm")
     example, example_input = "sync_batchnorm", "16x32x32"
 
@@ -80,6 +86,7 @@ class SyncBatchNorm(ChannelNorm):
 class InstanceNorm(ChannelNorm, Spatial):
     """InstanceNorm1d, 2d and 3d."""
 
+    normalises = "instance"
     general = ("instancenorm", "instance_norm")
 
     affine = Bool("learn a scale and a shift for each channel", False)
@@ -120,6 +127,7 @@ class InstanceNorm3d(InstanceNorm):
 class GroupNorm(Layer):
     """Normalises each sample over groups of channels and all of space."""
 
+    family, normalises = "normalisation", "group"
     rule = "The shape of the input stays."
     flags = {"nobias": ("bias", False)}
     example, example_input = "groupnorm 4", "16x32x32"

@@ -29,6 +29,8 @@ def pooled(size: Size, kernel: int, stride: int, padding: int, dilation: int, ce
 class Pool(Spatial):
     """What all pools with a sliding window share."""
 
+    family = "pooling"
+    reads_channels = True
     functional = True
 
     whole_windows: ClassVar[bool] = False

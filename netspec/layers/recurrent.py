@@ -16,6 +16,8 @@ NONLINEARITIES = ("tanh", "relu")
 class Recurrent(Layer):
     """What RNN, GRU and LSTM share. The first state may be given as further inputs; it is zeros if not."""
 
+    family = "recurrent"
+    gives_tokens = True
     rule = (
         "length x batch x width become length x batch x hidden_size, twice that if bidirectional; batch comes "
         "first with batch_first."
@@ -139,6 +141,7 @@ class LSTM(Recurrent):
 class Cell(Layer):
     """What the cells share: one step for a batch of vectors. The state may be given; it is zeros if not."""
 
+    family = "recurrent"
     rule = "batch x width become batch x hidden_size."
     inputs = (1, 2)
     takes: ClassVar[tuple[str, ...]] = ("input", "h")

@@ -13,6 +13,7 @@ from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 class Flatten(Layer):
     """Makes one axis of several: all after the batch, if not told otherwise."""
 
+    keeps_numbers = True
     rule = "The axes from start_dim to end_dim become one, as long as their product."
     functional = True
     bare = 2
@@ -35,6 +36,7 @@ class Flatten(Layer):
 class Unflatten(Layer):
     """Makes several axes of one."""
 
+    keeps_numbers = True
     rule = "The axis dim becomes the axes of unflattened_size, whose product is its size."
     functional = True
     example, example_input = "unflatten 1 4x8", "32x10"

@@ -26,18 +26,21 @@ class AlongAxis(Activation):
 class Softmax(AlongAxis):
     """Turns numbers along an axis into probabilities: exp(x) divided by its sum."""
 
+    makes = "probabilities"
     example = "softmax 1"
 
 
 class Softmin(AlongAxis):
     """Turns numbers along an axis into probabilities, the smallest number being the likeliest."""
 
+    makes = "probabilities"
     example = "softmin 1"
 
 
 class LogSoftmax(AlongAxis):
     """Takes the logarithm of the softmax, without losing precision."""
 
+    makes = "log probabilities"
     example = "log_softmax 1"
     words = ("log_softmax",)
 
@@ -45,6 +48,7 @@ class LogSoftmax(AlongAxis):
 class Softmax2d(Activation):
     """Turns the channels at each place of a map into probabilities."""
 
+    makes = "probabilities"
     example = "softmax2d"
 
     def fitted(self, *inputs: Tensor) -> Self:

@@ -24,6 +24,7 @@ Shapes = dict[str, tuple[int, ...]]
 class Transforming(Layer):
     """What all transformers share: the arguments of one layer."""
 
+    family = "attention"
     flags = {"nobias": ("bias", False)}
 
     d_model = Int("width of the sequence", None, ge=1, axis=-1)
@@ -98,6 +99,7 @@ class Transforming(Layer):
 class Encoding(Transforming):
     """What the encoder and its layer share: one sequence, and perhaps masks of length x length and batch x length."""
 
+    gives_tokens = True
     rule = "The shape of the input stays."
     inputs = (1, 3)
     is_causal = Bool("hide what follows each place", False, torch=False, keyword=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from netspec.errors import At, Problem, Severity
 from netspec.graph.model import Graph, Step, Value, flat
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from netspec.datasets.base import Gives
     from netspec.sections.data import DataSection
     from netspec.sections.train import Train
+
+Stage = Literal["network", "experiment", "training"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,11 @@ class Rule:
     code: ClassVar[str]
     severity: ClassVar[Severity] = "error"
     """How grave it is; a spec can ignore what is no error."""
+    stage: ClassVar[Stage] = "network"
+    """What there must be for it: a whole network; data or training, where shapes that a problem left unknown are
+    passed over; or a whole network and its training."""
+    about: ClassVar[tuple[str, ...]] = ()
+    """Traits or fields of operations; it is for networks that have an operation with one of them. None is for all."""
     example: ClassVar[str]
     """A spec that the rule objects to."""
 

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.dims import BATCH
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-
-SEQUENTIAL: Final = frozenset(
-    {"RNN", "GRU", "LSTM", "MultiheadAttention", "Transformer"}
-    | {f"Transformer{part}{layer}" for part in ("Encoder", "Decoder") for layer in ("", "Layer")}
-)
 
 
 class BatchAxis(Rule):
@@ -24,6 +18,7 @@ class BatchAxis(Rule):
 
     code = "batch-axis"
     severity = "warning"
+    about = ("batch_first",)
     example = """\
 input: 10x32
 layers: [gru 16]
@@ -31,7 +26,7 @@ layers: [gru 16]
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.flow.steps:
-            if type(step.op).__name__ not in SEQUENTIAL or getattr(step.op, "batch_first", True):
+            if getattr(step.op, "batch_first", True):
                 continue
             tensor = step.inputs[0].tensor
             if tensor is not None and len(tensor.shape) == 3 and tensor.shape[0] == BATCH:

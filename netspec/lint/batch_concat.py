@@ -17,6 +17,7 @@ class BatchConcat(Rule):
 
     code = "batch-concat"
     severity = "warning"
+    about = ("joins",)
     example = """\
 inputs: {a: 8, b: 8}
 layers: {both: concat(a b) 0}
@@ -25,7 +26,7 @@ layers: {both: concat(a b) 0}
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.flow.steps:
             tensor = step.inputs[0].tensor if step.inputs else None
-            if type(step.op).__name__ != "Concat" or tensor is None or len(step.inputs) < 2:
+            if step.op is None or not step.op.joins or tensor is None or len(step.inputs) < 2:
                 continue
             if getattr(step.op, "dim", 1) in (0, -len(tensor.shape)) and tensor.shape[0] == BATCH:
                 text = f"{step.name} joins along axis 0, which is the batch"

@@ -9,9 +9,7 @@ from netspec.errors import Problem
 from netspec.graph.model import Step
 from netspec.lint.base import Facts, Rule
 
-NORMS: Final = frozenset(f"{kind}{dims}" for kind in ("BatchNorm", "InstanceNorm") for dims in ("1d", "2d", "3d")) | {
-    "SyncBatchNorm"
-}
+BY_CHANNEL: Final = ("batch", "instance")
 """Norms that subtract the mean of each channel."""
 
 
@@ -23,6 +21,7 @@ class BiasBeforeNorm(Rule):
 
     code = "bias-before-norm"
     severity = "info"
+    about = ("normalises",)
     example = """\
 input: 3x8x8
 layers: [conv 4 k3, bn, relu]
@@ -31,15 +30,16 @@ layers: [conv 4 k3, bn, relu]
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.flow.steps:
             before = facts.flow.before(step)
-            if type(step.op).__name__ not in NORMS or before is None or facts.flow.users[before] != [step]:
+            if step.op is None or step.op.normalises not in BY_CHANNEL or before is None:
                 continue
-            if getattr(before.op, "bias", False) and _by_channel(before):
+            if facts.flow.users[before] == [step] and getattr(before.op, "bias", False) and _by_channel(before):
                 text = f"{step.name} takes the mean of each channel away, and with it the bias of {before.name}"
                 yield self.problem(text, before.at, "Write nobias.")
 
 
 def _by_channel(step: Step) -> bool:
     """Whether a layer's bias is one number for each channel."""
-    name, tensor = type(step.op).__name__, step.value.tensor
+    assert step.op is not None
+    tensor = step.value.tensor
     flat = tensor is not None and len(tensor.shape) == 2
-    return name.startswith("Conv") or (name in ("Linear", "FC", "Bilinear") and flat)
+    return step.op.family == "convolution" or (step.op.family == "linear" and flat)

@@ -19,6 +19,7 @@ class ChannelsLast(Rule):
 
     code = "channels-last"
     severity = "warning"
+    about = ("reads_channels",)
     example = """\
 input: 224x224x3
 layers: [conv 8 k3, relu, gap, fc 10]
@@ -28,8 +29,9 @@ layers: [conv 8 k3, relu, gap, fc 10]
         images = [tensor for tensor in (facts.inputs or {}).values() if channels_last(tensor.shape[1:])]
         for step in facts.flow.steps if images else ():
             tensor = step.inputs[0].tensor if step.inputs else None
-            if tensor in images and type(step.op).__name__.endswith("2d") and not facts.flow.makers(step.inputs[0]):
-                assert tensor is not None
+            if step.op is None or not step.op.reads_channels or getattr(step.op, "dims", 0) != 2:
+                continue
+            if tensor is not None and tensor in images and not facts.flow.makers(step.inputs[0]):
                 height, width, channels = tensor.shape[1:]
                 text = f"{step.name} takes the first axis of {show(tensor.shape[1:])} for {height} channels"
                 hint = f"Declare the input as {channels}x{height}x{width}"

@@ -17,6 +17,7 @@ class ClassCount(Rule):
 
     code = "class-count"
     severity = "warning"
+    stage = "experiment"
     example = """\
 input: 1x8x8
 layers: [fc 9]

@@ -16,6 +16,7 @@ class DataShape(Rule):
     """
 
     code = "data-shape"
+    stage = "experiment"
     example = """\
 input: 1x32x32
 layers: [fc 10]

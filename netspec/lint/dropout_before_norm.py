@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-from netspec.lint.flow import KEEPS
-
-DROPOUTS: Final = frozenset(name for name in KEEPS if "Dropout" in name)
-NORMS: Final = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"})
+from netspec.lint.flow import dropping
 
 
 class DropoutBeforeNorm(Rule):
@@ -22,6 +18,7 @@ class DropoutBeforeNorm(Rule):
 
     code = "dropout-before-norm"
     severity = "warning"
+    about = ("drops",)
     example = """\
 input: 3x8x8
 layers: [conv 4 k3 nobias, dropout 0.1, bn]
@@ -29,9 +26,9 @@ layers: [conv 4 k3 nobias, dropout 0.1, bn]
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.flow.steps:
-            if type(step.op).__name__ not in NORMS:
+            if step.op is None or step.op.normalises != "batch":
                 continue
-            before = facts.flow.through(facts.flow.before(step), KEEPS - DROPOUTS)
-            if before is not None and type(before.op).__name__ in DROPOUTS and getattr(before.op, "p", None):
+            before = facts.flow.through(facts.flow.before(step), dropping=False)
+            if before is not None and dropping(before):
                 text = f"{step.name} measures what {before.name} leaves in training, which is not what use gives it"
                 yield self.problem(text, step.at, "Put the dropout behind the norm.")

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-from netspec.lint.dropout_before_norm import DROPOUTS
-from netspec.lint.flow import KEEPS
+from netspec.lint.flow import dropping
 
 
 class DropoutLast(Rule):
@@ -18,6 +17,7 @@ class DropoutLast(Rule):
 
     code = "dropout-last"
     severity = "warning"
+    about = ("drops",)
     example = """\
 input: 8
 layers: [fc 4, dropout 0.1]
@@ -26,7 +26,7 @@ layers: [fc 4, dropout 0.1]
     def check(self, facts: Facts) -> Iterator[Problem]:
         for value in facts.results:
             for maker in facts.flow.makers(value):
-                last = facts.flow.through(maker, KEEPS - DROPOUTS)
-                if last is not None and type(last.op).__name__ in DROPOUTS and getattr(last.op, "p", None):
+                last = facts.flow.through(maker, dropping=False)
+                if last is not None and dropping(last):
                     text = f"{last.name} is the last to change what the network gives"
                     yield self.problem(text, last.at, "Put it before the last layer.")

@@ -19,6 +19,7 @@ class EmbeddingRows(Rule):
     """
 
     code = "embedding-rows"
+    stage = "experiment"
     example = """\
 input: int T
 layers: [embedding 128 16, linear 256]
@@ -43,7 +44,7 @@ def short(root: Level, bounds: Bounds) -> Iterator[tuple[Step, int, int]]:
         if step.body is not None and step.body.kind == "block":
             inner = zip(step.body.inputs.values(), step.inputs, strict=False)
             bounds |= {id(own): bounds[id(given.actual)] for own, given in inner if id(given.actual) in bounds}
-        if type(step.op).__name__ in ("Embedding", "EmbeddingBag"):
+        if step.op is not None and step.op.family == "embedding":
             low, high = bounds.get(id(step.inputs[0].actual), (0, 0))
             if low < 0 or high >= rows(step):
                 yield step, low, high

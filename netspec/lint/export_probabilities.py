@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
+from netspec.losses.base import Loss
 
 
 class ExportProbabilities(Rule):
@@ -16,6 +17,7 @@ class ExportProbabilities(Rule):
     """
 
     code = "export-probabilities"
+    stage = "experiment"
     example = """\
 input: 3
 layers: [fc 1]
@@ -24,12 +26,13 @@ export: {onnx: {output: probabilities}}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        wanted = facts.experiment.export
-        if facts.train is None or wanted is None or wanted.onnx.output != "probabilities":
-            return
-        loss = facts.train.loss
+        section = facts.experiment.export
+        for wanted in section.formats if section is not None else ():
+            if facts.train is not None and wanted.output == "probabilities":
+                yield from self._made(facts.train.loss, At(("export", wanted.called(), "output")))
+
+    def _made(self, loss: Loss, at: At) -> Iterator[Problem]:
         name = loss.called()
-        at = At(("export", "onnx", "output"))
         if loss.owns_parameters:
             text = f"{name} makes the scores in a layer of its own, which the exported file does not have"
         elif loss.activation is None:

@@ -1,19 +1,15 @@
-"""What flows where: the operations of a network without its levels, and which of them feeds which."""
+"""Data flow: the operations of a network without its levels, and which of them feeds which."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Final
+from collections.abc import Iterator
 
 from netspec.graph.model import Graph, Level, Step, Value
 
-KEEPS: Final = frozenset(
-    {
-        *("Identity", "Dropout", "AlphaDropout", "FeatureAlphaDropout", "Dropout1d", "Dropout2d", "Dropout3d"),
-        *("Flatten", "Unflatten", "Reshape", "Squeeze", "Unsqueeze", "Permute", "Transpose", "MoveDim"),
-    }
-)
-"""Operations that only pass numbers on, or put them into another shape."""
+
+def dropping(step: Step) -> bool:
+    """Whether an operation drops numbers in training."""
+    return step.op is not None and step.op.drops and bool(getattr(step.op, "p", 0))
 
 
 class Flow:
@@ -41,9 +37,12 @@ class Flow:
         makers = self.makers(step.inputs[0]) if step.inputs else []
         return makers[0] if len(makers) == 1 else None
 
-    def through(self, step: Step | None, names: Collection[str] = KEEPS) -> Step | None:
-        """The operation that a step's result comes from, looking through those called `names`."""
-        while step is not None and type(step.op).__name__ in names:
+    def through(self, step: Step | None, *, dropping: bool = True) -> Step | None:
+        """The operation that a step's numbers come from, looking through those that only pass them on.
+
+        Those that drop some of them in training are looked through only where `dropping` says so.
+        """
+        while step is not None and step.op is not None and step.op.keeps_numbers and (dropping or not step.op.drops):
             step = self.before(step)
         return step
 

@@ -16,6 +16,7 @@ class InplaceShared(Rule):
 
     code = "inplace-shared"
     severity = "warning"
+    about = ("inplace",)
     example = """\
 input: 8
 layers:

@@ -10,8 +10,8 @@ from netspec.graph.model import Step, Value
 from netspec.lint.base import Facts, Rule
 from netspec.tensors import sample
 
-MAPS: Final = {"netspec.layers.convolution", "netspec.layers.pooling", "netspec.layers.adaptive"}
-KEEPS: Final = {"netspec.layers.activation", "netspec.layers.dropout", "netspec.layers.normalisation"}
+MAPS: Final = ("convolution", "pooling")
+KEEPS: Final = ("activation", "dropout", "normalisation")
 """Families that leave a map a map: they are looked through."""
 
 
@@ -23,6 +23,7 @@ class LinearAfterMap(Rule):
     """
 
     code = "linear-after-map"
+    about = ("multiplies",)
     example = """\
 input: 3x8x8
 layers: [conv 4 k3, relu, linear 10]
@@ -30,7 +31,7 @@ layers: [conv 4 k3, relu, linear 10]
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.graph.root.walk():
-            if type(step.op).__name__ == "Linear" and not step.again and step.inputs:
+            if step.op is not None and step.op.multiplies == "last axis" and not step.again and step.inputs:
                 source = _map(step.inputs[0])
                 if source is not None:
                     yield self._problem(step, source)
@@ -46,7 +47,7 @@ def _map(value: Value) -> Step | None:
     """The convolution or pool that a value comes from, through layers that leave it a map."""
     step = value.actual.step
     while step is not None and step.op is not None and step.inputs:
-        family = type(step.op).__module__
+        family = step.op.family
         if family in MAPS:
             tensor = step.value.tensor
             return step if tensor is not None and len(tensor.shape) > 2 else None

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-
-LINEAR: Final = ("Linear", "FC")
 
 
 class LinearIntoLinear(Rule):
@@ -20,6 +17,7 @@ class LinearIntoLinear(Rule):
 
     code = "linear-into-linear"
     severity = "warning"
+    about = ("multiplies",)
     example = """\
 input: 8
 layers: [fc 4, dropout 0.1, fc 2]
@@ -27,9 +25,9 @@ layers: [fc 4, dropout 0.1, fc 2]
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.flow.steps:
-            if type(step.op).__name__ not in LINEAR:
+            if step.op is None or not step.op.multiplies:
                 continue
             before = facts.flow.through(facts.flow.before(step))
-            if before is not None and type(before.op).__name__ in LINEAR:
+            if before is not None and before.op is not None and before.op.multiplies:
                 text = f"{step.name} follows {before.name}, and together they compute no more than one linear layer"
                 yield self.problem(text, step.at, "Put an activation between them.")

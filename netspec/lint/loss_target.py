@@ -18,6 +18,7 @@ class LossTarget(Rule):
     """
 
     code = "loss-target"
+    stage = "experiment"
     example = """\
 input: 1x8x8
 layers: [fc 10]

@@ -16,6 +16,7 @@ class MetricTarget(Rule):
     """
 
     code = "metric-target"
+    stage = "experiment"
     example = """\
 input: 3
 layers: [fc 1]

@@ -17,6 +17,7 @@ class MixedTarget(Rule):
     """
 
     code = "mixed-target"
+    stage = "experiment"
     example = """\
 input: 1x8x8
 layers: [fc 10, log_softmax 1]

@@ -18,6 +18,7 @@ class NoGradient(Rule):
 
     code = "no-gradient"
     severity = "warning"
+    stage = "training"
     example = """\
 input: 8
 layers: [fc 8, argmax 1, embedding 8 4]

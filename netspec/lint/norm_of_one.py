@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netspec.dims import product
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-from netspec.lint.bias_before_norm import NORMS
+from netspec.lint.bias_before_norm import BY_CHANNEL
 
 
 class NormOfOne(Rule):
@@ -18,6 +18,7 @@ class NormOfOne(Rule):
     """
 
     code = "norm-of-one"
+    stage = "training"
     example = """\
 input: 1x8x8
 layers: [conv 4 k3, gap, bn, fc 10]
@@ -33,7 +34,8 @@ train: {loss: ce, optimizer: adam, batch: 1}
         if batch != 1 and rest != 1:
             return
         for step in facts.flow.steps:
-            tensor = step.inputs[0].tensor if type(step.op).__name__ in NORMS else None
+            normalises = step.op is not None and step.op.normalises in BY_CHANNEL
+            tensor = step.inputs[0].tensor if normalises else None
             if tensor is None or product(tensor.shape[2:]) != 1:
                 continue
             if facts.graph.weights.hold(step.path, step.parameters()):

@@ -19,6 +19,7 @@ class PositionRows(Rule):
     """
 
     code = "position-rows"
+    stage = "experiment"
     example = """\
 input: int T
 layers:
@@ -35,7 +36,7 @@ train: {loss: cross_entropy axis=-1, optimizer: sgd lr=0.01}
         sizes = _sizes(facts)
         bounds: Bounds = {}
         for step in facts.graph.root.walk():
-            if type(step.op).__name__ == "Arange":
+            if step.op is not None and step.op.counts:
                 bound = _counted(step, sizes)
                 bounds |= {id(step.value): bound} if bound else {}
         for step, _, last in short(facts.graph.root, bounds) if bounds else ():

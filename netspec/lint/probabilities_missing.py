@@ -6,17 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from netspec.errors import Problem
-from netspec.graph.model import Step
 from netspec.lint.base import Facts, Rule
 
-MAKERS: Final = {
-    "probabilities": ({"Sigmoid", "Hardsigmoid", "Softmax", "Softmin", "Softmax2d"}, "sigmoid", "bce_logits"),
-    "log probabilities": ({"LogSoftmax", "LogSigmoid"}, "log_softmax 1", "cross_entropy"),
-}
-"""For each kind of probability: what makes it, what to write, and the loss that needs neither."""
-PLAIN: Final = frozenset(
-    {"linear", "convolution", "normalisation", "layernorm", "activation", "softmax", "recurrent", "pooling", "adaptive"}
-)
+WAYS: Final = {"probabilities": ("sigmoid", "bce_logits"), "log probabilities": ("log_softmax 1", "cross_entropy")}
+"""For each kind of probability: what to write, and the loss that does not need it."""
+PLAIN: Final = frozenset({"linear", "convolution", "normalisation", "activation", "recurrent", "pooling"})
 """Families whose results are known to be no probabilities, but for those that make them."""
 
 
@@ -28,6 +22,7 @@ class ProbabilitiesMissing(Rule):
     """
 
     code = "probabilities-missing"
+    stage = "training"
     example = """\
 input: 8
 layers: [fc 3]
@@ -36,16 +31,10 @@ train: {loss: nll, optimizer: adam}
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         wanted = facts.train.loss.wants if facts.train else ""
-        if facts.train is None or wanted not in MAKERS:
+        if facts.train is None or wanted not in WAYS:
             return
-        makers, write, instead = MAKERS[wanted]
+        write, instead = WAYS[wanted]
         for last in facts.ends:
-            if _family(last) in PLAIN and type(last.op).__name__ not in makers:
+            if last.op is not None and last.op.family in PLAIN and last.op.makes != wanted:
                 text = f"{type(facts.train.loss).__name__} takes {wanted}, {last.name} gives none"
                 yield self.problem(text, last.at, f"End the network with {write}, or take {instead}.")
-
-
-def _family(step: Step) -> str:
-    """The file of the layers that an operation is from; empty for one of another kind."""
-    module = type(step.op).__module__
-    return module.removeprefix("netspec.layers.") if module.startswith("netspec.layers.") else ""

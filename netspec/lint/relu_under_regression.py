@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-
-REGRESSIONS: Final = frozenset({"MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "GaussianNLLLoss"})
 
 
 class ReluUnderRegression(Rule):
@@ -19,6 +16,7 @@ class ReluUnderRegression(Rule):
 
     code = "relu-under-regression"
     severity = "warning"
+    stage = "training"
     example = """\
 input: 8
 layers: [fc 1, relu]
@@ -26,9 +24,9 @@ train: {loss: mse, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        if facts.train is None or type(facts.train.loss).__name__ not in REGRESSIONS:
+        if facts.train is None or not facts.train.loss.regression:
             return
         for last in facts.ends[:1]:
-            if type(last.op).__name__ in ("ReLU", "ReLU6"):
+            if last.op is not None and last.op.at_least_0:
                 text = f"{last.name} is the last to change what {type(facts.train.loss).__name__} compares"
                 yield self.problem(text, last.at, "Leave it out; where only numbers above 0 make sense, take softplus.")

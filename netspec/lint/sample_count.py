@@ -19,6 +19,7 @@ class SampleCount(Rule):
     """
 
     code = "sample-count"
+    stage = "experiment"
     example = """\
 input: 2x200
 layers: [relu, reshape -1 200, linear 10]

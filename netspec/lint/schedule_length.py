@@ -20,6 +20,7 @@ class ScheduleLength(Rule):
 
     code = "schedule-length"
     severity = "warning"
+    stage = "experiment"
     example = """\
 input: 1x8x8
 layers: [fc 10]

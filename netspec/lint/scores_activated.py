@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.errors import Problem
 from netspec.lint.base import Facts, Rule
-
-ACTIVATIONS: Final = frozenset(
-    {"Softmax", "Softmin", "Softmax2d", "LogSoftmax", "Sigmoid", "Hardsigmoid", "LogSigmoid"}
-)
 
 
 class ScoresActivated(Rule):
@@ -22,6 +17,7 @@ class ScoresActivated(Rule):
 
     code = "scores-activated"
     severity = "warning"
+    stage = "training"
     example = """\
 input: 8
 layers: [fc 3, softmax 1]
@@ -32,6 +28,6 @@ train: {loss: ce, optimizer: adam}
         if facts.train is None or facts.train.loss.wants != "scores":
             return
         for last in facts.ends:
-            if type(last.op).__name__ in ACTIVATIONS:
+            if last.op is not None and last.op.makes:
                 text = f"{type(facts.train.loss).__name__} takes raw scores, and {last.name} has activated them already"
                 yield self.problem(text, last.at, "Leave it out; an export may add it: export.onnx.output.")

@@ -10,7 +10,6 @@ from netspec.graph.model import Step
 from netspec.layers.convolution import DirectConvolution
 from netspec.lint.base import Facts, Rule
 
-NORMS: Final = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
 KERAS: Final = 1e-3
 """The eps of batch norms in TensorFlow and Keras, where torch's is 1e-5."""
 
@@ -25,6 +24,7 @@ class StridedSame(Rule):
 
     code = "strided-same"
     severity = "info"
+    about = ("kernel_size",)
     example = """\
 input: 3x32x32
 layers: [conv 8 k3 s2 same nobias, relu, gap, fc 10]
@@ -34,7 +34,8 @@ weights: {load: ported.safetensors}
     def check(self, facts: Facts) -> Iterator[Problem]:
         if not facts.graph.weights.load:
             return
-        ported = any(type(s.op).__name__ in NORMS and getattr(s.op, "eps", 0) == KERAS for s in facts.flow.steps)
+        norms = (step.op for step in facts.flow.steps if step.op is not None and step.op.normalises == "batch")
+        ported = any(getattr(norm, "eps", 0) == KERAS for norm in norms)
         severity: Severity = "warning" if ported else "info"
         for step in facts.flow.steps:
             if pads := _uneven(step):

@@ -15,6 +15,7 @@ class TargetAim(Rule):
     """
 
     code = "target-aim"
+    stage = "experiment"
     example = """\
 input: 1x8x8
 layers: [fc 10]

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from netspec.errors import Problem
 from netspec.graph.model import Step
 from netspec.lint.base import Facts, Rule
-
-READERS: Final = frozenset(
-    {"Conv1d", "ConvTranspose1d", "BatchNorm1d", "SyncBatchNorm", "InstanceNorm1d"}
-    | {f"{kind}Pool1d" for kind in ("Max", "Avg", "LP", "AdaptiveAvg", "AdaptiveMax")}
-)
-"""Operations that take axis 1 for the channels, and the last for the places."""
-MAKERS: Final = frozenset({"Embedding", "RNN", "GRU", "LSTM", "TransformerEncoder", "TransformerEncoderLayer"})
-"""Operations that give tokens x width, batch first."""
-KEEPS: Final = frozenset({"netspec.layers.activation", "netspec.layers.dropout", "netspec.layers.layernorm"})
-"""Families whose result has the axes of their input."""
-ALIKE: Final = frozenset({"Identity", "Linear", "Add", "Mul", "Softmax"})
 
 
 class TokensAsChannels(Rule):
@@ -31,6 +19,7 @@ class TokensAsChannels(Rule):
 
     code = "tokens-as-channels"
     severity = "warning"
+    about = ("gives_tokens",)
     example = """\
 input: int 32
 layers: [embedding 100 16, conv1d 8 k3, gap, fc 2]
@@ -39,7 +28,7 @@ layers: [embedding 100 16, conv1d 8 k3, gap, fc 2]
     def check(self, facts: Facts) -> Iterator[Problem]:
         for step in facts.flow.steps:
             tensor = step.inputs[0].tensor if step.inputs else None
-            if type(step.op).__name__ in READERS and tensor is not None and len(tensor.shape) == 3:
+            if step.op is not None and step.op.reads_channels and tensor is not None and len(tensor.shape) == 3:
                 maker = self._tokens(facts, step)
                 if maker is not None:
                     text = f"{step.name} takes the {tensor.shape[1]} tokens that {maker.name} gives for channels"
@@ -49,10 +38,9 @@ layers: [embedding 100 16, conv1d 8 k3, gap, fc 2]
         """What gives the tokens that a step is given, through all that leaves their axes as they are."""
         before = facts.flow.before(step)
         while before is not None and before.op is not None:
-            name = type(before.op).__name__
-            if name in MAKERS:
+            if before.op.gives_tokens:
                 return before if getattr(before.op, "batch_first", True) else None
-            if name not in ALIKE and type(before.op).__module__ not in KEEPS:
+            if not before.op.keeps_axes:
                 return None
             before = facts.flow.before(before)
         return None

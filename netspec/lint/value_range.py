@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
+from netspec.transforms.values import Normalize, Scale
 
 if TYPE_CHECKING:
     from netspec.transforms.route import Placed
@@ -23,6 +24,7 @@ class ValueRange(Rule):
     """
 
     code = "value-range"
+    stage = "experiment"
     example = """\
 input: 1x8x8
 layers: [fc 10]
@@ -34,11 +36,10 @@ data: {source: digits, transform: normalize 123 58}
             return
         for placed, bounds in _met(facts):
             step, at = placed.step, At(("data", "transform"))
-            name = type(step).__name__
-            if name == "Normalize" and (mean := _outside(step.mean, bounds)) is not None:
+            if isinstance(step, Normalize) and (mean := _outside(step.mean, bounds)) is not None:
                 text = f"normalize takes off a mean of {mean:g}, and the values are {bounds[0]:g} to {bounds[1]:g}"
                 yield self.problem(text, at, _advice(step, bounds))
-            if name == "Scale" and bounds == (0, 1) and 0 < step.factor * BYTES <= 2.01:
+            if isinstance(step, Scale) and bounds == (0, 1) and 0 < step.factor * BYTES <= 2.01:
                 text = f"scale makes {step.factor:g} of values that are 0 to 1 already"
                 yield self.problem(text, at, "Bytes are brought to 0.0 to 1.0 before any transform. Drop it.")
 
@@ -54,19 +55,7 @@ def _met(facts: Facts) -> Iterator[tuple[Placed, Bounds]]:
             before = bounds[place]
             if before is not None:
                 yield placed, before
-                bounds[place] = _after(placed.step, before)
-
-
-def _after(step: Any, bounds: Bounds) -> Bounds | None:
-    """The bounds of what a step makes; None where they are not known."""
-    name = type(step).__name__
-    if name == "Scale":
-        ends = sorted(end * step.factor + step.offset for end in bounds)
-        return ends[0], ends[1]
-    if name == "Pad":
-        return min(0, bounds[0]), max(0, bounds[1])
-    plain = name in ("Crop", "Reshape", "ChannelsFirst", "ChannelsLast")
-    return bounds if plain or (name == "Resize" and step.mode != "bicubic") else None
+                bounds[place] = placed.step.bounds(*before)
 
 
 def _outside(mean: Any, bounds: Bounds) -> float | None:
@@ -75,7 +64,7 @@ def _outside(mean: Any, bounds: Bounds) -> float | None:
     return next((m for m in means if not bounds[0] <= m <= bounds[1]), None)
 
 
-def _advice(step: Any, bounds: Bounds) -> str:
+def _advice(step: Normalize, bounds: Bounds) -> str:
     """The same numbers for values of 0 to 1, where they were measured on bytes."""
     means, stds = (value if isinstance(value, tuple) else (value,) for value in (step.mean, step.std))
     if bounds != (0, 1) or not all(0 <= m <= BYTES for m in means):

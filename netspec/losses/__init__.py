@@ -1,18 +1,24 @@
 """The losses of torch.nn, one file a kind of target. `FAMILIES` says which file answers to which words."""
 
 FAMILIES: dict[str, str] = {
-    "classes": "CrossEntropyLoss ce cross_entropy NLLLoss nll nll_loss MultiMarginLoss multi_margin multi_margin_loss",
-    "heads": "AdaptiveLogSoftmaxWithLoss adaptive_log_softmax LinearCrossEntropyLoss linear_cross_entropy",
-    "labels": "BCELoss bce binary_cross_entropy BCEWithLogitsLoss bce_logits binary_cross_entropy_with_logits "
-    "SoftMarginLoss soft_margin soft_margin_loss HingeEmbeddingLoss hinge hinge_embedding_loss "
-    "MultiLabelMarginLoss multilabel_margin multilabel_margin_loss "
-    "MultiLabelSoftMarginLoss multilabel_soft_margin multilabel_soft_margin_loss",
-    "values": "MSELoss mse mse_loss l2 L1Loss l1 mae l1_loss HuberLoss huber huber_loss SmoothL1Loss smooth_l1 "
-    "smooth_l1_loss PoissonNLLLoss poisson poisson_nll_loss GaussianNLLLoss gaussian_nll gaussian_nll_loss "
-    "KLDivLoss kl kl_div",
-    "pairs": "CosineEmbeddingLoss cosine_embedding cosine_embedding_loss MarginRankingLoss margin_ranking "
-    "margin_ranking_loss TripletMarginLoss triplet triplet_margin_loss TripletMarginWithDistanceLoss "
-    "triplet_distance triplet_margin_with_distance_loss",
+    "classes": "CrossEntropyLoss NLLLoss MultiMarginLoss ce cross_entropy nll nll_loss multi_margin multi_margin_loss",
+    "heads": "AdaptiveLogSoftmaxWithLoss LinearCrossEntropyLoss adaptive_log_softmax linear_cross_entropy",
+    "labels": (
+        "BCELoss BCEWithLogitsLoss SoftMarginLoss HingeEmbeddingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss "
+        "bce binary_cross_entropy bce_logits binary_cross_entropy_with_logits soft_margin soft_margin_loss hinge "
+        "hinge_embedding_loss multilabel_margin multilabel_margin_loss multilabel_soft_margin "
+        "multilabel_soft_margin_loss"
+    ),
+    "values": (
+        "MSELoss L1Loss HuberLoss SmoothL1Loss PoissonNLLLoss GaussianNLLLoss KLDivLoss mse mse_loss l2 l1 mae "
+        "l1_loss huber huber_loss smooth_l1 smooth_l1_loss poisson poisson_nll_loss gaussian_nll gaussian_nll_loss kl "
+        "kl_div"
+    ),
+    "pairs": (
+        "CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss TripletMarginWithDistanceLoss cosine_embedding "
+        "cosine_embedding_loss margin_ranking margin_ranking_loss triplet triplet_margin_loss triplet_distance "
+        "triplet_margin_with_distance_loss"
+    ),
     "sequences": "CTCLoss ctc ctc_loss",
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""

@@ -34,6 +34,8 @@ class Loss(Entry):
     """Whether torch's module holds weights of its own, which are trained with the network's."""
     scales: ClassVar[bool] = False
     """Whether numbers that are shifted and stretched, prediction and target alike, are compared as well."""
+    regression: ClassVar[bool] = False
+    """Whether a prediction may be any number, also one below 0."""
     mixes: ClassVar[bool] = True
     """Whether a target may lie between those that it knows, as mixup makes them."""
     wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"

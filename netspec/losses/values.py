@@ -25,7 +25,7 @@ class Elementwise(OneHot):
 class MSELoss(Elementwise):
     """Squares the difference of prediction and target."""
 
-    scales = True
+    scales = regression = True
     words = ("mse", "mse_loss", "l2")
     example = "mse"
 
@@ -35,7 +35,7 @@ class MSELoss(Elementwise):
 class L1Loss(Elementwise):
     """Takes the absolute difference of prediction and target."""
 
-    scales = True
+    scales = regression = True
     words = ("l1", "mae", "l1_loss")
     example = "l1"
 
@@ -45,7 +45,7 @@ class L1Loss(Elementwise):
 class HuberLoss(Elementwise):
     """Squares small differences and takes large ones as they are, so that outliers weigh less."""
 
-    scales = True
+    scales = regression = True
     words = ("huber", "huber_loss")
     example = "huber delta=0.5"
 
@@ -56,7 +56,7 @@ class HuberLoss(Elementwise):
 class SmoothL1Loss(Elementwise):
     """Squares differences below beta, divided by beta, and takes larger ones as they are."""
 
-    scales = True
+    scales = regression = True
     words = ("smooth_l1", "smooth_l1_loss")
     example = "smooth_l1 beta=0.5"
 
@@ -83,6 +83,7 @@ class GaussianNLLLoss(Loss):
     """The negative log likelihood of numbers whose mean and variance are predicted."""
 
     rule = "Takes two outputs, the mean and the variance, and a target of the mean's shape."
+    regression = True
     predictions = 2
     words = ("gaussian_nll", "gaussian_nll_loss")
     example = "gaussian_nll"

@@ -5,8 +5,8 @@ the total once.
 """
 
 FAMILIES: dict[str, str] = {
-    "classes": "Accuracy TopK topk Precision Recall F1 Confusion confusion_matrix",
-    "ranking": "RocAuc roc_auc Perplexity",
+    "classes": "Accuracy TopK Confusion Precision Recall F1 topk confusion_matrix",
+    "ranking": "RocAuc Perplexity roc_auc",
     "values": "MAE MSE RMSE R2",
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""

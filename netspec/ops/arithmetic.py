@@ -38,6 +38,7 @@ _WAYS = "Give it two inputs, `add(x skip)`, or one and a number, `add(x) 1`."
 class Add(Arithmetic):
     """Adds inputs, or a number to an input, element by element."""
 
+    keeps_axes = True
     inputs = (1, MANY)
     verb = "adds"
     bare = 1
@@ -73,6 +74,7 @@ class RSub(Sub):
 class Mul(Arithmetic):
     """Multiplies inputs, or an input by a number, element by element."""
 
+    keeps_axes = True
     inputs = (1, MANY)
     verb = "multiplies"
     bare = 1

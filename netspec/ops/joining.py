@@ -16,6 +16,7 @@ from netspec.tensors import Misfit, Tensor, show
 class Concat(Op):
     """Joins inputs one after the other along an axis; without another word, along the channels."""
 
+    joins = True
     rule = "The sizes along dim add up; all other axes agree and stay."
     inputs = (1, MANY)
     words = ("cat",)

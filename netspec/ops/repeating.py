@@ -11,6 +11,7 @@ from netspec.tensors import Misfit, Tensor, show
 class Expand(Op):
     """Stretches axes of size 1 without copying; -1 keeps a size. New axes may come first."""
 
+    is_view = True
     rule = "The sizes that are written; only axes of size 1 stretch, and -1 keeps a size."
     example, example_input = "expand(token) B -1 -1", "{token: parameter 1x1x32}"
 

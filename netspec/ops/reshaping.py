@@ -12,6 +12,7 @@ from netspec.tensors import Misfit, Tensor, show
 class Reshape(Op):
     """Gives the elements, in their order, another shape. Sizes count the batch; one of them may be -1."""
 
+    keeps_numbers = True
     rule = "The sizes that are written; their product is that of the input, and -1 is what is left."
     words = ("view",)
     example, example_input = "reshape B 4 -1", "8x6"
@@ -44,6 +45,7 @@ class Reshape(Op):
 class Permute(Op):
     """Puts the axes into another order: `permute 0 2 3 1` moves the channels to the end."""
 
+    keeps_numbers = True
     rule = "The axes in the order that is written."
     example, example_input = "permute 0 2 3 1", "16x8x8"
 
@@ -60,6 +62,7 @@ class Permute(Op):
 class Transpose(Op):
     """Exchanges two axes."""
 
+    keeps_numbers = True
     rule = "Two axes exchanged."
     words = ("swapaxes",)
     example, example_input = "transpose 1 2", "32x10"
@@ -78,6 +81,7 @@ class Transpose(Op):
 class MoveDim(Op):
     """Moves one axis to another place."""
 
+    keeps_numbers = True
     rule = "One axis at another place; the others keep their order."
     words = ("moveaxis",)
     example, example_input = "movedim 1 -1", "16x8x8"
@@ -95,6 +99,7 @@ class MoveDim(Op):
 class Squeeze(Op):
     """Drops axes that have a size of 1."""
 
+    keeps_numbers = True
     rule = "Without the axes named, which have a size of 1."
     example, example_input = "squeeze 2", "16x1x10"
 
@@ -113,6 +118,7 @@ class Squeeze(Op):
 class Unsqueeze(Op):
     """Inserts an axis of size 1."""
 
+    keeps_numbers = True
     rule = "With a new axis of size 1."
     example, example_input = "unsqueeze 1", "10x32"
 

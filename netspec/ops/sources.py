@@ -97,6 +97,7 @@ class Eye(Source):
 class Arange(Source):
     """Counts: `arange T` is 0, 1, 2, ... up to the last place of an axis."""
 
+    counts = True
     rule = "One axis, as long as it counts."
     example, example_input = "arange T", ""
 

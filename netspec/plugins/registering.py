@@ -69,8 +69,8 @@ def _register(cls: Any, options: dict[str, Any]) -> Any:
         raise TypeError(f"{cls.__name__} is none of: nn.Module, {', '.join(kind.__name__ for kind in CATALOGUES)}")
     if not record.example:
         record.example = record.__name__.lower()
+    record.origin = record.origin or record.__module__
     if issubclass(record, Layer):
-        record.origin = record.origin or record.__module__
         RESERVED.add(record.origin.partition(".")[0])
     catalogue.add(record)
     return cls

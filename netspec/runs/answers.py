@@ -1,4 +1,4 @@
-"""Predictions as people take them away: a row or a record for each sample, and files of either, or of arrays."""
+"""Prediction files, as people take them away: a row or a record for each sample, and files of either, or of arrays."""
 
 from __future__ import annotations
 

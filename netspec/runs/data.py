@@ -1,4 +1,4 @@
-"""The data that a spec names, and what a run has learnt of it."""
+"""Data of a run: what its spec names, and what the run has learnt of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network exported, and compared on the data of its spec."""
+"""Export of a run or a spec: its network, compared on the data of its spec."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ from collections.abc import Container, Iterator, Mapping
 from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 from torch import nn
 
 from netspec.errors import UsageError
-from netspec.exporters import ONNX
+from netspec.exporters.base import Exporter
 from netspec.losses.base import Loss
 from netspec.ops.sources import Noise
+from netspec.runs.data import data_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
-from netspec.runtime.export.export import Report, by_shape, export_onnx, metadata
-from netspec.runtime.export.onnx_graph import Probabilities
+from netspec.runtime.export.export import Report, by_shape, export_network, metadata
+from netspec.runtime.export.subject import Probabilities
 from netspec.runtime.train.evaluate import batch_size
 from netspec.spec import Spec
-
-if TYPE_CHECKING:
-    pass
-
-from netspec.runs.data import data_of
 from netspec.version import __version__
+from netspec.vocabulary import EXPORTERS
 
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
@@ -40,21 +37,24 @@ def export(
     learnt: Mapping[str, Any] | None = None,
     doubt: str = "",
 ) -> Report:
-    """Write a network to an ONNX file that agrees with it, also on the validation data where there is some.
+    """Write a network to a file that agrees with it, also on the validation data where there is some.
 
-    The data is seen as a run has `learnt` to see it, if one is given.
+    The ending of `path` says which format it is; without one it is the first that the spec names, else ONNX. The data
+    is seen as a run has `learnt` to see it, if one is given. Raises UsageError for an ending that no format has, and
+    ExportFailed or ExportMismatch where no file can be made that agrees.
     """
-    if path.suffix.lower() not in ("", ".onnx"):
-        raise UsageError(f"{path} is not called .onnx, and no other format is written")
-    section, training = spec.experiment.export, spec.experiment.train
+    exporter, training = exporter_of(spec, path.suffix), spec.experiment.train
+    if exporter is None:
+        known = " or ".join(cls.extension for cls in EXPORTERS.classes())
+        raise UsageError(f"{path} is not called {known}, and no other format is written")
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
     scale = Scale.of(learnt)
-    return export_onnx(
+    return export_network(
         InOwnUnits(module, scale) if scale else module,
         spec.graph.inputs,
         path,
-        section.onnx if section is not None else ONNX(),
+        exporter,
         outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
         validation=_validation(data),
         name=spec.name,
@@ -62,6 +62,15 @@ def export(
         probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
     )
+
+
+def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
+    """The format of files that end so, with the options that the spec gives it; None where there is none."""
+    section = spec.experiment.export
+    named = section.formats if section is not None else ()
+    kinds: list[type[Exporter]] = list(dict.fromkeys([*(type(one) for one in named), *EXPORTERS.classes()]))
+    cls = next((cls for cls in kinds if suffix.lower() in ("", cls.extension)), None)
+    return next((exporter for exporter in named if type(exporter) is cls), cls() if cls is not None else None)
 
 
 def _free(name: str, taken: Container[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the network of a run says of new samples: probabilities of classes, or values."""
+"""Inference: what the network of a run says of new samples, probabilities of classes, or values."""
 
 from __future__ import annotations
 

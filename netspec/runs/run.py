@@ -1,4 +1,4 @@
-"""A run folder that is read again."""
+"""A trained run: a folder that is read again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netspec.runs.data import learnt_in
 from netspec.runtime.network.build import build
 from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
-from netspec.runtime.store.run_folder import OWN, no_run
+from netspec.runtime.store.run_folder import EXPORTED, OWN, no_run
 from netspec.spec import Spec
 
 
@@ -63,7 +63,7 @@ class Run:
     @property
     def files(self) -> list[Path]:
         """The files of the folder that belong to the run."""
-        return [self.folder / name for name in OWN if name != "model.onnx"]
+        return [self.folder / name for name in OWN if name not in EXPORTED]
 
     @property
     def weights(self) -> Path:

@@ -1,4 +1,4 @@
-"""A spec trained on its data, into a run folder."""
+"""Training of a spec on its data, into a run folder."""
 
 from __future__ import annotations
 

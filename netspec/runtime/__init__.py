@@ -1,1 +1,1 @@
-"""Everything that computes: the only rooms that know torch."""
+"""The runtime: everything that computes, and all that knows torch."""

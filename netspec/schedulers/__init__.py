@@ -1,11 +1,13 @@
 """The learning rate schedules of torch.optim, one file a kind. `FAMILIES` says which file answers to which words."""
 
 FAMILIES: dict[str, str] = {
-    "falling": "StepLR step MultiStepLR multistep ExponentialLR exponential ConstantLR constant LinearLR linear "
-    "PolynomialLR polynomial",
-    "waves": "CosineAnnealingLR cosine CosineAnnealingWarmRestarts cosine_restarts CyclicLR cyclic OneCycleLR onecycle",
+    "falling": (
+        "StepLR MultiStepLR ExponentialLR ConstantLR LinearLR PolynomialLR step multistep exponential constant linear "
+        "polynomial"
+    ),
+    "waves": "CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR OneCycleLR cosine cosine_restarts cyclic onecycle",
     "plateau": "ReduceLROnPlateau plateau",
-    "composed": "SequentialLR sequential ChainedScheduler chained",
+    "composed": "SequentialLR ChainedScheduler sequential chained",
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""
 

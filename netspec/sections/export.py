@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
-from netspec.exporters import ONNX, Exporter
+from netspec.exporters.base import Exporter
 from netspec.language.calls import Lookup, Refused, nothing
 from netspec.language.entries import read_entry
 from netspec.sections.base import Around, Section, entry_schema
@@ -16,9 +16,9 @@ from netspec.vocabulary import EXPORTERS
 
 @dataclass(frozen=True, slots=True)
 class ExportSection:
-    """How the network is exported, for each format; what is not said has its defaults."""
+    """How the network is exported: the options of each format that is named; others have their defaults."""
 
-    onnx: ONNX
+    formats: tuple[Exporter, ...] = ()
 
 
 def read_export(
@@ -28,7 +28,7 @@ def read_export(
     problems: list[Problem] = []
     found: dict[type[Exporter], Exporter] = {}
     if data is None:
-        return ExportSection(ONNX()), []
+        return ExportSection(), []
     if not isinstance(data, str | dict):
         hint = "For example: export: {onnx: {opset: 20}}"
         return None, [Problem("bad-section", "export holds formats", At(path), hint)]
@@ -38,8 +38,7 @@ def read_export(
             found[type(entry)] = entry
         except Refused as refused:
             problems += refused.problems
-    onnx = found.get(ONNX, ONNX())
-    return (ExportSection(onnx) if isinstance(onnx, ONNX) and not problems else None), problems
+    return (None if problems else ExportSection(tuple(found.values()))), problems
 
 
 class Export(Section):

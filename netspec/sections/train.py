@@ -26,8 +26,7 @@ from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer
 from netspec.records import Bool, Checked, Choice, Duration, Fault, Field, Float, Int, Invalid, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
-from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema
-from netspec.sections.habits import meant
+from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
 from netspec.sections.param_groups import Group, read_groups
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 from netspec.words import did_you_mean
@@ -239,9 +238,7 @@ class _Reader:
     def take(self, key: str, value: Any) -> None:
         at = At((*self.path, key))
         if key not in Train.fields:
-            known = did_you_mean(key, Train.fields) or f"It has: {', '.join(Train.fields)}."
-            hint = meant("train", key) or known
-            self.problems.append(Problem("unknown-key", f"train has no {key!r}", At(at.path, on_key=True), hint))
+            self.problems += unknown_keys({key: value}, Train.fields, self.path)
             return
         if value is None or key == "groups":
             return

@@ -1,4 +1,4 @@
-"""What came of a sweep: its trials, the best of them, and both as a table and as plain data."""
+"""Results of a sweep: its trials, the best of them, and both as a table and as plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains one trial of a sweep, and tells the study how it goes and how it ended."""
+"""A trial of a sweep: trains it, and tells the study how it goes and how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep tries: `params.width=32,64,96` is a choice, `train.optimizer.lr=1e-4..1e-2:log` a range."""
+"""The search space: `params.width=32,64,96` is a choice, `train.optimizer.lr=1e-4..1e-2:log` a range."""
 
 from __future__ import annotations
 

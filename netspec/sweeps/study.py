@@ -1,4 +1,4 @@
-"""What all processes of a sweep share: an optuna study in a journal file.
+"""The study, what all processes of a sweep share: an optuna study in a journal file.
 
 What is asked of the study is asked under one lock, so that two processes never take the same trial. A trial belongs to
 the process that holds the lock of its folder: when that process dies, the system lets go of the lock, and whoever

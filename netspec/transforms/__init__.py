@@ -6,5 +6,9 @@ TRANSFORMS: dict[str, str] = {
 }
 """Steps for all data: each file and every word that it answers to; a test holds this against the classes."""
 
-AUGMENTATIONS: dict[str, str] = {"augment": "crop flip rotate erase", "colour": "jitter", "mixing": "mixup cutmix"}
+AUGMENTATIONS: dict[str, str] = {
+    "augment": "crop flip rotate erase",
+    "colour": "jitter",
+    "mixing": "mixup cutmix",
+}
 """Random steps for training data only."""

@@ -112,6 +112,10 @@ class Transform(Step):
     before_augment: ClassVar[bool] = False
     """Whether it comes before augmentation. From the first step that does not, all come after it."""
 
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        """The least and the largest value that it makes of such values; None where that cannot be told."""
+        return None
+
     def fitted(self, pieces: Iterable[torch.Tensor]) -> Transform:
         """The step to take, for one that depends on the training data, which comes in `pieces`."""
         return self

@@ -33,6 +33,9 @@ class Resize(Moving, Transform):
     mode = Choice("how points in between are found", ("bilinear", "bicubic", "area", "nearest"), "bilinear")
     antialias = Bool("average over the points that fall together, when bilinear or bicubic shrink", True)
 
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        return None if self.mode == "bicubic" else (low, high)
+
     def shape(self, x: Tensor) -> Tensor:
         need_image(x)
         need_floats(x)
@@ -69,6 +72,9 @@ class Pad(Moving, Transform):
     def frames(self) -> bool:
         return any(pair(self.padding))
 
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        return min(0, low), max(0, high)
+
     def shape(self, x: Tensor) -> Tensor:
         height, width = need_image(x)
         top, left = pair(self.padding)
@@ -92,6 +98,9 @@ class Crop(Moving, Transform):
 
     size = Numbers("height and width; one number is both", axes=2, ge=1)
 
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        return low, high
+
     def shape(self, x: Tensor) -> Tensor:
         found, wanted = need_image(x), pair(self.size)
         if wanted[0] > found[0] or wanted[1] > found[1]:
@@ -112,6 +121,9 @@ class Reshape(Transform):
 
     sizes = Checked("the shape of a sample, without the batch", _sizes, SIZES, rest=True)
 
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        return low, high
+
     def shape(self, x: Tensor) -> Tensor:
         before: tuple[Size, ...] = x.shape[1:]
         if known(product(before)) and product(before) != product(self.sizes):
@@ -131,6 +143,9 @@ class Layout(Transform):
     """Where height and width are before."""
     whence: ClassVar[int]
     whither: ClassVar[int]
+
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        return low, high
 
     def shape(self, x: Tensor) -> Tensor:
         sizes = list(x.shape)

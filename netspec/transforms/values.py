@@ -96,5 +96,9 @@ class Scale(Transform):
     def shape(self, x: Tensor) -> Tensor:
         return replace(x, dtype="float32")
 
+    def bounds(self, low: float, high: float) -> tuple[float, float] | None:
+        ends = sorted(end * self.factor + self.offset for end in (low, high))
+        return ends[0], ends[1]
+
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         return x.float() * self.factor + self.offset

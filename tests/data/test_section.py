@@ -124,7 +124,7 @@ def test_export_section() -> None:
     read, problems = read_export({"onnx": {"output": "probabilities", "opset": 19}})
     assert not problems
     assert read is not None
-    assert (read.onnx.output, read.onnx.opset) == ("probabilities", 19)
+    assert [each.given for each in read.formats] == [{"opset": 19, "output": "probabilities"}]
     assert read_export("onnx opset=19 output=probabilities") == (read, [])
     source = read_text("export: {onnx: {opset: 3}, tflite: {}}")
     read, problems = read_export(source.data["export"])

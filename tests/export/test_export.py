@@ -17,10 +17,11 @@ from torch import nn
 import netspec
 from netspec.dims import BATCH
 from netspec.errors import ExportFailed, ExportMismatch, NetspecError, UsageError
-from netspec.exporters import ONNX
 from netspec.runtime.export import example_inputs as examples
-from netspec.runtime.export import onnx_check, onnx_graph
-from netspec.runtime.export.export import Report, export_onnx, metadata
+from netspec.runtime.export import onnx_graph
+from netspec.runtime.export.export import Report, export_network, metadata
+from netspec.runtime.export.formats.onnx import ONNX
+from netspec.runtime.export.subject import Subject
 from netspec.runtime.export.tolerance import difference
 from netspec.tensors import Tensor
 from tests.export.networks import CASES, Convolutional, Deciding, Freezing, H, Segmenting, TwoInputs, Unwritable, W
@@ -43,7 +44,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, Path,
     path = tmp_path_factory.mktemp("export") / "net.onnx"
     said = metadata("0.1.0", "Net", "netspec: 1\nname: Net\n", {"classes": ["a", "b", "c"], "transform": [None]})
     real = [(torch.rand(n, 1, 8, 8),) for n in (20, 20, 3)]
-    report = export_onnx(network, IMAGE, path, ONNX(), outputs=["scores"], validation=real, name="Net", metadata=said)
+    report = export_network(
+        network, IMAGE, path, ONNX(), outputs=["scores"], validation=real, name="Net", metadata=said
+    )
     return network, path, report, said
 
 
@@ -58,7 +61,7 @@ def test_report(exported: Any) -> None:
     assert 0 < report.relative < 1e-5
     assert not report.trivial
     assert (report.inputs, report.outputs) == ({"image": "batch x 1 x 8 x 8"}, {"scores": "batch x 3"})
-    assert (report.bytes, report.opset) == (path.stat().st_size, 20)
+    assert (report.bytes, report.facts["opset"]) == (path.stat().st_size, 20)
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -105,7 +108,7 @@ def test_networks_of_every_kind(name: str, tmp_path: Path, capfd: pytest.Capture
     state = torch.get_rng_state()
     network = case.network()
     torch.set_rng_state(state)
-    report = export_onnx(network, case.inputs, tmp_path / "net.onnx", ONNX(), outputs=list(case.outputs))
+    report = export_network(network, case.inputs, tmp_path / "net.onnx", ONNX(), outputs=list(case.outputs))
     assert report.relative < 1e-4
     # Whether tracing keeps the steps of a recurrent layer open depends on what the process has traced before.
     assert {name: shape.replace("T*batch", "?") for name, shape in report.outputs.items()} == case.outputs
@@ -115,7 +118,7 @@ def test_networks_of_every_kind(name: str, tmp_path: Path, capfd: pytest.Capture
 
 def test_maps_of_any_size(tmp_path: Path) -> None:
     network, inputs = Segmenting(), {"x": Tensor((BATCH, 3, H, W))}
-    report = export_onnx(network, inputs, tmp_path / "net.onnx", ONNX(), outputs=["mask", "middle"])
+    report = export_network(network, inputs, tmp_path / "net.onnx", ONNX(), outputs=["mask", "middle"])
     assert report.inputs == {"x": "batch x 3 x H x W"}
     assert report.differences[-1].what == "batch 2, H 32, W 64"
     x = torch.rand(3, 3, 24, 40)
@@ -126,17 +129,17 @@ def test_maps_of_any_size(tmp_path: Path) -> None:
 def test_opset_and_probabilities(opset: int, tmp_path: Path) -> None:
     network = Convolutional().eval()
     options = ONNX(opset=opset, output="probabilities")
-    report = export_onnx(network, IMAGE, tmp_path / "net.onnx", options, outputs=["probabilities"])
+    report = export_network(network, IMAGE, tmp_path / "net.onnx", options, outputs=["probabilities"])
     x = torch.rand(6, 1, 8, 8)
     (found,) = run(tmp_path / "net.onnx", x)
-    assert report.opset == opset
+    assert report.facts["opset"] == opset
     assert np.allclose(found.sum(1), 1)
     assert np.allclose(found, network(x).softmax(1).detach(), atol=1e-6)
 
 
 def test_one_output_becomes_a_probability_by_a_sigmoid(tmp_path: Path) -> None:
     network, case = TwoInputs(), CASES["two inputs"]
-    export_onnx(network, case.inputs, tmp_path / "net.onnx", ONNX(output="probabilities"))
+    export_network(network, case.inputs, tmp_path / "net.onnx", ONNX(output="probabilities"))
     inputs = torch.rand(4, 3, 8, 8), torch.rand(4, 12)
     assert np.allclose(run(tmp_path / "net.onnx", *inputs)[0], network(*inputs).sigmoid().detach(), atol=1e-6)
 
@@ -163,10 +166,10 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(onnx_graph, "tidy", damage)
     with pytest.raises(ExportMismatch, match=r"(?s)batch 1: 0\.01 absolute.*batch 5.*No file is written") as e:
-        export_onnx(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX())
+        export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX())
     assert e.value.exit_code == 6
     assert nothing_left(tmp_path)
-    report = export_onnx(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX(atol=0.1))
+    report = export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX(atol=0.1))
     assert report.absolute == pytest.approx(0.01, rel=1e-3)
 
 
@@ -181,27 +184,27 @@ def test_training_mode_would_be_noticed(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(onnx_graph, "traced", in_training)
     with pytest.raises(ExportMismatch):
-        export_onnx(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX())
+        export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX())
     assert nothing_left(tmp_path)
 
 
 def test_a_difference_on_validation_data_alone_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_check.Check, "made_up", lambda *_: iter(()))
+    monkeypatch.setattr(Subject, "_made_up", lambda *_: iter(()))
     real = [(torch.full((4, 1, 8, 8), 1e4),)]
     with pytest.raises(ExportMismatch, match="validation data"):
-        export_onnx(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX(atol=0, rtol=0), validation=real)
+        export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX(atol=0, rtol=0), validation=real)
     assert nothing_left(tmp_path)
 
 
 def test_a_batch_that_tracing_fixed_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(ExportMismatch, match="1 x 5"):
-        export_onnx(Freezing(), {"x": Tensor((BATCH, 5))}, tmp_path / "net.onnx", ONNX())
+        export_network(Freezing(), {"x": Tensor((BATCH, 5))}, tmp_path / "net.onnx", ONNX())
     assert nothing_left(tmp_path)
 
 
 def test_what_onnx_does_not_have(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ExportFailed, match=r"torch cannot write this network as ONNX: .*eig") as caught:
-        export_onnx(Unwritable(), {"x": Tensor((BATCH, 4, 4))}, tmp_path / "net.onnx", ONNX())
+        export_network(Unwritable(), {"x": Tensor((BATCH, 4, 4))}, tmp_path / "net.onnx", ONNX())
     assert caught.value.exit_code == 6
     assert nothing_left(tmp_path)
     assert capfd.readouterr() == ("", "")
@@ -209,19 +212,19 @@ def test_what_onnx_does_not_have(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 def test_inputs_that_the_network_does_not_take(tmp_path: Path) -> None:
     with pytest.raises(NetspecError, match="none of the sizes"):
-        export_onnx(Convolutional(), {"image": Tensor((BATCH, 3, 8, 8))}, tmp_path / "net.onnx", ONNX())
+        export_network(Convolutional(), {"image": Tensor((BATCH, 3, 8, 8))}, tmp_path / "net.onnx", ONNX())
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=re.escape(str(tmp_path / "no" / "net.onnx"))):
-        export_onnx(Deciding(), {"x": Tensor((BATCH, 4))}, tmp_path / "no" / "net.onnx", ONNX())
+        export_network(Deciding(), {"x": Tensor((BATCH, 4))}, tmp_path / "no" / "net.onnx", ONNX())
 
 
 def test_an_earlier_file_stays_when_the_new_one_fails(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(b"earlier")
     with pytest.raises(NetspecError):
-        export_onnx(Freezing(), {"x": Tensor((BATCH, 5))}, path, ONNX())
+        export_network(Freezing(), {"x": Tensor((BATCH, 5))}, path, ONNX())
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -257,4 +260,4 @@ def test_attention_over_any_number_of_axes_is_written(text: str, tmp_path: Path)
 
 def test_export_is_a_row_as_well(tmp_path: Path) -> None:
     spec = netspec.loads("input: 8\nlayers: [fc 3]\nexport: onnx output=logits opset=19\n")
-    assert spec.export(tmp_path / "net.onnx").opset == 19
+    assert spec.export(tmp_path / "net.onnx").facts["opset"] == 19

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from torch.nn.modules import loss
 from netspec import layers
 from netspec.emit.torch import torch_class
 from netspec.layers.base import Layer
-from tests.families import ROOMS, derived
+from tests.families import TABLES, Table
 from tests.layers.examples import CLASSES, LAYERS
 
 LEFT_OUT = {
@@ -104,9 +103,9 @@ def test_arguments_are_those_of_torch(cls: type[Layer]) -> None:
             assert (field.torch_default, type(field.torch_default)) == (default, type(default)), name
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
-def test_families_are_those_that_their_files_give(room: ModuleType) -> None:
-    assert derived(room) == room.FAMILIES, "run python -m tests.families"
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: f"{table.package.__name__}.{table.name}")
+def test_a_table_is_what_its_files_say(table: Table) -> None:
+    assert table.derived() == table.held, "run python -m tests.families"
 
 
 def test_no_word_stands_in_two_families() -> None:

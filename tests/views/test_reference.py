@@ -19,7 +19,7 @@ from netspec.sections.known import sections
 from netspec.sections.train import Train
 from netspec.text.reader import read_text
 from netspec.views.reference.examples import network
-from netspec.views.reference.kinds import ROOMS
+from netspec.views.reference.kinds import KINDS
 from netspec.views.reference.markdown import files
 from netspec.views.reference.page import Page
 from netspec.views.reference.pages import pages
@@ -30,14 +30,14 @@ from tests.cli.test_commands import run
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = pages()
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: f"{p.room}-{p.name}")
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: f"{p.kind}-{p.name}")
 SCOPE = {"torch": torch, "nn": nn, "lr_scheduler": torch.optim.lr_scheduler}
 
 
 def test_every_word_of_every_catalogue_has_a_page() -> None:
-    for room in ROOMS:
-        words = {word for page in PAGES if page.place == room.place for word in (*page.words, *page.general)}
-        assert {word.lower() for word in room.catalogue.words()} <= words
+    for kind in KINDS:
+        words = {word for page in PAGES if page.place == kind.place for word in (*page.words, *page.general)}
+        assert {word.lower() for word in kind.catalogue.words()} <= words
 
 
 @every_page
@@ -45,9 +45,9 @@ def test_a_page_says_what_it_is_about(page: Page) -> None:
     assert page.sentence.endswith(".")
     assert page.example.long
     assert page.words
-    if page.room in ("layers", "operations", "losses"):
+    if page.kind in ("layers", "operations", "losses"):
         assert page.rule.endswith(".")
-    if page.room in ("layers", "operations"):
+    if page.kind in ("layers", "operations"):
         assert page.example.outputs
         assert page.example.torch
     text = whole(page)
@@ -57,16 +57,16 @@ def test_a_page_says_what_it_is_about(page: Page) -> None:
 
 
 def test_every_section_and_every_key_has_a_page() -> None:
-    keys = {word for page in PAGES if page.room == "keys" for word in page.words if "." in word}
+    keys = {word for page in PAGES if page.kind == "keys" for word in page.words if "." in word}
     assert keys == {f"{own.key}.{key}" for own in sections() for key in own.keys}
     assert keys >= {f"train.{key}" for key in Train.fields} | {f"data.{key}" for key in Data.keys}
     assert keys >= {"weights.load", "weights.freeze", "lint.ignore"}
-    assert [page.name for page in PAGES if page.room == "sections"] == [own.key for own in sections()]
+    assert [page.name for page in PAGES if page.kind == "sections"] == [own.key for own in sections()]
     assert [argument.name for argument in named("train")[0].arguments] == list(Train.fields)
 
 
 @pytest.mark.parametrize(
-    ("word", "room", "text"),
+    ("word", "kind", "text"),
     [
         ("early_stop", "keys", "patience"),
         ("train.early_stop", "keys", "monitor"),
@@ -85,14 +85,14 @@ def test_every_section_and_every_key_has_a_page() -> None:
         ("params", "sections", "params: {width: 64}"),
     ],
 )
-def test_a_section_or_a_key_answers_to_its_name(word: str, room: str, text: str) -> None:
+def test_a_section_or_a_key_answers_to_its_name(word: str, kind: str, text: str) -> None:
     pages = named(word)
-    assert pages[0].room == room
+    assert pages[0].kind == kind
     assert text in "\n".join(map(whole, pages)).lower().replace("2gb", "2GB")
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.room in ("sections", "keys")], ids=lambda p: p.words[-1]
+    "page", [page for page in PAGES if page.kind in ("sections", "keys")], ids=lambda p: p.words[-1]
 )
 def test_the_example_of_a_section_or_a_key_may_stand_in_a_spec(page: Page) -> None:
     example = read_text(page.example.long).data
@@ -122,7 +122,7 @@ def test_short_and_long_form_mean_the_same(page: Page) -> None:
     if issubclass(page.cls, Op):
         assert shape(network(page.cls)) == shape(network(page.cls, page.example.long))
         return
-    catalogue = next(room.catalogue for room in ROOMS if room.name == page.room)
+    catalogue = next(kind.catalogue for kind in KINDS if kind.name == page.kind)
     forms = [page.example.short, read_text(page.example.long).data]
     short, long = (read_entry(form or forms[1], (), catalogue)[0] for form in forms)
     assert short == long
@@ -134,7 +134,7 @@ def shape(graph: Graph) -> object:
 
 @every_page
 def test_torch_understands_its_line(page: Page) -> None:
-    if page.room in ("layers", "operations", "wraps", "sections", "keys", "checks"):
+    if page.kind in ("layers", "operations", "wraps", "sections", "keys", "checks"):
         return  # printed by the code view, which has tests of its own
     weights = [nn.Parameter(torch.zeros(4, 4))]
     momentum = torch.optim.SGD(weights, lr=0.1, momentum=0.9)
@@ -162,7 +162,7 @@ def test_search(words: list[str], first: str | None, count: int) -> None:
 
 
 def test_a_name_that_rooms_share_has_several_pages() -> None:
-    assert [page.room for page in named("linear")] == ["layers", "schedulers"]
+    assert [page.kind for page in named("linear")] == ["layers", "schedulers"]
     assert [page.name for page in named("Conv2d")] == ["Conv2d"]
     assert named("conv") == []  # a word of three classes is searched for
     assert suggest(["conv2"]) == "Did you mean 'conv2d'?"

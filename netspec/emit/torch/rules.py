@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from netspec.layers.base import Op
 from netspec.python.nodes import Argument, call, infix, keyword, listed, method, named, spread, valued
 from netspec.python.nodes import Code as Code
+from netspec.records import same
 
 Inputs = Sequence[ast.expr]
 T = TypeVar("T")
@@ -132,7 +133,7 @@ def module_arguments(op: Op) -> list[Argument]:
     for name, field in op.fields.items():
         value = getattr(op, name)
         leading = field.required or field.axis is not None
-        if not field.torch or (not leading and _is(value, field.torch_default)):
+        if not field.torch or (not leading and same(value, field.torch_default)):
             continue
         shown.append(valued(value) if leading and not field.keyword else keyword(name, valued(value)))
     return shown
@@ -140,7 +141,7 @@ def module_arguments(op: Op) -> list[Argument]:
 
 def options(op: Op, *names: str) -> list[Argument]:
     """`keepdim=True`: the fields that differ from torch's own defaults, by name."""
-    return [keyword(n, valued(getattr(op, n))) for n in names if not _is(getattr(op, n), op.fields[n].torch_default)]
+    return [keyword(n, valued(getattr(op, n))) for n in names if not same(getattr(op, n), op.fields[n].torch_default)]
 
 
 def _own(name: str, op: Op) -> str:
@@ -165,15 +166,10 @@ def _at(op: Op, inputs: Inputs, place: str) -> Iterator[Argument]:
     else:
         name = place.strip("()=?")
         value = getattr(op, name)
-        if place.endswith("?") and _is(value, op.fields[name].torch_default):
+        if place.endswith("?") and same(value, op.fields[name].torch_default):
             return
         node = valued(value[0] if place[0] == "(" and isinstance(value, tuple) and len(value) == 1 else value)
         yield keyword(name, node) if "=" in place else node
-
-
-def _is(value: Any, default: Any) -> bool:
-    """Whether a value is a default, and of the same type."""
-    return type(value) is type(default) and bool(value == default)
 
 
 SELF_TRAINING = named("self.training")

@@ -1,4 +1,4 @@
-"""What a target is taken for: yes and no of two classes, and all that the training part teaches of it."""
+"""The target: what it is taken for, yes and no of two classes, and all that the training part teaches of it."""
 
 from __future__ import annotations
 

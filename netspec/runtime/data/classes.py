@@ -1,4 +1,4 @@
-"""The classes of data: numbered as a run numbered its own, or taken as the numbers that they are."""
+"""Class labels: numbered as a run numbered its own, or taken as the numbers that they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data that was read, held against the network and its training by the rules that look at a spec before it is."""
+"""Compatibility of data with a network: what was read is held against the rules that look at a spec before it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New samples as people hand them in: arrays, tables, texts and photos, as the source of a run gives its own."""
+"""Inputs for inference, as people hand them in: arrays, tables, texts and photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which samples are held out for validation and test."""
+"""Validation and test splits: which samples are held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the `data` section of a spec to data: read, split, held in memory as far as it fits there, prepared."""
+"""Data loading: what the `data` section names is read, split, held in memory as far as it fits, and prepared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look at data that is quickly read, to tell before training what becomes of it."""
+"""A preview of data that is quickly read, to tell before training what becomes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory data may take, and how many processes may read it."""
+"""Memory limits: how many bytes data may take, and how many processes may read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixes batches of training data, as mixup does."""
+"""Mixup and its kin: batches of training data are mixed with one another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads rows of data ahead of their use, in processes of its own."""
+"""Prefetching: rows of data are read ahead of their use, in processes of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether new values are on the scale that a run was trained on, and how those get there that surely are not."""
+"""Value ranges: whether new values are on the scale that a run was trained on, and how those get there that are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scale on which a target of numbers is trained on, and the way back to its own units."""
+"""Target standardization: the scale that a target of numbers is trained on, and the way back to its own units."""
 
 from __future__ import annotations
 

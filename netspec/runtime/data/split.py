@@ -1,4 +1,4 @@
-"""Data as tensors, given a batch at a time without per-sample Python."""
+"""Batches: data as tensors, given a batch at a time without per-sample Python."""
 
 from __future__ import annotations
 
@@ -301,7 +301,11 @@ def seeded(*numbers: int, device: torch.device | str = "cpu") -> torch.Generator
     return torch.Generator(device).manual_seed(int.from_bytes(digest) >> 1)
 
 
-def described(x: torch.Tensor) -> Described:
-    """A batch as the graph describes it: the batch left open, bytes as the floats that they become."""
-    kind: Dtype = "bool" if x.dtype == torch.bool else "int64" if x.dtype == torch.int64 else "float32"
-    return Described((BATCH, *x.shape[1:]), kind)
+def described(x: torch.Tensor, *, open_batch: bool = True) -> Described:
+    """A tensor, batch first, as the graph describes it: bytes are the floats that they become.
+
+    An `open_batch` is any number of samples, B, whatever the tensor holds.
+    """
+    floats = x.is_floating_point() or x.dtype == torch.uint8
+    kind: Dtype = "bool" if x.dtype == torch.bool else "float32" if floats else "int64"
+    return Described((BATCH, *x.shape[1:]) if open_batch else tuple(x.shape), kind)

@@ -1,4 +1,4 @@
-"""A part of the data that does not fit into memory."""
+"""Streaming: a part of the data that does not fit into memory, read as it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights of a loss by the names of the data's classes, or counted on its training part."""
+"""Class weights of a loss, by the names of the classes or counted on the training part."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run computes on: device, process group, CUDA graphs, sharding, memory."""
+"""Devices, what a run computes on: device, process group, CUDA graphs, sharding, memory."""

@@ -1,4 +1,4 @@
-"""What becomes of memory that a step of training frees: it stays with the process, for the next step.
+"""The memory allocator, what becomes of memory that a step frees: it stays with the process, for the next step.
 
 By itself glibc's malloc hands large pieces back to the system, which hands them out again page by page, each cleared.
 How large is large it learns from what was freed before, up to 32 MiB: LeNet at batch 64 on little data meets some 1,000

@@ -1,4 +1,4 @@
-"""Forward, loss and backward of a batch as one CUDA graph: recorded once, launched by a single call ever after.
+"""CUDA graphs: forward, loss and backward of a batch as one graph, recorded once, launched by a single call ever after.
 
 On a GPU, the step of a small network is mostly the time that Python needs to launch some hundred kernels.
 See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.

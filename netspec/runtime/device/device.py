@@ -1,4 +1,4 @@
-"""Where a run computes and in what form: device, threads, precision, the order of a map's numbers in memory."""
+"""Device and precision of a run, its threads, and the order of a map's numbers in memory."""
 
 from __future__ import annotations
 

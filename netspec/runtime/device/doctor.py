@@ -1,4 +1,4 @@
-"""What netspec stands on here: versions, torch and its devices, and the extras that are there."""
+"""Diagnostics of the installation: versions, torch and its devices, and the extras that are there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Any, Final
 
 from netspec.errors import UsageError
+from netspec.optional import installed
 
 DISTRIBUTION: Final = "netspec-torch"
 MODULES: Final = {"onnx-ir": "onnx_ir", "pillow": "PIL", "pyyaml": "yaml"}
@@ -86,15 +87,8 @@ def _packages(lines: Iterable[str]) -> Iterator[Package]:
         name, wanted, extra = (part or "" for part in match.groups())
         if extra == "dev":
             continue
-        found = _version(name)
+        found = installed(name)
         yield Package(name, wanted, extra, found, "" if extra or found is None else _fault(name))
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _fault(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Starts the processes of a run on this machine, and answers for all of them."""
+"""The launcher: starts the processes of a run on this machine, and answers for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network lies in the processes that train it: whole in each of them, or in parts."""
+"""Data parallelism (DDP) and sharding (FSDP): each process that trains has the whole network, or a part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes that train one network together: which one this is, and what they tell each other.
+"""The process group, the processes that train one network together: which one this is, and what they tell each other.
 
 torchrun, or `netspec train --nproc`, starts them and says in the environment who each one is. All of them run
 the same loop, each over its rows of every batch. What decides how the loop goes on is agreed here, so that

@@ -1,4 +1,4 @@
-"""Norms over the rows of all processes: a batch that is divided has the mean and variance of the whole.
+"""Synchronized batch normalisation: a batch that is divided has the mean and variance of the whole.
 
 torch.nn.SyncBatchNorm does so on CUDA only.
 """

@@ -1,1 +1,1 @@
-"""A network as ONNX, proven to compute what torch computes."""
+"""Export: a network in other formats, proven to compute what torch computes."""

@@ -1,4 +1,4 @@
-"""Inputs made up for a network: to trace it, and to compare what was made of it at other sizes."""
+"""Example inputs: random tensors to trace a network with, and to compare what was made of it at other sizes."""
 
 from __future__ import annotations
 

@@ -15,24 +15,19 @@ import torch
 from torch import nn
 
 from netspec.drafts import draft
-from netspec.errors import ExportFailed, UsageError
-from netspec.exporters import ONNX
+from netspec.errors import ExportFailed, ExportMismatch, UsageError
+from netspec.exporters.base import Exporter
 from netspec.files import is_stream, need_writable, place_of, pour, saving, sync
-from netspec.runtime.export import onnx_check, onnx_graph
 from netspec.runtime.export.example_inputs import Examples
-from netspec.runtime.export.onnx_blame import stumbled
-from netspec.runtime.export.onnx_check import Inputs
-from netspec.runtime.export.onnx_graph import Probabilities
+from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Probabilities, Subject, tensors
 from netspec.runtime.export.tolerance import Difference, difference
-from netspec.runtime.network.remove_parametrizations import copied, unwrapped
+from netspec.runtime.network.remove_parametrizations import copied
 from netspec.tensors import Tensor as Described
 
-TRACED_BATCH: Final = 3
-"""The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
 INSIDE: Final = ("scale", "weights", "own")
 """What a run has learnt that whoever feeds an exported file need not know."""
-ONE_FILE: Final = 2**31 - 2**20
-"""What a single file of ONNX can hold."""
+ROUNDING: Final = 0.01
+"""The largest relative difference that may come of adding in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +36,11 @@ class Report:
 
     path: Path
     bytes: int
-    opset: int
-    nodes: int
-    inputs: dict[str, str]
-    outputs: dict[str, str]
+    inputs: Mapping[str, str]
+    """The shapes of what the file takes, by name: `batch x 1 x 8 x 8`."""
+    outputs: Mapping[str, str]
+    facts: Mapping[str, int]
+    """Numbers of the format's own: the opset and the nodes of ONNX."""
     differences: tuple[Difference, ...]
 
     @property
@@ -69,11 +65,11 @@ def by_shape(scores: torch.Tensor) -> Probabilities:
     return Probabilities("sigmoid" if single else "softmax", 1)
 
 
-def export_onnx(
+def export_network(
     network: nn.Module,
     inputs: Mapping[str, Described],
     path: Path,
-    options: ONNX,
+    exporter: Exporter,
     *,
     outputs: Sequence[str] = ("output",),
     validation: Iterable[Inputs] = (),
@@ -82,44 +78,47 @@ def export_onnx(
     probabilities: Callable[[torch.Tensor], Probabilities] = by_shape,
     draws: Sequence[str] = (),
 ) -> Report:
-    """Write the network in evaluation mode to the .onnx file `path`, and compare both in ONNX Runtime.
+    """Write the network in evaluation mode to the file `path`, and compare both in whatever runs such files.
 
     `inputs` are the network's, as the graph describes them; sizes that only the run decides stay open, by their
-    names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs. With
-    `options.output` of probabilities the first output becomes what `probabilities`, given an example of it, says.
-    `draws` are the steps that draw random numbers outside training too, which an error may have to name. Wrapped
-    weights become plain tensors in the file.
+    names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs, one tensor for each
+    input, batch first. With `exporter.output` of probabilities the first output becomes what `probabilities`, given
+    an example of it, says. `draws` are the steps that draw random numbers outside training too, which an error may
+    have to name. Wrapped weights become plain tensors in the file.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
     UsageError.
     """
     if same := sorted({*inputs} & {*outputs}):
-        text = f"{', '.join(same)} is both an input and an output, and ONNX takes a name once"
+        text = f"{', '.join(same)} is both an input and an output, and {exporter.called()} takes a name once"
         raise ExportFailed(f"{text}. Give the output another in `outputs`.")
     batches = iter(validation)
     first = next(batches, None)
     examples = Examples(inputs, [x.cpu() for x in first] if first else ())
-    real = chain([first] if first else [], batches)
-    with _evaluating(network) as still, _beside(path) as draft:
+    with _evaluating(network) as still, _beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
         example = examples.draw(TRACED_BATCH, sizes[0])
-        results = _results(still, examples, sizes)
-        scores = results[0][1][0]
-        end = None
-        if options.output == "probabilities":
-            end = probabilities(scores)
-        _need_repeatable(results[0][1], onnx_graph.tensors(still(*example)), options, draws)
-        model = _traced(unwrapped(still), example, inputs, _names(outputs, len(results[0][1])), options.opset)
-        onnx_graph.reopen(model, inputs, results)
-        if end and end.activation != "identity":
-            onnx_graph.append(model, end)
-        onnx_graph.tidy(model, name, metadata or {})
-        _write(model, draft)
-        check = onnx_check.Check(draft, still, end, options)
-        differences = (*check.made_up(examples, sizes), *check.real(real))
-        onnx_check.need_agreement(differences, options)
-        return _report(model, path, draft, differences)
+        results = tensors(still(*example))
+        _need_repeatable(results, tensors(still(*example)), exporter, draws)
+        subject = Subject(
+            network=still,
+            inputs=inputs,
+            outputs=_names(outputs, len(results)),
+            end=probabilities(results[0]) if exporter.output == "probabilities" else None,
+            name=name,
+            metadata=metadata or {},
+            atol=exporter.atol,
+            rtol=exporter.rtol,
+            examples=examples,
+            sizes=sizes,
+            validation=chain([first] if first else [], batches),
+        )
+        written = exporter.write(subject, draft)
+        differences = tuple(exporter.check(subject, draft))
+        _need_agreement(differences, exporter)
+        size = sum(f.stat().st_size for f in draft.parent.iterdir())
+        return Report(path, size, written.inputs, written.outputs, written.facts, differences)
 
 
 def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> dict[str, str]:
@@ -136,21 +135,12 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     return known | words
 
 
-def _results(network: nn.Module, examples: Examples, sizes: Sequence[Mapping[str, int]]) -> onnx_graph.Varied:
-    """What the network gives for the example, for one more sample, and for the other sizes."""
-    free = frozenset(onnx_graph.dimension_name(name) for name in examples.free)
-    batch = frozenset({onnx_graph.BATCH_NAME})
-    choices = [(frozenset[str](), TRACED_BATCH, sizes[0]), (batch, TRACED_BATCH + 1, sizes[0])]
-    choices += [(free, TRACED_BATCH, other) for other in sizes[1:]]
-    return [(names, onnx_graph.tensors(network(*examples.draw(count, each)))) for names, count, each in choices]
-
-
 def _need_repeatable(
-    once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], options: ONNX, draws: Sequence[str]
+    once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], exporter: Exporter, draws: Sequence[str]
 ) -> None:
     """Refuse a network that gives other results for the same inputs. Raises ExportFailed."""
     for a, b in zip(once, again, strict=True):
-        if a.shape != b.shape or not difference("", a.numpy(), b.numpy(), options.atol, options.rtol).agrees:
+        if a.shape != b.shape or not difference("", a.numpy(), b.numpy(), exporter.atol, exporter.rtol).agrees:
             what = f"{', '.join(draws) or 'some step'} {'draw' if len(draws) > 1 else 'draws'}"
             hint = "Let what they change run in training alone, as in: z: add(mean noise) when training."
             raise ExportFailed(
@@ -159,45 +149,26 @@ def _need_repeatable(
             )
 
 
+def _need_agreement(differences: Sequence[Difference], exporter: Exporter) -> None:
+    """Refuse differences beyond the tolerance, with all of them in the message. Raises ExportMismatch."""
+    if not differences:
+        raise ExportMismatch("the exported file was compared on nothing, so it is not known to be the network")
+    bad = [d for d in differences if not d.agrees]
+    if bad:
+        found = [f"  {d.what}: {d.absolute:.3g} absolute, {d.relative:.3g} relative, {d.samples} samples" for d in bad]
+        tolerance = f"{exporter.atol:g} + {exporter.rtol:g} * the largest value"
+        text = f"the exported file does not compute what the network does, within {tolerance}:"
+        hint = f"No file is written. If that is near enough, raise atol or rtol under export.{exporter.called()}."
+        if max(d.relative for d in bad) > ROUNDING:
+            hint = (
+                "No file is written. That is no rounding: the file computes something else. "
+                f"{exporter.otherwise}Leave out steps to find the one that is not written rightly."
+            )
+        raise ExportMismatch("\n".join([text, *found, hint]))
+
+
 def _names(outputs: Sequence[str], count: int) -> list[str]:
     return list(outputs) if len(outputs) == count else [f"output_{i}" for i in range(count)]
-
-
-def _traced(network: nn.Module, example: Inputs, inputs: Mapping[str, Described], names: list[str], opset: int) -> Any:
-    try:
-        model = onnx_graph.traced(network, example, inputs, names, opset)
-    except ModuleNotFoundError as error:
-        raise ExportFailed(f"export needs the package {error.name}: pip install {error.name}") from None
-    except Exception as error:  # the exporter wraps whatever went wrong in types of its own
-        with onnx_graph.quiet():
-            step, reason = stumbled(network, example, error)
-        hint = " Take steps in its place that ONNX has, or let it run in training alone: when training." if step else ""
-        raise ExportFailed(f"torch cannot write {step or 'this network'} as ONNX: {reason}.{hint}") from error
-    if model.opset_imports.get("") != opset:
-        found = model.opset_imports.get("")
-        raise ExportFailed(f"the network cannot be written with opset {opset}, only with {found}. Write opset: {found}")
-    return model
-
-
-def _write(model: Any, draft: Path) -> None:
-    import onnx_ir as ir
-
-    size = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None)
-    try:
-        ir.save(model, draft, external_data=f"{draft.name}.data" if size > ONE_FILE else None)
-    except OSError as error:
-        raise UsageError(f"{draft.name} cannot be written: {error.strerror or error}") from None
-
-
-def _report(model: Any, path: Path, draft: Path, differences: tuple[Difference, ...]) -> Report:
-    def shapes(values: Any) -> dict[str, str]:
-        return {v.name: " x ".join(str(getattr(s, "value", s) or "?") for s in v.shape or ()) for v in values}
-
-    size = sum(f.stat().st_size for f in draft.parent.iterdir())
-    nodes = sum(1 for _ in model.graph.all_nodes())
-    graph = model.graph
-    opset = model.opset_imports[""]
-    return Report(path, size, opset, nodes, shapes(graph.inputs), shapes(graph.outputs), differences)
 
 
 @contextmanager
@@ -216,7 +187,7 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _beside(path: Path, extension: str) -> Iterator[Path]:
     """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed.
 
     A link stays one, a stream is written to.
@@ -225,7 +196,7 @@ def _beside(path: Path) -> Iterator[Path]:
     with saving(path):
         if is_stream(path):
             with TemporaryDirectory() as name:
-                yield Path(name, "network.onnx")
+                yield Path(name, f"network{extension}")
                 whole, *more = sorted(Path(name).iterdir())
                 if more:
                     raise UsageError(f"{path} takes one file, and a network as large as this is two. Name a file.")

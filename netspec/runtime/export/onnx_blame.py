@@ -1,4 +1,4 @@
-"""Which step of a network torch's exporter stumbled over, told from what it says and from a trace of the network."""
+"""Export errors: the step that torch's exporter stumbled over, by what it says and by a trace of the network."""
 
 from __future__ import annotations
 

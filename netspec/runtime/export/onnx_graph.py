@@ -9,17 +9,15 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from typing import Any, Final
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 
 from netspec.dims import Dim, Name
-from netspec.losses.base import Activation, activate
 from netspec.runtime.export.onnx_attention import FourAxes
+from netspec.runtime.export.subject import Probabilities, tensors
 from netspec.tensors import Tensor as Described
 
 BATCH_NAME: Final = "batch"
@@ -64,11 +62,6 @@ class _Inner(nn.Module):
         return tuple(tensors(self.network(*inputs)))
 
 
-def tensors(results: Any) -> list[torch.Tensor]:
-    """The tensors that a network returned, out of tuples, lists and dicts."""
-    return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keeps warnings, log lines and prints of libraries off the screen."""
@@ -80,18 +73,6 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-
-
-@dataclass(frozen=True, slots=True)
-class Probabilities:
-    """What turns scores into probabilities; a softmax goes along `axis`."""
-
-    activation: Activation
-    axis: int
-
-    def __call__(self, scores: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = activate(scores, self.activation, self.axis)
-        return found
 
 
 def append(model: Any, end: Probabilities) -> None:

@@ -1,4 +1,4 @@
-"""How far two computations of the same network are apart, and whether that is near enough."""
+"""Numerical tolerance: how far two computations of one network are apart, and whether that is near enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds a network that was built against the graph that was checked: both own the same tensors, in the same order."""
+"""Parameters and buffers of a network that was built, held against the graph that was checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spec freezes: parameters get no gradients, and what frozen modules have stored stays as it is."""
+"""Frozen parameters: they get no gradients, and what frozen modules have stored stays as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks without their wraps: each wrapped weight as the plain tensor that it is in evaluation."""
+"""Removing parametrizations: each wrapped weight becomes the plain tensor that it is in evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a network without drawing the weights that it is about to be given."""
+"""Skipped initialisation: a network is made without drawing the weights that it is about to be given."""
 
 from __future__ import annotations
 

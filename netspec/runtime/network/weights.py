@@ -1,4 +1,4 @@
-"""Weights as safetensors: the network's state_dict, and nothing that could run."""
+"""State dicts in safetensors files: the network's weights, and nothing that could run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks: files that one process holds at a time. The system lets go of them when the holder ends, however it ends."""
+"""File locks, which one process holds at a time. The system lets go of them when the holder ends, however it ends."""
 
 from __future__ import annotations
 

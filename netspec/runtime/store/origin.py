@@ -1,4 +1,4 @@
-"""Where the data of a run lies: in the folder of the spec that it was trained from, which `origin.json` names.
+"""The data root of a run: the folder of the spec that it was trained from, which `origin.json` names.
 
     {"root": "../..", "spec": "digits.yaml"}
 

@@ -1,4 +1,4 @@
-"""Cuts a nested state into tensors and JSON, and puts it together again exactly, without pickle."""
+"""Serialization: a nested state cut into tensors and JSON, and put together again exactly, without pickle."""
 
 from __future__ import annotations
 

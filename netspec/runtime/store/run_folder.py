@@ -18,7 +18,6 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, count
 from math import isfinite
 from pathlib import Path
@@ -29,15 +28,19 @@ from filelock import BaseFileLock
 
 from netspec.errors import UsageError
 from netspec.files import kind, need_file, saving, sync, write_text
+from netspec.optional import installed
 from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain, plain
+from netspec.vocabulary import EXPORTERS
 
+EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
+"""What a run is exported to where no name is given."""
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
     *("best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
-    *("model.onnx", "model.onnx.data", "tensorboard", "checkpoints"),
+    *(*EXPORTED, "tensorboard", "checkpoints"),
 )
 """What of a folder is a run's own. Anything else in it is left alone."""
 MAX_LINE: Final = 16 * 2**20
@@ -214,7 +217,7 @@ def fresh_folder(root: str | Path, name: str) -> Path:
 
 def environment() -> dict[str, Any]:
     """Versions and hardware, as far as they may change what a run computes."""
-    packages = {name: _version(name) for name in ("netspec-torch", "numpy", "safetensors")}
+    packages = {name: installed(name) for name in ("netspec-torch", "numpy", "safetensors")}
     found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform()}
     found |= {**packages, "torch": torch.__version__}
     found |= {"processor": platform.machine(), "processors": os.cpu_count(), "threads": torch.get_num_threads()}
@@ -225,13 +228,6 @@ def environment() -> dict[str, Any]:
             "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         }
     return found
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _locked(folder: Path) -> BaseFileLock:

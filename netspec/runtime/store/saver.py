@@ -1,4 +1,4 @@
-"""What of a run is kept on the disk, and when."""
+"""Saving: what of a run is kept on the disk, and when."""
 
 from __future__ import annotations
 

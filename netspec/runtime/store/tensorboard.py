@@ -1,4 +1,4 @@
-"""What a run measures, for TensorBoard: an extra that is imported only where a spec asks for it."""
+"""TensorBoard logs of what a run measures: an extra that is imported only where a spec asks for it."""
 
 from __future__ import annotations
 

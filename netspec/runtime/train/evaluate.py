@@ -1,4 +1,4 @@
-"""Measures a network on data: the loss and the metrics, exact over all of it."""
+"""Evaluation: the loss and the metrics of a network on data, exact over all of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import nn
 from netspec.errors import At, Problem
 from netspec.lint.metric_target import MetricTarget
 from netspec.metrics.base import Counts, Metric
-from netspec.runtime.data.split import Split
+from netspec.runtime.data.split import Split, described
 from netspec.runtime.device.process_group import ALONE, World
-from netspec.runtime.train.loss import Objective, described, predictions
+from netspec.runtime.train.loss import Objective, predictions
 from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
@@ -131,7 +131,7 @@ def batch_size(split: Split, batch: int) -> int:
 def check_metrics(metrics: Sequence[Metric], objective: Objective, outputs: Any) -> None:
     """Refuse metrics that cannot measure what the loss compares. Raises SpecError."""
     problems = []
-    prediction = described(predictions(outputs)[0])
+    prediction = described(predictions(outputs)[0], open_batch=False)
     for place, metric in enumerate(metrics):
         try:
             metric.expect(objective.loss, prediction)

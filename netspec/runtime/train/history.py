@@ -1,4 +1,4 @@
-"""What a run has measured so far: the records, the best of them, and how long nothing got better."""
+"""The history of a run: its records, the best of them, and how long nothing got better."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs steps and evaluations, and does what follows from them."""
+"""The training loop: runs steps and evaluations, and does what follows from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run minimises: torch's loss module, and the check that data and network suit it."""
+"""The loss: torch's module, and the check that data and network suit it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from netspec.errors import At, DataError, Problem, UsageError
 from netspec.lint.loss_target import LossTarget
 from netspec.losses.base import Loss
 from netspec.runtime.data.scale import Scale
-from netspec.runtime.data.split import Split
+from netspec.runtime.data.split import Split, described
 from netspec.runtime.data.weighing import WEIGHTS, settled
 from netspec.runtime.network.weights import load_weights, loss_file
-from netspec.tensors import Dtype, Misfit
-from netspec.tensors import Tensor as Described
+from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
 
@@ -73,9 +72,9 @@ class Objective:
         Shapes and dtypes are those of a batch; the values of the targets are looked at in every
         part of the data. Raises SpecError or DataError.
         """
-        given = [described(p) for p in predictions(outputs)]
+        given = [described(p, open_batch=False) for p in predictions(outputs)]
         try:
-            self.loss.expect(given, described(target))
+            self.loss.expect(given, described(target, open_batch=False))
         except Misfit as misfit:
             text = f"{type(self.loss).__name__} {misfit.message}"
             raise SpecError([Problem(LossTarget.code, text, At(("train", "loss")), misfit.hint)]) from None
@@ -83,7 +82,8 @@ class Objective:
             return
         for name, part in parts.items():
             if id(part) not in self._seen:
-                low, high = self.loss.target_range(given, described(next(part.targets())))
+                first = described(next(part.targets()), open_batch=False)
+                low, high = self.loss.target_range(given, first)
                 self.uneven |= self._check_fills(part, low, high)
                 self.uneven |= check_values(name, part, low, high, self.loss.ignored())
                 self._seen.add(id(part))
@@ -125,12 +125,6 @@ def predictions(outputs: Any) -> Sequence[torch.Tensor]:
     if isinstance(outputs, torch.Tensor):
         return (outputs,)
     return tuple(outputs.values()) if isinstance(outputs, Mapping) else tuple(outputs)
-
-
-def described(x: torch.Tensor) -> Described:
-    """The shape and kind of a tensor as the layers' rules take them."""
-    kind: Dtype = "bool" if x.dtype == torch.bool else "float32" if x.is_floating_point() else "int64"
-    return Described(tuple(x.shape), kind)
 
 
 def check_values(name: str, part: Split, low: float | None, high: float | None, ignored: int | None) -> bool:

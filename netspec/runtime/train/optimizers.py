@@ -1,4 +1,4 @@
-"""Makes torch's optimizers from a spec's words.
+"""Optimizers and parameter groups of torch's, from a spec's words.
 
 Building any torch.optim optimizer imports torch._dynamo, more than a second and 800 modules, only
 because some of its methods are wrapped to hide them from torch.compile. The training loop never

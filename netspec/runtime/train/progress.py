@@ -1,4 +1,4 @@
-"""Tells a person how a run goes: a live bar on a terminal, one line an epoch elsewhere, always on stderr."""
+"""The progress display: a live bar on a terminal, one line an epoch elsewhere, always on stderr."""
 
 from __future__ import annotations
 

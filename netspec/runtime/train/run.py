@@ -1,4 +1,4 @@
-"""Training: one call that puts the surroundings in place and runs."""
+"""A training run: one call that puts device, processes and data in place and runs the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes torch's learning rate schedules from a spec's words, with a linear warm-up before them."""
+"""Learning rate schedules of torch's, from a spec's words, with a linear warm-up before them."""
 
 from __future__ import annotations
 

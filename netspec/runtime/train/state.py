@@ -1,4 +1,4 @@
-"""Everything that changes in the course of a run, and that a resumed run takes up again."""
+"""The training state: everything that changes in the course of a run, and that a resumed run takes up again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that turn out to be no numbers: which they are, what is said of them, and what may stand in for them."""
+"""NaN and undefined metrics: which values they are, what is said of them, and what may stand in for them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from netspec.graph.expand import expand
@@ -20,13 +21,29 @@ from netspec.sections.document import Document
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
+from netspec.vocabulary import OPERATIONS
 
 TRIALS: Final = 2
 """How many other values of a parameter are tried."""
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A document, known again by what it says and by the operations that plugins have added."""
+
+    text: str
+    added: tuple[type, ...]
+    document: Document = field(compare=False)
+
+
 def source(document: Document) -> str:
     """The network of a document as a Python file that needs only torch. Its last class is the network's own."""
+    return _source(_Known(repr((document.name, document.source.data)), tuple(OPERATIONS.added()), document))
+
+
+@lru_cache(maxsize=64)  # a run is read again to be measured and exported
+def _source(known: _Known) -> str:
+    document = known.document
     graph = _traced(document)
     assert graph is not None, "a traced graph is the plain one"
     live = arguments(document, graph)

@@ -17,11 +17,11 @@ WIDEST: Final = 56
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One operation: the name of its member, its text, and the room that it comes from, for its colour."""
+    """One operation: the name of its member, its text, and its family, for its colour."""
 
     name: str
     text: str
-    room: str
+    family: str
 
 
 @dataclass(eq=False, slots=True)
@@ -61,7 +61,7 @@ class Node:
     @property
     def key(self) -> Hashable:
         """What equal nodes have in common: all but names."""
-        rows = tuple((row.text, row.room) for row in self.rows)
+        rows = tuple((row.text, row.family) for row in self.rows)
         return (self.use, rows, self.shape, self.inside.key if self.inside else self.title if not rows else "")
 
 
@@ -221,14 +221,14 @@ class _Writer:
 
 
 def _light(step: Step) -> bool:
-    return not step.parameters() or "Norm" in type(step.op).__name__
+    return not step.parameters() or (step.op is not None and step.op.normalises != "")
 
 
 def _row(step: Step) -> Row:
     assert step.op is not None
     text = operation(step).removesuffix("()")
     text = text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
-    return Row(step.member, text, type(step.op).__module__.rpartition(".")[2])
+    return Row(step.member, text, step.op.family)
 
 
 def _fold(plan: Plan) -> None:

@@ -15,17 +15,13 @@ COLOURS: Final = {
     "linear": "#8b5cf6",
     "recurrent": "#0d9488",
     "attention": "#0d9488",
-    "transformer": "#0d9488",
     "embedding": "#0891b2",
     "normalisation": "#94a3b8",
-    "layernorm": "#94a3b8",
     "activation": "#f59e0b",
-    "softmax": "#f59e0b",
     "pooling": "#22c55e",
-    "adaptive": "#22c55e",
     "dropout": "#cbd5e1",
 }
-"""By the room of the layers; what is in none of these is an operation of no layer."""
+"""By the family of the operation; those of none have another."""
 OTHER: Final = "#ec4899"
 
 STYLE: Final = """\
@@ -105,7 +101,7 @@ def _node(node: Node) -> Iterator[str]:
 
 
 def _row(row: Row, x: float, y: float) -> Iterator[str]:
-    colour = COLOURS.get(row.room, OTHER)
+    colour = COLOURS.get(row.family, OTHER)
     yield f'<rect x="{_n(x + 4)}" y="{_n(y + 2)}" width="4" height="{_n(ROW - 4)}" rx="2" fill="{colour}"/>'
     yield _named(x + PAD, y + 14, row.name, row.text)
 

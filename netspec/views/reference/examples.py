@@ -21,7 +21,7 @@ from netspec.schedulers.base import Scheduler
 from netspec.sections.document import read_document
 from netspec.tensors import Tensor, show
 from netspec.text.reader import read_text
-from netspec.views.reference.kinds import Room
+from netspec.views.reference.kinds import Kind
 
 RESULT: Final = "layer"
 """The name of the step that an example of an operation is about."""
@@ -44,27 +44,27 @@ class Example:
     """The numbers that all parameters hold."""
 
 
-def example(cls: type[Entry], room: Room) -> Example:
+def example(cls: type[Entry], kind: Kind) -> Example:
     """The example of a record."""
     if issubclass(cls, Op):
         return _operation(cls)
     given = yaml.safe_load(cls.example)
-    entry, found = read_entry(given, (), room.catalogue)
+    entry, found = read_entry(given, (), kind.catalogue)
     long = {cls.__name__: found.values} if isinstance(given, str) else given
-    return Example(given if isinstance(given, str) else "", flow(long), _torch(entry, room))
+    return Example(given if isinstance(given, str) else "", flow(long), _torch(entry, kind))
 
 
-def _torch(entry: Entry, room: Room) -> tuple[str, ...]:
+def _torch(entry: Entry, kind: Kind) -> tuple[str, ...]:
     call = getattr(entry, "call", None)
-    if room.noun == "initialiser" and call is not None:
+    if kind.noun == "initialiser" and call is not None:
         return (call("tensor"),) if getattr(entry, "function", "") else ()
     values = {name: value for name, value in entry.given.items() if entry.fields[name].torch}
     if isinstance(entry, Scheduler):
         values = entry.keywords(STEPS)
-    if not room.torch or "schedulers" in values or not type(entry).__module__.startswith("netspec."):
+    if not kind.torch or "schedulers" in values or entry.origin:
         return ()
     options = [f"{name}={literal(value)}" for name, value in values.items()]
-    return (f"{room.torch}{type(entry).__name__}({', '.join([*room.first, *options])})",)
+    return (f"{kind.torch}{type(entry).__name__}({', '.join([*kind.first, *options])})",)
 
 
 # --- operations: a network of one step ----------------------------------------------------------

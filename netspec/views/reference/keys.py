@@ -12,7 +12,7 @@ from netspec.records import Record
 from netspec.sections.base import Key, Section
 from netspec.sections.known import sections
 from netspec.views.reference.examples import flow
-from netspec.views.reference.kinds import ROOMS, Room
+from netspec.views.reference.kinds import KINDS, Kind
 from netspec.views.reference.page import REQUIRED, Argument, Page, argument
 from netspec.views.reference.values import accepted
 
@@ -39,10 +39,10 @@ def key_pages() -> Iterator[Page]:
 
 
 def _argument(own: Section, name: str, key: Key) -> Argument:
-    """A key as an argument, with the words that it takes where they are those of a room."""
+    """A key as an argument, with the words that it takes where they are those of a kind."""
     told = _plain(name, key) if key.field_of is None else argument(name, key.field_of.fields[name], key.field_of)
-    room = _room(f"{own.key}.{name}")
-    takes = f"one of the {room.name}" if room else told.takes
+    kind = _kind(f"{own.key}.{name}")
+    takes = f"one of the {kind.name}" if kind else told.takes
     return replace(told, takes=takes, default=REQUIRED if key.required else told.default)
 
 
@@ -53,16 +53,16 @@ def _plain(name: str, key: Key) -> Argument:
     return Argument(name, "", accepted({"type": kind}), "null", key.sentence, False)
 
 
-def _room(place: str) -> Room | None:
-    """The room whose words a key takes."""
-    return next((room for room in ROOMS if room.place == place), None)
+def _kind(place: str) -> Kind | None:
+    """The kind whose words a key takes."""
+    return next((kind for kind in KINDS if kind.place == place), None)
 
 
 def _example(place: str, key: Key, told: Argument) -> Any:
     """What the example gives a key: what is written for it, or its default."""
-    room = _room(place)
-    if room is not None:
-        return room.entries()[0].example
+    kind = _kind(place)
+    if kind is not None:
+        return kind.entries()[0].example
     own: str = getattr(key.holds, "example", "")
     if own:
         return yaml.safe_load(own)

@@ -1,4 +1,4 @@
-"""The rooms of the reference: what kinds of words there are, and where a spec uses them."""
+"""The kinds of words that the reference has, and where a spec uses them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from netspec.vocabulary import (
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Kind:
     """One kind of word: what it is called, where a spec uses it, and how torch is told the same."""
 
     name: str
@@ -34,7 +34,7 @@ class Room:
     first: tuple[str, ...] = ()
     """What torch's call takes before the arguments."""
     holds: Callable[[type[Entry]], bool] = lambda _: True
-    """Which entries of the catalogue are in this room."""
+    """Which entries of the catalogue are of this kind."""
 
     def entries(self) -> list[type[Entry]]:
         """Its records, in the order of their files."""
@@ -47,17 +47,17 @@ def _is_layer(cls: type[Entry]) -> bool:
     return issubclass(cls, Layer)
 
 
-ROOMS: Final = (
-    Room("layers", "layer", "layers", OPERATIONS, holds=_is_layer),
-    Room("operations", "operation", "layers", OPERATIONS, holds=lambda cls: not _is_layer(cls)),
-    Room("losses", "loss", "train.loss", LOSSES, "nn."),
-    Room("optimizers", "optimizer", "train.optimizer", OPTIMIZERS, "torch.optim.", ("parameters",)),
-    Room("schedulers", "scheduler", "train.scheduler", SCHEDULERS, "lr_scheduler.", ("optimizer",)),
-    Room("metrics", "metric", "train.metrics", METRICS),
-    Room("datasets", "dataset", "data.source", DATASETS),
-    Room("transforms", "transform", "data.transform", TRANSFORMS),
-    Room("augmentations", "augmentation", "data.augment", AUGMENTATIONS),
-    Room("initialisers", "initialiser", "init", INITIALIZERS),
-    Room("formats", "format", "export", EXPORTERS),
+KINDS: Final = (
+    Kind("layers", "layer", "layers", OPERATIONS, holds=_is_layer),
+    Kind("operations", "operation", "layers", OPERATIONS, holds=lambda cls: not _is_layer(cls)),
+    Kind("losses", "loss", "train.loss", LOSSES, "nn."),
+    Kind("optimizers", "optimizer", "train.optimizer", OPTIMIZERS, "torch.optim.", ("parameters",)),
+    Kind("schedulers", "scheduler", "train.scheduler", SCHEDULERS, "lr_scheduler.", ("optimizer",)),
+    Kind("metrics", "metric", "train.metrics", METRICS),
+    Kind("datasets", "dataset", "data.source", DATASETS),
+    Kind("transforms", "transform", "data.transform", TRANSFORMS),
+    Kind("augmentations", "augmentation", "data.augment", AUGMENTATIONS),
+    Kind("initialisers", "initialiser", "init", INITIALIZERS),
+    Kind("formats", "format", "export", EXPORTERS),
 )
-"""Every room that holds records; `wraps` are the one kind of word that is none."""
+"""Every kind that holds records, as all but `wraps` do."""

@@ -1,4 +1,4 @@
-"""The reference as Markdown: a file for each room and an index of them, or a file for each word, as a site has it."""
+"""The reference as Markdown: a file for each kind and an index of them, or a file for each word, as a site has it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ NOTE = "<!-- Written by `netspec ops --markdown docs/reference`; change the reco
 
 def files() -> dict[str, str]:
     """The text of each file by its name."""
-    rooms = list(dict.fromkeys(page.room for page in pages()))
-    made = {f"{room}.md": _room(room, [p for p in pages() if p.room == room]) for room in rooms}
-    return {"README.md": f"{NOTE}\n\n{_index(rooms, lambda page: f'{page.room}.md#{page.name.lower()}')}", **made}
+    kinds = list(dict.fromkeys(page.kind for page in pages()))
+    made = {f"{kind}.md": _kind(kind, [p for p in pages() if p.kind == kind]) for kind in kinds}
+    return {"README.md": f"{NOTE}\n\n{_index(kinds, lambda page: f'{page.kind}.md#{page.name.lower()}')}", **made}
 
 
 def words() -> dict[str, str]:
-    """The text of a file for each word, `layers/conv2d.md`, of a list for each room, and of an index, by its name."""
-    rooms = list(dict.fromkeys(page.room for page in pages()))
-    made = {"README.md": _index(rooms, _file)}
-    for room in rooms:
-        members = [page for page in pages() if page.room == room]
-        made[f"{room}.md"] = _list(room, members)
+    """The text of a file for each word, `layers/conv2d.md`, of a list for each kind, and of an index, by its name."""
+    kinds = list(dict.fromkeys(page.kind for page in pages()))
+    made = {"README.md": _index(kinds, _file)}
+    for kind in kinds:
+        members = [page for page in pages() if page.kind == kind]
+        made[f"{kind}.md"] = _list(kind, members)
         made |= {_file(page): _word(page) for page in members}
     return made
 
 
 def _file(page: Page) -> str:
-    return f"{page.room}/{page.name.lower()}.md"
+    return f"{page.kind}/{page.name.lower()}.md"
 
 
-def _list(room: str, members: list[Page]) -> str:
+def _list(kind: str, members: list[Page]) -> str:
     lines = [
-        f"# {room.capitalize()}",
+        f"# {kind.capitalize()}",
         "",
         f"In {_places(members)}.",
         "",
@@ -52,7 +52,7 @@ def _list(room: str, members: list[Page]) -> str:
 def _word(page: Page) -> str:
     lines = list(_page(page, "#"))
     place = " or ".join(f"`{place}`" for place in page.place.split(" or "))
-    lines[1:1] = ["", f"*One of the [{page.room}](../{page.room}.md): a {page.noun}, in {place}.*"]
+    lines[1:1] = ["", f"*One of the [{page.kind}](../{page.kind}.md): a {page.noun}, in {place}.*"]
     if others := related(page):
         links = (f"[{other.name}](../{_file(other)})" for other in others)
         lines += ["", f"See also: {', '.join(links)}."]
@@ -64,17 +64,17 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _index(rooms: list[str], place: Callable[[Page], str]) -> str:
+def _index(kinds: list[str], place: Callable[[Page], str]) -> str:
     lines = [
         "# Reference",
         "",
         "Every word that a spec may use. `netspec ops WORD` shows the same pages.",
         "",
     ]
-    for room in rooms:
-        members = [page for page in pages() if page.room == room]
+    for kind in kinds:
+        members = [page for page in pages() if page.kind == kind]
         names = ", ".join(f"[{page.name}]({place(page)})" for page in members)
-        lines += [f"## [{room.capitalize()}]({room}.md)", "", f"In {_places(members)}: {names}.", ""]
+        lines += [f"## [{kind.capitalize()}]({kind}.md)", "", f"In {_places(members)}: {names}.", ""]
     return "\n".join(lines)
 
 
@@ -82,8 +82,8 @@ def _places(members: list[Page]) -> str:
     return " or ".join(f"`{place}`" for place in dict.fromkeys(page.place for page in members))
 
 
-def _room(room: str, members: list[Page]) -> str:
-    lines = [NOTE, "", f"# {room.capitalize()}", "", f"In {_places(members)}. [All rooms](README.md)", ""]
+def _kind(kind: str, members: list[Page]) -> str:
+    lines = [NOTE, "", f"# {kind.capitalize()}", "", f"In {_places(members)}. [All kinds](README.md)", ""]
     for page in members:
         lines += [*_page(page), ""]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from netspec.catalogue import Entry
 from netspec.python.literals import literal
 from netspec.records import Field, Record
 from netspec.views.reference.examples import Example, example, flow, wrapped
-from netspec.views.reference.kinds import ROOMS
+from netspec.views.reference.kinds import KINDS
 from netspec.views.reference.values import accepted
 
 INFERRED: Final = "inferred"
@@ -33,7 +33,7 @@ class Argument:
 class Page:
     """Everything that is known of one word."""
 
-    room: str
+    kind: str
     noun: str
     place: str
     name: str
@@ -60,17 +60,17 @@ class Page:
     @property
     def example(self) -> Example:
         """The example, worked out by the real rules."""
-        if self.room == "wraps":
+        if self.kind == "wraps":
             return wrapped(self.name)
         if self.cls is None:
             return Example("", self.written)
-        return example(self.cls, next(room for room in ROOMS if room.name == self.room))
+        return example(self.cls, next(kind for kind in KINDS if kind.name == self.kind))
 
     def listed(self) -> dict[str, Any]:
         """Plain data for JSON."""
         plain = {
             name: getattr(self, name)
-            for name in ("room", "place", "name", "words", "general", "text", "rule", "inputs")
+            for name in ("kind", "place", "name", "words", "general", "text", "rule", "inputs")
         }
         arguments = [asdict(argument) for argument in self.arguments]
         return {**plain, "arguments": arguments, "flags": self.flags, "example": asdict(self.example)}

@@ -10,31 +10,31 @@ from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Op
 from netspec.lint import rules
 from netspec.views.reference.keys import key_pages, section_pages
-from netspec.views.reference.kinds import ROOMS, Room
+from netspec.views.reference.kinds import KINDS, Kind
 from netspec.views.reference.page import Page, argument, shown
 
 
 def pages() -> tuple[Page, ...]:
-    """Every page, room by room, those of plugins among them. Imports the whole catalogue."""
-    return _pages(tuple(cls for room in ROOMS for cls in room.entries()))
+    """Every page, kind by kind, those of plugins among them. Imports the whole catalogue."""
+    return _pages(tuple(cls for kind in KINDS for cls in kind.entries()))
 
 
 @lru_cache(maxsize=2)
 def _pages(entries: tuple[type[Entry], ...]) -> tuple[Page, ...]:
     """The pages while the catalogues hold these entries."""
-    words = (_page(cls, room) for room in ROOMS for cls in room.entries())
+    words = (_page(cls, kind) for kind in KINDS for cls in kind.entries())
     return (*words, *_wraps(), *section_pages(), *key_pages(), *_checks())
 
 
-def _page(cls: type[Entry], room: Room) -> Page:
+def _page(cls: type[Entry], kind: Kind) -> Page:
     words = tuple(dict.fromkeys(word.lower() for word in (cls.__name__, *cls.words)))
-    own = tuple(word for word in words if cls in room.catalogue.find(word))
+    own = tuple(word for word in words if cls in kind.catalogue.find(word))
     text = "\n\n".join(" ".join(part.split()) for part in (cls.__doc__ or "").split("\n\n"))
     flags = {word: f"{name}={shown(value)}" for word, (name, value) in cls.flags.items()}
     flags |= {name: f"{name}=true" for name, field in cls.fields.items() if field.default is False}
     arguments = tuple(argument(name, field, cls) for name, field in cls.fields.items())
     inputs = tuple(_inputs(cls)) if issubclass(cls, Op) else ()
-    head = (room.name, room.noun, room.place, cls.__name__, own, cls.general)
+    head = (kind.name, kind.noun, kind.place, cls.__name__, own, cls.general)
     return Page(*head, text.strip(), cls.rule, arguments, flags, inputs, cls)
 
 

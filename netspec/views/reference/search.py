@@ -10,7 +10,7 @@ from netspec.words import did_you_mean
 
 
 def named(word: str) -> list[Page]:
-    """The pages that are called so; several where rooms share a word, as `linear` does.
+    """The pages that are called so; several where kinds share a word, as `linear` does.
 
     A path ends in a key of a key, or in an argument: `early_stop.patience`, `train.early_stop.patience`.
     """

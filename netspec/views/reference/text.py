@@ -10,13 +10,13 @@ from netspec.views.reference.search import related
 
 
 def listing(pages: Sequence[Page]) -> str:
-    """A line for each page, room by room: its name, its shortest word, what it does."""
+    """A line for each page, kind by kind: its name, its shortest word, what it does."""
     names = max((len(page.name) for page in pages), default=0)
     words = max((len(_short(page)) for page in pages), default=0)
     lines: list[str] = []
-    for room in dict.fromkeys(page.room for page in pages):
-        members = [page for page in pages if page.room == room]
-        lines += ["", f"{room} ({len(members)}), in {' or '.join(dict.fromkeys(page.place for page in members))}"]
+    for kind in dict.fromkeys(page.kind for page in pages):
+        members = [page for page in pages if page.kind == kind]
+        lines += ["", f"{kind} ({len(members)}), in {' or '.join(dict.fromkeys(page.place for page in members))}"]
         lines += [f"  {page.name:{names}}  {_short(page):{words}}  {page.sentence}" for page in members]
     return "\n".join(lines[1:])
 

@@ -1,0 +1,6 @@
+"""What a network is exported to. The formats are in `runtime/export/formats`, one file each."""
+
+FAMILIES: dict[str, str] = {
+    "onnx": "onnx",
+}
+"""Each file and every word that it answers to; a test holds this against the classes."""

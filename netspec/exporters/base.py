@@ -1,0 +1,52 @@
+"""What every export format is: its options, how a file of it is written, and how that is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from netspec.catalogue import Entry
+from netspec.records import Choice, Field, Float
+
+if TYPE_CHECKING:
+    from netspec.runtime.export.subject import Subject, Written
+    from netspec.runtime.export.tolerance import Difference
+
+COMMON: Final = ("output", "atol", "rtol")
+
+
+class Exporter(Entry):
+    """A format: its options are fields, `write` makes a file and `check` runs it beside the network.
+
+    A file of the catalogue imports no torch at its top, for specs are checked without.
+    """
+
+    extension: ClassVar[str]
+    """What the names of its files end in, with the dot; a path says by it which format is meant."""
+    otherwise: ClassVar[str] = ""
+    """What else may be tried where a file computes something else than the network."""
+
+    output = Choice(
+        "what the file gives: the network's own output, or the probabilities that the loss makes of it",
+        ("logits", "probabilities"),
+        "logits",
+    )
+    atol = Float("difference that is always allowed", 1e-7, ge=0)
+    rtol = Float("difference allowed in proportion to the largest value of an output", 1e-4, ge=0)
+
+    @classmethod
+    def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
+        """Those of the format first."""
+        return {name: field for name, field in fields.items() if name not in COMMON} | {n: fields[n] for n in COMMON}
+
+    def write(self, subject: Subject, file: Path) -> Written:
+        """Write the network to `file`, and whatever else belongs to it beside it. Raises ExportFailed."""
+        raise NotImplementedError(type(self).__name__)
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        """How far what the file computes is from what the network does, for `subject.differences` of its inputs.
+
+        Raises ExportFailed for a file that cannot be opened, ExportMismatch for one that does not run.
+        """
+        raise NotImplementedError(type(self).__name__)

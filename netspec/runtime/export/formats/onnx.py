@@ -1,0 +1,40 @@
+"""ONNX: one file of operators and weights, which many runtimes take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from netspec.exporters.base import Exporter
+from netspec.records import Int
+
+if TYPE_CHECKING:
+    from netspec.runtime.export.subject import Subject, Written
+    from netspec.runtime.export.tolerance import Difference
+
+OLDEST_OPSET: Final = 18
+NEWEST_OPSET: Final = 23
+
+
+class ONNX(Exporter):
+    """One .onnx file, compared with the network in ONNX Runtime before it is kept.
+
+    Both agree where |exported - torch| <= atol + rtol * the largest |torch| of that output.
+    """
+
+    extension = ".onnx"
+    otherwise = "Another opset, as in export: onnx opset=18, may be written rightly. "
+    example = "onnx output=probabilities"
+
+    opset = Int("version of ONNX's operators", 20, ge=OLDEST_OPSET, le=NEWEST_OPSET)
+
+    def write(self, subject: Subject, file: Path) -> Written:
+        from netspec.runtime.export.onnx_file import write
+
+        return write(subject, self.opset, file)
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        from netspec.runtime.export.onnx_check import opened
+
+        return subject.differences(opened(file))

@@ -1,0 +1,125 @@
+"""What an exporter is given: the network with its inputs, and what its file is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from netspec.errors import ExportMismatch
+from netspec.losses.base import Activation, activate
+from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.export.tolerance import Array, Difference, difference
+from netspec.tensors import Tensor as Described
+from netspec.tensors import show
+
+TRACED_BATCH: Final = 3
+"""The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
+BATCHES: Final = (1, 2, 5)
+"""The batch sizes that a file is compared at."""
+
+Inputs = tuple[torch.Tensor, ...]
+"""One tensor for each input of the network, on the CPU, batch first."""
+Run = Callable[[Inputs], Sequence[Array]]
+"""What runs a file: from the inputs to arrays of the outputs, in order."""
+
+
+def tensors(results: Any) -> list[torch.Tensor]:
+    """The tensors that a network returned, out of tuples, lists and dicts."""
+    return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """What turns scores into probabilities; a softmax goes along `axis`."""
+
+    activation: Activation
+    axis: int
+
+    def __call__(self, scores: torch.Tensor) -> torch.Tensor:
+        """Probabilities of the same shape as the scores."""
+        found: torch.Tensor = activate(scores, self.activation, self.axis)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an exporter says of the file that it wrote."""
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """The shapes of what it takes, by name: `batch x 1 x 8 x 8`."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, int] = field(default_factory=dict)
+    """Numbers of the format's own, such as its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network to export, on the CPU and in evaluation mode, and all that a file of it may hold."""
+
+    network: nn.Module
+    inputs: Mapping[str, Described]
+    """Its inputs as the graph describes them, sizes that only the run decides by their names."""
+    outputs: Sequence[str]
+    """The names of what it returns, flattened."""
+    end: Probabilities | None
+    """What is to be put behind the first output."""
+    name: str
+    metadata: Mapping[str, str]
+    """What the file says about where it comes from."""
+    atol: float
+    rtol: float
+    examples: Examples
+    sizes: Sequence[Mapping[str, int]]
+    """Choices of the sizes that only the run decides."""
+    validation: Iterable[Inputs] = ()
+
+    @property
+    def example(self) -> Inputs:
+        """Inputs to trace the network with."""
+        return self.examples.draw(TRACED_BATCH, self.sizes[0])
+
+    def differences(self, run: Run) -> Iterator[Difference]:
+        """What a file gives against what the network gives, on all inputs that it has to be proven on.
+
+        Raises ExportMismatch where a shape is another.
+        """
+        yield from self._made_up(run)
+        yield from self._real(run)
+
+    def _made_up(self, run: Run) -> Iterator[Difference]:
+        """The differences on random inputs of every batch size, and of every choice of the other free sizes."""
+        for batch in BATCHES:
+            yield self._apart(run, f"batch {batch}", self.examples.draw(batch, self.sizes[0], seed=batch))
+        for other in self.sizes[1:]:
+            text = ", ".join(f"{name} {size}" for name, size in other.items())
+            yield self._apart(run, f"batch 2, {text}", self.examples.draw(2, other, seed=len(BATCHES)))
+
+    def _real(self, run: Run) -> Iterator[Difference]:
+        """The difference over all batches of real data, if there are any."""
+        total: Difference | None = None
+        for inputs in self.validation:
+            part = self._apart(run, "validation data", tuple(x.cpu() for x in inputs))
+            total = total.joined(part, total.samples + part.samples) if total else part
+        if total:
+            yield total
+
+    def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
+        """The largest difference over all outputs for these inputs."""
+        expected = tensors(self.network(*inputs))
+        if self.end:
+            expected[0] = self.end(expected[0])
+        worst: Difference | None = None
+        for a, b in zip(run(inputs), expected, strict=True):
+            if a.shape != tuple(b.shape):
+                found, wanted = show(a.shape), show(b.shape)
+                text = f"for {what} the file gives {found}, the network {wanted}"
+                raise ExportMismatch(f"{text}: the exporter took a size for fixed. Give that size a number in `input`.")
+            one = difference(what, a, b.numpy(), self.atol, self.rtol)
+            worst = worst.joined(one, one.samples) if worst else one
+        assert worst is not None
+        return replace(worst, samples=len(inputs[0]))
