@@ -13,10 +13,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 import netspec
+from tests.versions import PACKAGES
 
 PACKAGE = Path(netspec.__file__).parent
 ROOT = PACKAGE.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+USED = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name not in ("dev", "docs")}
+"""The extras that the program itself has a use for."""
 
 
 def imported() -> Iterator[str]:
@@ -37,7 +41,7 @@ def plain(name: str) -> str:
 
 
 def test_every_import_is_declared() -> None:
-    extras = [need for name, needs in PROJECT["optional-dependencies"].items() if name != "dev" for need in needs]
+    extras = [need for needs in USED.values() for need in needs]
     declared = {plain(need) for need in [*PROJECT["dependencies"], *extras]}
     found = {name for name in imported() if name not in sys.stdlib_module_names | {"netspec"}}
     distributions = packages_distributions()
@@ -79,5 +83,13 @@ def test_the_second_command_installs_the_rest() -> None:
 
 
 def test_every_extra_is_there_for_the_tests() -> None:
-    extras = PROJECT["optional-dependencies"]
-    assert {need for name, needs in extras.items() if name != "dev" for need in needs} <= set(extras["dev"])
+    assert {need for needs in USED.values() for need in needs} <= set(PROJECT["optional-dependencies"]["dev"])
+
+
+def test_what_builds_the_site_is_pinned_and_agrees_with_the_rest() -> None:
+    names = {plain(need) for need in PROJECT["optional-dependencies"]["docs"]}
+    assert names | {"mkdocstrings-python", *map(plain, PACKAGES)} <= pinned("requirements-docs.txt")
+    lines = [(ROOT / file).read_text("utf-8").splitlines() for file in ("requirements.txt", "requirements-dev.txt")]
+    versions = dict(line.split("==") for file in lines for line in file if "==" in line)
+    site = dict(line.split("==") for line in (ROOT / "requirements-docs.txt").read_text("utf-8").splitlines()[1:])
+    assert {name: version for name, version in site.items() if versions.get(name, version) != version} == {}

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 
 import pytest
 
 import netspec
+from netspec.views.reference.markdown import words
+from netspec.views.reference.pages import pages
 from tests.architectures import PAGE, page
+from tests.guides import play
+from tests.test_plugins import forgotten as forgotten  # plugins of a page are known to it alone
 
 ROOT = Path(__file__).parent.parent
-GUIDE = (ROOT / "docs" / "language.md").read_text()
-TRAINING = (ROOT / "docs" / "training.md").read_text()
-SPECS = re.findall(r"```yaml\n(.*?)```", GUIDE + TRAINING, re.DOTALL)
+DOCS = ROOT / "docs"
+GUIDE = (DOCS / "language.md").read_text()
+PAGES = [path for path in sorted(DOCS.rglob("*.md")) if path.parent.name != "reference" and path != PAGE]
+SPECS = [spec for path in PAGES for spec in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL)]
+PLAYED = [path for path in PAGES if "```console" in path.read_text() or path.name == "python.md"]
+"""The pages whose files, commands and lines are for the reader to try, one after the other."""
+LINK = re.compile(r"\]\((?!#)([^)#]+)#?([^)]*)\)")
 
 
 @pytest.mark.parametrize("text", SPECS, ids=range(len(SPECS)))
@@ -27,9 +36,35 @@ def test_every_spec_of_the_guides_is_one(text: str) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for path in (ROOT / "docs").glob("*.md"):
-        for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
-            assert (path.parent / link).exists(), f"{path.name}: {link}"
+    for path in (*PAGES, *ROOT.glob("*.md")):
+        for link, anchor in LINK.findall(re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)):
+            target = path.parent / link
+            assert target.exists(), f"{path.name}: {link}"
+            heads = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE) if anchor else ()
+            assert not anchor or anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("path", PLAYED, ids=lambda path: path.stem)
+def test_a_page_can_be_followed(path: Path, tmp_path: Path) -> None:
+    play(path.read_text(), tmp_path)
+
+
+def test_what_a_page_shows_is_held_against_what_comes_of_it(tmp_path: Path) -> None:
+    spec = '```yaml title="a.yaml"\ninput: 8\nlayers: [fc 2]\n```\n\n```console\n$ netspec check a.yaml\n{}\n```\n'
+    play(spec.format("a.yaml: Net fits together: 8 -> 2, ... MACs"), tmp_path)
+    with pytest.raises(AssertionError, match="is not in"):
+        play(spec.format("a.yaml: Net fits together: 8 -> 3, ... MACs"), tmp_path)
+    with pytest.raises(AssertionError):
+        play(spec.format("a.yaml:1:1  error[shape-mismatch]"), tmp_path)
+
+
+def test_every_word_has_a_file_and_every_link_between_them_leads_to_one() -> None:
+    made = words()
+    assert made.keys() >= {f"{page.kind}/{page.name.lower()}.md" for page in pages()} | {"README.md"}
+    assert len({name.lower() for name in made}) == len(made) == len(pages()) + len({page.kind for page in pages()}) + 1
+    for name, text in made.items():
+        for link, _ in LINK.findall(re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) in made, f"{name}: {link}"
 
 
 def test_the_error_of_the_guide_is_what_check_says() -> None:

@@ -1,11 +1,12 @@
-"""The reference as Markdown: a file for each kind, and an index of them."""
+"""The reference as Markdown: a file for each kind and an index of them, or a file for each word, as a site has it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from netspec.views.reference.page import Page
 from netspec.views.reference.pages import pages
+from netspec.views.reference.search import related
 from netspec.views.reference.text import gives, tensors
 
 NOTE = "<!-- Written by `netspec ops --markdown docs/reference`; change the records, not this file. -->"
@@ -15,13 +16,56 @@ def files() -> dict[str, str]:
     """The text of each file by its name."""
     kinds = list(dict.fromkeys(page.kind for page in pages()))
     made = {f"{kind}.md": _kind(kind, [p for p in pages() if p.kind == kind]) for kind in kinds}
-    return {"README.md": _index(kinds), **made}
+    return {"README.md": f"{NOTE}\n\n{_index(kinds, lambda page: f'{page.kind}.md#{page.name.lower()}')}", **made}
 
 
-def _index(kinds: list[str]) -> str:
+def words() -> dict[str, str]:
+    """The text of a file for each word, `layers/conv2d.md`, of a list for each kind, and of an index, by its name."""
+    kinds = list(dict.fromkeys(page.kind for page in pages()))
+    made = {"README.md": _index(kinds, _file)}
+    for kind in kinds:
+        members = [page for page in pages() if page.kind == kind]
+        made[f"{kind}.md"] = _list(kind, members)
+        made |= {_file(page): _word(page) for page in members}
+    return made
+
+
+def _file(page: Page) -> str:
+    return f"{page.kind}/{page.name.lower()}.md"
+
+
+def _list(kind: str, members: list[Page]) -> str:
     lines = [
-        NOTE,
+        f"# {kind.capitalize()}",
         "",
+        f"In {_places(members)}.",
+        "",
+        "| word | also | what it does |",
+        "|---|---|---|",
+    ]
+    for page in members:
+        others = ", ".join(f"`{word}`" for word in (*page.words, *page.general) if word != page.name.lower())
+        lines += [f"| [{page.name}]({_file(page)}) | {others} | {_cell(page.sentence)} |"]
+    return "\n".join([*lines, ""])
+
+
+def _word(page: Page) -> str:
+    lines = list(_page(page, "#"))
+    place = " or ".join(f"`{place}`" for place in page.place.split(" or "))
+    lines[1:1] = ["", f"*One of the [{page.kind}](../{page.kind}.md): a {page.noun}, in {place}.*"]
+    if others := related(page):
+        links = (f"[{other.name}](../{_file(other)})" for other in others)
+        lines += ["", f"See also: {', '.join(links)}."]
+    return "\n".join([*lines, ""])
+
+
+def _cell(text: str) -> str:
+    """Text as it stands in a table."""
+    return text.replace("|", "\\|")
+
+
+def _index(kinds: list[str], place: Callable[[Page], str]) -> str:
+    lines = [
         "# Reference",
         "",
         "Every word that a spec may use. `netspec ops WORD` shows the same pages.",
@@ -29,7 +73,7 @@ def _index(kinds: list[str]) -> str:
     ]
     for kind in kinds:
         members = [page for page in pages() if page.kind == kind]
-        names = ", ".join(f"[{page.name}]({kind}.md#{page.name.lower()})" for page in members)
+        names = ", ".join(f"[{page.name}]({place(page)})" for page in members)
         lines += [f"## [{kind.capitalize()}]({kind}.md)", "", f"In {_places(members)}: {names}.", ""]
     return "\n".join(lines)
 
@@ -45,8 +89,8 @@ def _kind(kind: str, members: list[Page]) -> str:
     return "\n".join(lines)
 
 
-def _page(page: Page) -> Iterator[str]:
-    yield from (f"## {page.name}", "", page.text)
+def _page(page: Page, mark: str = "##") -> Iterator[str]:
+    yield from (f"{mark} {page.name}", "", page.text)
     if page.rule:
         yield from ("", page.rule)
     words = [f"`{word}`" for word in page.words]
@@ -60,7 +104,7 @@ def _page(page: Page) -> Iterator[str]:
         yield from ("", "| argument | default | what it is | takes |", "|---|---|---|---|")
         for a in page.arguments:
             name = f"`{a.name}`, `{a.letter}`" if a.letter else f"`{a.name}`"
-            yield f"| {name} | {a.default} | {a.sentence.replace('|', chr(92) + '|')} | {a.takes} |"
+            yield f"| {name} | {a.default} | {_cell(a.sentence)} | {a.takes} |"
     yield from _example(page)
 
 
