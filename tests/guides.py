@@ -29,7 +29,8 @@ def play(page: str, folder: Path) -> None:
             (folder / title).write_text(text, "utf-8")
         elif language == "console":
             for command in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                _command(*command.split("\n", 1), folder)
+                line, _, shown = command.partition("\n")
+                _command(line, shown, folder)
         elif language == "python":
             with chdir(folder), _searched(folder):
                 exec(compile(text, "<page>", "exec"), scope)
