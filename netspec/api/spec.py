@@ -44,10 +44,17 @@ class Spec(spec.Spec):
         Nothing for other data, nor where the table's file is not there or too large to be read for this alone. Raises
         DataError where the table does not go with the spec, SpecError where its target does not go with the loss.
         """
-        from netspec.runtime.data.looking import look
+        from netspec.datasets.files import Files
 
         section = self.experiment.data
-        return look(self, section, allow_outside) if section is not None else ()
+        if section is None:
+            return ()
+        arrays = section.source.beside(section.split.columns).glance(Files(self.root, allow_outside))
+        if arrays is None:
+            return ()
+        from netspec.runtime.data.looking import look  # needs numpy, as the arrays did
+
+        return look(self, section, arrays)
 
     def train(
         self,

@@ -130,6 +130,11 @@ class _Look:
                 return self._call(node)
             case ast.Constant(value=value) if not isinstance(value, int | float | str | None) and value is not ...:
                 return f"the value {value!r}"
+            case ast.Raise():
+                match node:
+                    case ast.Raise(exc=ast.Call(func=ast.Name(id="ValueError")), cause=None):
+                        return ""
+                return "another error than ValueError"
             case ast.FormattedValue() if node.conversion != -1 or node.format_spec:
                 return "a format"
         return "" if isinstance(node, _NODES) else type(node).__name__

@@ -19,13 +19,8 @@ def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What is installed, to be changed by a test."""
     found = {"numpy": "2.4.6", "torch": "2.13.0+cpu", "tensorboard": "2.20"}
 
-    def version(name: str) -> str:
-        if name not in found:
-            raise PackageNotFoundError(name)
-        return found[name]
-
     monkeypatch.setattr(doctor, "requires", lambda _: NEEDS)
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(doctor, "installed", found.get)
     return found
 
 

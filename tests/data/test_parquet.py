@@ -124,6 +124,6 @@ def test_a_long_text_in_many_cells_is_held_once(tmp_path: Path) -> None:
 
 def test_a_table_that_unpacks_to_more_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_parquet(tmp_path / "a.parquet", city=[f"{i:05}" * 100 for i in range(1000)], price=list(range(1000)))
-    monkeypatch.setattr("netspec.datasets.parquet.Budget", lambda: Budget(100_000))
+    monkeypatch.setattr("netspec.datasets.parquet.Budget", lambda _: Budget(100_000))
     with pytest.raises(DataError, match=r"a.parquet takes \d\d\d,\d\d\d bytes of memory, of 100,000 that are allowed"):
         parquet(tmp_path)

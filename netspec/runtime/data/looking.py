@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from netspec.datasets.base import Gives
-from netspec.datasets.files import Files
+from netspec.datasets.base import Arrays, Gives
 from netspec.datasets.fit import unfit
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
@@ -24,17 +23,13 @@ OF_TRAINING: Final = ("loss_target", "class_count")
 """Rules that hold the target against the network and its loss."""
 
 
-def look(spec: Spec, section: DataSection, allow_outside: bool) -> tuple[str, ...]:
-    """What was made of a source, line by line; nothing where it is not quickly read. Imports no torch.
+def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
+    """What was made of a source that was quickly read, line by line. Imports no torch.
 
-    Raises DataError where the source cannot be read, or is not what the network takes, and SpecError where its target
-    is not what the loss takes.
+    Raises DataError where it is not what the network takes, and SpecError where its target is not what the loss takes.
     """
-    root, wanted = spec.root, spec.graph.inputs
+    wanted = spec.graph.inputs
     source = section.source.beside(section.split.columns)
-    arrays = source.glance(Files(root, allow_outside))
-    if arrays is None:
-        return ()
     arrays = source.fitted(split(arrays, section.split, source.default_val), {})
     told = tuple(map(one_line, arrays.told))
     ordered(arrays, section.aim.positive, None)

@@ -15,7 +15,11 @@ from netspec.optional import installed
 DISTRIBUTION: Final = "netspec-torch"
 MODULES: Final = {"onnx-ir": "onnx_ir", "pillow": "PIL", "pyyaml": "yaml"}
 """Packages that are imported by another name than they are installed by."""
-_REQUIREMENT: Final = re.compile(r"([\w.-]+)(?:>=([\d.]+))?(?:; extra == '(\w+)')?")
+OF_CONTRIBUTORS: Final = ("dev", "docs")
+"""Extras that only work on netspec itself needs."""
+_REQUIREMENT: Final = re.compile(
+    r"([\w.-]+)(?:\[\w+\])?(?:<[\d.]+,)?(?:>=([\d.]+))?(?:,<[\d.]+)?(?:; extra == '(\w+)')?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def _packages(lines: Iterable[str]) -> Iterator[Package]:
         match = _REQUIREMENT.fullmatch(line.replace('"', "'"))
         assert match is not None, line
         name, wanted, extra = (part or "" for part in match.groups())
-        if extra == "dev":
+        if extra in OF_CONTRIBUTORS:
             continue
         found = installed(name)
         yield Package(name, wanted, extra, found, "" if extra or found is None else _fault(name))

@@ -23,6 +23,8 @@ from netspec.views.code.patterns import Ref, rigid
 
 LONGEST: Final = 24
 """The most steps that a round is looked for in."""
+EFFORT: Final = 400
+"""How many steps are compared for each step of a class, at most, in search of loops; the rest is written step by step."""
 MANY: Final = 4
 """From how many modules on that have names of their own a class goes over its children."""
 Place = tuple[int, int]
@@ -62,13 +64,15 @@ class Loops:
         self.level = flow.pattern.levels[0]
         self.origin = {ref: (i, r) for i, item in enumerate(self.items) for r, ref in enumerate(item.results)}
         self.keys = [self._key(i) for i in range(len(self.items))]
+        self.left = EFFORT * len(self.items)
+        """How many steps may still be compared in search of loops."""
         self.places: dict[Hashable, list[int]] = defaultdict(list)
         for i, key in enumerate(self.keys):
             self.places[key].append(i)
 
     def at(self, start: int) -> Loop | None:
         """The loop that begins with an item, if one does."""
-        if self.keys[start] is None:
+        if self.keys[start] is None or self.left <= 0:
             return None
         if not self._may_begin(self.items[start].step):
             return None
@@ -138,7 +142,8 @@ class Loops:
     def _follows(self, start: int, period: int, n: int) -> bool:
         """Whether round `n` does what the rounds before it do."""
         at = start + n * period
-        if at + period > len(self.items):
+        self.left -= period
+        if at + period > len(self.items) or self.left <= 0:
             return False
         for j in range(period):
             if self.keys[at + j] != self.keys[start + j] and not (j == 0 and self._alike_but_row(start, at)):
