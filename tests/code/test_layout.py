@@ -45,15 +45,15 @@ def test_examples_are_printed_as_the_formatter_leaves_them(examples: Any, tmp_pa
     assert_formatted(tmp_path)
 
 
-APART = (0, 3, 4, 8)
-"""Layers of a kind of their own, so that no loop makes them all."""
+APART = ["relu", "tanh", "sigmoid", "gelu", "silu", "elu", "selu", "celu", "softplus", "softsign", "mish", "hardswish"]
+"""Steps that differ, so that no loop makes them all."""
 
 
-@pytest.mark.parametrize(("op", "sign"), [("concat", ""), ("stack", ""), ("add", "+ ")])
-def test_many_inputs_stand_below_each_other(op: str, sign: str) -> None:
+@pytest.mark.parametrize(("joins", "sign"), [("concat", ""), ("stack", ""), ("add", "+ ")])
+def test_many_inputs_stand_below_each_other(joins: str, sign: str) -> None:
     names = [f"a_branch_of_the_network_{i}" for i in range(12)]
-    rows = "".join(f"  {name}: linear(x) 4{' nobias' * (i in APART)}\n" for i, name in enumerate(names))
-    source = loads(f"inputs: {{x: 8}}\nlayers:\n{rows}  out: {op}({' '.join(names)})\n").source()
+    rows = "".join(f"  {name}: {op}(x)\n" for name, op in zip(names, APART, strict=True))
+    source = loads(f"inputs: {{x: 8}}\nlayers:\n{rows}  out: {joins}({' '.join(names)})\n").source()
     assert_source_formatted(source)
     assert all(f"    {sign}{name}" in source for name in names[1:-1])
 
@@ -64,12 +64,12 @@ def test_a_long_head_and_long_results_are_broken() -> None:
         f"inputs: {{{', '.join(f'{name}: 4' for name in names)}}}\n"
         f"blocks:\n  twice({' '.join(names)}):\n"
         f"    outputs: {{{', '.join(f'{name}_out: {name}_l' for name in names)}}}\n    layers:\n"
-        + "".join(f"      {name}_l: linear({name}) 4{' nobias' * (i in APART)}\n" for i, name in enumerate(names))
+        + "".join(f"      {name}_l: {op}({name})\n" for name, op in zip(names, APART, strict=False))
         + f"layers: {{both: twice({' '.join(names)})}}\noutputs: [{', '.join(f'both.{name}_out' for name in names)}]\n"
     ).source()
     assert_source_formatted(source)
     assert f"    def forward(\n        self,\n        {names[0]},\n" in source
-    assert f"        ) = self.both(\n            {names[0]},\n" in source
+    assert f"        return self.both(\n            {names[0]},\n" in source
     assert "        return (\n" in source
 
 

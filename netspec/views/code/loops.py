@@ -24,7 +24,7 @@ from netspec.views.code.patterns import Ref, rigid
 LONGEST: Final = 24
 """The most steps that a round is looked for in."""
 EFFORT: Final = 400
-"""How many steps are compared for each step of a class, at most, in search of loops; the rest is written step by step."""
+"""How many steps are compared for each step of a class, at most, in search of loops."""
 MANY: Final = 4
 """From how many modules on that have names of their own a class goes over its children."""
 Place = tuple[int, int]
