@@ -19,6 +19,20 @@ LONG: Final = (
     *("test_benchmarks.py", "test_campaigns.py", "test_many.py", "test_many_command.py"),
     *("test_given_weights.py", "test_sweep.py", "test_printed.py"),
 )
+LARGE: Final = ("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50")
+OF_LARGE: Final = (
+    "code/test_dtypes.py",
+    "code/test_root_arguments.py",
+    "format/test_networks.py",
+    "format/test_specs.py",
+)
+"""Files of tests that go over all ready specs, and leave out the large ones of them but where more is asked for."""
+LATER: Final = (
+    "test_every_benchmark_runs[streaming]",
+    "test_data_larger_than_its_memory_stays_outside_of_it",
+    "test_nothing_is_lost[--refusals]",
+)
+"""Tests that take long, of what other tests hold in the small."""
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -31,6 +45,14 @@ settings.load_profile("netspec")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of the longest files first, each file's together."""
     items.sort(key=lambda item: item.path.name not in LONG)
+    if "NETSPEC_TEST_MORE" not in os.environ:
+        for item in filter(_takes_long, items):
+            item.add_marker(pytest.mark.skip(reason="takes long; NETSPEC_TEST_MORE=1 runs it"))
+
+
+def _takes_long(item: pytest.Item) -> bool:
+    large = item.path.as_posix().endswith(OF_LARGE) and item.name.endswith(tuple(f"[{name}]" for name in LARGE))
+    return large or item.name in LATER
 
 
 def pytest_runtest_setup() -> None:
