@@ -15,7 +15,7 @@ from netspec.emit.torch import WRAPS as WRITTEN
 from netspec.emit.torch import fill_name
 from netspec.graph.wrapping import WRAPS
 from netspec.initializers import Default, Initializer
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.vocabulary import INITIALIZERS
 from tests import written
 

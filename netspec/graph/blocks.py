@@ -9,16 +9,8 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
-from netspec.language.calls import (
-    Arguments,
-    Lookup,
-    Refused,
-    compute,
-    long_value,
-    one_call,
-    plain_value,
-    source_of,
-)
+from netspec.language.calls import Arguments, Lookup, compute, long_value, one_call, plain_value, source_of
+from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, Word
 from netspec.sections.params import check_param_name
 from netspec.words import FEW, did_you_mean

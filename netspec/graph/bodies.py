@@ -9,7 +9,7 @@ from typing import Any, Final
 from netspec.errors import Path
 from netspec.graph.blocks import Block
 from netspec.graph.written import Written, calls_of, is_chain, long_call
-from netspec.language.calls import Refused
+from netspec.language.refusals import Refused
 
 GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
 """The keys of a group, and of the long form of a level."""

@@ -16,7 +16,8 @@ from netspec.graph.references import check_columns
 from netspec.graph.report import Report
 from netspec.graph.rows import read_row, untorn
 from netspec.graph.written import calls_of
-from netspec.language.calls import Arguments, Refused, Unknown, arguments, bare_call, first_taking, long_arguments
+from netspec.language.calls import Arguments, arguments, bare_call, first_taking, long_arguments
+from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.document import Document

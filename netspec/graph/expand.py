@@ -15,7 +15,8 @@ from netspec.graph.report import Report, Stopped
 from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.size import impossible
 from netspec.graph.walk import Walk
-from netspec.language.calls import Refused, raise_all
+from netspec.language.calls import raise_all
+from netspec.language.refusals import Refused
 from netspec.sections.document import Document
 from netspec.sections.weights import means_part, read_weights
 from netspec.tensors import Tensor, show

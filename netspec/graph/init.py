@@ -11,8 +11,8 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.members import base_word
 from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
-from netspec.language.calls import Lookup, Refused
-from netspec.language.entries import read_entry
+from netspec.language.calls import Lookup, read_entry
+from netspec.language.refusals import Refused
 from netspec.layers.base import Op
 from netspec.text.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer

@@ -17,7 +17,8 @@ from netspec.graph.model import AXES, Level, Step, Value
 from netspec.graph.scope import Scope
 from netspec.graph.symbols import plain
 from netspec.language import expressions
-from netspec.language.calls import Refused, found
+from netspec.language.calls import found
+from netspec.language.refusals import Refused
 from netspec.language.rows import Expr
 
 _OF_PYTHON: Final = {"min", "max", "round", "abs", "int", "sum"}

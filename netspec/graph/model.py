@@ -15,7 +15,7 @@ from typing import Any, Literal
 from netspec.dims import Size, substitute
 from netspec.errors import At, Path
 from netspec.graph import wrapping
-from netspec.language.calls import Unknown
+from netspec.language.refusals import Unknown
 from netspec.layers.base import Op
 from netspec.sections.weights import Weights
 from netspec.tensors import Tensor

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from netspec.errors import At, Problem
-from netspec.language.calls import Refused
+from netspec.language.refusals import Refused
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 

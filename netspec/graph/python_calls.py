@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any, Final
 
+from netspec.language.calls import made
 from netspec.language.python_calls import CALLED, UNNEEDED, Unsure, checked, statement, sure, torch_arguments, value
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
@@ -99,7 +100,7 @@ def _written(node: ast.Call) -> str:
         given = torch_arguments(cls, node.args, node.keywords, _order(node, cls, last))
         # What runs along an axis has to name it here; unnamed in Python it is the last one of B x classes.
         axis = ["-1"] if cls.makes and "dim" in cls.fields and given.get("dim") is None else []
-        return " ".join([checked(_called(cls), cls, given), *axis])
+        return " ".join([checked(_called(cls), cls, given, made), *axis])
     if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and before not in MODULES:
         return _method(word, cls, ast.Call(node.func, [node.func.value, *node.args], node.keywords))
     if node.args and all(isinstance(arg, ast.Constant) for arg in node.args):
@@ -163,7 +164,7 @@ def _layer(word: str, node: ast.Call) -> str:
     for cls in OPERATIONS.find(word):
         for order in (None, cls.positional()):
             with sure():
-                return checked(word, cls, torch_arguments(cls, node.args, node.keywords, order))
+                return checked(word, cls, torch_arguments(cls, node.args, node.keywords, order), made)
     raise Unsure
 
 
@@ -218,7 +219,7 @@ def _keras(last: str, node: ast.Call) -> str:
         values = {"padding": _frame(values.get("padding", 1))}
     if "kernel_size" in cls.fields:
         _pad(values, cls)
-    return ", ".join([checked(word, cls, values), *after])
+    return ", ".join([checked(word, cls, values, made), *after])
 
 
 def _here(name: str, cls: type[Op]) -> str:
@@ -263,7 +264,7 @@ def _recurrent(last: str, word: str, given: dict[str, ast.expr]) -> str:
     if known.keys() != {"units"} or activations != RECURRENT[last]:
         raise Unsure
     (cls,) = OPERATIONS.find(word)[:1]
-    row = checked(word, cls, {"hidden_size": known["units"], "batch_first": True})
+    row = checked(word, cls, {"hidden_size": known["units"], "batch_first": True}, made)
     return row if whole else f"{row}, select 1 -1"
 
 
@@ -297,7 +298,7 @@ def _flax(last: str, node: ast.Call) -> str:
         if values.get("stride", 1) != 1:
             raise Unsure
         _pad(values, cls)
-    return checked(word, cls, values)
+    return checked(word, cls, values, made)
 
 
 # --- functions of torch -------------------------------------------------------------------------
@@ -328,7 +329,7 @@ def _function(word: str, cls: type[Op], node: ast.Call) -> str:
         names = first.elts if isinstance(first, ast.List | ast.Tuple) else [first]
         inputs += [name.id if isinstance(name, ast.Name) else _fail() for name in names]
     if not inputs and not (node.args or node.keywords):
-        return checked(word, cls, {})
+        return checked(word, cls, {}, made)
     weighed = issubclass(cls, Layer) and (len(inputs) > 1 or cls.parameters is not Layer.parameters)
     if inputs and weighed:  # the weights of a function are values, those of a layer its own
         raise Unsure
@@ -338,4 +339,4 @@ def _function(word: str, cls: type[Op], node: ast.Call) -> str:
     keywords = [k for k in node.keywords if k.arg != "training"]
     args = [arg for arg in args if ast.unparse(arg) != "self.training"]
     given = torch_arguments(cls, args, keywords)
-    return checked(word if flows else f"{word}({' '.join(inputs)})", cls, given)
+    return checked(word if flows else f"{word}({' '.join(inputs)})", cls, given, made)

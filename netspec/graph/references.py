@@ -10,7 +10,8 @@ from netspec.graph.model import Guard, Value
 from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
-from netspec.language.calls import Refused, Unknown, evaluate, long_value
+from netspec.language.calls import evaluate, long_value
+from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Expr, Input, RowError
 from netspec.records import shown
 from netspec.sections.params import check_param_name

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from netspec.errors import At, Problem
-from netspec.language.calls import Refused
+from netspec.language.refusals import Refused
 
 MAX_STEPS: Final = 20_000
 """How many steps, levels and rounds a network may have, with those that are left out."""

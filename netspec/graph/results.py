@@ -10,7 +10,7 @@ from netspec.graph.model import Level, Step, Value, first
 from netspec.graph.references import reference, references
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
-from netspec.language.calls import Refused
+from netspec.language.refusals import Refused
 
 
 class Results:

@@ -15,7 +15,8 @@ from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
 from netspec.graph.values import values_of
 from netspec.graph.written import Short
-from netspec.language.calls import Arguments, Refused, Unknown
+from netspec.language.calls import Arguments
+from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Word
 from netspec.layers.base import Layer
 from netspec.words import offered

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 from netspec.errors import At, Path, Problem, Span
 from netspec.language import rows
-from netspec.language.calls import Refused
 from netspec.language.habits import EQUATION, IN_PLACE, PYTHON, advice
 from netspec.language.python_calls import CALL
+from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.vocabulary import OPERATIONS
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from netspec.graph.model import Guard, Level, Value
-from netspec.language.calls import Unknown, found
+from netspec.language.calls import found
+from netspec.language.refusals import Unknown
 from netspec.sections.params import EXAMPLE
 from netspec.words import did_you_mean
 

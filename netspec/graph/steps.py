@@ -11,7 +11,8 @@ from netspec.graph.defaults import Default, fill
 from netspec.graph.model import Results, Step, Value, flat
 from netspec.graph.size import beyond_all
 from netspec.graph.written import Written
-from netspec.language.calls import Arguments, Lookup, Refused, Unknown, construct, first_taking
+from netspec.language.calls import Arguments, Lookup, construct, first_taking
+from netspec.language.refusals import Refused, Unknown
 from netspec.layers.base import Layer, Op
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.vocabulary import OPERATIONS

@@ -22,7 +22,8 @@ from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, 
 from netspec.graph.walk import Given, Walk
 from netspec.graph.written import Written
 from netspec.language import expressions, rows
-from netspec.language.calls import Arguments, Refused, construct, expression, long_value, nothing
+from netspec.language.calls import Arguments, construct, expression, long_value, nothing
+from netspec.language.refusals import Refused
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.params import Params

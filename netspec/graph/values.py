@@ -9,7 +9,8 @@ from netspec.graph.model import Value
 from netspec.graph.references import resolve
 from netspec.graph.scope import Scope
 from netspec.graph.written import Written
-from netspec.language.calls import Refused, evaluate
+from netspec.language.calls import evaluate
+from netspec.language.refusals import Refused
 from netspec.layers.base import Op
 from netspec.records import shown
 from netspec.words import did_you_mean, few

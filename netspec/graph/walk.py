@@ -29,7 +29,8 @@ from netspec.graph.scope import Flow, Naming, Scope
 from netspec.graph.steps import infer, make, owns
 from netspec.graph.values import op_word, values_and_masks, values_of
 from netspec.graph.written import Short, Written, calls_of
-from netspec.language.calls import Arguments, Refused, Unknown
+from netspec.language.calls import Arguments
+from netspec.language.refusals import Refused, Unknown
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 

@@ -7,7 +7,7 @@ from math import prod
 from typing import Final
 
 from netspec.errors import At, Problem
-from netspec.language.calls import Refused
+from netspec.language.refusals import Refused
 from netspec.layers.base import Op
 from netspec.words import did_you_mean
 

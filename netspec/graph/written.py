@@ -14,7 +14,8 @@ from netspec.graph.model import Guard
 from netspec.graph.references import MAX_ROUNDS, condition, decide, rounds_of
 from netspec.graph.rows import read_row, spread
 from netspec.graph.scope import Scope
-from netspec.language.calls import Arguments, Lookup, Refused, arguments, compute, long_arguments, long_value
+from netspec.language.calls import Arguments, Lookup, arguments, compute, long_arguments, long_value
+from netspec.language.refusals import Refused
 from netspec.language.rows import Call, Expr, Input
 from netspec.layers.base import Layer, Op
 from netspec.records import shown

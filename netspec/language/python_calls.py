@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from netspec.catalogue import Catalogue, Entry
-from netspec.errors import At
 from netspec.language import rows
-from netspec.language.calls import Refused, arguments, construct, nothing
 from netspec.language.habits import MEANT
+from netspec.language.refusals import Refused
 
 CALL: Final = re.compile(r"(?:(?:self\.)?\w+ *= *)?[A-Za-z_][\w.]*\(.*\)[,;]?", re.DOTALL)
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
@@ -28,6 +27,9 @@ UNNEEDED: Final = {
     "device", "input_length", "inplace", "rngs", "key",
 }  # fmt: skip
 """Arguments that say nothing of what is computed, or what stands elsewhere in a spec."""
+
+Make = Callable[[str, type[Entry]], None]
+"""Makes the entry that a row means. Raises Refused."""
 
 
 class Unsure(Exception):
@@ -56,8 +58,8 @@ def statement(text: str) -> tuple[str, ast.Call] | None:
     return (name, node) if isinstance(node, ast.Call) else None
 
 
-def entry_for(text: str, catalogue: Catalogue[Any]) -> str:
-    """The row of a catalogue that a Python call means, read and checked; empty where that is not sure.
+def entry_for(text: str, catalogue: Catalogue[Any], make: Make) -> str:
+    """The row of a catalogue that a Python call means, from which the entry is made; empty where that is not sure.
 
     What comes first of its arguments, `net.parameters()`, `optimizer`, `m.weight`, is what a spec gives by itself.
     """
@@ -73,7 +75,7 @@ def entry_for(text: str, catalogue: Catalogue[Any]) -> str:
         if classes:
             cls = classes[0]
             given = torch_arguments(cls, args, node.keywords)
-            return checked(cls.written(), cls, given, kept=given.keys())
+            return checked(cls.written(), cls, given, make, kept=given.keys())
     return ""
 
 
@@ -140,8 +142,8 @@ def value(node: ast.expr) -> Any:
     raise Unsure
 
 
-def checked(word: str, cls: type[Entry], values: Mapping[str, Any], kept: Collection[str] = ()) -> str:
-    """The row, once it has been read and its arguments are known to make the entry. Raises Unsure and Refused.
+def checked(word: str, cls: type[Entry], values: Mapping[str, Any], make: Make, kept: Collection[str] = ()) -> str:
+    """The row, once it has been read and `make` has made the entry of its arguments. Raises Unsure and Refused.
 
     Of `kept` what is the default is written too.
     """
@@ -149,9 +151,9 @@ def checked(word: str, cls: type[Entry], values: Mapping[str, Any], kept: Collec
         raise Unsure
     told = {n: v for n, v in values.items() if v is not None and (n in (*kept, "p") or v != cls.fields[n].default)}
     row = " ".join([word, *_written(cls, told)])
-    parsed = rows.parse(row)
+    rows.parse(row)
     if "$" not in row:
-        construct(cls, arguments(parsed[0], cls, nothing, ()), At())
+        make(row, cls)
     return row
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from netspec.catalogue import Catalogue
 from netspec.errors import UsageError
-from netspec.language.calls import Refused
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
+from netspec.language.refusals import Refused
 from netspec.records import Checked, Field, refuse
 from netspec.schedulers.base import Scheduler, Unit
 from netspec.schedulers.curve import AtOnce, InTurn, Moving, Rate, Single

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import At, Path, Problem
-from netspec.language.calls import Lookup, Refused
-from netspec.language.entries import read_entry
+from netspec.language.calls import Lookup, read_entry
+from netspec.language.refusals import Refused
 from netspec.records import Record
 from netspec.sections.habits import meant
 from netspec.words import did_you_mean

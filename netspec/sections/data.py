@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
-from netspec.language.calls import Lookup, Refused, construct, long_arguments, nothing
-from netspec.language.entries import read_entry
+from netspec.language.calls import Lookup, construct, long_arguments, nothing, read_entry
+from netspec.language.refusals import Refused
 from netspec.machine import bytes_of
 from netspec.records import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.sections.aim import Aim

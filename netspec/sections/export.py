@@ -8,8 +8,8 @@ from typing import Any
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.exporters.base import Exporter
-from netspec.language.calls import Lookup, Refused, nothing
-from netspec.language.entries import read_entry
+from netspec.language.calls import Lookup, nothing, read_entry
+from netspec.language.refusals import Refused
 from netspec.sections.base import Around, Section, entry_schema
 from netspec.vocabulary import EXPORTERS
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.errors import Path, Problem
 from netspec.language import rows
-from netspec.language.calls import Refused, fields_of
+from netspec.language.calls import fields_of
+from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.sections.known import find
 from netspec.text.overlay import RULES

@@ -7,16 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.language.calls import (
-    Arguments,
-    Lookup,
-    Refused,
-    arguments,
-    bare_call,
-    construct,
-    long_arguments,
-    raise_all,
-)
+from netspec.language.calls import Arguments, Lookup, arguments, bare_call, construct, long_arguments, raise_all
+from netspec.language.refusals import Refused
 from netspec.optimizers.base import Optimizer
 
 WHOLE: Final = ("foreach", "fused")

@@ -7,7 +7,8 @@ import re
 from typing import Any, Final
 
 from netspec.errors import At, Problem
-from netspec.language.calls import LOST, Refused, Unknown, found, long_value, plain_value
+from netspec.language.calls import LOST, found, long_value, plain_value
+from netspec.language.refusals import Refused, Unknown
 from netspec.sections.base import Section
 from netspec.sections.document import Document
 from netspec.words import did_you_mean, printable

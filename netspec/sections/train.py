@@ -11,16 +11,16 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import (
     Lookup,
-    Refused,
     arguments,
     construct,
     long_arguments,
     long_value,
     nothing,
     raise_all,
+    read_entry,
     single_call,
 )
-from netspec.language.entries import read_entry
+from netspec.language.refusals import Refused
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer

@@ -15,7 +15,7 @@ import netspec
 from netspec import Spec
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.losses.base import Loss
 from netspec.losses.forms import as_taken
 from netspec.runs.data import data_of

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy, nll_loss
 
 import netspec
 from netspec.errors import DataError
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import seeded
 from netspec.tensors import Misfit, Tensor

@@ -9,8 +9,8 @@ import pytest
 from netspec.datasets.npz import NPZ
 from netspec.dims import BATCH
 from netspec.errors import Problem
-from netspec.language.calls import Refused
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
+from netspec.language.refusals import Refused
 from netspec.sections.data import Data, read_data
 from netspec.sections.export import Export, read_export
 from netspec.tensors import Tensor

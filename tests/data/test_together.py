@@ -12,7 +12,7 @@ import torch
 
 import netspec
 from netspec.errors import DataError
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.train.loss import Objective

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from netspec import transforms
 from netspec.catalogue import Catalogue
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.runtime.data.split import Steps, as_floats, seeded
 from netspec.tensors import Misfit, Tensor
 from netspec.transforms.augment import rotated

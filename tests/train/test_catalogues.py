@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 
 from netspec import losses, metrics, optimizers, schedulers
 from netspec.catalogue import Catalogue, Entry
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 
 Table = tuple[Catalogue[Any], ModuleType]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from netspec.errors import UsageError
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.runtime.train.schedules import Schedule
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve

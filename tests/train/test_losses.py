@@ -8,7 +8,7 @@ from torch import nn
 
 from netspec.dims import BATCH, named
 from netspec.errors import DataError
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.losses.base import Loss
 from netspec.runtime.data.split import described
 from netspec.runtime.train.loss import Objective

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 from torch import nn
 
 from netspec.dims import BATCH
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.runtime.data.split import Split
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective

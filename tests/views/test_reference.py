@@ -12,7 +12,7 @@ from torch import nn
 import netspec
 from netspec.cli import main
 from netspec.graph.model import Graph
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.layers.base import Op
 from netspec.sections.data import Data
 from netspec.sections.known import sections

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from netspec import SpecError, loads
 from netspec.catalogue import Entry
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
 from netspec.layers.base import Op
 from netspec.sections.known import entries
 from netspec.text.reader import read_file, read_text

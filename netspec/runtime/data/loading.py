@@ -17,8 +17,8 @@ from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
 from netspec.datasets.values import measured
 from netspec.errors import DataError
-from netspec.language.calls import Refused
-from netspec.language.entries import read_entry
+from netspec.language.calls import read_entry
+from netspec.language.refusals import Refused
 from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered

@@ -7,7 +7,8 @@ from typing import Any
 from netspec.errors import At
 from netspec.graph.blocks import read_block
 from netspec.graph.model import Level
-from netspec.language.calls import Refused, compute
+from netspec.language.calls import compute
+from netspec.language.refusals import Refused
 
 
 def header_defaults(level: Level) -> dict[str, Any]:

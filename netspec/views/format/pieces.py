@@ -12,7 +12,8 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, parameter_of
 from netspec.graph.written import AROUND
 from netspec.language import rows
-from netspec.language.calls import Refused, arrow_of, fields_of
+from netspec.language.calls import arrow_of, fields_of
+from netspec.language.refusals import Refused
 from netspec.language.rows import Call, RowError, Word
 from netspec.layers.base import Op
 from netspec.views.format.sites import Quoted

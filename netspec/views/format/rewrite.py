@@ -15,7 +15,8 @@ from netspec.graph.blocks import Block, read_block
 from netspec.graph.bodies import Row
 from netspec.graph.written import AROUND, is_chain, long_call, not_a_call
 from netspec.language import rows
-from netspec.language.calls import Refused, first_taking
+from netspec.language.calls import first_taking
+from netspec.language.refusals import Refused
 from netspec.language.rows import RowError
 from netspec.text.report import SpecError
 from netspec.text.source import Source

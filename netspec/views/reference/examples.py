@@ -13,8 +13,7 @@ from netspec.dims import Dim
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Step, flat
 from netspec.language import rows
-from netspec.language.calls import arguments, nothing
-from netspec.language.entries import read_entry
+from netspec.language.calls import arguments, nothing, read_entry
 from netspec.layers.base import Op
 from netspec.python.literals import literal
 from netspec.schedulers.base import Scheduler
