@@ -16,6 +16,9 @@ _JOINED: Final = re.compile(r"(?P<word>[A-Za-z_]+?)_?(?P<digits>\d+)(?P<window>x
 ALIKE: Final = 0.72
 """From this likeness on, it may be one."""
 
+PLUGIN: Final = "If a plugin adds it, name that: --plugin FILE.py"
+"""What is said of a word that nobody has."""
+
 
 class Entry(Record):
     """A record that a row can name: a layer, a loss, an optimizer, a source of data."""
@@ -155,7 +158,7 @@ class Catalogue(Generic[E_]):
         near = did_you_mean(word, [*known, *more], ALIKE)
         if did_you_mean(word, [*known, *more], SLIP):
             return near
-        return f"{near or otherwise or self._offered()} If a plugin adds it, name that: --plugin FILE.py"
+        return f"{near or otherwise or self._offered()} {PLUGIN}"
 
     def _offered(self) -> str:
         """The words that there are, if they can be read: one for each class, that of its example."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from netspec.catalogue import PLUGIN
+
 
 def _meaning(**called: str) -> dict[str, str]:
     """By what others call it, each word of this language."""
@@ -133,7 +135,7 @@ NOT_LOSSES: Final = _explained(
         "focal focalloss focal_loss dice diceloss dice_loss iou iou_loss tversky contrastive infonce arcface": (
             "torch has no such loss. A plugin adds it: --plugin FILE.py"
         ),
-        "log_cosh logcosh": "torch has none; huber is the nearest. If a plugin adds it, name that: --plugin FILE.py",
+        "log_cosh logcosh": f"torch has none; huber is the nearest. {PLUGIN}",
     }
 )
 OPTIMIZERS: Final = _meaning(
