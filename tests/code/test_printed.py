@@ -33,7 +33,7 @@ def agree(spec: Spec) -> None:
 
 
 @given(documents)
-@settings(max_examples=80 * MORE, deadline=None)
+@settings(max_examples=80 * MORE)
 @pytest.mark.filterwarnings("error")
 def test_any_network_that_is_accepted_is_printed_as_promised(document: dict[str, Any]) -> None:
     try:

@@ -58,7 +58,7 @@ def test_the_example_of_every_operation(cls: type[Op]) -> None:
 
 
 @given(documents)
-@settings(max_examples=50 * MORE, deadline=None)
+@settings(max_examples=50 * MORE)
 def test_drawn_specs(document: dict[str, Any]) -> None:
     text = yaml.safe_dump(document, sort_keys=False)
     try:

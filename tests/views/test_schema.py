@@ -36,7 +36,7 @@ def test_specs_are_valid(path: Path) -> None:
 
 
 @given(documents)
-@settings(max_examples=60 * MORE, deadline=None)
+@settings(max_examples=60 * MORE)
 def test_whatever_network_is_accepted_is_valid(document: dict[str, Any]) -> None:
     try:
         loads(yaml.safe_dump(document, sort_keys=False))
