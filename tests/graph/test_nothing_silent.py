@@ -28,6 +28,13 @@ HEAD = "netspec: 1\ninput: 4\n"
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [
+        ("layers: [{when: false, layers: [convv 4]}, relu]\n", "unknown-op", "3:33"),
+        ("layers: [{repeat: 0, layers: [relu, convv 4]}, relu]\n", "unknown-op", "3:37"),
+        ("layers: ['relu, convv 4 when false']\n", "unknown-op", "3:17"),
+        ("layers: [relu, {chain: [relu, {convv: {out_channels: 3}, when: false}]}]\n", "unknown-op", "3:32"),
+        ("layers: [{repeat: 0, layers: ['']}, relu]\n", "row", "3:31"),
+        ("layers: [{repeat: 0, layers: [conv(]}, relu]\n", "row", "3:35"),
+        ("layers: {a: {repeat: 0, layers: {b: ''}}, c: relu}\ninit: {conv: zeros}\n", "row", "3:37"),
         ("name: Le Net\nlayers: [fc 2]\n", "name", "3:7"),
         ("name: class\nlayers: [fc 2]\n", "name", "3:7"),
         ("name: nn\nlayers: [fc 2]\n", "name", "3:7"),
