@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import click
 import netspec
 from netspec.cli.common import show, talk, write
 from netspec.errors import UsageError
+from netspec.json_text import json_text
 from netspec.words import did_you_mean, printable
 
 SCHEMA = "netspec.schema.json"
@@ -94,7 +94,7 @@ def command(
     if not into_stream:
         from netspec.views.schema import schema
 
-        write(path.with_name(SCHEMA), json.dumps(schema()) + "\n")
+        write(path.with_name(SCHEMA), json_text(schema()) + "\n")
     talk(f"wrote {path}; next: {shlex.join(['netspec', 'train' if data else 'check', str(path)])}")
 
 

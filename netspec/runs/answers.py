@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ import numpy as np
 from netspec.errors import UsageError
 from netspec.files import write_file
 from netspec.graph.model import Graph
+from netspec.json_text import json_text
 from netspec.runs.predict import Prediction
 
 ROW: Final = "row"
@@ -99,7 +99,7 @@ def _csv(found: Prediction, path: Path) -> None:
 
 
 def _json(found: Prediction, path: Path) -> None:
-    path.write_text(json.dumps(records(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(records(found), 2) + "\n", encoding="utf-8")
 
 
 def _npy(found: Prediction, path: Path) -> None:

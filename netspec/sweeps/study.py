@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import DataError, UsageError
 from netspec.files import saving, write_text
+from netspec.json_text import json_text
 from netspec.optional import need
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain
@@ -207,7 +208,7 @@ def enter(folder: Path, identity: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     need_plain(folder, OWN)
     kept = folder / "sweep.json"
-    text = json.dumps(identity, indent=1, sort_keys=True) + "\n"
+    text = json_text(identity, 1, ordered=True) + "\n"
     if not kept.exists():
         write_text(kept, text)
     elif kept.read_text(encoding="utf-8") != text:

@@ -8,12 +8,12 @@ data. It does for whoever trained the run, and for whoever got the whole project
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Final
 
 from netspec.files import kind, shown
+from netspec.json_text import json_text
 from netspec.runtime.store.notes import read_note
 from netspec.spec import Spec
 from netspec.text.report import SpecError
@@ -23,7 +23,7 @@ ORIGIN: Final = "origin.json"
 
 def origin_note(folder: Path, spec: Spec) -> str:
     """What a run's folder notes of where its spec lies."""
-    return json.dumps({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
+    return json_text({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
 
 
 def where_from(folder: Path, spec: Spec) -> tuple[Path, str, str]:
