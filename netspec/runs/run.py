@@ -18,6 +18,7 @@ from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
 from netspec.runtime.store.run_folder import EXPORTED, OWN, no_run
 from netspec.spec import Spec
+from netspec.words import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +84,5 @@ class Run:
         """
         if not self.weights.exists():
             text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
-            raise DataError(f"{text}. Go on with it: netspec train --resume {self.folder}")
+            raise DataError(f"{text}. Go on with it: {command('train', '--resume', str(self.folder))}")
         return build(self.spec, self.weights).eval()
