@@ -14,7 +14,7 @@ import netspec
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
     {
-        "errors", "words", "dims", "files", "drafts", "streams", "json_text", "optional", "machine", "windows",
+        "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
         "version", "text", "python",
     },
     {"tensors", "records", "catalogue", "language"},

@@ -135,12 +135,13 @@ def _reference(name: str) -> str:
 
 def _proposed(data: Sequence[str], path: Path | None, target: str | None) -> str:
     """A spec for data, which must lie in the folder of the spec or below. Raises UsageError and DataError."""
+    from netspec.paths import real
     from netspec.proposals import propose
 
-    folder = (path.parent if path else Path()).resolve()
+    folder = real(path.parent if path else Path())
     inside = []
     for each in data:
-        found = Path(each).resolve()
+        found = real(Path(each))
         if not found.exists():
             raise UsageError(f"{printable(each)} does not exist")
         if not found.is_relative_to(folder) or found == folder:

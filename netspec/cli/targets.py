@@ -55,6 +55,6 @@ class Folder(click.ParamType[Path]):
         if not str(value):
             self.fail("the name is empty. Name a folder; . is the current one.", param, ctx)
         for place in (path, *path.parents):
-            if place.exists() and not place.is_dir():
+            if os.path.lexists(place) and not place.is_dir():
                 self.fail(f"{path} cannot be written: {place} is no folder", param, ctx)
         return path

@@ -371,6 +371,13 @@ def test_a_plugin_in_a_run_is_not_imported(project: Path, capsys: pytest.Capture
     assert "Name it: --plugin evil.py" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["loop", "loop/x.safetensors", "none", "."])
+def test_weights_that_lead_nowhere(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "loop").symlink_to("loop")
+    assert ended("train", project / "small.yaml", f"weights.load={name}", "--run", project / "runs" / "b") == 4
+    assert "expected a file of weights" in capsys.readouterr().err or name.startswith("loop")
+
+
 @pytest.mark.parametrize("harm", ["gone", "a pipe", "other weights"])
 def test_a_run_that_goes_on_needs_no_weights_that_it_began_with(harm: str, project: Path, tmp_path: Path) -> None:
     weights, spec = project / "first.safetensors", project / "small.yaml"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from netspec.errors import DataError
+from netspec.paths import real
 from netspec.runtime.network.checked import need_as_checked
 from netspec.runtime.network.freezing import freeze
 from netspec.runtime.network.printed import module_class
@@ -32,7 +33,7 @@ def build(spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = 
     section = spec.graph.weights
     if weights is None and section.load and not undrawn:
         path = spec.root / section.load
-        if not path.resolve().is_relative_to(spec.root):
+        if not real(path).is_relative_to(spec.root):
             raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
         weights = path
     if weights is None and not undrawn:
