@@ -23,7 +23,7 @@ from netspec.layers.base import Op
 from netspec.sections.document import Document
 from netspec.sections.params import Params
 from netspec.vocabulary import OPERATIONS
-from netspec.words import did_you_mean
+from netspec.words import command, did_you_mean
 
 ENDLESS: Final = "Use `repeat`, or xN behind the row that uses it."
 HINTS: Final = 20
@@ -145,7 +145,7 @@ class Declared:
             return
         if self.lost:
             raise Unknown
-        hint = OPERATIONS.unknown(word, f"`netspec ops {word}` searches the operations.", self.blocks)
+        hint = OPERATIONS.unknown(word, f"{command('ops', word)} searches the operations.", self.blocks)
         raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
 
     def check_defaults(self) -> list[Path]:

@@ -49,6 +49,10 @@ HEAD = "netspec: 1\ninput: 4\n"
         ("layers: ['fc 4->5->6 between=3']\n", "between", "3:22"),
         ("weights: {lod: x}\nlayers: [fc 2]\n", "unknown-key", "3:11"),
         ("weights: {load: 3}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ("weights: {load: ''}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ('weights: {load: "a\\0b"}\nlayers: [fc 2]\n', "bad-value", "3:17"),
+        ("weights: {load: null}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ("init: {a: {'*': ones}}\nlayers: {a: fc 2}\n", "init", "3:8"),
         ("weights: {freeze: [zz]}\nlayers: [fc 2]\n", "unknown-name", "3:20"),
         ("tie: {a.weight: b.weight, b.weight: a.weight}\nlayers: {a: fc 4, b: fc 4}\n", "tie", "3:7"),
         ("defaults: {linear: 'nobias, relu'}\nlayers: [fc 4]\n", "row", "3:20"),
@@ -315,3 +319,10 @@ def test_what_is_taken_for_the_rest_of_a_row_is_never_dropped_from_a_sound_netwo
 def test_a_network_is_not_called_as_what_python_keeps_for_itself(name: str) -> None:
     with pytest.raises(SpecError, match="the network cannot be called"):
         netspec.loads(f"name: {name}\ninput: 8\nlayers: [fc 8]")
+
+
+def test_what_a_rule_by_name_fills_is_one_of_what_it_has() -> None:
+    with pytest.raises(SpecError, match=r"(?s)head matches FC, which has no `\*`.*It has: weight, bias") as caught:
+        netspec.loads(HEAD + "layers: {head: fc 2}\n", ["init.head.*=ones"])
+    assert "{head: {weight: ...}}" in str(caught.value)
+    netspec.loads(HEAD + "layers: {head: fc 2}\n", ["init.head.weight=ones"])

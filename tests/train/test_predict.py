@@ -132,6 +132,15 @@ def test_the_command_shows_the_likeliest_classes(digits: Path, tmp_path: Path, i
     assert listed[0]["probabilities"][str(first)] == pytest.approx(float(shares[0, first]))
 
 
+def test_a_device_or_a_pipe_takes_a_table(
+    digits: Path, tmp_path: Path, images: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", images)
+    assert command("predict", str(digits), "x.npy", "-o", "/dev/stdout", cwd=tmp_path).returncode == 0
+    assert capfd.readouterr().out.startswith("row,class,0,1,2,3")
+    assert command("predict", str(digits), "x.npy", "-o", "/dev/full", cwd=tmp_path).returncode == 2
+
+
 def test_values_of_several_inputs_and_outputs(values: Path, tmp_path: Path) -> None:
     left, right = np.ones((2, 3), "float32"), np.zeros((2, 2), "float32")
     np.save(tmp_path / "left.npy", left)

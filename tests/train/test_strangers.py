@@ -369,3 +369,28 @@ def test_a_plugin_in_a_run_is_not_imported(project: Path, capsys: pytest.Capture
     (run / "plugins.json").write_text('{"evil.py": ""}')
     assert ended("eval", run) == 2
     assert "Name it: --plugin evil.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/x.safetensors", "none", "."])
+def test_weights_that_lead_nowhere(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "loop").symlink_to("loop")
+    assert ended("train", project / "small.yaml", f"weights.load={name}", "--run", project / "runs" / "b") == 4
+    assert "expected a file of weights" in capsys.readouterr().err or name.startswith("loop")
+
+
+@pytest.mark.parametrize("harm", ["gone", "a pipe", "other weights"])
+def test_a_run_that_goes_on_needs_no_weights_that_it_began_with(harm: str, project: Path, tmp_path: Path) -> None:
+    weights, spec = project / "first.safetensors", project / "small.yaml"
+    shutil.copy(project / "runs" / "a" / "last.safetensors", weights)
+    spec.write_text(SPEC + "weights: {load: first.safetensors}\n")
+    assert ended("train", spec, "--run", project / "runs" / "b") == 0
+    shutil.copytree(project / "runs" / "b", project / "runs" / "c")
+    assert ended("train", spec, "train.epochs=3", "--run", project / "runs" / "b", "--resume") == 0
+    weights.unlink()
+    if harm == "a pipe":
+        os.mkfifo(weights)
+    elif harm == "other weights":
+        weights.write_bytes(b"none")
+    assert ended("train", "--resume", project / "runs" / "c", "train.epochs=3") == 0
+    assert (project / "runs/b/last.safetensors").read_bytes() == (project / "runs/c/last.safetensors").read_bytes()
+    assert ended("train", spec, "--run", project / "runs" / "d") == 4
