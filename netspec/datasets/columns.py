@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from netspec.datasets import dates
 from netspec.datasets.base import Origin
-from netspec.datasets.writing import HOLES, Writing, guessed, option
+from netspec.datasets.writing import HOLES, Writing, guessed, is_money, option
 from netspec.errors import DataError
 from netspec.words import did_you_mean, few, printable
 
@@ -156,6 +156,20 @@ class Table:
             row = list(self.texts(name)).index(pair[0])
             text = f"{self.cell(name, row)} is {shown(pair[0])}, and another cell {shown(pair[1])}"
             raise DataError(f"{text}: they are not on one scale. Write all of them in one unit into the file.")
+
+    def unit(self, name: str) -> str:
+        """What stands beside the numbers of a column, as a run keeps it; "" for nothing."""
+        return next(filter(None, self.writing.units(self.texts(name))), "")
+
+    def need_units(self, kept: Mapping[str, str]) -> None:
+        """Refuse numbers with another unit beside them than a run has learnt, or without it. Raises DataError."""
+        for name, unit in kept.items():
+            for own, cell in self.writing.units(self.texts(name)).items():
+                if own != unit and not (is_money(unit) and not own):
+                    row = list(self.texts(name)).index(cell)
+                    known = f"with {printable(unit)} beside them" if unit else "without a unit"
+                    text = f"{self.cell(name, row)} is {shown(cell)}, the numbers that the run was trained on stand"
+                    raise DataError(f"{text} {known}. Write all of {printable(name)} so, on that scale.")
 
     def _need_apart(self, name: str, exact: Array, found: Array) -> None:
         """Refuse numbers that differ, and would not once they have the seven digits of a float. Raises DataError."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, distinct, shown
+from netspec.datasets.values import extent, is_extent
 from netspec.datasets.writing import option
 from netspec.errors import DataError
 from netspec.words import printable
@@ -108,6 +109,8 @@ class Numbers(Kind):
                 column -= start[date]
         fills = {label: self._filling(column, label, name) for label, column in zip(self.columns, wide.T, strict=True)}
         taught: dict[str, Any] = {"numbers": {label: fills[label] for label in self.numbers}}
+        known = zip(self.numbers, (extent(column) for column in raw.T), strict=False)
+        taught["extents"] = {label: found for label, found in known if found}
         if self.ways:
             taught["dates"] = {
                 date: {"way": way, "start": start.get(date, 0.0), "fills": [fills[f"{date} {p}"] for p in self.parts]}
@@ -251,8 +254,9 @@ def are_learnt(columns: Any) -> bool:
     if not isinstance(columns, dict) or not {"numbers", "categories"} <= columns.keys() <= LEARNT:
         return False
     kinds = each("numbers", filling) and each("categories", names) and each("dates", date) and each("texts", text)
-    return kinds and names(columns.get("ids", []))
+    kinds = kinds and each("extents", is_extent)
+    return kinds and each("units", lambda unit: isinstance(unit, str)) and names(columns.get("ids", []))
 
 
-LEARNT: Final = {"numbers", "categories", "dates", "texts", "ids"}
+LEARNT: Final = {"numbers", "categories", "dates", "texts", "extents", "units", "ids"}
 """What is kept of the columns of a table."""

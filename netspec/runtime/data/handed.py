@@ -24,7 +24,7 @@ from netspec.datasets.table import Tabular, only
 from netspec.datasets.text import Text
 from netspec.datasets.values import BYTE, Values
 from netspec.errors import DataError
-from netspec.runtime.data.ranges import converted
+from netspec.runtime.data.ranges import MANY, converted
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -103,8 +103,10 @@ def _held(array: Array | Rows, budget: Budget) -> Column:
 
 
 def _rows_of(source: Tabular, table: Table, learnt: Mapping[str, Any]) -> Handed:
-    """The rows of a table as samples."""
-    return Handed(source.seen(table, learnt), source.ids(table), tuple(source.remarks(table, learnt)))
+    """The rows of a table as samples. Of few columns each is judged by itself, as numbers of many kinds are."""
+    known, seen = learnt["columns"].get("extents"), source.seen(table, learnt)
+    told = tuple(source.remarks(table, learnt))
+    return Handed(seen, source.ids(table), told, judged=known is None or len(known) >= MANY)
 
 
 def _as_csv(source: Tabular) -> CSV:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.datasets.rows import Rows
-from netspec.datasets.values import BYTE, Values, measured
+from netspec.datasets.values import BYTE, DOUBT, Values, measured
 from netspec.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-DOUBT: Final = 8.0
-"""How many times larger or smaller values may be than those of training, before it is doubted that they are right."""
 SURE: Final = 3.0
 """The same for values that are only right once they are converted."""
 MANY: Final = 16
