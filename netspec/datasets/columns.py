@@ -214,7 +214,7 @@ class Table:
             return self._times(name)
         cells = self.filled(name, "a time")
         ways = dates.ways(cells)
-        if len(ways) != 1:
+        if len(ways) != 1 or dates.is_short(ways[0]):
             hint = "Write them as numbers, or as dates with the year first: 2026-03-14 15:09."
             raise DataError(f"{self.cell(name, 0)} is {shown(cells[0])}, expected times to split by. {hint}")
         known = {text: dates.numbers(text, ways[0], ("elapsed",))[0] for text in set(cells)}

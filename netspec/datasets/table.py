@@ -11,6 +11,7 @@ from netspec.datasets.base import Arrays, Dataset, Gives, Part
 from netspec.datasets.columns import Table, shown
 from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.files import MEMORY, Files, show
+from netspec.datasets.holes import Holes, Missing
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
 from netspec.datasets.roles import Roles, judged, need_apart
@@ -121,12 +122,10 @@ class Tabular(Dataset):
     regression = Maybe(
         Bool("take the target as numbers, even if all are whole; false takes it as classes whatever it holds", None)
     )
-    missing = Choice(
+    missing = Missing(
         "what becomes of an empty cell: an error; or the mean or the median that its column of numbers has in the "
         "training part, or the number `fill`, and a category of its own in a column of categories; or such a category "
-        "alone",
-        ("refuse", "mean", "median", "value", "category"),
-        "refuse",
+        "alone; or one of these, or a number, for each column: {age: median, city: category}, and an error in others"
     )
     empty = Checked("texts or numbers that mean an empty cell, such as NA or -999", _holes, HOLES, (), textual=True)
     val = Maybe(Word("file of the validation part, with the same columns", None))
@@ -193,6 +192,11 @@ class Tabular(Dataset):
     """Columns that only the split goes by."""
 
     @property
+    def holes(self) -> Holes:
+        """What becomes of empty cells."""
+        return Holes(self.missing, self.fill)
+
+    @property
     def writing(self) -> Writing:
         """How numbers are written."""
         return Writing(self.decimal, self.thousands, self.signs)
@@ -254,7 +258,7 @@ class Tabular(Dataset):
         target = Target(self.target, regression, self.several, learnt.get("classes") if columns else None)
         target = target if columns else target.met(train)
         units = columns.get("units", {}) if columns else self._units(train, (*roles.numbers, *target.amounts))
-        for table in tables.values():
+        for table in [each for each in tables.values() if columns or each is not train]:
             table.need_units(units)
         parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
         span = None
@@ -284,7 +288,7 @@ class Tabular(Dataset):
             for other in others:
                 if other in self.given and option not in self.given:
                     raise DataError(f"{self.called()}: {other}= does nothing without {option}=")
-        if "fill" in self.given and self.missing != "value":
+        if "fill" in self.given and not self.holes.fills():
             raise DataError(f"{self.called()}: fill= does nothing without missing=value")
         if self.date_order and self.date_format:
             raise DataError(f"{self.called()}: date_format= says what stands first. Drop date_order=.")
@@ -318,6 +322,7 @@ class Tabular(Dataset):
     def _kinds(self, roles: Roles, table: Table, files: Files, learnt: Mapping[str, Any]) -> tuple[Kind, ...]:
         """The columns that are taken, as those who read them; a run's own ways of reading are those `learnt`."""
         known, found = learnt.get("dates", {}), list[Kind]()
+        self.holes.need_fit([*roles.numbers, *roles.dates], [*roles.categories, *roles.texts])
         ways = {
             name: known[name]["way"] if known else way_of(table, name, self.date_order, self.date_format)
             for name in roles.dates
@@ -325,16 +330,16 @@ class Tabular(Dataset):
         if any(len(date["fills"]) != len(self.date_parts) for date in known.values()):
             raise DataError(f"{self.called()}: the run was trained with other date_parts")
         if roles.numbers or ways:
-            found.append(Numbers(roles.numbers, ways, self.date_parts, self.missing, self.fill))
+            found.append(Numbers(roles.numbers, ways, self.date_parts, self.holes))
         if roles.categories:
-            found.append(Categories(roles.categories, self.missing))
+            found.append(Categories(roles.categories, self.holes))
         texts = learnt.get("texts", {})
         for name in roles.texts:
             if name in texts:
                 cut = texts[name].get("file", texts[name]["tokenizer"])
             else:
                 cut = self.tokenizer if self.tokenizer in UNITS else tokenizer_of(files.file(self.tokenizer))
-            found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.missing))
+            found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.holes))
         return tuple(found)
 
     def _part(self, table: Table, kinds: Sequence[Kind], target: Target) -> Part:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.columns import Table
 from netspec.datasets.files import show
+from netspec.datasets.holes import Holes
 from netspec.datasets.kinds import Kind
 from netspec.errors import DataError
 from netspec.optional import need
@@ -44,7 +45,7 @@ class Text(Kind):
     length: int
     vocabulary: int
     mask: str
-    missing: str
+    holes: Holes
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class Text(Kind):
         import numpy as np
 
         hole = "Write missing: category to take empty cells for texts without a word."
-        cells = table.filled(self.name, "a text", hole) if self.missing == "refuse" else table.texts(self.name)
+        cells = table.filled(self.name, "a text", hole) if self.holes.refused(self.name) else table.texts(self.name)
         found = np.empty(len(cells), object)
         found[:] = cells
         return found

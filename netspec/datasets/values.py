@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SAMPLED: Final = 2**20
 """Values of an input that are looked at, from samples all through it."""
+DECODED: Final = 32
+"""Images in files that are looked at."""
 BYTE: Final = 255
 DOUBT: Final = 8.0
 """How many times larger or smaller values may be than those of training, before it is doubted that they are right."""
@@ -52,13 +54,13 @@ class Values:
 
 
 def measured(column: Column) -> Values:
-    """The values of an input. Images in files have a byte's range; to look at them would be to decode them."""
+    """The values of an input. Images in files have a byte's range, those of more bits are decoded, some of them."""
     import numpy as np
 
-    form = tuple(column.shape[1:]), column.dtype.name
-    if getattr(column, "decodes", False):
-        return Values(*form, 0, BYTE if column.dtype == np.uint8 else 1)
-    few = max(1, min(len(column), SAMPLED // max(1, prod(column.shape[1:]))))
+    form, decodes = (tuple(column.shape[1:]), column.dtype.name), getattr(column, "decodes", False)
+    if decodes and column.dtype == np.uint8:
+        return Values(*form, 0, BYTE)
+    few = max(1, min(len(column), DECODED if decodes else SAMPLED, SAMPLED // max(1, prod(column.shape[1:]))))
     seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
     seen = seen[np.isfinite(seen)].astype(np.float64)
     if not seen.size:

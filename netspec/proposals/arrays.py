@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netspec.datasets.base import Arrays
 from netspec.datasets.checks import are_classes
@@ -13,7 +13,7 @@ from netspec.datasets.npy import NPY
 from netspec.datasets.npz import NPZ, PARTS, Archive, opened
 from netspec.errors import DataError, UsageError
 from netspec.proposals.network import convolutional, perceptron, tokens
-from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
+from netspec.proposals.proposal import Goal, Proposal, classes, counts, labels_of, listed, numbers, one_line, quoted
 from netspec.words import did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def _rows(archive: Archive, name: str) -> int | DataError:
 
 def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
     train = found.train
-    goal, learnt = _goal(train.target, len(found.classes or ()))
+    goal, learnt, first = _goal(train.target, len(found.classes or ()))
+    source = [*source, f"    first: {first}             # the number of the first class"] if first else source
     seen = [f"  {len(train):,} samples"]
     seen += [f"  {name}: {_form(x)}" for name, x in zip(found.names, train.inputs, strict=True)]
     seen.append(f"  to be learnt: {learnt}")
@@ -94,15 +95,27 @@ def _form(x: Column) -> str:
     return f"{sizes} of {x.dtype}"
 
 
-def _goal(target: Column, wanted: int) -> tuple[Goal, str]:
-    """What is to be learnt, one of the `wanted` classes or numbers, and that in words. Raises UsageError for others."""
+def _goal(target: Column, wanted: int) -> tuple[Goal, str, int]:
+    """What is to be learnt, a class, yes or no, or numbers, that in words, and the number of the first class.
+
+    `wanted` are the classes from 0 on. Raises UsageError for other targets.
+    """
     if are_classes(target):
         labels = sorted(target[:].tolist())
-        found = len(set(labels))
-        if wanted > 2 * found:
-            text = f"the targets are classes from 0 to {wanted - 1:,}, of which {found:,} occur"
+        found, first = len(set(labels)), labels[0]
+        if wanted - first > 2 * found:
+            text = f"the targets are classes from {first:,} to {wanted - 1:,}, of which {found:,} occur"
             raise UsageError(f"{text}. Number them from 0 on, or save them as floats if they are quantities.")
-        return classes(wanted), f"{wanted:,} classes: {counts([str(label) for label in labels])}"
+        if wanted - first < 2:
+            raise UsageError(f"the target is always {first}: there is nothing to learn")
+        shown = counts([str(label) for label in labels])
+        return classes(wanted - first), f"{wanted - first:,} classes: {shown}", first
+    if target.ndim <= 2 and target.dtype.kind in "bi" and set(target[:].ravel().tolist()) == {0, 1}:
+        if _one_hot(target[:]):
+            raise UsageError(ONE_HOT)
+        columns = target.shape[1] if target.ndim == 2 else 1
+        learnt = "yes or no" if columns == 1 else f"{columns} labels, each yes or no"
+        return labels_of(columns), learnt, 0
     if target.ndim > 2 or target.dtype.kind != "f":
         raise UsageError(
             f"the target is {_form(target)} a sample, for which there is no proposal: classes or numbers are"
@@ -111,11 +124,19 @@ def _goal(target: Column, wanted: int) -> tuple[Goal, str]:
     mean, spread = float(values.mean()), float(values.std())
     if not spread:
         raise UsageError(f"the target is always {mean:g}: there is nothing to learn")
-    if values.ndim == 2 and set(values.ravel().tolist()) == {0, 1} and (values.sum(1) == 1).all():
-        raise UsageError("the target is one-hot. Save the classes' numbers: numpy.save('y.npy', y.argmax(1))")
+    if _one_hot(values):
+        raise UsageError(ONE_HOT)
     columns = target.shape[1] if target.ndim == 2 else 1
     goal = numbers(columns, mean, spread, flat=target.ndim == 1)
-    return goal, f"{columns} number{'s' * (columns > 1)}, {mean:.4g} in the mean, with a spread of {spread:.4g}"
+    return goal, f"{columns} number{'s' * (columns > 1)}, {mean:.4g} in the mean, with a spread of {spread:.4g}", 0
+
+
+ONE_HOT = "the target is one-hot. Save the classes' numbers: numpy.save('y.npy', y.argmax(1))"
+
+
+def _one_hot(values: Any) -> bool:
+    """Whether each row has one 1, for its class."""
+    return values.ndim == 2 and set(values.ravel().tolist()) == {0, 1} and bool((values.sum(1) == 1).all())
 
 
 def _network(names: Sequence[str], inputs: Sequence[Column], goal: Goal) -> tuple[list[str], str]:
