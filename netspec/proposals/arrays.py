@@ -12,7 +12,7 @@ from netspec.datasets.files import Files, show
 from netspec.datasets.npy import NPY
 from netspec.datasets.npz import NPZ, PARTS, Archive, opened
 from netspec.errors import DataError, UsageError
-from netspec.proposals.network import convolutional, perceptron, tokens
+from netspec.proposals.network import convolutional, perceptron, segmenting, tokens
 from netspec.proposals.proposal import Goal, Proposal, classes, counts, labels_of, listed, numbers, one_line, quoted
 from netspec.words import did_you_mean, printable
 
@@ -24,6 +24,8 @@ TARGETS = ("y", "label", "labels", "target", "targets")
 TOKENS = ("tokens", "ids", "input_ids", "token_ids", "text", "words")
 """What arrays are called whose whole numbers stand for words."""
 CHANNELS = (1, 3, 4)
+MOST_CLASSES = 64
+"""Numbers of masks that are taken for classes; more are shades."""
 SAMPLE = 10_000
 """Rows that are looked at for their mean and spread."""
 
@@ -116,6 +118,10 @@ def _goal(target: Column, wanted: int) -> tuple[Goal, str, int]:
         columns = target.shape[1] if target.ndim == 2 else 1
         learnt = "yes or no" if columns == 1 else f"{columns} labels, each yes or no"
         return labels_of(columns), learnt, 0
+    if target.ndim in (3, 4) and target.dtype.kind in "bi" and (count := _points(target)):
+        if count == 2:
+            return Goal("conv 1 k1", "bce_logits", "accuracy", "val.loss"), "yes or no for each point", 0
+        return Goal(f"conv {count} k1", "cross_entropy", "accuracy", "val.loss"), f"{count} classes for each point", 0
     if target.ndim > 2 or target.dtype.kind != "f":
         raise UsageError(
             f"the target is {_form(target)} a sample, for which there is no proposal: classes or numbers are"
@@ -131,6 +137,15 @@ def _goal(target: Column, wanted: int) -> tuple[Goal, str, int]:
     return goal, f"{columns} number{'s' * (columns > 1)}, {mean:.4g} in the mean, with a spread of {spread:.4g}", 0
 
 
+def _points(target: Column) -> int:
+    """The classes of masks, whose points have the numbers of few; 0 for what are none."""
+    if target.ndim == 4 and target.shape[1] != 1:
+        return 0
+    values = target[:SAMPLE]
+    low, high = int(values.min()), int(values.max())
+    return 1 + max(1, high) if low >= 0 and high < MOST_CLASSES else 0
+
+
 ONE_HOT = "the target is one-hot. Save the classes' numbers: numpy.save('y.npy', y.argmax(1))"
 
 
@@ -141,19 +156,22 @@ def _one_hot(values: Any) -> bool:
 
 def _network(names: Sequence[str], inputs: Sequence[Column], goal: Goal) -> tuple[list[str], str]:
     """The lines of the network, and the transform of its first input."""
+    if goal.head.startswith("conv") and (len(inputs) > 1 or len(inputs[0].shape) < 3):
+        raise UsageError("the target is a grid for each sample, for which there is a proposal with one input of images")
     if len(inputs) > 1:
         return _joined(names, inputs, goal), _ready(inputs[0], [])
     (x,), shape = inputs, inputs[0].shape[1:]
+    draw = segmenting if goal.head.startswith("conv") else convolutional
     if x.dtype.kind == "i" and names[0] in TOKENS and len(shape) == 1:
         return [f"input: int {shape[0]}", *tokens(1 + int(x[:].max()), goal)], ""
     if len(shape) == 2 and shape[0] == shape[1]:
         side = shape[0]
-        return [f"input: 1x{side}x{side}", *convolutional(side, side, goal)], _ready(x, [f"reshape 1x{side}x{side}"])
+        return [f"input: 1x{side}x{side}", *draw(side, side, goal)], _ready(x, [f"reshape 1x{side}x{side}"])
     if len(shape) == 3 and shape[0] in CHANNELS:
-        return [f"input: {_written(shape)}", *convolutional(shape[1], shape[2], goal)], _ready(x, [])
+        return [f"input: {_written(shape)}", *draw(shape[1], shape[2], goal)], _ready(x, [])
     if len(shape) == 3 and shape[2] in CHANNELS:
         turned = (shape[2], *shape[:2])
-        return [f"input: {_written(turned)}", *convolutional(shape[0], shape[1], goal)], _ready(x, ["channels_first"])
+        return [f"input: {_written(turned)}", *draw(shape[0], shape[1], goal)], _ready(x, ["channels_first"])
     if not shape:
         return ["input: 1", *perceptron(goal)], _ready(x, ["reshape 1"])
     return [f"input: {_written(shape)}", *perceptron(goal)], _ready(x, [])
