@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -105,7 +105,7 @@ def tokenizer_of(path: Path) -> str:
     try:
         found: str = package.Tokenizer.from_file(str(path)).to_str()
     except Exception as error:  # the package raises nothing more special
-        raise DataError(f"{show(path)} is not a file of a tokenizer: {_reason(error)}") from None
+        raise DataError(f"{show(path)} is not a file of a tokenizer: {reason(error)}") from None
     return found
 
 
@@ -127,20 +127,27 @@ def _encoded(content: str, texts: Sequence[str], length: int, name: str) -> tupl
         tokenizer.enable_truncation(length)
         return [found.ids or [padding] for found in tokenizer.encode_batch(list(texts))], padding
     except Exception as error:
-        raise DataError(f"{printable(name)} cannot be turned into tokens: {_reason(error)}") from None
+        raise DataError(f"{printable(name)} cannot be turned into tokens: {reason(error)}") from None
 
 
 def _size(content: str) -> tuple[int, int]:
     """How many numbers a tokenizer has for tokens, and which one is padding: its own, or the next that is free."""
     tokenizer = need("tokenizers", "a tokenizer").Tokenizer.from_str(content)
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    count = 1 + max(vocabulary.values(), default=0)
-    if count > MAX_TOKENS:
-        raise DataError(f"the tokenizer numbers a token {count - 1:,}, at most {MAX_TOKENS:,} are expected")
+    count = size_of(vocabulary)
     own = (tokenizer.padding or {}).get("pad_id")
     named = (vocabulary[word] for word in ("[PAD]", "<pad>", "<|pad|>") if word in vocabulary)
     return count, own if own is not None else next(named, count)
 
 
-def _reason(error: Exception) -> str:
+def size_of(vocabulary: Mapping[str, int]) -> int:
+    """How many numbers the tokens of a vocabulary take. Raises DataError for more than any tokenizer knows."""
+    highest = max(vocabulary.values(), default=0)
+    if highest > MAX_TOKENS:
+        raise DataError(f"the tokenizer numbers a token {highest:,}, at most {MAX_TOKENS:,} are expected")
+    return 1 + highest
+
+
+def reason(error: Exception) -> str:
+    """What a package says of its error, in a line."""
     return printable(str(error).splitlines()[0])

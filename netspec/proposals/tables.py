@@ -104,6 +104,9 @@ def of_table(
     rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
     keys = {"path": quoted(path), "target": quoted(chosen)}
     keys |= {KEYS[role]: listed(c.name for c in found) for role, found in taken.items() if found}
+    if not any(taken[role] for role in ("numbers", "categories", "texts")):  # or the source judges all others itself
+        left = [c.name for c in columns if c.role == "left out"]
+        keys |= {"drop": listed(left)} if left else {}
     if taken["texts"]:
         keys |= {k: str(max(getattr(c, of) for c in taken["texts"])) for k, of in TEXT.items()}
     keys |= {"separator": quoted(separator)} if separator != "," else {}

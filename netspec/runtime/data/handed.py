@@ -141,7 +141,8 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) ->
     if isinstance(source, Text):
         return Handed([source.lines(texts, names, learnt)], {"line": names})
     assert isinstance(source, Tabular)
-    table = Table(Origin(), {column: Texts(texts)})
+    origin = Origin((show(files[0]),), np.arange(1, len(texts) + 1), "line") if len(files) == 1 else Origin()
+    table = Table(origin, {column: Texts(texts)})
     return Handed(source.seen(table, learnt), {"line": names})
 
 
