@@ -59,13 +59,19 @@ class Texts:
         import numpy as np
 
         cells = self._cells if self._writing == PLAIN else self._plainly()
-        if cells is None or max(map(len, cells), default=0) > LONGEST or not _written_plainly("".join(cells)):
+        known = list(dict.fromkeys(cells or ()))  # each once: a file may hold a text once for many cells
+        if cells is None or max(map(len, known), default=0) > LONGEST or not _written_plainly("".join(known)):
             return None
         try:
-            found = np.array([text or "nan" for text in cells]).astype(np.float64)
+            found = np.array([text or "nan" for text in known]).astype(np.float64)
         except ValueError:
             return None
-        return found if any(cells) else None
+        if not any(known):
+            return None
+        if len(known) == len(cells):
+            return found
+        numbers = dict(zip(known, found.tolist(), strict=True))
+        return np.fromiter((numbers[text] for text in cells), np.float64, len(cells))
 
     def _plainly(self) -> list[str] | None:
         """Each cell as Python writes its number, "" for an empty one; None where one is no number."""

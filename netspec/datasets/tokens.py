@@ -63,7 +63,10 @@ class Text(Kind):
     def learn(self, raw: Array, name: str) -> dict[str, Any]:
         if self.tokenizer not in UNITS:
             return {"texts": {self.name: {"tokenizer": "file", "file": self.tokenizer}}}
-        counts = Counter(token for text in raw for token in _cut(text, self.tokenizer))
+        counts = Counter[str]()
+        for text, cells in Counter(raw).items():
+            for token, count in Counter(_cut(text, self.tokenizer)).items():
+                counts[token] += count * cells
         # The commonest first, those that are as common by the alphabet: the same in every process.
         known = sorted(counts, key=lambda token: (-counts[token], token))[: self.vocabulary - UNKNOWN - 1]
         return {"texts": {self.name: {"tokenizer": self.tokenizer, "tokens": known}}}
@@ -71,16 +74,17 @@ class Text(Kind):
     def seen(self, raw: Array, taught: Taught) -> list[Array]:
         import numpy as np
 
-        known = taught["texts"][self.name]
+        known, texts = taught["texts"][self.name], list(dict.fromkeys(raw))  # each once, however many cells hold it
         if known["tokenizer"] == "file":
-            tokens, padding = _encoded(known["file"], raw.tolist(), self.length, self.name)
+            tokens, padding = _encoded(known["file"], texts, self.length, self.name)
         else:
-            tokens, padding = _numbered(raw.tolist(), known), PADDING
+            tokens, padding = _numbered(texts, known, self.length), PADDING
+        numbers = dict(zip(texts, tokens, strict=True))
         found = np.full((len(raw), self.length), padding, np.int64)
-        counts = np.array([min(len(row), self.length) for row in tokens], np.int64)
+        counts = np.array([len(numbers[text]) for text in raw], np.int64)
         places = np.arange(self.length) < counts[:, None]
-        for row, numbers in zip(found, tokens, strict=True):
-            row[: len(numbers)] = numbers[: self.length]
+        for row, text in zip(found, raw, strict=True):
+            row[: len(numbers[text])] = numbers[text]
         return [found] if self.mask == "none" else [found, places if self.mask == "tokens" else ~places]
 
     def lines(self, raw: Array, taught: Taught) -> Iterator[str]:
@@ -94,7 +98,7 @@ class Text(Kind):
         count = len(known["tokens"]) + UNKNOWN + 1
         units = known["tokenizer"]
         yield f"  {units}: an embedding of {count:,} rows, {PADDING} is padding, {UNKNOWN} any other of them"
-        long = sum(len(_cut(text, self.tokenizer)) > self.length for text in raw)
+        long = sum(n for text, n in Counter(raw).items() if len(_cut(text, self.tokenizer)) > self.length)
         if long:
             yield f"  {long:,} of {len(raw):,} texts are longer, and cut; length= says how long they may be"
 
@@ -113,9 +117,11 @@ def _cut(text: str, units: str) -> Sequence[str]:
     return text if units == "characters" else _WORD.findall(text.lower())
 
 
-def _numbered(texts: Sequence[str], known: Taught) -> list[list[int]]:
+def _numbered(texts: list[str], known: Taught, length: int) -> list[list[int]]:
+    """The tokens of texts, at most so many of each, as numbers."""
     numbers = {token: UNKNOWN + 1 + i for i, token in enumerate(known["tokens"])}
-    return [[numbers.get(token, UNKNOWN) for token in _cut(text, known["tokenizer"])] or [UNKNOWN] for text in texts]
+    cut = (_cut(text, known["tokenizer"])[:length] for text in texts)
+    return [[numbers.get(token, UNKNOWN) for token in tokens] or [UNKNOWN] for tokens in cut]
 
 
 def _encoded(content: str, texts: Sequence[str], length: int, name: str) -> tuple[list[list[int]], int]:
@@ -125,7 +131,7 @@ def _encoded(content: str, texts: Sequence[str], length: int, name: str) -> tupl
     try:
         tokenizer.no_padding()
         tokenizer.enable_truncation(length)
-        return [found.ids or [padding] for found in tokenizer.encode_batch(list(texts))], padding
+        return [found.ids or [padding] for found in tokenizer.encode_batch(texts)], padding
     except Exception as error:
         raise DataError(f"{printable(name)} cannot be turned into tokens: {reason(error)}") from None
 
