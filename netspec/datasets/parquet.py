@@ -66,7 +66,9 @@ class Parquet(Tabular):
             raise DataError(f"{show(path)} has two columns called {double!r}")
         if not read.num_rows:
             raise DataError(f"{show(path)} holds no rows")
-        whole |= {name: read.column(name) for name in read.column_names}
+        whole = {name: read.column(name) for name in read.column_names} | {
+            name: cells for name, cells in whole.items() if name not in read.column_names
+        }
         columns = {name: self._column(cells, show(path), name) for name, cells in whole.items()}
         index = frozenset(name for name in names if name.startswith("__index_level_"))
         return Table(Origin((show(path),)), columns, self.writing, index)
