@@ -151,7 +151,9 @@ class Numbers(Kind):
         holes = int(np.isnan(raw).any(1).sum())
         if holes:
             owners = [*self.numbers, *(date for date in self.ways for _ in self.parts)]
-            found = dict.fromkeys(owner for owner, empty in zip(owners, np.isnan(raw).any(0), strict=True) if empty)
+            found = dict.fromkeys(
+                owner for owner, empty in zip(owners, np.isnan(raw).any(0).tolist(), strict=True) if empty
+            )
             ways = {owner: self.holes.told(owner) for owner in found}
             for way in dict.fromkeys(ways.values()):
                 of = (
