@@ -264,3 +264,15 @@ def test_one_table_at_a_time(tmp_path: Path) -> None:
     assert predict(run, [tmp_path / "a.csv"]).first.shape == (20, 2)
     with pytest.raises(DataError, match="one table too many"):
         predict(run, [tmp_path / "a.csv", tmp_path / "a.csv"])
+
+
+def test_a_network_may_tell_more_classes_apart_than_the_data_has(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i / 7:.2f},{'ab'[i % 2]}\n" for i in range(20)))
+    spec = (
+        "netspec: 1\ninput: 1\nlayers: [fc 4]\ndata: csv a.csv y\n"
+        "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
+    )
+    (tmp_path / "a.yaml").write_text(spec)
+    netspec.load(tmp_path / "a.yaml").train(tmp_path / "run")
+    (tmp_path / "new.csv").write_text("x\n0.5\n")
+    assert netspec.Run.read(tmp_path / "run").predict(tmp_path / "new.csv").classes == ("a", "b", "class 2", "class 3")

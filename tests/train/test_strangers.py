@@ -259,12 +259,13 @@ def test_what_a_run_has_learnt_is_held_against_what_runs_learn(
     assert "a fault of netspec" not in capsys.readouterr().err
 
 
-def test_classes_of_another_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_classes_that_lack_in_a_run_are_numbered(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As those are that a network tells apart and the data does not have."""
     path = project / "runs" / "a" / "data.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "classes": ["one"]}))
     (project / "new.csv").write_text("a,b\n1,2\n")
-    assert ended("predict", project / "runs" / "a", project / "new.csv") == 4
-    assert "names 1 classes, the network gives 2" in capsys.readouterr().err
+    assert ended("predict", project / "runs" / "a", project / "new.csv") == 0
+    assert "class 1 (" in capsys.readouterr().out
 
 
 STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
