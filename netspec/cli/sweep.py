@@ -5,11 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from netspec.cli.common import Count, allow_outside, as_json, load, show, show_json, talk
 from netspec.cli.targets import Folder
+
+if TYPE_CHECKING:
+    from netspec.sweeps.results import Sweep
 
 
 @click.command()
@@ -55,7 +59,6 @@ def command(
     """
     loaded = load(spec, ())
     from netspec.runtime.train.progress import Live, Silent
-    from netspec.sweeps.results import table
     from netspec.sweeps.sweep import sweep
 
     found = sweep(
@@ -72,6 +75,13 @@ def command(
         say=talk,
         bar=Live if sys.stderr.isatty() else Silent,
     )
+    _tell(found, spec, as_json)
+
+
+def _tell(found: Sweep, spec: str, as_json: bool) -> None:
+    """Show the trials, and the command that trains the best of them again."""
+    from netspec.sweeps.results import table
+
     best = found.best
     again = None if best is None else shlex.join(["netspec", "train", spec, *best.overrides])
     if as_json:

@@ -86,17 +86,13 @@ def command(
     Ctrl-C finishes the step, saves and ends with 130; `netspec train --resume RUN` goes on.
     """
     folder = _folder(folder, resume)
-    loaded, doubt = _experiment(
-        spec, overrides, folder if resume not in (None, "auto") else None, max_params, max_memory
-    )
+    goes_on = folder if resume not in (None, "auto") else None
+    loaded, doubt = _experiment(spec, overrides, goes_on, max_params, max_memory)
     if export_to is not None:
         need_writable(export_to, inputs_of(loaded))
     loaded.need_room(training=True)
     if nproc > 1 and "WORLD_SIZE" not in os.environ:
-        from netspec.__main__ import main
-        from netspec.runtime.device.launch import launch
-
-        sys.exit(launch(partial(main, arguments), nproc))
+        sys.exit(_in_processes(arguments, nproc))
     from netspec.api.run import Run
     from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
@@ -119,12 +115,25 @@ def command(
     talk(f"{ENDED[history.ended]}; the run is in {place}")
     talk(_best(history, run))
     if export_to is not None:
-        from netspec.cli.export import described
-
-        talk(described(run.export(export_to, allow_outside=allow_outside)))
+        _export(run, export_to, allow_outside)
     talk(_next(place, history, exported=export_to is not None))
     if as_json:
         show_json(_result(history, run) | ({"export": str(export_to)} if export_to is not None else {}))
+
+
+def _in_processes(arguments: list[str], count: int) -> int:
+    """Give the same command in `count` processes that train together; the exit code of the first that fails."""
+    from netspec.__main__ import main
+    from netspec.runtime.device.launch import launch
+
+    return launch(partial(main, arguments), count)
+
+
+def _export(run: Run, to: Path, allow_outside: bool) -> None:
+    """Export the best weights of a run that has just ended."""
+    from netspec.cli.export import described
+
+    talk(described(run.export(to, allow_outside=allow_outside)))
 
 
 def _folder(folder: Path | None, resume: str | None) -> Path | None:

@@ -93,9 +93,7 @@ def export_network(
     if same := sorted({*inputs} & {*outputs}):
         text = f"{', '.join(same)} is both an input and an output, and {exporter.called()} takes a name once"
         raise ExportFailed(f"{text}. Give the output another in `outputs`.")
-    batches = iter(validation)
-    first = next(batches, None)
-    examples = Examples(inputs, [x.cpu() for x in first] if first else ())
+    examples, validation = _examples(inputs, validation)
     with _evaluating(network) as still, _beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
         example = examples.draw(TRACED_BATCH, sizes[0])
@@ -112,13 +110,20 @@ def export_network(
             rtol=exporter.rtol,
             examples=examples,
             sizes=sizes,
-            validation=chain([first] if first else [], batches),
+            validation=validation,
         )
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft))
         _need_agreement(differences, exporter)
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
         return Report(path, size, written.inputs, written.outputs, written.facts, differences)
+
+
+def _examples(inputs: Mapping[str, Described], validation: Iterable[Inputs]) -> tuple[Examples, Iterator[Inputs]]:
+    """Example inputs like the first batch of real ones, and all of those."""
+    batches = iter(validation)
+    first = next(batches, None)
+    return Examples(inputs, [x.cpu() for x in first] if first else ()), chain([first] if first else [], batches)
 
 
 def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> dict[str, str]:
