@@ -17,24 +17,14 @@ from netspec.datasets.npy import NAMES, names
 from netspec.datasets.pictures import Pictures, Survey, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.records import Bool, Checked, Maybe, Numbers, Text, refuse
+from netspec.records import Bool, Checked, Maybe, Numbers, Several, Text, whole
 from netspec.tensors import Tensor
 from netspec.transforms.base import pair
 from netspec.words import printable
 
 FOLDERS: Final = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """What the folder of each part may be called."""
-VALUES: Final = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2}
-
-
 MASKED: Final = "values= of the source says which values the classes have, ignore_index= of the loss skips one."
-
-
-def _values(value: Any) -> tuple[int, ...]:
-    found = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if len(found) < 2 or len(set(found)) < len(found) or not all(type(v) is int and v >= 0 for v in found):
-        raise refuse("a different whole number for each class, as in 0x255")
-    return found
 
 
 class Images(Dataset):
@@ -65,11 +55,13 @@ class Images(Dataset):
     val_masks = Maybe(Text("folder of masks of a validation part that is named", None))
     test_masks = Maybe(Text("folder of masks of a test part that is named", None))
     values = Maybe(
-        Checked(
+        Several(
             "values of a mask's points in the order of the classes, as in 0x255; without, they are the class numbers",
-            _values,
-            VALUES,
+            whole(0),
+            "a different whole number for each class, as in 0x255",
             None,
+            least=2,
+            fit=lambda values: len(set(values)) == len(values),
         )
     )
 

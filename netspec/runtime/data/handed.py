@@ -74,6 +74,7 @@ def handed(
 
 
 def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
+    """The arrays in one .npz file, by the names of the inputs, or in a .npy file for each input. Raises DataError."""
     for file in files:
         if not file.is_file():
             raise DataError(f"{show(file)} is not a file")

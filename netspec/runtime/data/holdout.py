@@ -60,6 +60,7 @@ def _counts(arrays: Arrays, wanted: Split, default_val: float) -> dict[str, int]
 
 
 def _described(wanted: Split, parts: Mapping[str, Part]) -> str:
+    """What was held out, and by what, in a line for whoever trains."""
     by = f" by {printable(wanted.group or wanted.time or '')}" if wanted.group or wanted.time else ""
     fold = f", fold {wanted.fold[0]} of {wanted.fold[1]} for validation" if wanted.fold else ""
     return f"  split{by}{fold}: " + ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
@@ -206,12 +207,14 @@ def _by_time(first: Array, last: Array, wanted: Split, counts: dict[str, int]) -
 
 
 def _key(part: Part, name: str, what: Any) -> Array:
+    """What each sample has in a column that a split goes by. Raises DataError where the source has no columns."""
     if part.key is None:
         raise DataError(f"{part.origin.name} has no columns, so there is nothing that split.{what} can go by")
     return part.key(name, what)
 
 
 def _need_folds(count: int, folds: int, what: str) -> None:
+    """Refuse fewer samples, or groups, than there are folds. Raises DataError."""
     if count < folds:
         raise DataError(f"there are {count:,} {what}, too few for {folds:,} folds")
 

@@ -74,6 +74,7 @@ class Reader:
         self._end()
 
     def _start(self) -> None:
+        """Start the workers, all before the first of them is waited for."""
         if not self._workers:
             self._workers += [Worker(self.fields) for _ in range(self._count)]
             task = pickle.dumps((self.fields, SLOT))
@@ -110,6 +111,7 @@ class Reader:
         return whole
 
     def _empty(self, field: Rows, count: int) -> torch.Tensor:
+        """A tensor of `count` rows of a field to read into; pinned where a GPU will copy from it."""
         kind = torch.from_numpy(np.empty(0, field.dtype)).dtype
         return torch.empty((count, *field.shape[1:]), dtype=kind, pin_memory=self.pinned)
 
@@ -182,6 +184,7 @@ class Worker:
             self.process.wait()
 
     def _dead(self) -> DataError:
+        """What is said of a worker that ended before its time, by itself or by a signal."""
         self.end()
         code = self.process.returncode
         text = f"process {self.process.pid}, which read data for this one,"
@@ -192,6 +195,7 @@ class Worker:
 
 
 def _end(workers: list[Worker]) -> None:
+    """Have workers end and forget them; called too when their reader is no longer needed."""
     for worker in workers:
         worker.end()
     workers.clear()

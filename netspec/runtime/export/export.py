@@ -173,6 +173,7 @@ def _need_agreement(differences: Sequence[Difference], exporter: Exporter) -> No
 
 
 def _names(outputs: Sequence[str], count: int) -> list[str]:
+    """The names of the outputs, or `output_0`, `output_1` where the network returns another number of them."""
     return list(outputs) if len(outputs) == count else [f"output_{i}" for i in range(count)]
 
 

@@ -26,6 +26,7 @@ def opened(file: Path) -> Run:
 
 
 def _session(file: Path) -> Any:
+    """An ONNX Runtime session of a file, on the CPU. Raises ExportFailed where the file does not load."""
     import onnxruntime as ort
 
     settings = ort.SessionOptions()

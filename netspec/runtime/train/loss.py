@@ -121,7 +121,7 @@ def make_loss(loss: Loss) -> nn.Module:
 
 
 def predictions(outputs: Any) -> Sequence[torch.Tensor]:
-    """The tensors that a network gave: one, or the items of a tuple or a mapping, in order."""
+    """The tensors that a network gave: one, or the items of a tuple or a mapping, in order. Each is batch first."""
     if isinstance(outputs, torch.Tensor):
         return (outputs,)
     return tuple(outputs.values()) if isinstance(outputs, Mapping) else tuple(outputs)
