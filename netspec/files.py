@@ -80,6 +80,7 @@ def need_writable(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def _same(path: Path, other: Path) -> bool:
+    """Whether two paths are one file that is there."""
     try:
         return path.samefile(other)
     except OSError:  # there is no such file, or it has no name that a file can have
@@ -103,6 +104,7 @@ def pour(whole: Path, path: Path) -> None:
 
 
 def _opened(path: Path) -> BinaryIO:
+    """A stream to write to: a path, or a descriptor such as /dev/stdout."""
     number = _descriptor(path)
     if number is None:
         return path.open("wb")
@@ -157,6 +159,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a text as UTF-8."""
     path.write_text(text, encoding="utf-8")
 
 

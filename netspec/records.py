@@ -80,6 +80,7 @@ class Field(Generic[T]):
 
     @property
     def required(self) -> bool:
+        """Whether it has no default."""
         return self.default is REQUIRED
 
 
@@ -209,6 +210,7 @@ def _or_computed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema whose items may be computed."""
     return {**schema, "items": _or_computed(schema["items"])} if isinstance(schema.get("items"), dict) else schema
 
 
@@ -230,6 +232,7 @@ def _validator(cls: type[Record]) -> SchemaValidator:
 
 
 def _typed(field: Field[Any], cls: type[Record]) -> cs.TypedDictField:
+    """A field as pydantic-core checks it in a record."""
     schema = field.kind(cls)[0]
     if field.required:
         return cs.typed_dict_field(schema, required=True)
@@ -254,6 +257,7 @@ _EXPECTED: Final = {
 
 
 def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
+    """What pydantic found wrong, in our words."""
     faults = []
     for detail in error.errors(include_url=False):
         loc, kind, found = detail["loc"], detail["type"], detail["input"]

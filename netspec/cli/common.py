@@ -168,6 +168,7 @@ def speaks() -> bool:
 
 
 def _color() -> bool | None:
+    """Whether to colour: never with NO_COLOR, else as click finds out."""
     return False if os.environ.get("NO_COLOR") else None
 
 

@@ -46,6 +46,7 @@ def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> Non
 
 
 def _write(folder: Path) -> None:
+    """Write the pages of the reference into a folder."""
     from netspec.views.reference.markdown import files
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -53,6 +53,7 @@ def described(
 
 
 def _measured(shape: Callable[..., Tensor] | None) -> dict[str, Any]:
+    """The rules of a layer whose module is made and run to find them."""
     from netspec.plugins.measuring import buffers, measured, parameters
 
     return {
@@ -72,6 +73,7 @@ def _inputs(module: Any) -> tuple[int, int]:
 
 
 def _fields(module: Any, inferred: Mapping[str, int]) -> dict[str, Field[Any]]:
+    """A field for each argument of a module's constructor, by its annotations and defaults."""
     from torch import nn
 
     takes_none = module.__init__ is nn.Module.__init__

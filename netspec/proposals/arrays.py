@@ -76,6 +76,7 @@ def _rows(archive: Archive, name: str) -> int | DataError:
 
 
 def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
+    """What is seen in arrays, and a spec that trains on them."""
     train = found.train
     goal, learnt = _goal(train.target, len(found.classes or ()))
     seen = [f"  {len(train):,} samples"]
@@ -90,6 +91,7 @@ def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
 
 
 def _form(x: Column) -> str:
+    """The shape and the dtype of a sample."""
     sizes = " x ".join(map(str, x.shape[1:])) or "one number"
     return f"{sizes} of {x.dtype}"
 
@@ -158,4 +160,5 @@ def _ready(x: Column, steps: list[str]) -> str:
 
 
 def _written(shape: Sequence[int]) -> str:
+    """A shape as a spec has it."""
     return "x".join(map(str, shape))

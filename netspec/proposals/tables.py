@@ -121,6 +121,7 @@ def _told(columns: Sequence[Seen]) -> list[str]:
 
 
 def _read(source: str, path: str, options: dict[str, Any]) -> Tabular:
+    """A table as its source would read it with these options."""
     (cls,) = DATASETS.find(source)
     made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
     return made
@@ -235,6 +236,7 @@ def _no_category(cells: Sequence[str], different: Sequence[str]) -> str:
 
 
 def _short(value: float) -> str:
+    """A number in a few digits."""
     return f"{value:.6g}"
 
 

@@ -71,6 +71,7 @@ def _weights(weights: Any) -> bool:
 
 
 def _numbers(values: Any) -> bool:
+    """Whether a value is a list of some numbers, all finite."""
     return isinstance(values, list) and bool(values) and all(type(x) in (int, float) and isfinite(x) for x in values)
 
 

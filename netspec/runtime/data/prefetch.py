@@ -61,7 +61,7 @@ class Reader:
             self._ask()
 
     def read(self, rows: torch.Tensor) -> Tensors:
-        """These rows of each field. Raises DataError, also where a worker has died."""
+        """These rows of each field, batch first, in its dtype. Raises DataError, also for a worker that died."""
         if self._expected and torch.equal(self._expected[0], rows):
             self._expected.popleft()
             self._last = rows, self._collected(len(rows))
