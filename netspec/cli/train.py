@@ -91,8 +91,7 @@ def command(
     if export_to is not None:
         need_writable(export_to, inputs_of(loaded))
     loaded.need_room(training=True)
-    if nproc > 1 and "WORLD_SIZE" not in os.environ:
-        sys.exit(_in_processes(arguments, nproc))
+    _spread(arguments, nproc)
     from netspec.api.run import Run
     from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
@@ -118,15 +117,16 @@ def command(
         _export(run, export_to, allow_outside)
     talk(_next(place, history, exported=export_to is not None))
     if as_json:
-        show_json(_result(history, run) | ({"export": str(export_to)} if export_to is not None else {}))
+        show_json(_result(history, run, export_to))
 
 
-def _in_processes(arguments: list[str], count: int) -> int:
-    """Give the same command in `count` processes that train together; the exit code of the first that fails."""
-    from netspec.__main__ import main
-    from netspec.runtime.device.launch import launch
+def _spread(arguments: list[str], count: int) -> None:
+    """Have `count` processes do the same command together, if they do not do so yet, and exit as the first of them."""
+    if count > 1 and "WORLD_SIZE" not in os.environ:
+        from netspec.__main__ import main
+        from netspec.runtime.device.launch import launch
 
-    return launch(partial(main, arguments), count)
+        sys.exit(launch(partial(main, arguments), count))
 
 
 def _export(run: Run, to: Path, allow_outside: bool) -> None:
@@ -166,7 +166,7 @@ def _experiment(
     return found.spec, found.doubt
 
 
-def _result(history: History, run: Run) -> dict[str, object]:
+def _result(history: History, run: Run, exported: Path | None) -> dict[str, object]:
     """How it went, for a machine."""
     return {
         "run": str(run.folder),
@@ -178,6 +178,7 @@ def _result(history: History, run: Run) -> dict[str, object]:
         "best_epoch": history.best_epoch,
         "best_step": history.best_step,
         "weights": str(run.weights),
+        **({"export": str(exported)} if exported is not None else {}),
     }
 
 

@@ -132,6 +132,7 @@ class Images(Dataset):
         return self._listed(files, path) if masks is None else self._paired(files, path, masks)
 
     def _paired(self, files: Files, path: str, masks: str) -> Table:
+        """A table of images and the masks of the same names."""
         import numpy as np
 
         found = paired(files, path, masks)
@@ -141,6 +142,7 @@ class Images(Dataset):
         return Table(Origin(names, np.array([stem for stem, *_ in found]), "file", MASKED), columns)
 
     def _listed(self, files: Files, path: str) -> Table:
+        """A table of images and the names of their folders, which are the classes."""
         import numpy as np
 
         root, found, labels = files.folder(path), [], []
@@ -163,6 +165,7 @@ class Images(Dataset):
         return Table(Origin((show(root),), np.array(found), "file"), columns)
 
     def _written(self, files: Files, path: str, columns: Sequence[str]) -> Table:
+        """A table of the images and labels that a .csv file names."""
         table = CSV(path=path, target=self.labels).table(files.file(path))
         found = {column: Texts(list(self._opened(files, path, table, column))) for column in columns}
         return Table(table.origin, {**table.columns, **found})
@@ -186,6 +189,7 @@ class Images(Dataset):
         return {part: Pictures(p, size, self.grey, self.size is not None, deep) for part, p in paths.items()}
 
     def _labels(self, table: Table, classes: tuple[str, ...] | None) -> Any:
+        """Labels as numbers of classes, or as the numbers that they are, samples x 1."""
         if classes is None:
             return table.floats(self.labels)[:, None]
         return table.coded(self.labels, {name: i for i, name in enumerate(classes)})

@@ -122,6 +122,7 @@ class LinearCrossEntropyLoss(Head):
         return module.linear(prediction).unflatten(1, (self.num_classes, *self.out_features))
 
     def fit_target(self, features: Tensor, target: Tensor) -> None:
+        """Refuse a target that is neither class numbers, nor a probability for each. Raises Misfit."""
         batch = features.shape[0]
         if target.dtype == "float32":
             shape = (batch, self.num_classes, *self.out_features)

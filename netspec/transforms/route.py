@@ -70,6 +70,7 @@ def placed(written: Iterable[Written], inputs: Sequence[Tensor], names: Sequence
 
 
 def _place(name: str, names: Sequence[str], count: int) -> int:
+    """The place of an input by its name. Raises Misfit."""
     if name not in names[:count]:
         hint = did_you_mean(name, names[:count]) or f"There are: {', '.join(names[:count])}."
         raise Misfit(f"is for the input {name!r}, which is not there", hint)

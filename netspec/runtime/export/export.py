@@ -90,9 +90,7 @@ def export_network(
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
     UsageError.
     """
-    if same := sorted({*inputs} & {*outputs}):
-        text = f"{', '.join(same)} is both an input and an output, and {exporter.called()} takes a name once"
-        raise ExportFailed(f"{text}. Give the output another in `outputs`.")
+    _need_own_names(inputs, outputs, exporter)
     examples, validation = _examples(inputs, validation)
     with _evaluating(network) as still, _beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
@@ -117,6 +115,13 @@ def export_network(
         _need_agreement(differences, exporter)
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
         return Report(path, size, written.inputs, written.outputs, written.facts, differences)
+
+
+def _need_own_names(inputs: Iterable[str], outputs: Iterable[str], exporter: Exporter) -> None:
+    """Refuse a name that an input and an output share. Raises ExportFailed."""
+    if same := sorted({*inputs} & {*outputs}):
+        text = f"{', '.join(same)} is both an input and an output, and {exporter.called()} takes a name once"
+        raise ExportFailed(f"{text}. Give the output another in `outputs`.")
 
 
 def _examples(inputs: Mapping[str, Described], validation: Iterable[Inputs]) -> tuple[Examples, Iterator[Inputs]]:
