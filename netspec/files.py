@@ -14,8 +14,9 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from math import isfinite
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from netspec import windows
 from netspec.drafts import draft
@@ -187,3 +188,12 @@ def remove(folder: Path) -> None:
         shutil.rmtree(gone)
     folder.rename(gone)
     shutil.rmtree(gone)
+
+
+def finite(value: Any) -> Any:
+    """Plain data as JSON can hold it: a number that is not finite, which it has no word for, is None."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -19,7 +19,6 @@ import os
 import platform
 from collections.abc import Mapping
 from itertools import chain, count
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -27,7 +26,7 @@ import torch
 from filelock import BaseFileLock
 
 from netspec.errors import UsageError
-from netspec.files import kind, need_file, saving, sync, write_text
+from netspec.files import finite, kind, need_file, saving, sync, write_text
 from netspec.optional import installed
 from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
@@ -141,7 +140,7 @@ class RunFolder:
     def append(self, record: dict[str, Any]) -> None:
         """Add a line to the metrics."""
         with saving(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(_plain(record), allow_nan=False) + "\n")
+            stream.write(json.dumps(finite(record), allow_nan=False) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the metrics up to the first that is not whole, or is longer than any evaluation writes."""
@@ -243,12 +242,3 @@ def _locked(folder: Path) -> BaseFileLock:
     if lock is None:
         raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.")
     return lock
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON: what is not finite has no number there and becomes null."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
