@@ -1,4 +1,4 @@
-"""Sizes that may be known only at run time, as exact arithmetic on named dimensions.
+"""Symbolic sizes: exact arithmetic on named dimensions, which may be known only at run time.
 
 A size is an `int` where it is known and a `Dim` where it is not: a polynomial with integer
 coefficients over names (`B`, `T`) and floor divisions. `T - 4 + 4` is `T`, and

@@ -1,4 +1,4 @@
-"""Writes files so that a crash leaves either the old or the new, never a half of one.
+"""Atomic file writes: a crash leaves either the old file or the new one, never a half of one.
 
 What a person names is heeded as what it is: a link stays and the file that it leads to is replaced, a pipe or a device
 is written to as a stream, and anything else that is no file is refused.

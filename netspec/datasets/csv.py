@@ -1,4 +1,4 @@
-"""Tables in text files."""
+"""CSV: tables in text files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding image files: one at a time, bounded, always to bytes of channels x height x width."""
+"""Image decoding: one file at a time, bounded, always to bytes of channels x height x width."""
 
 from __future__ import annotations
 

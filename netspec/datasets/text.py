@@ -1,4 +1,4 @@
-"""Texts for language models."""
+"""Texts for language models: windows of characters, bytes or tokens."""
 
 from __future__ import annotations
 

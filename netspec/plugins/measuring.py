@@ -1,4 +1,4 @@
-"""What a module of a plugin's gives, told by running it on the CPU."""
+"""Shape inference by running: what a module of a plugin gives, measured on the CPU."""
 
 from __future__ import annotations
 

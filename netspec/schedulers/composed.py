@@ -1,4 +1,4 @@
-"""Schedules made of other schedules."""
+"""Composed schedules: one after the other, or all at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training in numbers: what a step is, how many there are, who moves how, and the learning rate. Nothing is run."""
+"""Training summary: what a step is, how many there are, who moves how, and the learning rate. Nothing is run."""
 
 from __future__ import annotations
 

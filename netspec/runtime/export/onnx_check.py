@@ -1,4 +1,4 @@
-"""Runs an ONNX file in ONNX Runtime."""
+"""ONNX Runtime: runs an ONNX file on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exporter is given: the network with its inputs, and what its file is compared with."""
+"""The subject of an export: the network with its inputs, and what its file is compared with."""
 
 from __future__ import annotations
 
