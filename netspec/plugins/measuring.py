@@ -75,7 +75,7 @@ def _joined(found: Sequence[Tensor], unknown: Sequence[str]) -> Tensor:
 
 
 def _axis(sizes: Sequence[Any], unknown: Sequence[str], axis: int) -> Size:
-    """A size of an output as an expression of the unknown ones, from a few measurements."""
+    """A size of an output as an expression of the unknown ones, from a few measurements. Raises Misfit."""
     total: Size = sizes[0]
     for place, name in enumerate(unknown):
         second, third = sizes[1 + 2 * place : 3 + 2 * place]

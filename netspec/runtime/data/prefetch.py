@@ -141,14 +141,14 @@ class Worker:
         self._turn = 0
 
     def begin(self, task: bytes) -> None:
-        """Say what it is that will be read, and the size of a slot, pickled."""
+        """Say what it is that will be read, and the size of a slot, pickled. Raises DataError."""
         try:
             self.connection.send_bytes(task)
         except OSError:
             raise self._dead() from None
 
     def ask(self, rows: np.ndarray[Any, Any]) -> None:
-        """Have rows read, at most as many as fit into a slot."""
+        """Have rows read, at most as many as fit into a slot. Raises DataError."""
         slot = self._turn % SLOTS
         self._turn += 1
         self._asked.append((slot, len(rows)))
@@ -158,7 +158,10 @@ class Worker:
             raise self._dead() from None
 
     def take(self) -> list[np.ndarray[Any, Any]]:
-        """The oldest rows asked for, field by field, good until as many more are asked for as there are slots."""
+        """The oldest rows asked for, field by field, good until as many more are asked for as there are slots.
+
+        Raises DataError.
+        """
         slot, count = self._asked[0]
         fault = self.wait()
         if fault is not None:
@@ -166,7 +169,7 @@ class Worker:
         return [room[:count] for room in self.slots.fields[slot]]
 
     def wait(self) -> str | None:
-        """Wait for the oldest rows asked for; what was wrong with them, if something was."""
+        """Wait for the oldest rows asked for; what was wrong with them, if something was. Raises DataError."""
         self._asked.popleft()
         try:
             fault: str | None = self.connection.recv()

@@ -93,7 +93,10 @@ def _by_name(asked: Mapping[str, float], names: Sequence[str], field: str) -> li
 
 
 def _rarity(compared: Compared, train: Split, names: Sequence[str]) -> list[float]:
-    """For each class how many samples, or places, it would have if all had as many, for one that it has."""
+    """For each class how many samples, or places, it would have if all had as many, for one that it has.
+
+    Raises DataError.
+    """
     counts = torch.zeros(len(names), dtype=torch.int64)
     for target in train.targets():
         if target.is_floating_point():
@@ -105,7 +108,7 @@ def _rarity(compared: Compared, train: Split, names: Sequence[str]) -> list[floa
 
 
 def _lack(train: Split, names: Sequence[str]) -> list[float]:
-    """For each label how many samples of the training part say no for one that says yes."""
+    """For each label how many samples of the training part say no for one that says yes. Raises DataError."""
     yes, whole = torch.zeros(len(names), dtype=torch.int64), 0
     for target in train.targets():
         rows = (target > 0.5).reshape(-1, len(names)).cpu()

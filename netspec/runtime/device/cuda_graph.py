@@ -102,7 +102,7 @@ class Recorder:
         self._pool: Any = None
 
     def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
-        """What `compute` does with this batch. It is the same each time."""
+        """What `compute` does with this batch. It is the same each time. Raises UsageError."""
         fields = (*inputs, target)
         shape = tuple((x.shape, x.stride(), x.dtype) for x in fields)
         if shape not in self._recordings and not self.failed:

@@ -201,7 +201,7 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
 def _beside(path: Path, extension: str) -> Iterator[Path]:
     """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed.
 
-    A link stays one, a stream is written to.
+    A link stays one, a stream is written to. Raises UsageError.
     """
     need_writable(path)
     with saving(path):

@@ -109,7 +109,7 @@ class Subject:
             yield total
 
     def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
-        """The largest difference over all outputs for these inputs."""
+        """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
         expected = tensors(self.network(*inputs))
         if self.end:
             expected[0] = self.end(expected[0])

@@ -235,7 +235,7 @@ class Trainer:
         return by_step or position.current % wanted.every == 0 or position.step == self.state.total
 
     def _record(self, record: Record) -> None:
-        """Take in a record: schedule, best weights, early stop, files, screen."""
+        """Take in a record: schedule, best weights, early stop, files, screen. Raises DataError."""
         state, position = self.state, self.position
         said, blind = self._look(record)
         better = state.best.see(record)

@@ -74,7 +74,7 @@ class Stepper:
         return loss
 
     def _gradients(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
-        """The loss over these samples, its gradients left in the parameters."""
+        """The loss over these samples, its gradients left in the parameters. Raises NotFinite."""
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
             batch = self._batch(rows, epoch, index, 0)
