@@ -17,7 +17,8 @@ from netspec.datasets.npy import NAMES, names
 from netspec.datasets.pictures import Pictures, Survey, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.records import Bool, Checked, Maybe, Numbers, Several, Text, whole
+from netspec.records import Bool, Checked, Maybe, Numbers, Text
+from netspec.several import Several, whole
 from netspec.tensors import Tensor
 from netspec.transforms.base import pair
 from netspec.words import printable

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer
-from netspec.records import MAX_INT, REQUIRED, Field, Several, positive, whole
+from netspec.records import MAX_INT, REQUIRED, Field
+from netspec.several import Several, positive, whole
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}

@@ -19,7 +19,8 @@ from netspec.losses.base import (
     need_target_shape,
     places,
 )
-from netspec.records import Bool, Float, Int, Several, rising, whole
+from netspec.records import Bool, Float, Int
+from netspec.several import Several, rising, whole
 from netspec.tensors import Misfit, Tensor, show
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from netspec.dims import Dim, Size
-from netspec.records import MAX_INT, REQUIRED, Checked, Field, Int, Several, refuse, whole
+from netspec.records import MAX_INT, REQUIRED, Checked, Field, Int, refuse
+from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, show
 
 MANY: Final = 1000

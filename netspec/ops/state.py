@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Number
-from netspec.records import Bool, Checked, Field, Several, refuse, whole
+from netspec.records import Bool, Checked, Field, refuse
+from netspec.several import Several, whole
 from netspec.tensors import Dtype, Misfit, Tensor, show
 from netspec.words import did_you_mean
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.records import Field, Float, Int, Several, whole
+from netspec.records import Field, Float, Int
 from netspec.schedulers.base import Scheduler
+from netspec.several import Several, whole
 
 
 def Milestones(sentence: str) -> Field[Any]:

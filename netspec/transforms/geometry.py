@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from netspec.dims import Size, known, product
-from netspec.records import Bool, Choice, Numbers, Several, whole
+from netspec.records import Bool, Choice, Numbers
+from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Chance, Maps, MaskFill, Moving, Transform, need_floats, need_image, pair
 
