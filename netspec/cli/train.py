@@ -111,8 +111,7 @@ def command(
     if not world.main:
         return
     history, run = trained.history, Run.read(place, root=loaded.root)
-    talk(f"{ENDED[history.ended]}; the run is in {place}")
-    talk(_best(history, run))
+    talk(f"{ENDED[history.ended]}; the run is in {place}\n{_best(history, run)}")
     if export_to is not None:
         _export(run, export_to, allow_outside)
     talk(_next(place, history, exported=export_to is not None))
