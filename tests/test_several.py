@@ -16,7 +16,25 @@ from netspec.schedulers.falling import MultiStepLR
 from netspec.several import Several, rising, whole
 from netspec.transforms.geometry import Reshape
 
-VALUES = (0, 1, 3, -1, 2.5, True, "x", None, [], [1], [1, 2], [2, 1], [1, 1], [0, 4], [1, None], [1.5, 2], ["x"])
+VALUES: tuple[Any, ...] = (
+    0,
+    1,
+    3,
+    -1,
+    2.5,
+    True,
+    "x",
+    None,
+    [],
+    [1],
+    [1, 2],
+    [2, 1],
+    [1, 1],
+    [0, 4],
+    [1, None],
+    [1.5, 2],
+    ["x"],
+)
 FIELDS: list[tuple[type[Record], str, dict[str, Any], list[Any]]] = [
     (LayerNorm, "normalized_shape", {}, []),
     (Interpolate, "scale_factor", {}, []),
