@@ -250,6 +250,15 @@ class _Origin(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> Node:
         return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
 
+    def visit_BinOp(self, node: ast.BinOp) -> Node:
+        """As it is written; of a division it is noted whether it leaves nothing over."""
+        made = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
+        if isinstance(node.op, ast.FloorDiv):
+            whole, part = (expressions.computed(side, self.lookup) for side in (node.left, node.right))
+            if isinstance(whole, int) and isinstance(part, int) and part and int(whole) % int(part) == 0:
+                made.exact = True  # type: ignore[attr-defined]
+        return made
+
     def visit_Attribute(self, node: ast.Attribute) -> Node:
         """A size of a value: what the value's shape says of it."""
         return node_of(expressions.computed(node, self.lookup))

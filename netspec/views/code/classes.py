@@ -69,7 +69,7 @@ class ClassWriter:
         base = self.pattern.base
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
-        shapes = Shapes(self.pattern, self.slots.told)
+        shapes = Shapes(self.pattern, self.slots.told, self.slots.is_settled)
         forward = Forward(self.pattern, results, self, shapes, self.comments, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending))
         if said := shapes.of_input():
