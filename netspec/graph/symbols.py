@@ -198,8 +198,8 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> 
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
         case ast.Sub() if same(left, right):
             return ast.Constant(0)
-        case ast.Sub() if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub) and number(right.right):
-            return combined(_turned(right.op), combined(op, left, right.left), right.right)
+        case ast.Sub() if (outer := _unbracketed(left, right)) is not None:
+            return outer
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:
             return sum_
         case ast.Mult() if (whole := _undivided(left, right) or _undivided(right, left)) is not None:
@@ -230,8 +230,13 @@ def _undivided(node: Node, factor: Node) -> Node | None:
     return None
 
 
-def _turned(op: ast.operator) -> ast.operator:
-    return ast.Sub() if isinstance(op, ast.Add) else ast.Add()
+def _unbracketed(left: Node, right: Node) -> Node | None:
+    """A difference without brackets: `n - k + 1` for `n - (k - 1)`."""
+    match right:
+        case ast.BinOp(left=part, op=ast.Add() | ast.Sub() as sign, right=last) if number(last):
+            turned = ast.Sub() if isinstance(sign, ast.Add) else ast.Add()
+            return combined(turned, combined(ast.Sub(), left, part), last)
+    return None
 
 
 _EXACT: Final[dict[type[ast.operator], Callable[[int, int], int]]] = {

@@ -23,7 +23,7 @@ from netspec.language.calls import nothing
 from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
-from netspec.python.reserved import RESERVED
+from netspec.python.reserved import BUILTINS, RESERVED
 from netspec.views.code import axes
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
@@ -53,9 +53,9 @@ class Slots:
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         self.root = root_of(levels[0])
         self.arguments: dict[str, Argument] = {}
-        self.variables = unlike(self.blocks[0].params if self.blocks else (), RESERVED | {*taken})
+        self.variables = unlike(self.blocks[0].params if self.blocks else (), RESERVED | BUILTINS | {*taken})
         """What each of the block's parameters is called here."""
-        self.names = Namespace(RESERVED | {"x", *taken, *self.variables.values()})
+        self.names = Namespace(RESERVED | BUILTINS | {"x", *taken, *self.variables.values()})
         self.live = {root_symbol(name): name for name in live}
         self.operations: set[str] = set()
         """The symbols of parameters that are the words of operations, and are given as classes."""
@@ -85,10 +85,10 @@ class Slots:
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
             return present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
-            return tuple(
-                self.code([v if v is ABSENT else v[i] for v in values], name, list(map(partial(_entry, i), nodes, given)))
-                for i in range(len(present[0]))
-            )
+            entries = range(len(present[0]))
+            parts = ([v if v is ABSENT else v[i] for v in values] for i in entries)
+            written = (list(map(partial(_entry, i), nodes, given)) for i in entries)
+            return tuple(self.code(part, name, said) for part, said in zip(parts, written, strict=True))
         if all(equal(v, present[0]) for v in present):
             return present[0]
         return Code(self._new(name, values, nodes))
@@ -219,11 +219,9 @@ class Slots:
         fields = self.fields.get(symbol, set())
         if fields & axes.CHANNELS:
             return f"{before}_channels"
-        if fields & axes.FEATURES:
-            return f"{before}_features"
         tensor = self.blocks[0].inputs[input_name].tensor
         rank = len(tensor.shape) if tensor is not None else 0
-        if rank == 2:
+        if rank == 2 or (fields & axes.FEATURES and axis == rank - 1):
             return f"{before}_features"
         word = axes.word(rank, axis, axes.is_last(self.blocks[0], place, rank))
         return f"{before}_{word or f'size{axis}'}"

@@ -9,7 +9,7 @@ from typing import Any
 from netspec.graph.uses import made, taken
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import named, stored
-from netspec.python.reserved import RESERVED
+from netspec.python.reserved import BUILTINS, RESERVED
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Ref
 
@@ -19,7 +19,7 @@ class Variables:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.names = Namespace(RESERVED)
+        self.names = Namespace(RESERVED | BUILTINS)
         self.held: dict[Ref, ast.expr] = {}
         self.until: dict[str, int] = {}
         """The item that is the last to read each variable, among those that read it for a known value."""
@@ -127,7 +127,7 @@ class Variables:
         if name.isdecimal():
             stem = step.name if not step.name.isdecimal() else "x"
             name = f"{stem}{name}" if stem == "x" or part else stem
-        if name in ("x", "out") and self._is_free(name, at):
+        if name in ("x", "out", *self.arguments) and self._is_free(name, at):
             self.names.taken.add(name)
             return name
         return self.names.fresh(identifier(name))
