@@ -1,4 +1,4 @@
-"""Architectures of the literature, read beside their originals: printed as reviewed, with the parameters that these have."""
+"""Architectures of the literature, read beside their originals, and printed as they were found good."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 import netspec
 from tests.code.style import assert_source_formatted
@@ -55,16 +55,16 @@ def test_the_scan_of_mamba_is_its_recurrence() -> None:
     torch.nn.init.normal_(mixer.A_log)
     x = torch.randn(2, 7, 4)
     steps, gate = mixer.in_proj(x).chunk(2, dim=-1)
-    steps = F.silu(mixer.conv1d(steps.transpose(1, 2))[:, :, :7]).transpose(1, 2)
+    steps = functional.silu(mixer.conv1d(steps.transpose(1, 2))[:, :, :7]).transpose(1, 2)
     rate, into, out = mixer.x_proj(steps).split([2, 3, 3], dim=-1)
-    rate = F.softplus(mixer.dt_proj(rate))
+    rate = functional.softplus(mixer.dt_proj(rate))
     state = torch.zeros(2, 8, 3)
     found = []
     for t in range(7):
         decay = torch.exp(rate[:, t, :, None] * -torch.exp(mixer.A_log))
         state = decay * state + rate[:, t, :, None] * into[:, t, None] * steps[:, t, :, None]
         found.append((state * out[:, t, None]).sum(-1))
-    wanted = mixer.out_proj((torch.stack(found, 1) + steps * mixer.D) * F.silu(gate))
+    wanted = mixer.out_proj((torch.stack(found, 1) + steps * mixer.D) * functional.silu(gate))
     assert torch.allclose(mixer(x), wanted, atol=1e-5)
 
 
