@@ -256,10 +256,10 @@ class Slots:
         return self._told[key]
 
     def is_settled(self, values: Sequence[Any]) -> bool:
-        """Whether sizes are as they are whatever the network's arguments."""
+        """Whether no argument of the network is known to change sizes."""
         blocks: Sequence[Level | None] = self.blocks or [None] * len(values)
         asked = [(symbols(v.node), block) for v, block in zip(values, blocks, strict=False) if isinstance(v, Traced)]
-        return all(self._settled(block, symbol) is not None for found, block in asked for symbol in found)
+        return all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
 
     def _sizes(self, values: Sequence[Any]) -> Node | None:
         before = self._state()
