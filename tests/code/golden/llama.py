@@ -26,12 +26,12 @@ class LlamaAttention(nn.Module):
         self.o_proj = nn.Linear(512, 512, bias=False)
 
     def forward(self, x, cos, sin):
-        q_proj = self.q_proj(x).unflatten(-1, (8, 64)).transpose(1, 2)
-        k_proj = self.k_proj(x).unflatten(-1, (4, 64)).transpose(1, 2)
-        v_proj = self.v_proj(x).unflatten(-1, (4, 64)).transpose(1, 2)
-        query = self.query(q_proj, cos, sin)
-        key = self.key(k_proj, cos, sin)
-        x = F.scaled_dot_product_attention(query, key, v_proj, is_causal=True, enable_gqa=True)
+        q_proj = self.q_proj(x).unflatten(-1, (8, 64)).transpose(1, 2)  # 8 x T x 64
+        k_proj = self.k_proj(x).unflatten(-1, (4, 64)).transpose(1, 2)  # 4 x T x 64
+        v_proj = self.v_proj(x).unflatten(-1, (4, 64)).transpose(1, 2)  # 4 x T x 64
+        query = self.query(q_proj, cos, sin)  # 8 x T x 64
+        key = self.key(k_proj, cos, sin)  # 4 x T x 64
+        x = F.scaled_dot_product_attention(query, key, v_proj, is_causal=True, enable_gqa=True)  # 8 x T x 64
         return self.o_proj(torch.flatten(x.transpose(1, 2), 2))  # T x 512
 
 

@@ -67,6 +67,6 @@ class MobileNetV2(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x):  # 3 x 224 x 224
-        x = self.features(x)
+        x = self.features(x)  # 1280 x 7 x 7
         x = F.adaptive_avg_pool2d(x, 1)  # 1280 x 1 x 1
         return self.classifier(torch.flatten(x, 1))  # classes
