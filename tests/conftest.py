@@ -20,14 +20,8 @@ LONG: Final = (
     *("test_given_weights.py", "test_sweep.py", "test_printed.py"),
 )
 LARGE: Final = (
-    "fcn_resnet50",
-    "densenet121",
-    "crnn_ocr",
-    "efficientnet_b0",
-    "googlenet",
-    "convnext_tiny",
-    "resnet50",
-    "maxvit_t",
+    *("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50"),
+    *("maxvit_t",),
 )
 OF_LARGE: Final = (
     "code/test_architectures.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def test_an_architecture_is_printed_as_reviewed(path: Path) -> None:
     assert_reviewed(printed, HERE / "golden" / f"{path.stem}.py")
 
 
-def _small(name: str, **params: int) -> torch.nn.Module:
+def _small(name: str, **params: int) -> Any:
     given = [f"params.{param}={value}" for param, value in params.items()]
     torch.manual_seed(0)
     return netspec.load(HERE / "architectures" / f"{name}.yaml", overrides=given).build().eval()

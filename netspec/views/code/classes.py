@@ -131,9 +131,9 @@ class ClassWriter:
         runs = [(key, [item for _, item in run]) for key, run in groupby(items, lambda pair: self._varied(pair[0]))]
         first = runs.pop(0)[1] if runs[0][0] is None else []
         body: list[ast.stmt] = [assign(stored(layers), listed(first))]
-        for unit, made in runs:
-            added = [ast.Expr(method(named(layers), "append", item)) for item in made]
-            body += added if unit is None else [ast.If(self.making.condition(unit), added, [])]
+        for varied, run in runs:
+            added: list[ast.stmt] = [ast.Expr(method(named(layers), "append", item)) for item in run]
+            body += added if varied is None else [ast.If(self.making.condition(varied), added, [])]
         return [*body, ast.Expr(call(SUPER, ast.Starred(named(layers), ast.Load())))]
 
     def _varied(self, unit: int) -> int | None:

@@ -381,7 +381,8 @@ class _Tidy(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """With a sign in place of -1, and a factor that is a number in front."""
-        left, right = self.visit(node.left), self.visit(node.right)
+        left: ast.expr = self.visit(node.left)
+        right: ast.expr = self.visit(node.right)
         first, last = _count(left), _count(right)
         if isinstance(node.op, ast.Mult) and last is not None and first is None:
             left, right, first, last = right, left, last, first
