@@ -9,7 +9,7 @@ from typing import Any, Final
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.python.expressions import text
-from netspec.views.code import axes
+from netspec.views.code.axes import is_last, letters
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, matches
 
@@ -40,8 +40,8 @@ class Shapes:
         if len(shapes) == len(levels) and len(ranks) == 1:
             columns = list(zip(*(shape for shape in shapes), strict=True))
             open_ = [len(set(column)) > 1 or not is_settled(column[: len(pattern.levels)]) for column in columns]
-            last = axes.is_last(levels[0], 0, len(columns))
-            names = axes.letters(len(columns), last) or {3: "BLL" if sum(open_) == 1 else "BML"}.get(len(columns), "")
+            last = is_last(levels[0], 0, len(columns))
+            names = letters(len(columns), last) or {3: "BLL" if sum(open_) == 1 else "BML"}.get(len(columns), "")
             self.axes = names
             named = zip(names, columns, open_, strict=False)
             self.letters = [(letter, list(column)) for letter, column, differs in named if differs]

@@ -24,7 +24,7 @@ from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
 from netspec.python.reserved import BUILTINS, RESERVED
-from netspec.views.code import axes
+from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
 from netspec.views.code.proving import equal as equal
@@ -217,14 +217,14 @@ class Slots:
         input_name = list(self.blocks[0].inputs)[place]
         before = "in" if place == 0 else input_name
         fields = self.fields.get(symbol, set())
-        if fields & axes.CHANNELS:
+        if fields & CHANNELS:
             return f"{before}_channels"
         tensor = self.blocks[0].inputs[input_name].tensor
         rank = len(tensor.shape) if tensor is not None else 0
-        if rank == 2 or (fields & axes.FEATURES and axis == rank - 1):
+        if rank == 2 or (fields & FEATURES and axis == rank - 1):
             return f"{before}_features"
-        word = axes.word(rank, axis, axes.is_last(self.blocks[0], place, rank))
-        return f"{before}_{word or f'size{axis}'}"
+        said = word(rank, axis, is_last(self.blocks[0], place, rank))
+        return f"{before}_{said or f'size{axis}'}"
 
     def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> Node:
         """An argument for what no expression says."""
