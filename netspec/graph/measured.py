@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from netspec.dims import Size
-from netspec.graph.model import AXES, Level, Step, Value
+from netspec.graph.draft import AXES
+from netspec.graph.model import Level, Step, Value
 from netspec.graph.scope import Scope
 from netspec.graph.symbols import plain
 from netspec.language import expressions
@@ -100,8 +101,8 @@ def transformed(node: ast.AST, visit: Callable[[ast.AST], ast.AST]) -> ast.AST:
 
 def _measure(source: Any, scope: Scope) -> Measure:
     match source:
-        case Expr(text=text, negative=negative):
-            tree = _tree(text, scope)
+        case Expr(negative=negative):
+            tree = _tree(source, scope)
             return ast.UnaryOp(ast.USub(), tree) if tree is not None and negative else tree
         case tuple() | list():
             parts: list[ast.expr | None] = []
@@ -115,13 +116,13 @@ def _measure(source: Any, scope: Scope) -> Measure:
     return None
 
 
-def _tree(text: str, scope: Scope) -> ast.expr | None:
+def _tree(expr: Expr, scope: Scope) -> ast.expr | None:
     """The tree of an expression that asks for a size which is a number here; None for any other."""
-    names, asks = _asked(text)
+    names, asks = _asked(expr)
     if not asks and not any(isinstance(_of_param(name, scope), ast.expr) for name in names):
         return None
     try:
-        tree: ast.expr = _Measuring(scope).visit(expressions.parse(text))
+        tree: ast.expr = _Measuring(scope).visit(expr.tree)
     except (KeyError, AttributeError, IndexError, TypeError, expressions.ExpressionError, Refused):
         return None  # a part that was not computed, as behind an `or`
     return tree if any(isinstance(of.size, int) for of in _readings(tree)) else None
@@ -138,10 +139,10 @@ def _leaf(value: Any) -> ast.Constant:
 
 
 @lru_cache(maxsize=4096)
-def _asked(text: str) -> tuple[frozenset[str], bool]:
+def _asked(expr: Expr) -> tuple[frozenset[str], bool]:
     """The names in an expression, and whether it asks one of them for something."""
-    tree = expressions.parse(text)
-    return frozenset(expressions.names(tree)), any(isinstance(node, ast.Attribute) for node in ast.walk(tree))
+    asks = any(isinstance(node, ast.Attribute) for node in ast.walk(expr.tree))
+    return frozenset(expressions.names(expr.tree)), asks
 
 
 def _of_param(name: str, scope: Scope) -> Any:
@@ -196,7 +197,7 @@ class _Measuring:
             raise KeyError(name)
         if known is None and isinstance(self.scope.value(name), Value):
             raise KeyError(name)
-        return known if known is not None else ast.Constant(expressions.evaluate(name, self.scope.lookup))
+        return known if known is not None else ast.Constant(expressions.computed(node, self.scope.lookup))
 
     def _value(self, node: ast.expr) -> Value:
         """The value that a size is asked of: a name, or a part of one as in `rnn.output.t`."""
@@ -223,4 +224,4 @@ class _Measuring:
         return size
 
     def _number(self, node: ast.expr | None) -> Any:
-        return None if node is None else expressions.evaluate(ast.unparse(node), self.scope.lookup)
+        return None if node is None else expressions.computed(node, self.scope.lookup)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.graph.model import Guard, Value
+from netspec.graph.draft import Value
+from netspec.graph.model import Guard
 from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
 from netspec.language.calls import evaluate, long_value
 from netspec.language.refusals import Refused, Unknown
-from netspec.language.rows import Expr, Input, RowError
+from netspec.language.rows import Expr, Input, RowError, Template
 from netspec.records import shown
 from netspec.sections.params import check_param_name
 from netspec.words import few, offered
@@ -25,7 +26,7 @@ REPEATS: Final = "For example: repeat: 3; or repeat: [64, 128] with as: width"
 
 def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
     """The value or values that a reference names. Raises Refused."""
-    head, *rest = [filled(part, at.path, scope) if "$" in part else part for part in given.path]
+    head, *rest = [_filled(part, at.path, scope) if "$" in part else part for part in given.path]
     if rest and rest[0] == "*":
         values = scope.all_rounds(head)
         single = scope.value(head)
@@ -84,19 +85,28 @@ def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 
 
-def member_name(template: str, path: Path, scope: Scope) -> str:
-    name = filled(template, path, scope) if "$" in template else template
+def member_name(template: Template, path: Path, scope: Scope) -> str:
+    """The name that a template makes here. Raises Refused."""
+    name = _joined(template, path, scope)
     problem = check_member_name(name, At(path, on_key=True))
     if problem is not None:
         raise Refused(problem)
     return name
 
 
-def filled(text: str, path: Path, scope: Scope) -> str:
+def template(text: str, path: Path) -> Template:
+    """The plain and the computed parts of a name. Raises Refused."""
     try:
-        parts = rows.template(text)
+        return rows.template(text)
     except RowError as error:
         raise Refused(Problem("row", error.message, At(path, on_key=True), error.hint)) from None
+
+
+def _filled(text: str, path: Path, scope: Scope) -> str:
+    return _joined(template(text, path), path, scope)
+
+
+def _joined(parts: Template, path: Path, scope: Scope) -> str:
     at = At(path, on_key=True)
     return "".join(str(evaluate(p, scope.lookup, at)) if isinstance(p, Expr) else p for p in parts)
 
@@ -118,8 +128,9 @@ def decide(options: Mapping[str, Any], path: Path, scope: Scope) -> tuple[bool |
     if not isinstance(options["when"], bool | int | str):
         raise Refused(Problem("when", "a condition is expected here", at, "For example: s != 1 or in.c != c"))
     if text in ("true", "false"):
-        return text == "true", Guard(at, text.capitalize())
-    return condition(Expr(text, (0, len(text))), (*path, "when"), scope), Guard(at, text)
+        return text == "true", Guard(at, Expr(text.capitalize(), (0, len(text))))
+    when = Expr(text, (0, len(text)))
+    return condition(when, (*path, "when"), scope), Guard(at, when)
 
 
 def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:

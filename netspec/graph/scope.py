@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from netspec.graph.model import Guard, Level, Value
+from netspec.graph.draft import Level, Value
+from netspec.graph.model import Guard
 from netspec.language.calls import found
 from netspec.language.refusals import Unknown
 from netspec.sections.params import EXAMPLE

@@ -8,7 +8,8 @@ from typing import Any
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph.defaults import Default, fill
-from netspec.graph.model import Results, Step, Value, flat
+from netspec.graph.draft import Results, Step, Value
+from netspec.graph.model import flat
 from netspec.graph.size import beyond_all
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, construct, first_taking

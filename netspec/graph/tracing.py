@@ -15,16 +15,17 @@ from netspec.errors import At, Path
 from netspec.graph import symbols
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
-from netspec.graph.model import Guard, Level, Repeat, Step, Value
+from netspec.graph.draft import Level, Step, Value
+from netspec.graph.model import Guard, Repeat
 from netspec.graph.scope import Scope
 from netspec.graph.steps import make
 from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
 from netspec.graph.walk import Given, Walk
 from netspec.graph.written import Written
-from netspec.language import expressions, rows
+from netspec.language import expressions
 from netspec.language.calls import Arguments, construct, expression, long_value, nothing
 from netspec.language.refusals import Refused
-from netspec.language.rows import Expr
+from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.sections.params import Params
 from netspec.tensors import Tensor
@@ -53,26 +54,32 @@ class TracedDeclared(Declared):
 
 def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:
     """The expression of a parameter that is computed from those above it."""
-    text = expression(written)
-    return _Origin(nodes, nothing).of(text) if text else LOST
+    expr = expression(written)
+    return LOST if expr is None else _Origin(nodes, nothing).of(expr)
 
 
 class TracedWalk(Walk):
     """A walk that notes where numbers come from."""
 
+    def root(self, name: str) -> Level:
+        level = super().root(name)
+        assert isinstance(level.params, Known)
+        level.origins = level.params.nodes
+        return level
+
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
         op, given = make(word, written, inputs, scope.lookup, self.declared.defaults, _construct)
         found = {name: _again(getattr(op, name), value) for name, value in given.values.items()}
-        for name, text in given.written.items():
+        for name, expr in given.written.items():
             if isinstance(found[name], int):
-                found[name] = symbolic(plain(found[name]), origin(text, scope))
+                found[name] = symbolic(plain(found[name]), origin(expr, scope))
         return op.replace(**found), given
 
     def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         step = super()._operation(word, written, scope, name, row)
-        step.origins = {field: origin(text, scope) for field, text in step.written.items()}
+        step.origins = {field: origin(expr, scope) for field, expr in step.written.items()}
         if isinstance(written.op, Expr):
-            step.origins[""] = origin(written.op.text, scope)
+            step.origins = {**step.origins, "": origin(written.op, scope)}
         return step
 
     def _block(
@@ -88,13 +95,14 @@ class TracedWalk(Walk):
         values, written, asked = given
         if isinstance(values, Known):  # a further run
             return super()._block(block, given, inputs, at, scope, name, row)
-        nodes = {name: origin(text, scope) for name, text in written.items()}
+        nodes = {name: origin(expr, scope) for name, expr in written.items()}
         nodes = {name: nodes.get(name) or node_of(value) for name, value in values.items()}
         held = Known({}, nodes)
         held.update(values)
         step = super()._block(block, (held, written, asked), inputs, at, scope, name, row)
         assert step.body is not None
         for outer in step.body.exports:
+            assert isinstance(outer, Value)
             outer.tensor = outward(outer.tensor, step.body)
         return step
 
@@ -112,11 +120,12 @@ class TracedWalk(Walk):
             if name in given:
                 level.bound[name] = outside[name]
             elif isinstance(default, Expr):
-                nodes[name] = _Origin({n: nodes[n] for n in values}, inner.lookup).of(default.text)
+                nodes[name] = _Origin({n: nodes[n] for n in values}, inner.lookup).of(default)
                 level.bound[name] = symbols.replaced(nodes[name], level.bound)
             else:
                 level.bound[name] = ast.Constant(values[name]) if _is_plain(values[name]) else LOST
         inner.params = level.params = Known({n: plain(v) for n, v in values.items()}, nodes)
+        level.origins = nodes
         return inner
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
@@ -133,14 +142,13 @@ class TracedWalk(Walk):
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
-        if guard is not None and guard.text not in ("training", "not training"):
-            guard = Guard(guard.at, guard.text, origin(guard.text, scope))
+        if guard is not None and guard.when.text not in ("training", "not training"):
+            guard = Guard(guard.at, guard.when, origin(guard.when, scope))
         return holds, guard
 
-    def spelt(self, step: Step, template: str, scope: Scope) -> None:
+    def spelt(self, step: Step, template: Template, scope: Scope) -> None:
         super().spelt(step, template, scope)
-        parts = rows.template(template)
-        step.spelling = tuple(origin(part.text, scope) if isinstance(part, Expr) else part for part in parts)
+        step.spelling = tuple(origin(part, scope) if isinstance(part, Expr) else part for part in template)
 
 
 def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
@@ -150,9 +158,9 @@ def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
         scope.level.repeats.append(Repeat(count.node, int(count), steps))
 
 
-def over_params(text: str, params: Known) -> Node:
-    """An expression over the parameters of the network; LOST where it asks for more."""
-    return _Origin(params.nodes, nothing).of(text)
+def over_params(expr: Expr, origins: Mapping[str, Node]) -> Node:
+    """An expression over the parameters of the network, by theirs; LOST where it asks for more."""
+    return _Origin(origins, nothing).of(expr)
 
 
 def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
@@ -199,9 +207,9 @@ def outward(tensor: Tensor | None, level: Level) -> Tensor | None:
     return Tensor(tuple(sizes), tensor.dtype)
 
 
-def origin(text: str, scope: Scope) -> Node:
+def origin(expr: Expr, scope: Scope) -> Node:
     """An expression of the spec over the symbols of the block that it stands in; LOST where it asks for more."""
-    return _Origin(_Names(scope), scope.lookup).of(text)
+    return _Origin(_Names(scope), scope.lookup).of(expr)
 
 
 class _Names(Mapping[str, Node]):
@@ -233,10 +241,9 @@ class _Origin(ast.NodeTransformer):
         self.names = names
         self.lookup = lookup
 
-    def of(self, text: str) -> Node:
+    def of(self, expr: Expr) -> Node:
         try:
-            tree = expressions.parse(text)
-            node = self.visit(tree)
+            node = self.visit(expr.tree)
         except (expressions.ExpressionError, Refused, LookupError):
             return LOST
         assert isinstance(node, ast.expr)

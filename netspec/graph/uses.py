@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value, flat
-from netspec.graph.reuse import descend
 
 
 def taken(level: Level) -> list[Value]:
@@ -28,7 +27,7 @@ def given(step: Step) -> list[Value]:
     if step.body is None or step.body.inputs:
         return list(step.inputs)
     if step.again:  # what is read there under several names is one value, or there could be no further run
-        first = descend(step.level, step.member.split("."))
+        first = step.level.member_at(step.member.split("."))
         return list(step.inputs[:1]) * (len(taken(first.body)) if first is not None and first.body is not None else 1)
     return taken(step.body)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.errors import At, Problem
-from netspec.graph.model import Value
+from netspec.graph.draft import Value
 from netspec.graph.references import resolve
 from netspec.graph.scope import Scope
 from netspec.graph.written import Written

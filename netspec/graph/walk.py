@@ -16,11 +16,12 @@ from netspec.graph import wrapping
 from netspec.graph.blocks import Block, complete
 from netspec.graph.bodies import first_call, is_group, is_row, opened
 from netspec.graph.declared import ENDLESS, Declared
+from netspec.graph.draft import Level, Step, Value
 from netspec.graph.measured import Measure, inside, measures
 from netspec.graph.members import Members, base_word, module_only, registers
 from netspec.graph.mistaken import no_step, not_steps
-from netspec.graph.model import Guard, Level, Step, Value
-from netspec.graph.references import decide, member_name, rounds_of
+from netspec.graph.model import Guard
+from netspec.graph.references import decide, member_name, rounds_of, template
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
@@ -31,11 +32,12 @@ from netspec.graph.values import op_word, values_and_masks, values_of
 from netspec.graph.written import Short, Written, calls_of
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown
+from netspec.language.rows import Expr, Template
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 
 MAX_DEPTH: Final = 32
-Given = tuple[dict[str, Any], dict[str, str], dict[str, Measure]]
+Given = tuple[dict[str, Any], dict[str, Expr], dict[str, Measure]]
 """A block's arguments, the expressions that some came from, and how those are read that ask for sizes."""
 _COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")
 
@@ -49,6 +51,10 @@ class Walk:
         self.members = Members(report)
         self.results = Results(report, self.members)
         self.reuse = Reuse(report, self.members)
+
+    def root(self, name: str) -> Level:
+        """The level of the whole network, which has nothing in it yet."""
+        return Level("root", name, params=self.declared.params.values)
 
     def body(self, body: Any, path: Path, scope: Scope) -> None:
         match body:
@@ -82,19 +88,21 @@ class Walk:
         else:
             self._refuse(no_step(item, path), scope, "")
 
-    def _named(self, template: str, step: Any, path: Path, scope: Scope) -> None:
+    def _named(self, key: str, step: Any, path: Path, scope: Scope) -> None:
+        computed = "$" in key
         try:
-            name = member_name(template, path, scope)
+            parts = template(key, path) if computed else (key,)
+            name = member_name(parts, path, scope)
         except Refused as refused:
-            self._refuse(refused, scope, template)
-            scope.blind = scope.blind or "$" in template
+            self._refuse(refused, scope, key)
+            scope.blind = scope.blind or computed
             return
         try:
             self._step(name, step, path, scope)
         except Refused as refused:
             self._refuse(refused, scope, name)
-        if "$" in template and name in scope.level.members:
-            self.spelt(scope.level.members[name], template, scope)
+        if computed and name in scope.level.members:
+            self.spelt(scope.level.members[name], parts, scope)
 
     def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
         """What stands at a name. Raises Refused."""
@@ -325,9 +333,9 @@ class Walk:
         """A condition as it was decided."""
         return judged
 
-    def spelt(self, step: Step, template: str, scope: Scope) -> None:
+    def spelt(self, step: Step, parts: Template, scope: Scope) -> None:
         """Note how the name of a member is written, where it is computed."""
-        step.template = template
+        step.template = parts
 
     def _only(self, step: Step, training: bool | None, passed: Value | None = None) -> Step:
         """Let a step run only in training, or only outside; `passed`, else its first input, goes on otherwise."""
@@ -368,7 +376,7 @@ class Walk:
         self.declared.used.add(block.name)
         label = name or scope.flow.next_name(block.name, scope.level.members)
         values, written, asked = given
-        level = Level("block", label, scope.level, block.name, source=block.path)
+        level = Level("block", label, scope.level, header=block, source=block.path)
         inner = self._open(block, values, inputs, at, level)
         level.measures = inside(asked, inputs, level)
         defaults = {name: default for name, default in block.params.items() if name not in values}

@@ -117,7 +117,7 @@ class Short:
     def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
         if self.call.when is None:
             return True, None
-        return condition(self.call.when, self.path, scope), Guard(self.at, self.call.when.text)
+        return condition(self.call.when, self.path, scope), Guard(self.at, self.call.when)
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
         args = tuple(arg for arg in self.call.args if arg.name != "wrap")
