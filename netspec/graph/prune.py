@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.graph.measured import readings
 from netspec.graph.draft import Level, Step
+from netspec.graph.measured import readings
 from netspec.graph.model import Value, flat
 
 

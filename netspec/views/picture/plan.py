@@ -114,9 +114,9 @@ def draft(graph: Graph, depth: int | None = None) -> Plan:
 
 def _outputs(graph: Graph) -> Mapping[str, Value]:
     outputs = graph.root.outputs
-    return (
-        outputs if isinstance(outputs, Mapping) else {v.name: v for v in flat(outputs if outputs is not None else ())}
-    )
+    if isinstance(outputs, Mapping):
+        return outputs
+    return {value.name: value for value in flat(outputs if outputs is not None else ())}
 
 
 def _readers(graph: Graph) -> Counter[Value]:
