@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from netspec.errors import At
 from netspec.graph import model
 from netspec.graph.model import NONE, Guard, Repeat, first
 from netspec.language.refusals import Unknown
@@ -155,6 +156,15 @@ class Level(model.Level):
             _set(self, "outputs", _frozen(self.outputs))
         _set(self, "__class__", model.Level)
         return (self.parent, *self.steps, *self.members.values(), *self.inputs.values(), *self.exports)
+
+
+def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> Step:
+    """The step that calls a level, in the level around it."""
+    value = Value(level.name, None, around)
+    step = Step(level.name, around, inputs, value, at, body=level)
+    value.step = step
+    around.steps.append(step)
+    return step
 
 
 _set: Final = object.__setattr__

@@ -12,10 +12,10 @@ from netspec.graph.draft import Level, Step, Value
 from netspec.graph.measured import readings
 from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import flat
+from netspec.graph.references import values_of
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
-from netspec.graph.values import values_of
 from netspec.graph.written import Short
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown

@@ -104,6 +104,15 @@ class Scope:
             raise KeyError(did_you_mean(name, known) or EXAMPLE)
         return value
 
+    def lose(self, name: str) -> None:
+        """Let what follows find an unknown value: what stood here, under a name or without, could not be read."""
+        unknown = Value(name or "it", None, self.level)
+        self.flow.prev = unknown
+        if name:
+            self.names[name] = unknown
+        else:
+            self.flow.lost = True
+
     def steps(self) -> Iterator[str]:
         """The names of the values in sight, nearest first; one that hides another comes twice."""
         yield from ("in", "prev")

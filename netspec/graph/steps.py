@@ -7,9 +7,16 @@ from typing import Any
 
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
+from netspec.graph import wrapping
+from netspec.graph.declared import Declared
 from netspec.graph.defaults import Default, fill
 from netspec.graph.draft import Results, Step, Value
+from netspec.graph.measured import measures
+from netspec.graph.members import Members, base_word, module_only, owns, registers
 from netspec.graph.model import flat
+from netspec.graph.references import values_and_masks
+from netspec.graph.report import Report
+from netspec.graph.scope import Scope
 from netspec.graph.size import beyond_all
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, construct, first_taking
@@ -20,6 +27,51 @@ from netspec.vocabulary import OPERATIONS
 
 Construct = Callable[[type[Op], Arguments, At], Op]
 """Checks arguments and makes an operation of them. Raises Refused."""
+
+
+class Operations:
+    """Makes the steps of operations."""
+
+    def __init__(self, declared: Declared, report: Report, members: Members) -> None:
+        self.declared = declared
+        self.report = report
+        self.members = members
+
+    def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
+        """The step of a call of an operation. Raises Refused."""
+        self.report.count(written.at)
+        self.declared.walked.add(written.op_at)
+        classes = OPERATIONS.find(word)
+        inputs, named = values_and_masks(written, scope, classes[0])
+        self.report.count_named(len(inputs), written.at)
+        if classes[0].source and written.inputs is None:
+            inputs = ()
+        op, given = self.make(word, written, inputs, scope)
+        if named:
+            op = op.replace(named=named)
+        label = name or scope.flow.next_name(base_word(type(op), word), scope.level.members)
+        value = Value(label, None, scope.level)
+        step = Step(label, scope.level, inputs, value, written.at, op, row=row)
+        step.written = given.written
+        step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
+        step.wrap = written.wrap(type(op), scope.lookup)
+        wrapping.need_no_zero_row(step.wrap, op, written.at)
+        value.step = step
+        for problem in infer(step, given, written):
+            self.report.add(problem)
+        scope.level.steps.append(step)
+        if not name:
+            op = step.op or op
+            listed = scope.flow.naming == "list" and isinstance(op, Layer)
+            if listed or owns(op) or registers(op) or module_only(step):
+                self.members.register(step, label, scope)
+            self.members.bind(label, step.value, scope, written.at)
+        scope.flow.prev = step.value
+        return step
+
+    def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
+        """The operation of a call, not yet fitted to shapes. Raises Refused."""
+        return make(word, written, inputs, scope.lookup, self.declared.defaults)
 
 
 def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
@@ -171,8 +223,3 @@ def _nested(step: Step, shapes: Any, names: Any, index: tuple[int, ...]) -> Resu
     assert isinstance(shapes, tuple)
     inner = names if isinstance(names, tuple) and len(names) == len(shapes) else [None] * len(shapes)
     return tuple(_nested(step, s, n, (*index, i)) for i, (s, n) in enumerate(zip(shapes, inner, strict=True)))
-
-
-def owns(op: Op) -> bool:
-    """Whether an operation has parameters or buffers of its own."""
-    return isinstance(op, Layer) and bool(type(op).parameters is not Layer.parameters or op.buffers())

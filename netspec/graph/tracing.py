@@ -13,14 +13,15 @@ from typing import Any
 from netspec.dims import Dim, Size
 from netspec.errors import At, Path
 from netspec.graph import symbols
+from netspec.graph.block_uses import BlockUses, Given
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.model import Guard, Repeat
 from netspec.graph.scope import Scope
-from netspec.graph.steps import make
+from netspec.graph.steps import Operations, make
 from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
-from netspec.graph.walk import Given, Walk
+from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions
 from netspec.language.calls import Arguments, construct, expression, long_value, nothing
@@ -58,14 +59,14 @@ def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:
     return LOST if expr is None else _Origin(nodes, nothing).of(expr)
 
 
-class TracedWalk(Walk):
-    """A walk that notes where numbers come from."""
+class TracedOperations(Operations):
+    """Operations whose arguments know where they come from."""
 
-    def root(self, name: str) -> Level:
-        level = super().root(name)
-        assert isinstance(level.params, Known)
-        level.origins = level.params.nodes
-        return level
+    def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
+        step = super().step(word, written, scope, name, row)
+        origins = {field: origin(expr, scope) for field, expr in step.written.items()}
+        step.origins = {**origins, "": origin(written.op, scope)} if isinstance(written.op, Expr) else origins
+        return step
 
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
         op, given = make(word, written, inputs, scope.lookup, self.declared.defaults, _construct)
@@ -75,58 +76,58 @@ class TracedWalk(Walk):
                 found[name] = symbolic(plain(found[name]), origin(expr, scope))
         return op.replace(**found), given
 
-    def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
-        step = super()._operation(word, written, scope, name, row)
-        step.origins = {field: origin(expr, scope) for field, expr in step.written.items()}
-        if isinstance(written.op, Expr):
-            step.origins = {**step.origins, "": origin(written.op, scope)}
-        return step
 
-    def _block(
-        self,
-        block: Block,
-        given: Given,
-        inputs: tuple[Value, ...],
-        at: At,
-        scope: Scope,
-        name: str,
-        row: object,
-    ) -> Step:
-        values, written, asked = given
-        if isinstance(values, Known):  # a further run
-            return super()._block(block, given, inputs, at, scope, name, row)
-        nodes = {name: origin(expr, scope) for name, expr in written.items()}
-        nodes = {name: nodes.get(name) or node_of(value) for name, value in values.items()}
+class TracedUses(BlockUses):
+    """Uses of blocks, in which sizes of inputs and parameters are symbols."""
+
+    def use(self, block: Block, given: Given, scope: Scope, name: str, row: object) -> Step:
+        if isinstance(given.values, Known):  # a further run
+            return super().use(block, given, scope, name, row)
+        nodes = {name: origin(expr, scope) for name, expr in given.written.items()}
+        nodes = {name: nodes.get(name) or node_of(value) for name, value in given.values.items()}
         held = Known({}, nodes)
-        held.update(values)
-        step = super()._block(block, (held, written, asked), inputs, at, scope, name, row)
+        held.update(given.values)
+        step = super().use(block, replace(given, values=held), scope, name, row)
         assert step.body is not None
         for outer in step.body.exports:
             assert isinstance(outer, Value)
             outer.tensor = outward(outer.tensor, step.body)
         return step
 
-    def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
-        outside = given.nodes if isinstance(given, Known) else {}
-        for place, (formal, actual) in enumerate(zip(block.inputs, inputs, strict=True)):
+    def open(self, block: Block, given: Given, level: Level) -> Scope:
+        outside = given.values.nodes if isinstance(given.values, Known) else {}
+        for place, (formal, actual) in enumerate(zip(block.inputs, given.inputs, strict=True)):
             tensor, found = _inward(actual.tensor, place)
             level.inputs[formal] = Value(formal, tensor, level)
             level.bound |= found
-        inner = self._around(level)
+        inner = self.around(level)
         nodes: dict[str, Node] = {name: symbols.name(name) for name in block.params}
-        own = {name: symbolic(plain(value), nodes[name]) for name, value in given.items()}
-        values = complete(block, own, inner.lookup, at)
+        own = {name: symbolic(plain(value), nodes[name]) for name, value in given.values.items()}
+        values = complete(block, own, inner.lookup, given.at)
         for name, default in block.params.items():
-            if name in given:
+            if name in given.values:
                 level.bound[name] = outside[name]
             elif isinstance(default, Expr):
                 nodes[name] = _Origin({n: nodes[n] for n in values}, inner.lookup).of(default)
                 level.bound[name] = symbols.replaced(nodes[name], level.bound)
             else:
                 level.bound[name] = ast.Constant(values[name]) if _is_plain(values[name]) else LOST
-        inner.params = level.params = Known({n: plain(v) for n, v in values.items()}, nodes)
-        level.origins = nodes
+        inner.params = Known({n: plain(v) for n, v in values.items()}, nodes)
+        level.params, level.origins = inner.params, nodes
         return inner
+
+
+class TracedWalk(Walk):
+    """A walk that notes where numbers come from."""
+
+    operations_class = TracedOperations
+    uses_class = TracedUses
+
+    def root(self, name: str) -> Level:
+        level = super().root(name)
+        assert isinstance(level.params, Known)
+        level.origins = level.params.nodes
+        return level
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         begin = len(scope.level.steps)
@@ -146,9 +147,9 @@ class TracedWalk(Walk):
             guard = Guard(guard.at, guard.when, origin(guard.when, scope))
         return holds, guard
 
-    def spelt(self, step: Step, template: Template, scope: Scope) -> None:
-        super().spelt(step, template, scope)
-        step.spelling = tuple(origin(part, scope) if isinstance(part, Expr) else part for part in template)
+    def spelt(self, step: Step, parts: Template, scope: Scope) -> None:
+        super().spelt(step, parts, scope)
+        step.spelling = tuple(origin(part, scope) if isinstance(part, Expr) else part for part in parts)
 
 
 def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
