@@ -1,19 +1,18 @@
-"""A network while it is built: values, steps and levels that can still be changed, until they are frozen.
+"""A network while it is built: values, steps and levels that can still be changed, as those of a graph cannot.
 
-They refer to each other in circles, so none of them could be frozen before the others are made. A draft is what it is
-a draft of in all that is read of it, and becomes that in its place once all is known.
+They refer to each other in circles, so that none of them is whole before all are. What reads a graph reads a draft of
+one as well; once it is whole, `freeze` gives the graph itself.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 from netspec.errors import At
 from netspec.graph import model
-from netspec.graph.model import NONE, Guard, Repeat, first
+from netspec.graph.model import Guard, Repeat, first
 from netspec.language.refusals import Unknown
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
@@ -22,8 +21,6 @@ from netspec.words import few
 
 AXES: Final = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
 """The sizes that an expression may ask of a value by a letter."""
-K_ = TypeVar("K_")
-T_ = TypeVar("T_")
 
 
 class Value(model.Value):
@@ -73,13 +70,6 @@ class Value(model.Value):
             raise AttributeError(f"It is {self.tensor}, batch first.")
         return self.tensor.shape[AXES[name]]
 
-    def freeze(self) -> Iterable[object]:
-        """Become a value of the graph; gives what it refers to."""
-        others = (self.level, self.step, self.alias, *self.parts.values())
-        _set(self, "parts", _frozen(self.parts))
-        _set(self, "__class__", model.Value)
-        return others
-
 
 Results = Value | tuple[Any, ...]
 
@@ -111,13 +101,6 @@ class Step(model.Step):
     def value(self) -> Value:
         return first(self.results)
 
-    def freeze(self) -> Iterable[object]:
-        """Become a step of the graph; gives what it refers to."""
-        for name in ("written", "measures", "origins"):
-            _set(self, name, _frozen(getattr(self, name)))
-        _set(self, "__class__", model.Step)
-        return (self.level, self.body, self.passed, *self.inputs, *model.flat(self.results))
-
 
 class Level(model.Level):
     """A module to which steps and members are still added."""
@@ -146,17 +129,6 @@ class Level(model.Level):
         self.measures, self.bound, self.inputs, self.members, self.exports, self.aliases = {}, {}, {}, {}, {}, {}
         self.steps, self.repeats, self.lists, self.left = [], [], set(), set()
 
-    def freeze(self) -> Iterable[object]:
-        """Become a level of the graph; gives what it refers to."""
-        for name in ("params", "origins", "measures", "bound", "inputs", "members", "exports", "aliases"):
-            _set(self, name, _frozen(getattr(self, name)))
-        for name, kind in (("steps", tuple), ("repeats", tuple), ("lists", frozenset), ("left", frozenset)):
-            _set(self, name, kind(getattr(self, name)))
-        if isinstance(self.outputs, dict):
-            _set(self, "outputs", _frozen(self.outputs))
-        _set(self, "__class__", model.Level)
-        return (self.parent, *self.steps, *self.members.values(), *self.inputs.values(), *self.exports)
-
 
 def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> Step:
     """The step that calls a level, in the level around it."""
@@ -165,20 +137,3 @@ def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> St
     value.step = step
     around.steps.append(step)
     return step
-
-
-_set: Final = object.__setattr__
-
-
-def _frozen(entries: Mapping[K_, T_]) -> Mapping[K_, T_]:
-    return MappingProxyType(entries) if entries else NONE
-
-
-def freeze(root: Level) -> model.Level:
-    """The level and all that can be reached from it, frozen."""
-    waiting: list[object] = [root]
-    while waiting:
-        thing = waiting.pop()
-        if isinstance(thing, Value | Step | Level):
-            waiting += thing.freeze()
-    return root
