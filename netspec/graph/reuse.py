@@ -14,9 +14,9 @@ from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import flat
 from netspec.graph.references import values_of
 from netspec.graph.report import Report
+from netspec.graph.rows import Short
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
-from netspec.graph.written import Short
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Word

@@ -17,7 +17,7 @@ from netspec.graph.model import flat
 from netspec.graph.references import values_and_masks
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
-from netspec.graph.size import beyond_all
+from netspec.graph.size import impossible, impossible_parameters
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, construct, first_taking
 from netspec.language.refusals import Refused, Unknown
@@ -39,11 +39,12 @@ class Operations:
 
     def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         """The step of a call of an operation. Raises Refused."""
-        self.report.count(written.at)
+        at = written.at
+        self.report.count(at)
         self.declared.walked.add(written.op_at)
         classes = OPERATIONS.find(word)
         inputs, named = values_and_masks(written, scope, classes[0])
-        self.report.count_named(len(inputs), written.at)
+        self.report.count_named(len(inputs), at)
         if classes[0].source and written.inputs is None:
             inputs = ()
         op, given = self.make(word, written, inputs, scope)
@@ -51,11 +52,12 @@ class Operations:
             op = op.replace(named=named)
         label = name or scope.flow.next_name(base_word(type(op), word), scope.level.members)
         value = Value(label, None, scope.level)
-        step = Step(label, scope.level, inputs, value, written.at, op, row=row)
+        step = Step(label, scope.level, inputs, value, at, op, row=row)
         step.written = given.written
         step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
         step.wrap = written.wrap(type(op), scope.lookup)
-        wrapping.need_no_zero_row(step.wrap, op, written.at)
+        if step.wrap:
+            wrapping.need_no_zero_row(step.wrap, op, at)
         value.step = step
         for problem in infer(step, given, written):
             self.report.add(problem)
@@ -65,7 +67,7 @@ class Operations:
             listed = scope.flow.naming == "list" and isinstance(op, Layer)
             if listed or owns(op) or registers(op) or module_only(step):
                 self.members.register(step, label, scope)
-            self.members.bind(label, step.value, scope, written.at)
+            self.members.bind(label, step.value, scope, at)
         scope.flow.prev = step.value
         return step
 
@@ -155,7 +157,10 @@ def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
         text = f"{step.name} gives a size with too many terms that only the run knows"
         return [Problem("too-large", text, written.at, "Give some axes numbers in `input`.")]
     step.results = _results(step, shapes)
-    problem = next(beyond_all(step), None)
+    problem = next(impossible_parameters(step.name, step.parameters() | step.buffers(), written.at), None)
+    for value in flat(step.results):
+        if problem is None and value.tensor is not None and value.tensor not in known:
+            problem = next(impossible(value.tensor, f"{step.name} gives", written.at), None)
     if problem is None:
         return []
     for value in flat(step.results):

@@ -7,6 +7,7 @@ unknown values give no further problems.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.errors import At, Path, Problem
@@ -22,10 +23,10 @@ from netspec.graph.references import decide, member_name, op_word, rounds_of, te
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
-from netspec.graph.rows import untorn
+from netspec.graph.rows import Short, calls_of_row, untorn
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
-from netspec.graph.written import Short, Written, calls_of
+from netspec.graph.written import Written, calls_of
 from netspec.language.refusals import Refused
 from netspec.language.rows import Template
 
@@ -71,7 +72,9 @@ class Walk:
                 self.report.add(Problem("empty", "layers are expected here", At(path), "A row, a list or a mapping."))
 
     def _item(self, item: Any, path: Path, scope: Scope) -> None:
-        if is_group(item):
+        if isinstance(item, str):
+            self._chain(item, path, scope, "")
+        elif is_group(item):
             self._group(item, path, scope)
         elif is_row(item, path, self.declared.blocks):
             self._chain(item, path, scope, "")
@@ -100,7 +103,7 @@ class Walk:
 
     def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
         """What stands at a name. Raises Refused."""
-        if is_row(step, path, self.declared.blocks):
+        if isinstance(step, str) or is_row(step, path, self.declared.blocks):
             self._chain(step, path, scope, name)
         elif is_group(step):
             body = step["layers"]
@@ -200,7 +203,9 @@ class Walk:
         """The calls of one row. A name goes to the one piece that owns parameters, and to the end."""
         row = object()
         try:
-            calls = calls_of(item, path, self.declared.blocks) or []
+            calls: Sequence[Written] = (
+                calls_of_row(item, path) if isinstance(item, str) else calls_of(item, path, self.declared.blocks) or ()
+            )
         except Refused as refused:
             self._refuse(refused, scope, name)
             return
@@ -217,7 +222,7 @@ class Walk:
         if is_source(scope.flow.prev):  # what follows in its row takes a source, what follows the row does not
             scope.flow.prev = before
 
-    def _named_row(self, calls: list[Written], path: Path, scope: Scope, name: str, row: object) -> None:
+    def _named_row(self, calls: Sequence[Written], path: Path, scope: Scope, name: str, row: object) -> None:
         steps = []
         sound = True
         for call in calls:
