@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.language import expressions, rows
@@ -34,6 +34,11 @@ Make = Callable[[str, type[Entry]], None]
 
 class Unsure(Exception):
     """A call whose meaning here is not known for sure."""
+
+
+def fail() -> NoReturn:
+    """Raises Unsure, where an expression is wanted."""
+    raise Unsure
 
 
 @contextmanager
