@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.declared import Declared, unused_params
-from netspec.graph.draft import Level, Value
-from netspec.graph.freeze import freeze
+from netspec.graph.draft import Level, Value, freeze
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph
 from netspec.graph.names import check_input_name

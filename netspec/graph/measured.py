@@ -10,18 +10,21 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.dims import Size
-from netspec.graph.draft import AXES
-from netspec.graph.model import Level, Step, Value
-from netspec.graph.scope import Scope
+from netspec.graph.model import Level, Value
 from netspec.graph.symbols import plain
 from netspec.language import expressions
 from netspec.language.calls import found
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr
 
+if TYPE_CHECKING:
+    from netspec.graph.scope import Scope
+
+AXES: Final = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
+"""The sizes that an expression may ask of a value by a letter."""
 _OF_PYTHON: Final = {"min", "max", "round", "abs", "int", "sum"}
 """What an expression may call that Python calls by the same name."""
 Measure = ast.expr | tuple["ast.expr | None", ...] | None
@@ -50,13 +53,6 @@ def measures(sources: Mapping[str, Any], values: Mapping[str, Any], scope: Scope
         if measure is not None and whole:
             known[name] = measure
     return known
-
-
-def readings(step: Step) -> Iterator[Value]:
-    """The values that a step which is no member asks for their sizes."""
-    for measure in step.measures.values() if not step.member else ():
-        for tree in measure if isinstance(measure, tuple) else (measure,):
-            yield from (reading.value for reading in _readings(tree)) if tree is not None else ()
 
 
 def inside(asked: Mapping[str, Measure], inputs: Sequence[Value], level: Level) -> dict[str, Measure]:
@@ -138,10 +134,11 @@ def _tree(expr: Expr, scope: Scope) -> ast.expr | None:
         tree: ast.expr = _Measuring(scope).visit(expr.tree)
     except (KeyError, AttributeError, IndexError, TypeError, expressions.ExpressionError, Refused):
         return None  # a part that was not computed, as behind an `or`
-    return tree if any(isinstance(of.size, int) for of in _readings(tree)) else None
+    return tree if any(isinstance(of.size, int) for of in readings(tree)) else None
 
 
-def _readings(tree: ast.expr) -> Iterator[Reading]:
+def readings(tree: ast.expr) -> Iterator[Reading]:
+    """The sizes that are read in a tree."""
     leaves: Iterator[Any] = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (leaf for leaf in leaves if isinstance(leaf, Reading))
 

@@ -9,7 +9,6 @@ from netspec.dims import Dim
 from netspec.errors import At, Problem
 from netspec.graph import model
 from netspec.graph.draft import Level, Step, Value
-from netspec.graph.measured import readings
 from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import flat
 from netspec.graph.references import values_of
@@ -17,6 +16,7 @@ from netspec.graph.report import Report
 from netspec.graph.rows import Short
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
+from netspec.graph.uses import readings
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Word

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from netspec.graph.measured import readings
+from collections.abc import Iterator
+
+from netspec.graph import measured
 from netspec.graph.model import Level, Step, Value, flat
 
 
@@ -20,6 +22,13 @@ def taken(level: Level) -> list[Value]:
         if value not in own:
             found[value] = None
     return list(found)
+
+
+def readings(step: Step) -> Iterator[Value]:
+    """The values that a step which is no member asks for their sizes."""
+    for measure in step.measures.values() if not step.member else ():
+        for tree in measure if isinstance(measure, tuple) else (measure,):
+            yield from (reading.value for reading in measured.readings(tree)) if tree is not None else ()
 
 
 def given(step: Step) -> list[Value]:
