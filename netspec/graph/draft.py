@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -244,7 +245,7 @@ class _Freezing:
             left=frozenset(level.left),
             outputs=outputs,
             exports=_mapping({self.value(outer): self.value(inner) for outer, inner in level.exports.items()}),
-            repeats=tuple(Repeat(each.times, each.count, self._steps(each.steps)) for each in level.repeats),
+            repeats=tuple(replace(each, steps=self._steps(each.steps)) for each in level.repeats),
             aliases=_mapping({name: self.step(step) for name, step in level.aliases.items()}),
             source=level.source,
         )
