@@ -86,9 +86,11 @@ class Step(model.Step):
     level: Level
     inputs: tuple[Value, ...]
     results: Results
+    at: At
     op: Op | None
     body: Level | None
     member: str
+    again: bool
     template: Template
     training: bool | None
     passed: Value | None
@@ -99,6 +101,26 @@ class Step(model.Step):
     origins: Mapping[str, ast.expr]
     spelling: tuple[str | ast.expr, ...]
     row: object
+
+    def __init__(
+        self,
+        name: str,
+        level: Level,
+        inputs: tuple[Value, ...],
+        results: Results,
+        at: At,
+        op: Op | None = None,
+        body: Level | None = None,
+        member: str = "",
+        again: bool = False,
+        guard: Guard | None = None,
+        row: object = None,
+    ) -> None:
+        self.name, self.level, self.inputs, self.results, self.at = name, level, inputs, results, at
+        self.op, self.body, self.member, self.again, self.guard, self.row = op, body, member, again, guard, row
+        self.template, self.spelling, self.wrap = (), (), ""
+        self.training, self.passed = None, None
+        self.written = self.measures = self.origins = NONE
 
     @property
     def value(self) -> Value:

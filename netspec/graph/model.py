@@ -261,8 +261,10 @@ class Level:
 
         A member that is registered twice comes twice.
         """
-        own = [m for m in self.members.items() if getattr(m[1].op, "source", False)]
-        rest = [m for m in self.members.items() if not getattr(m[1].op, "source", False)]
+        own: list[tuple[str, Step]] = []
+        rest: list[tuple[str, Step]] = []
+        for member in self.members.items():
+            (own if member[1].op is not None and member[1].op.source else rest).append(member)
         for name, step in own + rest:
             where = f"{prefix}{name}"
             if step.body is not None:

@@ -111,6 +111,8 @@ def _filled(text: str, path: Path, scope: Scope) -> str:
 
 
 def _joined(parts: Template, path: Path, scope: Scope) -> str:
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
     at = At(path, on_key=True)
     return "".join(str(evaluate(p, scope.lookup, at)) if isinstance(p, Expr) else p for p in parts)
 
