@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
@@ -29,10 +29,12 @@ Inside = Callable[[dict[str, Any], Any, Path, Path, Scope], list[Value] | None]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What one use of a block is given: its arguments, the expressions that some came from, and its inputs."""
+    """What one use of a block is given, and where it stands."""
 
     values: Mapping[str, Any]
+    """Its arguments, without those that the header's defaults give."""
     written: Mapping[str, Expr]
+    """The expressions that some of them came from."""
     asked: Mapping[str, Measure]
     """How those arguments are read that ask for sizes."""
     inputs: tuple[Value, ...]
@@ -96,14 +98,10 @@ class BlockUses:
 
         def again(aside: Level, inputs: tuple[Value, ...]) -> Step:
             beside = Scope(aside, inputs[0], Flow(inputs[0], "names"), scope)
-            return self.again(block, given, inputs, beside, step.name)
+            return self.use(block, replace(given, inputs=inputs), beside, step.name, None)
 
         self.reuse.recipes[step] = again
         return step
-
-    def again(self, block: Block, given: Given, inputs: tuple[Value, ...], scope: Scope, name: str) -> Step:
-        """A further run of a use for other inputs."""
-        return self.use(block, Given(given.values, given.written, given.asked, inputs, given.at), scope, name, None)
 
     def open(self, block: Block, given: Given, level: Level) -> Scope:
         """What the body of a block sees: its inputs, its parameters, and the document's. Raises Refused."""
