@@ -20,6 +20,7 @@ from typing import BinaryIO, Final
 from netspec import windows
 from netspec.drafts import draft
 from netspec.errors import DataError, UsageError
+from netspec.paths import real
 from netspec.words import printable
 
 MAX_LINKS: Final = 40
@@ -88,7 +89,7 @@ def _same(path: Path, other: Path) -> bool:
 
 def place_of(path: Path) -> Path:
     """Where a file that is written to `path` comes to lie: behind its links."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return real(path) if path.is_symlink() else path
 
 
 def is_stream(path: Path) -> bool:

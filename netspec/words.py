@@ -81,6 +81,18 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str:
     return exact[near[0]] if near else ""
 
 
+def in_shell(*words: str) -> str:
+    """Words as a shell takes them, in quotes where it would read something else."""
+    import shlex  # only mistakes pay for it
+
+    return shlex.join(words)
+
+
+def command(*words: str) -> str:
+    """A command of netspec's in a message; the words may be anyone's."""
+    return f"`{in_shell('netspec', *words)}`"
+
+
 def printable(text: str) -> str:
     """`text` with control and bidirectional characters escaped, safe to show on a terminal."""
     return "".join(

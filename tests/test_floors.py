@@ -14,8 +14,8 @@ import netspec
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
     {
-        "errors", "words", "dims", "files", "drafts", "streams", "optional", "machine", "windows", "version",
-        "text", "python",
+        "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
+        "version", "text", "python",
     },
     {"tensors", "records", "catalogue", "language"},
     {

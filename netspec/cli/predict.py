@@ -30,7 +30,7 @@ FORMATS = (".csv", ".json", ".npy", ".npz")
     type=Target(*FORMATS),
     metavar="FILE",
     help="Write all of it: .csv or .json with what names each sample, its class and the probabilities, or its values; "
-    ".npy or .npz with the values alone.",
+    ".npy or .npz with the values alone. A pipe takes what .csv has.",
 )
 @click.option("--as-is", is_flag=True, help="Take values as they are, whatever the scale of those of training.")
 @as_json

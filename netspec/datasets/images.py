@@ -14,10 +14,10 @@ from netspec.datasets.files import Files, show
 from netspec.datasets.folders import files_in, holds_folders, is_folder, visible
 from netspec.datasets.masks import Masks, paired
 from netspec.datasets.npy import NAMES, names
-from netspec.datasets.pictures import Pictures, Survey, survey
+from netspec.datasets.pictures import DEEP, Pictures, Survey, filled, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.records import Bool, Checked, Maybe, Numbers, Text, refuse
+from netspec.records import Bool, Checked, Int, Maybe, Numbers, Text, refuse
 from netspec.tensors import Tensor
 from netspec.transforms.base import pair
 from netspec.words import printable
@@ -72,6 +72,13 @@ class Images(Dataset):
             None,
         )
     )
+    bits = Int(
+        "the bits that images of 16 bits make use of, such as 12: the largest number of so many is 1.0",
+        DEEP,
+        ge=8,
+        le=DEEP,
+        keyword=True,
+    )
 
     def gives(self) -> Gives:
         ranges: tuple[tuple[float, float], ...] = ((0, 1),) * len(self.files)
@@ -96,7 +103,8 @@ class Images(Dataset):
             checked = checks.part([p[name] for p in pictures], target, [table.origin.name] * (len(pictures) + 1))
             parts[name] = Part(checked.inputs, checked.target, table.origin, table.key)
         called = ("image",) if len(self.files) == 1 else self.files
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes)
+        told = tuple(filter(None, (filled(p["train"]) for p in pictures)))
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes, told=told)
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
         if len(paths) == 1 and paths[0].suffix == ".csv":
@@ -113,7 +121,7 @@ class Images(Dataset):
         for column in columns:
             seen = survey(column)
             size = pair(self.size) if self.size is not None else seen.sizes[0]
-            found.append(Pictures(column, size, self.grey, self.size is not None, seen.deep))
+            found.append(Pictures(column, size, self.grey, self.size is not None, seen.deep, self.bits))
         return found
 
     def _paths(self, files: Files) -> dict[str, tuple[str, str | None]]:
@@ -191,7 +199,8 @@ class Images(Dataset):
         seen = {part: survey(found) for part, found in paths.items()}
         size = pair(self.size) if self.size is not None else _common_size(paths, seen)
         deep = any(each.deep for each in seen.values())
-        return {part: Pictures(p, size, self.grey, self.size is not None, deep) for part, p in paths.items()}
+        resized = self.size is not None
+        return {part: Pictures(p, size, self.grey, resized, deep, self.bits) for part, p in paths.items()}
 
     def _labels(self, table: Table, classes: tuple[str, ...] | None) -> Any:
         if classes is None:

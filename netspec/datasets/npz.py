@@ -56,6 +56,7 @@ class NPZ(Dataset):
     )
     target = Text("array that the network learns to give", "y")
     classes = Maybe(Text("array of the classes' names", None))
+    first = checks.FirstClass()
 
     def read(self, files: Files) -> Arrays:
         with opened(files.file(self.path), files.budget) as archive:
@@ -75,12 +76,13 @@ class NPZ(Dataset):
         wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
         arrays = [archive.read(name) for name in wanted]
         part = checks.part(arrays[:-1], arrays[-1], [archive.label(name) for name in wanted])
+        part = checks.counted_from(part, self.first)
         return replace(part, key=partial(_key, archive.path, suffix, len(part)))
 
     def _classes(self, archive: Archive, parts: dict[str, Part]) -> tuple[str, ...] | None:
         whole = all(part.target.ndim == 1 and part.target.dtype.kind == "i" for part in parts.values())
         if self.classes is None or not whole:
-            return counted(list(parts.values()))
+            return counted(list(parts.values()), self.first)
         named = archive.texts(self.classes)
         for part, held in parts.items():
             checks.labels_below(held.target[:], len(named), f"{show(archive.path)}, the target of {part}")

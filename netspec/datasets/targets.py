@@ -66,6 +66,11 @@ class Target:
             return table.coded(self._only, {name: i for i, name in enumerate(self.classes)}, UNTAUGHT)
         return np.stack([self._numbers(table, name) for name in self.columns], 1)
 
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Its columns, where they hold numbers."""
+        return self.columns if self.classes is None and self.several is None else ()
+
     def lines(self) -> Iterator[str]:
         """What a person should know of it."""
         if self.classes is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from netspec.errors import At, Path
@@ -16,6 +17,7 @@ from netspec.graph.references import values_of
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.written import Written, calls_of
+from netspec.language.refusals import Refused
 
 _COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")
 
@@ -51,8 +53,9 @@ class Omitted:
         """Patterns of the names that the members of a group would have."""
         for item in body if isinstance(body, list) else [body]:
             if isinstance(item, str):
-                calls = calls_of(item, (), self.declared.blocks) or ()
-                yield from (f"{counted_word(str(call.op))}*" for call in calls)
+                with suppress(Refused):  # what cannot be read is told where its words are checked
+                    calls = calls_of(item, (), self.declared.blocks) or ()
+                    yield from [f"{counted_word(str(call.op))}*" for call in calls]
             elif is_group(item):
                 yield from self.of(item["layers"])
             elif isinstance(item, dict):

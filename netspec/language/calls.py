@@ -301,7 +301,7 @@ def plain_value(value: Any, name: str, at: At) -> Any:
 def construct(cls: type[E_], given: Arguments, at: At) -> E_:
     """The entry with these arguments. Raises Refused with a problem for each fault, at its argument."""
     try:
-        return cls(**given.values)
+        return cls(**given.values).under(given.word)
     except Invalid as invalid:
         problems = []
         for fault in invalid.faults:

@@ -12,6 +12,7 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.language import expressions, rows
 from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
+from netspec.words import command
 
 CALL: Final = re.compile(r"(?:(?:self\.(?P<name>\w+)|\w+) *= *)?(?P<call>[A-Za-z_][\w.]*\(.*\))[,;]?", re.DOTALL)
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
@@ -91,7 +92,7 @@ def how(text: str, catalogue: Catalogue[Any]) -> str:
                 ending = word[-2:].lower()
                 cls = next((each for each in classes if each.__name__.lower().endswith(ending)), classes[0])
                 return f"It is written as in: {cls.example}"
-            return catalogue.unknown(word, f"`netspec ops {word.rpartition('.')[2]}` searches for it.")
+            return catalogue.unknown(word, f"{command('ops', word.rpartition('.')[2])} searches for it.")
     return ""
 
 

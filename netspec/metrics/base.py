@@ -31,7 +31,7 @@ class Metric(Entry):
         """Refuse a loss whose target this metric cannot read. Raises Misfit."""
         if loss.target_kind not in self.kinds:
             wanted = " or ".join({"class": "classes", "label": "yes or no", "value": "numbers"}[k] for k in self.kinds)
-            text = f"measures {wanted}, {type(loss).__name__} takes another kind of target"
+            text = f"measures {wanted}, {loss.said} takes another kind of target"
             raise Misfit(text)
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:

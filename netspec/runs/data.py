@@ -44,6 +44,7 @@ def _fault(learnt: Any) -> str:
         "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": are_learnt,
+        "tokenizer": lambda value: isinstance(value, str),
         "units": lambda value: isinstance(value, str),
         "own": lambda value: isinstance(value, dict) and value.keys() == {"classes"} and texts(value["classes"]),
         "positive": lambda value: isinstance(value, str),

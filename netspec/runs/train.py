@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +12,7 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.files import write_text
+from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
@@ -85,7 +85,7 @@ def train(
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
             torch.manual_seed(section.seed)
-            module = build(spec)
+            module = build(spec, undrawn=going_on)
             need_fit(spec, data)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])
@@ -117,5 +117,5 @@ def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
     if begins:
         run.renew()
         remember(run.path)
-        learnt = json.dumps(data.learnt, ensure_ascii=False, indent=1, allow_nan=False)
+        learnt = json_text(data.learnt, 1)
         write_text(run.path / LEARNT, learnt + "\n")

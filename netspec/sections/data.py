@@ -321,7 +321,7 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     problems = []
     for step, misfit in section.misfits(gives.inputs, gives.target):
         at = places[id(step)].get(misfit.field) or places[id(step)][None]
-        problems.append(Problem(misfit.code, f"{type(step).__name__.lower()} {misfit.message}", at, misfit.hint))
+        problems.append(Problem(misfit.code, f"{step.said} {misfit.message}", at, misfit.hint))
     if not problems and section.augment:
         ways = section.ways(gives.inputs, gives.target)
         for use, training in zip(ways.use.inputs, ways.training.inputs, strict=True):

@@ -46,7 +46,7 @@ def read_steps(
         whole &= len(entries) == (len(item) if isinstance(item, list) else 1)
         for step, places in entries:
             if name is not None and isinstance(step, Mixing):
-                text = f"{step.called()} mixes whole samples, and not one input of them"
+                text = f"{step.said} mixes whole samples, and not one input of them"
                 problems.append(Problem("bad-value", text, places[None], "Write it without the name of an input."))
             found.append(ReadStep(Written(step, name), places))
     return found, problems, whole and not problems

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.errors import Path, Problem
 from netspec.language import rows
 from netspec.language.calls import fields_of
+from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.sections.known import find
@@ -22,7 +23,7 @@ from netspec.text.overlay import RULES
 from netspec.text.reader import MAX_DEPTH, MAX_DIGITS, Reader, read_text
 from netspec.text.report import SpecError
 from netspec.text.source import COMMAND_LINE, File, Mark, Source
-from netspec.words import did_you_mean
+from netspec.words import in_shell, nearest
 
 if TYPE_CHECKING:
     from netspec.catalogue import Entry
@@ -112,7 +113,10 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
     taking = [taker for taker in takers if name in taker.names]
     whole = f"Set it whole: {place}=..."
     if not taking:
-        hint = did_you_mean(name, [n for taker in takers for n in taker.names]) or whole
+        known = {name: taker.call.op for taker in takers for name in taker.names}
+        near = next((n for n in MEANT.get(name, ()) if n in known), "") or nearest(name, known)
+        which = f"{known[near]}." if near and len(takers) > 1 else ""
+        hint = f"Did you mean {in_shell(f'{place}.{which}{near}={value}')}?" if near else whole
         raise not_laid(text, f"{place} is {node!r}, which takes no {'.'.join(parts[depth:])!r}", hint)
     if len(taking) > 1:
         words = [str(taker.call.op) for taker in taking]

@@ -341,7 +341,7 @@ class _Reader:
         scheduler = train.scheduler
         if scheduler is None or not scheduler.moves_momentum or train.optimizer.has_momentum:
             return []
-        text = f"{scheduler.called()} moves the momentum, {train.optimizer.called()} has none"
+        text = f"{scheduler.said} moves the momentum, {train.optimizer.said} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
         return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
 
@@ -351,7 +351,7 @@ class _Reader:
         if scheduler is None:
             return []
         lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
-        name = scheduler.called()
+        name = scheduler.said
         hint = "Take another scheduler, such as cosine, or leave it out of the group."
         return [
             Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
@@ -382,7 +382,7 @@ class _Reader:
         if mode not in ("min", "max") or mode == goal:
             return []
         better = "more" if goal == "max" else "less"
-        text = f"{train.scheduler.called()} has mode={mode}, {better} of {monitor} is better"
+        text = f"{train.scheduler.said} has mode={mode}, {better} of {monitor} is better"
         return [Problem("contradiction", text, At((*self.path, "scheduler")), f"Write mode={goal}.")]
 
     def _parted(self, train: Train) -> list[Problem]:
@@ -390,8 +390,8 @@ class _Reader:
         if train.parallel != "fsdp":
             return []
         refused = {
-            "loss": train.loss.owns_parameters and f"{train.loss.called()} has weights of its own",
-            "optimizer": not train.optimizer.shardable and f"{train.optimizer.called()} needs whole parameters",
+            "loss": train.loss.owns_parameters and f"{train.loss.said} has weights of its own",
+            "optimizer": not train.optimizer.shardable and f"{train.optimizer.said} needs whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }

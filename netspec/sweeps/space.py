@@ -15,6 +15,8 @@ from netspec.words import did_you_mean
 _NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE: Final = re.compile(rf"({_NUMBER})\.\.({_NUMBER})((?::.*)?)")
 _WORDS: Final = ("log", "step")
+LARGEST: Final = 1e18
+"""The largest number that a range may hold: whole ones are exact in a journal up to there, and none is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,9 @@ def _range(path: str, match: re.Match[str], text: str) -> Range:
 def _sound(given: Range, text: str) -> Range:
     """The range, ending where its steps end. Raises UsageError for one that holds no two values."""
     low, high, step = given.low, given.high, given.step
+    for number in (low, high, step or 0):
+        if not abs(number) <= LARGEST:
+            raise UsageError(f"{text!r}: {number} is more than any number that is tried. Ranges end at {LARGEST:g}.")
     if low >= high:
         raise UsageError(f"{text!r}: {low} is not below {high}")
     if given.log and low <= 0:

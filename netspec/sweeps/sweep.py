@@ -81,7 +81,7 @@ def _monitored(spec: Spec, metric: str | None) -> tuple[str, Goal]:
     if training is None:
         raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
     known = training.monitors()
-    metric = metric or training.best
+    metric = training.best if metric is None else metric
     if metric not in known:
         hint = did_you_mean(metric, known) or f"There are: {', '.join(known)}."
         raise UsageError(f"nothing measured is called {metric!r}. {hint} More are named in train.metrics.")

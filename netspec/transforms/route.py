@@ -133,7 +133,7 @@ def _carries(each: Placed, inputs: Sequence[Tensor], target: Tensor | None, firs
 
 def _need_together(each: Placed, inputs: Sequence[Tensor], target: Tensor | None, x: Tensor, reaches: bool) -> None:
     """Refuse an augmentation that would move images, and leave where it is what belongs to them."""
-    grid, row = x.shape[-2:], f"augment: {{NAME: {each.step.called()}}}"
+    grid, row = x.shape[-2:], f"augment: {{NAME: {each.step.said}}}"
     for place, other in enumerate(inputs):
         if place in each.inputs and other.shape[-2:] != grid:
             text = f"moves all images alike, and they are {show(grid)} and {show(other.shape[-2:])}"

@@ -33,7 +33,7 @@ def as_answers(arrays: Arrays, compared: Compared) -> Arrays:
     if not compared.one_answer or classes is None or target.ndim != 1 or target.dtype.kind != "i":
         return arrays
     if len(classes) != 2:
-        text = f"{compared.loss.called()} with one output says yes or no, the data has {_count(len(classes))}"
+        text = f"{compared.loss.said} with one output says yes or no, the data has {_count(len(classes))}"
         way_out = f"End the network with {len(classes)} outputs and take cross_entropy."
         if len(classes) == 1:
             way_out = "There is nothing to tell it from: take data that has both."

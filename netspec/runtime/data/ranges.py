@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.datasets.rows import Rows
-from netspec.datasets.values import BYTE, Values, measured
+from netspec.datasets.values import BYTE, DOUBT, Values, measured
 from netspec.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-DOUBT: Final = 8.0
-"""How many times larger or smaller values may be than those of training, before it is doubted that they are right."""
 SURE: Final = 3.0
 """The same for values that are only right once they are converted."""
 MANY: Final = 16
@@ -136,7 +134,7 @@ def _fits(way: Way, column: Column, seen: Values, trained: Values, peak: int) ->
     if not own or not other:
         return True
     if seen.typical is None or trained.typical is None:  # of images in files only the range is known
-        return 0.5 <= own / other <= 2
+        return 1 / DOUBT <= own / other <= 2
     far = DOUBT if way.divisor is None or not way.said else SURE
     ratio = seen.typical * given / (trained.typical * known)
     return not (ratio > far and own > 2 * other) and not (ratio < 1 / far and own * far <= other)
@@ -150,7 +148,7 @@ def _advice(seen: Values, trained: Values, peak: int) -> str:
         return "Give them as they were before they were normalised, as the run's own data is."
     full, wanted = _full(seen), peak if trained.dtype == "uint8" and peak < BYTE else _full(trained)
     if full is None:
-        return "Bring them to that scale" + ", or as floats to 0.0 to 1.0." * (trained.dtype == "uint8")
+        return f"Bring them to that scale{', or as floats to 0.0 to 1.0' * (trained.dtype == 'uint8')}."
     divided, times = f" / {full}" * (full != 1), f" * {wanted or trained.high:.3g}" * (wanted != 1)
     return f"Where {full} is the most that a value can be, save x{divided}{times}."
 

@@ -42,7 +42,7 @@ def learn(train: Split, loss: Loss | None) -> dict[str, list[float]]:
     `loss` is what it is compared with. Raises DataError.
     """
     if loss is not None and not loss.scales:
-        text = f"scale_target goes with mse, l1, huber and smooth_l1, {loss.called()} compares other than plain numbers"
+        text = f"scale_target goes with mse, l1, huber and smooth_l1, {loss.said} compares other than plain numbers"
         raise DataError(f"{text}. Drop data.scale_target.")
     if not next(train.targets()).is_floating_point():
         text = "scale_target scales numbers, the target holds classes"

@@ -65,7 +65,7 @@ def settled(loss: Loss, learnt: Mapping[str, Any]) -> Loss:
         if asked is None or isinstance(asked, tuple):
             continue
         if field not in learnt.get("weights", {}):
-            raise UsageError(f"{loss.called()} has {field} by the data's classes, which is not known here")
+            raise UsageError(f"{loss.said} has {field} by the data's classes, which is not known here")
         weights[field] = tuple(learnt["weights"][field]["values"])
     return loss.replace(**weights)
 

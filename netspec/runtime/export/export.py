@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from netspec.drafts import draft
 from netspec.errors import ExportFailed, ExportMismatch, UsageError
 from netspec.exporters.base import Exporter
 from netspec.files import is_stream, need_writable, place_of, pour, saving, sync
+from netspec.json_text import json_text
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Probabilities, Subject, tensors
 from netspec.runtime.export.tolerance import Difference, difference
@@ -131,7 +131,7 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
     taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
-    words = {f"netspec.{key}": json.dumps(value, ensure_ascii=False, allow_nan=False) for key, value in taught.items()}
+    words = {f"netspec.{key}": json_text(value) for key, value in taught.items()}
     return known | words
 
 

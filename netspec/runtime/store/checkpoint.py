@@ -11,7 +11,6 @@ the oldest one dropped. Which is the newest is decided by its name, never by a c
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from safetensors.torch import load_file
 from netspec.drafts import draft
 from netspec.errors import DataError
 from netspec.files import kind, remove, saving, sha256, sync
+from netspec.json_text import json_text
 from netspec.runtime.store.notes import read_note
 from netspec.runtime.store.packing import pack, unpack
 from netspec.runtime.store.safetensors import read_header, save_tensors
@@ -114,10 +114,10 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
     tensors: dict[str, torch.Tensor] = {}
     packed = pack(state, "state", tensors)
     save_tensors(tensors, folder / FILES[0])
-    (folder / FILES[1]).write_text(json.dumps(packed, allow_nan=False), encoding="utf-8")
+    (folder / FILES[1]).write_text(json_text(packed), encoding="utf-8")
     for name in FILES:
         sync(folder / name)
-    (folder / MANIFEST).write_text(json.dumps(_manifest(folder), indent=1), encoding="utf-8")
+    (folder / MANIFEST).write_text(json_text(_manifest(folder), 1), encoding="utf-8")
     sync(folder / MANIFEST)
     sync(folder)
 
@@ -135,7 +135,7 @@ def check(folder: Path) -> None:
         raise Damaged(f"{Path(str(error.filename)).name}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Damaged(f"{MANIFEST} is not what was written") from None
-    if written == json.dumps(found, indent=1):
+    if written == json_text(found, 1):
         return
     for name, entry in found["files"].items():
         if f'"sha256": "{entry["sha256"]}"' not in written:

@@ -17,6 +17,7 @@ import torch
 
 from netspec.errors import DataError
 from netspec.files import need_file, shown
+from netspec.json_text import json_text
 from netspec.words import printable
 
 DTYPES: Final = {
@@ -69,7 +70,7 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: Mapp
         tensor, begin = tensors[name], end
         end += tensor.numel() * tensor.element_size()
         header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json_text(header).encode()
     text += b" " * (-len(text) % ALIGNED)
     with path.open("wb") as stream:
         stream.write(struct.pack("<Q", len(text)) + text)

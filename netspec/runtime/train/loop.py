@@ -160,6 +160,7 @@ class Trainer:
             loss = self.stepper(self._rows(position.index), position.epoch, position.index)
         except NotFinite as fault:
             raise self._diverged(position.index, f"the loss is {fault.value}") from None
+        state.need_taken_up()
         state.losses[position.index] = loss
         if self.stepper.share is not None:
             state.shares[position.index] = self.stepper.share

@@ -76,7 +76,7 @@ class Objective:
         try:
             self.loss.expect(given, described(target, open_batch=False))
         except Misfit as misfit:
-            text = f"{type(self.loss).__name__} {misfit.message}"
+            text = f"{self.loss.said} {misfit.message}"
             raise SpecError([Problem(LossTarget.code, text, At(("train", "loss")), misfit.hint)]) from None
         if not self.loss.takes_target:
             return
