@@ -119,6 +119,7 @@ class Catalogue(Generic[E_]):
         return self._base
 
     def words(self) -> list[str]:
+        """Every word that something of it answers to."""
         return [w for words in self.families.values() for w in words.split()] + list(self._added)
 
     def find(self, word: str) -> tuple[type[E_], ...]:
@@ -203,6 +204,7 @@ class Catalogue(Generic[E_]):
 
 
 def _by_word(candidates: Any, base: type[E_], module: str) -> dict[str, tuple[type[E_], ...]]:
+    """The classes of a module by the words that they answer to, several where a word stands for several."""
     found: dict[str, tuple[type[E_], ...]] = {}
     for cls in candidates:
         if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module and cls.example:

@@ -84,6 +84,7 @@ class Spec:
 
     @property
     def name(self) -> str:
+        """The name of its network."""
         return self.graph.name
 
     @property
@@ -115,6 +116,7 @@ class Spec:
 
     @cached_property
     def _printed(self) -> str:
+        """The text of its network, printed once."""
         from netspec.views.code import source
 
         return source(self.document)
@@ -129,6 +131,7 @@ class Spec:
 
     @classmethod
     def _checked(cls, source: Source, limits: Limits) -> Self:
+        """The spec of a source, with its warnings. Raises SpecError with every problem."""
         document, problems = read_document(source)
         source = document.source
         graph, in_graph = expand(document)
@@ -179,5 +182,6 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
 
 
 def _not_extended(source: Source, message: str) -> SpecError:
+    """The error of a spec that another cannot be laid over."""
     problem = Problem("extends", message, At(("extends",)), "Name a spec in the folder of this one, as in base.yaml.")
     return SpecError([problem], source)

@@ -135,7 +135,7 @@ def show(text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """A result as JSON, on stdout."""
+    """A result as JSON, on stdout. A number that is not finite, which JSON has not, is null."""
     click.echo(json_text(value, 2))
 
 
@@ -157,6 +157,7 @@ def speaks() -> bool:
 
 
 def _color() -> bool | None:
+    """Whether to colour: never with NO_COLOR, else as click finds out."""
     return False if os.environ.get("NO_COLOR") else None
 
 

@@ -123,6 +123,7 @@ def _about(path: Path) -> str:
 
 
 def _reference(name: str) -> str:
+    """The text of a reference spec. Raises UsageError for a name that none has."""
     known = references()
     if name not in known:
         hint = did_you_mean(name, known) or "`netspec init --from` lists them."

@@ -48,6 +48,7 @@ def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> Non
 
 
 def _write(folder: Path) -> None:
+    """Write the pages of the reference into a folder."""
     from netspec.views.reference.markdown import files
 
     with saving(folder):

@@ -91,6 +91,7 @@ def _named(places: Any) -> str:
 
 
 def _values(values: Any) -> str:
+    """What was predicted of a sample, or only how much where that is much."""
     if values.ndim > 1 or values.size > SHOWN:
         return f"{' x '.join(map(str, values.shape))} values, which -o FILE writes"
     return " ".join(f"{value:.4g}" for value in values.ravel().tolist())

@@ -17,6 +17,9 @@ from netspec.text.report import SpecError
 if TYPE_CHECKING:
     from netspec.sweeps.results import Sweep
 
+if TYPE_CHECKING:
+    from netspec.sweeps.results import Sweep
+
 
 @click.command()
 @click.argument("spec", metavar="SPEC", type=click.Path())
@@ -61,7 +64,6 @@ def command(
     """
     loaded = load(spec, ())
     from netspec.runtime.train.progress import Live, Silent
-    from netspec.sweeps.results import table
     from netspec.sweeps.sweep import sweep
 
     found = sweep(
@@ -78,6 +80,13 @@ def command(
         say=talk,
         bar=Live if sys.stderr.isatty() else Silent,
     )
+    _tell(found, spec, as_json)
+
+
+def _tell(found: Sweep, spec: str, as_json: bool) -> None:
+    """Show the trials, and the command that trains the best of them again."""
+    from netspec.sweeps.results import table
+
     best = found.best
     ended = _code(found)
     again = None if best is None else shlex.join(["netspec", "train", spec, *best.overrides])

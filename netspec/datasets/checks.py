@@ -82,6 +82,7 @@ def same_form(train: Part, other: Part) -> None:
 
 
 def _form(array: Column) -> str:
+    """The shape and the dtype of a sample, as a message tells them."""
     sizes = " x ".join(map(str, array.shape[1:])) or "one number"
     return f"{sizes} of {array.dtype} a sample"
 

@@ -79,6 +79,7 @@ def parsed(text: str, way: str) -> datetime | None:
 
 
 def _order(way: str) -> str:
+    """Day, month and year in the order of a way to write dates: `dmy`."""
     return re.sub("[^dmyb]", "", way.lower())[:3]
 
 

@@ -67,6 +67,7 @@ class NPY(Dataset):
         return None
 
     def _part(self, files: Files, inputs: tuple[str, ...], target: str) -> Part:
+        """The arrays of one part, held against each other. Raises DataError."""
         paths = [files.file(path) for path in (*inputs, target)]
         arrays = [read_file(path, files.budget) for path in paths]
         found = checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
@@ -153,6 +154,7 @@ def _needed(header: Header) -> int:
 
 
 def _content(stream: IO[bytes], header: Header) -> Array:
+    """The array behind a header, in one piece and row by row."""
     import numpy as np
 
     content = bytearray(prod(header.shape) * header.dtype.itemsize)

@@ -1,4 +1,4 @@
-"""Tables in parquet files."""
+"""Parquet: tables in columns, packed, as pyarrow reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding image files: one at a time, bounded, always to bytes of channels x height x width."""
+"""Image decoding: one file at a time, bounded, always to bytes of channels x height x width."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ class Pictures(Rows):
         return found
 
     def _decoded(self, image: Image) -> Array:
+        """An image as channels x height x width."""
         import numpy as np
         from PIL.Image import Resampling
 
@@ -173,6 +174,7 @@ def _need_opaque(image: Image) -> None:
 
 
 def _orientation(image: Image) -> int:
+    """How an image lies, as its EXIF says: 1 for upright."""
     found = image.getexif().get(ORIENTATION, 1)
     return found if isinstance(found, int) else 1
 

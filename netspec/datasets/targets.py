@@ -85,6 +85,7 @@ class Target:
 
     @property
     def _only(self) -> str:
+        """The one column of the target. Raises DataError where there are several."""
         if len(self.columns) > 1:
             raise DataError(f"several= goes with one column of labels, the target names {len(self.columns)}")
         return self.columns[0]
@@ -113,6 +114,7 @@ class Target:
         return table.floats(name, hint=UNTAUGHT)
 
     def _listed(self, cell: str) -> list[str]:
+        """The labels in a cell."""
         parts = cell.split() if self.several == " " else cell.split(self.several)
         return [label.strip() for label in parts if label.strip()]
 

@@ -1,4 +1,4 @@
-"""Texts for language models."""
+"""Texts for language models: windows of characters, bytes or tokens."""
 
 from __future__ import annotations
 
@@ -170,10 +170,12 @@ def _letters(known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _text(path: Path, budget: Budget) -> str:
+    """The text of a file, in bounds. Raises DataError."""
     return text_of(path, _limit(budget), MORE)
 
 
 def _bytes(path: Path, budget: Budget) -> Array:
+    """The bytes of a file as int64, in bounds. Raises DataError."""
     import numpy as np
 
     content = content_of(path, _limit(budget), MORE)

@@ -1,4 +1,4 @@
-"""Texts in a column of a table, as tokens: words, characters, or what a tokenizer of the package tokenizers makes."""
+"""Tokenization of a text column: words, characters, or what a tokenizer of the package tokenizers makes."""
 
 from __future__ import annotations
 

@@ -194,6 +194,7 @@ def _bare(cls: type[Entry]) -> int:
 
 
 def _text(given: Any) -> str:
+    """A value of Python's call as a row has it: `(3, 5)` is `3x5`."""
     if isinstance(given, tuple) and len(given) > 1:
         return "x".join(map(_text, given))
     if isinstance(given, bool):

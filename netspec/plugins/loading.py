@@ -73,6 +73,7 @@ def load(plugin: str) -> None:
 
 
 def _file(path: Path) -> None:
+    """Load the plugin in a file, once. Raises UsageError."""
     if not path.is_file():
         raise UsageError(f"there is no plugin {path}")
     name, digest = path.stem, sha256(path.read_bytes()).hexdigest()
@@ -95,6 +96,7 @@ def _file(path: Path) -> None:
 
 
 def _installed(name: str) -> None:
+    """Load a plugin that is installed as a package, once. Raises UsageError."""
     if name in _loaded:
         return
     found = {point.name: point for point in entry_points(group=GROUP)}

@@ -78,6 +78,7 @@ def _rows(archive: Archive, name: str) -> int | DataError:
 
 
 def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
+    """What is seen in arrays, and a spec that trains on them."""
     train = found.train
     goal, learnt, first = _goal(train.target, len(found.classes or ()))
     source = [*source, f"    first: {first}             # the number of the first class"] if first else source
@@ -93,6 +94,7 @@ def _proposal(path: str, found: Arrays, source: list[str]) -> Proposal:
 
 
 def _form(x: Column) -> str:
+    """The shape and the dtype of a sample."""
     sizes = " x ".join(map(str, x.shape[1:])) or "one number"
     return f"{sizes} of {x.dtype}"
 
@@ -197,4 +199,5 @@ def _ready(x: Column, steps: list[str]) -> str:
 
 
 def _written(shape: Sequence[int]) -> str:
+    """A shape as a spec has it."""
     return "x".join(map(str, shape))

@@ -99,8 +99,8 @@ def of_table(
     columns = [_seen(table, name) for name in table.columns if name != chosen]
     taken = {role: [c for c in columns if c.role == role] for role in KEYS}
     if not any(taken.values()):
-        said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
-        raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
+        others = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
+        raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(others)}")
     rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
     keys = {"path": quoted(path), "target": quoted(chosen)}
     keys |= {KEYS[role]: listed(c.name for c in found) for role, found in taken.items() if found}
@@ -139,6 +139,7 @@ def _told(columns: Sequence[Seen]) -> list[str]:
 
 
 def _read(source: str, path: str, options: dict[str, Any]) -> Tabular:
+    """A table as its source would read it with these options."""
     (cls,) = DATASETS.find(source)
     made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
     return made
@@ -276,6 +277,7 @@ def _no_category(cells: Sequence[str], different: Sequence[str]) -> str:
 
 
 def _short(value: float) -> str:
+    """A number in a few digits."""
     return f"{value:.6g}"
 
 

@@ -65,6 +65,7 @@ def table(found: Prediction) -> Iterator[list[Any]]:
 
 
 def _heads(found: Prediction) -> Mapping[str, Sequence[Any]]:
+    """What stands above the values of each output: names of classes, or numbers."""
     return found.names or {ROW: range(len(found.first))}
 
 
@@ -100,20 +101,24 @@ def _format(path: Path) -> str:
 
 
 def _csv(found: Prediction, path: Path) -> None:
+    """Write a line for each sample."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows(table(found))
 
 
 def _json(found: Prediction, path: Path) -> None:
+    """Write a mapping for each sample."""
     path.write_text(json_text(records(found), 2) + "\n", encoding="utf-8")
 
 
 def _npy(found: Prediction, path: Path) -> None:
+    """Write the first output as one array."""
     with path.open("wb") as stream:
         np.save(stream, found.first, allow_pickle=False)
 
 
 def _npz(found: Prediction, path: Path) -> None:
+    """Write each output as an array by its name."""
     with path.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **found.outputs)
 

@@ -73,6 +73,7 @@ class Prediction:
 
     @property
     def first(self) -> np.ndarray[Any, Any]:
+        """The first output, samples first."""
         return next(iter(self.outputs.values()))
 
     @property
@@ -170,6 +171,7 @@ def _need_finite(found: Prediction, label: str) -> None:
 
 
 def _batch_axis(tensor: Tensor) -> int:
+    """The axis of a tensor that counts samples."""
     return next((axis for axis, size in enumerate(tensor.shape) if "B" in names(size)), 0)
 
 

@@ -1,4 +1,4 @@
-"""A trained run: a folder that is read again."""
+"""A trained run: its folder, read again."""
 
 from __future__ import annotations
 

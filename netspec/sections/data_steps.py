@@ -81,6 +81,7 @@ def _begins(rows: Any, catalogue: Catalogue[Any]) -> bool:
 
 
 def _no_input(name: str, where: Path, names: Sequence[str]) -> Problem:
+    """The problem of a step that is for an input which the network does not have."""
     hint = did_you_mean(name, names) or f"There are: {', '.join(names)}."
     return Problem("unknown-input", f"the network has no input {name!r}", At(where, on_key=True), hint)
 

@@ -67,10 +67,12 @@ def not_laid(text: str, message: str, hint: str) -> SpecError:
 
 
 def _command_line(text: str) -> File:
+    """An override as a file of its own, so that a problem can show it."""
     return File(COMMAND_LINE, tuple(text.splitlines()) or ("",))
 
 
 def _replaced(source: Source, path: Path, part: Source) -> Source:
+    """The source with the data and the places of `part` at a path, in place of what stood there."""
     data = _with_value(source.data, path, part.data)
     marks = {p: m for p, m in source.marks.items() if p[: len(path)] != path}
     whole = Mark(part.file, 0, 0, 0, len(part.file.lines[0]), key=(0, 0))
@@ -130,6 +132,7 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
 
 
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
+    """What a mapping or a list has at a key; None where it has nothing there."""
     if isinstance(node, dict):
         return node.get(str(part))
     return node[part] if isinstance(part, int) and part < len(node) else None

@@ -53,10 +53,12 @@ class Range:
 
     @property
     def whole(self) -> bool:
+        """Whether its values are whole numbers."""
         return isinstance(self.low, int)
 
     @property
     def size(self) -> int | None:
+        """How many values it has; None for all numbers between its ends."""
         return round((self.high - self.low) / self.step) + 1 if self.step is not None else None
 
     @property
@@ -65,12 +67,14 @@ class Range:
         return tuple(self.text(self.low + i * (self.step or 0)) for i in range(self.size or 0))
 
     def suggest(self, trial: Any) -> str:
+        """What optuna suggests for a trial, as an override has it."""
         if self.whole:
             step = 1 if self.step is None or self.log else self.step
             return self.text(trial.suggest_int(self.path, self.low, self.high, step=step, log=self.log))
         return self.text(trial.suggest_float(self.path, self.low, self.high, step=self.step, log=self.log))
 
     def drawn(self, random: Random) -> str:
+        """A value at random, as an override has it."""
         if self.size is not None and self.step is not None:
             return self.text(self.low + random.randrange(self.size) * self.step)
         if self.log:
@@ -142,6 +146,7 @@ def read_space(assignments: Sequence[str]) -> Space:
 
 
 def _range(path: str, match: re.Match[str], text: str) -> Range:
+    """A range, from the text `1e-4..1e-2:log` or `2..8:step=2`. Raises UsageError."""
     low, high = _number(match[1]), _number(match[2])
     if not (isinstance(low, int) and isinstance(high, int)):
         low, high = float(low), float(high)
@@ -182,6 +187,7 @@ def _sound(given: Range, text: str) -> Range:
 
 
 def _number(text: str) -> int | float:
+    """A number, whole where it is written so."""
     return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
 
 

@@ -68,6 +68,7 @@ class _Journal(JournalFileBackend):
         self.path = path
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write to the journal. Raises UsageError where the disk refuses."""
         with saving(self.path):
             super().append_logs(logs)
 
@@ -197,12 +198,15 @@ class _Listed(optuna.samplers.BaseSampler):
         self.ranges = {axis.path: axis for axis in space.axes if isinstance(axis, Range)}
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        """Nothing: every value is taken by itself."""
         return {}
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        """Nothing: every value is taken by itself."""
         return {}
 
     def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        """The value that the combination at hand has for a parameter."""
         text = self.combination[param_name]
         return float(text) if param_name in self.ranges else text
 
@@ -227,6 +231,7 @@ def enter(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
+    """A trial of optuna's as ours, counted from 1."""
     about, told = frozen.user_attrs.get("about", {}), frozen.user_attrs.get("end", {})
     running = frozen.state == optuna.trial.TrialState.RUNNING
     return Trial(

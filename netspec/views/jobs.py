@@ -1,4 +1,4 @@
-"""The file by which a cluster trains a spec on several machines."""
+"""Cluster jobs: the file by which Slurm or Kubernetes trains a spec on several machines."""
 
 from __future__ import annotations
 

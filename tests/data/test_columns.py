@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netspec.api.spec import load, loads
@@ -535,7 +536,7 @@ def test_what_fills_a_column_is_learnt_on_the_training_part_and_kept(tmp_path: P
     found = source.fitted(source.read(Files(tmp_path)), {})
     assert found.learnt["columns"]["numbers"] == {"age": 2.0, "size": 3.0}
     (tmp_path / "new.csv").write_text("age,city,size\n,,\n")
-    numbers, categories = source.samples([tmp_path / "new.csv"], found.learnt)
+    numbers, categories = map(np.asarray, source.samples([tmp_path / "new.csv"], found.learnt))
     assert numbers.tolist() == [[2, 3]]
     assert categories.tolist() == [[1]]
 

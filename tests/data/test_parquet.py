@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +13,7 @@ import pytest
 
 from netspec import optional as extras
 from netspec.datasets.files import Budget, Files
+from netspec.datasets.parquet import Parquet
 from netspec.errors import DataError, UsageError
 from tests.data.test_tables import read
 from tests.data.writing import section
@@ -141,7 +142,7 @@ def test_a_text_in_many_cells_is_held_and_read_once(kind: Any, tmp_path: Path) -
     options = {"path": "a.parquet", "target": "y", "text": "t", "length": 8}
     source = section({"source": {"parquet": options}}).source
     before = pa.total_allocated_bytes()
-    table = source.table(tmp_path / "a.parquet")
+    table = cast(Parquet, source).table(tmp_path / "a.parquet")
     assert pa.total_allocated_bytes() - before < 10 * 2**20
     assert len({id(text) for text in table.texts("t")}) <= groups
     tracemalloc.start()

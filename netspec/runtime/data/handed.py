@@ -76,6 +76,7 @@ def handed(
 
 
 def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
+    """The arrays in one .npz file, by the names of the inputs, or in a .npy file for each input. Raises DataError."""
     for file in files:
         if not file.is_file():
             raise DataError(f"{show(file)} is not a file")
@@ -120,7 +121,10 @@ def _as_csv(source: Tabular) -> CSV:
 
 
 def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) -> Handed | None:
-    """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given."""
+    """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given.
+
+    Raises DataError.
+    """
     column = _text_column(source, learnt)
     tables = isinstance(source, Tabular) and any(file.exists() and file.suffix != ".txt" for file in files)
     if column is None or tables or any(file.suffix in ARRAYS for file in files):
@@ -157,7 +161,10 @@ def _text_column(source: Dataset, learnt: Mapping[str, Any]) -> str | None:
 
 
 def _text(file: Path) -> tuple[list[str], str]:
-    """The lines of a file, of standard input, or of the words themselves; and what stands before their numbers."""
+    """The lines of a file, of standard input, or of the words themselves; and what stands before their numbers.
+
+    Raises DataError.
+    """
     if file == STANDARD_INPUT:
         try:
             return sys.stdin.buffer.read(MAX_TEXT).decode().splitlines(), ""
@@ -203,7 +210,10 @@ def _fainter(pictures: Pictures, trained: Values) -> Iterator[str]:
 
 
 def _photos(files: Sequence[Path], learnt: Mapping[str, Any], taken: Sequence[Any]) -> Handed:
-    """Images in files for a run over arrays: in the form, the size and the colours that its data has."""
+    """Images in files for a run over arrays: in the form, the size and the colours that its data has.
+
+    Raises DataError.
+    """
     kept, label = learnt.get("values"), ", ".join(map(show, files))
     if kept is None:
         raise DataError(f"{label}: the run was trained by an older version, which did not keep the form of its images")

@@ -35,6 +35,7 @@ class Converted(Rows):
 
     @property
     def _one(self) -> Array:
+        """One row, which shows shape and dtype of all."""
         return self.convert(np.zeros((1, *self.rows.shape[1:]), self.rows.dtype))
 
     @property
@@ -67,6 +68,7 @@ class Way:
     said: str = ""
 
     def take(self, column: Column) -> Column:
+        """A column on the scale of the training: floats divided by the divisor, or as it is where there is none."""
         divisor = self.divisor
         if divisor is None:
             return column
@@ -159,4 +161,5 @@ def _full(values: Values) -> int | None:
 
 
 def _range(values: Values) -> str:
+    """The smallest and the largest of the values that were seen."""
     return f"from {values.low:.4g} to {values.high:.4g}"

@@ -28,11 +28,11 @@ class Scale:
         return cls(*(torch.tensor(scale[name], device=device) for name in ("mean", "deviation"))) if scale else None
 
     def taken_out(self, target: torch.Tensor) -> torch.Tensor:
-        """A target as the network is to give it."""
+        """A target as the network is to give it, (target - mean) / deviation, in the same shape."""
         return (target - self.mean) / self.deviation
 
     def put_back(self, values: torch.Tensor) -> torch.Tensor:
-        """What the network gives, in the target's own units."""
+        """What the network gives, in the target's own units: values * deviation + mean, in the same shape."""
         return values * self.deviation + self.mean
 
 
@@ -75,6 +75,7 @@ class InOwnUnits(nn.Module):
         self.register_buffer("deviation", scale.deviation)
 
     def forward(self, *inputs: torch.Tensor) -> Any:
+        """The network's outputs, the first of them, which the target was compared with, in its own units."""
         given = self.network(*inputs)
         scale = Scale(self.mean, self.deviation)
         if isinstance(given, torch.Tensor):

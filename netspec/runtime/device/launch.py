@@ -74,6 +74,7 @@ class Passing:
             signal.signal(number, handler)
 
     def _pass(self, number: int, frame: FrameType | None) -> None:
+        """Note the first signal, and pass each on."""
         self.number = self.number or number
         for process in self.context.processes:
             with contextlib.suppress(ProcessLookupError):

@@ -67,6 +67,7 @@ class Checkpoints:
         return place
 
     def _write(self, place: Path, state: dict[str, Any]) -> None:
+        """Write a state beside its place and rename it, so that no half of one is ever there."""
         with draft(place) as beside:
             beside.mkdir()
             write_state(beside, state)
@@ -102,6 +103,7 @@ class Checkpoints:
                 shutil.rmtree(left)
 
     def _fault(self, place: Path) -> str | None:
+        """What is wrong with the checkpoint at a place; None where it is whole."""
         try:
             check(place)
         except Damaged as fault:
@@ -144,6 +146,7 @@ def check(folder: Path) -> None:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of its files: their lengths in bytes and their SHA-256."""
     entries = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in FILES}
     return {"format": FORMAT, "files": entries}
 

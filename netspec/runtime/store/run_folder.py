@@ -99,26 +99,32 @@ class RunFolder:
 
     @property
     def spec_file(self) -> Path:
+        """The spec that runs, with everything that was set on the command line."""
         return self.path / "spec.yaml"
 
     @property
     def metrics_file(self) -> Path:
+        """A line of JSON for each evaluation."""
         return self.path / "metrics.jsonl"
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of states to resume from."""
         return self.path / "checkpoints"
 
     @property
     def board(self) -> Path:
+        """The folder that TensorBoard reads."""
         return self.path / "tensorboard"
 
     @property
     def best(self) -> Path:
+        """The weights of the best evaluation, there once one was measured."""
         return self.path / "best.safetensors"
 
     @property
     def last(self) -> Path:
+        """The weights of the last checkpoint."""
         return self.path / "last.safetensors"
 
     def renew(self) -> None:
@@ -177,6 +183,7 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def _note_surroundings(self) -> None:
+        """Note versions and hardware of the process that trains from here on."""
         write_text(self.path / "environment.json", json_text(environment(), 1) + "\n")
 
     def close(self) -> None:
@@ -230,6 +237,7 @@ def environment() -> dict[str, Any]:
 
 
 def _locked(folder: Path) -> BaseFileLock:
+    """The lock of a run's folder. Raises UsageError where another process holds it."""
     lock = held(folder / "lock")
     if lock is None:
         raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.")
