@@ -120,7 +120,7 @@ def bind_long(block: Block, options: Mapping[str, Any], lookup: Lookup, path: Pa
     return given
 
 
-def complete(block: Block, given: dict[str, Any], lookup: Lookup, at: At) -> dict[str, Any]:
+def complete(block: Block, given: Mapping[str, Any], lookup: Lookup, at: At) -> dict[str, Any]:
     """All parameters in the header's order, defaults computed over the earlier ones. Raises Refused."""
     values: dict[str, Any] = {}
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from netspec.errors import Path
 from netspec.graph.blocks import Block
+from netspec.graph.scope import Naming
 from netspec.graph.written import Written, calls_of, is_chain, long_call
 from netspec.language.refusals import Refused
 
@@ -50,6 +51,11 @@ def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:
 def opened(body: Any, path: Path) -> tuple[dict[str, Any], Any, Path]:
     """What stands beside the layers of a block, the layers, and where they stand."""
     return (body, body["layers"], (*path, "layers")) if is_group(body) else ({}, body, path)
+
+
+def naming_of(body: Any) -> Naming:
+    """How the unnamed members of a body are called."""
+    return "list" if isinstance(body, list | str) else "names"
 
 
 def rows_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> Iterator[Row]:

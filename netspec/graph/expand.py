@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.declared import Declared, unused_params
+from netspec.graph.draft import Level, Value, freeze
 from netspec.graph.inputs import read_input
-from netspec.graph.model import Graph, Level, Value
+from netspec.graph.model import Graph
 from netspec.graph.names import check_input_name
 from netspec.graph.prune import prune
 from netspec.graph.report import Report, Stopped
@@ -36,11 +38,11 @@ def expand(
     report = Report()
     walk = _walker(document, report, traced)
     declared = walk.declared
-    root = Level("root", document.name)
-    root.params = declared.params.values
-    root.inputs = _read_inputs(document, root, declared, report, sizes or {})
-    _walk(document, root, walk, report)
-    prune(root)
+    building = walk.root(document.name)
+    building.inputs = _read_inputs(document, building, declared, report, sizes or {})
+    _walk(document, building, walk, report)
+    prune(building)
+    root = freeze(building)
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}
     rules: list[Rule] = []
@@ -57,7 +59,7 @@ def expand(
             idle += more
     held = [name for name in dict(root.buffers()) if "running_" in name] if shapes else []
     weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report)
-    graph = Graph(document.name, root, ties, tuple(rules), owners, weights, tuple(idle))
+    graph = Graph(document.name, root, MappingProxyType(ties), tuple(rules), owners, weights, tuple(idle))
     return graph, list(report.problems.values()) or list(unused_params(document))
 
 

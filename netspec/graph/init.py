@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from netspec.errors import At, Path, Problem
@@ -13,6 +14,7 @@ from netspec.graph.model import Level
 from netspec.initializers import Default, Initializer
 from netspec.language.calls import Lookup, read_entry
 from netspec.language.refusals import Refused
+from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.text.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer
@@ -29,7 +31,7 @@ class Rule:
     tensors: dict[str, Initializer]
     """By the tensor's own name; an empty name stands for the weight, or for the very tensor that matched."""
     path: Path
-    written: dict[str, dict[str, str]] = field(default_factory=dict)
+    written: dict[str, dict[str, Expr]] = field(default_factory=dict)
     """The expressions that arguments came from, by tensor and field."""
     origin: File | None = None
     """The file that it stands in."""
@@ -37,7 +39,11 @@ class Rule:
     """Whether that is one which the spec extends."""
 
 
-@dataclass(slots=True)
+Plan = dict[str, tuple[int, Initializer]]
+"""For each tensor that a rule matches: the rule's number and its initialiser."""
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     """A module with parameters of its own, and what its rules say of each tensor."""
 
@@ -48,18 +54,17 @@ class Owner:
     wrap: str = ""
     parts: frozenset[str] = frozenset()
     """The parts of a wrapped weight."""
-    plan: dict[str, tuple[int, Initializer]] = field(default_factory=dict)
-    """For each tensor that a rule matches: the rule's number and its initialiser."""
+    plan: Mapping[str, tuple[int, Initializer]] = field(default_factory=dict)
 
     def name_of(self, tensor: str) -> str:
         """A tensor's name in the network."""
         return f"{self.path}.{tensor}".removeprefix(".")
 
-    def awaits(self, tensor: str) -> bool:
-        """Whether no rule has filled a tensor yet, nor a part of it, nor what it is a part of."""
-        if tensor in self.parts and "weight" in self.plan:
+    def awaits(self, tensor: str, plan: Plan) -> bool:
+        """Whether a plan fills neither a tensor yet, nor a part of it, nor what it is a part of."""
+        if tensor in self.parts and "weight" in plan:
             return False
-        return tensor not in self.plan and not (tensor == "weight" and self.plan.keys() & self.parts)
+        return tensor not in plan and not (tensor == "weight" and plan.keys() & self.parts)
 
 
 Report = Callable[[Problem], None]
@@ -100,19 +105,22 @@ def assign(
     is one of a spec that this one extends, whose own rules take its place: it is idle.
     """
     owners = tuple(_owners(root, ""))
+    plans: list[Plan] = [{} for _ in owners]
     idle: list[Path] = []
     for number, rule in enumerate(rules):
         uses: dict[str, Uses] = {}
-        for owner in owners:
+        for owner, plan in zip(owners, plans, strict=True):
             for key, tensor in _matches(rule, owner):
                 found = uses.setdefault(key, Uses())
-                if tensor in owner.plan:
-                    found.takers.add(owner.plan[tensor][0])
+                if tensor in plan:
+                    found.takers.add(plan[tensor][0])
                     continue
-                if not owner.awaits(tensor):  # a part of what is filled, or the whole: another tensor all the same
+                if not owner.awaits(
+                    tensor, plan
+                ):  # a part of what is filled, or the whole: another tensor all the same
                     found.wins = True
                     continue
-                owner.plan[tensor] = (number, rule.tensors[key])
+                plan[tensor] = (number, rule.tensors[key])
                 found.note(owner.name_of(tensor), ties)
                 for text, hint in _refusals(owner, tensor, rule.tensors[key], rule):
                     report(Problem("init", text, At(rule.path, on_key=True), hint))
@@ -130,7 +138,8 @@ def assign(
                 idle.append((*rule.path, key) if key else rule.path)
             elif not found.wins and (takers or found.tied) and not may_be(rule, True):
                 report(_never_wins(rule, key, found.tied, takers, ties))
-    return owners, idle
+    planned = zip(owners, plans, strict=True)
+    return tuple(replace(owner, plan=MappingProxyType(plan)) for owner, plan in planned), idle
 
 
 @dataclass(slots=True)

@@ -10,17 +10,21 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.dims import Size
-from netspec.graph.model import AXES, Level, Step, Value
-from netspec.graph.scope import Scope
+from netspec.graph.model import Level, Value
 from netspec.graph.symbols import plain
 from netspec.language import expressions
 from netspec.language.calls import found
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr
 
+if TYPE_CHECKING:
+    from netspec.graph.scope import Scope
+
+AXES: Final = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
+"""The sizes that an expression may ask of a value by a letter."""
 _OF_PYTHON: Final = {"min", "max", "round", "abs", "int", "sum"}
 """What an expression may call that Python calls by the same name."""
 Measure = ast.expr | tuple["ast.expr | None", ...] | None
@@ -51,13 +55,6 @@ def measures(sources: Mapping[str, Any], values: Mapping[str, Any], scope: Scope
     return known
 
 
-def readings(step: Step) -> Iterator[Value]:
-    """The values that a step which is no member asks for their sizes."""
-    for measure in step.measures.values() if not step.member else ():
-        for tree in measure if isinstance(measure, tuple) else (measure,):
-            yield from (reading.value for reading in _readings(tree)) if tree is not None else ()
-
-
 def inside(asked: Mapping[str, Measure], inputs: Sequence[Value], level: Level) -> dict[str, Measure]:
     """How a block reads the arguments that ask for sizes of what it is called with; none that ask for others."""
     own = {outer.actual: inner for outer, inner in zip(inputs, level.inputs.values(), strict=True)}
@@ -68,6 +65,19 @@ def inside(asked: Mapping[str, Measure], inputs: Sequence[Value], level: Level) 
         if [part is None for part in found] == [part is None for part in parts]:
             known[name] = found if isinstance(measure, tuple) else found[0]
     return known
+
+
+def of_values(measure: Measure, value: Callable[[Value], Value]) -> Measure:
+    """How the same argument is read where other values stand in place of these."""
+
+    def visit(node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.Constant):
+            return _leaf(Reading(value(node.value.value), node.value.axis)) if isinstance(node.value, Reading) else node
+        return transformed(node, visit)
+
+    if isinstance(measure, tuple):
+        return tuple(None if part is None else visit(part) for part in measure)  # type: ignore[misc]
+    return None if measure is None else visit(measure)  # type: ignore[return-value]
 
 
 def _within(tree: ast.expr, own: Mapping[Value, Value]) -> ast.expr | None:
@@ -100,8 +110,8 @@ def transformed(node: ast.AST, visit: Callable[[ast.AST], ast.AST]) -> ast.AST:
 
 def _measure(source: Any, scope: Scope) -> Measure:
     match source:
-        case Expr(text=text, negative=negative):
-            tree = _tree(text, scope)
+        case Expr(negative=negative):
+            tree = _tree(source, scope)
             return ast.UnaryOp(ast.USub(), tree) if tree is not None and negative else tree
         case tuple() | list():
             parts: list[ast.expr | None] = []
@@ -115,19 +125,20 @@ def _measure(source: Any, scope: Scope) -> Measure:
     return None
 
 
-def _tree(text: str, scope: Scope) -> ast.expr | None:
+def _tree(expr: Expr, scope: Scope) -> ast.expr | None:
     """The tree of an expression that asks for a size which is a number here; None for any other."""
-    names, asks = _asked(text)
+    names, asks = _asked(expr)
     if not asks and not any(isinstance(_of_param(name, scope), ast.expr) for name in names):
         return None
     try:
-        tree: ast.expr = _Measuring(scope).visit(expressions.parse(text))
+        tree: ast.expr = _Measuring(scope).visit(expr.tree)
     except (KeyError, AttributeError, IndexError, TypeError, expressions.ExpressionError, Refused):
         return None  # a part that was not computed, as behind an `or`
-    return tree if any(isinstance(of.size, int) for of in _readings(tree)) else None
+    return tree if any(isinstance(of.size, int) for of in readings(tree)) else None
 
 
-def _readings(tree: ast.expr) -> Iterator[Reading]:
+def readings(tree: ast.expr) -> Iterator[Reading]:
+    """The sizes that are read in a tree."""
     leaves: Iterator[Any] = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return (leaf for leaf in leaves if isinstance(leaf, Reading))
 
@@ -138,10 +149,10 @@ def _leaf(value: Any) -> ast.Constant:
 
 
 @lru_cache(maxsize=4096)
-def _asked(text: str) -> tuple[frozenset[str], bool]:
+def _asked(expr: Expr) -> tuple[frozenset[str], bool]:
     """The names in an expression, and whether it asks one of them for something."""
-    tree = expressions.parse(text)
-    return frozenset(expressions.names(tree)), any(isinstance(node, ast.Attribute) for node in ast.walk(tree))
+    asks = any(isinstance(node, ast.Attribute) for node in ast.walk(expr.tree))
+    return frozenset(expressions.names(expr.tree)), asks
 
 
 def _of_param(name: str, scope: Scope) -> Any:
@@ -196,7 +207,7 @@ class _Measuring:
             raise KeyError(name)
         if known is None and isinstance(self.scope.value(name), Value):
             raise KeyError(name)
-        return known if known is not None else ast.Constant(expressions.evaluate(name, self.scope.lookup))
+        return known if known is not None else ast.Constant(expressions.computed(node, self.scope.lookup))
 
     def _value(self, node: ast.expr) -> Value:
         """The value that a size is asked of: a name, or a part of one as in `rnn.output.t`."""
@@ -223,4 +234,4 @@ class _Measuring:
         return size
 
     def _number(self, node: ast.expr | None) -> Any:
-        return None if node is None else expressions.evaluate(ast.unparse(node), self.scope.lookup)
+        return None if node is None else expressions.computed(node, self.scope.lookup)

@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.graph.model import Level, Step, Value
+from netspec.graph.draft import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
-from netspec.graph.steps import owns
-from netspec.layers.base import Op
+from netspec.layers.base import Layer, Op
 from netspec.sections.weights import meets
+from netspec.vocabulary import OPERATIONS
 from netspec.words import few, listed, offered
 
 UNIQUE: Final = (
@@ -129,6 +129,17 @@ def gathered(members: Mapping[str, Step]) -> dict[str, Step]:
 def base_word(cls: type[Op], word: str) -> str:
     """The word that unnamed members of a class are counted under: conv, bn, fc."""
     return next(iter((*cls.general, *cls.words)), word.lower())
+
+
+def owns(op: Op) -> bool:
+    """Whether an operation has parameters or buffers of its own."""
+    return isinstance(op, Layer) and bool(type(op).parameters is not Layer.parameters or op.buffers())
+
+
+def counted_word(word: str) -> str:
+    """What unnamed members of a word are counted under."""
+    classes = OPERATIONS.find(word)
+    return base_word(classes[0], word) if classes else word
 
 
 def registers(op: Op) -> bool:

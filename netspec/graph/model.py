@@ -1,31 +1,37 @@
 """What a graph is made of: values that flow, steps that make them, levels that hold steps.
 
-A level is a module; its steps run in order, and those that own something are its members,
-in the order in which they are registered. Steps refer to values, never to positions.
+A level is a module; its steps run in order, and those that own something are its members, in the order in which they
+are registered. Steps refer to values, never to positions. All of it is frozen: `draft` has it while it is built.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeVar
 
 from netspec.dims import Size, substitute
 from netspec.errors import At, Path
 from netspec.graph import wrapping
-from netspec.language.refusals import Unknown
+from netspec.graph.blocks import Block
+from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.sections.weights import Weights
 from netspec.tensors import Tensor
-from netspec.words import few
 
-AXES: dict[str, int] = {"c": 1, "t": 1, "h": -2, "w": -1, "d": -1}
-"""The sizes that an expression may ask of a value by a letter."""
+NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
+"""No entries; all that has none shares it."""
+V_ = TypeVar("V_", bound="Value")
 
 
-@dataclass(eq=False, slots=True)
+def _none() -> Mapping[Any, Any]:
+    return NONE
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Value:
     """One tensor that flows through the network. `tensor` is None after a problem."""
 
@@ -33,7 +39,7 @@ class Value:
     tensor: Tensor | None
     level: Level
     step: Step | None = None
-    parts: dict[str, Value] = field(default_factory=dict)
+    parts: Mapping[str, Value] = field(default_factory=_none)
     alias: Value | None = None
     """The value that goes on in this one's place, where its step is left out."""
 
@@ -50,21 +56,6 @@ class Value:
             value = value.alias
         return value
 
-    def attribute(self, name: str) -> Any:
-        """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError with what it has, or Unknown."""
-        if name in self.parts:
-            return self.parts[name]
-        if name != "shape" and name not in AXES:
-            raise AttributeError(f"It has: {few([*self.parts, 'shape', *AXES])}.")
-        if self.tensor is None:
-            raise Unknown
-        self.level.asked = self.level.asked or name != "c"
-        if name == "shape":
-            return list(self.tensor.shape)
-        if not -len(self.tensor.shape) <= AXES[name] < len(self.tensor.shape):
-            raise AttributeError(f"It is {self.tensor}, batch first.")
-        return self.tensor.shape[AXES[name]]
-
     def __repr__(self) -> str:
         return f"<{self.name}: {self.tensor}>"
 
@@ -77,12 +68,12 @@ class Guard:
     """A `when` that was decided: where it stands and its condition."""
 
     at: At
-    text: str
+    when: Expr
     origin: ast.expr | None = field(default=None, compare=False)
     """The condition over the symbols of the block that it stands in, where the graph is traced."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Step:
     """One operation, or one call of a level, in its place; with neither, a step that its `when` left out."""
 
@@ -96,8 +87,8 @@ class Step:
     body: Level | None = None
     member: str = ""
     """The name under which it is registered as a module or parameter; empty for a function."""
-    template: str = ""
-    """The member's name as it is written, where that is computed: `$(name)conv1`."""
+    template: Template = ()
+    """The parts of the member's name as it is written, where that is computed: `$(name)conv1`."""
     again: bool = False
     """Whether it runs a member that an earlier step registered."""
     training: bool | None = None
@@ -108,11 +99,11 @@ class Step:
     """How its weight is reparametrised: weight_norm and its kin."""
     guard: Guard | None = None
     """The `when` that let it in or left it out."""
-    written: dict[str, str] = field(default_factory=dict)
-    """Arguments that came from an expression, by field."""
-    measures: dict[str, Any] = field(default_factory=dict)
+    written: Mapping[str, Expr] = field(default_factory=_none)
+    """The expressions that arguments came from, by field."""
+    measures: Mapping[str, Any] = field(default_factory=_none)
     """Arguments that ask for sizes of values, by field: how they are read where the network runs."""
-    origins: dict[str, ast.expr] = field(default_factory=dict)
+    origins: Mapping[str, ast.expr] = field(default_factory=_none)
     """These expressions over the symbols of the block around, where the graph is traced; that of its word is empty."""
     spelling: tuple[str | ast.expr, ...] = ()
     """The template's parts, the computed ones over the same symbols."""
@@ -155,14 +146,14 @@ class Step:
         return None if count is None else substitute(count, {"B": 1})
 
 
-def first(results: Results) -> Value:
+def first(results: V_ | tuple[Any, ...]) -> V_:
     """The first value of a result: what its bare name stands for."""
     while isinstance(results, tuple):
         results = results[0]
     return results
 
 
-def flat(results: Results) -> list[Value]:
+def flat(results: V_ | tuple[Any, ...]) -> list[V_]:
     return [v for r in results for v in flat(r)] if isinstance(results, tuple) else [results]
 
 
@@ -175,39 +166,47 @@ class Repeat:
     steps: tuple[Step, ...]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Level:
     """A module: the root, a use of a block, a list or a mapping."""
 
     kind: Literal["root", "block", "list", "mapping"]
     name: str = ""
     parent: Level | None = None
-    block: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
-    """The arguments of a block's use."""
-    measures: dict[str, Any] = field(default_factory=dict)
+    header: Block | None = None
+    """The block that it is a use of."""
+    params: Mapping[str, Any] = field(default_factory=_none)
+    """The arguments of a block's use, or the params of the whole network."""
+    origins: Mapping[str, ast.expr] = field(default_factory=_none)
+    """The expression of each over the symbols here, where the graph is traced."""
+    measures: Mapping[str, Any] = field(default_factory=_none)
     """Those of them that ask for sizes of the block's inputs, and how they are read."""
-    bound: dict[str, ast.expr] = field(default_factory=dict)
+    bound: Mapping[str, ast.expr] = field(default_factory=_none)
     """What each symbol of a block stands for over those around it, where the graph is traced."""
-    inputs: dict[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, Value] = field(default_factory=_none)
     """What the network or a block is called with, by name."""
-    steps: list[Step] = field(default_factory=list)
-    members: dict[str, Step] = field(default_factory=dict)
-    lists: set[str] = field(default_factory=set)
+    steps: Sequence[Step] = ()
+    members: Mapping[str, Step] = field(default_factory=_none)
+    lists: Set[str] = frozenset()
     """The names before the dot of members such as `convs.0`, which stand in a list."""
     asked: bool = False
     """Whether an expression asks a value here for a size that may not be that of its channels."""
-    left: set[str] = field(default_factory=set)
+    left: Set[str] = frozenset()
     """Patterns of the names that members would have which a `when` leaves out."""
-    outputs: Results | dict[str, Value] | None = None
-    exports: dict[Value, Value] = field(default_factory=dict)
+    outputs: Results | Mapping[str, Value] | None = None
+    exports: Mapping[Value, Value] = field(default_factory=_none)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
-    repeats: list[Repeat] = field(default_factory=list)
+    repeats: Sequence[Repeat] = ()
     """The repeats in it, where the graph is traced."""
-    aliases: dict[str, Step] = field(default_factory=dict)
+    aliases: Mapping[str, Step] = field(default_factory=_none)
     """Members that are registered a second time under these names."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
+
+    @property
+    def block(self) -> str:
+        """The name of the block that it is a use of; empty for any other level."""
+        return self.header.name if self.header is not None else ""
 
     @property
     def path(self) -> str:
@@ -217,6 +216,15 @@ class Level:
             parts.append(level.name)
             level = level.parent
         return ".".join(reversed(parts))
+
+    def member_at(self, path: Sequence[str]) -> Step | None:
+        """The member at the end of a path; a name with a dot in it takes two parts of the path."""
+        for count in (1, 2):
+            step = self.members.get(".".join(path[:count]))
+            if step is not None and len(path) >= count:
+                rest = path[count:]
+                return step if not rest else step.body.member_at(rest) if step.body is not None else None
+        return None
 
     def left_out(self, prefix: str = "") -> Iterator[str]:
         """Patterns of the paths of what a `when` leaves out."""
@@ -253,8 +261,10 @@ class Level:
 
         A member that is registered twice comes twice.
         """
-        own = [m for m in self.members.items() if getattr(m[1].op, "source", False)]
-        rest = [m for m in self.members.items() if not getattr(m[1].op, "source", False)]
+        own: list[tuple[str, Step]] = []
+        rest: list[tuple[str, Step]] = []
+        for member in self.members.items():
+            (own if member[1].op is not None and member[1].op.source else rest).append(member)
         for name, step in own + rest:
             where = f"{prefix}{name}"
             if step.body is not None:
@@ -282,7 +292,7 @@ class Graph:
 
     name: str
     root: Level
-    ties: Mapping[str, str] = field(default_factory=dict)
+    ties: Mapping[str, str] = field(default_factory=_none)
     init: tuple[Any, ...] = ()
     """The rules of the `init` section."""
     owners: tuple[Any, ...] = ()
@@ -291,7 +301,7 @@ class Graph:
     """What the network starts from, and what of it is not trained."""
     idle: tuple[Path, ...] = ()
     """Rules of a spec that this one extends, in whose place its own hold."""
-    bound: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    bound: Mapping[str, tuple[int, ...]] = field(default_factory=_none)
     """The axes of inputs whose sizes the printed network takes as they are here, and no others."""
 
     @property
@@ -303,7 +313,7 @@ class Graph:
     def outputs(self) -> dict[str, Tensor]:
         """What the network gives, by name."""
         given = self.root.outputs
-        if isinstance(given, dict):
+        if isinstance(given, Mapping):
             return {n: v.tensor for n, v in given.items() if v.tensor is not None}
         values = flat(given) if given is not None else []
         return {v.name: v.tensor for v in values if v.tensor is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from netspec.errors import At, Problem
@@ -46,16 +47,21 @@ def check_input_name(name: str, at: At) -> None:
 
 def check_member_name(name: str, at: At) -> Problem | None:
     """The problem with a member's name, if there is one. A dot, as in `convs.0`, puts it into a list beside it."""
+    fault = _fault(name)
+    return Problem("name", fault[0], at, fault[1]) if fault is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _fault(name: str) -> tuple[str, str] | None:
+    """What is wrong with a name, and what to do; None for one that a member may have."""
     head, dot, key = name.partition(".")
     if head in MODULE_ATTRIBUTES or head.startswith("__"):
-        return Problem("name", f"{head!r} is a name of nn.Module's own", at, f"Call it {head}1, or something else.")
+        return f"{head!r} is a name of nn.Module's own", f"Call it {head}1, or something else."
     if key in MODULE_ATTRIBUTES | HELD:
         text = f"{key!r} is a name of nn.ModuleDict's own, which holds {name}"
-        return Problem("name", text, at, f"Call it {head}.{key}1, or something else.")
+        return text, f"Call it {head}.{key}1, or something else."
     if name in ("in", "prev"):
-        return Problem("name", f"{name!r} has a meaning of its own in every body", at, f"Call it {name}1.")
+        return f"{name!r} has a meaning of its own in every body", f"Call it {name}1."
     if not _NAME.fullmatch(head) or (dot and not _NAME.fullmatch(key)):
-        return Problem(
-            "name", f"{name!r} is not a name", at, "A name has letters, digits, _ and -, and one dot at most."
-        )
+        return f"{name!r} is not a name", "A name has letters, digits, _ and -, and one dot at most."
     return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.graph.measured import readings
-from netspec.graph.model import Level, Step, Value, flat
+from netspec.graph.draft import Level, Step
+from netspec.graph.model import Value, flat
+from netspec.graph.uses import readings
 
 
 def prune(root: Level) -> None:

@@ -1,21 +1,26 @@
-"""From words to what they stand for here: values, names, conditions, counts."""
+"""From words to what they stand for here: operations, values, names, conditions, counts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.graph.model import Guard, Value
+from netspec.graph.draft import Value
+from netspec.graph.model import Guard
 from netspec.graph.names import check_member_name
 from netspec.graph.scope import Scope
 from netspec.language import rows
 from netspec.language.calls import evaluate, long_value
 from netspec.language.refusals import Refused, Unknown
-from netspec.language.rows import Expr, Input, RowError
+from netspec.language.rows import Expr, Input, RowError, Template
+from netspec.layers.base import Op
 from netspec.records import shown
 from netspec.sections.params import check_param_name
-from netspec.words import few, offered
+from netspec.words import did_you_mean, few, offered
+
+if TYPE_CHECKING:
+    from netspec.graph.written import Written
 
 MAX_ROUNDS: Final = 10_000
 PHASES: Final = {"train", "eval", "test", "inference", "self"}
@@ -25,7 +30,7 @@ REPEATS: Final = "For example: repeat: 3; or repeat: [64, 128] with as: width"
 
 def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
     """The value or values that a reference names. Raises Refused."""
-    head, *rest = [filled(part, at.path, scope) if "$" in part else part for part in given.path]
+    head, *rest = [_filled(part, at.path, scope) if "$" in part else part for part in given.path]
     if rest and rest[0] == "*":
         values = scope.all_rounds(head)
         single = scope.value(head)
@@ -84,19 +89,30 @@ def references(text: Any, path: Path, scope: Scope) -> list[Value]:
     return resolve(Input(tuple(text.split(".")), None, (0, len(text))), At(path, (0, len(text))), scope)
 
 
-def member_name(template: str, path: Path, scope: Scope) -> str:
-    name = filled(template, path, scope) if "$" in template else template
+def member_name(template: Template, path: Path, scope: Scope) -> str:
+    """The name that a template makes here. Raises Refused."""
+    name = _joined(template, path, scope)
     problem = check_member_name(name, At(path, on_key=True))
     if problem is not None:
         raise Refused(problem)
     return name
 
 
-def filled(text: str, path: Path, scope: Scope) -> str:
+def template(text: str, path: Path) -> Template:
+    """The plain and the computed parts of a name. Raises Refused."""
     try:
-        parts = rows.template(text)
+        return rows.template(text)
     except RowError as error:
         raise Refused(Problem("row", error.message, At(path, on_key=True), error.hint)) from None
+
+
+def _filled(text: str, path: Path, scope: Scope) -> str:
+    return _joined(template(text, path), path, scope)
+
+
+def _joined(parts: Template, path: Path, scope: Scope) -> str:
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
     at = At(path, on_key=True)
     return "".join(str(evaluate(p, scope.lookup, at)) if isinstance(p, Expr) else p for p in parts)
 
@@ -118,8 +134,9 @@ def decide(options: Mapping[str, Any], path: Path, scope: Scope) -> tuple[bool |
     if not isinstance(options["when"], bool | int | str):
         raise Refused(Problem("when", "a condition is expected here", at, "For example: s != 1 or in.c != c"))
     if text in ("true", "false"):
-        return text == "true", Guard(at, text.capitalize())
-    return condition(Expr(text, (0, len(text))), (*path, "when"), scope), Guard(at, text)
+        return text == "true", Guard(at, Expr(text.capitalize(), (0, len(text))))
+    when = Expr(text, (0, len(text)))
+    return condition(when, (*path, "when"), scope), Guard(at, when)
 
 
 def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:
@@ -179,3 +196,69 @@ def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:
         text = f"this row has {found} value{'s' if found != 1 else ''}, `as` names {len(names)}: {few(names)}"
         raise Refused(Problem("repeat", text, at, "Give every row a value for each name."))
     return dict(zip(names, row, strict=True))
+
+
+def op_word(call: Written, scope: Scope) -> str:
+    """The word of a call's operation, computed where it is `$act`. Raises Refused."""
+    if isinstance(call.op, str):
+        return call.op
+    word = evaluate(call.op, scope.lookup, At(call.path))
+    if not isinstance(word, str):
+        hint = "Give the parameter the word of an operation, such as relu."
+        raise Refused(Problem("unknown-op", f"{shown(word)} is not an operation", call.op_at, hint))
+    return word
+
+
+def values_of(call: Written, scope: Scope, names: Sequence[str] | None = None) -> tuple[Value, ...]:
+    """The values that a call takes: those in its brackets, else the one before it.
+
+    `names` are those of its inputs, by which `query=x` finds its place; None where only the first value counts.
+    Raises Refused.
+    """
+    found, later = _taken(call, scope, names)
+    if later and names is not None:
+        raise _missing(names[len(found)], call)
+    return tuple(found)
+
+
+def values_and_masks(call: Written, scope: Scope, cls: type[Op]) -> tuple[tuple[Value, ...], tuple[str, ...]]:
+    """The values that an operation takes, with the names of the masks that come last. Raises Refused."""
+    found, later = _taken(call, scope, cls.takes)
+    if later and (len(found) < cls.inputs[0] or not later.keys() <= set(cls.masks)):
+        raise _missing(cls.takes[len(found)], call)
+    return (*found, *later.values()), tuple(later)
+
+
+def _missing(name: str, call: Written) -> Refused:
+    hint = f"Name it in the brackets, as in {name}=prev."
+    return Refused(Problem("inputs", f"the input {name} is missing", call.at, hint))
+
+
+def _taken(call: Written, scope: Scope, names: Sequence[str] | None) -> tuple[list[Value], dict[str, Value]]:
+    """The values in their places, and by name those that come after a place that is left out. Raises Refused."""
+    if call.inputs is None:
+        return [scope.flow.prev], {}
+    found: list[Value] = []
+    placed: dict[int, Value] = {}
+    for given, at in call.inputs:
+        values = resolve(given, at, scope)
+        if given.keyword is None or names is None:
+            if placed:
+                text, hint = "an input without a name comes after one with a name", "Put those with names last."
+                raise Refused(Problem("inputs", text, at, hint))
+            found += values
+            continue
+        place = _place(given.keyword, names, at)
+        if place < len(found) or place in placed or len(values) != 1:
+            raise Refused(Problem("twice", f"the input {given.keyword} is given twice", at, "Keep one of them."))
+        placed[place] = values[0]
+    while len(found) in placed:
+        found.append(placed.pop(len(found)))
+    return found, {names[place]: placed[place] for place in sorted(placed)} if names is not None else {}
+
+
+def _place(keyword: str, names: Sequence[str], at: At) -> int:
+    if keyword not in names:
+        hint = did_you_mean(keyword, names) or (f"It takes: {few(names)}." if names else "")
+        raise Refused(Problem("inputs", f"there is no input {keyword!r}", at, hint))
+    return names.index(keyword)

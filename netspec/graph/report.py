@@ -46,8 +46,12 @@ class Report:
         try:
             yield
         except Refused as refused:
-            for problem in refused.problems:
-                self.add(problem)
+            self.take(refused)
+
+    def take(self, refused: Refused) -> None:
+        """Report what was refused."""
+        for problem in refused.problems:
+            self.add(problem)
 
     @contextmanager
     def using(self, at: At) -> Iterator[None]:

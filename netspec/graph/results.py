@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.errors import At, Path, Problem
+from netspec.graph.draft import Level, Step, Value
 from netspec.graph.members import Members
-from netspec.graph.model import Level, Step, Value, first
+from netspec.graph.model import first
 from netspec.graph.references import reference, references
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope

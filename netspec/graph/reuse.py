@@ -7,14 +7,16 @@ from itertools import zip_longest
 
 from netspec.dims import Dim
 from netspec.errors import At, Problem
-from netspec.graph.measured import readings
+from netspec.graph import model
+from netspec.graph.draft import Level, Step, Value
 from netspec.graph.members import UNIQUE, Members, clash
-from netspec.graph.model import Level, Step, Value, flat
+from netspec.graph.model import flat
+from netspec.graph.references import values_of
 from netspec.graph.report import Report
+from netspec.graph.rows import Short
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
-from netspec.graph.values import values_of
-from netspec.graph.written import Short
+from netspec.graph.uses import readings
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Word
@@ -72,6 +74,7 @@ class Reuse:
             raise Refused(Problem("use", text, step.at, "Make it a block that has this as an input."))
         step.body, step.results = made.body, made.results
         for value in made.body.exports:
+            assert isinstance(value, Value)
             value.name = value.name.replace(target.name, step.name, 1)
             value.level, value.step = step.level, step
 
@@ -109,8 +112,8 @@ def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
     if word is None:
         raise Refused(Problem(what, f"{what} names a member", at, f"Write {what} name."))
     parts = word.text.split(".")
-    step = descend(scope.level, parts)
-    if step is not None:
+    step = scope.level.member_at(parts)
+    if isinstance(step, Step):
         return step, word.text
     value = scope.value(parts[0])
     if value.lost if value is not None else scope.lost(parts[0]):
@@ -118,23 +121,13 @@ def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
     hint = offered(parts[0], scope.level.members)
     level = scope.level.parent
     while level is not None:
-        if descend(level, parts) is not None:
+        if level.member_at(parts) is not None:
             hint = f"{word.text} stands outside; a body reaches only members of its own. Write the {what} there."
         level = level.parent
     raise Refused(Problem("unknown-name", f"there is no member {word.text!r} before this", at, hint))
 
 
-def descend(level: Level, parts: list[str]) -> Step | None:
-    """The member at the end of a path; a name with a dot in it takes two parts of the path."""
-    for count in (1, 2):
-        step = level.members.get(".".join(parts[:count]))
-        if step is not None and len(parts) >= count:
-            rest = parts[count:]
-            return step if not rest else descend(step.body, rest) if step.body is not None else None
-    return None
-
-
-def foreign(level: Level, flow: Value) -> Value | None:
+def foreign(level: model.Level, flow: model.Value) -> model.Value | None:
     """A value from outside that a level reads besides the one that flows into it."""
     own = {flow}
     for step in level.walk():
@@ -146,7 +139,7 @@ def foreign(level: Level, flow: Value) -> Value | None:
     return next((v for v in reads if v not in own and not v.lost), None)
 
 
-def unlike(first: Level, again: Level) -> str:
+def unlike(first: model.Level, again: model.Level) -> str:
     """The name of a step that one run of a level has and another has not, or has with other arguments."""
     for one, other in zip_longest(first.walk(), again.walk()):
         if one is None or other is None or not alike(arguments_of(one), arguments_of(other)):
@@ -154,7 +147,7 @@ def unlike(first: Level, again: Level) -> str:
     return ""
 
 
-def arguments_of(step: Step) -> tuple[object, ...]:
+def arguments_of(step: model.Step) -> tuple[object, ...]:
     """What a step does."""
     return (type(step.op), step.left_out, *(getattr(step.op, name) for name in (step.op.fields if step.op else ())))
 

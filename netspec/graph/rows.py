@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
+from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem, Span
+from netspec.graph import wrapping
+from netspec.graph.blocks import Block, bind
+from netspec.graph.model import Guard
+from netspec.graph.references import MAX_ROUNDS, condition
+from netspec.graph.scope import Scope
 from netspec.language import rows
+from netspec.language.calls import Arguments, Lookup, arguments, compute
 from netspec.language.habits import EQUATION, IN_PLACE, PYTHON, advice
 from netspec.language.python_calls import CALL
 from netspec.language.refusals import Refused
-from netspec.language.rows import Arg, Call, RowError, Word
+from netspec.language.rows import Arg, Call, Expr, Input, RowError, Word
+from netspec.layers.base import Op
+from netspec.records import shown
 from netspec.vocabulary import OPERATIONS
 
 
@@ -130,6 +139,80 @@ def _is_equation(before: str, text: str) -> bool:
 def _balance(text: str) -> int:
     """How many brackets a text leaves open."""
     return sum(text.count(c) for c in "([") - sum(text.count(c) for c in ")]")
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A piece of a row."""
+
+    call: Call
+    path: Path
+
+    @property
+    def op(self) -> str | Expr:
+        return self.call.op
+
+    @property
+    def at(self) -> At:
+        return At(self.path, self.call.span)
+
+    @property
+    def op_at(self) -> At:
+        return At(self.path, self.call.op_span)
+
+    @property
+    def inputs(self) -> tuple[tuple[Input, At], ...] | None:
+        named = self.call.inputs
+        return None if named is None else tuple((given, At(self.path, given.span)) for given in named)
+
+    @property
+    def repeats(self) -> bool:
+        return self.call.times is not None
+
+    @property
+    def certain(self) -> bool:
+        return self.call.times is None and self.call.when is None
+
+    def times(self, scope: Scope) -> Any:
+        return compute(self.call.times, scope.lookup, self.at)
+
+    def rounds(self, scope: Scope) -> list[dict[str, Any]]:
+        count = self.times(scope)
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
+            text = f"a repetition of {shown(count)}; it can be 0 to {MAX_ROUNDS:,}"
+            raise Refused(Problem("repeat", text, self.at, "As in: conv 8 k3 x3"))
+        return [{"i": i} for i in range(count)]
+
+    def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
+        if self.call.when is None:
+            return True, None
+        return condition(self.call.when, self.path, scope), Guard(self.at, self.call.when)
+
+    def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
+        args = tuple(arg for arg in self.call.args if arg.name != "wrap")
+        call = self.call if len(args) == len(self.call.args) else replace(self.call, args=args)
+        return arguments(call, cls, lookup, self.path)
+
+    def bind(self, block: Block, lookup: Lookup) -> Arguments:
+        return bind(block, self.call, lookup, self.path)
+
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+        arg = next((a for a in self.call.args if a.name == "wrap"), None)
+        if arg is None:
+            return ""
+        at = At(self.path, arg.span)
+        return wrapping.read(compute(arg.value, lookup, at), at, cls)
+
+    def narrowed(self, at: At) -> At:
+        arrow = next((a for a in self.call.args if a.kind == "arrow" and a.span == at.span), None)
+        if arrow is None or not isinstance(arrow.value, tuple):
+            return at
+        return At(at.path, (arrow.span[0], arrow.span[0] + len(str(arrow.value[0]))))
+
+
+def calls_of_row(text: str, path: Path) -> list[Short]:
+    """The calls that a row consists of. Raises Refused."""
+    return [Short(piece, path) for call in read_row(text, path) for piece in spread(call, path)]
 
 
 def spread(call: Call, path: Path) -> Iterator[Call]:

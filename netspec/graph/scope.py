@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from netspec.graph.model import Guard, Level, Value
+from netspec.graph.draft import Level, Value
+from netspec.graph.model import Guard
 from netspec.language.calls import found
 from netspec.language.refusals import Unknown
 from netspec.sections.params import EXAMPLE
@@ -102,6 +103,15 @@ class Scope:
             known = (each for each in self.known() if each not in ("in", "prev"))
             raise KeyError(did_you_mean(name, known) or EXAMPLE)
         return value
+
+    def lose(self, name: str) -> None:
+        """Let what follows find an unknown value: what stood here, under a name or without, could not be read."""
+        unknown = Value(name or "it", None, self.level)
+        self.flow.prev = unknown
+        if name:
+            self.names[name] = unknown
+        else:
+            self.flow.lost = True
 
     def steps(self) -> Iterator[str]:
         """The names of the values in sight, nearest first; one that hides another comes twice."""

@@ -6,7 +6,7 @@ gradient for each parameter; of the values in between only the largest is sure t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -52,6 +52,14 @@ def _least(size: Size, batch: int) -> int:
     return max(0, int(size)) if isinstance(size, int) else 1
 
 
+def impossible_parameters(step: str, shapes: Mapping[str, tuple[int, ...]], at: At) -> Iterator[Problem]:
+    """What is wrong with parameters and buffers of a step that no machine can hold."""
+    for name, shape in shapes.items():
+        if (size := 4 * prod(map(int, shape))) > machine.ADDRESSABLE:
+            text = f"{step}'s {name} is {show(shape)}: {shown_bytes(size)}, more than any machine holds"
+            yield Problem("too-large", text, at, SMALLER)
+
+
 def impossible(tensor: Tensor, what: str, at: At) -> Iterator[Problem]:
     """What is wrong with a tensor that no machine can hold; `what` says whose it is, as in `conv1 gives`."""
     if len(tensor.shape) > MAX_AXES:
@@ -59,17 +67,6 @@ def impossible(tensor: Tensor, what: str, at: At) -> Iterator[Problem]:
         yield Problem("too-large", text, at, "Write several of them as one.")
     elif (size := least_bytes(tensor)) > machine.ADDRESSABLE:
         yield Problem("too-large", f"{what} {tensor}: {shown_bytes(size)}, more than any machine holds", at, SMALLER)
-
-
-def beyond_all(step: Step) -> Iterator[Problem]:
-    """What is wrong with a step whose parameters or results no machine can hold."""
-    for name, shape in (*step.parameters().items(), *step.buffers().items()):
-        if (size := 4 * prod(map(int, shape))) > machine.ADDRESSABLE:
-            text = f"{step.name}'s {name} is {show(shape)}: {shown_bytes(size)}, more than any machine holds"
-            yield Problem("too-large", text, step.at, SMALLER)
-    for value in flat(step.results):
-        if value.tensor is not None:
-            yield from impossible(value.tensor, f"{step.name} gives", step.at)
 
 
 def beyond(graph: Graph, limits: Limits, *, batch: int = 1, training: bool = False) -> list[Problem]:

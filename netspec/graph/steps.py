@@ -7,9 +7,17 @@ from typing import Any
 
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
+from netspec.graph import wrapping
+from netspec.graph.declared import Declared
 from netspec.graph.defaults import Default, fill
-from netspec.graph.model import Results, Step, Value, flat
-from netspec.graph.size import beyond_all
+from netspec.graph.draft import Results, Step, Value
+from netspec.graph.measured import measures
+from netspec.graph.members import Members, base_word, module_only, owns, registers
+from netspec.graph.model import flat
+from netspec.graph.references import values_and_masks
+from netspec.graph.report import Report
+from netspec.graph.scope import Scope
+from netspec.graph.size import impossible, impossible_parameters
 from netspec.graph.written import Written
 from netspec.language.calls import Arguments, Lookup, construct, first_taking
 from netspec.language.refusals import Refused, Unknown
@@ -20,6 +28,53 @@ from netspec.words import command
 
 Construct = Callable[[type[Op], Arguments, At], Op]
 """Checks arguments and makes an operation of them. Raises Refused."""
+
+
+class Operations:
+    """Makes the steps of operations."""
+
+    def __init__(self, declared: Declared, report: Report, members: Members) -> None:
+        self.declared = declared
+        self.report = report
+        self.members = members
+
+    def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
+        """The step of a call of an operation. Raises Refused."""
+        at = written.at
+        self.report.count(at)
+        self.declared.walked.add(written.op_at)
+        classes = OPERATIONS.find(word)
+        inputs, named = values_and_masks(written, scope, classes[0])
+        self.report.count_named(len(inputs), at)
+        if classes[0].source and written.inputs is None:
+            inputs = ()
+        op, given = self.make(word, written, inputs, scope)
+        if named:
+            op = op.replace(named=named)
+        label = name or scope.flow.next_name(base_word(type(op), word), scope.level.members)
+        value = Value(label, None, scope.level)
+        step = Step(label, scope.level, inputs, value, at, op, row=row)
+        step.written = given.written
+        step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
+        step.wrap = written.wrap(type(op), scope.lookup)
+        if step.wrap:
+            wrapping.need_no_zero_row(step.wrap, op, at)
+        value.step = step
+        for problem in infer(step, given, written):
+            self.report.add(problem)
+        scope.level.steps.append(step)
+        if not name:
+            op = step.op or op
+            listed = scope.flow.naming == "list" and isinstance(op, Layer)
+            if listed or owns(op) or registers(op) or module_only(step):
+                self.members.register(step, label, scope)
+            self.members.bind(label, step.value, scope, at)
+        scope.flow.prev = step.value
+        return step
+
+    def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
+        """The operation of a call, not yet fitted to shapes. Raises Refused."""
+        return make(word, written, inputs, scope.lookup, self.declared.defaults)
 
 
 def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
@@ -103,7 +158,10 @@ def infer(step: Step, given: Arguments, written: Written) -> list[Problem]:
         text = f"{step.name} gives a size with too many terms that only the run knows"
         return [Problem("too-large", text, written.at, "Give some axes numbers in `input`.")]
     step.results = _results(step, shapes)
-    problem = next(beyond_all(step), None)
+    problem = next(impossible_parameters(step.name, step.parameters() | step.buffers(), written.at), None)
+    for value in flat(step.results):
+        if problem is None and value.tensor is not None and value.tensor not in known:
+            problem = next(impossible(value.tensor, f"{step.name} gives", written.at), None)
     if problem is None:
         return []
     for value in flat(step.results):
@@ -171,8 +229,3 @@ def _nested(step: Step, shapes: Any, names: Any, index: tuple[int, ...]) -> Resu
     assert isinstance(shapes, tuple)
     inner = names if isinstance(names, tuple) and len(names) == len(shapes) else [None] * len(shapes)
     return tuple(_nested(step, s, n, (*index, i)) for i, (s, n) in enumerate(zip(shapes, inner, strict=True)))
-
-
-def owns(op: Op) -> bool:
-    """Whether an operation has parameters or buffers of its own."""
-    return isinstance(op, Layer) and bool(type(op).parameters is not Layer.parameters or op.buffers())

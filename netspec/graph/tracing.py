@@ -13,18 +13,20 @@ from typing import Any
 from netspec.dims import Dim, Size
 from netspec.errors import At, Path
 from netspec.graph import symbols
+from netspec.graph.block_uses import BlockUses, Given
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
-from netspec.graph.model import Guard, Level, Repeat, Step, Value
+from netspec.graph.draft import Level, Step, Value
+from netspec.graph.model import Guard, Repeat
 from netspec.graph.scope import Scope
-from netspec.graph.steps import make
+from netspec.graph.steps import Operations, make
 from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
-from netspec.graph.walk import Given, Walk
+from netspec.graph.walk import Walk
 from netspec.graph.written import Written
-from netspec.language import expressions, rows
+from netspec.language import expressions
 from netspec.language.calls import Arguments, construct, expression, long_value, nothing
 from netspec.language.refusals import Refused
-from netspec.language.rows import Expr
+from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.sections.params import Params
 from netspec.tensors import Tensor
@@ -53,71 +55,79 @@ class TracedDeclared(Declared):
 
 def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:
     """The expression of a parameter that is computed from those above it."""
-    text = expression(written)
-    return _Origin(nodes, nothing).of(text) if text else LOST
+    expr = expression(written)
+    return LOST if expr is None else _Origin(nodes, nothing).of(expr)
+
+
+class TracedOperations(Operations):
+    """Operations whose arguments know where they come from."""
+
+    def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
+        step = super().step(word, written, scope, name, row)
+        origins = {field: origin(expr, scope) for field, expr in step.written.items()}
+        step.origins = {**origins, "": origin(written.op, scope)} if isinstance(written.op, Expr) else origins
+        return step
+
+    def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
+        op, given = make(word, written, inputs, scope.lookup, self.declared.defaults, _construct)
+        found = {name: _again(getattr(op, name), value) for name, value in given.values.items()}
+        for name, expr in given.written.items():
+            if isinstance(found[name], int):
+                found[name] = symbolic(plain(found[name]), origin(expr, scope))
+        return op.replace(**found), given
+
+
+class TracedUses(BlockUses):
+    """Uses of blocks, in which sizes of inputs and parameters are symbols."""
+
+    def use(self, block: Block, given: Given, scope: Scope, name: str, row: object) -> Step:
+        if isinstance(given.values, Known):  # a further run
+            return super().use(block, given, scope, name, row)
+        nodes = {name: origin(expr, scope) for name, expr in given.written.items()}
+        nodes = {name: nodes.get(name) or node_of(value) for name, value in given.values.items()}
+        held = Known({}, nodes)
+        held.update(given.values)
+        step = super().use(block, replace(given, values=held), scope, name, row)
+        assert step.body is not None
+        for outer in step.body.exports:
+            assert isinstance(outer, Value)
+            outer.tensor = outward(outer.tensor, step.body)
+        return step
+
+    def open(self, block: Block, given: Given, level: Level) -> Scope:
+        outside = given.values.nodes if isinstance(given.values, Known) else {}
+        for place, (formal, actual) in enumerate(zip(block.inputs, given.inputs, strict=True)):
+            tensor, found = _inward(actual.tensor, place)
+            level.inputs[formal] = Value(formal, tensor, level)
+            level.bound |= found
+        inner = self.around(level)
+        nodes: dict[str, Node] = {name: symbols.name(name) for name in block.params}
+        own = {name: symbolic(plain(value), nodes[name]) for name, value in given.values.items()}
+        values = complete(block, own, inner.lookup, given.at)
+        for name, default in block.params.items():
+            if name in given.values:
+                level.bound[name] = outside[name]
+            elif isinstance(default, Expr):
+                nodes[name] = _Origin({n: nodes[n] for n in values}, inner.lookup).of(default)
+                level.bound[name] = symbols.replaced(nodes[name], level.bound)
+            else:
+                level.bound[name] = ast.Constant(values[name]) if _is_plain(values[name]) else LOST
+        inner.params = Known({n: plain(v) for n, v in values.items()}, nodes)
+        level.params, level.origins = inner.params, nodes
+        return inner
 
 
 class TracedWalk(Walk):
     """A walk that notes where numbers come from."""
 
-    def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
-        op, given = make(word, written, inputs, scope.lookup, self.declared.defaults, _construct)
-        found = {name: _again(getattr(op, name), value) for name, value in given.values.items()}
-        for name, text in given.written.items():
-            if isinstance(found[name], int):
-                found[name] = symbolic(plain(found[name]), origin(text, scope))
-        return op.replace(**found), given
+    operations_class = TracedOperations
+    uses_class = TracedUses
 
-    def _operation(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
-        step = super()._operation(word, written, scope, name, row)
-        step.origins = {field: origin(text, scope) for field, text in step.written.items()}
-        if isinstance(written.op, Expr):
-            step.origins[""] = origin(written.op.text, scope)
-        return step
-
-    def _block(
-        self,
-        block: Block,
-        given: Given,
-        inputs: tuple[Value, ...],
-        at: At,
-        scope: Scope,
-        name: str,
-        row: object,
-    ) -> Step:
-        values, written, asked = given
-        if isinstance(values, Known):  # a further run
-            return super()._block(block, given, inputs, at, scope, name, row)
-        nodes = {name: origin(text, scope) for name, text in written.items()}
-        nodes = {name: nodes.get(name) or node_of(value) for name, value in values.items()}
-        held = Known({}, nodes)
-        held.update(values)
-        step = super()._block(block, (held, written, asked), inputs, at, scope, name, row)
-        assert step.body is not None
-        for outer in step.body.exports:
-            outer.tensor = outward(outer.tensor, step.body)
-        return step
-
-    def _open(self, block: Block, given: dict[str, Any], inputs: tuple[Value, ...], at: At, level: Level) -> Scope:
-        outside = given.nodes if isinstance(given, Known) else {}
-        for place, (formal, actual) in enumerate(zip(block.inputs, inputs, strict=True)):
-            tensor, found = _inward(actual.tensor, place)
-            level.inputs[formal] = Value(formal, tensor, level)
-            level.bound |= found
-        inner = self._around(level)
-        nodes: dict[str, Node] = {name: symbols.name(name) for name in block.params}
-        own = {name: symbolic(plain(value), nodes[name]) for name, value in given.items()}
-        values = complete(block, own, inner.lookup, at)
-        for name, default in block.params.items():
-            if name in given:
-                level.bound[name] = outside[name]
-            elif isinstance(default, Expr):
-                nodes[name] = _Origin({n: nodes[n] for n in values}, inner.lookup).of(default.text)
-                level.bound[name] = symbols.replaced(nodes[name], level.bound)
-            else:
-                level.bound[name] = ast.Constant(values[name]) if _is_plain(values[name]) else LOST
-        inner.params = level.params = Known({n: plain(v) for n, v in values.items()}, nodes)
-        return inner
+    def root(self, name: str) -> Level:
+        level = super().root(name)
+        assert isinstance(level.params, Known)
+        level.origins = level.params.nodes
+        return level
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         begin = len(scope.level.steps)
@@ -133,14 +143,13 @@ class TracedWalk(Walk):
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
-        if guard is not None and guard.text not in ("training", "not training"):
-            guard = Guard(guard.at, guard.text, origin(guard.text, scope))
+        if guard is not None and guard.when.text not in ("training", "not training"):
+            guard = Guard(guard.at, guard.when, origin(guard.when, scope))
         return holds, guard
 
-    def spelt(self, step: Step, template: str, scope: Scope) -> None:
-        super().spelt(step, template, scope)
-        parts = rows.template(template)
-        step.spelling = tuple(origin(part.text, scope) if isinstance(part, Expr) else part for part in parts)
+    def spelt(self, step: Step, parts: Template, scope: Scope) -> None:
+        super().spelt(step, parts, scope)
+        step.spelling = tuple(origin(part, scope) if isinstance(part, Expr) else part for part in parts)
 
 
 def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
@@ -150,9 +159,9 @@ def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
         scope.level.repeats.append(Repeat(count.node, int(count), steps))
 
 
-def over_params(text: str, params: Known) -> Node:
-    """An expression over the parameters of the network; LOST where it asks for more."""
-    return _Origin(params.nodes, nothing).of(text)
+def over_params(expr: Expr, origins: Mapping[str, Node]) -> Node:
+    """An expression over the parameters of the network, by theirs; LOST where it asks for more."""
+    return _Origin(origins, nothing).of(expr)
 
 
 def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
@@ -199,9 +208,9 @@ def outward(tensor: Tensor | None, level: Level) -> Tensor | None:
     return Tensor(tuple(sizes), tensor.dtype)
 
 
-def origin(text: str, scope: Scope) -> Node:
+def origin(expr: Expr, scope: Scope) -> Node:
     """An expression of the spec over the symbols of the block that it stands in; LOST where it asks for more."""
-    return _Origin(_Names(scope), scope.lookup).of(text)
+    return _Origin(_Names(scope), scope.lookup).of(expr)
 
 
 class _Names(Mapping[str, Node]):
@@ -233,10 +242,9 @@ class _Origin(ast.NodeTransformer):
         self.names = names
         self.lookup = lookup
 
-    def of(self, text: str) -> Node:
+    def of(self, expr: Expr) -> Node:
         try:
-            tree = expressions.parse(text)
-            node = self.visit(tree)
+            node = self.visit(expr.tree)
         except (expressions.ExpressionError, Refused, LookupError):
             return LOST
         assert isinstance(node, ast.expr)

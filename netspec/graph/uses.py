@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from netspec.graph.measured import readings
+from collections.abc import Iterator
+
+from netspec.graph import measured
 from netspec.graph.model import Level, Step, Value, flat
-from netspec.graph.reuse import descend
 
 
 def taken(level: Level) -> list[Value]:
@@ -23,12 +24,19 @@ def taken(level: Level) -> list[Value]:
     return list(found)
 
 
+def readings(step: Step) -> Iterator[Value]:
+    """The values that a step which is no member asks for their sizes."""
+    for measure in step.measures.values() if not step.member else ():
+        for tree in measure if isinstance(measure, tuple) else (measure,):
+            yield from (reading.value for reading in measured.readings(tree)) if tree is not None else ()
+
+
 def given(step: Step) -> list[Value]:
     """The values that a step's call passes on, in order."""
     if step.body is None or step.body.inputs:
         return list(step.inputs)
     if step.again:  # what is read there under several names is one value, or there could be no further run
-        first = descend(step.level, step.member.split("."))
+        first = step.level.member_at(step.member.split("."))
         return list(step.inputs[:1]) * (len(taken(first.body)) if first is not None and first.body is not None else 1)
     return taken(step.body)
 

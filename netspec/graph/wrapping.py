@@ -8,7 +8,7 @@ from typing import Final
 
 from netspec.errors import At, Problem
 from netspec.language.refusals import Refused
-from netspec.layers.base import Op
+from netspec.layers.base import Layer, Op
 from netspec.words import did_you_mean
 
 Shapes = dict[str, tuple[int, ...]]
@@ -55,12 +55,12 @@ def buffers(wrap: str, shapes: Shapes, weight: tuple[int, ...], transposed: bool
     return shapes | kept.get(wrap, {})
 
 
-def read(word: object, at: At, owns_weight: bool) -> str:
-    """The wrap that a spec names. Raises Refused."""
+def read(word: object, at: At, cls: type[Op]) -> str:
+    """The wrap that a spec names for a class of operations. Raises Refused."""
     if not isinstance(word, str) or word not in WRAPS:
         hint = did_you_mean(str(word), WRAPS) or f"There are: {', '.join(WRAPS)}."
         raise Refused(Problem("bad-argument", f"there is no wrap {word!r}", at, hint))
-    if not owns_weight:
+    if not issubclass(cls, Layer) or cls.parameters is Layer.parameters:
         raise Refused(
             Problem(
                 "bad-argument",

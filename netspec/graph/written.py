@@ -9,16 +9,15 @@ from typing import Any, Final, Protocol
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.graph import wrapping
-from netspec.graph.blocks import Block, bind, bind_long
+from netspec.graph.blocks import Block, bind_long
 from netspec.graph.model import Guard
-from netspec.graph.references import MAX_ROUNDS, condition, decide, rounds_of
-from netspec.graph.rows import read_row, spread
+from netspec.graph.references import decide, rounds_of
+from netspec.graph.rows import Short, calls_of_row, read_row
 from netspec.graph.scope import Scope
-from netspec.language.calls import Arguments, Lookup, arguments, compute, long_arguments, long_value
+from netspec.language.calls import Arguments, Lookup, long_arguments, long_value
 from netspec.language.refusals import Refused
-from netspec.language.rows import Call, Expr, Input
-from netspec.layers.base import Layer, Op
-from netspec.records import shown
+from netspec.language.rows import Expr, Input
+from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
 
 AROUND: Final = {"when", "repeat", "as"}
@@ -70,74 +69,6 @@ class Written(Protocol):
 
     def narrowed(self, at: At) -> At:
         """Of an argument written as an arrow, the part before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """A piece of a row."""
-
-    call: Call
-    path: Path
-
-    @property
-    def op(self) -> str | Expr:
-        return self.call.op
-
-    @property
-    def at(self) -> At:
-        return At(self.path, self.call.span)
-
-    @property
-    def op_at(self) -> At:
-        return At(self.path, self.call.op_span)
-
-    @property
-    def inputs(self) -> tuple[tuple[Input, At], ...] | None:
-        named = self.call.inputs
-        return None if named is None else tuple((given, At(self.path, given.span)) for given in named)
-
-    @property
-    def repeats(self) -> bool:
-        return self.call.times is not None
-
-    @property
-    def certain(self) -> bool:
-        return self.call.times is None and self.call.when is None
-
-    def times(self, scope: Scope) -> Any:
-        return compute(self.call.times, scope.lookup, self.at)
-
-    def rounds(self, scope: Scope) -> list[dict[str, Any]]:
-        count = self.times(scope)
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_ROUNDS:
-            text = f"a repetition of {shown(count)}; it can be 0 to {MAX_ROUNDS:,}"
-            raise Refused(Problem("repeat", text, self.at, "As in: conv 8 k3 x3"))
-        return [{"i": i} for i in range(count)]
-
-    def decide(self, scope: Scope) -> tuple[bool | str, Guard | None]:
-        if self.call.when is None:
-            return True, None
-        return condition(self.call.when, self.path, scope), Guard(self.at, self.call.when.text)
-
-    def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
-        args = tuple(arg for arg in self.call.args if arg.name != "wrap")
-        return arguments(replace(self.call, args=args), cls, lookup, self.path)
-
-    def bind(self, block: Block, lookup: Lookup) -> Arguments:
-        return bind(block, self.call, lookup, self.path)
-
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
-        arg = next((a for a in self.call.args if a.name == "wrap"), None)
-        if arg is None:
-            return ""
-        at = At(self.path, arg.span)
-        return wrapping.read(compute(arg.value, lookup, at), at, _owns_weight(cls))
-
-    def narrowed(self, at: At) -> At:
-        arrow = next((a for a in self.call.args if a.kind == "arrow" and a.span == at.span), None)
-        if arrow is None or not isinstance(arrow.value, tuple):
-            return at
-        return At(at.path, (arrow.span[0], arrow.span[0] + len(str(arrow.value[0]))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +131,7 @@ class Long:
     def wrap(self, cls: type[Op], lookup: Lookup) -> str:
         if "wrap" not in self.options:
             return ""
-        return wrapping.read(self.options["wrap"], At((*self.path, "wrap")), _owns_weight(cls))
+        return wrapping.read(self.options["wrap"], At((*self.path, "wrap")), cls)
 
     def narrowed(self, at: At) -> At:
         return at
@@ -230,10 +161,6 @@ def _input(text: Any, path: Path, keyword: str | None = None) -> tuple[Input, At
         hint = "As in: inputs: [prev, skip]"
         raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path), hint))
     return Input(tuple(text.split(".")), keyword, (0, len(text))), At(path)
-
-
-def _owns_weight(cls: type[Op]) -> bool:
-    return issubclass(cls, Layer) and cls.parameters is not Layer.parameters
 
 
 def is_chain(body: Any) -> bool:
@@ -283,7 +210,7 @@ def _is_misspelt(word: str, options: Mapping[str, Any], blocks: Mapping[str, Blo
 def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written] | None:
     """The calls that a row or the long form of one consists of; None where `body` is neither. Raises Refused."""
     if isinstance(body, str):
-        return [Short(piece, path) for call in read_row(body, path) for piece in spread(call, path)]
+        return [*calls_of_row(body, path)]
     if not isinstance(body, dict):
         return None
     if is_chain(body):

@@ -36,7 +36,7 @@ class Arguments:
 
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, At] = field(default_factory=dict)
-    written: dict[str, str] = field(default_factory=dict)
+    written: dict[str, Expr] = field(default_factory=dict)
     sources: dict[str, Any] = field(default_factory=dict)
     """What is computed, as it is written: an expression, or sizes with expressions among them."""
     word: str = ""
@@ -49,7 +49,7 @@ class Arguments:
         if isinstance(source, Expr | tuple | list):
             self.sources[name] = source
         if isinstance(source, Expr) and not source.negative:
-            self.written[name] = source.text
+            self.written[name] = source
 
 
 LOST: Final = object()
@@ -107,7 +107,7 @@ def compute(value: Any, lookup: Lookup, at: At, symbols: bool = False) -> Any:
 def evaluate(expr: Expr, lookup: Lookup, at: At) -> Any:
     """The value of an expression that stands at `expr.span` of the text at `at`. Raises Refused."""
     try:
-        return expressions.evaluate(expr.text, lookup)
+        return expressions.computed(expr.tree, lookup)
     except expressions.ExpressionError as error:
         for word in _NAME.findall(expr.text):
             with suppress(KeyError):
@@ -256,10 +256,10 @@ def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, p
     return found
 
 
-def expression(value: Any) -> str:
-    """The expression that a value of a long form is; empty where it is none."""
+def expression(value: Any) -> Expr | None:
+    """The expression that a value of a long form is; None where it is none."""
     parsed = rows.parse_value(value) if isinstance(value, str) and value.startswith("$") else None
-    return parsed.text if isinstance(parsed, Expr) and not parsed.negative else ""
+    return parsed if isinstance(parsed, Expr) and not parsed.negative else None
 
 
 def source_of(value: Any) -> Any:

@@ -91,6 +91,11 @@ IN: Final = "_i"
 """How `in`, a word of Python's, is called while Python's parser reads the expression."""
 
 
+def read(text: str) -> ast.expr:
+    """What Python's parser makes of one expression, of the language or not. Raises SyntaxError and its kin."""
+    return ast.parse(text, mode="eval").body
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """The syntax tree of `text`, with only the nodes that the language has. Raises ExpressionError."""
@@ -107,7 +112,7 @@ def parse(text: str) -> ast.expr:
     try:
         blank = len(text) - len(text.lstrip())
         renamed = _IN.sub(lambda found: found[1] or IN, text.lstrip().replace("\n", " "))  # but not in a text
-        tree = ast.parse(renamed, mode="eval").body
+        tree = read(renamed)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         start = blank + (getattr(error, "offset", None) or 1)
         raise ExpressionError(f"{text.strip()!r} is not an expression", max(0, start - 1), hint=_advice(text)) from None

@@ -6,15 +6,15 @@ import ast
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from netspec.catalogue import Catalogue, Entry
-from netspec.language import rows
+from netspec.language import expressions, rows
 from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
 from netspec.words import command
 
-CALL: Final = re.compile(r"(?:(?:self\.)?\w+ *= *)?[A-Za-z_][\w.]*\(.*\)[,;]?", re.DOTALL)
+CALL: Final = re.compile(r"(?:(?:self\.(?P<name>\w+)|\w+) *= *)?(?P<call>[A-Za-z_][\w.]*\(.*\))[,;]?", re.DOTALL)
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
 CALLED: Final = {
     "units": "out_features", "filters": "out_channels", "strides": "stride", "dilation_rate": "dilation",
@@ -37,6 +37,11 @@ class Unsure(Exception):
     """A call whose meaning here is not known for sure."""
 
 
+def fail() -> NoReturn:
+    """Raises Unsure, where an expression is wanted."""
+    raise Unsure
+
+
 @contextmanager
 def sure() -> Iterator[None]:
     """Ends what is inside, without a word, at a call that cannot be read or has no sure meaning."""
@@ -49,14 +54,11 @@ def statement(text: str) -> tuple[str, ast.Call] | None:
 
     None for any other text. Raises SyntaxError.
     """
-    if not CALL.fullmatch(text.strip()):
+    parts = CALL.fullmatch(text.strip())
+    if parts is None:
         return None
-    read = ast.parse(text.strip().rstrip(",;")).body[0]
-    name = ""
-    if isinstance(read, ast.Assign) and isinstance(read.targets[0], ast.Attribute):
-        name = read.targets[0].attr
-    node = read.value if isinstance(read, ast.Assign | ast.Expr) else None
-    return (name, node) if isinstance(node, ast.Call) else None
+    node = expressions.read(parts["call"])
+    return (parts["name"] or "", node) if isinstance(node, ast.Call) else None
 
 
 def entry_for(text: str, catalogue: Catalogue[Any], make: Make) -> str:

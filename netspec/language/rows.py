@@ -12,13 +12,14 @@ size   = [ "-" ] ( NUMBER | DIM | "$" NAME | "$(" expr ")" )
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 
 from netspec.errors import Span
-from netspec.language import lexer
+from netspec.language import expressions, lexer
 from netspec.language.lexer import RowError, closing, split
 from netspec.words import printable
 
@@ -41,6 +42,15 @@ class Expr:
     text: str
     span: Span
     negative: bool = False
+
+    @property
+    def tree(self) -> ast.expr:
+        """What it is parsed into, once. Raises ExpressionError."""
+        return expressions.parse(self.text)
+
+
+Template = tuple[str | Expr, ...]
+"""A name cut into its plain and its computed parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,7 @@ def parse_value(text: str) -> Value:
 
 
 @lru_cache(maxsize=4096)
-def template(text: str) -> tuple[str | Expr, ...]:
+def template(text: str) -> Template:
     """A name with `$x` and `$(expr)` in it, cut into its plain and its computed parts."""
     parts: list[str | Expr] = []
     begin = at = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -93,7 +93,7 @@ class Facts:
     def results(self) -> list[Value]:
         """The values that the network returns."""
         given = self.graph.root.outputs
-        return [*given.values()] if isinstance(given, dict) else flat(given) if given is not None else []
+        return [*given.values()] if isinstance(given, Mapping) else flat(given) if given is not None else []
 
     @cached_property
     def flow(self) -> Flow:

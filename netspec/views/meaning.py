@@ -165,9 +165,9 @@ def _step(step: Step, before: Value | None) -> str:
     return " ".join(word for word in words if word)
 
 
-def _given(results: Results | dict[str, Value] | None) -> str:
+def _given(results: Results | Mapping[str, Value] | None) -> str:
     """The values that a level gives."""
-    if isinstance(results, dict):
+    if isinstance(results, Mapping):
         return ", ".join(f"{name} = {_named(value)}" for name, value in results.items())
     return ", ".join(map(_named, flat(results))) if results is not None else "nothing"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -46,7 +46,7 @@ def outputs(graph: Graph, net: nn.Module, given: Sequence[torch.Tensor]) -> list
     values: dict[Value, torch.Tensor] = dict(zip(graph.root.inputs.values(), given, strict=True))
     _run(graph.root, net, values)
     made = graph.root.outputs
-    results = list(made.values()) if isinstance(made, dict) else flat(made) if made is not None else []
+    results = list(made.values()) if isinstance(made, Mapping) else flat(made) if made is not None else []
     return [values[value.actual] for value in results]
 
 

@@ -12,7 +12,6 @@ from netspec.emit.torch import Where, arguments, called
 from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
-from netspec.language.rows import template
 from netspec.ops.arithmetic import Add
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -80,7 +79,7 @@ class Calls:
             return []
         names: list[ast.expr] = []
         for step in self.level.members.values():
-            plain = "".join(part for part in template(step.template or step.member) if isinstance(part, str))
+            plain = "".join(part for part in step.template or (step.member,) if isinstance(part, str))
             name = self.variables.names.fresh(identifier(plain or "member"))
             self.members[step] = named(name)
             names.append(stored(name))

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from netspec.dims import Dim, Size
-from netspec.graph.measured import readings
 from netspec.graph.model import Level, Step, Value
-from netspec.graph.uses import given, made, taken
+from netspec.graph.uses import given, made, readings, taken
 from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written

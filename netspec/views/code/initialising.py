@@ -16,7 +16,7 @@ from typing import Final
 from netspec.emit.torch import filled, torch_class
 from netspec.graph.init import Owner, Rule
 from netspec.graph.model import Graph
-from netspec.graph.tracing import Known, over_params
+from netspec.graph.tracing import over_params
 from netspec.initializers import Constant, Default, Initializer, Ones, Zeros
 from netspec.layers.base import Layer
 from netspec.python.nodes import (
@@ -115,16 +115,16 @@ def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path, names
 
 def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
     """The owners, with what fills them over the constructor's arguments."""
-    params = graph.root.params
-    if not isinstance(params, Known):
+    origins = graph.root.origins
+    if not origins:
         return list(graph.owners)
     found: dict[Initializer, Initializer] = {}
     for rule in graph.init:
-        for tensor, texts in rule.written.items():
+        for tensor, given in rule.written.items():
             initializer = rule.tensors[tensor]
-            values = {name: getattr(initializer, name) for name in texts}
+            values = {name: getattr(initializer, name) for name in given}
             codes = {
-                name: slots.code([values[name]], name, [over_params(text, params)]) for name, text in texts.items()
+                name: slots.code([values[name]], name, [over_params(expr, origins)]) for name, expr in given.items()
             }
             found[initializer] = initializer.replace(**codes)
     return [replace(o, plan={t: (n, found.get(i, i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]

@@ -74,10 +74,10 @@ class Loops:
         """The loop that begins with an item, if one does."""
         if self.keys[start] is None or self.left <= 0:
             return None
-        if not self._may_begin(self.items[start].step):
-            return None
         places = self.places[self.keys[start]]
         near = places[bisect_right(places, start) : bisect_right(places, start + LONGEST)]
+        if not near or not self._may_begin(self.items[start].step):
+            return None
         loops = (loop for period in (i - start for i in near) if (loop := self._loop(start, period)) is not None)
         return max(loops, key=lambda loop: (loop.stop, -loop.period), default=None)
 

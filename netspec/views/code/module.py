@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from textwrap import wrap
 
@@ -142,7 +142,7 @@ def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
 
 def _root_results(graph: Graph, refs: dict[Value, Ref]) -> tuple[list[Ref], Ending]:
     outputs = graph.root.outputs
-    if isinstance(outputs, dict):
+    if isinstance(outputs, Mapping):
         keys = list(outputs)
         return [refs[v] for v in outputs.values()], lambda found: ast.Dict(list(map(valued, keys)), found)
     values = flat(outputs) if outputs is not None else []

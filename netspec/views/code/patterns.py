@@ -13,10 +13,9 @@ from typing import Any
 
 from netspec.emit.torch import arguments, construct, torch_class
 from netspec.graph.model import Guard, Level, Step, Value, flat
-from netspec.graph.reuse import descend
 from netspec.graph.uses import given, made, taken
 from netspec.language import expressions
-from netspec.language.rows import Expr, template
+from netspec.language.rows import Expr, Template
 from netspec.layers.base import Layer
 from netspec.python.expressions import text
 from netspec.python.nodes import call, named, same
@@ -184,7 +183,7 @@ def _levels(level: Level) -> Iterator[Level]:
 def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
     """Every level that is run for further inputs, with what it is there."""
     for step in root.walk():
-        first = descend(step.level, step.member.split(".")) if step.again and step.body is not None else None
+        first = step.level.member_at(step.member.split(".")) if step.again and step.body is not None else None
         if first is not None and first.body is not None and step.body is not None:
             yield from zip(_levels(first.body), _levels(step.body), strict=True)
 
@@ -237,7 +236,7 @@ def is_chosen(step: Step) -> bool:
     return same(construct(op), call(torch_class(type(op))))
 
 
-def label(step: Step) -> str:
+def label(step: Step) -> str | Template:
     """What uses of one class must agree on: a member's name, or as it is written where a use's arguments make it."""
     return step.template if step.template and _renamed(step.level) else step.member
 
@@ -249,8 +248,8 @@ def _renamed(level: Level) -> bool:
     if not plain:
         return False
     modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())
-    parts = [part for step in steps if step.template for part in template(step.template) if isinstance(part, Expr)]
-    given = {name for part in parts for name in expressions.names(expressions.parse(part.text))}
+    parts = [part for step in steps for part in step.template if isinstance(part, Expr)]
+    given = {name for part in parts for name in expressions.names(part.tree)}
     return plain and modules and given <= level.params.keys() and not any("." in name for name in level.members)
 
 

@@ -16,7 +16,6 @@ from typing import Any, Final
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.graph.symbols import root_symbol
-from netspec.graph.tracing import Known
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.views.code.bound import bound
@@ -67,9 +66,8 @@ def _traced(document: Document) -> Graph | None:
 
 def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
-    params = graph.root.params
-    node = params.nodes[name] if isinstance(params, Known) else None
-    single = isinstance(params[name], bool | int | float)
+    node = graph.root.origins.get(name)
+    single = isinstance(graph.root.params[name], bool | int | float)
     return single and isinstance(node, ast.Name) and node.id == root_symbol(name)
 
 

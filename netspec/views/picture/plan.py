@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -114,10 +114,12 @@ def draft(graph: Graph, depth: int | None = None) -> Plan:
     return writer.written([(v, named[name]) for name, v in _outputs(graph).items()])
 
 
-def _outputs(graph: Graph) -> dict[str, Value]:
+def _outputs(graph: Graph) -> Mapping[str, Value]:
     """The outputs of a network by name."""
     outputs = graph.root.outputs
-    return outputs if isinstance(outputs, dict) else {v.name: v for v in flat(outputs if outputs is not None else ())}
+    if isinstance(outputs, Mapping):
+        return outputs
+    return {value.name: value for value in flat(outputs if outputs is not None else ())}
 
 
 def _readers(graph: Graph) -> Counter[Value]:
