@@ -27,7 +27,7 @@ from netspec.python.nodes import (
 from netspec.views.code.constructors import Making, Serving
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.defaults import header_defaults
-from netspec.views.code.forward_body import Bound, Forward
+from netspec.views.code.forward_body import Bound, Forward, Saying
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.shapes import Shapes
@@ -42,16 +42,16 @@ class ClassWriter:
         pattern: Pattern,
         serving: Serving,
         live: Collection[str],
-        comments: dict[ast.stmt, str],
         closing: Callable[[Slots], Sequence[ast.stmt]],
         bound: Bound,
     ) -> None:
         """`live` are the network's parameters that stay arguments, `bound` the sizes that forward insists on.
 
-        `comments` take what is said of its statements; `closing` gives those that end the constructor.
+        `closing` gives the statements that end the constructor.
         """
         self.pattern = pattern
-        self.comments = comments
+        self.sayings: dict[ast.stmt, Saying] = {}
+        """What comments say of its statements."""
         self.closing = closing
         self.bound = bound
         self.making = Making(pattern, serving, live)
@@ -70,10 +70,9 @@ class ClassWriter:
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
         shapes = Shapes(self.pattern, self.slots.told)
-        forward = Forward(self.pattern, results, self, shapes, self.comments, self.bound)
+        forward = Forward(self.pattern, results, self, shapes, self.sayings, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending))
-        if said := shapes.of_input():
-            self.comments[run] = said
+        self.sayings[run] = shapes.of_input
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)

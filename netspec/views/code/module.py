@@ -49,8 +49,10 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
-    """The classes, each behind those that it needs."""
+def program(
+    graph: Graph, live: Collection[str], comments: dict[ast.stmt, str] | None = None
+) -> list[ast.ClassDef]:
+    """The classes, each behind those that it needs; `comments` take what is said of their statements."""
     serving = patterns(graph.root)
     order = ordered(serving[graph.root], serving)
     stems = _name(order, graph)
@@ -60,9 +62,11 @@ def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) 
         results, ending = _results(pattern, graph)
         last = pattern is order[-1]
         closing = partial(_closing, graph, path) if last else _nothing
-        writer = ClassWriter(pattern, serving, live, comments, closing, graph.bound if last else {})
+        writer = ClassWriter(pattern, serving, live, closing, graph.bound if last else {})
         found.append(writer.written(results, ending))
-    return merged(found, stems, comments)
+        if comments is not None:
+            comments |= {statement: said for statement, say in writer.sayings.items() if (said := say())}
+    return merged(found, stems, comments if comments is not None else {})
 
 
 def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:

@@ -55,7 +55,7 @@ def arguments(document: Document, graph: Graph) -> list[str]:
     live = [name for name in document.params if _may_be(graph, name)]
     others = {name: list(_others(document, name)) for name in live}
     live = [name for name in live if others[name]]
-    meant = program(graph, live, {}) if live else []
+    meant = program(graph, live) if live else []
     return [n for n in live if _takes(meant, n) and all(_alike(meant, other, live, n) for other in others[n])]
 
 
@@ -99,7 +99,7 @@ def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
 
 def _alike(classes: Sequence[ast.ClassDef], other: Graph, live: Sequence[str], name: str) -> bool:
     """Whether a network with another value of a parameter is the same program, but for its default."""
-    found = program(other, live, {})
+    found = program(other, live)
     constructor = _constructor(found[-1])
     if constructor is None or not _takes(found, name):
         return False

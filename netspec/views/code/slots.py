@@ -264,10 +264,9 @@ class Slots:
     def _sizes(self, values: Sequence[Any]) -> Node | None:
         before = self._state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
-        if self.arguments.keys() != before[0].keys():
-            self._back(before)
-            return None
-        return node
+        more = self.arguments.keys() != before[0].keys()
+        self._back(before)
+        return None if more else node
 
 
 def root_of(level: Level) -> Level:
