@@ -30,13 +30,12 @@ from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
+from netspec.views.code.program import Saying
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.variables import Variables, is_unread
 
 Bound = Mapping[str, tuple[int, ...]]
 """The axes of inputs, by name, whose sizes are as they are."""
-Saying = Callable[[], str]
-"""Gives what a comment says, once that is asked for."""
 NESTED: Final = 76
 """How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
 
@@ -273,7 +272,7 @@ class Forward:
     def _test(self, unit: int, at: int) -> ast.expr:
         for item in self.items[at:]:
             registers = item.unit == unit and item.step.member and not item.step.again
-            if registers and self.pattern.homes(item.step.member) == 1:
+            if registers and self.pattern.homes[item.step.member] == 1:
                 return is_not_none(self.calls.member(item.step))
         step = self.items[at].step
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)

@@ -56,13 +56,11 @@ def _source(known: _Known) -> str:
 def arguments(document: Document, graph: Graph) -> list[str]:
     """The parameters of the network that its class takes."""
     live = [name for name in document.params if _may_be(graph, name)]
-    meant = program(graph, live) if live else []
+    meant = program(graph, live).classes if live else ()
     return _proven(document, live, meant, [name for name in live if _takes(meant, name)])
 
 
-def _proven(
-    document: Document, live: Sequence[str], meant: Sequence[ast.ClassDef], names: Sequence[str]
-) -> list[str]:
+def _proven(document: Document, live: Sequence[str], meant: Sequence[ast.ClassDef], names: Sequence[str]) -> list[str]:
     """Those of these parameters with other values of which the network is the program that is `meant`."""
     if len(names) < 2:
         return [n for n in names if _all_alike(meant, _others(document, n), live, [n])]
@@ -142,7 +140,7 @@ def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
 
 def _alike(classes: Sequence[ast.ClassDef], other: Graph, live: Sequence[str], names: Collection[str]) -> bool:
     """Whether a network with other values of parameters is the same program, but for their defaults."""
-    found = program(other, live)
+    found = program(other, live).classes
     if not all(_takes(found, name) for name in names):
         return False
     return len(classes) == len(found) and all(map(same, _without(classes, names), _without(found, names)))
