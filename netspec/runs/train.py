@@ -85,7 +85,7 @@ def train(
             if section is None:
                 raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
             torch.manual_seed(section.seed)
-            module = build(spec)
+            module = build(spec, reorder=section.reorder)
             need_fit(spec, data)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])

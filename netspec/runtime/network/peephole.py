@@ -1,4 +1,4 @@
-"""What is compiled otherwise than it is written: calls whose order can be changed without changing a bit.
+"""What a run that is to `reorder` computes otherwise than it is written: calls whose order changes no bit.
 
 The largest of what relu leaves is what relu leaves of the largest, and the gradient goes to the same place: a window
 whose largest value is positive has it there either way, any other passes none on. A max pool that comes first leaves a
