@@ -20,6 +20,7 @@ import netspec
 from benchmarks.forward import SPECS, LeNet, ResNet
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.network.build import build
 from netspec.runtime.train.run import train
 
 LR = 1e-3
@@ -60,7 +61,7 @@ def engine(case: Case) -> Callable[[], float]:
     section = spec.experiment.train
     assert section is not None
     images, labels = samples(case)
-    data, module = Data(Split((images,), labels), None, None, ("image",), None), spec.build()
+    data, module = Data(Split((images,), labels), None, None, ("image",), None), build(spec, reorder=section.reorder)
 
     def epoch() -> float:
         (record,) = train(module, section, data).records

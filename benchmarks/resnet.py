@@ -24,6 +24,7 @@ from benchmarks.forward import SPECS, ResNet
 from benchmarks.peers import keep_memory
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.network.build import build
 from netspec.runtime.train.run import train
 
 BATCH, LR = 32, 1e-3
@@ -42,7 +43,7 @@ def engine(steps: int) -> Callable[[], float]:
     section = spec.experiment.train
     assert section is not None
     images, labels = samples(steps)
-    data, module = Data(Split((images,), labels), None, None, ("image",), None), spec.build()
+    data, module = Data(Split((images,), labels), None, None, ("image",), None), build(spec, reorder=section.reorder)
 
     def epoch() -> float:
         (record,) = train(module, section, data).records

@@ -27,6 +27,7 @@ from benchmarks.peers.images import read
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data
+from netspec.runtime.network.build import build
 from netspec.runtime.train.run import train
 
 SPEC = Path(__file__).parent.parent / "specs" / "lenet5_mnist.yaml"
@@ -62,7 +63,7 @@ def engine(folder: Path, batch: int) -> Callable[[], float]:
     assert section is not None
     assert source is not None
     data = first(load_data(source, spec.root, allow_outside=True), IMAGES)
-    module = spec.build()
+    module = build(spec, reorder=section.reorder)
 
     def epoch() -> float:
         (record,) = train(module, section, data).records

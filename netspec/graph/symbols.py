@@ -13,7 +13,7 @@ Only the first of them is a name that Python has, so none is taken for another.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, SupportsInt, TypeGuard
 
@@ -64,7 +64,7 @@ class Traced(int):
         return _computed(int.__mod__, ast.Mod(), other, self)
 
     def __neg__(self) -> int:
-        return traced(-int(self), combined(ast.Mult(), ast.Constant(-1), self.node))
+        return _computed(int.__mul__, ast.Mult(), -1, self)
 
     def __reduce__(self) -> Any:
         return int, (int(self),)
@@ -114,14 +114,30 @@ def symbolic(value: Any, node: Node) -> Any:
 
 def symbols(node: ast.AST) -> frozenset[str]:
     """The symbols of an expression, which it then remembers."""
-    if isinstance(node, ast.Name):
-        return frozenset((node.id,))
     known: frozenset[str] | None = getattr(node, "symbols", None)
     if known is None:
-        parts = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
-        known = frozenset().union(*map(symbols, parts))
+        if isinstance(node, ast.Name):
+            known = frozenset((node.id,))
+        else:
+            parts = node.args if isinstance(node, ast.Call) else _parts(node)
+            known = frozenset().union(*map(symbols, parts))
         node.symbols = known  # type: ignore[attr-defined]
     return known
+
+
+def key(node: ast.AST) -> Hashable:
+    """What is equal for equal expressions, and for no others; an expression remembers it."""
+    known: Hashable = getattr(node, "key", None)
+    if known is None:
+        known = (type(node), *(_key(getattr(node, field, None)) for field in node._fields))
+        node.key = known  # type: ignore[attr-defined]
+    return known
+
+
+def _key(part: Any) -> Hashable:
+    if isinstance(part, list):
+        return tuple(map(_key, part))
+    return key(part) if isinstance(part, ast.AST) else (type(part), part)
 
 
 def size_symbol(place: int, axis: int) -> str:
@@ -141,40 +157,28 @@ def name(symbol: str) -> Node:
 
 
 def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
-    """An expression with others in the place of symbols."""
-    result = _Replacing(nodes).visit(node)
-    assert isinstance(result, ast.expr)
-    return result
+    """An expression with others in the place of symbols; what has none it may share with the old one."""
+    match node:
+        case ast.Name():
+            return nodes.get(node.id, node)
+        case ast.Constant():
+            return node
+        case ast.BinOp():
+            return combined(node.op, replaced(node.left, nodes), replaced(node.right, nodes), is_exact(node))
+        case ast.Call():
+            return ast.Call(node.func, [replaced(argument, nodes) for argument in node.args], [])
+        case ast.Subscript():
+            value = replaced(node.value, nodes)
+            if isinstance(value, ast.Tuple | ast.List) and (place := number(node.slice)) is not None:
+                return value.elts[place]
+            return ast.Subscript(value, replaced(node.slice, nodes), node.ctx)
+    return type(node)(**{field: _replaced(value, nodes) for field, value in ast.iter_fields(node)})
 
 
-class _Replacing(ast.NodeTransformer):
-    """Makes new nodes only where something changes below them: expressions share what they have in common."""
-
-    def __init__(self, nodes: Mapping[str, Node]) -> None:
-        self.nodes = nodes
-
-    def visit_Name(self, node: ast.Name) -> Node:
-        return self.nodes.get(node.id, node)
-
-    def visit_Call(self, node: ast.Call) -> Node:
-        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
-
-    def visit_BinOp(self, node: ast.BinOp) -> Node:
-        return combined(node.op, self.visit(node.left), self.visit(node.right), is_exact(node))
-
-    def visit_Subscript(self, node: ast.Subscript) -> Node:
-        value = self.visit(node.value)
-        if isinstance(value, ast.Tuple | ast.List) and (place := number(node.slice)) is not None:
-            return value.elts[place]
-        return ast.Subscript(value, self.visit(node.slice), node.ctx)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        return type(node)(**{field: self._part(value) for field, value in ast.iter_fields(node)})
-
-    def _part(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._part(item) for item in value]
-        return self.visit(value) if isinstance(value, ast.AST) else value
+def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
+    if isinstance(part, list):
+        return [_replaced(item, nodes) for item in part]
+    return replaced(part, nodes) if isinstance(part, ast.expr) else part
 
 
 def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> Node:
@@ -339,5 +343,14 @@ def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, r
     return traced(value, node, weight if isinstance(node, ast.BinOp) else 1)
 
 
-def _weight(node: Node) -> int:
-    return sum(isinstance(part, ast.expr) for part in ast.walk(node))
+def _weight(node: ast.AST) -> int:
+    """How many expressions are in one, itself included, which it then remembers."""
+    known: int | None = getattr(node, "weight", None)
+    if known is None:
+        known = node.weight = isinstance(node, ast.expr) + sum(map(_weight, _parts(node)))  # type: ignore[attr-defined]
+    return known
+
+
+def _parts(node: ast.AST) -> Iterable[ast.AST]:
+    """What an expression is made of."""
+    return (node.left, node.right) if isinstance(node, ast.BinOp) else ast.iter_child_nodes(node)

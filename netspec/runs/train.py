@@ -78,7 +78,7 @@ def train(
             known = learnt_in(folder) if folder and going_on else None
             section, data = _read(spec, world, known, allow_outside=allow_outside, doubt=doubt)
             torch.manual_seed(section.seed)
-            module = build(spec, undrawn=going_on)
+            module = build(spec, undrawn=going_on, reorder=section.reorder)
             need_fit(spec, data)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])

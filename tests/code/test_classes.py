@@ -7,6 +7,7 @@ import ast
 from netspec import loads
 from netspec.python.layout import lines
 from netspec.python.nodes import assign, call, defined, named, stored
+from netspec.views.code.program import Program
 from netspec.views.code.tidy import merged
 from tests.code.style import assert_source_formatted
 
@@ -365,8 +366,10 @@ def test_what_comments_say_of_both_classes_is_kept_where_they_agree() -> None:
     (one, said), (two, other) = level("Out", "4"), level("Out2", "5")
     comments = said | other
     user = ast.ClassDef("Net", [named("Out2")], [], [assign(stored("x"), call("Out2"))], [])
-    found = merged([one, two, user], {"Out": "Out", "Out2": "Out", "Net": "Net"}, comments)
+    program = merged(Program((one, two, user), comments), {"Out": "Out", "Out2": "Out", "Net": "Net"})
+    found = program.classes
     assert [cls.name for cls in found] == ["Out", "Net"]
     assert lines(found[1:], {}) == ["class Net(Out):", "    x = Out()"]
     assert lines([user], {}) == ["class Net(Out2):", "    x = Out2()"]
-    assert lines(found[:1], comments)[-2:] == ["        x = F.relu(x)", "        return x  # 8"]
+    assert lines(found[:1], program.comments)[-2:] == ["        x = F.relu(x)", "        return x  # 8"]
+    assert comments == said | other

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
 
 import netspec
+from netspec.runtime.network.build import build
 from netspec.runtime.network.peephole import pools_first
 from tests.train.small import DEVICE
 
@@ -84,25 +87,39 @@ def test_the_bits_are_the_same(pool: str, arguments: str, shape: tuple[int, ...]
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
-        ("[conv 4 k3, relu, pool 2, flatten, fc 3]", "x = F.max_pool2d(x, 2)"),
-        ("['conv 4 k3, relu, pool 2', flatten, fc 3]", "x = F.max_pool2d(F.relu(self.conv1(x)), 2)"),
+        ("[conv 4 k3, relu, pool 2, flatten, fc 10]", "x = F.max_pool2d(x, 2)"),
+        ("['conv 4 k3, relu, pool 2', flatten, fc 10]", "x = F.max_pool2d(F.relu(self.conv1(x)), 2)"),
     ],
     ids=["lines", "nested"],
 )
-def test_a_network_computes_pools_first_and_its_text_stays(rows: str, text: str) -> None:
-    spec = netspec.loads(f"netspec: 1\ninput: 1x8x8\nlayers: {rows}\n")
+def test_only_a_run_computes_pools_first_and_the_text_stays(rows: str, text: str) -> None:
+    train = "{loss: ce, optimizer: sgd, max_steps: 1, cuda_graph: false}"
+    tail = f"data: {{source: digits, transform: resize 8}}\ntrain: {train}\n"
+    whole = f"netspec: 1\ninput: 1x8x8\nlayers: {rows}\n{tail}"
+    spec = netspec.loads(whole)
     assert text in spec.source()
-    sizes: list[tuple[int, ...]] = []
+    as_written, reordered = {(4, 6, 6)}, {(4, 3, 3)}
+    x = torch.zeros(2, 1, 8, 8)
+    assert _relus(lambda: spec.build()(x)) == as_written
+    assert _relus(lambda: build(spec, reorder=True)(x)) == reordered
+    assert _relus(lambda: copy.deepcopy(build(spec, reorder=True))(x)) == reordered
+    assert _relus(spec.train) == reordered
+    assert _relus(netspec.loads(whole, ["train.reorder=false"]).train) == as_written
+
+
+def _relus(work: Callable[[], object]) -> set[tuple[int, ...]]:
+    """The sizes of a sample in what relus are given."""
+    sizes: set[tuple[int, ...]] = set()
 
     class Listen(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             if func is nn.functional.relu:
-                sizes.append(tuple(args[0].shape))
+                sizes.add(tuple(args[0].shape[1:]))
             return func(*args, **(kwargs or {}))
 
     with Listen():
-        spec.build()(torch.zeros(1, 1, 8, 8))
-    assert sizes == [(1, 4, 3, 3)]
+        work()
+    return sizes
 
 
 def test_a_fault_is_shown_where_it_stands_in_the_text() -> None:

@@ -1,6 +1,6 @@
-"""Runs the printed source: the module that trains is the text that `netspec build` shows.
+"""Runs the printed source: the module is the text that `netspec build` shows, line for line as it stands.
 
-Its lines are compiled as they stand, but for pools that come before relus, which changes no bit.
+Only a run that is to `reorder` has pools computed before relus, which changes no bit.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from netspec.spec import Spec
 
 
-def build(spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = False) -> nn.Module:
+def build(
+    spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = False, reorder: bool = False
+) -> nn.Module:
     """The network with these weights or those in this file, with those of the file that its spec loads, or initialised.
 
     An `undrawn` one has no weights yet, because those of a checkpoint are to come: none are drawn, and no file is read.
-    What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights
-    cannot be read, do not fit, or lie outside the spec's folder.
+    It calls a max pool that stands behind a relu before it where it is to `reorder`. What the spec freezes has no
+    gradients, and norms in it keep their statistics. Raises DataError where weights cannot be read, do not fit, or lie
+    outside the spec's folder.
     """
     section = spec.graph.weights
     if weights is None and section.load and not undrawn:
@@ -37,10 +40,10 @@ def build(spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = 
             raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
         weights = path
     if weights is None and not undrawn:
-        module = _made(spec)
+        module = _made(spec, reorder)
     else:
         with Undrawn():
-            module = _made(spec)
+            module = _made(spec, reorder)
         if isinstance(weights, Path):
             load_weights(module, weights)
         elif weights is not None:
@@ -50,12 +53,12 @@ def build(spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = 
     return module
 
 
-def _made(spec: Spec) -> nn.Module:
+def _made(spec: Spec, reorder: bool) -> nn.Module:
     """An instance of the printed network, which owns what its graph says. Tracebacks and debuggers show its lines."""
     with warnings.catch_warnings():
         # torch would rather have weight_norm_hook's newer form; a spec that names the older one means it
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch.nn.utils")
         warnings.filterwarnings("ignore", ".*weight_norm.*", FutureWarning)
-        module = module_class(spec.source(), spec.name)()
+        module = module_class(spec.source(), spec.name, reorder)()
     need_as_checked(module, spec.graph)
     return module

@@ -1,4 +1,4 @@
-"""Peephole optimization: calls whose order is changed before they are compiled, without changing a bit.
+"""Peephole optimization: calls whose order a run changes before they are compiled, without changing a bit.
 
 The largest of what relu leaves is what relu leaves of the largest, and the gradient goes to the same place: a window
 whose largest value is positive has it there either way, any other passes none on. A max pool that comes first leaves a

@@ -28,19 +28,23 @@ _classes: weakref.WeakValueDictionary[str, type[nn.Module]] = weakref.WeakValueD
 """The classes of networks that are in use, by the names of their modules."""
 
 
-def module_class(source: str, name: str) -> type[nn.Module]:
-    """The class called `name` in printed source; the same for the same text, as long as it is in use."""
-    place = _place(source, name)
+def module_class(source: str, name: str, reorder: bool = False) -> type[nn.Module]:
+    """The class called `name` in printed source; the same for the same text, as long as it is in use.
+
+    Its lines are compiled as they stand, or to `reorder` them, with max pools called before relus.
+    """
+    place = _place(source, name, reorder)
     found = _classes.get(place)
     if found is None:
-        found = _classes[place] = _defined(source, name, place)
+        found = _classes[place] = _defined(source, name, place, reorder)
     return found
 
 
-def _place(source: str, name: str) -> str:
+def _place(source: str, name: str, reorder: bool) -> str:
     """The module that the classes of a text stand in: another where a plugin that it imports was loaded anew."""
     plugins = [id(sys.modules.get(origin)) for origin in sorted(_plugins()) if f"import {origin}\n" in source]
-    return f"{PACKAGE}.{name}_{blake2b(f'{source}{plugins}'.encode(), digest_size=6).hexdigest()}"
+    told = f"{source}{plugins}{'reordered' if reorder else ''}"
+    return f"{PACKAGE}.{name}_{blake2b(told.encode(), digest_size=6).hexdigest()}"
 
 
 def _plugins() -> set[str]:
@@ -48,15 +52,15 @@ def _plugins() -> set[str]:
     return {origin for cls in OPERATIONS.added() if (origin := getattr(cls, "origin", ""))}
 
 
-def _defined(source: str, name: str, place: str) -> type[nn.Module]:
+def _defined(source: str, name: str, place: str, reorder: bool) -> type[nn.Module]:
     """Run the text, which is our own and was checked before it was printed."""
     filename = f"<netspec {place.removeprefix(f'{PACKAGE}.')}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     scope: dict[str, Any] = {"__name__": place, "__file__": filename}
-    exec(compile(pools_first(source), filename, "exec"), scope)  # noqa: S102
+    exec(compile(pools_first(source) if reorder else source, filename, "exec"), scope)  # noqa: S102
     for cls in scope.values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == place:
-            cls.__reduce_ex__ = _reduced(source, name, place)  # type: ignore[method-assign]
+            cls.__reduce_ex__ = _reduced(source, name, place, reorder)  # type: ignore[method-assign]
     found = scope[name]
     assert isinstance(found, type)
     assert issubclass(found, nn.Module)
@@ -87,7 +91,7 @@ def _forget(place: str, filename: str) -> None:
     linecache.cache.pop(filename, None)
 
 
-def _reduced(source: str, name: str, place: str) -> Any:
+def _reduced(source: str, name: str, place: str, reorder: bool) -> Any:
     """The `__reduce_ex__` of all classes of a text."""
 
     def reduce(self: nn.Module, protocol: Any) -> Any:
@@ -97,25 +101,25 @@ def _reduced(source: str, name: str, place: str) -> Any:
                 type(module).__reduce_ex__ = _reduced_wrapped  # type: ignore[method-assign, assignment]
         if cls.__module__ != place:  # a class that somebody has derived
             return nn.Module.__reduce_ex__(self, protocol)
-        return _blank, (source, name, cls.__name__), self.__dict__
+        return _blank, (source, name, cls.__name__, reorder), self.__dict__
 
     return reduce
 
 
-def _known(source: str, name: str) -> type[nn.Module]:
+def _known(source: str, name: str, reorder: bool) -> type[nn.Module]:
     """The class called `name` in a text that may come from anywhere. Raises UsageError."""
-    if _place(source, name) not in _classes:
+    if _place(source, name, reorder) not in _classes:
         try:
             check(source, catalogue(_plugins()))
         except (Disallowed, SyntaxError) as error:
             hint = "If it has layers of a plugin, load that first."
             raise UsageError(f"the network {name} was pickled with source that is not run: {error}. {hint}") from None
-    return module_class(source, name)
+    return module_class(source, name, reorder)
 
 
-def _blank(source: str, root: str, name: str) -> nn.Module:
+def _blank(source: str, root: str, name: str, reorder: bool = False) -> nn.Module:
     """An instance of the class called `name`, which is about to be given all that it holds."""
-    held = _known(source, root)  # keeps the module while it is asked
+    held = _known(source, root, reorder)  # keeps the module while it is asked
     cls = getattr(sys.modules[held.__module__], name)
     made: nn.Module = cls.__new__(cls)
     return made

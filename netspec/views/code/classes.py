@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -25,12 +25,13 @@ from netspec.python.nodes import (
     stored,
     valued,
 )
-from netspec.views.code.constructors import Making, Serving
+from netspec.views.code.constructors import Making
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward_body import Bound, Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
+from netspec.views.code.program import Class, Plan, Saying, Signature
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.slots import ABSENT, Argument, Slots
 
@@ -41,21 +42,22 @@ class ClassWriter:
     def __init__(
         self,
         pattern: Pattern,
-        serving: Serving,
-        live: Collection[str],
-        comments: dict[ast.stmt, str],
+        plan: Plan,
+        known: Mapping[Pattern, Signature],
         closing: Callable[[Slots], Sequence[ast.stmt]],
         bound: Bound,
     ) -> None:
-        """`live` are the network's parameters that stay arguments, `bound` the sizes that forward insists on.
+        """`known` are the constructors of classes that are written already, `bound` the sizes that forward insists on.
 
-        `comments` take what is said of its statements; `closing` gives those that end the constructor.
+        `closing` gives the statements that end the constructor.
         """
         self.pattern = pattern
-        self.comments = comments
+        self.name = plan.names[pattern]
+        self.sayings: dict[ast.stmt, Saying] = {}
+        """What comments say of its statements."""
         self.closing = closing
         self.bound = bound
-        self.making = Making(pattern, serving, live)
+        self.making = Making(pattern, plan, known)
         self.registering = Registering(self.making)
         self.slots = self.making.slots
         members = {name.partition(".")[0] for level in pattern.levels for name in level.members}
@@ -63,38 +65,32 @@ class ClassWriter:
         self.kept: dict[str, tuple[str, ast.expr]] = {}
         """Constructor arguments that forward needs, by their text: the attribute that holds each, and what it holds."""
 
-    def written(self, results: Sequence[Ref], ending: Callable[[list[ast.expr]], ast.expr]) -> ast.ClassDef:
+    def written(self, results: Sequence[Ref], ending: Callable[[list[ast.expr]], ast.expr]) -> Class:
         """The whole class."""
         if self.pattern.sequential and self.pattern.levels[0].kind != "root":
-            return self._class("nn.Sequential", [self._head(self._sequence())])
+            return self._class("nn.Sequential", self._sequence(), [])
         base = self.pattern.base
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
         shapes = Shapes(self.pattern, self.slots.told, self.slots.is_settled)
-        forward = Forward(self.pattern, results, self, shapes, self.comments, self.bound)
+        forward = Forward(self.pattern, results, self, shapes, self.sayings, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending))
-        if said := shapes.of_input():
-            self.comments[run] = said
+        self.sayings[run] = shapes.of_input
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
-        head = [self._head([ast.Expr(made), *kept, *body, *closing])] if stores else []
-        return self._class(base, [*head, run])
+        return self._class(base, [ast.Expr(made), *kept, *body, *closing] if stores else [], [run])
 
-    def _class(self, base: str, body: list[ast.stmt]) -> ast.ClassDef:
-        return ast.ClassDef(self.pattern.name, [named(base)], [], body, [])
+    def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
+        """The class whose constructor and forward do this.
 
-    def _head(self, body: list[ast.stmt]) -> ast.FunctionDef:
-        """The constructor with its arguments; calls read them from the pattern.
-
-        From the first with a default on, calls give them by keyword, so that one without may follow.
+        From the first argument with a default on, calls give them by keyword, so that one without may follow.
         """
         arguments = dict(sorted(self.slots.arguments.items(), key=self._place))
-        defaults = self._defaults()
-        self.pattern.arguments, self.pattern.defaults = arguments, defaults
-        return defined(
-            "__init__", ["self", *arguments], body, {name: valued(value) for name, value in defaults.items()}
-        )
+        signature = Signature(self.name, arguments, self._defaults())
+        defaults = {name: valued(value) for name, value in signature.defaults.items()}
+        head = [defined("__init__", ["self", *arguments], stores, defaults)] if stores else []
+        return Class(ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings)
 
     def _place(self, item: tuple[str, Argument]) -> tuple[int, int]:
         """What the inputs give first, then the parameters in the order of their header, then the rest."""

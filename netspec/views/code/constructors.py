@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Step
@@ -12,19 +12,19 @@ from netspec.python.expressions import f_string
 from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
+from netspec.views.code.program import Plan, Signature
 from netspec.views.code.slots import ABSENT, Slots, equal
-
-Serving = dict[Level, Pattern]
-"""The class of each level that has one."""
 
 
 class Making:
     """Writes what makes the members of one class; what differs between its uses becomes an argument."""
 
-    def __init__(self, pattern: Pattern, serving: Serving, live: Collection[str]) -> None:
+    def __init__(self, pattern: Pattern, plan: Plan, known: Mapping[Pattern, Signature]) -> None:
+        """`known` are the constructors of the classes that are written already, as all are that this one needs."""
         self.pattern = pattern
-        self.serving = serving
-        self.slots = Slots(pattern.levels, live, {served.name for served in set(serving.values())})
+        self.serving = plan.serving
+        self.known = known
+        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()))
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
@@ -54,13 +54,14 @@ class Making:
         arguments: list[Argument] = []
         by_name = False
         places = [None if step is None else _index(inner.levels, step.body) for step in aligned]
-        for name, known in inner.arguments.items():
+        signature = self.known[inner]
+        for name, known in signature.arguments.items():
             values = [ABSENT if place is None else known.values[place] for place in places]
             code = self.slots.code(values, name, [None if place is None else known.origins[place] for place in places])
-            by_name = by_name or name in inner.defaults
-            if name not in inner.defaults or not equal(code, inner.defaults[name]):
+            by_name = by_name or name in signature.defaults
+            if name not in signature.defaults or not equal(code, signature.defaults[name]):
                 arguments.append(keyword(name, valued(code)) if by_name else valued(code))
-        return call(inner.name, *arguments)
+        return call(signature.name, *arguments)
 
     def _construct_op(self, aligned: Sequence[Step | None]) -> ast.expr:
         shown = next(step for step in aligned if step is not None)

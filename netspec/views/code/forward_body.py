@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from netspec.python.expressions import text
@@ -29,6 +30,7 @@ from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
+from netspec.views.code.program import Saying
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.variables import Variables, is_unread
 
@@ -47,10 +49,10 @@ class Forward:
         results: Sequence[Ref],
         keeper: Keeper,
         shapes: Shapes,
-        comments: dict[ast.stmt, str],
+        sayings: dict[ast.stmt, Saying],
         bound: Bound,
     ) -> None:
-        """`results` are what it returns; `comments` take what is said of its statements.
+        """`results` are what it returns; `sayings` take what comments say of its statements.
 
         `bound` are the sizes of inputs that it insists on.
         """
@@ -58,7 +60,7 @@ class Forward:
         self.results = results
         self.keeper = keeper
         self.shapes = shapes
-        self.comments = comments
+        self.sayings = sayings
         self.bound = bound
         self.flow = Flow(pattern, results)
         self.items = self.flow.items
@@ -110,13 +112,13 @@ class Forward:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""
         match last, returns:
             case ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Name(id=returned) if name == returned:
-                return self._said(ast.Return(value), self.comments.pop(last, ""))
+                return self._said(ast.Return(value), self.sayings.pop(last, None))
         return None
 
-    def _said(self, statement: ast.stmt, comment: str) -> ast.stmt:
+    def _said(self, statement: ast.stmt, saying: Saying | None) -> ast.stmt:
         """A statement, with what a comment says of it."""
-        if comment:
-            self.comments[statement] = comment
+        if saying is not None:
+            self.sayings[statement] = saying
         return statement
 
     def _statement(self, at: int) -> tuple[int, list[ast.stmt]]:
@@ -140,13 +142,13 @@ class Forward:
                 identifier(item.step.name if not item.step.name.isdecimal() else "values")
             )
             self.variables.lists[tuple(item.results)] = name
-            return at + 1, [self._said(assign(stored(name), value), self._comment(item))]
+            return at + 1, [self._said(assign(stored(name), value), self._comment(at))]
         target = self.variables.target(item, at)
         if isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id:
             return at + 1, []
         if is_unread(target):
             return at + 1, [ast.Expr(value)]
-        return at + 1, [self._said(assign(target, value), self._comment(item))]
+        return at + 1, [self._said(assign(target, value), self._comment(at))]
 
     def _loop(self, loop: Loop) -> list[ast.stmt]:
         """The statement that runs rounds of equal steps, behind those that begin what it changes.
@@ -178,7 +180,7 @@ class Forward:
             (name,), (statement,) = lists.values(), body
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 whole = assign(stored(name), every(statement.value, target, of))
-                return [self._said(whole, self.comments.pop(statement, ""))]
+                return [self._said(whole, self.sayings.pop(statement, None))]
         for place, name in lists.items():
             body.append(ast.Expr(method(named(name), "append", self.variables.read(made[place][1]))))
         begun = [assign(stored(name), listed([])) for name in lists.values()]
@@ -253,12 +255,12 @@ class Forward:
         if stop == at + 1 and len(self.items[at].results) == 1 and read:
             value = self.calls.expression(self.items[at])
             target = self.variables.target(self.items[at], at)
-            there = self._said(assign(target, value), self._comment(self.items[at]))
+            there = self._said(assign(target, value), self._comment(at))
             if _is(target, before):
                 return stop, [ast.If(test, [there], [])]
             chosen = either(test, value, before)
             if len(text(target)) + len(text(chosen)) <= NESTED + 9:
-                return stop, [self._said(assign(target, chosen), self.shapes.of_either(unit))]
+                return stop, [self._said(assign(target, chosen), partial(self.shapes.of_either, unit))]
             return stop, [assign(target, before), ast.If(test, [there], [])]
         last = self.flow.last.get(self.flow.actual(self.flow.left_out(unit)), at)
         if read and last < stop and isinstance(before, ast.Name):
@@ -274,18 +276,21 @@ class Forward:
     def _test(self, unit: int, at: int) -> ast.expr:
         for item in self.items[at:]:
             registers = item.unit == unit and item.step.member and not item.step.again
-            if registers and self.pattern.homes(item.step.member) == 1:
+            if registers and self.pattern.homes[item.step.member] == 1:
                 return is_not_none(self.calls.member(item.step))
         step = self.items[at].step
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
 
-    def _comment(self, item: Item) -> str:
-        """The shape that comes out; where it is another in training than outside, both."""
-        if len(self.turns) > 1:
-            at = self.items.index(item)
-            everywhere = [self.items[at + turn] for turn in self.turns]
-            sayings = {self.shapes.of_step(each.unit, each.place) for each in everywhere}
-            return sayings.pop() if len(sayings) == 1 and item.step.training is None else ""
+    def _comment(self, at: int) -> Saying:
+        """The shape that comes out of an item, and so of the same item of each round."""
+        return partial(self._shape, [self.items[at + turn] for turn in self.turns])
+
+    def _shape(self, rounds: Sequence[Item]) -> str:
+        """The shape that comes out of each of these; where it is another in training than outside, both."""
+        item, *others = rounds
+        if others:
+            found = {self.shapes.of_step(each.unit, each.place) for each in rounds}
+            return found.pop() if len(found) == 1 and item.step.training is None else ""
         said = self.shapes.of_step(item.unit, item.place)
         other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
         if other == said or not said:

@@ -96,7 +96,7 @@ class Registering:
             return []
         if not self.pattern.varies(unit):
             return [(step.member, [self._register(unit, s)]) for s, step in registered]
-        alone = [step for _, step in registered if self.pattern.homes(step.member) == 1]
+        alone = [step for _, step in registered if self.pattern.homes[step.member] == 1]
         none = [self._registered(step, NONE) for step in alone]
         inside = [self._register(unit, s) for s, _ in registered]
         return [(registered[0][1].member, [*none, ast.If(self.making.condition(unit), inside, [])])]
@@ -115,7 +115,7 @@ class Registering:
         for unit in range(len(self.pattern.units[0])):
             registered = [step for _, step in self._registrations(unit)]
             for step in registered:
-                if step.member not in found and self.pattern.homes(step.member) > 1:
+                if step.member not in found and self.pattern.homes[step.member] > 1:
                     found[step.member] = places[registered[0].member], [self._registered(step, NONE)]
         return list(found.values())
 

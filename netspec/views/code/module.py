@@ -1,4 +1,7 @@
-"""The whole printed file: imports, helpers, classes, in the order in which they need each other."""
+"""The whole printed file: imports, helpers, classes, in the order in which they need each other.
+
+A graph becomes a program in passes, `patterns`, `_plan`, `_classes` and `merged`, and the program becomes text.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from netspec.views.code.closed import closed
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
+from netspec.views.code.program import Class, Plan, Program, Signature
 from netspec.views.code.slots import Slots
 from netspec.views.code.tidy import merged
 
@@ -30,8 +34,8 @@ def source(graph: Graph, live: Collection[str] = ()) -> str:
 
     `live` are the network's parameters that are arguments of that, where the graph is traced.
     """
-    comments: dict[ast.stmt, str] = {}
-    classes = program(graph, live, comments)
+    written = program(graph, live, commented=True)
+    classes, comments = written.classes, written.comments
     above, used = _helpers(graph, names(classes))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
     groups = imports(used, origins)
@@ -49,20 +53,50 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(graph: Graph, live: Collection[str], comments: dict[ast.stmt, str]) -> list[ast.ClassDef]:
-    """The classes, each behind those that it needs."""
+def program(graph: Graph, live: Collection[str], *, commented: bool = False) -> Program:
+    """The classes of a network; only where they are `commented` is it told what is said of their statements."""
+    plan = _plan(graph, live)
+    classes = _classes(graph, plan)
+    said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
+    comments = {statement: saying for statement, saying in said if saying}
+    return merged(Program(tuple(each.definition for each in classes), comments), plan.stems)
+
+
+def _plan(graph: Graph, live: Collection[str]) -> Plan:
+    """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
     serving = patterns(graph.root)
-    order = ordered(serving[graph.root], serving)
-    stems = _name(order, graph)
-    path = partial(_path, graph.root, Paths(serving))
-    found = []
-    for pattern in order:
+    *inner, last = ordered(serving[graph.root], serving)
+    given = Namespace()
+    own = given.fresh(graph.name)
+    names: dict[Pattern, str] = {}
+    stems = {own: graph.name}
+    for pattern in inner:
+        stem = _stem(pattern.levels[0])
+        names[pattern] = given.fresh(stem)
+        stems[names[pattern]] = stem
+    return Plan(serving, {**names, last: own}, stems, live)
+
+
+def _stem(level: Level) -> str:
+    """What a level's class is called but for the number that sets it apart: as the block, or as the member."""
+    if level.name.isdecimal() and not level.block and level.parent is not None:
+        return class_name(f"{level.parent.block or level.parent.name}_{level.name}")
+    return class_name(level.block or level.name)
+
+
+def _classes(graph: Graph, plan: Plan) -> list[Class]:
+    """The classes as they are written, each behind those that it needs."""
+    path = partial(_path, graph.root, Paths(plan.serving))
+    last = plan.serving[graph.root]
+    found: list[Class] = []
+    signatures: dict[Pattern, Signature] = {}
+    for pattern in plan.names:
         results, ending = _results(pattern, graph)
-        last = pattern is order[-1]
-        closing = partial(_closing, graph, path) if last else _nothing
-        writer = ClassWriter(pattern, serving, live, comments, closing, graph.bound if last else {})
+        closing = partial(_closing, graph, path) if pattern is last else _nothing
+        writer = ClassWriter(pattern, plan, signatures, closing, graph.bound if pattern is last else {})
         found.append(writer.written(results, ending))
-    return merged(found, stems, comments)
+        signatures[pattern] = found[-1].signature
+    return found
 
 
 def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
@@ -97,24 +131,6 @@ def _shape(tensor: Tensor) -> str:
     return sample(tensor.shape) if tensor.shape else str(tensor)
 
 
-def _name(order: list[Pattern], graph: Graph) -> dict[str, str]:
-    """Give the classes names: the network's own, its blocks', and for other levels the name of the member.
-
-    Each is told without the number that sets it apart from others of that name.
-    """
-    names = Namespace()
-    order[-1].name = names.fresh(graph.name)
-    stems = {order[-1].name: graph.name}
-    for pattern in order[:-1]:
-        level = pattern.levels[0]
-        base = class_name(level.block or level.name)
-        if level.name.isdecimal() and not level.block and level.parent is not None:
-            base = class_name(f"{level.parent.block or level.parent.name}_{level.name}")
-        pattern.name = names.fresh(base)
-        stems[pattern.name] = base
-    return stems
-
-
 def _ties(graph: Graph, path: Callable[[str], ast.expr]) -> Iterator[ast.stmt]:
     """Statements that make two parameters one tensor."""
     for name, target in graph.ties.items():
@@ -140,7 +156,7 @@ def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
     return [refs[inner] for inner in level.exports.values()], _joined
 
 
-def _root_results(graph: Graph, refs: dict[Value, Ref]) -> tuple[list[Ref], Ending]:
+def _root_results(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], Ending]:
     outputs = graph.root.outputs
     if isinstance(outputs, Mapping):
         keys = list(outputs)

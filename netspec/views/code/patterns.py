@@ -7,7 +7,7 @@ some uses and leave it out of others; they still share the class, which then tes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,6 @@ from netspec.layers.base import Layer
 from netspec.python.expressions import text
 from netspec.python.nodes import call, named, same
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
-from netspec.views.code.slots import Argument
 
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
@@ -29,35 +28,30 @@ Contents = dict[tuple[int, bool], Hashable]
 """For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Unit:
     """Steps that are in or out together."""
 
     guard: Guard | None
-    steps: list[Step]
+    steps: tuple[Step, ...]
 
     @property
     def present(self) -> bool:
         return not self.steps[0].left_out  # as all of them
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Pattern:
     """One class of the printed module: all levels that it serves, unit by unit."""
 
-    levels: list[Level]
-    units: list[list[Unit]]
+    levels: tuple[Level, ...]
+    units: tuple[tuple[Unit, ...], ...]
     """For each level, its units."""
-    refs: list[dict[Value, Ref]]
-    echoes: list[tuple[int, Level, list[Unit]]] = field(default_factory=list)
+    refs: tuple[Mapping[Value, Ref], ...]
+    echoes: tuple[tuple[int, Level, tuple[Unit, ...]], ...]
     """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
-    name: str = ""
-    arguments: dict[str, Argument] = field(default_factory=dict)
-    """The arguments of its constructor in their order, known once its constructor is written."""
-    defaults: dict[str, Any] = field(default_factory=dict)
-    """The arguments that a call may leave out, with what they then are."""
-    registered: Counter[str] = field(default_factory=Counter)
-    """In how many units each member is registered, counted when it is first asked for."""
+    homes: Mapping[str, int]
+    """How many units register a member of each name, each in other uses."""
 
     @property
     def sequential(self) -> bool:
@@ -71,9 +65,9 @@ class Pattern:
             return "nn.Module"
         return "nn.ModuleList" if positional(self.levels[0]) else "nn.ModuleDict"
 
-    def shown(self, unit: int) -> list[Step]:
+    def shown(self, unit: int) -> Sequence[Step]:
         """The steps of a unit, from a use that has them."""
-        return next((u[unit].steps for u in self.units if u[unit].present), self.units[0][unit].steps)
+        return _shown(self.units, unit)
 
     @property
     def renamed(self) -> bool:
@@ -84,32 +78,29 @@ class Pattern:
         """Whether some uses have the unit and others do not."""
         return len({units[unit].present for units in self.units}) > 1
 
-    def homes(self, member: str) -> int:
-        """How many units register a member of this name, each in other uses."""
-        if not self.registered:
-            for unit in range(len(self.units[0])):
-                self.registered.update({step.member for step in self.shown(unit) if step.member and not step.again})
-        return self.registered[member]
-
     def aligned(self, unit: int, step: int) -> list[Step | None]:
         """One step of a unit in every use; None where it is left out."""
         return [u[unit].steps[step] if u[unit].present else None for u in self.units]
 
 
-def units_of(level: Level) -> list[Unit]:
+def _shown(units: Sequence[Sequence[Unit]], unit: int) -> Sequence[Step]:
+    return next((u[unit].steps for u in units if u[unit].present), units[0][unit].steps)
+
+
+def units_of(level: Level) -> tuple[Unit, ...]:
     """The steps of a level, those under one guard together, unless rounds of a repeat differ in what it says."""
-    units: list[Unit] = []
+    units: list[list[Step]] = []
     for step in level.steps:
-        last = units[-1] if units else None
+        last = units[-1][-1] if units else None
         same = last and last.guard and step.guard and last.guard.at == step.guard.at
-        if last and same and last.present != step.left_out:
-            last.steps.append(step)
+        if last and same and last.left_out == step.left_out:
+            units[-1].append(step)
         else:
-            units.append(Unit(step.guard, [step]))
-    return units
+            units.append([step])
+    return tuple(Unit(steps[0].guard, tuple(steps)) for steps in units)
 
 
-def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
+def references(level: Level, units: Sequence[Unit]) -> dict[Value, Ref]:
     """Each value that the level's steps can name, by its place."""
     refs: dict[Value, Ref] = {value: ("in", i) for i, value in enumerate(taken(level))}
     for u, unit in enumerate(units):
@@ -122,33 +113,54 @@ def references(level: Level, units: list[Unit]) -> dict[Value, Ref]:
 
 def patterns(root: Level) -> dict[Level, Pattern]:
     """The class that serves each level; levels that are printed as nn.Sequential have none."""
-    groups: list[tuple[Hashable, Contents, Pattern]] = []
-    serving: dict[Level, Pattern] = {}
+    groups: list[_Group] = []
+    found: dict[Hashable, list[_Group]] = {}
+    serving: dict[Level, int] = {}
     for level in _levels(root):
         if is_inline(level):
             continue
         units = units_of(level)
         refs = references(level, units)
         outline, contents = _signature(level, units, refs, serving)
-        key = (level.source, level.kind, outline)
-        for known, merged, pattern in groups:
-            if known == key and all(merged.get(at) in (None, c) or c is None for at, c in contents.items()):
-                merged.update({at: c for at, c in contents.items() if c is not None})
-                pattern.levels.append(level)
-                pattern.units.append(units)
-                pattern.refs.append(refs)
-                break
-        else:
-            pattern = Pattern([level], [units], [refs])
-            groups.append((key, dict(contents), pattern))
-        serving[level] = pattern
+        alike = found.setdefault((level.source, level.kind, outline), [])
+        group = next((known for known in alike if known.takes(contents)), None)
+        if group is None:
+            group = _Group(len(groups))
+            groups.append(group)
+            alike.append(group)
+        group.contents.update({at: c for at, c in contents.items() if c is not None})
+        group.uses[level] = (units, refs)
+        serving[level] = group.number
+    echoes: list[list[tuple[int, Level, tuple[Unit, ...]]]] = [[] for _ in groups]
     for level, echo in _run_again(root):
         if level in serving:
-            serving[level].echoes.append((serving[level].levels.index(level), echo, units_of(echo)))
-    return serving
+            at = serving[level]
+            echoes[at].append((list(groups[at].uses).index(level), echo, units_of(echo)))
+    made = [group.pattern(echoes[group.number]) for group in groups]
+    return {level: made[at] for level, at in serving.items()}
 
 
-def ordered(last: Pattern, serving: dict[Level, Pattern]) -> list[Pattern]:
+@dataclass(slots=True)
+class _Group:
+    """Levels that are found to share a class, one after the other."""
+
+    number: int
+    contents: Contents = field(default_factory=dict)
+    uses: dict[Level, tuple[tuple[Unit, ...], Mapping[Value, Ref]]] = field(default_factory=dict)
+
+    def takes(self, contents: Contents) -> bool:
+        """Whether a use with these contents can share the class too."""
+        return all(self.contents.get(at) in (None, c) or c is None for at, c in contents.items())
+
+    def pattern(self, echoes: Sequence[tuple[int, Level, tuple[Unit, ...]]]) -> Pattern:
+        units = tuple(units for units, _ in self.uses.values())
+        homes: Counter[str] = Counter()
+        for unit in range(len(units[0])):
+            homes.update({step.member for step in _shown(units, unit) if step.member and not step.again})
+        return Pattern(tuple(self.uses), units, tuple(refs for _, refs in self.uses.values()), tuple(echoes), homes)
+
+
+def ordered(last: Pattern, serving: Mapping[Level, Pattern]) -> list[Pattern]:
     """The classes that `last` needs and then itself, each behind all that any of its uses contains."""
     found: dict[Pattern, None] = {}
 
@@ -163,13 +175,13 @@ def ordered(last: Pattern, serving: dict[Level, Pattern]) -> list[Pattern]:
     return list(found)
 
 
-def _inside(level: Level, serving: dict[Level, Pattern]) -> Iterator[Pattern]:
+def _inside(level: Level, serving: Mapping[Level, Pattern]) -> Iterator[Pattern]:
     """The classes that a level calls, those of sequences written in their place included."""
-    for step in level.steps:
-        if step.body in serving:
-            yield serving[step.body]
-        elif step.body is not None:
-            yield from _inside(step.body, serving)
+    for body in (step.body for step in level.steps):
+        if body is not None and body in serving:
+            yield serving[body]
+        elif body is not None:
+            yield from _inside(body, serving)
 
 
 def _levels(level: Level) -> Iterator[Level]:
@@ -189,7 +201,7 @@ def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
 
 
 def _signature(
-    level: Level, units: list[Unit], refs: dict[Value, Ref], serving: dict[Level, Pattern]
+    level: Level, units: Sequence[Unit], refs: Mapping[Value, Ref], serving: Mapping[Level, int]
 ) -> tuple[Hashable, Contents]:
     """What two uses must share to share a class, and what is in each guarded unit, or goes on where it is left out."""
     named = not (positional(level) and is_sequential(level))
@@ -210,11 +222,11 @@ def _signature(
     return tuple(outline), contents
 
 
-def _step_signature(step: Step, refs: dict[Value, Ref], named: bool, serving: dict[Level, Pattern]) -> Hashable:
+def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving: Mapping[Level, int]) -> Hashable:
     inputs = tuple(refs[value] for value in given(step))
     inner: Hashable = None
-    if step.body in serving:
-        inner = id(serving[step.body])
+    if step.body is not None and step.body in serving:
+        inner = serving[step.body]
     elif step.body is not None:
         units = units_of(step.body)
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])

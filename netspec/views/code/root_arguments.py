@@ -1,16 +1,18 @@
 """Which parameters of a network are arguments of its class.
 
 A parameter becomes one only if all that follows from it is written over it. That is tried: the network is printed with
-another value of the parameter, and but for the default that must be the same program.
+other values of the parameter, larger and smaller, and but for the default that must be the same program. Several are
+tried at once, any two of them also in opposite directions; where that is another program, or no network, fewer are.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from math import gcd
+from itertools import combinations
+from math import comb, gcd
 from typing import Any, Final
 
 from netspec.graph.expand import expand
@@ -53,10 +55,48 @@ def _source(known: _Known) -> str:
 def arguments(document: Document, graph: Graph) -> list[str]:
     """The parameters of the network that its class takes."""
     live = [name for name in document.params if _may_be(graph, name)]
-    others = {name: list(_others(document, name)) for name in live}
-    live = [name for name in live if others[name]]
-    meant = program(graph, live, {}) if live else []
-    return [n for n in live if _takes(meant, n) and all(_alike(meant, other, live, n) for other in others[n])]
+    meant = program(graph, live).classes if live else ()
+    return _proven(document, live, meant, [name for name in live if _takes(meant, name)])
+
+
+def _proven(document: Document, live: Sequence[str], meant: Sequence[ast.ClassDef], names: Sequence[str]) -> list[str]:
+    """Those of these parameters with other values of which the network is the program that is `meant`."""
+    if len(names) < 2:
+        return [n for n in names if _all_alike(meant, _others(document, n), live, [n])]
+    together = (_traced(replace(document, params={**document.params, **values})) for values in _turns(document, names))
+    if _all_alike(meant, together, live, names):
+        return list(names)
+    half = len(names) // 2
+    return [n for part in (names[:half], names[half:]) for n in _proven(document, live, meant, part)]
+
+
+def _turns(document: Document, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Other values of parameters, so that each has a larger and a smaller one, and any two both ways round.
+
+    Each has the larger one in turns of its own: as many for all of them, and none the same.
+    """
+    count = next(count for count in range(2, len(names) + 1) if comb(count, count // 2) >= len(names))
+    larger = dict(zip(names, combinations(range(count), count // 2), strict=False))
+    either = {name: _either(document.params[name]) for name in names}
+    for turn in range(count):
+        yield {name: either[name][0 if turn in larger[name] else -1] for name in names}
+
+
+def _either(value: Any) -> Sequence[Any]:
+    """A larger value and a smaller one, as far as there are such that most networks would take."""
+    return _values(value)[: 1 if value == 0 else 2]
+
+
+def _all_alike(
+    meant: Sequence[ast.ClassDef], others: Iterable[Graph | None], live: Sequence[str], names: Sequence[str]
+) -> bool:
+    """Whether there are other networks, and all of them are the program that is meant."""
+    found = False
+    for other in others:
+        if other is None or not _alike(meant, other, live, names):
+            return False
+        found = True
+    return found
 
 
 def _traced(document: Document) -> Graph | None:
@@ -101,24 +141,25 @@ def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
     return any(name == argument.arg for argument in _all(_constructor(classes[-1])))
 
 
-def _alike(classes: Sequence[ast.ClassDef], other: Graph, live: Sequence[str], name: str) -> bool:
-    """Whether a network with another value of a parameter is the same program, but for its default."""
-    found = program(other, live, {})
-    constructor = _constructor(found[-1])
-    if constructor is None or not _takes(found, name):
+def _alike(classes: Sequence[ast.ClassDef], other: Graph, live: Sequence[str], names: Collection[str]) -> bool:
+    """Whether a network with other values of parameters is the same program, but for their defaults."""
+    found = program(other, live).classes
+    if not all(_takes(found, name) for name in names):
         return False
-    return len(classes) == len(found) and all(map(same, _without(classes, name), _without(found, name)))
+    return len(classes) == len(found) and all(map(same, _without(classes, names), _without(found, names)))
 
 
-def _without(classes: Sequence[ast.ClassDef], name: str) -> list[ast.ClassDef]:
-    """The classes without the default of one argument of the last."""
+def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[ast.ClassDef]:
+    """The classes without the defaults of some arguments of the last."""
     *first, last = classes
     constructor = _constructor(last)
     assert constructor is not None
     arguments = constructor.args
-    place = [argument.arg for argument in arguments.args].index(name) - len(arguments.args) + len(arguments.defaults)
-    defaults: list[ast.expr] = list(arguments.defaults)
-    defaults[place] = ast.Constant(None)
+    given = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    defaults: list[ast.expr] = [
+        ast.Constant(None) if argument.arg in names else default
+        for argument, default in zip(given, arguments.defaults, strict=True)
+    ]
     head = ast.arguments(
         posonlyargs=[], args=arguments.args, kwonlyargs=arguments.kwonlyargs, kw_defaults=[], defaults=defaults
     )

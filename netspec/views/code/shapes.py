@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Step, Value
+from netspec.graph.symbols import plain
 from netspec.graph.uses import taken
 from netspec.python.expressions import text
 from netspec.views.code.axes import is_last, letters
@@ -102,17 +103,18 @@ class Shapes:
     def _by_letter(self, column: list[Any], axis: int, said: Sequence[str]) -> str:
         """A size that differs, over that of an axis of the input: `H`, `H/2`, `H/s`, `4*C`; empty if none tells it."""
         own = [known for known in self.letters if known[0] == self.axes[axis : axis + 1]]
+        sizes = plain(column)
         for letter, series in (*own, *self.letters):
-            if matches(column, series) and letter not in said:
+            if letter not in said and matches(sizes, plain(series)):
                 return letter
         for letter, series in own:
             scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
             if None not in scales and (told := self.told(scales[: len(self.pattern.levels)])) is not None:
                 return f"{letter}/{text(told).replace(' ', '')}"
             for scale in _SCALES:
-                if matches(column, [_ceiled(size, scale) for size in series]):
+                if matches(sizes, [_ceiled(size, scale) for size in plain(series)]):
                     return f"{letter}/{scale}"
-                if matches(column, [size * scale for size in series]):
+                if matches(sizes, [size * scale for size in plain(series)]):
                     return f"{scale}*{letter}"
         return ""
 

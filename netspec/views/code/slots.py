@@ -9,14 +9,14 @@ equal are never taken for one another.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from netspec.emit.torch import torch_class
 from netspec.graph.model import Level
-from netspec.graph.symbols import LOST, Node, Traced, node_of, number, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import LOST, Node, Traced, key, node_of, number, plain, replaced, root_symbol, symbols
 from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
 from netspec.language.calls import nothing
@@ -61,7 +61,7 @@ class Slots:
         """The symbols of parameters that are the words of operations, and are given as classes."""
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
-        self._told: dict[tuple[Any, ...], Node | None] = {}
+        self._told: dict[Hashable, Node | None] = {}
         self.fields: dict[str, set[str]] = {}
         """The fields that have a symbol for their value."""
 
@@ -191,11 +191,11 @@ class Slots:
 
     def _same(self, outside: Sequence[Node]) -> str | None:
         """The argument that is given the same expression wherever the class is used."""
+        keys = list(map(key, outside))
         if any(_is_value(node) for node in outside):
             return None
-        dumps = [ast.dump(node) for node in outside]
         for symbol in self.variables:
-            if [ast.dump(block.bound.get(symbol, LOST)) for block in self.blocks] == dumps:
+            if [key(block.bound.get(symbol, LOST)) for block in self.blocks] == keys:
                 self._symbol(symbol)
                 return self.called[symbol]
         found = {_from_root(node, block) for node, block in zip(outside, self.blocks, strict=True)}
@@ -250,10 +250,10 @@ class Slots:
 
     def told(self, values: Sequence[Any]) -> Node | None:
         """How sizes are said over the arguments that there are; None where they cannot be."""
-        key = (len(self.arguments), *(id(v.node) if isinstance(v, Traced) else (v,) for v in values))
-        if key not in self._told:
-            self._told[key] = self._sizes(values)
-        return self._told[key]
+        asked = (len(self.arguments), *(key(v.node) if isinstance(v, Traced) else (v,) for v in values))
+        if asked not in self._told:
+            self._told[asked] = self._sizes(values)
+        return self._told[asked]
 
     def is_settled(self, values: Sequence[Any]) -> bool:
         """Whether no argument of the network is known to change sizes."""
@@ -264,10 +264,9 @@ class Slots:
     def _sizes(self, values: Sequence[Any]) -> Node | None:
         before = self._state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
-        if self.arguments.keys() != before[0].keys():
-            self._back(before)
-            return None
-        return node
+        more = self.arguments.keys() != before[0].keys()
+        self._back(before)
+        return None if more else node
 
 
 def root_of(level: Level) -> Level:
@@ -327,11 +326,11 @@ def _class(word: Any) -> Any:
 
 def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
     """The expressions that differ, each once."""
-    return nodes.values() if len(nodes) < 2 else {ast.dump(node): node for node in nodes.values()}.values()
+    return nodes.values() if len(nodes) < 2 else {key(node): node for node in nodes.values()}.values()
 
 
 def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
-    return [ast.dump(node) for node in some] == [ast.dump(node) for node in others]
+    return list(map(key, some)) == list(map(key, others))
 
 
 _MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {

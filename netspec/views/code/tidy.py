@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from netspec.python.names import Namespace
 from netspec.python.nodes import same, walk
 from netspec.python.reserved import RESERVED
+from netspec.views.code.program import Program
 
 
-def merged(
-    classes: Sequence[ast.ClassDef], stems: Mapping[str, str], comments: dict[ast.stmt, str]
-) -> list[ast.ClassDef]:
-    """The classes without those that say what another does which would have their name, had it not been taken.
+def merged(program: Program, stems: Mapping[str, str]) -> Program:
+    """A program without the classes that say what another does which would have their name, had it not been taken.
 
     `stems` are the names without the numbers behind them, which are counted anew; the last class keeps its own. What
-    `comments` say of two classes is kept where they agree.
+    comments say of two classes is kept where they agree.
     """
+    classes, comments = program.classes, dict(program.comments)
     found: list[ast.ClassDef] = []
     alike: dict[str, list[ast.ClassDef]] = {}
     called: dict[str, str] = {}
@@ -35,7 +35,7 @@ def merged(
         called |= {cls.name: name} if name != cls.name else {}
         found.append(ast.ClassDef(name, cls.bases, cls.keywords, cls.body, cls.decorator_list))
         alike.setdefault(stem, []).append(found[-1])
-    return found
+    return Program(tuple(found), comments)
 
 
 def _agree(twin: ast.ClassDef, other: ast.ClassDef, comments: dict[ast.stmt, str]) -> None:

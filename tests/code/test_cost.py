@@ -1,0 +1,87 @@
+"""What printing a network costs, in work that is counted: graphs that are built, programs that are written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netspec
+from netspec.views.code import bound, module, root_arguments, shapes
+
+SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
+SIZES_TRIED = 6
+"""The other sizes of a map that are tried: larger and smaller, of its height, its width and both."""
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each part of the printer has run."""
+    found: Counter[str] = Counter()
+
+    def count(of: Any, name: str, label: str) -> None:
+        function = getattr(of, name)
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            found[label] += 1
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(of, name, counting)
+
+    for trying in (root_arguments, bound):
+        count(trying, "expand", "graphs")
+        count(trying, "program", "programs")
+    count(module, "program", "programs")
+    count(shapes.Shapes, "_said", "shapes")
+    root_arguments._source.cache_clear()
+    return found
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_few_networks_are_tried_to_print_one(path: Path, counted: Counter[str]) -> None:
+    document = netspec.load(path).document
+    root_arguments.source(document)
+    assert counted["graphs"] <= 1 + 4 * len(document.params) + SIZES_TRIED
+    assert counted["programs"] <= 2 + counted["graphs"]
+
+
+def test_few_networks_are_tried_to_print_all(counted: Counter[str]) -> None:
+    for path in SPECS:
+        root_arguments.source(netspec.load(path).document)
+    assert counted["graphs"] <= 4 * len(SPECS)
+    assert counted["programs"] <= 4 * len(SPECS)
+
+
+def test_arguments_that_all_hold_are_tried_together(counted: Counter[str]) -> None:
+    path = next(path for path in SPECS if path.stem == "bert_tiny")
+    assert len(netspec.load(path).document.params) == 7
+    root_arguments.source(netspec.load(path).document)
+    assert counted["graphs"] <= 6
+
+
+def test_what_comments_say_is_told_once(counted: Counter[str]) -> None:
+    path = next(path for path in SPECS if path.stem == "resnet18")
+    text = root_arguments.source(netspec.load(path).document)
+    assert counted["programs"] > 2
+    assert counted["shapes"] <= 2 * text.count("\n")
+
+
+def test_any_two_arguments_are_tried_in_opposite_directions() -> None:
+    for count in range(2, 12):
+        params = {f"p{n}": 100 + n for n in range(count)}
+        document = netspec.loads("netspec: 1\ninput: 4\nlayers: [fc 2]\n").document
+        turns = list(root_arguments._turns(replace(document, params=params), list(params)))
+        larger = {name: {n for n, turn in enumerate(turns) if turn[name] > value} for name, value in params.items()}
+        assert all(turn[name] != value for turn in turns for name, value in params.items())
+        assert all(one - other for a, one in larger.items() for b, other in larger.items() if a != b)
+        assert len(turns) <= 2 + count // 2
+
+
+def test_an_argument_that_only_another_hides_is_not_taken() -> None:
+    """A network that is the same while both grow, and another as soon as one of them does."""
+    text = "netspec: 1\nparams: {a: 8, b: 4}\ninput: 16\nlayers:\n  one: fc $a\n  more: fc 3 when a > b\n  two: fc $b\n"
+    printed = netspec.loads(text).source()
+    assert "def __init__(self, a" not in printed
