@@ -18,7 +18,7 @@ from netspec.graph.declared import Declared
 from netspec.graph.model import Guard, Level, Repeat, Step, Value
 from netspec.graph.scope import Scope
 from netspec.graph.steps import make
-from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
+from netspec.graph.symbols import LOST, Node, node_of, plain, symbolic, traced
 from netspec.graph.walk import Given, Walk
 from netspec.graph.written import Written
 from netspec.language import expressions, rows
@@ -59,6 +59,9 @@ def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:
 
 class TracedWalk(Walk):
     """A walk that notes where numbers come from."""
+
+    repeats = 0
+    """How many repeats have begun."""
 
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
         op, given = make(word, written, inputs, scope.lookup, self.declared.defaults, _construct)
@@ -120,16 +123,28 @@ class TracedWalk(Walk):
         return inner
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
-        begin = len(scope.level.steps)
+        begin, number = len(scope.level.steps), self.repeats + 1
         ends = super()._repeat(group, body, path, inner, scope)
-        _note_repeat(scope, begin, long_value(group["repeat"], scope.lookup, At(path)))
+        _note_repeat(scope, begin, number, long_value(group["repeat"], scope.lookup, At(path)))
         return ends
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
-        begin = len(scope.level.steps)
+        begin, number = len(scope.level.steps), self.repeats + 1
         super()._rounds(call, scope, row)
-        if call.repeats:
-            _note_repeat(scope, begin, call.times(scope))
+        if self.repeats >= number:
+            _note_repeat(scope, begin, number, call.times(scope))
+
+    def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The parameters of the rounds of a repeat that begins, whose counter is a symbol."""
+        self.repeats += 1
+        found = []
+        for turn, params in enumerate(rounds):
+            plain_ = all(value == turn and type(value) is int for value in params.values())
+            counter = symbols.name(symbols.counter_symbol(self.repeats, turn))
+            held = Known({}, {name: counter if plain_ else node_of(value) for name, value in params.items()})
+            held.update(params)
+            found.append(held)
+        return found
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
@@ -143,11 +158,11 @@ class TracedWalk(Walk):
         step.spelling = tuple(origin(part.text, scope) if isinstance(part, Expr) else part for part in parts)
 
 
-def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
-    """Note the steps that a repeat has made, if its count is an expression."""
-    if isinstance(count, Traced):
+def _note_repeat(scope: Scope, begin: int, number: int, count: Any) -> None:
+    """Note the steps that a repeat has made, if it is given a count."""
+    if isinstance(count, int) and not isinstance(count, bool):
         steps = tuple(scope.level.steps[begin:])
-        scope.level.repeats.append(Repeat(count.node, int(count), steps))
+        scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps))
 
 
 def over_params(text: str, params: Known) -> Node:

@@ -141,7 +141,7 @@ class Walk:
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
-        rounds = rounds_of(group, path, scope)
+        rounds = self.counted(rounds_of(group, path, scope))
         ends: list[Value] = []
         if not rounds:
             self._leave_out(self._names(body), path, scope)
@@ -246,7 +246,7 @@ class Walk:
             if not call.repeats:
                 self._piece(call, scope, "", row)
                 return
-            for params in call.rounds(scope):
+            for params in self.counted(call.rounds(scope)):
                 self.report.count(call.at)
                 each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
                 self._piece(call, each, "", row)
@@ -320,6 +320,10 @@ class Walk:
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
         """The operation of a call, not yet fitted to shapes. Raises Refused."""
         return make(word, written, inputs, scope.lookup, self.declared.defaults)
+
+    def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The parameters of the rounds of a repeat that begins."""
+        return rounds
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         """A condition as it was decided."""

@@ -119,16 +119,19 @@ class ClassWriter:
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
         layers = self.slots.names.fresh("layers")
-        items: list[tuple[int, ast.expr]] = []
+        places: list[tuple[int, int]] = []
         for unit in range(len(self.pattern.units[0])):
-            for s, step in enumerate(self.pattern.shown(unit)):
-                if not step.left_out:
-                    items.append((unit, self.making.construct(self.pattern.aligned(unit, s))))
-        if not any(self.pattern.varies(unit) for unit, _ in items):
-            made = [item for _, item in items]
-            return [ast.Expr(call(SUPER, *repeated(made, self.making.runs(self.pattern.levels, made))))]
+            places += [(unit, s) for s, step in enumerate(self.pattern.shown(unit)) if not step.left_out]
+
+        def member(name: str) -> ast.expr:
+            return self.making.construct(self.pattern.aligned(*places[int(name)]))
+
+        if not any(self.pattern.varies(unit) for unit, _ in places):
+            made, runs = self.making.members(self.pattern.levels, [str(i) for i in range(len(places))], member)
+            return [ast.Expr(call(SUPER, *repeated(made, runs)))]
         body: list[ast.stmt] = [assign(stored(layers), listed([]))]
-        for unit, item in items:
+        for place, (unit, _) in enumerate(places):
+            item = member(str(place))
             added = ast.Expr(method(named(layers), "append", item))
             body.append(ast.If(self.making.condition(unit), [added], []) if self.pattern.varies(unit) else added)
         return [*body, ast.Expr(call(SUPER, ast.Starred(named(layers), ast.Load())))]

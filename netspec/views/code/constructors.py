@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 
 from netspec.emit.torch import WRAPS, construct, torch_class
-from netspec.graph.model import Level, Step
+from netspec.graph.model import Level, Repeat, Step
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued
+from netspec.python.names import Namespace
+from netspec.python.nodes import Argument, Code, call, keyword, named, stored, valued, walk
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
+from netspec.views.code.proving import Unproved, value
+from netspec.views.code.rounds import name_over_counter, over_counter
 from netspec.views.code.slots import ABSENT, Slots, equal
 
 Serving = dict[Level, Pattern]
@@ -86,31 +91,91 @@ class Making:
         assert shown is not None
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
-        items = [self.construct([None if b is None else b[i] for b in bodies]) for i in range(len(steps))]
         names = [step.member for step in steps]
-        if names != [str(i) for i in range(len(names))]:
-            return named_sequence(names, items)
-        return call(
-            "nn.Sequential", *repeated(items, self.runs([None if s is None else s.body for s in aligned], items))
-        )
+        levels = [None if s is None else s.body for s in aligned]
 
-    def runs(self, levels: Sequence[Level | None], items: Sequence[ast.expr]) -> list[Run]:
-        """The equal members that repeats make one each of, whose count the constructor's arguments give."""
+        def member(name: str) -> ast.expr:
+            place = names.index(name)
+            return self.construct([None if b is None else b[place] for b in bodies])
+
+        items, runs = self.members(levels, names, member)
+        if names != [str(i) for i in range(len(names))]:
+            return named_sequence(names, items, runs)
+        return call("nn.Sequential", *repeated(items, runs))
+
+    def members(
+        self, levels: Sequence[Level | None], names: Sequence[str], make: Callable[[str], ast.expr]
+    ) -> tuple[list[ast.expr], list[Run]]:
+        """What `make` makes of the members of these names, and which of them are the rounds of a repeat."""
         shown = next(level for level in levels if level is not None)
-        found = []
-        for place, repeat in enumerate(shown.repeats):
-            steps = [step for step in repeat.steps if not step.left_out]
-            if not steps or len(steps) != repeat.count or any(step.member not in shown.members for step in steps):
+        places = {name: place for place, name in enumerate(names)}
+        named_ = list(names) != [str(place) for place in range(len(names))]
+        found: dict[int, ast.expr] = {}
+        runs: list[Run] = []
+        for at, repeat in enumerate(shown.repeats):
+            mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
+            if len(mine) != repeat.count or mine != list(range(mine[0], mine[0] + len(mine)) if mine else ()):
                 continue
-            start = _present(shown).index(steps[0])
-            if not all(same(item, items[start]) for item in items[start : start + repeat.count]):
-                continue
-            counts = [ABSENT if level is None else level.repeats[place].count for level in levels]
-            nodes = [None if level is None else level.repeats[place].times for level in levels]
-            times = self.slots.code(counts, "depth", nodes)
-            if isinstance(times, Code):
-                found.append(Run(start, repeat.count, times.node))
-        return found
+            repeats = [None if level is None else level.repeats[at] for level in levels]
+            if found.keys().isdisjoint(mine) and (run := self._run([names[p] for p in mine], repeats, make, named_)):
+                runs.append(replace(run, start=mine[0]))
+                found |= dict.fromkeys(mine, run.item)
+        return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
+
+    def _run(
+        self, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr], named_: bool
+    ) -> Run | None:
+        """The members that a repeat makes, one a round, as one expression over its counter; None if none says all.
+
+        Fewer than three are written out, and equal ones without a name are told by their container, if it is only the
+        spec that says how many they are.
+        """
+        before = self.slots.state()
+        times = self.times(repeats)
+        if (times is not None or len(names) > 2) and (found := self.over_counter(names, repeats, make)) is not None:
+            item, counter = found
+            key = name_over_counter(names, counter) if named_ else None
+            counts = key is not None or any(isinstance(node, ast.Name) and node.id == counter for node in walk(item))
+            if (key is not None or not named_) and (times is not None or counts):
+                many = valued(len(names)) if times is None else times
+                return Run(0, len(names), many, item, stored(counter if counts else "_"), key)
+        self.slots.back(before)
+        return None
+
+    def times(self, repeats: Sequence[Repeat | None]) -> ast.expr | None:
+        """How often a repeat runs, over the constructor's arguments; None where that is a number."""
+        counts = [ABSENT if repeat is None else repeat.count for repeat in repeats]
+        times = self.slots.code(counts, "depth", [None if repeat is None else repeat.times for repeat in repeats])
+        return times.node if isinstance(times, Code) else None
+
+    def over_counter(
+        self, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr]
+    ) -> tuple[ast.expr, str] | None:
+        """What each round makes as one expression, and the counter that it is over; None if none says all."""
+        numbers = {repeat.number for repeat in repeats if repeat is not None}
+        before, outer = self.slots.state(), self.slots.counting
+        self.slots.counting = outer | numbers
+        nodes = [make(name) for name in names]
+        self.slots.counting = outer
+        taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
+        counter = Namespace(taken | self.slots.in_use).fresh("i")
+        found = over_counter(nodes, numbers, counter, partial(self._proved, counter))
+        if found is None:
+            self.slots.back(before)
+        return None if found is None else (found, counter)
+
+    def _proved(self, counter: str, node: ast.expr, nodes: Sequence[ast.expr]) -> bool:
+        """Whether an expression over a counter comes to the same whole numbers as those of the rounds, in every use."""
+        try:
+            for use in range(len(self.pattern.levels)):
+                names = {name: series[use] for name, series in self.slots.params.items()}
+                for turn, known in enumerate(nodes):
+                    meant = value(known, names)
+                    if type(meant) is not int or not equal(value(node, {**names, counter: turn}), meant):
+                        return False
+        except Unproved:
+            return False
+        return True
 
 
 def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:

@@ -80,14 +80,18 @@ class Registering:
 
     def contents(self) -> ast.expr:
         """The call that registers the members of a list or a dictionary."""
-        found: dict[str, ast.expr] = {}
+        places: dict[str, tuple[int, int]] = {}
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
                 if step.member and not step.again and not step.left_out:
-                    found[step.member] = self.making.construct(self.pattern.aligned(unit, s))
+                    places[step.member] = unit, s
         names = list(self.pattern.levels[0].members)
-        items = [found[name] for name in names]
-        return filled(SUPER, names, items, self.making.runs(self.pattern.levels, items))
+
+        def member(name: str) -> ast.expr:
+            return self.making.construct(self.pattern.aligned(*places[name]))
+
+        items, runs = self.making.members(self.pattern.levels, names, member)
+        return filled(SUPER, names, items, runs)
 
     def _members(self, unit: int) -> list[tuple[str, list[ast.stmt]]]:
         """The statements that register the members of one unit, with the name of the first of them."""

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from netspec.graph.symbols import symbols
+from netspec.graph.symbols import counted, symbols
 from netspec.language.expressions import BINARY, COMPARE, UNARY
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
 
@@ -61,6 +61,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant():
             return node.value
+        case ast.Name() if (counter := counted(node.id)) is not None:
+            return counter[1]
         case ast.Name():
             return names[node.id]
         case ast.UnaryOp():

@@ -7,24 +7,27 @@ another value of the parameter, and but for the default that must be the same pr
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
 from netspec.graph.expand import expand
-from netspec.graph.model import Graph
-from netspec.graph.symbols import root_symbol
+from netspec.graph.model import Graph, Level
+from netspec.graph.symbols import replaced, root_symbol, symbols
 from netspec.graph.tracing import Known
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
+from netspec.views.code.sequences import around
 from netspec.vocabulary import OPERATIONS
 
 TRIALS: Final = 2
 """How many other values of a parameter are tried."""
+FEW: Final = 3
+"""From how many rounds on a repeat shows what they have in common."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def _source(known: _Known) -> str:
 def arguments(document: Document, graph: Graph) -> list[str]:
     """The parameters of the network that its class takes."""
     live = [name for name in document.params if _may_be(graph, name)]
-    others = {name: list(_others(document, name)) for name in live}
+    counts = set(_counts(graph.root))
+    others = {name: list(_others(document, name, counts)) for name in live}
     live = [name for name in live if others[name]]
     meant = program(graph, live, {}) if live else []
     return [n for n in live if _takes(meant, n) and all(_alike(meant, other, live, n) for other in others[n])]
@@ -72,10 +76,27 @@ def _may_be(graph: Graph, name: str) -> bool:
     return single and isinstance(node, ast.Name) and node.id == root_symbol(name)
 
 
-def _others(document: Document, name: str) -> Iterator[Graph]:
-    """The network with other values of a parameter, as far as it fits together with them."""
+def _counts(level: Level) -> Iterator[str]:
+    """The parameters of the network that say how many rounds a repeat has."""
+    for repeat in level.repeats:
+        node, block = repeat.times, around(level)
+        while block is not None:
+            node, block = replaced(node, block.bound), around(block.parent) if block.parent is not None else None
+        yield from (symbol[1:] for symbol in symbols(node) if symbol.startswith("$"))
+    for step in level.steps:
+        if step.body is not None:
+            yield from _counts(step.body)
+
+
+def _others(document: Document, name: str, counts: Collection[str]) -> Iterator[Graph]:
+    """The network with other values of a parameter, as far as it fits together with them.
+
+    Where these are counts of rounds, so many that what rounds have in common can be told.
+    """
     found = 0
     for value in _values(document.params[name]):
+        if name in counts and value < FEW:
+            continue
         graph = _traced(replace(document, params={**document.params, name: value}))
         if graph is not None:
             yield graph

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from netspec.emit.torch import torch_class
 from netspec.graph.model import Level
-from netspec.graph.symbols import LOST, Node, Traced, node_of, number, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import LOST, Node, Traced, counted, node_of, number, plain, replaced, root_symbol, symbols
 from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
 from netspec.language.calls import nothing
@@ -65,6 +65,8 @@ class Slots:
         self.live = {root_symbol(name): name for name in live}
         self.operations: set[str] = set()
         """The symbols of parameters that are the words of operations, and are given as classes."""
+        self.counting: set[int] = set()
+        """The numbers of the repeats whose counters stay symbols."""
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[tuple[Any, ...], Node | None] = {}
@@ -111,30 +113,36 @@ class Slots:
         self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], Node], names: Sequence[str]
     ) -> Node | None:
         """A name with computed parts, as `write` writes it; None unless it gives each use its own."""
-        before = self._state()
+        before = self.state()
         known = [part if isinstance(part, str) else self._over(part, "") for part in parts]
         if all(part is not None for part in known):
             node = write([part for part in known if part is not None])
             if proved(node, self.params, names):
                 return node
-        self._back(before)
+        self.back(before)
         return None
 
     def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
         for node in _unlike({id(node): node for node in nodes if not _is_value(node)}):
-            before = self._state()
+            before = self.state()
             tree = self._over(node, name)
             if tree is not None and symbols(tree) and proof(tree):
                 return tree
-            self._back(before)
+            self.back(before)
         return None
 
-    def _state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
+    def state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
+        """The arguments that there are, to go back to."""
         return dict(self.arguments), set(self.names.taken), dict(self.called)
 
-    def _back(self, state: tuple[dict[str, Argument], set[str], dict[str, str]]) -> None:
+    def back(self, state: tuple[dict[str, Argument], set[str], dict[str, str]]) -> None:
         """Forget the arguments that only a proof that failed had asked for."""
         self.arguments, self.names.taken, self.called = state
+
+    @property
+    def in_use(self) -> set[str]:
+        """The names that the class's arguments have, or would have."""
+        return {*self.arguments, *self.variables.values(), *self.live.values()}
 
     def _over(self, node: Node, field: str) -> Node | None:
         """An expression over the constructor's arguments; None where they cannot say it."""
@@ -151,6 +159,8 @@ class Slots:
         """What a symbol is in the class: an argument, or a value where the network has it once and for all."""
         if symbol in self.called:
             return name_node(self.called[symbol])
+        if (counter := counted(symbol)) is not None:
+            return name_node(symbol) if counter[0] in self.counting else ast.Constant(counter[1])
         if symbol.startswith("$"):
             if symbol not in self.live:
                 value = plain(self.root.params[symbol[1:]])
@@ -185,6 +195,8 @@ class Slots:
         """The size that the spec gives an input as a number, and not by an argument; None for any other."""
         if symbol.startswith("$"):
             return None if symbol in self.live else plain(self.root.params[symbol[1:]])
+        if (counter := counted(symbol)) is not None:
+            return counter[1]
         if block is None or symbol in block.params:
             return None
         node = block.bound.get(symbol, LOST)
@@ -262,10 +274,10 @@ class Slots:
         return self._told[key]
 
     def _sizes(self, values: Sequence[Any]) -> Node | None:
-        before = self._state()
+        before = self.state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
         if self.arguments.keys() != before[0].keys():
-            self._back(before)
+            self.back(before)
             return None
         return node
 
