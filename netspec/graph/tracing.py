@@ -137,7 +137,7 @@ class TracedWalk(Walk):
     def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters of the rounds of a repeat that begins, whose counter is a symbol."""
         self.repeats += 1
-        found = []
+        found: list[dict[str, Any]] = []
         for turn, params in enumerate(rounds):
             plain_ = all(value == turn and type(value) is int for value in params.values())
             counter = symbols.name(symbols.counter_symbol(self.repeats, turn))

@@ -9,6 +9,7 @@ members, and a handful of builtins: no `torch.load`, no `x.tofile`, no module be
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +43,8 @@ METHODS: Final = frozenset({
     "named_modules", "named_parameters", "append", "format", "startswith", "endswith", "data", "copy_",
     "parameters", "dtype", "to",  # the dtype that the network computes in
 })  # fmt: skip
+_COUNTING: Final = (ast.Name, ast.Constant, ast.BinOp, ast.operator)
+"""What counts the rounds of a loop."""
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}
 """What reaches a member by a string, which must then be a member's name."""
 
@@ -169,6 +172,8 @@ class _Look:
         match node.args:
             case [ast.Constant(value=str(text))] if name == "get_submodule":
                 pass
+            case [ast.Name(id="self"), ast.JoinedStr(values=parts)] if name == "getattr":
+                return "" if self._counts_members(parts) else "getattr by a name that is no member's"
             case [of, ast.Constant(value=str(text)), *rest] if len(rest) == (name == "setattr"):
                 if _path(of)[1] not in ("self", "module") and id(of) not in self.making:
                     return f"{name} of something else than a module"
@@ -176,6 +181,17 @@ class _Look:
                 return f"{name} without a name"
         whole = self._is_member(text) or all(map(self._is_member, text.split(".")))
         return "" if whole else f"the attribute {text}"
+
+    def _counts_members(self, parts: Sequence[ast.expr]) -> bool:
+        """Whether a text with numbers in it is the names of members."""
+        whole = all(isinstance(part, ast.FormattedValue | ast.Constant) for part in parts)
+        counting = (part.value for part in parts if isinstance(part, ast.FormattedValue))
+        plain = all(isinstance(node, _COUNTING) for value in counting for node in walk(value))
+        pattern = "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[0-9]+" for part in parts)
+        names = self.members
+        if names is None:
+            return whole and plain and isinstance(parts[0], ast.Constant) and self._is_member(str(parts[0].value))
+        return whole and plain and any(re.fullmatch(pattern, name) for name in names)
 
     def _is_member(self, name: str) -> bool:
         """Whether modules may be asked for an attribute of this name."""

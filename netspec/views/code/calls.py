@@ -55,6 +55,12 @@ class Keeper(Protocol):
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether an optional unit is there."""
 
+    def counts(self, repeat: int) -> bool:
+        """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
+
+    def times(self, repeat: int) -> ast.expr:
+        """How forward reads how many rounds that has."""
+
 
 class Calls:
     """Writes the expressions of one class's steps."""

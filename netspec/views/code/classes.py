@@ -154,6 +154,18 @@ class ClassWriter:
         """How forward asks whether a unit is there that no member of its own tells of."""
         return self._keep(self.making.condition(unit), identifier(f"use_{name}"))
 
+    def counts(self, repeat: int) -> bool:
+        """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
+        levels = self.pattern.levels
+        looped = any(step.member in self.registering.rounds for step in levels[0].repeats[repeat].steps)
+        return looped and self.making.times([level.repeats[repeat] for level in levels]) is not None
+
+    def times(self, repeat: int) -> ast.expr:
+        """How forward reads how many rounds a repeat has."""
+        times = self.making.times([level.repeats[repeat] for level in self.pattern.levels])
+        assert times is not None
+        return self._keep(times, "depth")
+
     def _keep(self, code: ast.expr, name: str) -> ast.expr:
         key = text(code)
         if key not in self.kept:

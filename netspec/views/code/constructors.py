@@ -29,7 +29,9 @@ class Making:
     def __init__(self, pattern: Pattern, serving: Serving, live: Collection[str]) -> None:
         self.pattern = pattern
         self.serving = serving
-        self.slots = Slots(pattern.levels, live, {served.name for served in set(serving.values())})
+        others = {served for served in set(serving.values()) if served is not pattern}
+        alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
+        self.slots = Slots(pattern.levels, live, {served.name for served in {*others, pattern}}, alone)
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
@@ -104,11 +106,14 @@ class Making:
         return call("nn.Sequential", *repeated(items, runs))
 
     def members(
-        self, levels: Sequence[Level | None], names: Sequence[str], make: Callable[[str], ast.expr]
+        self, levels: Sequence[Level | None], names: Sequence[str], make: Callable[[str], ast.expr], inside: str = ""
     ) -> tuple[list[ast.expr], list[Run]]:
-        """What `make` makes of the members of these names, and which of them are the rounds of a repeat."""
+        """What `make` makes of the members of these names, and which of them are the rounds of a repeat.
+
+        `inside` is what stands before each name, `convs.`, where they are the members of a container.
+        """
         shown = next(level for level in levels if level is not None)
-        places = {name: place for place, name in enumerate(names)}
+        places = {f"{inside}{name}": place for place, name in enumerate(names)}
         named_ = list(names) != [str(place) for place in range(len(names))]
         found: dict[int, ast.expr] = {}
         runs: list[Run] = []
@@ -132,7 +137,8 @@ class Making:
         """
         before = self.slots.state()
         times = self.times(repeats)
-        if (times is not None or len(names) > 2) and (found := self.over_counter(names, repeats, make)) is not None:
+        makes = [partial(make, name) for name in names]
+        if (times is not None or len(names) > 2) and (found := self.over_counter(makes, repeats)) is not None:
             item, counter = found
             key = name_over_counter(names, counter) if named_ else None
             counts = key is not None or any(isinstance(node, ast.Name) and node.id == counter for node in walk(item))
@@ -149,13 +155,13 @@ class Making:
         return times.node if isinstance(times, Code) else None
 
     def over_counter(
-        self, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr]
+        self, makes: Sequence[Callable[[], ast.expr]], repeats: Sequence[Repeat | None]
     ) -> tuple[ast.expr, str] | None:
         """What each round makes as one expression, and the counter that it is over; None if none says all."""
         numbers = {repeat.number for repeat in repeats if repeat is not None}
         before, outer = self.slots.state(), self.slots.counting
         self.slots.counting = outer | numbers
-        nodes = [make(name) for name in names]
+        nodes = [make() for make in makes]
         self.slots.counting = outer
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
         counter = Namespace(taken | self.slots.in_use).fresh("i")

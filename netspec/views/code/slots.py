@@ -53,8 +53,14 @@ class Argument:
 class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
-    def __init__(self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = ()) -> None:
-        """`live` are the network's parameters that stay arguments; `taken` the names of classes."""
+    def __init__(
+        self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = (), alone: bool = True
+    ) -> None:
+        """`live` are the network's parameters that stay arguments; `taken` the names of classes.
+
+        Where it is not `alone`, other uses of the block have a class of their own, which may yet come out the same.
+        """
+        self.alone = alone
         self.levels = levels
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         self.root = root_of(levels[0])
@@ -177,7 +183,7 @@ class Slots:
         else:
             values = [_size(block, symbol) for block in self.blocks]
         outside = [block.bound.get(symbol, LOST) for block in self.blocks]
-        if symbol not in self.variables:
+        if symbol not in self.variables and self.alone:
             written = not self.variables or not self._size_name(symbol).endswith(("channels", "features"))
             if written and all(self._settled(block, symbol) == values[0] for block in self.blocks):
                 return ast.Constant(values[0])
