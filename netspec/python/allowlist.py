@@ -24,10 +24,12 @@ _NODES: Final = (
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context,
 )  # fmt: skip
-_IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F"}
+_IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F", "math": "math"}
 """The modules that are imported whole, by what they are called."""
 _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch"}
 """The modules that one name is imported from."""
+MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin", "cos")}
+"""The functions of expressions that are Python's, but no builtins."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
     "sum", "list", "next", "ValueError",
@@ -37,6 +39,7 @@ TORCH: Final = frozenset({
     "nn.Module", "nn.Sequential", "nn.ModuleList", "nn.ModuleDict",
     "torch.empty_like", "torch.norm_except_dim",  # initialisation of wrapped weights
     "nn.init.zeros_",  # rows of embeddings that stand for padding
+    *MATH.values(),
 })  # fmt: skip
 METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",

@@ -8,7 +8,7 @@ from typing import Any
 
 from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
-from netspec.graph.symbols import plain, root_symbol
+from netspec.graph.symbols import plain, root_symbol, symbols
 from netspec.python.expressions import text
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
@@ -143,6 +143,8 @@ class ClassWriter:
     def _readable(self, code: Any, name: str) -> Any:
         if isinstance(code, tuple):
             return tuple(self._readable(part, name) for part in code)
+        if isinstance(code, Code) and not symbols(code.node):
+            return code
         return Code(self._keep(code.node, name)) if isinstance(code, Code) else code
 
     def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -123,8 +123,8 @@ class Making:
                 continue
             repeats = [None if level is None else level.repeats[at] for level in levels]
             if found.keys().isdisjoint(mine) and (run := self._run([names[p] for p in mine], repeats, make, named_)):
-                runs.append(replace(run, start=mine[0]))
-                found |= dict.fromkeys(mine, run.item)
+                runs.append(replace(run, start=mine[run.begin]))
+                found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
 
     def _run(
@@ -138,13 +138,18 @@ class Making:
         before = self.slots.state()
         times = self.times(repeats)
         makes = [partial(make, name) for name in names]
-        if (times is not None or len(names) > 2) and (found := self.over_counter(makes, repeats)) is not None:
+        for begin in (0,) if times is not None else (0, 1):
+            if times is None and len(names) - begin < 3:
+                break
+            if (found := self.over_counter(makes[begin:], repeats, begin=begin, apart=times is not None)) is None:
+                continue
             item, counter = found
-            key = name_over_counter(names, counter) if named_ else None
+            key = name_over_counter(names[begin:], counter, begin) if named_ else None
             counts = key is not None or any(isinstance(node, ast.Name) and node.id == counter for node in walk(item))
             if (key is not None or not named_) and (times is not None or counts):
                 many = valued(len(names)) if times is None else times
-                return Run(0, len(names), many, item, stored(counter if counts else "_"), key)
+                variable = stored(counter if counts else "_")
+                return Run(begin, begin, len(names) - begin, many, item, variable, key)
         self.slots.back(before)
         return None
 
@@ -155,9 +160,17 @@ class Making:
         return times.node if isinstance(times, Code) else None
 
     def over_counter(
-        self, makes: Sequence[Callable[[], ast.expr]], repeats: Sequence[Repeat | None]
+        self,
+        makes: Sequence[Callable[[], ast.expr]],
+        repeats: Sequence[Repeat | None],
+        *,
+        begin: int = 0,
+        apart: bool = False,
     ) -> tuple[ast.expr, str] | None:
-        """What each round makes as one expression, and the counter that it is over; None if none says all."""
+        """What each round from `begin` on makes as one expression, and the counter that it is over.
+
+        None if none says all; `apart` allows what differs in the first round alone.
+        """
         numbers = {repeat.number for repeat in repeats if repeat is not None}
         before, outer = self.slots.state(), self.slots.counting
         self.slots.counting = outer | numbers
@@ -165,17 +178,17 @@ class Making:
         self.slots.counting = outer
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
         counter = Namespace(taken | self.slots.in_use).fresh("i")
-        found = over_counter(nodes, numbers, counter, partial(self._proved, counter))
+        found = over_counter(nodes, numbers, counter, partial(self._proved, counter), begin=begin, apart=apart)
         if found is None:
             self.slots.back(before)
         return None if found is None else (found, counter)
 
-    def _proved(self, counter: str, node: ast.expr, nodes: Sequence[ast.expr]) -> bool:
+    def _proved(self, counter: str, node: ast.expr, nodes: Mapping[int, ast.expr]) -> bool:
         """Whether an expression over a counter comes to the same whole numbers as those of the rounds, in every use."""
         try:
             for use in range(len(self.pattern.levels)):
                 names = {name: series[use] for name, series in self.slots.params.items()}
-                for turn, known in enumerate(nodes):
+                for turn, known in nodes.items():
                     meant = value(known, names)
                     if type(meant) is not int or not equal(value(node, {**names, counter: turn}), meant):
                         return False

@@ -80,10 +80,12 @@ class Run:
     """Members that a repeat makes, one a round."""
 
     start: int
-    """The first of them."""
+    """The first of them among all members."""
+    begin: int
+    """The round that it is; those before are written out."""
     count: int
     times: ast.expr
-    """The expression for how many they are."""
+    """The expression for how many rounds there are."""
     item: ast.expr
     """What makes each of them."""
     counter: ast.expr
@@ -94,7 +96,7 @@ class Run:
     @property
     def rounds(self) -> ast.expr:
         """What its variable goes over."""
-        return call("range", self.times)
+        return call("range", *([valued(self.begin)] if self.begin else []), self.times)
 
 
 def of_list(maker: ast.expr, items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:

@@ -166,7 +166,8 @@ class Registering:
 
         found = None
         if times is not None or (len(turns) > 2 and len(turns) * len(members) > 3):
-            found = self.making.over_counter([partial(make, turn) for turn in range(len(turns))], repeats)
+            makes = [partial(make, turn) for turn in range(len(turns))]
+            found = self.making.over_counter(makes, repeats, apart=times is not None)
         if found is not None:
             items, counter = found
             names = [name_over_counter(column, counter) for column in zip(*turns, strict=True)]

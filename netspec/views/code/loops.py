@@ -238,7 +238,7 @@ class Loops:
     def named(self, loop: Loop, j: int, counter: str) -> ast.expr | None:
         """The name of the module that a step runs, over the counter of the rounds; None where that is no rule."""
         steps = [self.items[loop.start + n * loop.period + j].step for n in range(loop.count)]
-        written_out = loop.count < MANY and self.times(loop) is None
+        written_out = steps[0] not in self.first or (loop.count < MANY and self.times(loop) is None)
         if written_out or self.flow.pattern.renamed or any("." in step.member or step.again for step in steps):
             return None
         return name_over_counter([step.member for step in steps], counter)

@@ -20,6 +20,7 @@ from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
 from netspec.language.calls import nothing
 from netspec.layers.base import Layer
+from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
 from netspec.python.reserved import RESERVED
@@ -39,6 +40,10 @@ _AXES: Final = {
     5: ("channels", "depth", "height", "width"),
 }
 """What the axes of an input are called behind the batch, by its rank."""
+
+
+DIGITS: Final = 9
+"""The most digits, zeros before them and the point left out, of a fraction that is written as a number."""
 
 
 @dataclass(slots=True)
@@ -97,7 +102,7 @@ class Slots:
             return Code(node)
         present = [v for v in values if v is not ABSENT]
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
-            return present[0]
+            return Code(node) if (node := self._in_full(present[0], nodes)) is not None else present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
             return tuple(
                 self.code([v if v is ABSENT else v[i] for v in values], name, [_entry(node, i) for node in nodes])
@@ -110,6 +115,14 @@ class Slots:
     def said(self, values: Sequence[Any], nodes: Sequence[Node], name: str = "") -> Node | None:
         """The first of these expressions that gives each use its value, over the arguments; None where none does."""
         return self._first(nodes, name, lambda node: proved(node, self.params, values))
+
+    def _in_full(self, value: Any, nodes: Sequence[Node]) -> Node | None:
+        """The expression that gave a fraction of many digits; None for any other value, or if there is none."""
+        for node in nodes if _is_long(value) else ():
+            tree = None if "?" in symbols(node) else self._over(node, "")
+            if tree is not None and not isinstance(tree, ast.Constant) and proved(tree, {}, [value]):
+                return tree
+        return None
 
     def condition(self, origins: Sequence[Node], values: Sequence[bool]) -> Node | None:
         """The first of these conditions that decides for each use as it was; None where none does."""
@@ -360,12 +373,17 @@ def tidied(node: Node) -> Node:
 
 class _Tidy(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
-        """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`."""
+        """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`.
+
+        A fraction of many digits is left as it was written: `0.1 * 3 / 8`.
+        """
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not symbols(node):
             try:
-                return _constant(expressions.computed(node, nothing)) or node
+                value = expressions.computed(node, nothing)
             except expressions.ExpressionError:
                 return node
+            if not _is_long(value):
+                return _constant(value) or node
         return super().visit(node)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -380,7 +398,10 @@ class _Tidy(ast.NodeTransformer):
         return type(node)(**parts)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+        """With the function as Python has it: `math.sqrt(d)`."""
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        function = named(MATH[name]) if name in MATH else node.func
+        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return _constant(node.value) or node
@@ -408,6 +429,11 @@ class _Tidy(ast.NodeTransformer):
         if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
             return unsettled[0]
         return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a value is a fraction that nobody would write out: 0.037500000000000006."""
+    return isinstance(value, float) and len(repr(value).partition("e")[0].strip("-0.")) > DIGITS
 
 
 def _constant(value: Any) -> ast.expr | None:
