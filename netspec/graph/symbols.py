@@ -64,6 +64,11 @@ class Traced(int):
     def __rmod__(self, other: int) -> int:
         return _computed(int.__mod__, ast.Mod(), other, self)
 
+    def __pow__(self, other: int, _: None = None) -> Any:
+        if not isinstance(other, int) or isinstance(other, bool) or other < 0:
+            return int(self) ** other
+        return _computed(int.__pow__, ast.Pow(), self, other)
+
     def __neg__(self) -> int:
         return traced(-int(self), combined(ast.Mult(), ast.Constant(-1), self.node))
 

@@ -37,7 +37,7 @@ from netspec.views.code.patterns import Pattern
 from netspec.views.code.readings import Unreadable, means, read
 from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
-from netspec.views.code.slots import ABSENT, equal
+from netspec.views.code.slots import ABSENT
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")
@@ -212,8 +212,7 @@ class Calls:
     def _stored(self, name: str) -> Any:
         """How forward reads an argument of the block."""
         series = [self._argument(use, name) for use in range(len(self.pattern.levels))]
-        same = all(equal(value, series[0]) for value in series)
-        return series[0] if same else self.keeper.stored(series, name, [named(name)] * len(series))
+        return self.keeper.stored(series, name, [named(name)] * len(series))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

@@ -321,10 +321,10 @@ def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[No
 
 
 def _entry(node: Node, place: int) -> Node | None:
-    """One entry of a tuple's expression."""
-    if isinstance(node, ast.Tuple | ast.List) and place < len(node.elts):
-        return node.elts[place]
-    return None
+    """One entry of a tuple's expression; an expression for one number may have given each entry."""
+    if not isinstance(node, ast.Tuple | ast.List):
+        return None if node is LOST else node
+    return node.elts[place] if place < len(node.elts) else None
 
 
 def _is_value(node: Node) -> bool:
