@@ -6,7 +6,7 @@ The walk is the same, and so is the graph. Only what prints the network as class
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,10 @@ from netspec.graph import symbols
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.model import Guard, Level, Repeat, Step, Value
+from netspec.graph.rounds import over_counter
 from netspec.graph.scope import Scope
 from netspec.graph.steps import make
-from netspec.graph.symbols import LOST, Node, node_of, plain, symbolic, traced
+from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
 from netspec.graph.walk import Given, Walk
 from netspec.graph.written import Written
 from netspec.language import expressions, rows
@@ -125,14 +126,14 @@ class TracedWalk(Walk):
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         begin, number = len(scope.level.steps), self.repeats + 1
         ends = super()._repeat(group, body, path, inner, scope)
-        _note_repeat(scope, begin, number, long_value(group["repeat"], scope.lookup, At(path)))
+        _note_repeat(scope, begin, number, long_value(group["repeat"], scope.lookup, At(path)), ends)
         return ends
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         begin, number = len(scope.level.steps), self.repeats + 1
         super()._rounds(call, scope, row)
         if self.repeats >= number:
-            _note_repeat(scope, begin, number, call.times(scope))
+            _note_repeat(scope, begin, number, call.times(scope), [s.value for s in scope.level.steps[begin:]])
 
     def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The parameters of the rounds of a repeat that begins, whose counter is a symbol."""
@@ -158,11 +159,39 @@ class TracedWalk(Walk):
         step.spelling = tuple(origin(part.text, scope) if isinstance(part, Expr) else part for part in parts)
 
 
-def _note_repeat(scope: Scope, begin: int, number: int, count: Any) -> None:
-    """Note the steps that a repeat has made, if it is given a count."""
+def _note_repeat(scope: Scope, begin: int, number: int, count: Any, ends: Sequence[Value]) -> None:
+    """Note the steps that a repeat has made, if it is given a count; `ends` are what its rounds give."""
     if isinstance(count, int) and not isinstance(count, bool):
         steps = tuple(scope.level.steps[begin:])
         scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps))
+        if isinstance(count, Traced) and len(ends) == count and all(end.tensor is not None for end in ends):
+            ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
+
+
+def _grown(tensors: Sequence[Tensor], number: int, times: Node) -> Tensor:
+    """The last of the tensors that the rounds of a repeat give, its sizes over how many these are."""
+    last = tensors[-1]
+    shapes = [tensor.shape for tensor in tensors]
+    if len(set(map(len, shapes))) > 1:
+        return last
+    sizes = [_size_after([shape[axis] for shape in shapes], number, times) for axis in range(len(last.shape))]
+    return Tensor(tuple(sizes), last.dtype)
+
+
+def _size_after(sizes: Sequence[Size], number: int, times: Node) -> Size:
+    """A size after all rounds: what it grows by is so many times in it, and the counter is then one less than that."""
+    last, nodes = sizes[-1], [node_of(size) for size in sizes]
+    said = frozenset[str]().union(*map(symbols.symbols, nodes))
+    if isinstance(last, Dim) or "?" in said or all(size == sizes[0] for size in sizes):
+        return last
+    counts = any(symbols.counted(symbol) for symbol in said)
+    over = over_counter(nodes, (number,), _TIMES, lambda *_: True, begin=0 if counts else 1)
+    many = symbols.combined(ast.Sub(), times, ast.Constant(1)) if counts else times
+    return last if over is None else traced(last, symbols.replaced(over, {_TIMES: many}))
+
+
+_TIMES = "times"
+"""What a count of rounds is called while it is not known."""
 
 
 def over_params(text: str, params: Known) -> Node:

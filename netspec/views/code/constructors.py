@@ -9,6 +9,7 @@ from functools import partial
 
 from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Repeat, Step
+from netspec.graph.rounds import name_over_counter, over_counter
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace
@@ -16,7 +17,6 @@ from netspec.python.nodes import Argument, Code, call, keyword, named, stored, v
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.proving import Unproved, value
-from netspec.views.code.rounds import name_over_counter, over_counter
 from netspec.views.code.slots import ABSENT, Slots, equal
 
 Serving = dict[Level, Pattern]

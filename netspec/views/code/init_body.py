@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from netspec.graph.model import Level, Repeat, Step
+from netspec.graph.rounds import name_over_counter
 from netspec.ops.state import Buffer
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -25,7 +26,6 @@ from netspec.python.nodes import (
 from netspec.views.code.constructors import Making
 from netspec.views.code.containers import SELF, SUPER, containers, filled, made, reference
 from netspec.views.code.paths import Paths
-from netspec.views.code.rounds import name_over_counter
 
 NONE = valued(None)
 

@@ -16,12 +16,12 @@ from typing import Final
 
 from netspec.graph.members import base_word
 from netspec.graph.model import Level, Step
+from netspec.graph.rounds import name_over_counter
 from netspec.ops.arithmetic import Add
 from netspec.ops.joining import Concat, Stack
 from netspec.views.code.containers import Containers
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Ref, rigid
-from netspec.views.code.rounds import name_over_counter
 
 LONGEST: Final = 24
 """The most steps that a round is looked for in."""

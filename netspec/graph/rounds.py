@@ -79,10 +79,12 @@ def name_over_counter(names: Sequence[str], counter: str, begin: int = 0) -> ast
 
 
 def _counting(node: ast.AST, repeats: Collection[int], turn: int, counter: str) -> ast.AST:
-    """A tree with the counter in place of its symbols in one round."""
+    """A tree with the counter in place of its symbols in one round; those of rounds before are so much less."""
     if isinstance(node, ast.Name):
         known = counted(node.id)
-        return name_node(counter) if known is not None and known[0] in repeats and known[1] == turn else node
+        if known is None or known[0] not in repeats or known[1] > turn:
+            return node
+        return combined(ast.Sub(), name_node(counter), ast.Constant(turn - known[1]))
 
     def inside(value: object) -> object:
         if isinstance(value, ast.AST):
