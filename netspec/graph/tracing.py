@@ -132,7 +132,7 @@ class TracedWalk(Walk):
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         begin, number = len(scope.level.steps), self.repeats + 1
         super()._rounds(call, scope, row)
-        if self.repeats >= number:
+        if call.repeats and self.repeats >= number:
             _note_repeat(scope, begin, number, call.times(scope), [s.value for s in scope.level.steps[begin:]])
 
     def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
