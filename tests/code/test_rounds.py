@@ -1,4 +1,4 @@
-"""The rounds of a repeat that have names or numbers of their own are one expression over a counter, and what it says."""
+"""The rounds of a repeat that have names or numbers of their own are one expression over a counter."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PRINTED = {
         'nn.Sequential(OrderedDict({f"layer_{i}": Cell(16, 16) for i in range(n)}))',
     ],
     "[{stem: linear 8}, {repeat: $n, layers: {layer_$(i+1): cell 8}}, {head: linear 2}]": [
-        "for i in range(n):\n            self.add_module(f\"layer_{i + 1}\", Cell(8, 8))",
-        "for i in range(self.n):\n            x = getattr(self, f\"layer_{i + 1}\")(x)",
+        'for i in range(n):\n            self.add_module(f"layer_{i + 1}", Cell(8, 8))',
+        'for i in range(self.n):\n            x = getattr(self, f"layer_{i + 1}")(x)',
     ],
     "[{repeat: 4, layers: {l$i: linear 5, m$i: 'linear 5, relu'}}]": [
         'out = getattr(self, f"l{i}")(x)  # 5\n            x = F.relu(getattr(self, f"m{i}")(out))'
@@ -57,7 +57,7 @@ PRINTED = {
     "{a: {repeat: $n, layers: ['dropout $(p * i / (n - 1))']}}": [
         "nn.Sequential(*[nn.Dropout(p=p * i / (n - 1)) for i in range(n)])"
     ],
-    "{a: {repeat: 4, layers: ['dropout $(0.1 * (2 + i) / 17)']}}": ["nn.Dropout(p=0.1 * (2 + i) / 17) for i in range(4)"],
+    "{a: {repeat: 4, layers: ['dropout $(0.1 * (2 + i) / 17)']}}": ["nn.Dropout(p=0.1 * (2 + i) / 17) for i in"],
     "{a: dropout $(0.1 * 3 / 8), b: 'dropout $(0.1 * 2 / 8)'}": ["F.dropout(x, 0.1 * 3 / 8,", "F.dropout(x, 0.025,"],
     "{a: linear $(ceil(g / 2)), b: linear $(int(sqrt(n)) + floor(g * 1.5))}": [
         "import math",
@@ -71,7 +71,7 @@ STRAIGHT = [
     "{a: {repeat: 4, layers: {l$i: linear $(4 + i * i)}}}",
     "{a: {repeat: 4, layers: {l$i: linear $(3 if i == 2 else 5)}}}",
     "{a: {repeat: [4, 8, 12], as: w, layers: {l$i: linear $w}}}",
-    "{a: {repeat: 3, layers: {l$i: "linear $(8 + 8 * min(i, 5))"}}}",
+    "{a: {repeat: 3, layers: {l$i: 'linear $(8 + 8 * min(i, 5))'}}}",
     "{b1: linear 16, b2: linear 16, b3: linear 16, b4: linear 16, out: add(b1 b2 b3 b4)}",
     "{a: {repeat: 2, layers: {b$i: {layers: {repeat: 3, layers: {c$i: linear $(4 + i)}}}}}}",
 ]
@@ -116,8 +116,8 @@ def test_another_count_gives_the_network_of_the_spec_with_it(layers: str, n: int
 
 
 def test_a_count_that_more_follows_from_than_is_written_is_no_argument() -> None:
-    source = spec_of("{a: {repeat: $n, layers: {l$i: 'linear 16, relu'}}, b: {when: n > 5, layers: [linear 3]}}").source()
-    assert "def __init__(self):" in source
+    spec = spec_of("{a: {repeat: $n, layers: {l$i: 'linear 16, relu'}}, b: {when: n > 5, layers: [linear 3]}}")
+    assert "def __init__(self):" in spec.source()
 
 
 def test_what_reaches_no_output_and_keeps_no_count_is_registered_and_not_run() -> None:
