@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from netspec.graph.symbols import Node, combined, counted, number
@@ -103,11 +104,11 @@ def _common(trees: Sequence[object], rule: _Rule) -> object:
     if len(nodes) < len(trees):
         return _fieldwise(trees, rule)
     numbers = [value for node in nodes if (value := number(node)) is not None]
-    for attempt in (
-        lambda: _steps(numbers, rule.counter, rule.begin) if len(numbers) == len(nodes) else _fieldwise(nodes, rule),
-        lambda: _grown(nodes, rule),
-        lambda: _apart(nodes, rule),
-    ):
+    if len(numbers) == len(nodes):
+        attempts = [partial(_steps, numbers, rule.counter, rule.begin), partial(_apart, nodes, rule)]
+    else:
+        attempts = [partial(attempt, nodes, rule) for attempt in (_fieldwise, _grown, _apart)]
+    for attempt in attempts:
         try:
             return attempt()
         except _Unlike:

@@ -64,7 +64,7 @@ class Traced(int):
     def __rmod__(self, other: int) -> int:
         return _computed(int.__mod__, ast.Mod(), other, self)
 
-    def __pow__(self, other: int, _: None = None) -> Any:
+    def __pow__(self, other: int, _: None = None) -> Any:  # type: ignore[override]
         if not isinstance(other, int) or isinstance(other, bool) or other < 0:
             return int(self) ** other
         return _computed(int.__pow__, ast.Pow(), self, other)

@@ -100,6 +100,19 @@ def test_an_argument_that_would_lie_is_not_printed() -> None:
     assert list(taken(module_class(spec.source(), spec.name))) == ["n"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "taken_"), [("n > 1000", False), ("n * 3 < 500", False), ("p > 0", False), ("n > 0", True)]
+)
+def test_what_a_condition_asks_for_is_an_argument_only_if_the_answer_is_always_the_same(
+    condition: str, taken_: bool
+) -> None:
+    spec = netspec.loads(
+        f"input: 8\nparams: {{n: 4, p: 0.5}}\nlayers: {{a: linear $n, d: dropout $p, b: {{when: {condition}, layers: [linear 5]}}}}"
+    )
+    name = "n" if "n" in condition else "p"
+    assert (name in taken(module_class(spec.source(), spec.name))) is taken_
+
+
 def test_a_param_that_a_block_asks_for_is_handed_to_its_class() -> None:
     spec = netspec.loads(
         """

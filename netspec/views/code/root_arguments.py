@@ -14,13 +14,15 @@ from typing import Any, Final
 
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import replaced, root_symbol, symbols
+from netspec.graph.symbols import node_of, plain, replaced, root_symbol, symbols
 from netspec.graph.tracing import Known
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
+from netspec.views.code.patterns import patterns, units_of
+from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import around
 from netspec.vocabulary import OPERATIONS
 
@@ -56,6 +58,7 @@ def _source(known: _Known) -> str:
 def arguments(document: Document, graph: Graph) -> list[str]:
     """The parameters of the network that its class takes."""
     live = [name for name in document.params if _may_be(graph, name)]
+    live = [name for name in live if not _decides(graph, name)] if live else []
     counts = set(_counts(graph.root))
     others = {name: list(_others(document, name, counts)) for name in live}
     live = [name for name in live if others[name]]
@@ -76,13 +79,56 @@ def _may_be(graph: Graph, name: str) -> bool:
     return single and isinstance(node, ast.Name) and node.id == root_symbol(name)
 
 
+def _decides(graph: Graph, name: str) -> bool:
+    """Whether a step is there for some values of a parameter and not for others, and the class has no `if` for it."""
+    symbol, root = root_symbol(name), graph.root.params
+    guards = [(step, step.guard.origin) for step in graph.root.walk() if step.guard is not None]
+    over = [(step, _over_root(node, step.level)) for step, node in guards if node is not None]
+    asked = [(step, node) for step, node in over if symbol in symbols(node)]
+    if not asked:
+        return False
+    serving = patterns(graph.root)
+    others = {root_symbol(n): node_of(plain(v)) for n, v in root.items() if n != name}
+    for step, node in asked:
+        pattern = serving.get(step.level)
+        found = [i for i, unit in enumerate(units_of(step.level)) if step in unit.steps]
+        if pattern is not None and all(map(pattern.varies, found)):
+            continue
+        condition = replaced(node, others)
+        if any(_holds(condition, symbol, value) is step.left_out for value in _many(plain(root[name]))):
+            return True
+    return False
+
+
+def _over_root(node: ast.expr, level: Level) -> ast.expr:
+    """An expression over the symbols of a block, over the parameters of the network."""
+    block = around(level)
+    while block is not None:
+        node, block = replaced(node, block.bound), around(block.parent) if block.parent is not None else None
+    return node
+
+
+def _many(value: Any) -> Sequence[Any]:
+    """Values that a parameter may have, near and far."""
+    if isinstance(value, bool):
+        return (True, False)
+    if isinstance(value, float):
+        return (0.0, value / 4, value / 2 + 0.125, 2 * value, 1.0)
+    return (*range(1, 65), *range(value, 4 * value + 8), *(2**n for n in range(7, 21)))[:4096]
+
+
+def _holds(condition: ast.expr, symbol: str, of: Any) -> bool | None:
+    """Whether a condition holds for a value; None where that cannot be told."""
+    try:
+        return bool(value(condition, {symbol: of}))
+    except Unproved:
+        return None
+
+
 def _counts(level: Level) -> Iterator[str]:
     """The parameters of the network that say how many rounds a repeat has."""
     for repeat in level.repeats:
-        node, block = repeat.times, around(level)
-        while block is not None:
-            node, block = replaced(node, block.bound), around(block.parent) if block.parent is not None else None
-        yield from (symbol[1:] for symbol in symbols(node) if symbol.startswith("$"))
+        yield from (s[1:] for s in symbols(_over_root(repeat.times, level)) if s.startswith("$"))
     for step in level.steps:
         if step.body is not None:
             yield from _counts(step.body)
@@ -94,10 +140,10 @@ def _others(document: Document, name: str, counts: Collection[str]) -> Iterator[
     Where these are counts of rounds, so many that what rounds have in common can be told.
     """
     found = 0
-    for value in _values(document.params[name]):
-        if name in counts and value < FEW:
+    for other in _values(document.params[name]):
+        if name in counts and other < FEW:
             continue
-        graph = _traced(replace(document, params={**document.params, name: value}))
+        graph = _traced(replace(document, params={**document.params, name: other}))
         if graph is not None:
             yield graph
             found += 1
