@@ -104,10 +104,11 @@ def _common(trees: Sequence[object], rule: _Rule) -> object:
     if len(nodes) < len(trees):
         return _fieldwise(trees, rule)
     numbers = [value for node in nodes if (value := number(node)) is not None]
+    attempts: list[Callable[[], object]]
     if len(numbers) == len(nodes):
         attempts = [partial(_steps, numbers, rule.counter, rule.begin), partial(_apart, nodes, rule)]
     else:
-        attempts = [partial(attempt, nodes, rule) for attempt in (_fieldwise, _grown, _apart)]
+        attempts = [partial(_fieldwise, nodes, rule), partial(_grown, nodes, rule), partial(_apart, nodes, rule)]
     for attempt in attempts:
         try:
             return attempt()

@@ -112,7 +112,7 @@ def test_another_count_gives_the_network_of_the_spec_with_it(layers: str, n: int
         state = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
         assert state == {**other.graph.parameters(), **other.graph.buffers()}
         wanted = [tuple(substitute(plain(s), SIZES) for s in t.shape) for t in other.graph.outputs.values()]
-        assert [tuple(net(torch.zeros(int(SIZES["B"]), 16)).shape)] == wanted
+        assert [tuple(net(torch.zeros(2, 16)).shape)] == wanted
 
 
 def test_a_count_that_more_follows_from_than_is_written_is_no_argument() -> None:

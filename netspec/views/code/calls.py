@@ -30,7 +30,7 @@ from netspec.python.nodes import (
 from netspec.python.nodes import (
     item as indexed,
 )
-from netspec.views.code.constructors import is_varied, origins
+from netspec.views.code.constructors import origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
@@ -48,6 +48,9 @@ class Keeper(Protocol):
 
     def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
         """What forward takes for an argument: a value, or code that reads one of the constructor's arguments."""
+
+    def is_argument(self, aligned: Sequence[Step | None]) -> bool:
+        """Whether an argument says which operation a step is."""
 
     def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
         """How forward reads a module where an argument says which that is."""
@@ -123,7 +126,7 @@ class Calls:
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
         op = item.step.op
         assert op is not None
-        if is_varied(item.aligned):
+        if self.keeper.is_argument(item.aligned):
             return call(self.keeper.chosen(item.aligned, item.step.name), *inputs)
         values = {}
         for name in op.fields:

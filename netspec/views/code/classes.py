@@ -147,6 +147,10 @@ class ClassWriter:
             return code
         return Code(self._keep(code.node, name)) if isinstance(code, Code) else code
 
+    def is_argument(self, aligned: Sequence[Step | None]) -> bool:
+        """Whether an argument says which operation a step is."""
+        return self.making.is_argument(aligned)
+
     def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
         """How forward reads a module where an argument says which that is."""
         chosen = self.making.chosen(aligned)

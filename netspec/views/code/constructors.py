@@ -10,13 +10,15 @@ from functools import partial
 from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.rounds import name_over_counter, over_counter
+from netspec.graph.symbols import symbols
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace
 from netspec.python.nodes import Argument, Code, call, keyword, named, stored, valued, walk
 from netspec.views.code.containers import Run, named_sequence, repeated
-from netspec.views.code.patterns import Pattern
+from netspec.views.code.patterns import Pattern, is_chosen
 from netspec.views.code.proving import Unproved, value
+from netspec.views.code.sequences import over_root
 from netspec.views.code.slots import ABSENT, Slots, equal
 
 Serving = dict[Level, Pattern]
@@ -73,7 +75,7 @@ class Making:
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
-        if is_varied(aligned):
+        if self.is_argument(aligned):
             return call(self.chosen(aligned))
         values = {}
         for name in op.fields:
@@ -81,6 +83,14 @@ class Making:
             values[name] = self.slots.code(series, name, origins(aligned, name))
         made = construct(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
+
+    def is_argument(self, aligned: Sequence[Step | None]) -> bool:
+        """Whether an argument says which operation a step is: it varies, or is a parameter of the network."""
+        if is_varied(aligned):
+            return True
+        present = [step for step in aligned if step is not None and step.origins.get("") is not None]
+        asked = (symbols(over_root(step.origins[""], step.level)) for step in present if is_chosen(step))
+        return any(not symbols_.isdisjoint(self.slots.live) for symbols_ in asked)
 
     def chosen(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The class of a module where an argument says which that is."""

@@ -23,11 +23,14 @@ from netspec.views.code.module import program
 from netspec.views.code.module import source as written
 from netspec.views.code.patterns import patterns, units_of
 from netspec.views.code.proving import Unproved, value
-from netspec.views.code.sequences import around
+from netspec.views.code.sequences import over_root
+from netspec.views.code.slots import class_of, equal, is_word
 from netspec.vocabulary import OPERATIONS
 
 TRIALS: Final = 2
 """How many other values of a parameter are tried."""
+WORDS: Final = ("gelu", "tanh", "relu", "hardswish")
+"""Other operations that are tried in the place of one."""
 FEW: Final = 3
 """From how many rounds on a repeat shows what they have in common."""
 
@@ -75,7 +78,7 @@ def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
     params = graph.root.params
     node = params.nodes[name] if isinstance(params, Known) else None
-    single = isinstance(params[name], bool | int | float)
+    single = isinstance(params[name], bool | int | float) or is_word(params[name])
     return single and isinstance(node, ast.Name) and node.id == root_symbol(name)
 
 
@@ -83,7 +86,7 @@ def _decides(graph: Graph, name: str) -> bool:
     """Whether a step is there for some values of a parameter and not for others, and the class has no `if` for it."""
     symbol, root = root_symbol(name), graph.root.params
     guards = [(step, step.guard.origin) for step in graph.root.walk() if step.guard is not None]
-    over = [(step, _over_root(node, step.level)) for step, node in guards if node is not None]
+    over = [(step, over_root(node, step.level)) for step, node in guards if node is not None]
     asked = [(step, node) for step, node in over if symbol in symbols(node)]
     if not asked:
         return False
@@ -100,18 +103,12 @@ def _decides(graph: Graph, name: str) -> bool:
     return False
 
 
-def _over_root(node: ast.expr, level: Level) -> ast.expr:
-    """An expression over the symbols of a block, over the parameters of the network."""
-    block = around(level)
-    while block is not None:
-        node, block = replaced(node, block.bound), around(block.parent) if block.parent is not None else None
-    return node
-
-
 def _many(value: Any) -> Sequence[Any]:
     """Values that a parameter may have, near and far."""
     if isinstance(value, bool):
         return (True, False)
+    if isinstance(value, str):
+        return (value, *WORDS)
     if isinstance(value, float):
         return (0.0, value / 4, value / 2 + 0.125, 2 * value, 1.0)
     return (*range(1, 65), *range(value, 4 * value + 8), *(2**n for n in range(7, 21)))[:4096]
@@ -128,7 +125,7 @@ def _holds(condition: ast.expr, symbol: str, of: Any) -> bool | None:
 def _counts(level: Level) -> Iterator[str]:
     """The parameters of the network that say how many rounds a repeat has."""
     for repeat in level.repeats:
-        yield from (s[1:] for s in symbols(_over_root(repeat.times, level)) if s.startswith("$"))
+        yield from (s[1:] for s in symbols(over_root(repeat.times, level)) if s.startswith("$"))
     for step in level.steps:
         if step.body is not None:
             yield from _counts(step.body)
@@ -157,6 +154,8 @@ def _values(value: Any) -> Sequence[Any]:
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
+    if isinstance(value, str):
+        return [word for word in WORDS if not equal(class_of(word), class_of(value))]
     return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
 
 

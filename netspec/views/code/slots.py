@@ -185,14 +185,15 @@ class Slots:
                 value = plain(self.root.params[symbol[1:]])
                 return node_of(value)
             origins: list[Node] = [name_node(symbol) for _ in self.levels]
-            values = [plain(self.root.params[symbol[1:]])] * len(self.levels)
+            value = plain(self.root.params[symbol[1:]])
+            values = [class_of(value) if symbol in self.operations else value] * len(self.levels)
             kind = HEADER if self.levels[0] is self.root else REST
             return self._argument(symbol, symbol[1:], kind, values, origins)
         if len(self.blocks) != len(self.levels):
             return None
         if symbol in self.variables:
             values = [plain(block.params[symbol]) for block in self.blocks]
-            values = [_class(value) for value in values] if symbol in self.operations else values
+            values = [class_of(value) for value in values] if symbol in self.operations else values
         else:
             values = [_size(block, symbol) for block in self.blocks]
         outside = [block.bound.get(symbol, LOST) for block in self.blocks]
@@ -283,7 +284,7 @@ class Slots:
         values = self.arguments[name].values
         if not isinstance(values[0], Code):
             return value
-        return known if (known := _class(value)) in values else ABSENT
+        return known if (known := class_of(value)) in values else ABSENT
 
     def told(self, values: Sequence[Any]) -> Node | None:
         """How sizes are said over the arguments that there are; None where they cannot be."""
@@ -338,7 +339,12 @@ def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
     return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))
 
 
-def _class(word: Any) -> Any:
+def is_word(value: Any) -> bool:
+    """Whether a value is the word of a layer, whose class can be an argument."""
+    return isinstance(class_of(value), Code)
+
+
+def class_of(word: Any) -> Any:
     """The class that the word of an operation stands for."""
     classes = OPERATIONS.find(word) if isinstance(word, str) else ()
     return Code(named(torch_class(classes[0]))) if classes and issubclass(classes[0], Layer) else word
