@@ -164,7 +164,7 @@ def _note_repeat(scope: Scope, begin: int, number: int, count: Any, ends: Sequen
     if isinstance(count, int) and not isinstance(count, bool):
         steps = tuple(scope.level.steps[begin:])
         scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps))
-        if isinstance(count, Traced) and len(ends) == count and all(end.tensor is not None for end in ends):
+        if isinstance(count, Traced) and 0 < len(ends) == count and all(end.tensor is not None for end in ends):
             ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
 
 

@@ -22,6 +22,7 @@ blocks:
   cell c: {a: linear $c, out: add(a in)}
   dense g: {norm: layernorm, l: "relu, linear $g", out: concat(in l) -1}
   denseblock n g: {layers: {repeat: $n, layers: {denselayer$(i+1): dense $g}}}
+  some b n: [{when: b, layers: [{repeat: 3, layers: {l$i: linear 5}}]}, {repeat: $n, layers: {m$i: linear 5}}]
   tower n c: {stem: linear $c, x: {layers: {repeat: $n, layers: {c$i: cell $c}}}, out: relu}
 """
 PRINTED = {
@@ -68,6 +69,8 @@ PRINTED = {
 }
 """Layers of a network, and what stands in its source."""
 STRAIGHT = [
+    "{a: some true 3, b: some false 3, c: some true 4}",
+    "{a: {repeat: $none, layers: {l$i: linear 3}}, b: {repeat: $none, layers: [linear 3]}}",
     "{a: {repeat: 4, layers: {l$i: linear $(4 + i * i)}}}",
     "{a: {repeat: 4, layers: {l$i: linear $(3 if i == 2 else 5)}}}",
     "{a: {repeat: [4, 8, 12], as: w, layers: {l$i: linear $w}}}",
@@ -78,7 +81,9 @@ STRAIGHT = [
 
 
 def spec_of(layers: str, *overrides: str) -> netspec.Spec:
-    return loads(f"input: 16\nparams: {{n: 4, g: 4, p: 0.3}}\n{BLOCKS}\nlayers: {layers}\n", overrides=overrides)
+    return loads(
+        f"input: 16\nparams: {{n: 4, g: 4, p: 0.3, none: 0}}\n{BLOCKS}\nlayers: {layers}\n", overrides=overrides
+    )
 
 
 @pytest.mark.parametrize("layers", PRINTED)

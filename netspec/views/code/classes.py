@@ -24,7 +24,7 @@ from netspec.python.nodes import (
     stored,
     valued,
 )
-from netspec.views.code.constructors import Making, Serving
+from netspec.views.code.constructors import Making, Serving, repeats_at
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward_body import Bound, Forward
@@ -164,11 +164,11 @@ class ClassWriter:
         """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
         levels = self.pattern.levels
         looped = any(step.member in self.registering.rounds for step in levels[0].repeats[repeat].steps)
-        return looped and self.making.times([level.repeats[repeat] for level in levels]) is not None
+        return looped and self.making.times(repeats_at(levels, repeat)) is not None
 
     def times(self, repeat: int) -> ast.expr:
         """How forward reads how many rounds a repeat has."""
-        times = self.making.times([level.repeats[repeat] for level in self.pattern.levels])
+        times = self.making.times(repeats_at(self.pattern.levels, repeat))
         assert times is not None
         return self._keep(times, "depth")
 

@@ -129,10 +129,14 @@ class Making:
         runs: list[Run] = []
         for at, repeat in enumerate(shown.repeats):
             mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
-            if len(mine) != repeat.count or mine != list(range(mine[0], mine[0] + len(mine)) if mine else ()):
+            repeats = repeats_at(levels, at)
+            if not mine or len(mine) != repeat.count or mine != list(range(mine[0], mine[0] + len(mine))):
                 continue
-            repeats = [None if level is None else level.repeats[at] for level in levels]
-            if found.keys().isdisjoint(mine) and (run := self._run([names[p] for p in mine], repeats, make, named_)):
+            if (
+                repeats
+                and found.keys().isdisjoint(mine)
+                and (run := self._run([names[p] for p in mine], repeats, make, named_))
+            ):
                 runs.append(replace(run, start=mine[run.begin]))
                 found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
@@ -205,6 +209,12 @@ class Making:
         except Unproved:
             return False
         return True
+
+
+def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:
+    """One of the repeats of levels that share a class, in each; none where they do not have the same."""
+    counts = {tuple(repeat.count for repeat in level.repeats) for level in levels if level is not None}
+    return [None if level is None else level.repeats[at] for level in levels] if len(counts) == 1 else []
 
 
 def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:

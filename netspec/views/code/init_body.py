@@ -23,7 +23,7 @@ from netspec.python.nodes import (
     tupled,
     valued,
 )
-from netspec.views.code.constructors import Making
+from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, containers, filled, made, reference
 from netspec.views.code.paths import Paths
 
@@ -149,12 +149,13 @@ class Registering:
             if over or not names or names != order[first : first + len(names)] or not self.rounds.isdisjoint(names):
                 continue
             turns = [names[n : n + each] for n in range(0, len(names), each)]
-            if (loop := self._loop(turns, [other.repeats[at] for other in self.pattern.levels], places)) is not None:
+            repeats = repeats_at(self.pattern.levels, at)
+            if repeats and (loop := self._loop(turns, repeats, places)) is not None:
                 self.rounds |= set(names)
                 yield names, loop
 
     def _loop(
-        self, turns: Sequence[Sequence[str]], repeats: Sequence[Repeat], places: Mapping[str, tuple[int, int]]
+        self, turns: Sequence[Sequence[str]], repeats: Sequence[Repeat | None], places: Mapping[str, tuple[int, int]]
     ) -> ast.stmt | None:
         """The loop that registers the members of each round; None where no rule gives them all, or few are written."""
         before = self.making.slots.state()
