@@ -14,7 +14,7 @@ from netspec.graph.symbols import symbols
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace
-from netspec.python.nodes import Argument, Code, call, keyword, named, stored, valued, walk
+from netspec.python.nodes import Argument, Code, call, keyword, named, same, stored, valued, walk
 from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Pattern, is_chosen
 from netspec.views.code.proving import Unproved, value
@@ -132,11 +132,9 @@ class Making:
             repeats = repeats_at(levels, at)
             if not mine or len(mine) != repeat.count or mine != list(range(mine[0], mine[0] + len(mine))):
                 continue
-            if (
-                repeats
-                and found.keys().isdisjoint(mine)
-                and (run := self._run([names[p] for p in mine], repeats, make, named_))
-            ):
+            if not repeats or not found.keys().isdisjoint(mine):
+                continue
+            if (run := self._run([names[p] for p in mine], repeats, make, named_)) is not None:
                 runs.append(replace(run, start=mine[run.begin]))
                 found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
@@ -155,7 +153,9 @@ class Making:
         for begin in (0,) if times is not None else (0, 1):
             if times is None and len(names) - begin < 3:
                 break
-            if (found := self.over_counter(makes[begin:], repeats, begin=begin, apart=times is not None)) is None:
+            alike = begin > 0 and self.alike(makes[begin:])
+            counters = [] if alike else repeats  # what asks for the first round alone says nothing of the others
+            if (found := self.over_counter(makes[begin:], counters, begin=begin, apart=times is not None)) is None:
                 continue
             item, counter = found
             key = name_over_counter(names[begin:], counter, begin) if named_ else None
@@ -166,6 +166,13 @@ class Making:
                 return Run(begin, begin, len(names) - begin, many, item, variable, key)
         self.slots.back(before)
         return None
+
+    def alike(self, makes: Sequence[Callable[[], ast.expr]]) -> bool:
+        """Whether the same is made in each of several rounds, as they are."""
+        before = self.slots.state()
+        first, *others = [make() for make in makes]
+        self.slots.back(before)
+        return all(same(first, other) for other in others)
 
     def times(self, repeats: Sequence[Repeat | None]) -> ast.expr | None:
         """How often a repeat runs, over the constructor's arguments; None where that is a number."""
