@@ -77,7 +77,7 @@ def read_weights(section: dict[str, Any], names: Collection[str], report: Report
     for problem in unknown_keys(section, Start.keys, (Start.key,)):
         report.add(problem)
     load, freeze = section.get("load", ""), section.get("freeze", [])
-    if not isinstance(load, str):
+    if not isinstance(load, str) or "\0" in load or ("load" in section and not load):
         text = "load names a file of weights"
         report.add(Problem("bad-value", text, At(("weights", "load")), "For example: resnet18.safetensors"))
         load = ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from netspec.errors import DataError
+from netspec.paths import real
 from netspec.runtime.network.checked import need_as_checked
 from netspec.runtime.network.freezing import freeze
 from netspec.runtime.network.printed import module_class
@@ -22,26 +23,27 @@ if TYPE_CHECKING:
     from netspec.spec import Spec
 
 
-def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
+def build(spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = False) -> nn.Module:
     """The network with these weights or those in this file, with those of the file that its spec loads, or initialised.
 
+    An `undrawn` one has no weights yet, because those of a checkpoint are to come: none are drawn, and no file is read.
     What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights
     cannot be read, do not fit, or lie outside the spec's folder.
     """
     section = spec.graph.weights
-    if weights is None and section.load:
+    if weights is None and section.load and not undrawn:
         path = spec.root / section.load
-        if not path.resolve().is_relative_to(spec.root):
+        if not real(path).is_relative_to(spec.root):
             raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
         weights = path
-    if weights is None:
+    if weights is None and not undrawn:
         module = _made(spec)
     else:
         with Undrawn():
             module = _made(spec)
         if isinstance(weights, Path):
             load_weights(module, weights)
-        else:
+        elif weights is not None:
             give_weights(module, weights)
     if section.freeze:
         freeze(module, section)

@@ -17,6 +17,7 @@ import torch
 
 from netspec.errors import DataError
 from netspec.files import need_file, shown
+from netspec.json_text import json_text
 from netspec.words import printable
 
 DTYPES: Final = {
@@ -59,7 +60,10 @@ class Header(NamedTuple):
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors to one file, the same bytes for the same tensors. Raises OSError where the disk refuses."""
+    """Write tensors to one file, the same bytes for the same tensors. Raises OSError where the disk refuses.
+
+    They may lie on any device and in any layout; the file has them contiguous, by name.
+    """
     names = {dtype: name for name, dtype in DTYPES.items()}
     # The widest numbers come first, so that each tensor lies where its numbers may lie.
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
@@ -69,7 +73,7 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: Mapp
         tensor, begin = tensors[name], end
         end += tensor.numel() * tensor.element_size()
         header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json_text(header).encode()
     text += b" " * (-len(text) % ALIGNED)
     with path.open("wb") as stream:
         stream.write(struct.pack("<Q", len(text)) + text)
@@ -96,6 +100,7 @@ class Unsound(ValueError):
 
 
 def _header(stream: IO[bytes], size: int) -> Header:
+    """The header of a file of `size` bytes, held against itself. Raises Unsound, ValueError for what is no JSON."""
     begin = stream.read(8)
     (length,) = struct.unpack("<Q", begin) if len(begin) == 8 else (0,)
     if not 2 <= length <= size - 8:
@@ -136,10 +141,12 @@ def _entry(name: str, entry: Any) -> Entry:
 
 
 def _counts(value: Any) -> bool:
+    """Whether a value is a list of whole numbers that a size can be."""
     return isinstance(value, list) and all(type(count) is int and 0 <= count < 2**63 for count in value)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping of JSON. Raises Unsound for a key that is there twice, of which others would take either."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -148,4 +155,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(word: str) -> Any:
+    """Refuse NaN and Infinity, which JSON does not have. Raises Unsound."""
     raise Unsound(f"its header holds {word}, which is no JSON")
