@@ -44,7 +44,7 @@ PRINTED = {
         'OrderedDict({f"denselayer{i + 1}": Dense(in_features + i * g, g) for i in range(n)})',
         "self.a = Denseblock(16, 3, g)",
         "self.b = Denseblock(16 + 3 * g, n, 2)",
-        "self.c = nn.Linear(16 + 3 * g + n * 2, 3)",
+        "self.c = nn.Linear(16 + 3 * g + 2 * n, 3)",
     ],
     "{a: {repeat: 4, layers: ['dense 4']}}": ["nn.Sequential(*[Dense(16 + 4 * i, 4) for i in range(4)])"],
     "{a: {repeat: $n, layers: {l$i: linear $(g * 2**i)}}}": [

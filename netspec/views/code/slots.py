@@ -430,7 +430,7 @@ class _Tidy(ast.NodeTransformer):
         left: ast.expr = self.visit(node.left)
         right: ast.expr = self.visit(node.right)
         first, last = _count(left), _count(right)
-        if isinstance(node.op, ast.Mult) and last is not None and first is None:
+        if isinstance(node.op, ast.Mult) and last is not None and first is None and not isinstance(left, ast.Constant):
             left, right, first, last = right, left, last, first
         if isinstance(node.op, ast.Mult) and first == 1:
             return right
