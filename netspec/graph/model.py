@@ -159,8 +159,10 @@ def flat(results: V_ | tuple[Any, ...]) -> list[V_]:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A repeat whose count is an expression: that over the symbols of the block around, and the steps it made."""
+    """A repeat of a count of rounds: the expression of that over the symbols of the block around, and its steps."""
 
+    number: int
+    """What tells it from others in the symbols of its counter."""
     times: ast.expr
     count: int
     steps: tuple[Step, ...]

@@ -5,7 +5,8 @@ node of Python's `ast` over the symbols of the block that it stands in:
 
 - a parameter of the block, by its name: `c`;
 - a size of one of the block's inputs, by the input's place and its axis: `0.1` for the first one's channels;
-- a parameter of the whole network, by its name behind a dollar: `$width`.
+- a parameter of the whole network, by its name behind a dollar: `$width`;
+- the counter of a repeat, by the number of that and the round: `#3:0` in the first round of the third.
 
 Only the first of them is a name that Python has, so none is taken for another.
 """
@@ -62,6 +63,11 @@ class Traced(int):
 
     def __rmod__(self, other: int) -> int:
         return _computed(int.__mod__, ast.Mod(), other, self)
+
+    def __pow__(self, other: int, _: None = None) -> Any:  # type: ignore[override]
+        if not isinstance(other, int) or isinstance(other, bool) or other < 0:
+            return int(self) ** other
+        return _computed(int.__pow__, ast.Pow(), self, other)
 
     def __neg__(self) -> int:
         return _computed(int.__mul__, ast.Mult(), -1, self)
@@ -148,6 +154,19 @@ def size_symbol(place: int, axis: int) -> str:
 def root_symbol(name: str) -> str:
     """The symbol for a parameter of the whole network."""
     return f"${name}"
+
+
+def counter_symbol(repeat: int, turn: int) -> str:
+    """The symbol for the counter of a repeat in one of its rounds."""
+    return f"#{repeat}:{turn}"
+
+
+def counted(symbol: str) -> tuple[int, int] | None:
+    """The number of the repeat and the round of a counter; None for any other symbol."""
+    if symbol[0] != "#":
+        return None
+    repeat, _, turn = symbol[1:].partition(":")
+    return int(repeat), int(turn)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ The walk is the same, and so is the graph. Only what prints the network as class
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.model import Guard, Repeat
+from netspec.graph.rounds import over_counter
 from netspec.graph.scope import Scope
 from netspec.graph.steps import Operations, make
 from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
@@ -122,6 +123,8 @@ class TracedWalk(Walk):
 
     operations_class = TracedOperations
     uses_class = TracedUses
+    repeats = 0
+    """How many repeats have begun."""
 
     def root(self, name: str) -> Level:
         level = super().root(name)
@@ -130,16 +133,28 @@ class TracedWalk(Walk):
         return level
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
-        begin = len(scope.level.steps)
+        begin, number = len(scope.level.steps), self.repeats + 1
         ends = super()._repeat(group, body, path, inner, scope)
-        _note_repeat(scope, begin, long_value(group["repeat"], scope.lookup, At(path)))
+        _note_repeat(scope, begin, number, long_value(group["repeat"], scope.lookup, At(path)), ends)
         return ends
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
-        begin = len(scope.level.steps)
+        begin, number = len(scope.level.steps), self.repeats + 1
         super()._rounds(call, scope, row)
-        if call.repeats:
-            _note_repeat(scope, begin, call.times(scope))
+        if call.repeats and self.repeats >= number:
+            _note_repeat(scope, begin, number, call.times(scope), [s.value for s in scope.level.steps[begin:]])
+
+    def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The parameters of the rounds of a repeat that begins, whose counter is a symbol."""
+        self.repeats += 1
+        found: list[dict[str, Any]] = []
+        for turn, params in enumerate(rounds):
+            plain_ = all(value == turn and type(value) is int for value in params.values())
+            counter = symbols.name(symbols.counter_symbol(self.repeats, turn))
+            held = Known({}, {name: counter if plain_ else node_of(value) for name, value in params.items()})
+            held.update(params)
+            found.append(held)
+        return found
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
@@ -152,11 +167,39 @@ class TracedWalk(Walk):
         step.spelling = tuple(origin(part, scope) if isinstance(part, Expr) else part for part in parts)
 
 
-def _note_repeat(scope: Scope, begin: int, count: Any) -> None:
-    """Note the steps that a repeat has made, if its count is an expression."""
-    if isinstance(count, Traced):
+def _note_repeat(scope: Scope, begin: int, number: int, count: Any, ends: Sequence[Value]) -> None:
+    """Note the steps that a repeat has made, if it is given a count; `ends` are what its rounds give."""
+    if isinstance(count, int) and not isinstance(count, bool):
         steps = tuple(scope.level.steps[begin:])
-        scope.level.repeats.append(Repeat(count.node, int(count), steps))
+        scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps))
+        if isinstance(count, Traced) and 0 < len(ends) == count and all(end.tensor is not None for end in ends):
+            ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
+
+
+def _grown(tensors: Sequence[Tensor], number: int, times: Node) -> Tensor:
+    """The last of the tensors that the rounds of a repeat give, its sizes over how many these are."""
+    last = tensors[-1]
+    shapes = [tensor.shape for tensor in tensors]
+    if len(set(map(len, shapes))) > 1:
+        return last
+    sizes = [_size_after([shape[axis] for shape in shapes], number, times) for axis in range(len(last.shape))]
+    return Tensor(tuple(sizes), last.dtype)
+
+
+def _size_after(sizes: Sequence[Size], number: int, times: Node) -> Size:
+    """A size after all rounds: what it grows by is so many times in it, and the counter is then one less than that."""
+    last, nodes = sizes[-1], [node_of(size) for size in sizes]
+    said = frozenset[str]().union(*map(symbols.symbols, nodes))
+    if isinstance(last, Dim) or "?" in said or all(size == sizes[0] for size in sizes):
+        return last
+    counts = any(symbols.counted(symbol) for symbol in said)
+    over = over_counter(nodes, (number,), _TIMES, lambda *_: True, begin=0 if counts else 1)
+    many = symbols.combined(ast.Sub(), times, ast.Constant(1)) if counts else times
+    return last if over is None else traced(last, symbols.replaced(over, {_TIMES: many}))
+
+
+_TIMES = "times"
+"""What a count of rounds is called while it is not known."""
 
 
 def over_params(expr: Expr, origins: Mapping[str, Node]) -> Node:

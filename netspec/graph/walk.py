@@ -146,7 +146,7 @@ class Walk:
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
-        rounds = rounds_of(group, path, scope)
+        rounds = self.counted(rounds_of(group, path, scope))
         ends: list[Value] = []
         if not rounds:
             self.omitted.names(self.omitted.of(body), path, scope)
@@ -247,7 +247,7 @@ class Walk:
             if not call.repeats:
                 self._piece(call, scope, "", row)
                 return
-            for params in call.rounds(scope):
+            for params in self.counted(call.rounds(scope)):
                 self.report.count(call.at)
                 each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
                 self._piece(call, each, "", row)
@@ -276,6 +276,10 @@ class Walk:
             step = self.operations.step(word, call, scope, name, row)
         step.guard = guard or scope.guard
         return self._only(step, training)
+
+    def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The parameters of the rounds of a repeat that begins."""
+        return rounds
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         """A condition as it was decided."""

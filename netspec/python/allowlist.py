@@ -9,6 +9,7 @@ members, and a handful of builtins: no `torch.load`, no `x.tofile`, no module be
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,15 +19,17 @@ from netspec.python.nodes import same, walk
 _NODES: Final = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
     ast.Return, ast.Assign, ast.AugAssign, ast.If, ast.Raise, ast.For, ast.Continue, ast.Expr, ast.Call, ast.keyword,
-    ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp,
+    ast.Attribute, ast.Name, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.GeneratorExp, ast.DictComp,
     ast.comprehension, ast.Starred, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
     ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.expr_context,
 )  # fmt: skip
-_IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F"}
+_IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F", "math": "math"}
 """The modules that are imported whole, by what they are called."""
 _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch"}
 """The modules that one name is imported from."""
+MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin", "cos")}
+"""The functions of expressions that are Python's, but no builtins."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
     "sum", "list", "next", "ValueError",
@@ -36,12 +39,15 @@ TORCH: Final = frozenset({
     "nn.Module", "nn.Sequential", "nn.ModuleList", "nn.ModuleDict",
     "torch.empty_like", "torch.norm_except_dim",  # initialisation of wrapped weights
     "nn.init.zeros_",  # rows of embeddings that stand for padding
+    *MATH.values(),
 })  # fmt: skip
 METHODS: Final = frozenset({
     "shape", "training", "add_module", "register_buffer", "register_parameter", "get_submodule", "children", "modules",
     "named_modules", "named_parameters", "append", "format", "startswith", "endswith", "data", "copy_",
     "parameters", "dtype", "to",  # the dtype that the network computes in
 })  # fmt: skip
+_COUNTING: Final = (ast.Name, ast.Constant, ast.BinOp, ast.operator)
+"""What counts the rounds of a loop."""
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}
 """What reaches a member by a string, which must then be a member's name."""
 
@@ -169,6 +175,8 @@ class _Look:
         match node.args:
             case [ast.Constant(value=str(text))] if name == "get_submodule":
                 pass
+            case [ast.Name(id="self"), ast.JoinedStr(values=parts)] if name == "getattr":
+                return "" if self._counts_members(parts) else "getattr by a name that is no member's"
             case [of, ast.Constant(value=str(text)), *rest] if len(rest) == (name == "setattr"):
                 if _path(of)[1] not in ("self", "module") and id(of) not in self.making:
                     return f"{name} of something else than a module"
@@ -176,6 +184,17 @@ class _Look:
                 return f"{name} without a name"
         whole = self._is_member(text) or all(map(self._is_member, text.split(".")))
         return "" if whole else f"the attribute {text}"
+
+    def _counts_members(self, parts: Sequence[ast.expr]) -> bool:
+        """Whether a text with numbers in it is the names of members."""
+        whole = all(isinstance(part, ast.FormattedValue | ast.Constant) for part in parts)
+        counting = (part.value for part in parts if isinstance(part, ast.FormattedValue))
+        plain = all(isinstance(node, _COUNTING) for value in counting for node in walk(value))
+        pattern = "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[0-9]+" for part in parts)
+        names = self.members
+        if names is None:
+            return whole and plain and isinstance(parts[0], ast.Constant) and self._is_member(str(parts[0].value))
+        return whole and plain and any(re.fullmatch(pattern, name) for name in names)
 
     def _is_member(self, name: str) -> bool:
         """Whether modules may be asked for an attribute of this name."""

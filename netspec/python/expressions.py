@@ -221,8 +221,8 @@ def _tuple(node: ast.Tuple) -> Pieces:
     return [Brackets("(", _commas(items) if len(items) == 1 else items, ")")]
 
 
-def _comprehension(node: ast.ListComp | ast.GeneratorExp) -> Pieces:
-    found = pieces(node.elt)
+def _comprehension(node: ast.ListComp | ast.GeneratorExp | ast.DictComp) -> Pieces:
+    found = [*pieces(node.key), ": ", *pieces(node.value)] if isinstance(node, ast.DictComp) else pieces(node.elt)
     for part in node.generators:
         found += [Break(FOR, " for "), *bare(part.target), " in ", *pieces(part.iter, LOGIC)]
         for test in part.ifs:
@@ -265,6 +265,7 @@ _WRITERS: Final[dict[type[ast.AST], Callable[[Any], Pieces]]] = {
     ast.List: lambda node: [Brackets("[", [pieces(item) for item in node.elts], "]")],
     ast.ListComp: lambda node: [Brackets("[", [_comprehension(node)], "]")],
     ast.GeneratorExp: _comprehension,
+    ast.DictComp: lambda node: [Brackets("{", [_comprehension(node)], "}")],
     ast.Dict: _dict,
     ast.Starred: lambda node: ["*", *pieces(node.value, ATOM)],
     ast.JoinedStr: _joined,

@@ -17,7 +17,11 @@ def names(trees: Iterable[ast.AST]) -> set[str]:
 
 def imports(used: Collection[str], plugins: Collection[str] = ()) -> list[Group]:
     """The imports of a module that uses these names, and all of these plugins: Python's own, torch's, the plugins'."""
-    standard = {"OrderedDict": _from("collections", "OrderedDict"), "fnmatch": _from("fnmatch", "fnmatch")}
+    standard = {
+        "math": _whole("math"),
+        "OrderedDict": _from("collections", "OrderedDict"),
+        "fnmatch": _from("fnmatch", "fnmatch"),
+    }
     torch = {"torch": _whole("torch"), "F": _whole("torch.nn.functional", "F")}
     groups = [
         [statement for name, statement in standard.items() if name in used],

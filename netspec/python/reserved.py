@@ -7,8 +7,8 @@ import keyword
 from typing import Final
 
 PRINTED: Final = frozenset(
-    {"self", "super", "torch", "nn", "F", "OrderedDict", "fnmatch", "range", "float", "getattr", "setattr", "zip"}
-    | {"isinstance", "int", "len", "max", "min", "round", "abs", "sum", "list", "next", "ValueError"}
+    {"self", "super", "torch", "nn", "F", "OrderedDict", "fnmatch", "math", "range", "float", "getattr", "setattr"}
+    | {"zip", "isinstance", "int", "len", "max", "min", "round", "abs", "sum", "list", "next", "ValueError"}
 )
 """Modules and functions that the source calls."""
 HELPERS: Final = frozenset({"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos"})

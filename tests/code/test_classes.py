@@ -50,13 +50,13 @@ def test_a_constant_default_of_the_header_is_the_constructors_default() -> None:
 def test_an_argument_behind_a_default_is_given_by_keyword() -> None:
     source = printed(
         """
-        input: 3
-        blocks: {cell c n=3: ["linear $(ceil(c / n))", "linear $n"]}
-        layers: [cell 8, cell 16 n=5, cell 8]
+        inputs: {x: 3x4x4, y: 3x6x6}
+        blocks: {cell n=3: ["upsample scale_factor=1.5, flatten", "linear $n"]}
+        layers: {a: cell(x), b: cell(y) n=5, c: cell(x), out: concat(a b c)}
         """
     )
-    assert "def __init__(self, in_features, n=3, *, out_features):" in source
-    assert "self.cell2 = Cell(3, n=5, out_features=4)" in source
+    assert "def __init__(self, n=3, *, in_features):" in source
+    assert "self.b = Cell(n=5, in_features=243)" in source
 
 
 def test_a_default_that_no_use_takes_is_the_constructors_all_the_same() -> None:

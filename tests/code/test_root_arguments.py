@@ -100,6 +100,41 @@ def test_an_argument_that_would_lie_is_not_printed() -> None:
     assert list(taken(module_class(spec.source(), spec.name))) == ["n"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "taken_"), [("n > 1000", False), ("n * 3 < 500", False), ("p > 0", False), ("n > 0", True)]
+)
+def test_what_a_condition_asks_for_is_an_argument_only_if_the_answer_is_always_the_same(
+    condition: str, taken_: bool
+) -> None:
+    spec = netspec.loads(
+        "input: 8\nparams: {n: 4, p: 0.5}\n"
+        f"layers: {{a: linear $n, d: dropout $p, b: {{when: {condition}, layers: [linear 5]}}}}"
+    )
+    name = "n" if "n" in condition else "p"
+    assert (name in taken(module_class(spec.source(), spec.name))) is taken_
+
+
+def test_a_word_that_is_an_operation_is_given_as_its_class() -> None:
+    text = """
+        input: 16
+        params: {act: relu, w: 8}
+        blocks:
+          cell c: {a: "linear $c, $act", out: add(a in)}
+          mlp c act=tanh: [linear $c, $act, linear $c]
+        layers: {stem: [linear $w, $act], c: cell $w, m: mlp 4 $act, m2: mlp 6, head: linear 3}
+        """
+    spec = netspec.loads(text)
+    assert "def __init__(self, act=nn.ReLU, w=8):" in spec.source()
+    assert "self.c = Cell(w, act)" in spec.source()
+    assert "self.m2 = Mlp(4, 6)" in spec.source()
+    torch.manual_seed(0)
+    found = module_class(spec.source(), spec.name)(act=torch.nn.GELU)
+    torch.manual_seed(0)
+    wanted = netspec.loads(text, ["params.act=gelu"]).build()
+    x = torch.randn(2, 16)
+    assert torch.equal(found(x), wanted(x))
+
+
 def test_a_param_that_a_block_asks_for_is_handed_to_its_class() -> None:
     spec = netspec.loads(
         """

@@ -29,14 +29,14 @@ from netspec.python.nodes import (
 from netspec.python.nodes import (
     item as indexed,
 )
-from netspec.views.code.constructors import is_varied, origins
+from netspec.views.code.constructors import origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.readings import Unreadable, means, read
 from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
-from netspec.views.code.slots import ABSENT, equal
+from netspec.views.code.slots import ABSENT
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")
@@ -48,11 +48,20 @@ class Keeper(Protocol):
     def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
         """What forward takes for an argument: a value, or code that reads one of the constructor's arguments."""
 
+    def is_argument(self, aligned: Sequence[Step | None]) -> bool:
+        """Whether an argument says which operation a step is."""
+
     def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
         """How forward reads a module where an argument says which that is."""
 
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether an optional unit is there."""
+
+    def counts(self, repeat: int) -> bool:
+        """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
+
+    def times(self, repeat: int) -> ast.expr:
+        """How forward reads how many rounds that has."""
 
 
 class Calls:
@@ -116,7 +125,7 @@ class Calls:
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
         op = item.step.op
         assert op is not None
-        if is_varied(item.aligned):
+        if self.keeper.is_argument(item.aligned):
             return call(self.keeper.chosen(item.aligned, item.step.name), *inputs)
         values = {}
         for name in op.fields:
@@ -205,8 +214,7 @@ class Calls:
     def _stored(self, name: str) -> Any:
         """How forward reads an argument of the block."""
         series = [self._argument(use, name) for use in range(len(self.pattern.levels))]
-        same = all(equal(value, series[0]) for value in series)
-        return series[0] if same else self.keeper.stored(series, name, [named(name)] * len(series))
+        return self.keeper.stored(series, name, [named(name)] * len(series))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
-from netspec.graph.symbols import plain, root_symbol
+from netspec.graph.symbols import plain, root_symbol, symbols
 from netspec.python.expressions import text
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
@@ -25,7 +25,7 @@ from netspec.python.nodes import (
     stored,
     valued,
 )
-from netspec.views.code.constructors import Making
+from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward_body import Bound, Forward
@@ -116,14 +116,17 @@ class ClassWriter:
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
         layers = self.slots.names.fresh("layers")
-        items: list[tuple[int, ast.expr]] = []
+        places: list[tuple[int, int]] = []
         for unit in range(len(self.pattern.units[0])):
-            for s, step in enumerate(self.pattern.shown(unit)):
-                if not step.left_out:
-                    items.append((unit, self.making.construct(self.pattern.aligned(unit, s))))
-        if not any(self.pattern.varies(unit) for unit, _ in items):
-            made = [item for _, item in items]
-            return [ast.Expr(call(SUPER, *repeated(made, self.making.runs(self.pattern.levels, made))))]
+            places += [(unit, s) for s, step in enumerate(self.pattern.shown(unit)) if not step.left_out]
+
+        def member(name: str) -> ast.expr:
+            return self.making.construct(self.pattern.aligned(*places[int(name)]))
+
+        if not any(self.pattern.varies(unit) for unit, _ in places):
+            made, repeats = self.making.members(self.pattern.levels, [str(i) for i in range(len(places))], member)
+            return [ast.Expr(call(SUPER, *repeated(made, repeats)))]
+        items = [(unit, member(str(place))) for place, (unit, _) in enumerate(places)]
         runs = [(key, [item for _, item in run]) for key, run in groupby(items, lambda pair: self._varied(pair[0]))]
         first = runs.pop(0)[1] if runs[0][0] is None else []
         body: list[ast.stmt] = [assign(stored(layers), listed(first))]
@@ -143,7 +146,13 @@ class ClassWriter:
     def _readable(self, code: Any, name: str) -> Any:
         if isinstance(code, tuple):
             return tuple(self._readable(part, name) for part in code)
+        if isinstance(code, Code) and not symbols(code.node):
+            return code
         return Code(self._keep(code.node, name)) if isinstance(code, Code) else code
+
+    def is_argument(self, aligned: Sequence[Step | None]) -> bool:
+        """Whether an argument says which operation a step is."""
+        return self.making.is_argument(aligned)
 
     def chosen(self, aligned: Sequence[Step | None], name: str) -> ast.expr:
         """How forward reads a module where an argument says which that is."""
@@ -153,6 +162,18 @@ class ClassWriter:
     def tested(self, unit: int, name: str) -> ast.expr:
         """How forward asks whether a unit is there that no member of its own tells of."""
         return self._keep(self.making.condition(unit), identifier(f"use_{name}"))
+
+    def counts(self, repeat: int) -> bool:
+        """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
+        levels = self.pattern.levels
+        looped = any(step.member in self.registering.rounds for step in levels[0].repeats[repeat].steps)
+        return looped and self.making.times(repeats_at(levels, repeat)) is not None
+
+    def times(self, repeat: int) -> ast.expr:
+        """How forward reads how many rounds a repeat has."""
+        times = self.making.times(repeats_at(self.pattern.levels, repeat))
+        assert times is not None
+        return self._keep(times, "depth")
 
     def _keep(self, code: ast.expr, name: str) -> ast.expr:
         key = text(code)

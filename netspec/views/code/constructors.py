@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from netspec.emit.torch import WRAPS, construct, torch_class
-from netspec.graph.model import Level, Step
+from netspec.graph.model import Level, Repeat, Step
+from netspec.graph.rounds import name_over_counter, over_counter
+from netspec.graph.symbols import symbols
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
-from netspec.python.nodes import Argument, Code, call, keyword, named, same, valued
+from netspec.python.names import Namespace
+from netspec.python.nodes import Argument, Code, call, keyword, named, same, stored, valued, walk
 from netspec.views.code.containers import Run, named_sequence, repeated
-from netspec.views.code.patterns import Pattern
+from netspec.views.code.patterns import Pattern, is_chosen
 from netspec.views.code.program import Plan, Signature
+from netspec.views.code.proving import Unproved, value
+from netspec.views.code.sequences import over_root
 from netspec.views.code.slots import ABSENT, Slots, equal
 
 
@@ -24,7 +31,9 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
-        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()))
+        others = {served for served in set(plan.serving.values()) if served is not pattern}
+        alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
+        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone)
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
@@ -67,7 +76,7 @@ class Making:
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
-        if is_varied(aligned):
+        if self.is_argument(aligned):
             return call(self.chosen(aligned))
         values = {}
         for name in op.fields:
@@ -75,6 +84,14 @@ class Making:
             values[name] = self.slots.code(series, name, origins(aligned, name))
         made = construct(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
+
+    def is_argument(self, aligned: Sequence[Step | None]) -> bool:
+        """Whether an argument says which operation a step is: it varies, or is a parameter of the network."""
+        if is_varied(aligned):
+            return True
+        present = [step for step in aligned if step is not None and step.origins.get("") is not None]
+        asked = (symbols(over_root(step.origins[""], step.level)) for step in present if is_chosen(step))
+        return any(not symbols_.isdisjoint(self.slots.live) for symbols_ in asked)
 
     def chosen(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The class of a module where an argument says which that is."""
@@ -87,31 +104,125 @@ class Making:
         assert shown is not None
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
-        items = [self.construct([None if b is None else b[i] for b in bodies]) for i in range(len(steps))]
         names = [step.member for step in steps]
-        if names != [str(i) for i in range(len(names))]:
-            return named_sequence(names, items)
-        return call(
-            "nn.Sequential", *repeated(items, self.runs([None if s is None else s.body for s in aligned], items))
-        )
+        levels = [None if s is None else s.body for s in aligned]
 
-    def runs(self, levels: Sequence[Level | None], items: Sequence[ast.expr]) -> list[Run]:
-        """The equal members that repeats make one each of, whose count the constructor's arguments give."""
+        def member(name: str) -> ast.expr:
+            place = names.index(name)
+            return self.construct([None if b is None else b[place] for b in bodies])
+
+        items, runs = self.members(levels, names, member)
+        if names != [str(i) for i in range(len(names))]:
+            return named_sequence(names, items, runs)
+        return call("nn.Sequential", *repeated(items, runs))
+
+    def members(
+        self, levels: Sequence[Level | None], names: Sequence[str], make: Callable[[str], ast.expr], inside: str = ""
+    ) -> tuple[list[ast.expr], list[Run]]:
+        """What `make` makes of the members of these names, and which of them are the rounds of a repeat.
+
+        `inside` is what stands before each name, `convs.`, where they are the members of a container.
+        """
         shown = next(level for level in levels if level is not None)
-        found = []
-        for place, repeat in enumerate(shown.repeats):
-            steps = [step for step in repeat.steps if not step.left_out]
-            if not steps or len(steps) != repeat.count or any(step.member not in shown.members for step in steps):
+        places = {f"{inside}{name}": place for place, name in enumerate(names)}
+        named_ = list(names) != [str(place) for place in range(len(names))]
+        found: dict[int, ast.expr] = {}
+        runs: list[Run] = []
+        for at, repeat in enumerate(shown.repeats):
+            mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
+            repeats = repeats_at(levels, at)
+            if not mine or len(mine) != repeat.count or mine != list(range(mine[0], mine[0] + len(mine))):
                 continue
-            start = _present(shown).index(steps[0])
-            if not all(same(item, items[start]) for item in items[start : start + repeat.count]):
+            if not repeats or not found.keys().isdisjoint(mine):
                 continue
-            counts = [ABSENT if level is None else level.repeats[place].count for level in levels]
-            nodes = [None if level is None else level.repeats[place].times for level in levels]
-            times = self.slots.code(counts, "depth", nodes)
-            if isinstance(times, Code):
-                found.append(Run(start, repeat.count, times.node))
-        return found
+            if (run := self._run([names[p] for p in mine], repeats, make, named_)) is not None:
+                runs.append(replace(run, start=mine[run.begin]))
+                found |= dict.fromkeys(mine[run.begin :], run.item)
+        return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
+
+    def _run(
+        self, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr], named_: bool
+    ) -> Run | None:
+        """The members that a repeat makes, one a round, as one expression over its counter; None if none says all.
+
+        Fewer than three are written out, and equal ones without a name are told by their container, if it is only the
+        spec that says how many they are.
+        """
+        before = self.slots.state()
+        times = self.times(repeats)
+        makes = [partial(make, name) for name in names]
+        for begin in (0,) if times is not None else (0, 1):
+            if times is None and len(names) - begin < 3:
+                break
+            alike = begin > 0 and self.alike(makes[begin:])
+            counters = [] if alike else repeats  # what asks for the first round alone says nothing of the others
+            if (found := self.over_counter(makes[begin:], counters, begin=begin, apart=times is not None)) is None:
+                continue
+            item, counter = found
+            key = name_over_counter(names[begin:], counter, begin) if named_ else None
+            counts = key is not None or any(isinstance(node, ast.Name) and node.id == counter for node in walk(item))
+            if (key is not None or not named_) and (times is not None or counts):
+                many = valued(len(names)) if times is None else times
+                variable = stored(counter if counts else "_")
+                return Run(begin, begin, len(names) - begin, many, item, variable, key)
+        self.slots.back(before)
+        return None
+
+    def alike(self, makes: Sequence[Callable[[], ast.expr]]) -> bool:
+        """Whether the same is made in each of several rounds, as they are."""
+        before = self.slots.state()
+        first, *others = [make() for make in makes]
+        self.slots.back(before)
+        return all(same(first, other) for other in others)
+
+    def times(self, repeats: Sequence[Repeat | None]) -> ast.expr | None:
+        """How often a repeat runs, over the constructor's arguments; None where that is a number."""
+        counts = [ABSENT if repeat is None else repeat.count for repeat in repeats]
+        times = self.slots.code(counts, "depth", [None if repeat is None else repeat.times for repeat in repeats])
+        return times.node if isinstance(times, Code) else None
+
+    def over_counter(
+        self,
+        makes: Sequence[Callable[[], ast.expr]],
+        repeats: Sequence[Repeat | None],
+        *,
+        begin: int = 0,
+        apart: bool = False,
+    ) -> tuple[ast.expr, str] | None:
+        """What each round from `begin` on makes as one expression, and the counter that it is over.
+
+        None if none says all; `apart` allows what differs in the first round alone.
+        """
+        numbers = {repeat.number for repeat in repeats if repeat is not None}
+        before, outer = self.slots.state(), self.slots.counting
+        self.slots.counting = outer | numbers
+        nodes = [make() for make in makes]
+        self.slots.counting = outer
+        taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
+        counter = Namespace(taken | self.slots.in_use).fresh("i")
+        found = over_counter(nodes, numbers, counter, partial(self._proved, counter), begin=begin, apart=apart)
+        if found is None:
+            self.slots.back(before)
+        return None if found is None else (found, counter)
+
+    def _proved(self, counter: str, node: ast.expr, nodes: Mapping[int, ast.expr]) -> bool:
+        """Whether an expression over a counter comes to the same whole numbers as those of the rounds, in every use."""
+        try:
+            for use in range(len(self.pattern.levels)):
+                names = {name: series[use] for name, series in self.slots.params.items()}
+                for turn, known in nodes.items():
+                    meant = value(known, names)
+                    if type(meant) is not int or not equal(value(node, {**names, counter: turn}), meant):
+                        return False
+        except Unproved:
+            return False
+        return True
+
+
+def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:
+    """One of the repeats of levels that share a class, in each; none where they do not have the same."""
+    counts = {tuple(repeat.count for repeat in level.repeats) for level in levels if level is not None}
+    return [None if level is None else level.repeats[at] for level in levels] if len(counts) == 1 else []
 
 
 def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:

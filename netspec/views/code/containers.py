@@ -40,35 +40,63 @@ def containers(level: Level) -> Containers:
     return found
 
 
-def made(keys: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
+def made(keys: Sequence[str], items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
     """The container of these members: a ModuleList where they are counted from 0, else a ModuleDict."""
-    return filled(named("nn.ModuleList" if _counted(keys) else "nn.ModuleDict"), keys, items)
+    return filled(named("nn.ModuleList" if _counted(keys) else "nn.ModuleDict"), keys, items, runs)
 
 
 def filled(maker: ast.expr, keys: Sequence[str], items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
     """The call of `maker` with these members: a list where they are counted from 0, else a dictionary."""
-    return of_list(maker, items, runs) if _counted(keys) else call(maker, mapping(keys, items))
+    return of_list(maker, items, runs) if _counted(keys) else call(maker, mapping(keys, items, runs))
 
 
-def named_sequence(names: Sequence[str], items: Sequence[ast.expr]) -> ast.expr:
+def named_sequence(names: Sequence[str], items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
     """The nn.Sequential of members with names: by keyword where these are identifiers, else from a dictionary."""
-    if all(map(is_identifier, names)):
+    if all(map(is_identifier, names)) and not runs:
         return call("nn.Sequential", call("OrderedDict", *map(keyword, names, items)))
-    return call("nn.Sequential", call("OrderedDict", mapping(names, items)))
+    return call("nn.Sequential", call("OrderedDict", mapping(names, items, runs)))
 
 
-def mapping(keys: Sequence[str], items: Sequence[ast.expr]) -> ast.Dict:
-    """A dictionary of these members."""
-    return ast.Dict(list(map(valued, keys)), list(items))
+def mapping(keys: Sequence[str], items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
+    """A dictionary of these members; those of a run as `{f"layer{i}": ... for i in range(n)}`."""
+    begun = {run.start: run for run in runs}
+    pairs: list[tuple[ast.expr | None, ast.expr]] = []
+    at = 0
+    while at < len(keys):
+        if run := begun.get(at):
+            assert run.key is not None
+            pairs.append((None, ast.DictComp(run.key, run.item, [ast.comprehension(run.counter, run.rounds, [], 0)])))
+            at += run.count
+        else:
+            pairs.append((valued(keys[at]), items[at]))
+            at += 1
+    if len(pairs) == 1 and pairs[0][0] is None:
+        return pairs[0][1]
+    return ast.Dict([key for key, _ in pairs], [item for _, item in pairs])
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Members that a repeat makes: from which on, how many, and the expression for that."""
+    """Members that a repeat makes, one a round."""
 
     start: int
+    """The first of them among all members."""
+    begin: int
+    """The round that it is; those before are written out."""
     count: int
     times: ast.expr
+    """The expression for how many rounds there are."""
+    item: ast.expr
+    """What makes each of them."""
+    counter: ast.expr
+    """The variable that counts the rounds."""
+    key: ast.expr | None = None
+    """The name of each of them; None where they are numbered in their container."""
+
+    @property
+    def rounds(self) -> ast.expr:
+        """What its variable goes over."""
+        return call("range", *([valued(self.begin)] if self.begin else []), self.times)
 
 
 def of_list(maker: ast.expr, items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
@@ -86,7 +114,7 @@ def repeated(items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> list[ast.ex
     at = 0
     while at < len(items):
         if run := begun.get(at):
-            found.append(ast.Starred(every(items[at], stored("_"), call("range", run.times)), ast.Load()))
+            found.append(ast.Starred(every(run.item, run.counter, run.rounds), ast.Load()))
             at += run.count
             continue
         count = 1

@@ -70,7 +70,7 @@ class Flow:
         return list(dict.fromkeys(read.used or sources[:1]))
 
     def _last_uses(self, results: Sequence[Ref]) -> dict[Ref, int]:
-        """The last item that reads each value; a function whose value nobody reads reads nothing itself."""
+        """The last item that reads each value; what has a value that nobody reads, reads nothing itself."""
         last = {self.actual(ref): len(self.items) for ref in results}
         for i, item in reversed(list(enumerate(self.items))):
             if self._runs(item, last):
@@ -79,11 +79,13 @@ class Flow:
         return last
 
     def runs(self, item: Item) -> bool:
-        """Whether forward has a statement for it: what is read, and modules, which may keep count of their calls."""
+        """Whether forward has a statement for it: what is read, and modules with buffers, which calls may change."""
         return self._runs(item, self.last)
 
     def _runs(self, item: Item, last: Mapping[Ref, int]) -> bool:
-        return not item.step.left_out and bool(item.step.member or any(ref in last for ref in item.results))
+        if item.step.left_out:
+            return False
+        return any(ref in last for ref in item.results) or (bool(item.step.member) and _has_buffers(item.step))
 
     def _passed(self, item: Item) -> list[Ref]:
         """The values that go on where it does not run."""
@@ -123,6 +125,10 @@ class Flow:
             return False
         asks = item.step.training and op is not None and op.only_in_training
         return not (asks and self.actual(item.inputs[0]) == self.actual(self.ref(passed)))
+
+
+def _has_buffers(step: Step) -> bool:
+    return bool(step.buffers()) or (step.body is not None and any(True for _ in step.body.buffers()))
 
 
 def _sizes(step: Step) -> list[Dim]:

@@ -66,7 +66,9 @@ class Forward:
         self.items = self.flow.items
         self.variables = Variables(self.flow)
         self.calls = Calls(pattern, self.variables, keeper)
-        self.loops = Loops(self.flow, results, self.calls.containers)
+        self.loops = Loops(self.flow, results, self.calls.containers, keeper.counts)
+        self.counter = ""
+        """The variable that counts rounds."""
         self.turns = [0]
         """Where what is said of an item holds too: how far it is to the same item of each round of a loop."""
         self.stop = len(self.items)
@@ -211,6 +213,8 @@ class Forward:
         holders: list[ast.expr] = []
         second = self.items[loop.start + loop.period : loop.start + 2 * loop.period]
         several = sum(bool(item.step.member) for item in second) > 1
+        if any(item.step.member and self.loops.holder(loop, j) is None for j, item in enumerate(second)):
+            return self._numbered(loop, second)
         for j, step in enumerate(item.step for item in second):
             holder = self.loops.holder(loop, j) if step.member else None
             if holder is None or holder.startswith("self."):
@@ -223,6 +227,18 @@ class Forward:
         if not names:
             return stored("_"), call("range", valued(loop.count))
         return (names[0], holders[0]) if len(names) == 1 else (ast.Tuple(names, ast.Store()), call("zip", *holders))
+
+    def _numbered(self, loop: Loop, second: Sequence[Item]) -> tuple[ast.expr, ast.expr]:
+        """The same where modules are told by names that count the rounds."""
+        self.counter = counter = self.counter or self.variables.names.fresh("i")
+        for j, step in enumerate(item.step for item in second):
+            holder = self.loops.holder(loop, j) if step.member else ""
+            if holder is None and (name := self.loops.named(loop, j, counter)) is not None:
+                self.calls.turns[step] = call("getattr", SELF, name)
+            elif holder and not holder.startswith("self."):
+                self.calls.turns[step] = indexed(reference(holder, {}), named(counter))
+        at = self.loops.times(loop)
+        return stored(counter), call("range", valued(loop.count) if at is None else self.keeper.times(at))
 
     def _held(self) -> str:
         """What a class that is a list of modules is called where it stands; empty for any other."""

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
-from netspec.graph.model import Level, Step
+from netspec.graph.model import Level, Repeat, Step
+from netspec.graph.rounds import name_over_counter
 from netspec.ops.state import Buffer
 from netspec.python.names import identifier
-from netspec.python.nodes import Argument, assign, assigned, is_identifier, keyword, method, named, stored, valued
-from netspec.views.code.constructors import Making
+from netspec.python.nodes import (
+    Argument,
+    assign,
+    assigned,
+    call,
+    is_identifier,
+    keyword,
+    method,
+    named,
+    stored,
+    tupled,
+    valued,
+)
+from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, containers, filled, made, reference
 from netspec.views.code.paths import Paths
 
@@ -22,12 +36,14 @@ class Registering:
     def __init__(self, making: Making) -> None:
         self.pattern = making.pattern
         self.making = making
+        self.rounds: set[str] = set()
+        """The members that a loop registers."""
 
     def statements(self) -> list[ast.stmt]:
         """The statements that register every member, in the order that the spec gives."""
         order = self._order()
         places = {name: place for place, name in enumerate(order)}
-        found: list[tuple[int, list[ast.stmt]]] = []
+        found = [(places[names[0]], [statement]) for names, statement in self._rounds()]
         for unit in range(len(self.pattern.units[0])):
             for first, registered in self._members(unit):
                 found.append((places.get(first, len(order)), registered))
@@ -80,14 +96,18 @@ class Registering:
 
     def contents(self) -> ast.expr:
         """The call that registers the members of a list or a dictionary."""
-        found: dict[str, ast.expr] = {}
+        places: dict[str, tuple[int, int]] = {}
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
                 if step.member and not step.again and not step.left_out:
-                    found[step.member] = self.making.construct(self.pattern.aligned(unit, s))
+                    places[step.member] = unit, s
         names = list(self.pattern.levels[0].members)
-        items = [found[name] for name in names]
-        return filled(SUPER, names, items, self.making.runs(self.pattern.levels, items))
+
+        def member(name: str) -> ast.expr:
+            return self.making.construct(self.pattern.aligned(*places[name]))
+
+        items, runs = self.making.members(self.pattern.levels, names, member)
+        return filled(SUPER, names, items, runs)
 
     def _members(self, unit: int) -> list[tuple[str, list[ast.stmt]]]:
         """The statements that register the members of one unit, with the name of the first of them."""
@@ -107,7 +127,61 @@ class Registering:
             (s, step)
             for s, step in enumerate(self.pattern.shown(unit))
             if step.member and "." not in step.member and not step.again and not step.left_out
+            if step.member not in self.rounds
         ]
+
+    def _rounds(self) -> Iterator[tuple[list[str], ast.stmt]]:
+        """The loops that register what repeats make, with the members that each of them does."""
+        if self.pattern.renamed:
+            return
+        level = self.pattern.levels[0]
+        places = {
+            step.member: (unit, s)
+            for unit in range(len(self.pattern.units[0]))
+            if not self.pattern.varies(unit)
+            for s, step in self._registrations(unit)
+        }
+        order = list(level.members)
+        for at, repeat in enumerate(level.repeats):
+            names = [s.member for s in repeat.steps if s.member in places and level.members.get(s.member) is s]
+            each, over = divmod(len(names), repeat.count or 1)
+            first = order.index(names[0]) if names else 0
+            if over or not names or names != order[first : first + len(names)] or not self.rounds.isdisjoint(names):
+                continue
+            turns = [names[n : n + each] for n in range(0, len(names), each)]
+            repeats = repeats_at(self.pattern.levels, at)
+            if repeats and (loop := self._loop(turns, repeats, places)) is not None:
+                self.rounds |= set(names)
+                yield names, loop
+
+    def _loop(
+        self, turns: Sequence[Sequence[str]], repeats: Sequence[Repeat | None], places: Mapping[str, tuple[int, int]]
+    ) -> ast.stmt | None:
+        """The loop that registers the members of each round; None where no rule gives them all, or few are written."""
+        before = self.making.slots.state()
+        times = self.making.times(repeats)
+        members = [self.pattern.levels[0].members[name] for name in turns[0]]
+
+        def make(turn: int) -> ast.expr:
+            return tupled(self.making.construct(self.pattern.aligned(*places[name])) for name in turns[turn])
+
+        found = None
+        if times is not None or (len(turns) > 2 and len(turns) * len(members) > 3):
+            makes = [partial(make, turn) for turn in range(len(turns))]
+            found = self.making.over_counter(makes, repeats, apart=times is not None)
+        if found is not None:
+            items, counter = found
+            names = [name_over_counter(column, counter) for column in zip(*turns, strict=True)]
+            assert isinstance(items, ast.Tuple)
+            body = [
+                ast.Expr(method(SELF, _registrar(step), name, item, *_passing(step)))
+                for name, step, item in zip(names, members, items.elts, strict=True)
+                if name is not None
+            ]
+            if len(body) == len(members):
+                return ast.For(stored(counter), call("range", times or valued(len(turns))), list(body), [])
+        self.making.slots.back(before)
+        return None
 
     def _several(self, places: Mapping[str, int]) -> list[tuple[int, list[ast.stmt]]]:
         """For each member that stands in several units, each in other uses: the line before them that sets none."""
@@ -121,13 +195,17 @@ class Registering:
 
     def _containers(self) -> Iterator[tuple[str, ast.stmt]]:
         """The statements that register the containers of members with dotted names, with the first of these names."""
-        held: dict[str, ast.expr] = {}
+        held: dict[str, tuple[int, int]] = {}
         for unit in range(len(self.pattern.units[0])):
             for s, step in enumerate(self.pattern.shown(unit)):
                 if "." in step.member and not step.again and not step.left_out:
-                    held[step.member] = self.making.construct(self.pattern.aligned(unit, s))
+                    held[step.member] = unit, s
         for head, keys in containers(self.pattern.levels[0]).items():
-            container = made(keys, [held[f"{head}.{key}"] for key in keys])
+
+            def member(key: str, head: str = head) -> ast.expr:
+                return self.making.construct(self.pattern.aligned(*held[f"{head}.{key}"]))
+
+            container = made(keys, *self.making.members(self.pattern.levels, keys, member, f"{head}."))
             added = ast.Expr(method(SELF, "add_module", valued(head), container))
             yield f"{head}.{keys[0]}", assigned(SELF, head, container) if is_identifier(head) else added
 
@@ -143,7 +221,7 @@ class Registering:
     def _registered(self, step: Step, made: ast.expr) -> ast.stmt:
         """The statement that registers what `made` makes under the step's name, whatever characters it has."""
         if isinstance(step.op, Buffer):
-            return ast.Expr(method(SELF, "register_buffer", valued(step.member), made, *_passing(step.op)))
+            return ast.Expr(method(SELF, "register_buffer", valued(step.member), made, *_passing(step)))
         if is_identifier(step.member):
             return assigned(SELF, step.member, made)
         return ast.Expr(method(SELF, _registrar(step), valued(step.member), made))
@@ -152,7 +230,7 @@ class Registering:
 def _again(name: str, target: Step, source: ast.expr) -> ast.stmt:
     """The statement that registers what a step has made under a further name."""
     if isinstance(target.op, Buffer):
-        return ast.Expr(method(SELF, "register_buffer", valued(name), source, *_passing(target.op)))
+        return ast.Expr(method(SELF, "register_buffer", valued(name), source, *_passing(target)))
     return assigned(SELF, name, source)
 
 
@@ -171,9 +249,10 @@ def _registrar(step: Step) -> str:
     return "register_parameter" if step.op is not None and step.op.source else "add_module"
 
 
-def _passing(buffer: Buffer) -> tuple[Argument, ...]:
+def _passing(step: Step) -> tuple[Argument, ...]:
     """What its registration says of a buffer that is not saved."""
-    return () if buffer.persistent else (keyword("persistent", valued(False)),)
+    forgotten = isinstance(step.op, Buffer) and not step.op.persistent
+    return (keyword("persistent", valued(False)),) if forgotten else ()
 
 
 def _way(level: Level, target: Step) -> list[str]:

@@ -6,15 +6,17 @@ or of the round before, or the same in all. What all rounds give may be collecte
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from netspec.graph.members import base_word
-from netspec.graph.model import Step
+from netspec.graph.model import Level, Step
+from netspec.graph.rounds import name_over_counter
 from netspec.ops.arithmetic import Add
 from netspec.ops.joining import Concat, Stack
 from netspec.views.code.containers import Containers
@@ -56,12 +58,16 @@ class Loop:
 class Loops:
     """Finds the loops of one class; `results` are what it gives."""
 
-    def __init__(self, flow: Flow, results: Sequence[Ref], within: Containers) -> None:
+    def __init__(self, flow: Flow, results: Sequence[Ref], within: Containers, counts: Callable[[int], bool]) -> None:
+        """`counts` tells of a repeat of the level whether the constructor's arguments say how many rounds it has."""
+        self.counts = counts
         self.flow = flow
         self.items = flow.items
         self.results = [flow.actual(ref) for ref in results]
         self.within = within
         self.level = flow.pattern.levels[0]
+        self.first = dict(_first_rounds(self.level))
+        """The steps of first rounds of repeats, with how many rounds there are."""
         self.origin = {ref: (i, r) for i, item in enumerate(self.items) for r, ref in enumerate(item.results)}
         self.keys = [self._key(i) for i in range(len(self.items))]
         self.left = EFFORT * len(self.items)
@@ -82,8 +88,8 @@ class Loops:
         return max(loops, key=lambda loop: (loop.stop, -loop.period), default=None)
 
     def _may_begin(self, step: Step) -> bool:
-        """Whether a step can be the first of a loop: if it has a module of a list, that is the first of the list."""
-        if not step.member or step.again or step.member.endswith(".0"):
+        """Whether a step can be the first of a loop: if it has a module of several, that is the first of them."""
+        if not step.member or step.again or step.member.endswith(".0") or step in self.first:
             return True
         return step.member == next(iter(self.level.members))
 
@@ -127,7 +133,8 @@ class Loops:
         if not all(self._may_begin(item.step) for item in self.items[start : start + period]):
             return None
         count = 1
-        while self._follows(start, period, count):
+        most = min(self.first.get(item.step, len(self.items)) for item in self.items[start : start + period])
+        while count < most and self._follows(start, period, count):
             count += 1
         modules = any(item.step.member for item in self.items[start : start + period])
         if count < (2 if modules else 3) or not self._runs(start, period):
@@ -223,8 +230,27 @@ class Loops:
         return found
 
     def _modules(self, loop: Loop, j: int) -> bool:
-        """Whether the modules of one step are those of a list, or the same in every round."""
-        return not self.items[loop.start + j].step.member or self.holder(loop, j) is not None
+        """Whether the modules of one step are those of a list, the same in every round, or told by their names."""
+        if not self.items[loop.start + j].step.member or self.holder(loop, j) is not None:
+            return True
+        return self.named(loop, j, "i") is not None
+
+    def named(self, loop: Loop, j: int, counter: str) -> ast.expr | None:
+        """The name of the module that a step runs, over the counter of the rounds; None where that is no rule."""
+        steps = [self.items[loop.start + n * loop.period + j].step for n in range(loop.count)]
+        written_out = steps[0] not in self.first or (loop.count < MANY and self.times(loop) is None)
+        if written_out or self.flow.pattern.renamed or any("." in step.member or step.again for step in steps):
+            return None
+        return name_over_counter([step.member for step in steps], counter)
+
+    def times(self, loop: Loop) -> int | None:
+        """The repeat of the level that makes the rounds, where the constructor's arguments say how many they are."""
+        steps = [item.step for item in self.items[loop.start : loop.stop] if item.step.member and not item.step.again]
+        for at, repeat in enumerate(self.level.repeats):
+            mine = [step for step in repeat.steps if step.member and not step.again]
+            if repeat.count == loop.count and set(map(id, mine)) == set(map(id, steps)) and self.counts(at):
+                return at
+        return None
 
     def holder(self, loop: Loop, j: int) -> str | None:
         """What holds the modules that a step runs: a container, "" for the class itself, "self.x" for one module.
@@ -250,6 +276,14 @@ class Loops:
         counted = alike and all(stem_of(name) == stem for name in names)
         every = alone and enough and own and (counted or self.flow.pattern.base == "nn.ModuleList")
         return "" if every and all(list(level.members) == names for level in self.flow.pattern.levels) else None
+
+
+def _first_rounds(level: Level) -> Iterator[tuple[Step, int]]:
+    """The steps that make the members of the first round of each repeat, with how many rounds that has."""
+    for repeat in level.repeats:
+        mine = [step for step in repeat.steps if step.member and not step.again]
+        if repeat.count and len(mine) % repeat.count == 0:
+            yield from ((step, repeat.count) for step in mine[: len(mine) // repeat.count])
 
 
 def _gathers(item: Item, refs: list[Ref], values: list[Ref]) -> bool:

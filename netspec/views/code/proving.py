@@ -7,18 +7,30 @@ something else), so an expression is printed only where it gives each use the ve
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from netspec.graph.symbols import symbols
+from netspec.graph.symbols import counted, symbols
 from netspec.language.expressions import BINARY, COMPARE, UNARY
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
+from netspec.python.allowlist import MATH
 
 ABSENT: Final = object()
 """Stands for a value in a use that leaves the step out."""
 
 _BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {**BINARY, ast.Pow: power}
-_CALLS: Final[Mapping[str, Callable[..., Any]]] = {"min": min, "max": max, "round": round, "abs": abs, "int": int}
+_CALLS: Final[Mapping[str, Callable[..., Any]]] = {
+    "min": min,
+    "max": max,
+    "round": round,
+    "abs": abs,
+    "int": int,
+    "len": len,
+    "sum": sum,
+    **{path: getattr(math, name) for name, path in MATH.items()},
+}
+"""The functions of expressions, as Python has them."""
 
 
 class Unproved(Exception):
@@ -61,6 +73,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant():
             return node.value
+        case ast.Name() if (counter := counted(node.id)) is not None:
+            return counter[1]
         case ast.Name():
             return names[node.id]
         case ast.UnaryOp():
@@ -86,6 +100,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return value(node.value, names)[_index(node.slice, names)]
         case ast.Call(func=ast.Name(id=name), keywords=[]):
             return _CALLS[name](*(value(argument, names) for argument in node.args))
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr=name), keywords=[]):
+            return _CALLS[MATH[name]](*(value(argument, names) for argument in node.args))
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(pattern)), attr="format"), keywords=[]):
             return pattern.format(*(value(argument, names) for argument in node.args))
         case ast.JoinedStr():

@@ -7,6 +7,7 @@ import ast
 from netspec.emit.torch import arguments
 from netspec.graph.model import Level, Step
 from netspec.graph.names import HELD
+from netspec.graph.symbols import replaced
 from netspec.graph.uses import given, taken
 from netspec.layers.activation import Activation, PReLU
 from netspec.layers.base import Layer
@@ -80,6 +81,14 @@ def around(level: Level) -> Level | None:
     while inside is not None and inside.kind != "block":
         inside = inside.parent
     return inside
+
+
+def over_root(node: ast.expr, level: Level) -> ast.expr:
+    """An expression over the symbols of a block, over the parameters of the network."""
+    block = around(level)
+    while block is not None:
+        node, block = replaced(node, block.bound), around(block.parent) if block.parent is not None else None
+    return node
 
 
 def positional(level: Level) -> bool:

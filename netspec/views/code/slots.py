@@ -16,11 +16,24 @@ from typing import Any, Final
 
 from netspec.emit.torch import torch_class
 from netspec.graph.model import Level
-from netspec.graph.symbols import LOST, Node, Traced, key, node_of, number, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import (
+    LOST,
+    Node,
+    Traced,
+    counted,
+    key,
+    node_of,
+    number,
+    plain,
+    replaced,
+    root_symbol,
+    symbols,
+)
 from netspec.graph.symbols import name as name_node
 from netspec.language import expressions
 from netspec.language.calls import nothing
 from netspec.layers.base import Layer
+from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
 from netspec.python.reserved import BUILTINS, RESERVED
@@ -35,6 +48,10 @@ INPUT, HEADER, REST = range(3)
 """What an argument is, in the order in which a constructor has them."""
 
 
+DIGITS: Final = 9
+"""The most digits, zeros before them and the point left out, of a fraction that is written as a number."""
+
+
 @dataclass(slots=True)
 class Argument:
     """One argument of a constructor: its value in each use, and the expression that gives it there."""
@@ -47,8 +64,14 @@ class Argument:
 class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
-    def __init__(self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = ()) -> None:
-        """`live` are the network's parameters that stay arguments; `taken` the names of classes."""
+    def __init__(
+        self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = (), alone: bool = True
+    ) -> None:
+        """`live` are the network's parameters that stay arguments; `taken` the names of classes.
+
+        Where it is not `alone`, other uses of the block have a class of their own, which may yet come out the same.
+        """
+        self.alone = alone
         self.levels = levels
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         self.root = root_of(levels[0])
@@ -59,6 +82,8 @@ class Slots:
         self.live = {root_symbol(name): name for name in live}
         self.operations: set[str] = set()
         """The symbols of parameters that are the words of operations, and are given as classes."""
+        self.counting: set[int] = set()
+        """The numbers of the repeats whose counters stay symbols."""
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[Hashable, Node | None] = {}
@@ -83,7 +108,7 @@ class Slots:
             return Code(node)
         present = [v for v in values if v is not ABSENT]
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
-            return present[0]
+            return Code(node) if (node := self._in_full(present[0], nodes)) is not None else present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
             entries = range(len(present[0]))
             parts = ([v if v is ABSENT else v[i] for v in values] for i in entries)
@@ -97,6 +122,14 @@ class Slots:
         """The first of these expressions that gives each use its value, over the arguments; None where none does."""
         return self._first(nodes, name, lambda node: proved(node, self.params, values))
 
+    def _in_full(self, value: Any, nodes: Sequence[Node]) -> Node | None:
+        """The expression that gave a fraction of many digits; None for any other value, or if there is none."""
+        for node in nodes if _is_long(value) else ():
+            tree = None if "?" in symbols(node) else self._over(node, "")
+            if tree is not None and not isinstance(tree, ast.Constant) and proved(tree, {}, [value]):
+                return tree
+        return None
+
     def condition(self, origins: Sequence[Node], values: Sequence[bool]) -> Node | None:
         """The first of these conditions that decides for each use as it was; None where none does."""
         return self._first(origins, "", lambda node: decides(node, self.params, values))
@@ -105,30 +138,36 @@ class Slots:
         self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], Node], names: Sequence[str]
     ) -> Node | None:
         """A name with computed parts, as `write` writes it; None unless it gives each use its own."""
-        before = self._state()
+        before = self.state()
         known = [part if isinstance(part, str) else self._over(part, "") for part in parts]
         if all(part is not None for part in known):
             node = write([part for part in known if part is not None])
             if proved(node, self.params, names):
                 return node
-        self._back(before)
+        self.back(before)
         return None
 
     def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
         for node in _unlike({id(node): node for node in nodes if not _is_value(node)}):
-            before = self._state()
+            before = self.state()
             tree = self._over(node, name)
             if tree is not None and symbols(tree) and proof(tree):
                 return tree
-            self._back(before)
+            self.back(before)
         return None
 
-    def _state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
+    def state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
+        """The arguments that there are, to go back to."""
         return dict(self.arguments), set(self.names.taken), dict(self.called)
 
-    def _back(self, state: tuple[dict[str, Argument], set[str], dict[str, str]]) -> None:
+    def back(self, state: tuple[dict[str, Argument], set[str], dict[str, str]]) -> None:
         """Forget the arguments that only a proof that failed had asked for."""
         self.arguments, self.names.taken, self.called = state
+
+    @property
+    def in_use(self) -> set[str]:
+        """The names that the class's arguments have, or would have."""
+        return {*self.arguments, *self.variables.values(), *self.live.values()}
 
     def _over(self, node: Node, field: str) -> Node | None:
         """An expression over the constructor's arguments; None where they cannot say it."""
@@ -145,23 +184,26 @@ class Slots:
         """What a symbol is in the class: an argument, or a value where the network has it once and for all."""
         if symbol in self.called:
             return name_node(self.called[symbol])
+        if (counter := counted(symbol)) is not None:
+            return name_node(symbol) if counter[0] in self.counting else ast.Constant(counter[1])
         if symbol.startswith("$"):
             if symbol not in self.live:
                 value = plain(self.root.params[symbol[1:]])
                 return node_of(value)
             origins: list[Node] = [name_node(symbol) for _ in self.levels]
-            values = [plain(self.root.params[symbol[1:]])] * len(self.levels)
+            value = plain(self.root.params[symbol[1:]])
+            values = [class_of(value) if symbol in self.operations else value] * len(self.levels)
             kind = HEADER if self.levels[0] is self.root else REST
             return self._argument(symbol, symbol[1:], kind, values, origins)
         if len(self.blocks) != len(self.levels):
             return None
         if symbol in self.variables:
             values = [plain(block.params[symbol]) for block in self.blocks]
-            values = [_class(value) for value in values] if symbol in self.operations else values
+            values = [class_of(value) for value in values] if symbol in self.operations else values
         else:
             values = [_size(block, symbol) for block in self.blocks]
         outside = [block.bound.get(symbol, LOST) for block in self.blocks]
-        if symbol not in self.variables:
+        if symbol not in self.variables and self.alone:
             written = not self.variables or not self._size_name(symbol).endswith(("channels", "features"))
             if written and all(self._settled(block, symbol) == values[0] for block in self.blocks):
                 return ast.Constant(values[0])
@@ -179,6 +221,8 @@ class Slots:
         """The size that the spec gives an input as a number, and not by an argument; None for any other."""
         if symbol.startswith("$"):
             return None if symbol in self.live else plain(self.root.params[symbol[1:]])
+        if (counter := counted(symbol)) is not None:
+            return counter[1]
         if block is None or symbol in block.params:
             return None
         node = block.bound.get(symbol, LOST)
@@ -246,7 +290,7 @@ class Slots:
         values = self.arguments[name].values
         if not isinstance(values[0], Code):
             return value
-        return known if (known := _class(value)) in values else ABSENT
+        return known if (known := class_of(value)) in values else ABSENT
 
     def told(self, values: Sequence[Any]) -> Node | None:
         """How sizes are said over the arguments that there are; None where they cannot be."""
@@ -262,10 +306,10 @@ class Slots:
         return all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
 
     def _sizes(self, values: Sequence[Any]) -> Node | None:
-        before = self._state()
+        before = self.state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
         more = self.arguments.keys() != before[0].keys()
-        self._back(before)
+        self.back(before)
         return None if more else node
 
 
@@ -301,10 +345,11 @@ def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[No
 
 
 def _entry(place: int, node: Node, value: Any) -> Node | None:
-    """The expression of one entry of a tuple."""
-    if isinstance(node, ast.Tuple | ast.List) and place < len(node.elts):
-        return node.elts[place]
-    return None if value is ABSENT else node_of(value[place])
+    """The expression of one entry of a tuple, which one for a single number may have given."""
+    if isinstance(node, ast.Tuple | ast.List):
+        return node.elts[place] if place < len(node.elts) else None
+    known = LOST if value is ABSENT else node_of(value[place])
+    return node if isinstance(known, ast.Constant) and node is not LOST else known
 
 
 def _is_value(node: Node) -> bool:
@@ -318,7 +363,12 @@ def matches(values: Sequence[Any], series: Sequence[Any]) -> bool:
     return len(values) == len(series) and all(v is ABSENT or equal(v, s) for v, s in zip(values, series, strict=True))
 
 
-def _class(word: Any) -> Any:
+def is_word(value: Any) -> bool:
+    """Whether a value is the word of a layer, whose class can be an argument."""
+    return isinstance(class_of(value), Code)
+
+
+def class_of(word: Any) -> Any:
     """The class that the word of an operation stands for."""
     classes = OPERATIONS.find(word) if isinstance(word, str) else ()
     return Code(named(torch_class(classes[0]))) if classes and issubclass(classes[0], Layer) else word
@@ -353,12 +403,17 @@ def tidied(node: Node) -> Node:
 
 class _Tidy(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
-        """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`."""
+        """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`.
+
+        A fraction of many digits is left as it was written: `0.1 * 3 / 8`.
+        """
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not symbols(node):
             try:
-                return _constant(expressions.computed(node, nothing)) or node
+                value = expressions.computed(node, nothing)
             except expressions.ExpressionError:
                 return node
+            if not _is_long(value):
+                return _constant(value) or node
         return super().visit(node)
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -373,7 +428,10 @@ class _Tidy(ast.NodeTransformer):
         return type(node)(**parts)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+        """With the function as Python has it: `math.sqrt(d)`."""
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        function = named(MATH[name]) if name in MATH else node.func
+        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return _constant(node.value) or node
@@ -383,7 +441,7 @@ class _Tidy(ast.NodeTransformer):
         left: ast.expr = self.visit(node.left)
         right: ast.expr = self.visit(node.right)
         first, last = _count(left), _count(right)
-        if isinstance(node.op, ast.Mult) and last is not None and first is None:
+        if isinstance(node.op, ast.Mult) and last is not None and first is None and not isinstance(left, ast.Constant):
             left, right, first, last = right, left, last, first
         if isinstance(node.op, ast.Mult) and first == 1:
             return right
@@ -409,6 +467,11 @@ class _Tidy(ast.NodeTransformer):
         if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
             return unsettled[0]
         return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a value is a fraction that nobody would write out: 0.037500000000000006."""
+    return isinstance(value, float) and len(repr(value).partition("e")[0].strip("-0.")) > DIGITS
 
 
 def _count(node: ast.expr) -> int | None:

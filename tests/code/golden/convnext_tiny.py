@@ -63,23 +63,13 @@ class ConvNeXt(nn.Module):
         super().__init__()
         self.features = nn.Sequential(
             nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Norm2d(96)),
-            nn.Sequential(Cn(96, 0.0), Cn(96, 0.0058823529411764705), Cn(96, 0.011764705882352941)),
+            nn.Sequential(*[Cn(96, 0.1 * i / 17) for i in range(3)]),
             nn.Sequential(Norm2d(96), nn.Conv2d(96, 192, 2, stride=2)),
-            nn.Sequential(Cn(192, 0.017647058823529415), Cn(192, 0.023529411764705882), Cn(192, 0.029411764705882353)),
+            nn.Sequential(*[Cn(192, 0.1 * (3 + i) / 17) for i in range(3)]),
             nn.Sequential(Norm2d(192), nn.Conv2d(192, 384, 2, stride=2)),
-            nn.Sequential(
-                Cn(384, 0.03529411764705883),
-                Cn(384, 0.0411764705882353),
-                Cn(384, 0.047058823529411764),
-                Cn(384, 0.052941176470588235),
-                Cn(384, 0.058823529411764705),
-                Cn(384, 0.06470588235294118),
-                Cn(384, 0.07058823529411766),
-                Cn(384, 0.07647058823529412),
-                Cn(384, 0.0823529411764706),
-            ),
+            nn.Sequential(*[Cn(384, 0.1 * (6 + i) / 17) for i in range(9)]),
             nn.Sequential(Norm2d(384), nn.Conv2d(384, 768, 2, stride=2)),
-            nn.Sequential(Cn(768, 0.08823529411764706), Cn(768, 0.09411764705882353), Cn(768, 0.1)),
+            nn.Sequential(*[Cn(768, 0.1 * (15 + i) / 17) for i in range(3)]),
         )
         self.classifier = nn.Sequential(Norm2d(768), nn.Flatten(), nn.Linear(768, classes))
         for module in self.modules():

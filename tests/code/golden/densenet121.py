@@ -45,80 +45,31 @@ class DenseNet(nn.Module):
                     "0": nn.ReLU(),
                     "1": nn.MaxPool2d(3, stride=2, padding=1),
                     "denseblock1": nn.Sequential(
-                        OrderedDict(
-                            denselayer1=Dense(64, growth),
-                            denselayer2=Dense(64 + growth, growth),
-                            denselayer3=Dense(64 + 2 * growth, growth),
-                            denselayer4=Dense(64 + 3 * growth, growth),
-                            denselayer5=Dense(64 + 4 * growth, growth),
-                            denselayer6=Dense(64 + 5 * growth, growth),
-                        )
+                        OrderedDict({f"denselayer{i + 1}": Dense(64 + i * growth, growth) for i in range(6)})
                     ),
                     "transition1": Transition(64 + 6 * growth),
                     "denseblock2": nn.Sequential(
-                        OrderedDict(
-                            denselayer1=Dense(32 + 3 * growth, growth),
-                            denselayer2=Dense(32 + 4 * growth, growth),
-                            denselayer3=Dense(32 + 5 * growth, growth),
-                            denselayer4=Dense(32 + 6 * growth, growth),
-                            denselayer5=Dense(32 + 7 * growth, growth),
-                            denselayer6=Dense(32 + 8 * growth, growth),
-                            denselayer7=Dense(32 + 9 * growth, growth),
-                            denselayer8=Dense(32 + 10 * growth, growth),
-                            denselayer9=Dense(32 + 11 * growth, growth),
-                            denselayer10=Dense(32 + 12 * growth, growth),
-                            denselayer11=Dense(32 + 13 * growth, growth),
-                            denselayer12=Dense(32 + 14 * growth, growth),
-                        )
+                        OrderedDict({f"denselayer{i + 1}": Dense(32 + (i + 3) * growth, growth) for i in range(12)})
                     ),
                     "transition2": Transition(32 + 15 * growth),
                     "denseblock3": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense((32 + 15 * growth) // 2, growth),
-                            denselayer2=Dense((32 + 15 * growth) // 2 + growth, growth),
-                            denselayer3=Dense((32 + 15 * growth) // 2 + 2 * growth, growth),
-                            denselayer4=Dense((32 + 15 * growth) // 2 + 3 * growth, growth),
-                            denselayer5=Dense((32 + 15 * growth) // 2 + 4 * growth, growth),
-                            denselayer6=Dense((32 + 15 * growth) // 2 + 5 * growth, growth),
-                            denselayer7=Dense((32 + 15 * growth) // 2 + 6 * growth, growth),
-                            denselayer8=Dense((32 + 15 * growth) // 2 + 7 * growth, growth),
-                            denselayer9=Dense((32 + 15 * growth) // 2 + 8 * growth, growth),
-                            denselayer10=Dense((32 + 15 * growth) // 2 + 9 * growth, growth),
-                            denselayer11=Dense((32 + 15 * growth) // 2 + 10 * growth, growth),
-                            denselayer12=Dense((32 + 15 * growth) // 2 + 11 * growth, growth),
-                            denselayer13=Dense((32 + 15 * growth) // 2 + 12 * growth, growth),
-                            denselayer14=Dense((32 + 15 * growth) // 2 + 13 * growth, growth),
-                            denselayer15=Dense((32 + 15 * growth) // 2 + 14 * growth, growth),
-                            denselayer16=Dense((32 + 15 * growth) // 2 + 15 * growth, growth),
-                            denselayer17=Dense((32 + 15 * growth) // 2 + 16 * growth, growth),
-                            denselayer18=Dense((32 + 15 * growth) // 2 + 17 * growth, growth),
-                            denselayer19=Dense((32 + 15 * growth) // 2 + 18 * growth, growth),
-                            denselayer20=Dense((32 + 15 * growth) // 2 + 19 * growth, growth),
-                            denselayer21=Dense((32 + 15 * growth) // 2 + 20 * growth, growth),
-                            denselayer22=Dense((32 + 15 * growth) // 2 + 21 * growth, growth),
-                            denselayer23=Dense((32 + 15 * growth) // 2 + 22 * growth, growth),
-                            denselayer24=Dense((32 + 15 * growth) // 2 + 23 * growth, growth),
+                            {
+                                f"denselayer{i + 1}": Dense((32 + 15 * growth) // 2 + i * growth, growth)
+                                for i in range(24)
+                            }
                         )
                     ),
                     "transition3": Transition((32 + 15 * growth) // 2 + 24 * growth),
                     "denseblock4": nn.Sequential(
                         OrderedDict(
-                            denselayer1=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2, growth),
-                            denselayer2=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + growth, growth),
-                            denselayer3=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 2 * growth, growth),
-                            denselayer4=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 3 * growth, growth),
-                            denselayer5=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 4 * growth, growth),
-                            denselayer6=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 5 * growth, growth),
-                            denselayer7=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 6 * growth, growth),
-                            denselayer8=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 7 * growth, growth),
-                            denselayer9=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 8 * growth, growth),
-                            denselayer10=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 9 * growth, growth),
-                            denselayer11=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 10 * growth, growth),
-                            denselayer12=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 11 * growth, growth),
-                            denselayer13=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 12 * growth, growth),
-                            denselayer14=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 13 * growth, growth),
-                            denselayer15=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 14 * growth, growth),
-                            denselayer16=Dense(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 15 * growth, growth),
+                            {
+                                f"denselayer{i + 1}": Dense(
+                                    ((32 + 15 * growth) // 2 + 24 * growth) // 2 + i * growth,
+                                    growth,
+                                )
+                                for i in range(16)
+                            }
                         )
                     ),
                     "norm5": nn.BatchNorm2d(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth),

@@ -54,18 +54,7 @@ class TCN(nn.Module):
     def __init__(self):
         super().__init__()
         self.tcn = nn.Sequential(
-            OrderedDict(
-                network=nn.Sequential(
-                    Temporal(1, 25, 1),
-                    Temporal(25, 25, 2),
-                    Temporal(25, 25, 4),
-                    Temporal(25, 25, 8),
-                    Temporal(25, 25, 16),
-                    Temporal(25, 25, 32),
-                    Temporal(25, 25, 64),
-                    Temporal(25, 25, 128),
-                )
-            )
+            OrderedDict(network=nn.Sequential(Temporal(1, 25, 1), *[Temporal(25, 25, 2**i) for i in range(1, 8)]))
         )
         self.linear = nn.Linear(25, 10)
         for name, module in self.named_modules():

@@ -33,16 +33,10 @@ class EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, in_length, d, heads):
+    def __init__(self, in_length, d, heads, depth):
         super().__init__()
         self.pos_embedding = nn.Parameter(torch.zeros(1, in_length, d))
-        self.layers = nn.Sequential(
-            OrderedDict(
-                encoder_layer_0=EncoderBlock(d, heads),
-                encoder_layer_1=EncoderBlock(d, heads),
-                encoder_layer_2=EncoderBlock(d, heads),
-            )
-        )
+        self.layers = nn.Sequential(OrderedDict({f"encoder_layer_{i}": EncoderBlock(d, heads) for i in range(depth)}))
         self.ln = nn.LayerNorm(d, eps=1e-6)
 
     def forward(self, x):  # in_length x d
@@ -52,11 +46,11 @@ class Encoder(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    def __init__(self, p=8, d=48, heads=4, classes=10):
+    def __init__(self, p=8, d=48, heads=4, depth=3, classes=10):
         super().__init__()
         self.class_token = nn.Parameter(torch.zeros(1, 1, d))
         self.conv_proj = nn.Conv2d(3, d, p, stride=p)
-        self.encoder = Encoder(1 + (32 // p) ** 2, d, heads)
+        self.encoder = Encoder(1 + (32 // p) ** 2, d, heads, depth)
         self.heads = nn.Sequential(OrderedDict(head=nn.Linear(d, classes)))
         for name, module in self.named_modules():
             if name == "conv_proj":
