@@ -17,7 +17,7 @@ FLOORS = [
         "errors", "words", "dims", "files", "drafts", "streams", "optional", "machine", "windows", "version",
         "text", "python",
     },
-    {"tensors", "records", "catalogue", "language"},
+    {"tensors", "records", "catalogue", "language", "weights"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
         "exporters", "synonyms", "vocabulary", "emit",

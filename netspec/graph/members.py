@@ -12,7 +12,7 @@ from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
 from netspec.layers.base import Op
-from netspec.sections.weights import meets
+from netspec.weights.patterns import meets
 from netspec.words import few, offered
 
 UNIQUE: Final = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
@@ -110,7 +110,7 @@ class Section:
         return [cls for catalogue in dict.fromkeys(self.entries.values()) for cls in catalogue.find(word)]
 
 
-def unknown_keys(data: Mapping[str, Any], known: Mapping[str, Any], path: Path) -> list[Problem]:
+def unknown_keys(data: Mapping[str, Any], known: Collection[str], path: Path) -> list[Problem]:
     """A problem for every key that a section does not have."""
     problems = []
     for key in data:

@@ -130,8 +130,8 @@ def _network(graph: Graph) -> Iterator[tuple[str, str]]:
     yield "outputs:", _given(graph.root.outputs)
     for name, other in sorted(graph.ties.items()):
         yield f"{name}:", f"one tensor with {other}"
-    if graph.weights.load:
-        yield "weights.load", repr(graph.weights.load)
+    for i, load in enumerate(graph.weights.loads):
+        yield f"weights.load{f' {i + 1}' if i else ''}", load.said
 
 
 def _steps(level: Level) -> Iterator[tuple[str, str]]:

@@ -5,18 +5,18 @@ Its lines are compiled as they stand, but for pools that come before relus, whic
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from netspec.errors import DataError
 from netspec.runtime.network.checked import need_as_checked
 from netspec.runtime.network.freezing import freeze
 from netspec.runtime.network.printed import module_class
 from netspec.runtime.network.skip_init import Undrawn
-from netspec.runtime.network.weights import Weights, give_weights, load_weights
+from netspec.runtime.network.weights import Weights, give_weights, load_weights, start
 
 if TYPE_CHECKING:
     from netspec.spec import Spec
@@ -28,23 +28,17 @@ def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
     What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights
     cannot be read, do not fit, or lie outside the spec's folder.
     """
-    section = spec.graph.weights
-    if weights is None and section.load:
-        path = spec.root / section.load
-        if not path.resolve().is_relative_to(spec.root):
-            raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
-        weights = path
-    if weights is None:
+    fit = spec.fitted() if weights is None else None
+    with contextlib.nullcontext() if weights is None and (fit is None or fit.fresh) else Undrawn():
         module = _made(spec)
-    else:
-        with Undrawn():
-            module = _made(spec)
-        if isinstance(weights, Path):
-            load_weights(module, weights)
-        else:
-            give_weights(module, weights)
-    if section.freeze:
-        freeze(module, section)
+    if isinstance(weights, Path):
+        load_weights(module, weights)
+    elif weights is not None:
+        give_weights(module, weights)
+    elif fit is not None:
+        start(module, fit)
+    if spec.graph.weights.freeze:
+        freeze(module, spec.graph.weights)
     return module
 
 
