@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.sections.base import Key, Section, unknown_keys
 from netspec.weights.expressions import NoExpression
 from netspec.weights.fit import Load
+from netspec.weights.freezing import EVER, UNITS, Freezing, Frozen, When
 from netspec.weights.patterns import means
 from netspec.weights.renaming import Renaming, renaming
 from netspec.weights.resizing import RESIZES
@@ -26,7 +27,8 @@ EXAMPLES: Final = {
     "rename": 'rename: {"layer*": "body.layer$1", "module.": ""}',
     "skip": 'skip: ["fc.*"]',
     "resize": "resize: {conv1.weight: mean, pos_embed: interpolate}",
-    "freeze": 'freeze: ["conv1", "layer1.*"]',
+    "freeze": 'freeze: ["conv1", "layer1.*"], or freeze: {names: [backbone], statistics: move, until: {epoch: 3}}',
+    "unfreeze": 'unfreeze: {epoch: 3}, or by pattern: {"layer4.*": {epoch: 1}, "layer3.*": {step: 500}}',
 }
 
 
@@ -38,16 +40,15 @@ class Weights:
     """
 
     loads: tuple[Load, ...] = ()
-    freeze: tuple[str, ...] = ()
+    freeze: Frozen = field(default=Frozen())
 
     def frozen(self, name: str) -> bool:
-        """Whether a pattern means this parameter, by its own name or by that of a module around it."""
-        return any(means(pattern, name) for pattern in self.freeze)
+        """Whether this parameter is never trained: a pattern means its own name, or that of a module around it."""
+        return self.freeze.frozen([name], *EVER)
 
     def hold(self, path: str, parameters: Iterable[str]) -> bool:
-        """Whether a norm with these parameters keeps its statistics: all that it has is frozen, or they are."""
-        frozen = [self.frozen(f"{path}.{name}") for name in parameters]
-        return self.frozen(f"{path}.running_mean") or (bool(frozen) and all(frozen))
+        """Whether a norm with these parameters always keeps its statistics."""
+        return self.freeze.holds(path, parameters, *EVER)
 
 
 _NAMES: Final[dict[str, Any]] = {"type": "array", "items": {"type": "string"}}
@@ -56,6 +57,23 @@ _RULES: Final[dict[str, Any]] = {
     "rename": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
     "skip": {"anyOf": [{"type": "string"}, _NAMES]},
     "resize": {"type": "object", "additionalProperties": {"enum": [*RESIZES, None]}},
+}
+_COUNT: Final = {"type": "integer", "minimum": 1}
+_WHEN: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": dict.fromkeys(UNITS, _COUNT),
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+_FROZEN: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"names": {"type": "array"}, "statistics": {"enum": ["keep", "move"]}, "until": _WHEN},
+    "required": ["names"],
+    "additionalProperties": False,
+}
+_FREEZE: Final = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"anyOf": [{"type": "string"}, _FROZEN]}}, _FROZEN]
 }
 _PLACE: Final[dict[str, Any]] = {
     "anyOf": [
@@ -92,7 +110,12 @@ class Start(Section):
             _RULES["resize"],
         ),
         "freeze": Key(
-            "names and patterns of parameters that training leaves as they are", ["conv1", "layer1.*"], _NAMES
+            "names and patterns of parameters that training leaves as they are", ["conv1", "layer1.*"], _FREEZE
+        ),
+        "unfreeze": Key(
+            "the epoch or the step after which what is frozen is trained, for all of it or by pattern",
+            {"epoch": 3},
+            {"type": "object", "additionalProperties": {"anyOf": [_WHEN["properties"]["epoch"], _WHEN]}},
         ),
     }
 
@@ -115,19 +138,78 @@ def read_weights(section: Any, names: Collection[str], report: Report) -> Weight
         text = f"{key} is about weights that are loaded, and none are"
         report.add(Problem("unused", text, At((*path, key), on_key=True), f"For example: {EXAMPLES['load']}"))
     loads = tuple(_loads(load, (*path, "load"), rules, report)) if load is not None else ()
-    return Weights(loads, _freeze(section.get("freeze", []), (*path, "freeze"), names, report))
+    return Weights(loads, _frozen(section, path, names, report))
 
 
-def _freeze(freeze: Any, path: Path, names: Collection[str], report: Report) -> tuple[str, ...]:
-    if not isinstance(freeze, list) or not all(isinstance(pattern, str) for pattern in freeze):
-        _bad(report, "freeze", "is a list of names and patterns", At(path))
-        freeze = []
-    affordable = report.affords(len(freeze), len(names), At(path, on_key=True))
-    for i, pattern in enumerate(freeze if affordable else ()):
-        if names and not any(means(pattern, name) for name in names):
-            hint = offered(pattern, names)
-            report.add(Problem("unknown-name", f"{pattern!r} matches no parameter", At((*path, i)), hint))
-    return tuple(freeze)
+def _frozen(section: dict[str, Any], path: Path, names: Collection[str], report: Report) -> Frozen:
+    """What is frozen, and when what of it thaws, each pattern held against the names."""
+    where = (*path, "freeze")
+    rules = list(_freeze(section.get("freeze") or [], where, report))
+    thaws = list(_thaws(section["unfreeze"], (*path, "unfreeze"), report)) if section.get("unfreeze") else []
+    frozen = Frozen(tuple(rule for rule, _ in rules), tuple((pattern, when) for pattern, when, _ in thaws))
+    if thaws and not rules:
+        text = "unfreeze is about what is frozen, and nothing is"
+        report.add(Problem("unused", text, At((*path, "unfreeze"), on_key=True), f"For example: {EXAMPLES['freeze']}"))
+    if not report.affords(len(rules) + len(thaws), len(names), At(where, on_key=True)) or not names:
+        return frozen
+    for rule, at in rules:
+        if not any(means(rule.pattern, name) for name in names):
+            hint = offered(rule.pattern, names)
+            report.add(Problem("unknown-name", f"{rule.pattern!r} matches no parameter", at, hint))
+    for pattern, _, at in thaws:
+        if rules and not any(frozen.frozen([name]) and means(pattern, name) for name in names):
+            text = f"{pattern!r} matches nothing that is frozen"
+            report.add(
+                Problem("unknown-name", text, at, offered(pattern, (name for name in names if frozen.frozen([name]))))
+            )
+    return frozen
+
+
+def _freeze(value: Any, path: Path, report: Report) -> Iterator[tuple[Freezing, At]]:
+    """The rules of `freeze`: a name or pattern, a list of them, or with what else is said of them."""
+    for i, item in enumerate(value) if isinstance(value, list) else [(None, value)]:
+        at = path if i is None else (*path, i)
+        if isinstance(item, str):
+            yield Freezing(item), At(at)
+        elif isinstance(item, dict) and "names" in item:
+            for wrong in unknown_keys(item, ("names", "statistics", "until"), ("freeze",)):
+                report.add(replace(wrong, at=At((*at, *wrong.at.path[1:]), on_key=True)))
+            until = _when(item["until"], (*at, "until"), report) if item.get("until") is not None else None
+            statistics = item.get("statistics", "keep")
+            if statistics not in ("keep", "move"):
+                hint = "keep leaves what frozen norms have stored, move lets training change it."
+                report.add(Problem("bad-value", "statistics is keep or move", At((*at, "statistics")), hint))
+            named = item["names"]
+            for j, name in enumerate(named) if isinstance(named, list) else [(None, named)]:
+                place = (*at, "names") if j is None else (*at, "names", j)
+                if isinstance(name, str):
+                    yield Freezing(name, until, statistics != "move"), At(place)
+                else:
+                    _bad(report, "freeze", "is a list of names and patterns", At(place))
+        else:
+            _bad(report, "freeze", "is a list of names and patterns", At(at))
+
+
+def _thaws(value: Any, path: Path, report: Report) -> Iterator[tuple[str, When, At]]:
+    """Patterns of what `unfreeze` lets thaw, and when: one for everything, or each its own."""
+    if not isinstance(value, dict):
+        _bad(report, "unfreeze", "says the epoch or the step", At(path))
+    elif value.keys() & set(UNITS) and not any(isinstance(v, dict) for v in value.values()):
+        if (when := _when(value, path, report)) is not None:
+            yield "*", when, At(path, on_key=True)
+    else:
+        for pattern, said in value.items():
+            if said is not None and (when := _when(said, (*path, pattern), report)) is not None:
+                yield pattern, when, At((*path, pattern), on_key=True)
+
+
+def _when(value: Any, path: Path, report: Report) -> When | None:
+    if isinstance(value, dict) and len(value) == 1:
+        ((unit, count),) = value.items()
+        if unit in UNITS and type(count) is int and count >= 1:
+            return When(unit, count)
+    _bad(report, "unfreeze", "says after how many epochs or steps, one of both", At(path))
+    return None
 
 
 Rules = dict[str, tuple[Any, Path]]

@@ -161,7 +161,7 @@ class Reader:
         self.fit.notes += [found.note] * bool(found.note)
         letters = sum(map(len, found.tensors)) + sum(map(len, self.by_name))
         patterns = sum(len(rule.expression.program) for rule in load.rename)
-        patterns += sum(len(rule[0]) for rule in (*load.skip, *load.resize))
+        patterns += sum(len(pattern) for pattern in (*dict(load.skip), *(pattern for pattern, *_ in load.resize)))
         if letters * patterns > MAX_WORK:
             text = f"the rules have {patterns:,} characters and steps, the names {letters:,}: that takes too long"
             self._problem(text, load.at, "Write fewer and shorter rules.")

@@ -133,7 +133,7 @@ def test_pickles_that_would_run_something(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert not (tmp_path / "RUN").exists()
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["good.safetensors"]
-    assert ran.stdout.count(".pth` converts it once") + ran.stdout.count(".safetensors` converts it once") == 22
+    assert ran.stdout.count(".pth` converts it once") + ran.stdout.count(".safetensors` converts it once") == 23
 
 
 WATCHED = """

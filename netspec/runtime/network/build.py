@@ -38,7 +38,7 @@ def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
     elif fit is not None:
         start(module, fit)
     if spec.graph.weights.freeze:
-        freeze(module, spec.graph.weights)
+        freeze(module, spec.graph.weights.freeze)
     return module
 
 
