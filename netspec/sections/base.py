@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
@@ -38,6 +38,8 @@ class Key:
     holds: type[Record] | None = None
     """The record that its own keys are the fields of."""
     required: bool = False
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What has to stand beside it, in an example too."""
 
 
 class Around(Protocol):

@@ -51,6 +51,7 @@ class Weights:
         return self.freeze.holds(path, parameters, *EVER)
 
 
+_LOADED: Final = {"load": "resnet18.safetensors"}
 _NAMES: Final[dict[str, Any]] = {"type": "array", "items": {"type": "string"}}
 _RULES: Final[dict[str, Any]] = {
     "into": {"type": "string"},
@@ -96,18 +97,25 @@ class Start(Section):
             {"anyOf": [*_PLACE["anyOf"][:1], {"type": "array", "items": _PLACE}]},
         ),
         "into": Key(
-            "the level of the network that the file is for; without it is all of it", "backbone", _RULES["into"]
+            "the level of the network that the file is for; without it is all of it",
+            "backbone",
+            _RULES["into"],
+            beside=_LOADED,
         ),
         "rename": Key(
             "other names for the file's tensors, each by the first pattern that matches it from its beginning",
             {"layer*": "body.layer$1", "module.": ""},
             _RULES["rename"],
+            beside=_LOADED,
         ),
-        "skip": Key("names and patterns of tensors that are not loaded, there or here", ["fc.*"], _RULES["skip"]),
+        "skip": Key(
+            "names and patterns of tensors that are not loaded, there or here", ["fc.*"], _RULES["skip"], beside=_LOADED
+        ),
         "resize": Key(
             f"how tensors of another size are made to fit, by name or pattern: {', '.join(RESIZES)}",
             {"conv1.weight": "mean", "pos_embed": "interpolate"},
             _RULES["resize"],
+            beside=_LOADED,
         ),
         "freeze": Key(
             "names and patterns of parameters that training leaves as they are", ["conv1", "layer1.*"], _FREEZE
@@ -116,6 +124,7 @@ class Start(Section):
             "the epoch or the step after which what is frozen is trained, for all of it or by pattern",
             {"epoch": 3},
             {"type": "object", "additionalProperties": {"anyOf": [_WHEN["properties"]["epoch"], _WHEN]}},
+            beside={"freeze": ["conv1"]},
         ),
     }
 
