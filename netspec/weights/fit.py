@@ -13,7 +13,7 @@ from netspec.errors import At, DataError, Problem
 from netspec.files import shown
 from netspec.tensors import show
 from netspec.weights.header import Entry
-from netspec.weights.kinds import holds
+from netspec.weights.kinds import FLOATS, holds
 from netspec.weights.patterns import means
 from netspec.weights.renaming import Renaming, renamed
 from netspec.weights.resizing import grid, misfit, shapes
@@ -219,6 +219,8 @@ class Reader:
             unfit.append(f"{source} holds {entry.kind}, {name} is {wanted.kind}")
         elif entry.shape != wanted.shape and not way:
             unfit.append(f"{_both(source, name)} is {shapes(entry.shape, wanted.shape)}")
+        elif resize not in ("", "slice", "repeat") and entry.kind not in FLOATS:
+            unfit.append(f"{_both(source, name)} holds {entry.kind}, which slice and repeat alone resize")
         elif resize and (why := misfit(resize, entry.shape, wanted.shape)):
             unfit.append(f"{_both(source, name)} is {shapes(entry.shape, wanted.shape)}: {why}")
         self.takers[name] = Taken(name, source, held.file, entry, wanted.shape, resize)

@@ -73,9 +73,18 @@ class Frozen:
 
         It does while all that it has is frozen, and while a pattern means the statistics themselves.
         """
-        rules = [self._now(f"{path}.{name}".removeprefix("."), epoch, step) for name in parameters]
+        names = [f"{path}.{name}".removeprefix(".") for name in parameters]
+        every = bool(names) and all(self.frozen([name], epoch, step) for name in names)
+        return self.keeps(path, epoch, step) or (every and not self.moves(names))
+
+    def keeps(self, path: str, epoch: float = 0, step: float = 0) -> bool:
+        """Whether a pattern means the statistics of the norm at a path then, and keeps them."""
         own = self._now(f"{path}.{STATISTICS}".removeprefix("."), epoch, step)
-        return (own is not None and own.keep) or (bool(rules) and all(rule is not None and rule.keep for rule in rules))
+        return own is not None and own.keep
+
+    def moves(self, names: Iterable[str]) -> bool:
+        """Whether what freezes one of these names lets the statistics of norms move."""
+        return any(not rule.keep for name in names if (rule := self._rule(name)) is not None)
 
     def _rule(self, name: str) -> Freezing | None:
         return next((rule for rule in self.rules if means(rule.pattern, name)), None)

@@ -170,6 +170,14 @@ def test_rules_over_more_names_than_can_be_compared(tmp_path: Path) -> None:
     assert "that takes too long" in refused(tmp_path, f"{{load: w.safetensors, rename: {{'{'(a*)*' * 30}b': x}}}}")[0]
 
 
+def test_whole_numbers_have_no_mean(tmp_path: Path) -> None:
+    net = "input: 4\nlayers: {places: buffer 4 init=arange, a: fc(input) 4, b: add(a places)}\nweights: "
+    stored(tmp_path / "w.safetensors", {"places": (5,)}, "I64")
+    found = refused(tmp_path, "{load: w.safetensors, skip: [a], resize: {places: stretch}}", net)
+    assert "places holds int64, which slice and repeat alone resize" in found[0]
+    assert not fitted(tmp_path, "{load: w.safetensors, skip: [a], resize: {places: slice}}", net).problems
+
+
 def test_a_set_of_files_with_its_index(tmp_path: Path) -> None:
     body = {n: s for n, s in WHOLE.items() if n.startswith("body")}
     sharded(tmp_path, {"model-1.safetensors": body, "model-2.safetensors": HEAD})

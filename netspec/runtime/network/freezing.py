@@ -19,17 +19,20 @@ def freeze(network: nn.Module, frozen: Frozen, epoch: float = 0, step: float = 0
     are, uses the statistics that it has stored, in training too, unless the spec lets them move; a weight that is
     frozen under a spectral norm keeps the vectors that this divides by.
     """
-    for parameter, called in _names(network).items():
+    named = _names(network)
+    for parameter, called in named.items():
         if frozen.frozen(called):
             parameter.requires_grad_(not frozen.frozen(called, epoch, step))
+    paths: dict[nn.Module, list[str]] = {}
     for path, module in network.named_modules(remove_duplicate=False):
+        paths.setdefault(module, []).append(path)
+    for module, places in paths.items():
         if not _moves(module):
             continue
-        if getattr(module, STATISTICS, None) is not None:
-            held = frozen.holds(path, _parts(module), epoch, step)
-        else:
-            held = not any(p.requires_grad for p in module.parameters())
-        if held:
+        owned = list(module.parameters())
+        still = bool(owned) and not any(p.requires_grad for p in owned)
+        lets = any(frozen.moves(named[p]) for p in owned) and getattr(module, STATISTICS, None) is not None
+        if any(frozen.keeps(path, epoch, step) for path in places) or (still and not lets):
             hold(module)
         elif module.__dict__.pop("train", None) is not None:
             module.train(network.training)
@@ -50,10 +53,6 @@ def _names(network: nn.Module) -> dict[nn.Parameter, list[str]]:
     for name, parameter in network.named_parameters(remove_duplicate=False):
         names.setdefault(parameter, []).append(name)
     return names
-
-
-def _parts(module: nn.Module) -> list[str]:
-    return [name for name, _ in module.named_parameters()]
 
 
 def hold(module: nn.Module) -> None:
