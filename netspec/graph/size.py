@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Final
 
@@ -44,6 +45,7 @@ def least_bytes(tensor: Tensor, batch: int = 1) -> int:
     return ITEM_BYTES[tensor.dtype] * prod(_least(size, batch) for size in tensor.shape)
 
 
+@lru_cache(maxsize=1024)
 def _least(size: Size, batch: int) -> int:
     if isinstance(size, Dim):
         size = substitute(size, {name: batch if name == "B" else 1 for name in size.names})
@@ -76,33 +78,51 @@ def beyond(graph: Graph, limits: Limits, *, batch: int = 1, training: bool = Fal
     if limits.params is not None and graph.parameter_count > limits.params:
         text = f"the network has {graph.parameter_count:,} parameters, at most {limits.params:,} are allowed"
         problems.append(_problem(text, _heaviest(graph)))
+    need = _needed(graph, batch, training) if limits.memory is not None else _needed(graph)
     if limits.memory is not None:
-        problems += _beyond_memory(graph, limits.memory, limits.memory, batch, training, "are allowed")
+        problems += _lacking(need, limits.memory, limits.memory, "are allowed")
     else:
-        problems += _beyond_memory(
-            graph, UNASKED, UNASKED, 1, False, "are allowed without --max-memory, which can raise it"
-        )
-    return problems or _beyond_memory(graph, machine.ADDRESSABLE, machine.ADDRESSABLE, 1, False, "can be addressed")
+        problems += _lacking(need, UNASKED, UNASKED, "are allowed without --max-memory, which can raise it")
+    return problems or _lacking(need, machine.ADDRESSABLE, machine.ADDRESSABLE, "can be addressed")
 
 
 def beyond_machine(graph: Graph, *, batch: int = 1, device: str = "cpu", training: bool = False) -> list[Problem]:
     """The same for what this machine has."""
     room = machine.memory()
-    return _beyond_memory(graph, room, machine.room_on(device), batch, training, "are there")
+    return _lacking(_needed(graph, batch, training), room, machine.room_on(device), "are there")
 
 
-def _beyond_memory(graph: Graph, room: int, values: int, batch: int, training: bool, end: str) -> list[Problem]:
-    trained = sum(prod(s) for n, s in graph.trained().items()) if training else 0
-    held = 4 * (graph.parameter_count + sum(prod(shape) for shape in graph.buffers().values()))
-    if held + 4 * trained > room:
-        what = "parameters with their gradients" if training else "parameters"
-        text = f"{shown_bytes(held + 4 * trained)} of {what} are needed at least, {shown_bytes(room)} {end}"
-        return [_problem(text, _heaviest(graph))]
-    step, size = _largest_value(graph, batch)
-    if step is None or held + size <= max(room, values):
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """The least bytes that a network takes, and the steps that take the most of them."""
+
+    held: int
+    """Parameters and buffers."""
+    gradients: int
+    heaviest: Step | None
+    batch: int
+    largest: Step | None
+    """The step with the largest result."""
+    value: int
+    """The bytes of that result."""
+
+
+def _needed(graph: Graph, batch: int = 1, training: bool = False) -> _Need:
+    trained = sum(prod(s) for s in graph.trained().values()) if training else 0
+    held = graph.parameter_count + sum(prod(shape) for shape in graph.buffers().values())
+    return _Need(4 * held, 4 * trained, _heaviest(graph), batch, *_largest_value(graph, batch))
+
+
+def _lacking(need: _Need, room: int, values: int, end: str) -> list[Problem]:
+    if need.held + need.gradients > room:
+        what = "parameters with their gradients" if need.gradients else "parameters"
+        text = f"{shown_bytes(need.held + need.gradients)} of {what} are needed at least, {shown_bytes(room)} {end}"
+        return [_problem(text, need.heaviest)]
+    step = need.largest
+    if step is None or need.held + need.value <= max(room, values):
         return []
-    text = f"{step.name} gives {step.value.tensor}, {shown_bytes(size)} at batch {batch:,}"
-    text += f", beside {shown_bytes(held)} of parameters; {shown_bytes(values)} {end}"
+    text = f"{step.name} gives {step.value.tensor}, {shown_bytes(need.value)} at batch {need.batch:,}"
+    text += f", beside {shown_bytes(need.held)} of parameters; {shown_bytes(values)} {end}"
     return [_problem(text, step)]
 
 
