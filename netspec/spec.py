@@ -128,7 +128,8 @@ class Spec:
         """
         from netspec.views.weights import fitted
 
-        found = fitted(self.graph, self.root)
+        with sparing():
+            found = fitted(self.graph, self.root)
         if found is not None and found.problems:
             raise MisfitError(found.problems, self.document.source)
         return found

@@ -26,6 +26,8 @@ COUNT: Final = "num_batches_tracked"
 """A norm's count of batches, which files of before its time lack; it begins at 0 then."""
 TOLD: Final = 5
 """Tensors that a message names."""
+TRIED: Final = 20
+"""Levels that a file is tried to be for, where its names are none of the network's."""
 MAX_WORK: Final = 50_000_000
 """Characters of names that are compared with characters of patterns."""
 
@@ -260,7 +262,7 @@ class Reader:
         if count and stripped > there:
             return f'Their names begin otherwise: rename: {{"{first}.": ""}}'
         ends = {n.removesuffix(f".{unknown[0]}") for n in self.by_name if n.endswith(f".{unknown[0]}")}
-        for level in sorted(ends) if not load.into else ():
+        for level in sorted(ends)[:TRIED] if not load.into else ():
             if sum(f"{level}.{name}" in self.by_name for name in tensors) > there:
                 return f"The names are those of a level of the network: into: {level}"
         return ""
