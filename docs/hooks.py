@@ -28,7 +28,7 @@ HOMES: dict[str, str] = {}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages of words, in place of the long ones of rooms, and those of the files that pages link to."""
+    """Add the pages of words, in place of the long ones of kinds, and those of the files that pages link to."""
     made = {f"reference/{name}": text for name, text in words().items()}
     todo = [*WHOLE, *(to for page in files.documentation_pages() for to in linked(page.content_string, home(page)))]
     while todo:

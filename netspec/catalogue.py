@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from netspec.records import Record
 from netspec.words import FEW, did_you_mean, nearest
@@ -22,6 +22,8 @@ PLUGIN: Final = "If a plugin adds it, name that: --plugin FILE.py"
 
 class Entry(Record):
     """A record that a row can name: a layer, a loss, an optimizer, a source of data."""
+
+    __slots__ = ("_word",)  # beside the values: two words for one thing make equal entries
 
     words: ClassVar[tuple[str, ...]] = ()
     """Short words for this very class, next to its own name."""
@@ -52,6 +54,19 @@ class Entry(Record):
         """The word that good style has for this very class: that of its example, or else the first."""
         word = cls.example.partition(" ")[0].partition("(")[0]
         return word if word in (cls.__name__.lower(), *cls.words) else cls.called()
+
+    @property
+    def said(self) -> str:
+        """The word that the spec has for it; for one that was made in Python, that of good style."""
+        return getattr(self, "_word", "") or self.written()
+
+    def under(self, word: str) -> Self:
+        """This entry, which the spec calls `word`."""
+        self._word = word
+        return self
+
+    def replace(self, **values: Any) -> Self:
+        return super().replace(**values).under(self.said)
 
     @classmethod
     def positional(cls) -> list[str]:
@@ -104,6 +119,7 @@ class Catalogue(Generic[E_]):
         return self._base
 
     def words(self) -> list[str]:
+        """Every word that something of it answers to."""
         return [w for words in self.families.values() for w in words.split()] + list(self._added)
 
     def find(self, word: str) -> tuple[type[E_], ...]:
@@ -188,6 +204,7 @@ class Catalogue(Generic[E_]):
 
 
 def _by_word(candidates: Any, base: type[E_], module: str) -> dict[str, tuple[type[E_], ...]]:
+    """The classes of a module by the words that they answer to, several where a word stands for several."""
     found: dict[str, tuple[type[E_], ...]] = {}
     for cls in candidates:
         if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module and cls.example:

@@ -1,4 +1,4 @@
-"""Sizes that may be known only at run time, as exact arithmetic on named dimensions.
+"""Symbolic sizes: exact arithmetic on named dimensions, which may be known only at run time.
 
 A size is an `int` where it is known and a `Dim` where it is not: a polynomial with integer
 coefficients over names (`B`, `T`) and floor divisions. `T - 4 + 4` is `T`, and
@@ -97,6 +97,7 @@ class Dim:
 
     @property
     def names(self) -> frozenset[str]:
+        """The letters in it."""
         found: set[str] = set()
         for atom in (a for monomial in self.terms for a in monomial):
             if isinstance(atom, Name):
@@ -118,14 +119,17 @@ BATCH = named("B")
 
 
 def names(size: Size) -> frozenset[str]:
+    """The letters in a size; none in a number."""
     return size.names if isinstance(size, Dim) else frozenset()
 
 
 def known(size: Size) -> bool:
+    """Whether a size is a number."""
     return isinstance(size, int)
 
 
 def product(sizes: Any) -> Size:
+    """The product of sizes; 1 of none."""
     total: Size = 1
     for size in sizes:
         total = total * size
@@ -149,10 +153,12 @@ def substitute(size: Size, values: dict[str, Size]) -> Size:
 
 
 def _terms(size: Size) -> dict[Monomial, int]:
+    """A size as a sum of monomials with their factors."""
     return size.terms if isinstance(size, Dim) else {(): size}
 
 
 def _made(terms: dict[Monomial, int]) -> Size:
+    """A sum as a size, a number where no letter is left."""
     terms = {m: f for m, f in terms.items() if f}
     if not terms:
         return 0
@@ -214,6 +220,7 @@ def _flattened(size: Dim) -> tuple[Size, int] | None:
 
 
 def _without(monomial: Monomial, part: Monomial) -> Monomial | None:
+    """A monomial with another divided out; None where it does not divide."""
     left = list(monomial)
     for atom in part:
         if atom not in left:
@@ -223,6 +230,7 @@ def _without(monomial: Monomial, part: Monomial) -> Monomial | None:
 
 
 def _term(monomial: Monomial, factor: int) -> str:
+    """A monomial with its factor, as text."""
     if not monomial:
         return str(factor)
     alone = factor == 1 and len(monomial) == 1
@@ -231,4 +239,5 @@ def _term(monomial: Monomial, factor: int) -> str:
 
 
 def _bracket(size: Size) -> str:
+    """A size as text, in brackets where an operator would tear it."""
     return f"({size})" if isinstance(size, Dim) and set(str(size)) & set(" */") else str(size)

@@ -31,6 +31,7 @@ def sweep() -> None:
 
 
 def _delete(path: Path) -> None:
+    """Delete a file, a link or a whole folder."""
     from shutil import rmtree  # most commands write nothing
 
     if path.is_dir() and not path.is_symlink():

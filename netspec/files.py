@@ -1,4 +1,4 @@
-"""Writes files so that a crash leaves either the old or the new, never a half of one.
+"""Atomic file writes: a crash leaves either the old file or the new one, never a half of one.
 
 What a person names is heeded as what it is: a link stays and the file that it leads to is replaced, a pipe or a device
 is written to as a stream, and anything else that is no file is refused.
@@ -20,6 +20,7 @@ from typing import BinaryIO, Final
 from netspec import windows
 from netspec.drafts import draft
 from netspec.errors import DataError, UsageError
+from netspec.paths import real
 from netspec.words import printable
 
 MAX_LINKS: Final = 40
@@ -80,6 +81,7 @@ def need_writable(path: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def _same(path: Path, other: Path) -> bool:
+    """Whether two paths are one file that is there."""
     try:
         return path.samefile(other)
     except OSError:  # there is no such file, or it has no name that a file can have
@@ -88,7 +90,7 @@ def _same(path: Path, other: Path) -> bool:
 
 def place_of(path: Path) -> Path:
     """Where a file that is written to `path` comes to lie: behind its links."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return real(path) if path.is_symlink() else path
 
 
 def is_stream(path: Path) -> bool:
@@ -103,6 +105,7 @@ def pour(whole: Path, path: Path) -> None:
 
 
 def _opened(path: Path) -> BinaryIO:
+    """A stream to write to: a path, or a descriptor such as /dev/stdout."""
     number = _descriptor(path)
     if number is None:
         return path.open("wb")
@@ -157,6 +160,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a text as UTF-8."""
     path.write_text(text, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What this machine can hold, told without torch."""
+"""Memory of this machine and its devices, told without torch."""
 
 from __future__ import annotations
 

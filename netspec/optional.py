@@ -1,4 +1,4 @@
-"""Packages that only some specs need, and that are installed by their extra."""
+"""Optional dependencies: packages that only some specs need, and that are installed by their extra."""
 
 from __future__ import annotations
 

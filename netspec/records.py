@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeGuard, TypeVar, cast
 from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from netspec.dims import Dim, Size
+from netspec.dims import Dim
 from netspec.words import did_you_mean
 
 T = TypeVar("T")
@@ -79,6 +79,7 @@ class Field(Generic[T]):
 
     @property
     def required(self) -> bool:
+        """Whether it has no default."""
         return self.default is REQUIRED
 
 
@@ -208,6 +209,7 @@ def _or_computed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_computed_items(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema whose items may be computed."""
     return {**schema, "items": _or_computed(schema["items"])} if isinstance(schema.get("items"), dict) else schema
 
 
@@ -229,6 +231,7 @@ def _validator(cls: type[Record]) -> SchemaValidator:
 
 
 def _typed(field: Field[Any], cls: type[Record]) -> cs.TypedDictField:
+    """A field as pydantic-core checks it in a record."""
     schema = field.kind(cls)[0]
     if field.required:
         return cs.typed_dict_field(schema, required=True)
@@ -253,6 +256,7 @@ _EXPECTED: Final = {
 
 
 def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
+    """What pydantic found wrong, in our words."""
     faults = []
     for detail in error.errors(include_url=False):
         loc, kind, found = detail["loc"], detail["type"], detail["input"]
@@ -525,19 +529,3 @@ def Maybe(field: Field[T]) -> Field[T | None]:
 
     field.kind = kind
     return cast("Field[T | None]", field)
-
-
-def Dims(sentence: str, default: Any = REQUIRED, *, low: int = -1, **more: Any) -> Field[tuple[Size, ...]]:
-    """Any number of sizes, some of which may be known only at run time."""
-
-    def check(value: Any) -> tuple[Size, ...]:
-        items = value if isinstance(value, list | tuple) else [value]
-        for item in items:
-            if isinstance(item, bool) or not isinstance(item, int | Dim):
-                raise refuse("sizes")
-            if isinstance(item, int) and not low <= item <= MAX_INT:
-                raise refuse(f"sizes of at least {low}")
-        return tuple(items)
-
-    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    return Checked(sentence, check, json, default, symbols=True, **more)

@@ -13,6 +13,7 @@ from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.graph.size import Limits, beyond, beyond_machine
 from netspec.lint import Facts, lint
+from netspec.paths import real
 from netspec.sections.document import Document, read_document
 from netspec.sections.experiment import Experiment, read_experiment
 from netspec.sections.overrides import not_laid, overridden, override_path
@@ -82,10 +83,11 @@ class Spec:
     def of(cls, source: Source, folder: Path, overrides: Sequence[str] = (), limits: Limits | None = None) -> Self:
         """The same for one that has been read, with its paths starting from `folder`."""
         with sparing():
-            return cls._checked(_laid(source, folder, overrides), limits or Limits()).at(folder.resolve())
+            return cls._checked(_laid(source, folder, overrides), limits or Limits()).at(real(folder))
 
     @property
     def name(self) -> str:
+        """The name of its network."""
         return self.graph.name
 
     @property
@@ -117,6 +119,7 @@ class Spec:
 
     @cached_property
     def _printed(self) -> str:
+        """The text of its network, printed once."""
         from netspec.views.code import source
 
         return source(self.document)
@@ -144,6 +147,7 @@ class Spec:
 
     @classmethod
     def _checked(cls, source: Source, limits: Limits) -> Self:
+        """The spec of a source, with its warnings. Raises SpecError with every problem."""
         document, problems = read_document(source)
         source = document.source
         graph, in_graph = expand(document)
@@ -182,7 +186,7 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
     if folder is None:
         raise _not_extended(source, "a spec in memory has no folder to find another in")
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not real(path).is_relative_to(real(folder)):
         raise _not_extended(source, f"{name!r} lies outside the folder of this spec")
     if not path.is_file():
         raise _not_extended(source, f"{name!r} is not a file")
@@ -194,5 +198,6 @@ def _extended(source: Source, folder: Path | None, depth: int) -> Source:
 
 
 def _not_extended(source: Source, message: str) -> SpecError:
+    """The error of a spec that another cannot be laid over."""
     problem = Problem("extends", message, At(("extends",)), "Name a spec in the folder of this one, as in base.yaml.")
     return SpecError([problem], source)

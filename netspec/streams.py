@@ -25,6 +25,7 @@ class Talk(Stream):
     """For words to a person, who may have gone: what cannot be said is not, and nothing ends for it."""
 
     def write(self, text: str) -> int:
+        """Write what a closed stream may lose."""
         with suppress(OSError):
             return self._stream.write(text)
         return len(text)
@@ -38,6 +39,7 @@ class Results(Stream):
     """For results: where one is lost, the command has failed. Raises UsageError, and BrokenPipeError."""
 
     def write(self, text: str) -> int:
+        """Write a result. Raises where nobody takes it."""
         if text == "":  # as click asks whether this is a stream of text
             return 0
         with self._delivering():
@@ -49,6 +51,7 @@ class Results(Stream):
 
     @contextmanager
     def _delivering(self) -> Iterator[None]:
+        """Within it a stream that takes nothing more is not written to again. Raises BrokenPipeError, UsageError."""
         try:
             yield
         except OSError as error:

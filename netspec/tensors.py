@@ -23,6 +23,7 @@ class Tensor:
         return show(self.shape)
 
     def with_shape(self, *shape: Size) -> Tensor:
+        """The same kind of tensor in another shape."""
         return replace(self, shape=shape)
 
 

@@ -1,4 +1,4 @@
-"""What Windows has no means for: asked for by name, it is refused by name."""
+"""Windows: what it has no means for is refused by name where it is asked for by name."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ def sparing() -> Iterator[None]:
 
 
 def _spent() -> bool:
+    """Whether the effort that may go into advice is used up."""
     left = _effort.get()
     return left is not None and left[0] <= 0
 
@@ -74,11 +75,24 @@ def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
 
 @lru_cache(maxsize=256)  # a mistake inside a repeat is met many times
 def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str:
+    """The known word that is nearest to another; empty where none is near."""
     from difflib import get_close_matches  # only mistakes pay for it
 
     exact = {k.lower(): k for k in known if len(k) <= SAME}
     near = get_close_matches(word, exact, n=1, cutoff=likeness)
     return exact[near[0]] if near else ""
+
+
+def in_shell(*words: str) -> str:
+    """Words as a shell takes them, in quotes where it would read something else."""
+    import shlex  # only mistakes pay for it
+
+    return shlex.join(words)
+
+
+def command(*words: str) -> str:
+    """A command of netspec's in a message; the words may be anyone's."""
+    return f"`{in_shell('netspec', *words)}`"
 
 
 def printable(text: str) -> str:

@@ -77,6 +77,31 @@ class Halves(Dataset):
         numbers = np.arange(self.count, dtype="f4")
         return Arrays(Part((numbers[:, None],), numbers[:, None] / 2), names=("number",))
 ''',
+    "sections/notes.py": '''
+"""The `notes` section: what a person wants to remember."""
+
+from typing import Any
+
+from netspec.errors import At, Path, Problem
+from netspec.sections.base import Around, Key, Section, unknown_keys
+
+
+class Notes(Section):
+    key = "notes"
+    after = "lint"
+    sentence = "what a person wants to remember"
+    example = "notes: {author: Ada}"
+    forms = (dict,)
+    network = False
+    keys = {"author": Key("who wrote it", "Ada", {"type": "string"})}
+
+    def read(self, value: Any, path: Path, around: Around) -> tuple[str | None, list[Problem]]:
+        problems = unknown_keys(value, self.keys, path)
+        author = value.get("author")
+        if not isinstance(author, str):
+            problems.append(Problem("bad-value", "author is a name", At((*path, "author")), self.advice(value)))
+        return author, problems
+''',
     "runtime/export/formats/texts.py": '''
 """Text: the weights of a network, in lines."""
 
@@ -123,6 +148,21 @@ print(json.dumps({
     "warnings": [problem.code for problem in said.warnings],
     "shape": str(list(said.graph.outputs.values())[0]),
 }))
+"""
+NOTED = """
+import json
+from netspec.spec import Spec
+from netspec.text.report import SpecError
+from netspec.views.schema import schema
+
+text = "netspec: 1\\ninput: 8\\nlayers: [fc 4]\\nnotes: {author: Ada, when: 3}\\n"
+try:
+    Spec.loads(text)
+except SpecError as error:
+    refused = [problem.code for problem in error.problems]
+said = Spec.loads(text.replace(", when: 3", "")).experiment.said
+keys = schema()["properties"]["notes"]["properties"]
+print(json.dumps({"refused": refused, "said": said["notes"], "keys": list(keys)}))
 """
 EXPORTED = """
 import json
@@ -173,6 +213,10 @@ def test_a_layer_a_check_a_dataset_and_a_format_are_one_file_each(seen: dict[str
     assert seen["shape"] == "B x 2"
 
 
+def test_a_section_is_one_file(tree: Path) -> None:
+    assert json.loads(ran(tree, "-c", NOTED)) == {"refused": ["unknown-key"], "said": "Ada", "keys": ["author"]}
+
+
 def test_the_schema_has_them(seen: dict[str, Any]) -> None:
     assert seen["schema"] == [True] * 4
 
@@ -184,6 +228,8 @@ def test_the_reference_has_them(tree: Path) -> None:
         "checks.md": "A network does not end in a half.",
         "datasets.md": "Numbers and their halves.",
         "formats.md": "A file of text that says",
+        "sections.md": "What a person wants to remember.",
+        "keys.md": "Who wrote it.",
     }.items():
         assert words in (tree / "reference" / name).read_text(), name
 

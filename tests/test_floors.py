@@ -1,4 +1,4 @@
-"""The house has floors: a file imports from its own floor or from below, and only the runtime knows torch."""
+"""The packages stand on floors: a file imports from its own floor or from below, and only the runtime knows torch."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import netspec
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
     {
-        "errors", "words", "dims", "files", "drafts", "streams", "optional", "machine", "windows", "version",
-        "text", "python",
+        "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
+        "version", "text", "python",
     },
-    {"tensors", "records", "catalogue", "language", "weights"},
+    {"tensors", "records", "several", "catalogue", "language", "weights"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
         "exporters", "synonyms", "vocabulary", "emit",
@@ -30,7 +30,7 @@ FLOORS = [
     {"api"},
     {"cli", "__init__", "__main__"},
 ]  # fmt: skip
-"""Rooms by floor."""
+"""Packages by floor."""
 HOLDERS = {"datasets", "transforms"}
 """Their functions do the work on tensors; the classes are read without them."""
 HEAVY = {
@@ -55,7 +55,7 @@ def room(module: str) -> str:
 
 
 def floor(name: str) -> int:
-    return next(i for i, rooms in enumerate(FLOORS) if name in rooms)
+    return next(i for i, names in enumerate(FLOORS) if name in names)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

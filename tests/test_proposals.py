@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import netspec
+from netspec.cli import main
+from netspec.errors import DataError
 from tests.cli.test_commands import run
 
 RANDOM = np.random.default_rng(0)
@@ -208,10 +211,10 @@ CASES: list[tuple[Callable[[Path], list[str]], str, float, list[str]]] = [
         [
             "to be learnt: price, a number",
             "id: left out, it numbers the rows",
-            "sold on: left out, dates, such as '2020-01-01'",
+            "sold on: dates, as elapsed, month, day, weekday",
             "note: left out, 200 texts that hardly repeat",
             "currency: left out, always 'EUR'",
-            "taxes: left out, mostly numbers, '0,000' is none",
+            "taxes: left out, numbers that decimal=comma",
         ],
     ),
     (categories, "accuracy", 0.9, ["to be learnt: label, 2 classes"]),
@@ -395,3 +398,88 @@ def test_a_link_to_a_stream_gets_the_spec_alone(tmp_path: Path) -> None:
     done = run("init", "nowhere", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(tmp_path.iterdir()) == there
+
+
+def dated(folder: Path) -> str:
+    """Dates, codes, money that reads two ways, and years of two digits."""
+    head = ["date", "zip", "income", "born", "y"]
+    rows = [
+        [
+            f"2024-{1 + i % 12:02d}-{1 + i % 28:02d}",
+            f"0{1000 + i % 3}",
+            f"${1 + i % 9},000",
+            f"{13 + i % 9}.02.{i % 100:02d}",
+        ]
+        for i in range(60)
+    ]
+    table(folder / "d.csv", head, [[*row, i % 2] for i, row in enumerate(rows)])
+    return "d.csv"
+
+
+def tagged(folder: Path) -> str:
+    tags = ["red|blue", "blue", "green|red", "green", "blue|green", "red"]
+    table(folder / "d.csv", ["x", "tags"], [[i % 7, tags[i % 6]] for i in range(60)])
+    return "d.csv"
+
+
+def saved(folder: Path, **arrays: Any) -> str:
+    np.savez(folder / "d.npz", **arrays)
+    return "d.npz"
+
+
+SMALL = RANDOM.normal(size=(30, 5))
+GRID = RANDOM.normal(size=(12, 3, 8, 8))
+NUMBERS = np.arange(30) % 3
+PROPOSED: dict[str, tuple[Callable[[Path], str], str, list[str]]] = {
+    "dates": (
+        dated,
+        "y",
+        [
+            "date: dates, as elapsed, month, day, weekday",
+            "zip: left out, codes that begin with 0",
+            "income: left out, numbers that decimal=comma signs=currency or thousands=comma signs=currency would read",
+            "born: left out, dates whose years have two digits",
+        ],
+    ),
+    "tags": (tagged, "tags", ["3 labels, of which a cell lists several: blue, green, red"]),
+    "from 1": (lambda folder: saved(folder, x=SMALL, y=1 + NUMBERS), "y", ["3 classes: 1 (10), 2 (10), 3 (10)"]),
+    "yes or no": (lambda folder: saved(folder, x=SMALL, y=NUMBERS > 1), "y", ["to be learnt: yes or no"]),
+    "labels": (lambda folder: saved(folder, x=SMALL, y=SMALL[:, :3] > 0), "y", ["3 labels, each yes or no"]),
+    "grids": (lambda folder: saved(folder, x=GRID, y=GRID[:, 0] > 0), "y", ["yes or no for each point"]),
+    "classes of points": (
+        lambda folder: saved(folder, x=GRID, y=np.digitize(GRID[:, :1], [-0.5, 0.5])),
+        "y",
+        ["3 classes for each point"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROPOSED)
+def test_what_is_proposed_trains(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made, target, seen = PROPOSED[case]
+    with pytest.raises(SystemExit) as caught:
+        main(("init", str(tmp_path / "first.yaml"), "--data", str(tmp_path / made(tmp_path)), "--target", target))
+    told = capsys.readouterr().err
+    assert caught.value.code == 0, told
+    for text in seen:
+        assert text in told
+    spec = netspec.load(tmp_path / "first.yaml", ["train.epochs=1", "train.device=cpu"])
+    assert spec.train(tmp_path / "run").history
+    assert netspec.Run.read(tmp_path / "run").evaluate("val")
+
+
+def test_the_hint_for_labels_from_1_leads_to_a_run(tmp_path: Path) -> None:
+    saved(tmp_path, x=SMALL, y=1 + NUMBERS)
+    text = "netspec: 1\ninput: 5\nlayers: [fc 3]\ndata: npz d.npz\n"
+    (tmp_path / "a.yaml").write_text(
+        text + "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
+    )
+    with pytest.raises(DataError, match="the data begins with 1: write first=1 in its source") as caught:
+        netspec.load(tmp_path / "a.yaml").train()
+    assert "tells 3 classes apart" in str(caught.value)
+    found = netspec.load(tmp_path / "a.yaml", ["data=npz d.npz first=1"])
+    found.train(tmp_path / "run")
+    np.save(tmp_path / "new.npy", SMALL)
+    assert netspec.Run.read(tmp_path / "run").predict(tmp_path / "new.npy").classes == ("1", "2", "3")
+    with pytest.raises(DataError, match="row 0: the label is 1, and first=2 says that none is less"):
+        netspec.load(tmp_path / "a.yaml", ["data=npz d.npz first=2"]).train()

@@ -140,6 +140,7 @@ class Spec(spec.Spec):
 
 
 def _taken(value: Any) -> Spec:
+    """A spec from what a pydantic model was given. Raises pydantic's error."""
     try:
         if isinstance(value, Spec):
             return value

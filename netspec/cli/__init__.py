@@ -64,6 +64,7 @@ def complete(instruction: str) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    """Run the command, and return its exit code."""
     context = None
     try:
         with cli.make_context("netspec", list(arguments), obj=list(arguments)) as context:
@@ -96,5 +97,6 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _message(error: NetspecError) -> str:
+    """An error as a person is shown it."""
     text = str(error)
     return painted(text) if isinstance(error, SpecError | MisfitError) else f"netspec: {printable(text)}"

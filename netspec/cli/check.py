@@ -91,6 +91,7 @@ def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _names_a_spec(word: str) -> bool:
+    """Whether a word is the name of a spec, and not an override."""
     if word == STDIN or ("=" not in word and Path(word).suffix in (".yaml", ".yml")):
         return True
     try:
@@ -100,6 +101,7 @@ def _names_a_spec(word: str) -> bool:
 
 
 def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_memory: int | None) -> Checked:
+    """A spec as it was read, with all that is wrong with it, for a machine and as text for a person."""
     from netspec.text.report import report
 
     try:
@@ -132,6 +134,7 @@ def _weights(found: Fit | None) -> tuple[str, ...]:
 
 
 def _source(error: SpecError) -> Source:
+    """The text that an error is about."""
     from netspec.text.source import Source
 
     assert isinstance(error.source, Source)
@@ -148,6 +151,7 @@ def _text(found: Checked, strict: bool) -> str:
 
 
 def _show_rows(found: Sequence[Checked]) -> None:
+    """The problems of all specs as JSON."""
     from netspec.views.problems import rows
 
     show_json([row for each in found for row in rows(each.problems, each.source)])

@@ -6,13 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from netspec.errors import UsageError
+from netspec.json_text import json_text
 from netspec.machine import UNITS, bytes_of
 from netspec.words import sparing
 
@@ -136,18 +136,7 @@ def show(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """A result as JSON, on stdout. A number that is not finite, which JSON has not, is null."""
-    import json
-
-    click.echo(json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def finite(value: Any) -> Any:
-    """Plain data with None for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+    click.echo(json_text(value, 2))
 
 
 def talk(text: str) -> None:
@@ -168,6 +157,7 @@ def speaks() -> bool:
 
 
 def _color() -> bool | None:
+    """Whether to colour: never with NO_COLOR, else as click finds out."""
     return False if os.environ.get("NO_COLOR") else None
 
 

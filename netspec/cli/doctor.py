@@ -35,10 +35,12 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 def _head() -> dict[str, str]:
+    """The versions of netspec, Python and the system."""
     return {"netspec": netspec.__version__, "python": platform.python_version(), "system": platform.platform()}
 
 
 def _lines(found: list[Package], torch: dict[str, Any]) -> list[str]:
+    """What was found, in lines for a person."""
     lines = [f"{name:22}{text}" for name, text in _head().items()]
     for title, extra in (("needed", False), ("extras", True)):
         listed = [_line(package) for package in found if bool(package.extra) == extra]
@@ -48,11 +50,13 @@ def _lines(found: list[Package], torch: dict[str, Any]) -> list[str]:
 
 
 def _line(package: Package) -> str:
+    """One package in a line."""
     state = "" if package.state == "fine" else f"{package.state}: {package.way_out}"
     return f"  {package.name:20}{package.found or '':12}{state}".rstrip()
 
 
 def _listed(found: list[Package], torch: dict[str, Any]) -> dict[str, Any]:
+    """What was found, for a machine."""
     rows = {
         package.name: {"found": package.found, "state": package.state, "extra": package.extra or None}
         for package in found

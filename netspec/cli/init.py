@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import click
 import netspec
 from netspec.cli.common import show, talk, write
 from netspec.errors import UsageError
+from netspec.json_text import json_text
 from netspec.words import did_you_mean, printable
 
 SCHEMA = "netspec.schema.json"
@@ -94,7 +94,7 @@ def command(
     if not into_stream:
         from netspec.views.schema import schema
 
-        write(path.with_name(SCHEMA), json.dumps(schema()) + "\n")
+        write(path.with_name(SCHEMA), json_text(schema()) + "\n")
     talk(f"wrote {path}; next: {shlex.join(['netspec', 'train' if data else 'check', str(path)])}")
 
 
@@ -123,6 +123,7 @@ def _about(path: Path) -> str:
 
 
 def _reference(name: str) -> str:
+    """The text of a reference spec. Raises UsageError for a name that none has."""
     known = references()
     if name not in known:
         hint = did_you_mean(name, known) or "`netspec init --from` lists them."
@@ -135,12 +136,13 @@ def _reference(name: str) -> str:
 
 def _proposed(data: Sequence[str], path: Path | None, target: str | None) -> str:
     """A spec for data, which must lie in the folder of the spec or below. Raises UsageError and DataError."""
+    from netspec.paths import real
     from netspec.proposals import propose
 
-    folder = (path.parent if path else Path()).resolve()
+    folder = real(path.parent if path else Path())
     inside = []
     for each in data:
-        found = Path(each).resolve()
+        found = real(Path(each))
         if not found.exists():
             raise UsageError(f"{printable(each)} does not exist")
         if not found.is_relative_to(folder) or found == folder:

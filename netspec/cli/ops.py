@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import as_json, show, show_json, talk, write
+from netspec.cli.targets import Folder
+from netspec.files import saving
 
 
 def completed(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
@@ -18,7 +20,7 @@ def completed(context: click.Context, option: click.Parameter, begun: str) -> li
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[WORD]...", shell_complete=completed)
-@click.option("--markdown", type=click.Path(path_type=Path), metavar="FOLDER", help="Write the reference to FOLDER.")
+@click.option("--markdown", type=Folder(), metavar="FOLDER", help="Write the reference to FOLDER.")
 @as_json
 def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> None:
     """List every word that a spec may use, or explain one.
@@ -46,9 +48,11 @@ def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> Non
 
 
 def _write(folder: Path) -> None:
+    """Write the pages of the reference into a folder."""
     from netspec.views.reference.markdown import files
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with saving(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():
         write(folder / name, text)
     talk(f"wrote {folder}")

@@ -30,7 +30,7 @@ FORMATS = (".csv", ".json", ".npy", ".npz")
     type=Target(*FORMATS),
     metavar="FILE",
     help="Write all of it: .csv or .json with what names each sample, its class and the probabilities, or its values; "
-    ".npy or .npz with the values alone.",
+    ".npy or .npz with the values alone. A pipe takes what .csv has.",
 )
 @click.option("--as-is", is_flag=True, help="Take values as they are, whatever the scale of those of training.")
 @as_json
@@ -91,6 +91,7 @@ def _named(places: Any) -> str:
 
 
 def _values(values: Any) -> str:
+    """What was predicted of a sample, or only how much where that is much."""
     if values.ndim > 1 or values.size > SHOWN:
         return f"{' x '.join(map(str, values.shape))} values, which -o FILE writes"
     return " ".join(f"{value:.4g}" for value in values.ravel().tolist())

@@ -5,11 +5,20 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from netspec.cli.common import Count, allow_outside, as_json, load, show, show_json, talk
 from netspec.cli.targets import Folder
+from netspec.errors import Diverged
+from netspec.text.report import SpecError
+
+if TYPE_CHECKING:
+    from netspec.sweeps.results import Sweep
+
+if TYPE_CHECKING:
+    from netspec.sweeps.results import Sweep
 
 
 @click.command()
@@ -55,7 +64,6 @@ def command(
     """
     loaded = load(spec, ())
     from netspec.runtime.train.progress import Live, Silent
-    from netspec.sweeps.results import table
     from netspec.sweeps.sweep import sweep
 
     found = sweep(
@@ -72,12 +80,31 @@ def command(
         say=talk,
         bar=Live if sys.stderr.isatty() else Silent,
     )
+    _tell(found, spec, as_json)
+
+
+def _tell(found: Sweep, spec: str, as_json: bool) -> None:
+    """Show the trials, and the command that trains the best of them again."""
+    from netspec.sweeps.results import table
+
     best = found.best
+    ended = _code(found)
     again = None if best is None else shlex.join(["netspec", "train", spec, *best.overrides])
     if as_json:
         show_json({**found.listed(), "command": again})
-        return
+        sys.exit(ended)
     show(table(found))
     if best is not None:
         talk(f"\nthe best is in {found.run_of(best)}; again:\n{again}")
     talk(f"the picture is {found.folder / 'sweep.svg'}")
+    if ended:
+        talk("no trial came to a value: see why, and try other values")
+    sys.exit(ended)
+
+
+def _code(found: Sweep) -> int:
+    """What the command ends with: 0 where there is a best trial, or none was asked for; else why there is none."""
+    if found.best is not None or not found.trials:
+        return 0
+    diverged = any(trial.end == "diverged" for trial in found.trials)
+    return Diverged.exit_code if diverged else SpecError.exit_code

@@ -18,12 +18,14 @@ class Target(click.ParamType[Path]):
         self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from netspec.files import is_stream
+
         path = Path(value)
         if str(value) == "-":
             self.fail("- would be a file of that name. /dev/stdout is the standard output.", param, ctx)
         if path.is_dir():
             self.fail(f"{path} is a folder. Name a file in it: {path / 'NAME'}{self.suffixes[0]}", param, ctx)
-        if path.exists() and not path.is_file():
+        if path.exists() and (not path.is_file() or is_stream(path)):
             return path  # a device or a pipe has no format of its own
         if path.suffix.lower() not in self.suffixes and (path.suffix or len(self.suffixes) > 1):
             self.fail(f"{path} is not called {' or '.join(self.suffixes)}, and no other format is written", param, ctx)
@@ -55,6 +57,6 @@ class Folder(click.ParamType[Path]):
         if not str(value):
             self.fail("the name is empty. Name a folder; . is the current one.", param, ctx)
         for place in (path, *path.parents):
-            if place.exists() and not place.is_dir():
+            if (place.is_symlink() or place.exists()) and not place.is_dir():
                 self.fail(f"{path} cannot be written: {place} is no folder", param, ctx)
         return path

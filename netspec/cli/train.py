@@ -86,17 +86,12 @@ def command(
     Ctrl-C finishes the step, saves and ends with 130; `netspec train --resume RUN` goes on.
     """
     folder = _folder(folder, resume)
-    loaded, doubt = _experiment(
-        spec, overrides, folder if resume not in (None, "auto") else None, max_params, max_memory
-    )
+    goes_on = folder if resume not in (None, "auto") else None
+    loaded, doubt = _experiment(spec, overrides, goes_on, max_params, max_memory)
     if export_to is not None:
         need_writable(export_to, inputs_of(loaded))
     loaded.need_room(training=True)
-    if nproc > 1 and "WORLD_SIZE" not in os.environ:
-        from netspec.__main__ import main
-        from netspec.runtime.device.launch import launch
-
-        sys.exit(launch(partial(main, arguments), nproc))
+    _spread(arguments, nproc)
     from netspec.api.run import Run
     from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
@@ -116,15 +111,28 @@ def command(
     if not world.main:
         return
     history, run = trained.history, Run.read(place, root=loaded.root)
-    talk(f"{ENDED[history.ended]}; the run is in {place}")
-    talk(_best(history, run))
+    talk(f"{ENDED[history.ended]}; the run is in {place}\n{_best(history, run)}")
     if export_to is not None:
-        from netspec.cli.export import described
-
-        talk(described(run.export(export_to, allow_outside=allow_outside)))
+        _export(run, export_to, allow_outside)
     talk(_next(place, history, exported=export_to is not None))
     if as_json:
-        show_json(_result(history, run) | ({"export": str(export_to)} if export_to is not None else {}))
+        show_json(_result(history, run, export_to))
+
+
+def _spread(arguments: list[str], count: int) -> None:
+    """Have `count` processes do the same command together, if they do not do so yet, and exit as the first of them."""
+    if count > 1 and "WORLD_SIZE" not in os.environ:
+        from netspec.__main__ import main
+        from netspec.runtime.device.launch import launch
+
+        sys.exit(launch(partial(main, arguments), count))
+
+
+def _export(run: Run, to: Path, allow_outside: bool) -> None:
+    """Export the best weights of a run that has just ended."""
+    from netspec.cli.export import described
+
+    talk(described(run.export(to, allow_outside=allow_outside)))
 
 
 def _folder(folder: Path | None, resume: str | None) -> Path | None:
@@ -157,7 +165,7 @@ def _experiment(
     return found.spec, found.doubt
 
 
-def _result(history: History, run: Run) -> dict[str, object]:
+def _result(history: History, run: Run, exported: Path | None) -> dict[str, object]:
     """How it went, for a machine."""
     return {
         "run": str(run.folder),
@@ -169,6 +177,7 @@ def _result(history: History, run: Run) -> dict[str, object]:
         "best_epoch": history.best_epoch,
         "best_step": history.best_step,
         "weights": str(run.weights),
+        **({"export": str(exported)} if exported is not None else {}),
     }
 
 

@@ -149,6 +149,6 @@ class Dataset(Entry):
         raise DataError(f"{show(other)} is neither .npy nor .npz")
 
 
-def numbered(count: int) -> tuple[str, ...]:
+def numbered(count: int, first: int = 0) -> tuple[str, ...]:
     """Names for classes that have none: "0", "1", ..."""
-    return tuple(str(i) for i in range(count))
+    return tuple(str(first + i) for i in range(count))

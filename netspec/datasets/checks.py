@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Origin, Part
 from netspec.datasets.rows import FileRows, pieces
 from netspec.errors import DataError
+from netspec.records import Field, Int
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +38,26 @@ def are_classes(target: Column) -> bool:
     return int(whole.min()) >= 0 and int(whole.max()) < MAX_CLASSES
 
 
+def FirstClass() -> Field[int]:
+    """A field for the number of the first class."""
+    sentence = "the number of the first class, where it is not 0: it is taken off each target, and the names keep it"
+    return Int(sentence, 0, keyword=True)
+
+
+def counted_from(found: Part, first: int) -> Part:
+    """A part whose classes, which count from `first` on, count from 0 on. Raises DataError."""
+    import numpy as np
+
+    if not first:
+        return found
+    if found.target.ndim != 1 or found.target.dtype.kind != "i":
+        raise DataError(f"{found.origin.name}: first= goes with targets of one class number a sample")
+    labels = np.asarray(found.target)
+    for row in np.flatnonzero(labels < first)[:1].tolist():
+        raise DataError(f"{found.origin.at(row)}: the label is {labels[row]}, and first={first} says that none is less")
+    return replace(found, target=labels - first)
+
+
 def part(inputs: Sequence[Column], target: Array | FileRows, names: Sequence[str]) -> Part:
     """Inputs and target as a part, where they go together; `names` are theirs, in messages. Raises DataError.
 
@@ -60,6 +82,7 @@ def same_form(train: Part, other: Part) -> None:
 
 
 def _form(array: Column) -> str:
+    """The shape and the dtype of a sample, as a message tells them."""
     sizes = " x ".join(map(str, array.shape[1:])) or "one number"
     return f"{sizes} of {array.dtype} a sample"
 

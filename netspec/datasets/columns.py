@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from netspec.datasets import dates
 from netspec.datasets.base import Origin
-from netspec.datasets.writing import HOLES, Writing, guessed, option
+from netspec.datasets.writing import HOLES, Writing, guessed, is_money, option
 from netspec.errors import DataError
 from netspec.words import did_you_mean, few, printable
 
@@ -59,13 +59,19 @@ class Texts:
         import numpy as np
 
         cells = self._cells if self._writing == PLAIN else self._plainly()
-        if cells is None or max(map(len, cells), default=0) > LONGEST or not _written_plainly("".join(cells)):
+        known = list(dict.fromkeys(cells or ()))  # each once: a file may hold a text once for many cells
+        if cells is None or max(map(len, known), default=0) > LONGEST or not _written_plainly("".join(known)):
             return None
         try:
-            found = np.array([text or "nan" for text in cells]).astype(np.float64)
+            found = np.array([text or "nan" for text in known]).astype(np.float64)
         except ValueError:
             return None
-        return found if any(cells) else None
+        if not any(known):
+            return None
+        if len(known) == len(cells):
+            return found
+        numbers = dict(zip(known, found.tolist(), strict=True))
+        return np.fromiter((numbers[text] for text in cells), np.float64, len(cells))
 
     def _plainly(self) -> list[str] | None:
         """Each cell as Python writes its number, "" for an empty one; None where one is no number."""
@@ -157,6 +163,20 @@ class Table:
             text = f"{self.cell(name, row)} is {shown(pair[0])}, and another cell {shown(pair[1])}"
             raise DataError(f"{text}: they are not on one scale. Write all of them in one unit into the file.")
 
+    def unit(self, name: str) -> str:
+        """What stands beside the numbers of a column, as a run keeps it; "" for nothing."""
+        return next(filter(None, self.writing.units(self.texts(name))), "")
+
+    def need_units(self, kept: Mapping[str, str]) -> None:
+        """Refuse numbers with another unit beside them than a run has learnt, or without it. Raises DataError."""
+        for name, unit in kept.items():
+            for own, cell in self.writing.units(self.texts(name)).items():
+                if own != unit and not (is_money(unit) and not own):
+                    row = list(self.texts(name)).index(cell)
+                    known = f"with {printable(unit)} beside them" if unit else "without a unit"
+                    text = f"{self.cell(name, row)} is {shown(cell)}, the numbers that the run was trained on stand"
+                    raise DataError(f"{text} {known}. Write all of {printable(name)} so, on that scale.")
+
     def _need_apart(self, name: str, exact: Array, found: Array) -> None:
         """Refuse numbers that differ, and would not once they have the seven digits of a float. Raises DataError."""
         import numpy as np
@@ -200,7 +220,7 @@ class Table:
             return self._times(name)
         cells = self.filled(name, "a time")
         ways = dates.ways(cells)
-        if len(ways) != 1:
+        if len(ways) != 1 or dates.is_short(ways[0]):
             hint = "Write them as numbers, or as dates with the year first: 2026-03-14 15:09."
             raise DataError(f"{self.cell(name, 0)} is {shown(cells[0])}, expected times to split by. {hint}")
         known = {text: dates.numbers(text, ways[0], ("elapsed",))[0] for text in set(cells)}

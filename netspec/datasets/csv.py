@@ -1,4 +1,4 @@
-"""Tables in text files."""
+"""CSV: tables in text files."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 
 
 def _codec(value: object) -> str:
+    """The name of an encoding that Python knows."""
     try:
         if isinstance(value, str) and codecs.lookup(value)._is_text_encoding:
             return value

@@ -26,6 +26,8 @@ _YEAR_FIRST: Final = ["%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d"]
 YEAR_FIRST: Final = "%Y%m%d"
 """The way of writing of eight figures."""
 _COMPACT: Final = re.compile(r"(19|20)\d{6}", re.ASCII)
+PIVOT: Final = "69 to 99 for 1969 to 1999, and 00 to 68 for 2000 to 2068"
+"""What Python takes years of two digits for."""
 _CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
@@ -57,6 +59,11 @@ def ways(cells: Iterable[str], order: str | None = None) -> list[str]:
     return list({_order(way): way for way in reversed(found)}.values())[::-1]
 
 
+def is_short(way: str) -> bool:
+    """Whether years have two digits in this way of writing, which leaves their century open."""
+    return "%y" in way
+
+
 def parsed(text: str, way: str) -> datetime | None:
     """The date in a text, in UTC where it names a zone; None where it is written otherwise."""
     if way == ISO and not _ISO.fullmatch(text):
@@ -72,6 +79,7 @@ def parsed(text: str, way: str) -> datetime | None:
 
 
 def _order(way: str) -> str:
+    """Day, month and year in the order of a way to write dates: `dmy`."""
     return re.sub("[^dmyb]", "", way.lower())[:3]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from netspec.errors import DataError
+from netspec.paths import real
 from netspec.words import printable
 
 MAX_UNPACKED: Final = 4 * 2**30
@@ -81,7 +82,7 @@ class Files:
         way_out = "Move the data there, or allow paths outside on the command line."
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise DataError(f"the path {printable(path)!r} leaves the folder of the spec. {way_out}")
-        if not found.resolve().is_relative_to(self.root.resolve()):
+        if not real(found).is_relative_to(real(self.root)):
             raise DataError(f"the path {printable(path)!r} is a link that leaves the folder of the spec. {way_out}")
 
 

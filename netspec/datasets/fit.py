@@ -37,6 +37,7 @@ def _agree(x: Tensor, y: Tensor) -> bool:
 
 
 def _kind(x: Tensor, y: Tensor) -> str:
+    """The dtype of `x`, told where it is another than that of `y`."""
     return f" of {x.dtype}" if x.dtype != y.dtype else ""
 
 
@@ -105,13 +106,16 @@ def _channels_last(sizes: tuple[int, ...]) -> bool:
 
 
 def _x(sizes: Sequence[int]) -> str:
+    """Sizes as a spec has them."""
     return "x".join(map(str, sizes))
 
 
 def _written(steps: Sequence[str], name: str) -> str:
+    """The `transform` that a hint proposes, for the input of this name."""
     rows = steps[0] if len(steps) == 1 else f"[{', '.join(steps)}]"
     return f"Write transform: {{{name}: {rows}}}" if name else f"Write transform: {rows}"
 
 
 def _count(number: int, noun: str) -> str:
+    """A number with its noun."""
     return f"{number} {noun}" + "s" * (number != 1)

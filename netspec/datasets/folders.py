@@ -24,6 +24,7 @@ def visible(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
@@ -31,6 +32,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def holds_folders(folder: Path) -> bool:
+    """Whether a folder has folders in it that are not hidden."""
     return any(is_folder(entry) for entry in visible(folder))
 
 

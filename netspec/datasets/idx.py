@@ -115,6 +115,7 @@ def _at_most(stream: BufferedIOBase, length: int) -> bytearray:
 
 
 def _header(stream: BufferedIOBase, path: Path) -> tuple[str, tuple[int, ...]]:
+    """The dtype and the shape of an IDX file. Raises DataError."""
     magic = stream.read(4)
     if len(magic) < 4:
         raise DataError(f"{show(path)} is {len(magic)} bytes long, too short for an IDX file")
@@ -129,4 +130,5 @@ def _header(stream: BufferedIOBase, path: Path) -> tuple[str, tuple[int, ...]]:
 
 
 def _shape(array: Column) -> str:
+    """The shape of an array as a message tells it."""
     return "values of " + " x ".join(str(n) for n in array.shape)

@@ -14,27 +14,18 @@ from netspec.datasets.files import Files, show
 from netspec.datasets.folders import files_in, holds_folders, is_folder, visible
 from netspec.datasets.masks import Masks, paired
 from netspec.datasets.npy import NAMES, names
-from netspec.datasets.pictures import Pictures, Survey, survey
+from netspec.datasets.pictures import DEEP, Pictures, Survey, filled, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.records import Bool, Checked, Maybe, Numbers, Text, refuse
+from netspec.records import Bool, Checked, Int, Maybe, Numbers, Text
+from netspec.several import Several, whole
 from netspec.tensors import Tensor
 from netspec.transforms.base import pair
 from netspec.words import printable
 
 FOLDERS: Final = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """What the folder of each part may be called."""
-VALUES: Final = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2}
-
-
 MASKED: Final = "values= of the source says which values the classes have, ignore_index= of the loss skips one."
-
-
-def _values(value: Any) -> tuple[int, ...]:
-    found = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if len(found) < 2 or len(set(found)) < len(found) or not all(type(v) is int and v >= 0 for v in found):
-        raise refuse("a different whole number for each class, as in 0x255")
-    return found
 
 
 class Images(Dataset):
@@ -65,12 +56,21 @@ class Images(Dataset):
     val_masks = Maybe(Text("folder of masks of a validation part that is named", None))
     test_masks = Maybe(Text("folder of masks of a test part that is named", None))
     values = Maybe(
-        Checked(
+        Several(
             "values of a mask's points in the order of the classes, as in 0x255; without, they are the class numbers",
-            _values,
-            VALUES,
+            whole(0),
+            "a different whole number for each class, as in 0x255",
             None,
+            least=2,
+            fit=lambda values: len(set(values)) == len(values),
         )
+    )
+    bits = Int(
+        "the bits that images of 16 bits make use of, such as 12: the largest number of so many is 1.0",
+        DEEP,
+        ge=8,
+        le=DEEP,
+        keyword=True,
     )
 
     def gives(self) -> Gives:
@@ -96,7 +96,8 @@ class Images(Dataset):
             checked = checks.part([p[name] for p in pictures], target, [table.origin.name] * (len(pictures) + 1))
             parts[name] = Part(checked.inputs, checked.target, table.origin, table.key)
         called = ("image",) if len(self.files) == 1 else self.files
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes)
+        told = tuple(filter(None, (filled(p["train"]) for p in pictures)))
+        return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes, told=told)
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
         if len(paths) == 1 and paths[0].suffix == ".csv":
@@ -113,7 +114,7 @@ class Images(Dataset):
         for column in columns:
             seen = survey(column)
             size = pair(self.size) if self.size is not None else seen.sizes[0]
-            found.append(Pictures(column, size, self.grey, self.size is not None, seen.deep))
+            found.append(Pictures(column, size, self.grey, self.size is not None, seen.deep, self.bits))
         return found
 
     def _paths(self, files: Files) -> dict[str, tuple[str, str | None]]:
@@ -140,6 +141,7 @@ class Images(Dataset):
         return self._listed(files, path) if masks is None else self._paired(files, path, masks)
 
     def _paired(self, files: Files, path: str, masks: str) -> Table:
+        """A table of images and the masks of the same names."""
         import numpy as np
 
         found = paired(files, path, masks)
@@ -149,6 +151,7 @@ class Images(Dataset):
         return Table(Origin(names, np.array([stem for stem, *_ in found]), "file", MASKED), columns)
 
     def _listed(self, files: Files, path: str) -> Table:
+        """A table of images and the names of their folders, which are the classes."""
         import numpy as np
 
         root, found, labels = files.folder(path), [], []
@@ -171,6 +174,7 @@ class Images(Dataset):
         return Table(Origin((show(root),), np.array(found), "file"), columns)
 
     def _written(self, files: Files, path: str, columns: Sequence[str]) -> Table:
+        """A table of the images and labels that a .csv file names."""
         table = CSV(path=path, target=self.labels).table(files.file(path))
         found = {column: Texts(list(self._opened(files, path, table, column))) for column in columns}
         return Table(table.origin, {**table.columns, **found})
@@ -191,9 +195,11 @@ class Images(Dataset):
         seen = {part: survey(found) for part, found in paths.items()}
         size = pair(self.size) if self.size is not None else _common_size(paths, seen)
         deep = any(each.deep for each in seen.values())
-        return {part: Pictures(p, size, self.grey, self.size is not None, deep) for part, p in paths.items()}
+        resized = self.size is not None
+        return {part: Pictures(p, size, self.grey, resized, deep, self.bits) for part, p in paths.items()}
 
     def _labels(self, table: Table, classes: tuple[str, ...] | None) -> Any:
+        """Labels as numbers of classes, or as the numbers that they are, samples x 1."""
         if classes is None:
             return table.floats(self.labels)[:, None]
         return table.coded(self.labels, {name: i for i, name in enumerate(classes)})

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, distinct, shown
+from netspec.datasets.holes import Holes
+from netspec.datasets.values import extent, is_extent
 from netspec.datasets.writing import option
 from netspec.errors import DataError
 from netspec.words import printable
@@ -65,8 +67,7 @@ class Numbers(Kind):
     """How the dates of each column of dates are written."""
     parts: tuple[str, ...]
     """What a date is given as."""
-    missing: str
-    fill: float
+    holes: Holes
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -80,9 +81,9 @@ class Numbers(Kind):
     def read(self, table: Table) -> Array:
         import numpy as np
 
-        holes = self.missing not in ("refuse", "category")
-        found = [table.floats(name, holes)[:, None].astype(np.float64) for name in self.numbers]
-        return np.concatenate([*found, *(self._dates(table, name, holes) for name in self.ways)], 1)
+        found = [table.floats(name, self.holes.filled(name))[:, None].astype(np.float64) for name in self.numbers]
+        dated = (self._dates(table, name, self.holes.filled(name)) for name in self.ways)
+        return np.concatenate([*found, *dated], 1)
 
     def _dates(self, table: Table, name: str, holes: bool) -> Array:
         import numpy as np
@@ -106,8 +107,12 @@ class Numbers(Kind):
                 column = wide[:, self.columns.index(f"{date} elapsed")]
                 start[date] = 0.0 if np.isnan(column).all() else float(np.nanmin(column))
                 column -= start[date]
-        fills = {label: self._filling(column, label, name) for label, column in zip(self.columns, wide.T, strict=True)}
+        owners = [*self.numbers, *(date for date in self.ways for _ in self.parts)]
+        columns = zip(self.columns, owners, wide.T, strict=True)
+        fills = {label: self._filling(column, label, owner, name) for label, owner, column in columns}
         taught: dict[str, Any] = {"numbers": {label: fills[label] for label in self.numbers}}
+        known = zip(self.numbers, (extent(column) for column in raw.T), strict=False)
+        taught["extents"] = {label: found for label, found in known if found}
         if self.ways:
             taught["dates"] = {
                 date: {"way": way, "start": start.get(date, 0.0), "fills": [fills[f"{date} {p}"] for p in self.parts]}
@@ -115,17 +120,18 @@ class Numbers(Kind):
             }
         return taught
 
-    def _filling(self, column: Array, label: str, name: str) -> float | None:
-        """What stands in for an empty cell; None where that is an error."""
+    def _filling(self, column: Array, label: str, owner: str, name: str) -> float | None:
+        """What stands in for an empty cell of the column that is called `owner`; None where that is an error."""
         import numpy as np
 
-        if self.missing in ("refuse", "category"):
+        if not self.holes.filled(owner):
             return None
-        if self.missing == "value":
-            return float(self.fill)
+        way = self.holes.learns(owner)
+        if way is None:
+            return float(self.holes.number(owner))
         if np.isnan(column).all():
             raise DataError(f"{name}: the training part has no number in {label} to fill cells with")
-        return float((np.nanmean if self.missing == "mean" else np.nanmedian)(column))
+        return float((np.nanmean if way == "mean" else np.nanmedian)(column))
 
     def seen(self, raw: Array, taught: Taught) -> list[Array]:
         import numpy as np
@@ -144,10 +150,20 @@ class Numbers(Kind):
         yield f"numbers ({len(self.columns)}): {listed(self.columns)}"
         holes = int(np.isnan(raw).any(1).sum())
         if holes:
-            way = f"take {self.fill:g}" if self.missing == "value" else f"take the {self.missing} of their column"
-            yield f"empty cells of numbers, in {holes:,} rows, {way}"
+            owners = [*self.numbers, *(date for date in self.ways for _ in self.parts)]
+            empty = np.isnan(raw).any(axis=0, keepdims=True)[0]
+            found = dict.fromkeys(owner for owner, lacks in zip(owners, empty, strict=True) if lacks)
+            ways = {owner: self.holes.told(owner) for owner in found}
+            for way in dict.fromkeys(ways.values()):
+                of = (
+                    f" of {listed([owner for owner in ways if ways[owner] == way])}"
+                    if len({*ways.values()}) > 1
+                    else ""
+                )
+                yield f"empty cells of numbers{of or f', in {holes:,} rows'}, take {way}"
         for name, way in self.ways.items():
-            yield f"dates: {printable(name)}, written as {_example(way)}"
+            short = f"; of their years {dates.PIVOT}" if dates.is_short(way) else ""
+            yield f"dates: {printable(name)}, written as {_example(way)}{short}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +171,7 @@ class Categories(Kind):
     """Texts that occur again and again, as numbers of one embedding: one input of `B x columns` whole numbers."""
 
     columns: tuple[str, ...]
-    missing: str
+    holes: Holes
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -164,10 +180,10 @@ class Categories(Kind):
     def read(self, table: Table) -> Array:
         import numpy as np
 
-        read = table.texts if self.missing != "refuse" else lambda name: table.filled(name, "a category", HOLE)
         found = np.empty((len(table), len(self.columns)), object)
         for place, name in enumerate(self.columns):
-            found[:, place] = read(name)
+            refused = self.holes.refused(name)
+            found[:, place] = table.filled(name, "a category", HOLE) if refused else table.texts(name)
         return found
 
     def learn(self, raw: Array, name: str) -> dict[str, Any]:
@@ -208,10 +224,14 @@ def way_of(table: Table, name: str, order: str | None, pattern: str | None) -> s
     """How the dates of a column are written. Raises DataError where that cannot be told."""
     cells = [text for text in table.texts(name) if text]
     found = [pattern] if pattern else dates.ways(cells, order)
-    if len(found) == 1:
+    if len(found) == 1 and (pattern or not dates.is_short(found[0])):
         return found[0]
     if not cells:
         raise DataError(f"{table.origin.name}: {printable(name)} holds no date, all of its cells are empty")
+    if len(found) == 1:
+        text = f"{table.cell(name, list(table.texts(name)).index(cells[0]))} is {shown(cells[0])}"
+        way_out = f'date_format: "{found[0]}" takes {dates.PIVOT}'
+        raise DataError(f"{text}, whose year has two digits. {way_out}; or write years with four digits into the file.")
     if found:
         text = f"{table.cell(name, list(table.texts(name)).index(cells[0]))} is {shown(cells[0])}"
         raise DataError(f"{text}: day or month may stand first. Write date_order=day or date_order=month.")
@@ -251,8 +271,9 @@ def are_learnt(columns: Any) -> bool:
     if not isinstance(columns, dict) or not {"numbers", "categories"} <= columns.keys() <= LEARNT:
         return False
     kinds = each("numbers", filling) and each("categories", names) and each("dates", date) and each("texts", text)
-    return kinds and names(columns.get("ids", []))
+    kinds = kinds and each("extents", is_extent)
+    return kinds and each("units", lambda unit: isinstance(unit, str)) and names(columns.get("ids", []))
 
 
-LEARNT: Final = {"numbers", "categories", "dates", "texts", "ids"}
+LEARNT: Final = {"numbers", "categories", "dates", "texts", "extents", "units", "ids"}
 """What is kept of the columns of a table."""

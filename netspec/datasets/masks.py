@@ -62,6 +62,7 @@ class Masks(Rows):
         return found
 
     def _decoded(self, image: Image) -> Array:
+        """The classes of an image's points, height x width."""
         import numpy as np
         from PIL.Image import Resampling
 

@@ -36,6 +36,7 @@ class MNIST(Dataset):
         return Arrays(parts["train"], test=parts["test"], names=("image",), classes=numbered(10))
 
     def _part(self, files: Files, prefix: str) -> Part:
+        """The images and labels of one part. Raises DataError for files of other data."""
         images, labels = (self._find(files, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
         part = read_pair(images, labels, classes=10, budget=files.budget)
         if part.inputs[0].shape[1:] != (1, 28, 28):

@@ -49,12 +49,13 @@ class NPY(Dataset):
     val_target = Maybe(Text("file of the target of the validation part", None))
     test_inputs = Maybe(Checked("files of the test part, in the same order", names, NAMES, None, textual=True))
     test_target = Maybe(Text("file of the target of the test part", None))
+    first = checks.FirstClass()
 
     def read(self, files: Files) -> Arrays:
         train = self._part(files, self.inputs, self.target)
         val = self._held(files, "val", self.val_inputs, self.val_target)
         test = self._held(files, "test", self.test_inputs, self.test_target)
-        classes = counted([part for part in (train, val, test) if part])
+        classes = counted([part for part in (train, val, test) if part], self.first)
         return Arrays(train, val, test, tuple(Path(i).stem for i in self.inputs), classes)
 
     def _held(self, files: Files, part: str, inputs: tuple[str, ...] | None, target: str | None) -> Part | None:
@@ -66,9 +67,11 @@ class NPY(Dataset):
         return None
 
     def _part(self, files: Files, inputs: tuple[str, ...], target: str) -> Part:
+        """The arrays of one part, held against each other. Raises DataError."""
         paths = [files.file(path) for path in (*inputs, target)]
         arrays = [read_file(path, files.budget) for path in paths]
-        return checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
+        found = checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
+        return checks.counted_from(found, self.first)
 
 
 def read_file(path: Path, budget: Budget | None = None) -> Array | FileRows:
@@ -81,11 +84,11 @@ def read_file(path: Path, budget: Budget | None = None) -> Array | FileRows:
     return checks.settled(found, show(path))
 
 
-def counted(parts: list[Part]) -> tuple[str, ...] | None:
-    """Names for the classes in the targets, by their numbers; None where a target holds no classes."""
+def counted(parts: list[Part], first: int = 0) -> tuple[str, ...] | None:
+    """Names for the classes in the targets, by their numbers from `first` on; None where a target holds no classes."""
     if not all(checks.are_classes(part.target) for part in parts):
         return None
-    return numbered(1 + max(int(part.target[:].max()) for part in parts))
+    return numbered(1 + max(int(part.target[:].max()) for part in parts), first)
 
 
 class Header(NamedTuple):
@@ -151,6 +154,7 @@ def _needed(header: Header) -> int:
 
 
 def _content(stream: IO[bytes], header: Header) -> Array:
+    """The array behind a header, in one piece and row by row."""
     import numpy as np
 
     content = bytearray(prod(header.shape) * header.dtype.itemsize)

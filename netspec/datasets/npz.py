@@ -56,12 +56,14 @@ class NPZ(Dataset):
     )
     target = Text("array that the network learns to give", "y")
     classes = Maybe(Text("array of the classes' names", None))
+    first = checks.FirstClass()
 
     def read(self, files: Files) -> Arrays:
         with opened(files.file(self.path), files.budget) as archive:
             return self._arrays(archive)
 
     def _arrays(self, archive: Archive) -> Arrays:
+        """The arrays of an archive by parts, where their names say which. Raises DataError."""
         wanted = (*self.inputs, self.target)
         there = [p for p in PARTS if any(f"{name}_{p}" in archive.names for name in wanted)]
         if "train" in there:
@@ -72,15 +74,18 @@ class NPZ(Dataset):
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), self.inputs, classes)
 
     def _part(self, archive: Archive, suffix: str) -> Part:
+        """The arrays of one part, whose names end so. Raises DataError."""
         wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
         arrays = [archive.read(name) for name in wanted]
         part = checks.part(arrays[:-1], arrays[-1], [archive.label(name) for name in wanted])
+        part = checks.counted_from(part, self.first)
         return replace(part, key=partial(_key, archive.path, suffix, len(part)))
 
     def _classes(self, archive: Archive, parts: dict[str, Part]) -> tuple[str, ...] | None:
+        """The names of the classes, from an array of their own if one is named."""
         whole = all(part.target.ndim == 1 and part.target.dtype.kind == "i" for part in parts.values())
         if self.classes is None or not whole:
-            return counted(list(parts.values()))
+            return counted(list(parts.values()), self.first)
         named = archive.texts(self.classes)
         for part, held in parts.items():
             checks.labels_below(held.target[:], len(named), f"{show(archive.path)}, the target of {part}")
@@ -109,6 +114,7 @@ class Archive:
         self.names = tuple(self._members)
 
     def label(self, name: str) -> str:
+        """What messages call an array."""
         return f"{show(self.path)}, array {name!r}"
 
     def read(self, name: str) -> Array | FileRows:
@@ -138,12 +144,14 @@ class Archive:
         return tuple(str(text) for text in array.astype("U").ravel())
 
     def _member(self, name: str) -> zipfile.ZipInfo:
+        """The file in the archive that holds an array. Raises DataError."""
         if name not in self._members:
             hint = did_you_mean(name, self.names) or f"It has: {', '.join(self.names) or 'none'}."
             raise DataError(f"{show(self.path)} has no array {name!r}. {printable(hint)}")
         return self._members[name]
 
     def _unpacked(self, stream: IO[bytes], member: zipfile.ZipInfo, label: str) -> Array:
+        """A packed array, in bounds. Raises DataError."""
         if member.compress_type not in PACKINGS:
             raise DataError(f"{label} is packed in a way that numpy does not pack. Write it with numpy.savez.")
         if member.file_size > MAX_UNPACKED:

@@ -1,4 +1,4 @@
-"""Tables in parquet files."""
+"""Parquet: tables in columns, packed, as pyarrow reads them."""
 
 from __future__ import annotations
 
@@ -51,17 +51,25 @@ class Parquet(Tabular):
         try:
             found = parquet.ParquetFile(path)
             _need_bounded(found.metadata, path, memory)
-            texts = [field.name for field in found.schema_arrow if _is_text(field.type)]
-            read = parquet.ParquetFile(path, read_dictionary=texts).read()  # each text once, however many cells hold it
+            fields = list(found.schema_arrow)
+            _need_plain_bounded(fields, found.metadata.num_rows, path, memory)
+            texts = [field.name for field in fields if _is_text(field.type)]
+            flat = [field.name for field in fields if not _is_nested(field.type)]
+            # Each text once, however many cells hold it; what is nested would be refused, and is not unpacked for that.
+            read = parquet.ParquetFile(path, read_dictionary=texts).read(flat)
+            whole = {field.name: arrow.chunked_array([arrow.array([], field.type)]) for field in fields}
         except (arrow.ArrowException, OSError) as error:
             raise DataError(_refusal(path, error)) from None
-        names = read.column_names
+        names = [field.name for field in fields]
         double = twice(names)
         if double is not None:
             raise DataError(f"{show(path)} has two columns called {double!r}")
         if not read.num_rows:
             raise DataError(f"{show(path)} holds no rows")
-        columns = {name: self._column(read.column(name), show(path), name) for name in names}
+        whole = {name: read.column(name) for name in read.column_names} | {
+            name: cells for name, cells in whole.items() if name not in read.column_names
+        }
+        columns = {name: self._column(cells, show(path), name) for name, cells in whole.items()}
         index = frozenset(name for name in names if name.startswith("__index_level_"))
         return Table(Origin((show(path),)), columns, self.writing, index)
 
@@ -89,9 +97,22 @@ def _need_bounded(metadata: Any, path: Path, memory: int) -> None:
     Budget(memory).take(max(held, 0), show(path), "Keep only the columns that are needed")
 
 
+def _need_plain_bounded(fields: Sequence[Any], rows: int, path: Path, memory: int) -> None:
+    """Refuse columns of one width whose cells take more than is allowed once they are unpacked. Raises DataError."""
+    types = need("pyarrow.types", "parquet", "parquet")
+    widths = [field.type.byte_width for field in fields if types.is_fixed_size_binary(field.type)]
+    Budget(memory).take(rows * sum(widths), show(path), "Keep only the columns that are needed")
+
+
 def _is_text(kind: Any) -> bool:
     types = need("pyarrow.types", "parquet", "parquet")
-    return bool(types.is_string(kind) or types.is_binary(kind))
+    return any(
+        is_one(kind) for is_one in (types.is_string, types.is_binary, types.is_large_string, types.is_large_binary)
+    )
+
+
+def _is_nested(kind: Any) -> bool:
+    return bool(need("pyarrow.types", "parquet", "parquet").is_nested(kind))
 
 
 def _refusal(path: Path, error: Exception) -> str:

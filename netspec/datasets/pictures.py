@@ -1,4 +1,4 @@
-"""Decoding image files: one at a time, bounded, always to bytes of channels x height x width."""
+"""Image decoding: one file at a time, bounded, always to bytes of channels x height x width."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.datasets.files import show
 from netspec.datasets.rows import Rows
+from netspec.datasets.values import DECODED
 from netspec.errors import DataError
 from netspec.words import printable
 
@@ -35,7 +36,8 @@ TURNED: Final = (5, 6, 7, 8)
 """Orientations in EXIF by which height and width change places."""
 PAGED: Final = ("GIF", "TIFF", "WEBP", "PNG")
 """Formats whose further images are no mere previews."""
-PEAK: Final = 2**16 - 1
+DEEP: Final = 16
+"""The bits of an image that has more than a byte for each point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,8 @@ class Pictures(Rows):
     """Whether images of another size are brought to this one, and not refused."""
     deep: bool = False
     """Whether some have 16 bits: then they are floats of 0.0 to 1.0, and not bytes."""
+    bits: int = DEEP
+    """The bits that points of such images make use of: all of them set are 1.0."""
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -73,6 +77,7 @@ class Pictures(Rows):
         return found
 
     def _decoded(self, image: Image) -> Array:
+        """An image as channels x height x width."""
         import numpy as np
         from PIL.Image import Resampling
 
@@ -90,7 +95,7 @@ class Pictures(Rows):
         pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         if not self.deep:
             return pixels
-        return pixels / np.float32(PEAK if pixels.dtype == np.float32 else 255)
+        return pixels / np.float32(2**self.bits - 1 if pixels.dtype == np.float32 else 255)
 
     def _plain(self, image: Image, mode: str) -> Image:
         """The image as grey, or red, green and blue; one of 16 bits as floats of as much."""
@@ -98,7 +103,11 @@ class Pictures(Rows):
         from PIL.Image import fromarray
 
         if is_deep(image):
-            return fromarray(np.asarray(image).astype(np.float32))
+            points = np.asarray(image)
+            if (most := int(points.max())) >= 2**self.bits:
+                text = f"a point of it is {most:,}, and bits={self.bits} says that {2**self.bits - 1:,} is the most"
+                raise ValueError(text)
+            return fromarray(points.astype(np.float32))
         _need_opaque(image)
         image.info.pop("transparency", None)
         return image.convert(mode)
@@ -121,6 +130,24 @@ def survey(paths: Sequence[str]) -> Survey:
             sizes.append((width, height) if _orientation(image) in TURNED else (height, width))
             deep |= is_deep(image)
     return Survey(tuple(sizes), deep)
+
+
+def filled(pictures: Pictures) -> str:
+    """What is told of images with 16 bits: which values they have, and what makes 1.0 of the largest; else nothing."""
+    import numpy as np
+
+    if not pictures.deep:
+        return ""
+    most = 0
+    for row in np.linspace(0, len(pictures) - 1, min(len(pictures), DECODED)).astype(int).tolist():
+        with opened(pictures.paths[row], row) as image:
+            most = max(most, int(np.asarray(image).max())) if is_deep(image) else most
+    full = 2**pictures.bits - 1
+    text = f"images of 16 bits: their points go up to {most:,}, and {full:,} is 1.0"
+    used = max(most.bit_length(), 8)
+    if used >= pictures.bits:
+        return text
+    return f"{text}. Are they of {used} bits? Then bits={used} makes 1.0 of {2**used - 1:,}"
 
 
 def is_deep(image: Image) -> bool:
@@ -147,6 +174,7 @@ def _need_opaque(image: Image) -> None:
 
 
 def _orientation(image: Image) -> int:
+    """How an image lies, as its EXIF says: 1 for upright."""
     found = image.getexif().get(ORIENTATION, 1)
     return found if isinstance(found, int) else 1
 

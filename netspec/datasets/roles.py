@@ -117,6 +117,7 @@ def _coded(table: Table, name: str, cells: Sequence[str], way_out: Callable[[str
 
 
 def _at(table: Table, name: str, cell: str) -> str:
+    """Where a cell stands, and what is in it."""
     return f"{table.cell(name, list(table.texts(name)).index(cell))} is {shown(cell)}"
 
 

@@ -39,6 +39,7 @@ class Rows(ABC):
 
     @property
     def ndim(self) -> int:
+        """The number of axes, samples included."""
         return len(self.shape)
 
     @property
@@ -98,6 +99,7 @@ class FileRows(Rows):
         return found.astype(self.dtype, copy=False)
 
     def _fill(self, stream: FileIO, into: memoryview) -> None:
+        """Read until a stretch of memory is full. Raises DataError where the file ends before."""
         while into:
             count = stream.readinto(into)
             if not count:

@@ -11,11 +11,13 @@ from netspec.datasets.base import Arrays, Dataset, Gives, Part
 from netspec.datasets.columns import Table, shown
 from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.files import MEMORY, Files, show
+from netspec.datasets.holes import Holes, Missing
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
 from netspec.datasets.roles import Roles, judged, need_apart
 from netspec.datasets.targets import Target
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
+from netspec.datasets.values import apart, extent
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
 from netspec.datasets.writing import SIGNS, Writing
 from netspec.dims import BATCH
@@ -106,6 +108,8 @@ class Plan:
     kinds: tuple[Kind, ...]
     left: Mapping[str, str]
     notes: tuple[str, ...]
+    units: Mapping[str, str]
+    """What stands beside the numbers of a column."""
 
 
 class Tabular(Dataset):
@@ -118,12 +122,10 @@ class Tabular(Dataset):
     regression = Maybe(
         Bool("take the target as numbers, even if all are whole; false takes it as classes whatever it holds", None)
     )
-    missing = Choice(
+    missing = Missing(
         "what becomes of an empty cell: an error; or the mean or the median that its column of numbers has in the "
         "training part, or the number `fill`, and a category of its own in a column of categories; or such a category "
-        "alone",
-        ("refuse", "mean", "median", "value", "category"),
-        "refuse",
+        "alone; or one of these, or a number, for each column: {age: median, city: category}, and an error in others"
     )
     empty = Checked("texts or numbers that mean an empty cell, such as NA or -999", _holes, HOLES, (), textual=True)
     val = Maybe(Word("file of the validation part, with the same columns", None))
@@ -190,6 +192,11 @@ class Tabular(Dataset):
     """Columns that only the split goes by."""
 
     @property
+    def holes(self) -> Holes:
+        """What becomes of empty cells."""
+        return Holes(self.missing, self.fill)
+
+    @property
     def writing(self) -> Writing:
         """How numbers are written."""
         return Writing(self.decimal, self.thousands, self.signs)
@@ -250,6 +257,9 @@ class Tabular(Dataset):
         regression = True if self.window is not None else self.regression
         target = Target(self.target, regression, self.several, learnt.get("classes") if columns else None)
         target = target if columns else target.met(train)
+        units = columns.get("units", {}) if columns else self._units(train, (*roles.numbers, *target.amounts))
+        for table in [each for each in tables.values() if columns or each is not train]:
+            table.need_units(units)
         parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
         span = None
         if self.window is not None:
@@ -258,10 +268,14 @@ class Tabular(Dataset):
             span = frames["train"].span
         inputs = tuple(name for kind in kinds for name in kind.inputs)
         head = f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}"
-        plan = Plan(kinds, roles.left, (head, *target.lines()))
+        plan = Plan(kinds, roles.left, (head, *target.lines()), units)
         classes = tuple(target.classes) if target.classes is not None else None
         found = Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
         return replace(found, ordered=span is not None, span=span)
+
+    def _units(self, table: Table, names: Sequence[str]) -> dict[str, str]:
+        """What stands beside the numbers of these columns, where the spec says that something may."""
+        return {name: table.unit(name) for name in names} if self.signs else {}
 
     def _frame(self, table: Table, horizon: int) -> Frame:
         """The windows of a table. Raises DataError."""
@@ -274,7 +288,7 @@ class Tabular(Dataset):
             for other in others:
                 if other in self.given and option not in self.given:
                     raise DataError(f"{self.called()}: {other}= does nothing without {option}=")
-        if "fill" in self.given and self.missing != "value":
+        if "fill" in self.given and not self.holes.fills():
             raise DataError(f"{self.called()}: fill= does nothing without missing=value")
         if self.date_order and self.date_format:
             raise DataError(f"{self.called()}: date_format= says what stands first. Drop date_order=.")
@@ -308,6 +322,7 @@ class Tabular(Dataset):
     def _kinds(self, roles: Roles, table: Table, files: Files, learnt: Mapping[str, Any]) -> tuple[Kind, ...]:
         """The columns that are taken, as those who read them; a run's own ways of reading are those `learnt`."""
         known, found = learnt.get("dates", {}), list[Kind]()
+        self.holes.need_fit([*roles.numbers, *roles.dates], [*roles.categories, *roles.texts])
         ways = {
             name: known[name]["way"] if known else way_of(table, name, self.date_order, self.date_format)
             for name in roles.dates
@@ -315,16 +330,16 @@ class Tabular(Dataset):
         if any(len(date["fills"]) != len(self.date_parts) for date in known.values()):
             raise DataError(f"{self.called()}: the run was trained with other date_parts")
         if roles.numbers or ways:
-            found.append(Numbers(roles.numbers, ways, self.date_parts, self.missing, self.fill))
+            found.append(Numbers(roles.numbers, ways, self.date_parts, self.holes))
         if roles.categories:
-            found.append(Categories(roles.categories, self.missing))
+            found.append(Categories(roles.categories, self.holes))
         texts = learnt.get("texts", {})
         for name in roles.texts:
             if name in texts:
                 cut = texts[name].get("file", texts[name]["tokenizer"])
             else:
                 cut = self.tokenizer if self.tokenizer in UNITS else tokenizer_of(files.file(self.tokenizer))
-            found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.missing))
+            found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.holes))
         return tuple(found)
 
     def _part(self, table: Table, kinds: Sequence[Kind], target: Target) -> Part:
@@ -351,6 +366,7 @@ class Tabular(Dataset):
         for kind, raw in zip(plan.kinds, part.inputs, strict=True):
             for key, found in kind.learn(rows_of(raw), part.origin.name).items():
                 taught[key] = {**taught.get(key, {}), **found}
+        taught |= {"units": dict(plan.units)} if plan.units else {}
         return taught | ({"ids": list(self.id)} if self.id else {})
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
@@ -361,6 +377,7 @@ class Tabular(Dataset):
         table, columns = replace(table, settled=True), learnt["columns"]
         roles = _known(columns)
         table.need([*roles.numbers, *roles.dates, *roles.categories, *roles.texts])
+        table.need_units({name: unit for name, unit in columns.get("units", {}).items() if name in roles.numbers})
         kinds = self._kinds(roles, table, Files(Path()), columns)
         seen = [x for kind in kinds for x in kind.seen(kind.read(table), columns)]
         if self.window is None:
@@ -388,12 +405,30 @@ class Tabular(Dataset):
         extra = [name for name in table.columns if name not in known]
         if extra:
             yield f"{table.origin.name}: {few(map(printable, extra))} left aside, which the run does not take"
+        for name, known in columns.get("extents", {}).items():
+            yield from _off_scale(table, name, known, columns.get("units", {}).get(name, ""))
         for name, texts in columns["categories"].items():
             cells = table.texts(name)
             other = [row for row, text in enumerate(cells) if text not in texts]
             if other:
                 text = f"{table.cell(name, other[0])} is {shown(cells[other[0]])}, which training did not have"
                 yield f"{text}. It is taken as any other text, in {len(other):,} of {len(table):,} rows."
+
+
+def _off_scale(table: Table, name: str, known: list[float], unit: str) -> Iterator[str]:
+    """What is told of a column of new numbers that may be on another scale than the `known` ones of training."""
+    column = table.column(name).floats()
+    seen = extent(column) if column is not None else []
+    if seen and apart(seen, known):
+        text = f"{table.origin.name}: numbers of {printable(name)} are as large as {_span(seen)}, in training as"
+        yield f"{text} {_span(known)}. Are they on the same scale?"
+    if unit and (bare := table.writing.units(table.texts(name)).get("")):
+        row = list(table.texts(name)).index(bare)
+        yield f"{table.cell(name, row)} is {shown(bare)}, which is taken as {printable(unit)}, as training has it"
+
+
+def _span(found: list[float]) -> str:
+    return f"{found[0]:.4g}" if found[0] == found[2] else f"{found[0]:.4g} to {found[2]:.4g}"
 
 
 def _one(kind: Kind, taught: Mapping[str, Any]) -> Callable[[Array], Array]:

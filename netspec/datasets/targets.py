@@ -66,6 +66,11 @@ class Target:
             return table.coded(self._only, {name: i for i, name in enumerate(self.classes)}, UNTAUGHT)
         return np.stack([self._numbers(table, name) for name in self.columns], 1)
 
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Its columns, where they hold numbers."""
+        return self.columns if self.classes is None and self.several is None else ()
+
     def lines(self) -> Iterator[str]:
         """What a person should know of it."""
         if self.classes is None:
@@ -80,6 +85,7 @@ class Target:
 
     @property
     def _only(self) -> str:
+        """The one column of the target. Raises DataError where there are several."""
         if len(self.columns) > 1:
             raise DataError(f"several= goes with one column of labels, the target names {len(self.columns)}")
         return self.columns[0]
@@ -108,6 +114,7 @@ class Target:
         return table.floats(name, hint=UNTAUGHT)
 
     def _listed(self, cell: str) -> list[str]:
+        """The labels in a cell."""
         parts = cell.split() if self.several == " " else cell.split(self.several)
         return [label.strip() for label in parts if label.strip()]
 

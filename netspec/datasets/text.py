@@ -1,4 +1,4 @@
-"""Texts for language models."""
+"""Texts for language models: windows of characters, bytes or tokens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netspec import records as fields
 from netspec.datasets.base import Arrays, Dataset, Gives, Origin, Part
 from netspec.datasets.files import Budget, Files, content_of, show, text_of
+from netspec.datasets.tokens import reason, size_of, tokenizer_of
 from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.optional import need
@@ -29,8 +30,6 @@ EACH: Final = 13
 """Bytes of memory for a byte of text, at most: itself, a character of four, a number of eight."""
 PIECE: Final = 1 << 20
 BYTES: Final = 256
-MAX_TOKENS: Final = 10_000_000
-"""More than any tokenizer knows."""
 
 
 class Text(Dataset):
@@ -69,8 +68,14 @@ class Text(Dataset):
         paths = {"train": self.path, "val": self.val, "test": self.test}
         found = {part: files.file(path) for part, path in paths.items() if path}
         encode: Callable[[Path, Budget], Array]
+        kept = {"units": "tokens" if self.tokenizer else self.units}
         if self.tokenizer:
-            names, encode = _tokenizer(files.file(self.tokenizer))
+            kept["tokenizer"] = learnt.get("tokenizer") or tokenizer_of(files.file(self.tokenizer))
+            names, number = _tokenizer(kept["tokenizer"])
+
+            def encode(path: Path, budget: Budget) -> Array:
+                return number(_text(path, budget), show(path), budget)
+
         elif self.units == "bytes":
             names, encode = tuple(f"0x{i:02x}" for i in range(BYTES)), _bytes
         else:
@@ -86,7 +91,6 @@ class Text(Dataset):
                 return spell(_text(path, budget), show(path), budget)
 
         parts = {part: self._windows(encode(path, files.budget), path) for part, path in found.items()}
-        kept = {"units": "tokens" if self.tokenizer else self.units}
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True, learnt=kept)
 
     def lines(self, texts: Sequence[str], names: Sequence[str], learnt: Mapping[str, Any]) -> Array:
@@ -96,12 +100,16 @@ class Text(Dataset):
         """
         import numpy as np
 
+        budget = Budget()
         if self.tokenizer:
-            raise DataError("texts for the tokens of a tokenizer are given as their numbers, in a .npy file")
-        if self.units == "bytes":
+            if "tokenizer" not in learnt:
+                raise DataError("the run was trained by an older version, which did not keep its tokenizer")
+            _, number = _tokenizer(learnt["tokenizer"])
+            found = [number(text, name, budget) for text, name in zip(texts, names, strict=True)]
+        elif self.units == "bytes":
             found = [np.frombuffer(text.encode(), np.uint8).astype(np.int64) for text in texts]
         else:
-            spell, budget = self._characters(_letters(learnt["classes"])), Budget()
+            spell = self._characters(_letters(learnt["classes"]))
             found = [spell(text, name, budget) for text, name in zip(texts, names, strict=True)]
         windows = [tokens[-self.length :] for tokens in found]
         shortest = min(range(len(windows)), key=lambda i: len(windows[i]))
@@ -162,10 +170,12 @@ def _letters(known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _text(path: Path, budget: Budget) -> str:
+    """The text of a file, in bounds. Raises DataError."""
     return text_of(path, _limit(budget), MORE)
 
 
 def _bytes(path: Path, budget: Budget) -> Array:
+    """The bytes of a file as int64, in bounds. Raises DataError."""
     import numpy as np
 
     content = content_of(path, _limit(budget), MORE)
@@ -178,30 +188,26 @@ def _limit(budget: Budget) -> int:
     return min(MAX_TEXT, budget.left // EACH)
 
 
-def _tokenizer(path: Path) -> tuple[tuple[str, ...], Callable[[Path, Budget], Array]]:
-    """The tokens that a tokenizer knows, by number, and what turns a file into their numbers. Raises DataError."""
+def _tokenizer(content: str) -> tuple[tuple[str, ...], Callable[[str, str, Budget], Array]]:
+    """The tokens that a tokenizer knows, by number, and what turns a text into their numbers.
+
+    That is given what messages call the text, too. Raises DataError.
+    """
     import numpy as np
 
-    package = need("tokenizers", "a tokenizer")
-    try:
-        tokenizer = package.Tokenizer.from_file(str(path))
-    except Exception as error:  # the package raises nothing more special
-        raise DataError(f"{show(path)} is not a file of a tokenizer: {printable(str(error).splitlines()[0])}") from None
+    tokenizer = need("tokenizers", "a tokenizer").Tokenizer.from_str(content)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    highest = max(vocabulary.values(), default=0)
-    if highest > MAX_TOKENS:
-        raise DataError(f"{show(path)} numbers a token {highest:,}, at most {MAX_TOKENS:,} are expected")
-    names = [""] * (1 + highest)
+    names = [""] * size_of(vocabulary)
     for name, number in vocabulary.items():
         names[number] = name
 
-    def encode(path: Path, budget: Budget) -> Array:
-        text = _text(path, budget)
-        budget.take(8 * len(text), show(path), TOO_LONG)
+    def encode(text: str, label: str, budget: Budget) -> Array:
+        budget.take(8 * len(text), label, TOO_LONG)
         try:
             return np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
         except Exception as error:
-            reason = printable(str(error).splitlines()[0])
-            raise DataError(f"{show(path)} cannot be turned into tokens: {reason}") from None
+            raise DataError(f"{label} cannot be turned into tokens: {reason(error)}") from None
 
     return tuple(names), encode

@@ -1,16 +1,17 @@
-"""Texts in a column of a table, as tokens: words, characters, or what a tokenizer of the package tokenizers makes."""
+"""Tokenization of a text column: words, characters, or what a tokenizer of the package tokenizers makes."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.columns import Table
 from netspec.datasets.files import show
+from netspec.datasets.holes import Holes
 from netspec.datasets.kinds import Kind
 from netspec.errors import DataError
 from netspec.optional import need
@@ -44,7 +45,7 @@ class Text(Kind):
     length: int
     vocabulary: int
     mask: str
-    missing: str
+    holes: Holes
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class Text(Kind):
         import numpy as np
 
         hole = "Write missing: category to take empty cells for texts without a word."
-        cells = table.filled(self.name, "a text", hole) if self.missing == "refuse" else table.texts(self.name)
+        cells = table.filled(self.name, "a text", hole) if self.holes.refused(self.name) else table.texts(self.name)
         found = np.empty(len(cells), object)
         found[:] = cells
         return found
@@ -62,7 +63,10 @@ class Text(Kind):
     def learn(self, raw: Array, name: str) -> dict[str, Any]:
         if self.tokenizer not in UNITS:
             return {"texts": {self.name: {"tokenizer": "file", "file": self.tokenizer}}}
-        counts = Counter(token for text in raw for token in _cut(text, self.tokenizer))
+        counts = Counter[str]()
+        for text, cells in Counter(raw).items():
+            for token, count in Counter(_cut(text, self.tokenizer)).items():
+                counts[token] += count * cells
         # The commonest first, those that are as common by the alphabet: the same in every process.
         known = sorted(counts, key=lambda token: (-counts[token], token))[: self.vocabulary - UNKNOWN - 1]
         return {"texts": {self.name: {"tokenizer": self.tokenizer, "tokens": known}}}
@@ -70,16 +74,17 @@ class Text(Kind):
     def seen(self, raw: Array, taught: Taught) -> list[Array]:
         import numpy as np
 
-        known = taught["texts"][self.name]
+        known, texts = taught["texts"][self.name], list(dict.fromkeys(raw))  # each once, however many cells hold it
         if known["tokenizer"] == "file":
-            tokens, padding = _encoded(known["file"], raw.tolist(), self.length, self.name)
+            tokens, padding = _encoded(known["file"], texts, self.length, self.name)
         else:
-            tokens, padding = _numbered(raw.tolist(), known), PADDING
+            tokens, padding = _numbered(texts, known, self.length), PADDING
+        numbers = dict(zip(texts, tokens, strict=True))
         found = np.full((len(raw), self.length), padding, np.int64)
-        counts = np.array([min(len(row), self.length) for row in tokens], np.int64)
+        counts = np.array([len(numbers[text]) for text in raw], np.int64)
         places = np.arange(self.length) < counts[:, None]
-        for row, numbers in zip(found, tokens, strict=True):
-            row[: len(numbers)] = numbers[: self.length]
+        for row, text in zip(found, raw, strict=True):
+            row[: len(numbers[text])] = numbers[text]
         return [found] if self.mask == "none" else [found, places if self.mask == "tokens" else ~places]
 
     def lines(self, raw: Array, taught: Taught) -> Iterator[str]:
@@ -93,7 +98,7 @@ class Text(Kind):
         count = len(known["tokens"]) + UNKNOWN + 1
         units = known["tokenizer"]
         yield f"  {units}: an embedding of {count:,} rows, {PADDING} is padding, {UNKNOWN} any other of them"
-        long = sum(len(_cut(text, self.tokenizer)) > self.length for text in raw)
+        long = sum(n for text, n in Counter(raw).items() if len(_cut(text, self.tokenizer)) > self.length)
         if long:
             yield f"  {long:,} of {len(raw):,} texts are longer, and cut; length= says how long they may be"
 
@@ -104,7 +109,7 @@ def tokenizer_of(path: Path) -> str:
     try:
         found: str = package.Tokenizer.from_file(str(path)).to_str()
     except Exception as error:  # the package raises nothing more special
-        raise DataError(f"{show(path)} is not a file of a tokenizer: {_reason(error)}") from None
+        raise DataError(f"{show(path)} is not a file of a tokenizer: {reason(error)}") from None
     return found
 
 
@@ -112,9 +117,11 @@ def _cut(text: str, units: str) -> Sequence[str]:
     return text if units == "characters" else _WORD.findall(text.lower())
 
 
-def _numbered(texts: Sequence[str], known: Taught) -> list[list[int]]:
+def _numbered(texts: list[str], known: Taught, length: int) -> list[list[int]]:
+    """The tokens of texts, at most so many of each, as numbers."""
     numbers = {token: UNKNOWN + 1 + i for i, token in enumerate(known["tokens"])}
-    return [[numbers.get(token, UNKNOWN) for token in _cut(text, known["tokenizer"])] or [UNKNOWN] for text in texts]
+    cut = (_cut(text, known["tokenizer"])[:length] for text in texts)
+    return [[numbers.get(token, UNKNOWN) for token in tokens] or [UNKNOWN] for tokens in cut]
 
 
 def _encoded(content: str, texts: Sequence[str], length: int, name: str) -> tuple[list[list[int]], int]:
@@ -124,22 +131,29 @@ def _encoded(content: str, texts: Sequence[str], length: int, name: str) -> tupl
     try:
         tokenizer.no_padding()
         tokenizer.enable_truncation(length)
-        return [found.ids or [padding] for found in tokenizer.encode_batch(list(texts))], padding
+        return [found.ids or [padding] for found in tokenizer.encode_batch(texts)], padding
     except Exception as error:
-        raise DataError(f"{printable(name)} cannot be turned into tokens: {_reason(error)}") from None
+        raise DataError(f"{printable(name)} cannot be turned into tokens: {reason(error)}") from None
 
 
 def _size(content: str) -> tuple[int, int]:
     """How many numbers a tokenizer has for tokens, and which one is padding: its own, or the next that is free."""
     tokenizer = need("tokenizers", "a tokenizer").Tokenizer.from_str(content)
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
-    count = 1 + max(vocabulary.values(), default=0)
-    if count > MAX_TOKENS:
-        raise DataError(f"the tokenizer numbers a token {count - 1:,}, at most {MAX_TOKENS:,} are expected")
+    count = size_of(vocabulary)
     own = (tokenizer.padding or {}).get("pad_id")
     named = (vocabulary[word] for word in ("[PAD]", "<pad>", "<|pad|>") if word in vocabulary)
     return count, own if own is not None else next(named, count)
 
 
-def _reason(error: Exception) -> str:
+def size_of(vocabulary: Mapping[str, int]) -> int:
+    """How many numbers the tokens of a vocabulary take. Raises DataError for more than any tokenizer knows."""
+    highest = max(vocabulary.values(), default=0)
+    if highest > MAX_TOKENS:
+        raise DataError(f"the tokenizer numbers a token {highest:,}, at most {MAX_TOKENS:,} are expected")
+    return 1 + highest
+
+
+def reason(error: Exception) -> str:
+    """What a package says of its error, in a line."""
     return printable(str(error).splitlines()[0])

@@ -1,4 +1,4 @@
-"""Windows over the rows of a table: a stretch of a series as input, and what follows it as target."""
+"""Sliding windows over the rows of a table: a stretch of a series as input, and what follows it as target."""
 
 from __future__ import annotations
 

@@ -57,15 +57,20 @@ class Writing:
 
     def mixed(self, cells: Iterable[str]) -> tuple[str, str] | None:
         """Two cells of a column whose numbers are not on one scale: in two currencies or units, in one and in none."""
+        found = self.units(cells)
+        bare, units = found.pop("", None), list(found)
+        if len(units) > 1:
+            return found[units[0]], found[units[1]]
+        return (found[units[0]], bare) if units and bare and not is_money(units[0]) else None
+
+    def units(self, cells: Iterable[str]) -> dict[str, str]:
+        """What stands beside the numbers of a column, "" for nothing, each with the first cell that has it."""
         found: dict[str, str] = {}
         for text in dict.fromkeys(filter(None, cells)):
             number, unit = _parted(text, self.signs)
             if any(digit in number for digit in "123456789"):  # nothing is nothing in every unit
                 found.setdefault(unit, text)
-        bare, units = found.pop("", None), list(found)
-        if len(units) > 1:
-            return found[units[0]], found[units[1]]
-        return (found[units[0]], bare) if units and bare and not _is_money(units[0]) else None
+        return found
 
     def options(self, known: Writing | None = None) -> str:
         """The options of a source that make it read so, where it is read as `known`."""
@@ -142,7 +147,7 @@ def _parted(text: str, signs: Iterable[str]) -> tuple[str, str]:
     return minus + rest, unit
 
 
-def _is_money(unit: str) -> bool:
+def is_money(unit: str) -> bool:
     """Whether a sign is that of a currency, or its three letters."""
     return _is_currency(unit) or re.fullmatch("[A-Z]{3}", unit) is not None
 

@@ -1,1 +1,1 @@
-"""How other programs write what the catalogue has: a record knows only what it is."""
+"""Code emitters: how other programs write what the catalogue has. A record knows only what it is."""

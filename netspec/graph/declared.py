@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, read_block
-from netspec.graph.bodies import is_group, opened, rows_of
+from netspec.graph.bodies import Row, is_group, opened, rows_of
 from netspec.graph.defaults import Default, idle
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
@@ -23,7 +23,7 @@ from netspec.layers.base import Op
 from netspec.sections.document import Document
 from netspec.sections.params import Params
 from netspec.vocabulary import OPERATIONS
-from netspec.words import did_you_mean
+from netspec.words import command, did_you_mean
 
 ENDLESS: Final = "Use `repeat`, or xN behind the row that uses it."
 HINTS: Final = 20
@@ -145,7 +145,7 @@ class Declared:
             return
         if self.lost:
             raise Unknown
-        hint = OPERATIONS.unknown(word, f"`netspec ops {word}` searches the operations.", self.blocks)
+        hint = OPERATIONS.unknown(word, f"{command('ops', word)} searches the operations.", self.blocks)
         raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
 
     def check_defaults(self) -> list[Path]:
@@ -170,25 +170,34 @@ class Declared:
         A `computed` word may be any.
         """
         if self._left is None:
-            bodies: list[tuple[Path, Any]] = [(("layers",), self.document.layers)]
-            bodies += [opened(block.body, block.path)[:0:-1] for block in self.blocks.values()]
-            rows = [row for path, body in bodies for row in rows_of(body, path, self.blocks)]
-            calls = [call for row in rows for call in calls_of(row.written, row.path, self.blocks) or ()]
+            calls = [call for row in self._rows() for call in calls_of(row.written, row.path, self.blocks) or ()]
             self._left = {call.op for call in calls if call.op_at not in self.walked or isinstance(call.op, Expr)}
         return any(
             computed if isinstance(op, Expr) else not set(OPERATIONS.find(op)).isdisjoint(classes) for op in self._left
         )
 
     def check_unused(self) -> None:
-        """Read the rows of blocks that nothing uses: their words can be checked, their shapes cannot."""
+        """Read the rows that no use of the spec comes to: their words can be checked, their shapes cannot.
+
+        Those that are left out in what is used wait until nothing else is wrong there, which they may stand in.
+        """
+        walked = {path for at in self.walked for path in (at.path, at.path[:-1])}
+        for row in self._rows(unused=bool(self.report.problems)):
+            if row.path in walked and "," not in row.written:
+                continue  # its one call was walked
+            with self.report.catching():
+                for call in calls_of(row.written, row.path, self.blocks) or ():
+                    if isinstance(call.op, str) and call.op_at not in self.walked:
+                        self.check_word(call.op, call.op_at)
+
+    def _rows(self, unused: bool = False) -> Iterator[Row]:
+        """Every row of the spec and of its blocks, or only of those that are `unused`."""
+        if not unused:
+            yield from rows_of(self.document.layers, ("layers",), self.blocks)
         for block in self.blocks.values():
-            if block.name not in self.used:
+            if not unused or block.name not in self.used:
                 _, body, path = opened(block.body, block.path)
-                for row in rows_of(body, path, self.blocks):
-                    with self.report.catching():
-                        for call in calls_of(row.written, row.path, self.blocks) or ():
-                            if isinstance(call.op, str):
-                                self.check_word(call.op, call.op_at)
+                yield from rows_of(body, path, self.blocks)
 
 
 def _conditional(block: Block, path: Path) -> bool:

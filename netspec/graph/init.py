@@ -164,7 +164,7 @@ def _never_wins(rule: Rule, key: str, tied: str, takers: Sequence[Rule], ties: M
 def _unmatched(rule: Rule, owners: Sequence[Owner]) -> Problem:
     """The problem with a rule that no parameter matches."""
     at = At(rule.path, on_key=True)
-    meant = next((owner for owner in owners if isinstance(owner.op, rule.classes)), None) if rule.classes else None
+    meant = next((owner for owner in owners if owner.op is not None and _is_meant(rule, owner)), None)
     if meant is not None:
         names = ", ".join(meant.shapes)
         tensor = next(iter(rule.tensors)) or "weight"

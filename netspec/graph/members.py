@@ -13,7 +13,7 @@ from netspec.graph.scope import Scope
 from netspec.graph.steps import owns
 from netspec.layers.base import Op
 from netspec.weights.patterns import meets
-from netspec.words import few, offered
+from netspec.words import few, listed, offered
 
 UNIQUE: Final = (
     "Names are unique in a body; in a repeat, write a counter, name$(i), or a level for each round, $i: {...}."
@@ -75,8 +75,8 @@ class Members:
     def reorder(self, level: Level, order: Any, path: Path) -> None:
         """Register the members in the order of the patterns that they match; the others come last, as they are written.
 
-        Those of one list stand together. A pattern that matches none is a problem, unless it means what a `when`
-        leaves out.
+        Those of one list stand together. A pattern is a problem that matches none, or none that those before it leave,
+        unless it means what a `when` leaves out.
         """
         if level.lists:
             level.members = gathered(level.members)
@@ -90,10 +90,17 @@ class Members:
         known = [*level.members, *level.left]
         if not self.report.affords(len(order), len(known), At(path, on_key=True)):
             return
-        for i, pattern in enumerate(order):
-            if not self.report.problems and not any(meets(pattern, name) for name in known):
+        taken: dict[str, str] = {}
+        for i, pattern in enumerate(order if not self.report.problems else ()):
+            meant = [name for name in known if meets(pattern, name)]
+            if not meant:
                 hint = offered(pattern, level.members)
                 self.report.add(Problem("order", f"{pattern!r} matches no member", At((*path, i)), hint))
+            elif taken.keys() >= set(meant):
+                before = listed(repr(taken[name]) for name in meant)
+                text = f"{pattern!r} has no effect: {before} before it stands for all that it matches"
+                self.report.add(Problem("order", text, At((*path, i)), "Write the narrower pattern first, or drop it."))
+            taken |= {name: pattern for name in known if name not in taken and fnmatchcase(name, pattern)}
 
         def rank(name: str) -> int:
             return next((i for i, pattern in enumerate(order) if fnmatchcase(name, pattern)), len(order))

@@ -16,6 +16,7 @@ from netspec.language.refusals import Refused, Unknown
 from netspec.layers.base import Layer, Op
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.vocabulary import OPERATIONS
+from netspec.words import command
 
 Construct = Callable[[type[Op], Arguments, At], Op]
 """Checks arguments and makes an operation of them. Raises Refused."""
@@ -146,7 +147,7 @@ def _help(misfit: Misfit, step: Step) -> str:
         return f"{misfit.field}: {step.op.fields[misfit.field].sentence}."
     if step.op.example_input:
         return f"For example, {step.op.example} takes {step.op.example_input}."
-    return f"`netspec ops {type(step.op).__name__}` tells what it takes."
+    return f"{command('ops', type(step.op).__name__)} tells what it takes."
 
 
 def _results(step: Step, shapes: Any) -> Results:

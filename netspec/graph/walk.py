@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
@@ -444,9 +445,9 @@ class Walk:
         """Patterns of the names that the members of a group would have."""
         for item in body if isinstance(body, list) else [body]:
             if isinstance(item, str):
-                yield from (
-                    f"{self._counted(str(call.op))}*" for call in calls_of(item, (), self.declared.blocks) or ()
-                )
+                with suppress(Refused):  # what cannot be read is told where its words are checked
+                    calls = calls_of(item, (), self.declared.blocks) or ()
+                    yield from [f"{self._counted(str(call.op))}*" for call in calls]
             elif is_group(item):
                 yield from self._names(item["layers"])
             elif isinstance(item, dict):

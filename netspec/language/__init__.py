@@ -1,1 +1,1 @@
-"""The words of a spec: rows, expressions and sections."""
+"""The words of a spec: rows, calls and expressions."""

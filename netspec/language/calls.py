@@ -215,6 +215,7 @@ def arrow_of(cls: type[Entry], at: At, word: str) -> tuple[str, str]:
 
 
 def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At, word: str) -> tuple[str, Any]:
+    """The field that a bare word sets, and to what: `nobias` is `bias=False`. Raises Refused."""
     assert isinstance(arg.value, Word)
     name = arg.value.text
     if name in cls.flags:
@@ -301,7 +302,7 @@ def plain_value(value: Any, name: str, at: At) -> Any:
 def construct(cls: type[E_], given: Arguments, at: At) -> E_:
     """The entry with these arguments. Raises Refused with a problem for each fault, at its argument."""
     try:
-        return cls(**given.values)
+        return cls(**given.values).under(given.word)
     except Invalid as invalid:
         problems = []
         for fault in invalid.faults:
@@ -362,6 +363,7 @@ def _one_of(given: dict[str, Any], catalogue: Catalogue[Any], several: bool) -> 
 
 
 def _one(noun: str) -> str:
+    """A noun with its article."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
@@ -446,5 +448,6 @@ def _habit(name: str, cls: type[Entry]) -> str:
 
 
 def _too_many(cls: type[Entry], at: At, word: str) -> Problem:
+    """The problem of a value for which no argument is left."""
     names = ", ".join(cls.positional()) or "none"
     return Problem("too-many", f"{word} takes no further value here", at, f"In order: {names}.")

@@ -120,6 +120,7 @@ def parse(text: str) -> ast.expr:
 
 
 def _check(node: ast.AST, depth: int) -> None:
+    """Refuse what is no arithmetic, and what is nested too deeply. Raises ExpressionError."""
     if depth > MAX_DEPTH:
         raise ExpressionError("an expression nested too deeply", hint="Compute parts of it in `params`.")
     allowed = (
@@ -180,6 +181,7 @@ class _Evaluation:
         self.lookup = lookup
 
     def value(self, node: ast.expr) -> Any:
+        """The value of a node, within bounds. Raises ExpressionError with the characters that it is about."""
         try:
             return _bounded(self._value(node))
         except ExpressionError as error:
@@ -191,6 +193,7 @@ class _Evaluation:
             raise ExpressionError(message, node.col_offset, node.end_col_offset, hint) from None
 
     def _value(self, node: ast.expr) -> Any:
+        """The value of a node by its kind."""
         match node:
             case ast.Constant():
                 return node.value
@@ -223,6 +226,7 @@ class _Evaluation:
         raise ExpressionError("this is not part of the language", hint=HINT)
 
     def _name(self, node: ast.Name) -> Any:
+        """What a name stands for. Raises ExpressionError."""
         name = "in" if node.id == IN else node.id
         try:
             return self.lookup(name)
@@ -234,6 +238,7 @@ class _Evaluation:
             raise ExpressionError(f"there is nothing called {name!r} here", node.col_offset, stop, hint) from None
 
     def _attribute(self, node: ast.Attribute) -> Any:
+        """A size of a tensor, `x.c`. Raises ExpressionError."""
         value = self.value(node.value)
         text = f"{ast.unparse(node.value).replace(IN, 'in')} has no {node.attr!r}"
         if not hasattr(value, "attribute"):
@@ -244,11 +249,13 @@ class _Evaluation:
             raise ExpressionError(text, hint=str(error)) from None
 
     def _sign(self, op: ast.unaryop, value: Any) -> Any:
+        """`-x`, `+x` or `not x`."""
         if not isinstance(op, ast.Not) and not isinstance(value, int | float | Dim):
             raise ExpressionError(f"a sign stands before a number, not before {kind(value)}", hint=way_to_number(value))
         return UNARY[type(op)](value)
 
     def _logic(self, node: ast.BoolOp) -> Any:
+        """`and` and `or`, which read no more than they need, as Python's do."""
         result: Any = None
         for part in node.values:
             result = self.value(part)
@@ -257,6 +264,7 @@ class _Evaluation:
         return result
 
     def _compare(self, node: ast.Compare) -> bool:
+        """A chain of comparisons; a size that only the run knows can be compared with itself alone."""
         left = self.value(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.value(right_node)
@@ -271,12 +279,14 @@ class _Evaluation:
         return True
 
     def _index(self, node: ast.expr) -> Any:
+        """An index, or a slice of three."""
         if isinstance(node, ast.Slice):
             return slice(*(self.value(p) if p else None for p in (node.lower, node.upper, node.step)))
         return self.value(node)
 
 
 def _bounded(value: Any) -> Any:
+    """A value that is not too large to go on with. Raises ExpressionError."""
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
         raise ExpressionError("a result that is too large", hint=f"Numbers go up to {MAX_NUMBER}.")
     if isinstance(value, float) and not math.isfinite(value):

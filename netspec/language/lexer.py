@@ -110,6 +110,7 @@ def number_end(text: str, start: int, stop: int) -> int:
 
 
 def is_name(word: str) -> bool:
+    """Whether a word is a name from its first character to its last."""
     return word != "" and name_end(word, 0, len(word)) == len(word)
 
 
@@ -164,4 +165,5 @@ def is_input(name: str) -> bool:
 
 
 def _is_part(part: str) -> bool:
+    """Whether a part of a dotted name is one: letters, digits, or a parameter."""
     return (part[:1] in _LETTERS or part[:1] == "$") and all(c.isalnum() or c in _IN_INPUTS for c in part)

@@ -116,6 +116,7 @@ def entry(value: Any, index: Any) -> Any:
 
 
 def _whole(value: Any) -> bool:
+    """Whether a value is a whole number; true and false count as 1 and 0."""
     return isinstance(value, int)
 
 
@@ -148,6 +149,7 @@ def way_to_number(value: Any) -> str:
 
 
 def power(base: Any, exponent: Any) -> Any:
+    """`base ** exponent` of plain numbers, in bounds. Raises ExpressionError."""
     if not isinstance(base, int | float) or not isinstance(exponent, int | float):
         other = base if not isinstance(base, int | float) else exponent
         if isinstance(other, Dim):

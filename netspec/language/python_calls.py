@@ -12,6 +12,7 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.language import rows
 from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
+from netspec.words import command
 
 CALL: Final = re.compile(r"(?:(?:self\.)?\w+ *= *)?[A-Za-z_][\w.]*\(.*\)[,;]?", re.DOTALL)
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
@@ -89,7 +90,7 @@ def how(text: str, catalogue: Catalogue[Any]) -> str:
                 ending = word[-2:].lower()
                 cls = next((each for each in classes if each.__name__.lower().endswith(ending)), classes[0])
                 return f"It is written as in: {cls.example}"
-            return catalogue.unknown(word, f"`netspec ops {word.rpartition('.')[2]}` searches for it.")
+            return catalogue.unknown(word, f"{command('ops', word.rpartition('.')[2])} searches for it.")
     return ""
 
 
@@ -191,6 +192,7 @@ def _bare(cls: type[Entry]) -> int:
 
 
 def _text(given: Any) -> str:
+    """A value of Python's call as a row has it: `(3, 5)` is `3x5`."""
     if isinstance(given, tuple) and len(given) > 1:
         return "x".join(map(_text, given))
     if isinstance(given, bool):

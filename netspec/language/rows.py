@@ -173,6 +173,7 @@ def template(text: str) -> tuple[str | Expr, ...]:
 
 
 def _call(text: str, start: int, stop: int) -> Call:
+    """The call between two places of a row."""
     if start == stop:
         raise _nothing(text, start)
     op, at = _op(text, start, stop)
@@ -217,6 +218,7 @@ def _nothing(text: str, at: int) -> RowError:
 
 
 def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
+    """The word of a call, or the expression that stands for it, and the place behind."""
     if text[start] == "$":
         size, at = _size(text, start, stop)
         if isinstance(size, Expr):
@@ -230,6 +232,7 @@ def _op(text: str, start: int, stop: int) -> tuple[str | Expr, int]:
 
 
 def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
+    """The inputs in the brackets of a call."""
     found = []
     for a, b in split(text, start, stop, " ,"):
         if a == b:
@@ -246,6 +249,7 @@ def _inputs(text: str, start: int, stop: int) -> tuple[Input, ...]:
 
 
 def _arg(text: str, start: int, stop: int) -> Arg:
+    """One argument, whatever its kind."""
     span, word = (start, stop), text[start:stop]
     if ("->" in word or "\u2192" in word) and "->" in lexer.outside(word.replace("\u2192", "->")):
         return _arrow(text, start, stop)
@@ -283,6 +287,7 @@ def _whole(text: str, start: int, stop: int) -> Value:
 
 
 def _arrow(text: str, start: int, stop: int) -> Arg:
+    """`3->64`, `->64` or `400->120->84`."""
     sizes: list[Value | None] = []
     at = start
     if text.startswith(("->", "\u2192"), at):
@@ -303,6 +308,7 @@ def _arrow(text: str, start: int, stop: int) -> Arg:
 
 
 def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
+    """`3x5`, or one size, and the place behind."""
     first, at = _size(text, start, stop)
     sizes = [first]
     while at < stop and text[at] == "x":
@@ -312,6 +318,7 @@ def _tuple(text: str, start: int, stop: int) -> tuple[Value, int]:
 
 
 def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
+    """A number, a `$name` or a `$(...)`, and the place behind. Raises RowError."""
     if start == stop:
         raise RowError(
             "a size is missing here", (max(0, start - 1), start), "Write sizes without spaces: 400->120, 3x5"
@@ -334,6 +341,7 @@ def _size(text: str, start: int, stop: int) -> tuple[Size, int]:
 
 
 def _number(text: str, negative: bool, span: Span) -> int | float:
+    """A number of a row. Raises TooLong."""
     if len(text) > MAX_DIGITS:
         raise TooLong(f"the number {text[:12]}... is too large", span, f"A number has at most {MAX_DIGITS} digits.")
     if text[0] == "0" and text[1:2].isdigit():
@@ -343,6 +351,7 @@ def _number(text: str, negative: bool, span: Span) -> int | float:
 
 
 def _shown(text: str, start: int, stop: int) -> str:
+    """A stretch of a row as a message quotes it."""
     return repr(printable(text[start:stop]))
 
 

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
-from netspec.records import Bool, Checked, Float, Int, refuse
+from netspec.records import Bool, Float, Int
+from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
 
@@ -17,17 +18,7 @@ def affine_parameters(shape: tuple[int, ...], affine: bool, bias: bool) -> dict[
 
 def Trailing(sentence: str) -> Any:
     """The sizes of the last axes: one number or several. Inferred from the last axis where not written."""
-    expected = "the size of the last axis, or of several last axes"
-
-    def check(value: Any) -> int | tuple[int, ...]:
-        sizes = value if isinstance(value, list | tuple) else [value]
-        if not sizes or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in sizes):
-            raise refuse(expected)
-        return tuple(value) if isinstance(value, list | tuple) else int(value)
-
-    item = {"type": "integer", "minimum": 1}
-    json = {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
-    return Checked(sentence, check, json, None, axis=-1)
+    return Several(sentence, whole(1), "the size of the last axis, or of several last axes", None, alone=True, axis=-1)
 
 
 class TrailingNorm(Layer):

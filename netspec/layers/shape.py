@@ -6,7 +6,8 @@ from typing import Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
-from netspec.records import Dims, Int
+from netspec.records import Int
+from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
-from netspec.layers.windows import AXES, Factors, Spatial, for_axes, need_window, spread, window
+from netspec.layers.windows import AXES, Counts, Factors, Spatial, for_axes, need_window, spread, window
 from netspec.records import Bool, Choice, Int, Numbers
 from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank, sample, show
 
@@ -24,7 +24,7 @@ class Resize(Layer):
     functional = True
     letters = {"s": "scale_factor"}
 
-    size = Factors(SIZE, None, whole=True)
+    size = Counts(SIZE, None)
     scale_factor = Factors(SCALE, None)
 
     def fitted(self, *inputs: Tensor) -> Self:

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer
-from netspec.records import MAX_INT, REQUIRED, Checked, Field, refuse
+from netspec.records import MAX_INT, REQUIRED, Field
+from netspec.several import Several, positive, whole
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}
@@ -47,21 +48,15 @@ def need_window(out: Size, size: Size, kernel: int, padding: int, dilation: int,
     return out
 
 
-def Factors(sentence: str, default: Any = REQUIRED, *, whole: bool = False, lt: float = MAX_INT) -> Field[Any]:
-    """One positive number, or one for each axis, however many those are; `whole` numbers only, if asked."""
-    expected = f"a {'whole ' if whole else ''}number greater than 0{f', less than {lt}' if lt < MAX_INT else ''}"
-    item = {"type": "integer", "minimum": 1} if whole else {"type": "number", "exclusiveMinimum": 0}
-    json = item if lt == MAX_INT else {**item, "exclusiveMaximum": lt}
+def Counts(sentence: str, default: Any = REQUIRED) -> Field[Any]:
+    """One whole number of at least 1, or one for each axis, however many those are."""
+    return Several(sentence, whole(1), "a whole number greater than 0", default, alone=True)
 
-    def one(value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not 0 < value < lt:
-            raise refuse(expected)
-        return value
 
-    def check(value: Any) -> Any:
-        return tuple(one(v) for v in value) if isinstance(value, list | tuple) else one(value)
-
-    return Checked(sentence, check, {"anyOf": [json, {"type": "array", "items": json}]}, default)
+def Factors(sentence: str, default: Any = REQUIRED, *, lt: float = MAX_INT) -> Field[Any]:
+    """One positive number, or one for each axis, however many those are."""
+    expected = f"a number greater than 0{f', less than {lt}' if lt < MAX_INT else ''}"
+    return Several(sentence, positive(lt), expected, default, alone=True)
 
 
 def for_axes(name: str, value: Any, count: int) -> tuple[Any, ...]:

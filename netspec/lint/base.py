@@ -37,10 +37,12 @@ class Facts:
 
     @property
     def data(self) -> DataSection | None:
+        """The `data` section, if there is one."""
         return self.experiment.data
 
     @property
     def train(self) -> Train | None:
+        """The `train` section, if there is one."""
         return self.experiment.train
 
     @property

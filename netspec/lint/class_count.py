@@ -39,6 +39,8 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
         text = f"the network tells {found} class{'es' * (found != 1)} apart, the data has {classes}"
         hint = f"End the network with {classes} outputs."
         if first := facts.gives.first_class:
-            hint = f"Classes count from 0, and the data begins with {first}: take {first} off each of its labels."
+            way = f"write first={first} in its source" if "first" in facts.data.source.fields else ""
+            way = way or f"take {first} off each of its labels"
+            hint = f"Classes count from 0, and the data begins with {first}: {way}."
         severity: Severity = "error" if found < classes or facts.data.mixing else "warning"
         yield Problem(self.code, text, step.at if step else facts.data.source_at, hint, severity)

@@ -32,7 +32,8 @@ export: {onnx: {output: probabilities}}
                 yield from self._made(facts.train.loss, At(("export", wanted.called(), "output")))
 
     def _made(self, loss: Loss, at: At) -> Iterator[Problem]:
-        name = loss.called()
+        """The problem of a loss that says nothing of how its scores become probabilities."""
+        name = loss.said
         if loss.owns_parameters:
             text = f"{name} makes the scores in a layer of its own, which the exported file does not have"
         elif loss.activation is None:

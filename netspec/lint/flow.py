@@ -51,6 +51,7 @@ class Flow:
         return self._places[one] > self._places[other]
 
     def _makers(self, value: Value) -> Iterator[Step]:
+        """The steps that a value may come from, looked for behind what passes it on."""
         value = value.actual
         step = value.step
         if step is None:

@@ -34,11 +34,11 @@ train: {loss: mse, optimizer: sgd lr=0.01}
         named = target is not None and target.dtype == "int64" and len(target.shape) == 1
         if named and facts.measured is None and one_answer(loss, predictions):  # of two classes it becomes no and yes
             if classes not in (None, 2):
-                text = f"{loss.called()} with one output says yes or no, the data has {classes} classes"
+                text = f"{loss.said} with one output says yes or no, the data has {classes} classes"
                 hint = f"End the network with {classes} outputs and take cross_entropy."
                 yield self.problem(text, At(("train", "loss")), hint)
             target = None
         try:
             loss.expect(predictions, target)
         except Misfit as misfit:
-            yield self.problem(f"{loss.called()} {misfit.message}", At(("train", "loss")), misfit.hint)
+            yield self.problem(f"{loss.said} {misfit.message}", At(("train", "loss")), misfit.hint)

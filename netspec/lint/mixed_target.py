@@ -32,7 +32,7 @@ train: {loss: nll, optimizer: sgd lr=0.01}
         if not facts.data.mixing:
             return
         loss = facts.train.loss
-        way = type(facts.data.mixing[0]).__name__.lower()
+        way = facts.data.mixing[0].said
         at = At(("data", "augment"))
         try:
             loss.expect(predictions, target)
@@ -40,7 +40,7 @@ train: {loss: nll, optimizer: sgd lr=0.01}
             return
         try:
             for mixing in facts.data.mixing:
-                way = mixing.called()
+                way = mixing.said
                 mixed = mixing.mixed_target(target, loss.classes(predictions[0]) or 1)
         except Misfit as misfit:
             yield Problem(self.code, f"{way} {misfit.message}", at, misfit.hint)
@@ -48,10 +48,10 @@ train: {loss: nll, optimizer: sgd lr=0.01}
         try:
             loss.expect(predictions, mixed)
         except Misfit as misfit:
-            yield self._refused(f"{type(loss).__name__} {misfit.message}", way, at)
+            yield self._refused(f"{loss.said} {misfit.message}", way, at)
             return
         if not loss.mixes:
-            yield self._refused(f"{type(loss).__name__} knows no targets between those of the data", way, at)
+            yield self._refused(f"{loss.said} knows no targets between those of the data", way, at)
 
     def _refused(self, reason: str, way: str, at: At) -> Problem:
         hint = f"Drop {way}, or take a loss that knows shares of a target: cross_entropy, bce_logits, mse."

@@ -50,4 +50,5 @@ train: {loss: mse, optimizer: adam}
 
 
 def _floats(value: Value) -> bool:
+    """Whether a value is known to be floats."""
     return value.tensor is not None and value.tensor.dtype == "float32"

@@ -36,5 +36,5 @@ train: {loss: nll, optimizer: adam}
         write, instead = WAYS[wanted]
         for last in facts.ends:
             if last.op is not None and last.op.family in PLAIN and last.op.makes != wanted:
-                text = f"{type(facts.train.loss).__name__} takes {wanted}, {last.name} gives none"
+                text = f"{facts.train.loss.said} takes {wanted}, {last.name} gives none"
                 yield self.problem(text, last.at, f"End the network with {write}, or take {instead}.")

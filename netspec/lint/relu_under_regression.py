@@ -28,5 +28,5 @@ train: {loss: mse, optimizer: adam}
             return
         for last in facts.ends[:1]:
             if last.op is not None and last.op.at_least_0:
-                text = f"{last.name} is the last to change what {type(facts.train.loss).__name__} compares"
+                text = f"{last.name} is the last to change what {facts.train.loss.said} compares"
                 yield self.problem(text, last.at, "Leave it out; where only numbers above 0 make sense, take softplus.")

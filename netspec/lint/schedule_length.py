@@ -41,7 +41,7 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.1, scheduler: cosine T_max=100,
         reach = schedule.reach()
         if reach is not None and length is not None and reach > length:
             noun = schedule.unit
-            text = f"{schedule.called()} takes {reach:,} {noun}s to its end, the run has {length:,} for it"
+            text = f"{schedule.said} takes {reach:,} {noun}s to its end, the run has {length:,} for it"
             yield self.problem(text, at, "Shorten it, or train longer; the rates are shown by summary --train.")
 
 

@@ -29,5 +29,5 @@ train: {loss: ce, optimizer: adam}
             return
         for last in facts.ends:
             if last.op is not None and last.op.makes:
-                text = f"{type(facts.train.loss).__name__} takes raw scores, and {last.name} has activated them already"
+                text = f"{facts.train.loss.said} takes raw scores, and {last.name} has activated them already"
                 yield self.problem(text, last.at, "Leave it out; an export may add it: export.onnx.output.")

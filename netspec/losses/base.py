@@ -214,6 +214,7 @@ def need_same_shape(prediction: Tensor, target: Tensor) -> None:
 
 
 def _shape_hint(prediction: Tensor, target: Tensor) -> str:
+    """The way out where prediction and target differ in shape; empty where none is plain."""
     if target.dtype == "int64" and alike(prediction.shape[:1], target.shape):
         return "The target holds class numbers, which go with cross_entropy; a table gives numbers with `regression`."
     for axis, size in reversed([*enumerate(prediction.shape)]):

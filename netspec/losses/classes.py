@@ -55,12 +55,14 @@ class ClassLoss(Loss):
         need_target_shape(prediction, target, shape, "one class number a place", hint)
 
     def _fit_weight(self, classes: Size) -> None:
+        """Refuse another number of weights than of classes. Raises Misfit."""
         weight = in_order(getattr(self, "weight", None))
         if weight and not agree(len(weight), classes):
             text = f"has weights for {len(weight)} classes, the prediction has {classes}"
             raise Misfit(text, field="weight")
 
     def class_axis(self, rank: int) -> int:
+        """The axis of the classes in predictions of this rank."""
         axis: int = getattr(self, "axis", 1)
         return axis + rank if axis < 0 else axis
 
@@ -84,6 +86,7 @@ class ClassLoss(Loss):
         return 0, classes - 1 if isinstance(classes, int) else None
 
     def ignored(self) -> int | None:
+        """The class number that counts for nothing, if there is one."""
         return getattr(self, "ignore_index", None)
 
     def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
@@ -127,6 +130,7 @@ class CrossEntropyLoss(ClassLoss):
     axis = ClassAxis()
 
     def fit_target(self, prediction: Tensor, target: Tensor) -> None:
+        """Refuse a target that is neither class numbers, nor a probability for each class. Raises Misfit."""
         if target.dtype == "float32":
             grid, what = (
                 (*prediction.shape[:1], *prediction.shape[2:]),

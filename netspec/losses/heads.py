@@ -19,7 +19,8 @@ from netspec.losses.base import (
     need_target_shape,
     places,
 )
-from netspec.records import Bool, Checked, Field, Float, Int, refuse
+from netspec.records import Bool, Float, Int
+from netspec.several import Several, rising, whole
 from netspec.tensors import Misfit, Tensor, show
 
 
@@ -63,20 +64,6 @@ class Head(Loss):
         return (0, self.count - 1) if target.dtype == "int64" else (0, 1)
 
 
-def _rising(value: Any) -> tuple[int, ...]:
-    items = value if isinstance(value, list | tuple) else [value]
-    whole = all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in items)
-    if not items or not whole or list(items) != sorted(set(items)):
-        raise refuse("whole numbers greater than 0, each larger than the one before")
-    return tuple(items)
-
-
-def Cutoffs() -> Field[Any]:
-    """The first class of each cluster."""
-    json = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
-    return Checked("the first class of each cluster, rising", _rising, json)
-
-
 class AdaptiveLogSoftmaxWithLoss(Head):
     """Cross entropy over very many classes, the rare ones in clusters that are looked into only when needed."""
 
@@ -84,7 +71,12 @@ class AdaptiveLogSoftmaxWithLoss(Head):
     example = "adaptive_log_softmax 64 1000 cutoffs=10x100"
 
     n_classes = Int("classes", ge=2)
-    cutoffs = Cutoffs()
+    cutoffs = Several(
+        "the first class of each cluster, rising",
+        whole(1),
+        "whole numbers greater than 0, each larger than the one before",
+        fit=rising,
+    )
     div_value = Float("by what the clusters' widths are divided, one after the other", 4.0, gt=0)
     head_bias = Bool("whether the frequent classes' layer has a bias", False)
 
@@ -102,13 +94,6 @@ class AdaptiveLogSoftmaxWithLoss(Head):
         super().fit(predictions, target)
 
 
-def _sizes(value: Any) -> tuple[int, ...]:
-    items = value if isinstance(value, list | tuple) else [value]
-    if not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in items):
-        raise refuse("sizes of at least 1")
-    return tuple(items)
-
-
 class LinearCrossEntropyLoss(Head):
     """A linear layer and its cross entropy in one, which never holds all the scores at once."""
 
@@ -116,11 +101,12 @@ class LinearCrossEntropyLoss(Head):
     example = "linear_cross_entropy 64 1000"
 
     num_classes = Int("classes", ge=2)
-    out_features = Checked(
+    out_features = Several(
         "further axes of the target, each place with its own scores",
-        _sizes,
-        {"type": "array", "items": {"type": "integer", "minimum": 1}},
+        whole(1),
+        "sizes of at least 1",
         (),
+        least=0,
         keyword=True,
     )
     bias = Bool("whether the layer has a bias", False, keyword=True)
@@ -137,6 +123,7 @@ class LinearCrossEntropyLoss(Head):
         return module.linear(prediction).unflatten(1, (self.num_classes, *self.out_features))
 
     def fit_target(self, features: Tensor, target: Tensor) -> None:
+        """Refuse a target that is neither class numbers, nor a probability for each. Raises Misfit."""
         batch = features.shape[0]
         if target.dtype == "float32":
             shape = (batch, self.num_classes, *self.out_features)

@@ -20,6 +20,7 @@ class OneHot(Loss):
 
     @property
     def target_kind(self) -> Kind:
+        """What the target holds: with `one_hot` the numbers of classes."""
         return "class" if self.one_hot else self.kind
 
     def spread(self, prediction: Tensor, target: Tensor) -> Tensor:

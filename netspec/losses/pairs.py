@@ -42,6 +42,7 @@ class CosineEmbeddingLoss(Together):
     reduction = Reduction()
 
     def fit_target(self, first: Tensor, target: Tensor) -> None:
+        """Refuse a target with another shape than one number a pair. Raises Misfit."""
         need_batch_rank(first, 2, what="batch x features")
         need_target_shape(first, target, first.shape[:1], "1 or -1 for each pair")
 
@@ -58,6 +59,7 @@ class MarginRankingLoss(Together):
     reduction = Reduction()
 
     def fit_target(self, first: Tensor, target: Tensor) -> None:
+        """Refuse a target with another shape than the predictions. Raises Misfit."""
         need_target_shape(first, target, first.shape, "1 or -1 for each pair")
 
 

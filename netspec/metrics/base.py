@@ -31,11 +31,16 @@ class Metric(Entry):
         """Refuse a loss whose target this metric cannot read. Raises Misfit."""
         if loss.target_kind not in self.kinds:
             wanted = " or ".join({"class": "classes", "label": "yes or no", "value": "numbers"}[k] for k in self.kinds)
-            text = f"measures {wanted}, {type(loss).__name__} takes another kind of target"
+            text = f"measures {wanted}, {loss.said} takes another kind of target"
             raise Misfit(text)
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
-        """The counts of one batch; `scores` are what `Loss.scores` makes of the prediction."""
+        """The counts of one batch; `scores` are what `Loss.scores` makes of the prediction.
+
+        For classes `scores` are batch x classes x any places and `target` class numbers, batch x places, or a share
+        for each class; else both have one shape. They lie on one device, and so may the counts: numbers or tensors
+        that add up over batches, or with `gathers` are put one after the other.
+        """
         raise NotImplementedError(type(self).__name__)
 
     def value(self, counts: Counts) -> Any:
@@ -44,7 +49,10 @@ class Metric(Entry):
 
 
 def decided(scores: Array, target: Array, loss: Loss) -> tuple[Array, Array, int]:
-    """What was chosen and what is true for each place that counts, flat, and the number of classes."""
+    """What was chosen and what is true for each place that counts, flat, and the number of classes.
+
+    Both have one axis and are class numbers, or booleans for yes and no; places that the loss ignores are left out.
+    """
     if loss.target_kind == "label":
         return (loss.probabilities(scores) > 0.5).flatten(), (target > 0.5).flatten(), 2
     chosen = scores.argmax(1).flatten()

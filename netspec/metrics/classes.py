@@ -20,10 +20,12 @@ class Accuracy(Metric):
     example = "accuracy"
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """How many places are right, and how many there are."""
         chosen, truth, _ = decided(scores, target, loss)
         return {"right": (chosen == truth).sum(), "all": truth.numel()}
 
     def value(self, counts: Counts) -> float:
+        """right / all; nan of nothing."""
         return int(counts["right"]) / counts["all"] if counts["all"] else float("nan")
 
 
@@ -47,12 +49,14 @@ class TopK(Metric):
             raise Misfit(f"looks at {self.k} classes, there are {classes}", field="k")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """For how many places the true class is among the k highest, and how many there are."""
         truth = target.argmax(1) if target.is_floating_point() else target
         hits = (scores.topk(self.k, 1).indices == truth.unsqueeze(1)).any(1)
         kept = truth != loss.ignored()
         return {"right": hits[kept].sum(), "all": kept.sum()}
 
     def value(self, counts: Counts) -> float:
+        """right / all; nan of nothing."""
         return int(counts["right"]) / int(counts["all"]) if counts["all"] else float("nan")
 
 
@@ -71,11 +75,13 @@ class Confusion(Metric):
             raise Misfit(f"would be a table of {classes:,} x {classes:,}, at most {LARGEST:,} classes have one")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """A table of true x chosen classes."""
         chosen, truth, classes = decided(scores, target, loss)
         places = truth.long() * classes + chosen.long()
         return {"matrix": places.bincount(minlength=classes * classes).view(classes, classes)}
 
     def value(self, counts: Counts) -> Any:
+        """The table as nested lists: a row for each true class."""
         return counts["matrix"].tolist()
 
 
@@ -102,11 +108,13 @@ class Averaged(Metric):
             raise Misfit(f"is binary, there are {classes} classes", field="average")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """For each class how often it was rightly chosen, was true, and was chosen."""
         chosen, truth, classes = decided(scores, target, loss)
         found = {"right": truth[chosen == truth], "true": truth, "chosen": chosen}
         return {name: numbers.long().bincount(minlength=classes) for name, numbers in found.items()}
 
     def value(self, counts: Counts) -> float:
+        """The measure, averaged as asked; a class that neither occurs nor is chosen counts for nothing in macro."""
         right, true, chosen = (counts[name].double() for name in ("right", "true", "chosen"))
         if self.average == "micro":
             return float(self.measure(right.sum(), true.sum(), chosen.sum()).nan_to_num())
@@ -127,6 +135,7 @@ class Precision(Averaged):
     example = "precision"
 
     def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        """right / chosen."""
         return right / chosen
 
 
@@ -136,6 +145,7 @@ class Recall(Averaged):
     example = "recall"
 
     def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        """right / true."""
         return right / true
 
 
@@ -145,4 +155,5 @@ class F1(Averaged):
     example = "f1 average=micro"
 
     def measure(self, right: Array, true: Array, chosen: Array) -> Array:
+        """2 right / (true + chosen), the harmonic mean of precision and recall."""
         return 2 * right / (true + chosen)

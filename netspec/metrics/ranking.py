@@ -25,6 +25,7 @@ class RocAuc(Metric):
         return "roc_auc"
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """The probabilities, samples x classes or one for each yes or no, and what is true."""
         chances = loss.probabilities(scores)
         if loss.target_kind == "label":
             return {"scores": chances.flatten(), "truth": (target > 0.5).flatten().long()}
@@ -34,6 +35,7 @@ class RocAuc(Metric):
         return {"scores": chances[kept], "truth": truth.flatten()[kept]}
 
     def value(self, counts: Counts) -> float:
+        """The area under the curve; of several classes the mean of each against the rest."""
         scores, truth = counts["scores"], counts["truth"]
         if scores.dim() == 1:
             return area(scores, truth == 1)
@@ -64,12 +66,14 @@ class Perplexity(Metric):
     example = "perplexity"
 
     def count(self, scores: Array, target: Array, loss: Any) -> Counts:
+        """The sum of the true classes' log probabilities, and how many they are."""
         kept = target != loss.ignored()
         known = target.where(kept, 0).unsqueeze(1)
         chosen = loss.log_probabilities(scores).gather(1, known).squeeze(1)
         return {"total": chosen[kept].double().sum(), "all": kept.sum()}
 
     def value(self, counts: Counts) -> float:
+        """exp(-sum / count); inf beyond what a float holds, nan of nothing."""
         if not counts["all"]:
             return nan
         mean = -float(counts["total"]) / int(counts["all"])

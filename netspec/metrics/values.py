@@ -19,10 +19,12 @@ class Errors(Metric):
     kinds = ("value", "label")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """The sum of what the differences count, as float64, and how many they are."""
         difference = scores.double() - target.double()
         return {"total": self.size(difference).sum(), "all": target.numel()}
 
     def value(self, counts: Counts) -> float:
+        """The mean; nan of nothing."""
         return float(counts["total"]) / counts["all"] if counts["all"] else float("nan")
 
     def size(self, difference: Array) -> Array:
@@ -64,11 +66,13 @@ class R2(Metric):
     example = "r2"
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        """For each column the squared errors, the sum and the sum of squares of the target, all as float64."""
         truth = target.double().reshape(len(target), -1)
         missed = (scores.double().reshape(truth.shape) - truth).square().sum(0)
         return {"missed": missed, "sum": truth.sum(0), "squares": truth.square().sum(0), "all": len(truth)}
 
     def value(self, counts: Counts) -> float:
+        """1 - squared errors / squared deviations from the mean, averaged over the columns."""
         spread = counts["squares"] - counts["sum"].square() / counts["all"]
         varied = spread > ROUNDING * counts["squares"]
         return float((1 - counts["missed"] / spread).where(varied, nan).mean())

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from netspec.dims import Dim, Size
 from netspec.records import MAX_INT, REQUIRED, Checked, Field, Int, refuse
+from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, show
 
 MANY: Final = 1000
@@ -22,43 +23,28 @@ def Axis(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[int]:
 
 def Axes(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[tuple[int, ...]]:
     """One axis or several, `mean 2 3`; other whole numbers that go by axis as well."""
-
-    def check(value: Any) -> tuple[int, ...]:
-        items = value if isinstance(value, list | tuple) else (value,)
-        if not all(type(item) is int and abs(item) <= MAX_INT for item in items):
-            raise refuse("whole numbers")
-        return tuple(items)
-
-    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    return Checked(sentence, check, json, default, **{"rest": True, **more})
+    return Several(sentence, whole(), "whole numbers", default, least=0, **{"rest": True, **more})
 
 
 def Extent(sentence: str, default: Any = REQUIRED, *, low: int = -MAX_INT, **more: Any) -> Field[Any]:
     """One size or place, which may be known only at run time."""
     expected = "a whole number" if low == -MAX_INT else f"a whole number of at least {low}"
+    item = whole(low, open_sizes=True)
 
     def check(value: Any) -> Size:
-        if isinstance(value, Dim) or (type(value) is int and low <= value <= MAX_INT):
-            return value
-        raise refuse(expected)
+        if not item.takes(value):
+            raise refuse(expected)
+        size: Size = value
+        return size
 
-    json = {"type": "integer"} | ({"minimum": low} if low > -MAX_INT else {})
-    return Checked(sentence, check, json, default, symbols=True, **more)
+    return Checked(sentence, check, item.json, default, symbols=True, **more)
 
 
 def Extents(sentence: str, default: Any = REQUIRED, *, low: int = -MAX_INT, **more: Any) -> Field[Any]:
     """One size or place, or a tuple of them; each may be known only at run time. One alone stays a number."""
-
-    def one(value: Any) -> Size:
-        if isinstance(value, Dim) or (type(value) is int and low <= value <= MAX_INT):
-            return value
-        raise refuse("sizes" if low == -MAX_INT else f"sizes of at least {low}")
-
-    def check(value: Any) -> Any:
-        return tuple(one(v) for v in value) if isinstance(value, list | tuple) else one(value)
-
-    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    return Checked(sentence, check, json, default, symbols=True, **more)
+    expected = "sizes" if low == -MAX_INT else f"sizes of at least {low}"
+    item = whole(low, open_sizes=True)
+    return Several(sentence, item, expected, default, alone=True, least=0, symbols=True, **more)
 
 
 def Number(sentence: str, default: Any = REQUIRED, **more: Any) -> Field[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Extent, Extents, axes, axis, differ, put
-from netspec.records import Dims
+from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, show
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netspec.dims import Dim, Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, axes, axis, put
-from netspec.records import Dims
+from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, show
 
 

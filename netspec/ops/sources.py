@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from netspec.dims import Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Extent, Number, need_some
-from netspec.records import MAX_INT, Checked, Choice, Dims, Int, refuse
+from netspec.records import MAX_INT, Checked, Choice, Int, refuse
+from netspec.several import Dims
 from netspec.tensors import Dtype, Misfit, Tensor
 
 

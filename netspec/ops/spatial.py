@@ -10,7 +10,8 @@ from netspec.dims import Dim, Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ, need_some
 from netspec.ops.broadcasting import need_numbers
-from netspec.records import MAX_INT, Bool, Checked, Choice, Dims, Maybe, refuse
+from netspec.records import MAX_INT, Bool, Choice, Maybe
+from netspec.several import Dims, Several, positive
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 MODES: Final = {
@@ -82,14 +83,6 @@ def padded(size: Size, before: Size, after: Size) -> Size:
     return size + before + after
 
 
-def _scales(value: Any) -> Any:
-    """One positive factor, or one for each axis of space."""
-    items = value if isinstance(value, list | tuple) else (value,)
-    if not items or not all(type(v) in (int, float) and 0 < v <= 10**6 for v in items):
-        raise refuse("a positive number, or one for each axis of space")
-    return tuple(items) if isinstance(value, list | tuple) else value
-
-
 class Interpolate(Op):
     """Makes maps larger or smaller, to a size or by a factor: `interpolate scale_factor=2 mode=bilinear`."""
 
@@ -97,11 +90,12 @@ class Interpolate(Op):
     example, example_input = "interpolate 32x32 mode=bilinear", "16x8x8"
 
     size = Maybe(Dims("sizes of the result's axes of space, or one for all", None, low=1))
-    scale_factor = Checked(
+    scale_factor = Several(
         "how many times larger, one number or one for each axis of space",
-        _scales,
-        {"type": "number"},
+        positive(below=10**6),
+        "a positive number, or one for each axis of space",
         None,
+        alone=True,
         keyword=True,
     )
     mode = Choice("how values between the elements are found", tuple(MODES), "nearest", keyword=True)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Number
-from netspec.records import MAX_INT, Bool, Checked, Field, refuse
+from netspec.records import Bool, Checked, Field, refuse
+from netspec.several import Several, whole
 from netspec.tensors import Dtype, Misfit, Tensor, show
 from netspec.words import did_you_mean
 
@@ -29,15 +30,7 @@ TABLES: Final = ("arange", "causal", "tril", "sincos")
 
 def Sizes(sentence: str) -> Field[tuple[int, ...]]:
     """Sizes that are known: `1x16x32`."""
-
-    def check(value: Any) -> tuple[int, ...]:
-        items = value if isinstance(value, list | tuple) else (value,)
-        if not all(type(item) is int and 1 <= item <= MAX_INT for item in items):
-            raise refuse("sizes that are known, such as 1x16x32")
-        return tuple(items)
-
-    json = {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}
-    return Checked(sentence, check, json)
+    return Several(sentence, whole(1), "sizes that are known, such as 1x16x32", least=0)
 
 
 def Filling(sentence: str, words: Sequence[str]) -> Field[Any]:

@@ -53,6 +53,7 @@ def described(
 
 
 def _measured(shape: Callable[..., Tensor] | None) -> dict[str, Any]:
+    """The rules of a layer whose module is made and run to find them."""
     from netspec.plugins.measuring import buffers, measured, parameters
 
     return {
@@ -72,6 +73,7 @@ def _inputs(module: Any) -> tuple[int, int]:
 
 
 def _fields(module: Any, inferred: Mapping[str, int]) -> dict[str, Field[Any]]:
+    """A field for each argument of a module's constructor, by its annotations and defaults. Raises TypeError."""
     from torch import nn
 
     takes_none = module.__init__ is nn.Module.__init__
@@ -87,7 +89,7 @@ def _fields(module: Any, inferred: Mapping[str, int]) -> dict[str, Field[Any]]:
 
 
 def _field(owner: str, parameter: inspect.Parameter, hint: Any, axis: int | None) -> Field[Any]:
-    """The field of one argument of the constructor."""
+    """The field of one argument of the constructor. Raises TypeError."""
     given = parameter.default is not inspect.Parameter.empty
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     plain = [kind for kind in kinds if kind is not type(None)] if hint else [type(parameter.default)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from hashlib import sha256
 from importlib.metadata import entry_points
@@ -12,6 +11,7 @@ from typing import Final
 
 from netspec.errors import UsageError
 from netspec.files import kind, write_text
+from netspec.json_text import json_text
 from netspec.python.reserved import RESERVED
 from netspec.runtime.store.notes import read_note
 from netspec.words import did_you_mean, printable
@@ -38,7 +38,7 @@ def files() -> list[Path]:
 
 def remember(folder: Path) -> None:
     """Note in a run's folder which plugins it was begun with."""
-    write_text(folder / NOTED, json.dumps(_loaded, indent=1) + "\n")
+    write_text(folder / NOTED, json_text(_loaded, 1) + "\n")
 
 
 def need(folder: Path, unchanged: bool = False) -> None:
@@ -73,6 +73,7 @@ def load(plugin: str) -> None:
 
 
 def _file(path: Path) -> None:
+    """Load the plugin in a file, once. Raises UsageError."""
     if not path.is_file():
         raise UsageError(f"there is no plugin {path}")
     name, digest = path.stem, sha256(path.read_bytes()).hexdigest()
@@ -95,6 +96,7 @@ def _file(path: Path) -> None:
 
 
 def _installed(name: str) -> None:
+    """Load a plugin that is installed as a package, once. Raises UsageError."""
     if name in _loaded:
         return
     found = {point.name: point for point in entry_points(group=GROUP)}

@@ -1,4 +1,4 @@
-"""What a module of a plugin's gives, told by running it on the CPU."""
+"""Shape inference by running: what a module of a plugin gives, measured on the CPU."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ def made(layer: Any) -> nn.Module:
 
 
 def parameters(self: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of a layer's parameters, by name."""
     return {name: tuple(p.shape) for name, p in made(self).named_parameters()}
 
 
 def buffers(self: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of the buffers that a layer keeps in its state, by name."""
     module = made(self)
     return {name: tuple(b.shape) for name, b in module.named_buffers() if name in module.state_dict()}
 
@@ -48,6 +50,7 @@ def measured(self: Any, *inputs: Tensor) -> Any:
 
 
 def _run(layer: Any, inputs: Sequence[Tensor], sizes: Mapping[str, int]) -> list[Tensor]:
+    """The outputs of a layer for zeros of these sizes. Raises Misfit with what the module said."""
     values: dict[str, Size] = dict(sizes)
     zeros = [torch.zeros([int(str(substitute(s, values))) for s in x.shape], dtype=DTYPES[x.dtype]) for x in inputs]
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -72,6 +75,7 @@ def _joined(found: Sequence[Tensor], unknown: Sequence[str]) -> Tensor:
 
 
 def _axis(sizes: Sequence[Any], unknown: Sequence[str], axis: int) -> Size:
+    """A size of an output as an expression of the unknown ones, from a few measurements. Raises Misfit."""
     total: Size = sizes[0]
     for place, name in enumerate(unknown):
         second, third = sizes[1 + 2 * place : 3 + 2 * place]
@@ -85,4 +89,5 @@ def _axis(sizes: Sequence[Any], unknown: Sequence[str], axis: int) -> Size:
 
 
 def _said(error: Exception) -> str:
+    """What an exception says, in a line."""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")

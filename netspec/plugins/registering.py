@@ -57,6 +57,7 @@ def register(cls: Any = None, **options: Any) -> Any:
 
 
 def _register(cls: Any, options: dict[str, Any]) -> Any:
+    """Add a class to the catalogue that it belongs to, as a record if it is none. Raises TypeError."""
     record = cls
     if not (isinstance(cls, type) and issubclass(cls, Entry)):
         from netspec.plugins.described import described

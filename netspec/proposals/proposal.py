@@ -112,6 +112,11 @@ def classes(count: int) -> Goal:
     return Goal(f"fc {count}", "cross_entropy", "accuracy, f1" if count <= MANY else "accuracy, topk 5", "val.loss")
 
 
+def labels_of(count: int) -> Goal:
+    """Saying yes or no to so many labels."""
+    return Goal(f"fc {count}", "bce_logits", "accuracy, f1", "val.loss")
+
+
 def numbers(columns: int, mean: float, spread: float, flat: bool = False) -> Goal:
     """Giving numbers that have a mean and a spread, from what a network finds easy: numbers around 0.
 

@@ -9,13 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from netspec.datasets import dates
 from netspec.datasets.columns import PLAIN, Table, Texts, distinct
 from netspec.datasets.csv import MARKS, WESTERN
 from netspec.datasets.files import Files, show, unpacked
-from netspec.datasets.roles import puzzle
+from netspec.datasets.roles import Puzzle, puzzle
 from netspec.errors import UsageError
 from netspec.proposals.network import perceptron, reading
-from netspec.proposals.proposal import Goal, Proposal, classes, counts, listed, numbers, one_line, quoted
+from netspec.proposals.proposal import (
+    MOST,
+    Goal,
+    Proposal,
+    classes,
+    counts,
+    labels_of,
+    listed,
+    numbers,
+    one_line,
+    quoted,
+)
 from netspec.vocabulary import DATASETS
 from netspec.words import did_you_mean, printable
 
@@ -44,11 +56,13 @@ WORD: Final = re.compile(r"\w+|[^\w\s]")
 VOCABULARY: Final = 10_000
 LENGTHS: Final = (16, 32, 64, 128, 256)
 """Tokens of a text that a network reads; nineteen of twenty texts are no longer."""
+BETWEEN_LABELS: Final = ("|", ";", ",")
+"""What may stand between the labels of a cell."""
 NUMBERING: Final = re.compile(r"(?:.*[_ -])?(?:id|index|row|nr|no)|unnamed.*|", re.IGNORECASE)
 """Names of columns that count the rows."""
 
 
-KEYS: Final = {"numbers": "numbers", "categories": "categories", "texts": "text"}
+KEYS: Final = {"numbers": "numbers", "categories": "categories", "texts": "text", "dates": "dates"}
 """The key by which a source is told of the columns of each role."""
 TEXT: Final = {"length": "length", "vocabulary": "distinct"}
 """What a source is told of its texts, and what of a column says so."""
@@ -56,7 +70,7 @@ TEXT: Final = {"length": "length", "vocabulary": "distinct"}
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a column is taken for: numbers, categories, texts, or nothing, and why."""
+    """What a column is taken for: numbers, categories, texts, dates, or nothing, and why."""
 
     name: str
     role: str
@@ -81,15 +95,18 @@ def of_table(
     options |= written
     table = _read(source, path, options).table(file)
     chosen = _chosen(table, target, choose)
-    goal, regression, learnt = _goal(table, chosen)
+    goal, said, learnt = _goal(table, chosen)
     columns = [_seen(table, name) for name in table.columns if name != chosen]
-    taken = {role: [c for c in columns if c.role == role] for role in ("numbers", "categories", "texts")}
+    taken = {role: [c for c in columns if c.role == role] for role in KEYS}
     if not any(taken.values()):
-        said = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
-        raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(said)}")
+        others = "; ".join(f"{c.name}: {c.words}" for c in columns) or "it has no other"
+        raise UsageError(f"{show(file)} has no column to learn {chosen!r} from: {printable(others)}")
     rows, used = len(table.texts(chosen)), [c.name for found in taken.values() for c in found]
     keys = {"path": quoted(path), "target": quoted(chosen)}
     keys |= {KEYS[role]: listed(c.name for c in found) for role, found in taken.items() if found}
+    if not any(taken[role] for role in ("numbers", "categories", "texts")):  # or the source judges all others itself
+        left = [c.name for c in columns if c.role == "left out"]
+        keys |= {"drop": listed(left)} if left else {}
     if taken["texts"]:
         keys |= {k: str(max(getattr(c, of) for c in taken["texts"])) for k, of in TEXT.items()}
     keys |= {"separator": quoted(separator)} if separator != "," else {}
@@ -98,9 +115,10 @@ def of_table(
     keys |= {key: listed(value) if isinstance(value, tuple) else value for key, value in written.items()}
     if any("" in table.texts(name) for name in used):
         keys["missing"] = "median          # of the training part; an empty category is one of its own"
-    keys |= {"regression": "true"} if regression else {}
+    keys |= said
     data = ["source:", f"  {source}:", *(f"    {key}: {value}" for key, value in keys.items()), "split: {val: 0.2}"]
-    data += ["transform: standardize       # numbers less their mean, by their spread"] if taken["numbers"] else []
+    numeric = taken["numbers"] or taken["dates"]
+    data += ["transform: standardize       # numbers less their mean, by their spread"] if numeric else []
     seen = [f"  {rows:,} rows and {len(table.columns)} columns", f"  to be learnt: {chosen}, {learnt}", *_told(columns)]
     return Proposal(path, tuple(map(one_line, seen)), tuple(_network(taken, goal)), tuple(data), goal, rows)
 
@@ -121,6 +139,7 @@ def _told(columns: Sequence[Seen]) -> list[str]:
 
 
 def _read(source: str, path: str, options: dict[str, Any]) -> Tabular:
+    """A table as its source would read it with these options."""
     (cls,) = DATASETS.find(source)
     made: Tabular = cls(path=path, target=path, **options)  # type: ignore[assignment]
     return made
@@ -188,15 +207,38 @@ def _seen(table: Table, name: str) -> Seen:
     odd = puzzle(table, name, _kind) if name and len(different) > 1 else None
     if odd is not None and odd.way_out == "text":
         return _text(name, filled)
+    if odd is not None and odd.way_out == "dates":
+        return _date(name, filled)
     useless = _useless(name, cells, different) or (_no_category(cells, different) if values is None else "")
-    if not useless and values is not None and odd is not None:
-        useless = "it has another number in each row, as an id has"
+    if odd is not None and not _useless(name, cells, different):
+        useless = _puzzling(odd, values is not None) or useless
     if useless:
         return Seen(name, "left out", useless)
     if values is not None:
         known = values[values == values]  # not nan
         return Seen(name, "numbers", f"{_short(known.min())} to {_short(known.max())}")
     return Seen(name, "categories", f"{len(different):,} of them", len(different) + (len(filled) < len(cells)))
+
+
+def _puzzling(odd: Puzzle, numeric: bool) -> str:
+    """Why an odd column is left out, where that is known better than by its cells; empty where it is not."""
+    if odd.way_out == "numbers":
+        return f"numbers that {' or '.join(way.options() for way in odd.writings)} would read"
+    if odd.way_out == "code":
+        return "codes that begin with 0"
+    return "it has another number in each row, as an id has" if numeric else ""
+
+
+def _date(name: str, cells: Sequence[str]) -> Seen:
+    """A column of dates, if it can be told how they are written."""
+    ways = dates.ways(cells)
+    if len(ways) != 1:
+        return Seen(name, "left out", "dates, of which day or month may stand first: dates and date_order take them")
+    if dates.is_short(ways[0]):
+        return Seen(
+            name, "left out", f"dates whose years have two digits: dates and date_format: '{ways[0]}' take them"
+        )
+    return Seen(name, "dates", f"as {', '.join(dates.COMMON)}")
 
 
 def _text(name: str, cells: Sequence[str]) -> Seen:
@@ -235,11 +277,12 @@ def _no_category(cells: Sequence[str], different: Sequence[str]) -> str:
 
 
 def _short(value: float) -> str:
+    """A number in a few digits."""
     return f"{value:.6g}"
 
 
-def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
-    """What is to be learnt, whether it is a quantity, and that in words. Raises UsageError."""
+def _goal(table: Table, name: str) -> tuple[Goal, dict[str, str], str]:
+    """What is to be learnt, what the source is told of it, and that in words. Raises UsageError."""
     cells, values = table.texts(name), table.columns[name].floats()
     if "" in cells:
         share = f"{cells.count(''):,} of {len(cells):,} rows"
@@ -251,16 +294,40 @@ def _goal(table: Table, name: str) -> tuple[Goal, bool, str]:
     if values is not None and (table.decimal(name) or len(found) > FEW):
         mean, spread = float(values.mean()), float(values.std())
         told = f"a number, {_short(mean)} in the mean, with a spread of {_short(spread)}"
-        return numbers(1, mean, spread), True, told
+        return numbers(1, mean, spread), {"regression": "true"}, told
+    if (sign := _between(found)) is not None:
+        labels = distinct(sorted({label for cell in found for label in _labels(cell, sign)}))
+        told = f"{len(labels)} labels, of which a cell lists several: {', '.join(labels[:MOST])}"
+        return labels_of(len(labels)), {"several": quoted(sign)}, told
     if len(found) > max(FEW, REPEATED * len(cells)):
         share = f"{len(found):,} different texts in {len(cells):,} rows"
         raise UsageError(f"{name} has {share}, which is no column of classes")
-    return classes(len(found)), False, f"{len(found)} classes: {counts(sorted(cells))}"
+    return classes(len(found)), {}, f"{len(found)} classes: {counts(sorted(cells))}"
+
+
+def _between(different: Sequence[str]) -> str | None:
+    """What stands between the labels of cells that list several of few, and of which most occur alone or otherwise."""
+    for sign in BETWEEN_LABELS:
+        lists = [_labels(cell, sign) for cell in different]
+        known = {label for labels in lists for label in labels}
+        listing = sum(len(labels) > 1 for labels in lists)
+        if (
+            2 * listing >= len(different)
+            and 1 < len(known) < len(different)
+            and all(len({*x}) == len(x) for x in lists)
+        ):
+            return sign
+    return None
+
+
+def _labels(cell: str, sign: str) -> list[str]:
+    return [label.strip() for label in cell.split(sign) if label.strip()]
 
 
 def _network(taken: dict[str, list[Seen]], goal: Goal) -> list[str]:
     """A network for numbers, for categories, for texts, or for several of them."""
-    count, known = len(taken["numbers"]), sum(column.distinct for column in taken["categories"])
+    count = len(taken["numbers"]) + len(taken["dates"]) * len(dates.COMMON)
+    known = sum(column.distinct for column in taken["categories"])
     texts = len(taken["texts"])
     if not taken["categories"] and not texts:
         return [f"input: {count}", *perceptron(goal)]

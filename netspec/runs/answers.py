@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ import numpy as np
 from netspec.errors import UsageError
 from netspec.files import write_file
 from netspec.graph.model import Graph
+from netspec.json_text import json_text
 from netspec.runs.predict import Prediction
 
 ROW: Final = "row"
@@ -65,6 +65,7 @@ def table(found: Prediction) -> Iterator[list[Any]]:
 
 
 def _heads(found: Prediction) -> Mapping[str, Sequence[Any]]:
+    """What stands above the values of each output: names of classes, or numbers."""
     return found.names or {ROW: range(len(found.first))}
 
 
@@ -78,36 +79,46 @@ def _free(name: str, taken: Any) -> str:
 
 def need_format(path: Path, graph: Graph) -> None:
     """Refuse a format that cannot hold what a network gives, before anything is computed. Raises UsageError."""
-    outputs = graph.outputs
-    if path.suffix.lower() == ".npy" and len(outputs) > 1:
+    outputs, ending = graph.outputs, _format(path)
+    if ending == ".npy" and len(outputs) > 1:
         text = f"the network gives {', '.join(outputs)}, which one .npy file cannot hold: name a .npz file"
         raise UsageError(text)
     for name, output in outputs.items():
-        if path.suffix.lower() == ".csv" and len(output.shape) > 2:
+        if ending == ".csv" and len(output.shape) > 2:
             text = f"the network gives a grid of values for each sample as {name}, which no row of a table can hold"
             raise UsageError(f"{text}: name a .json, .npy or .npz file")
 
 
 def save(found: Prediction, path: Path) -> None:
     """Write predictions in the format that the name of a file says. Raises UsageError."""
-    write_file(path, lambda whole: FORMATS[path.suffix.lower()](found, whole))
+    write_file(path, lambda whole: FORMATS[_format(path)](found, whole))
+
+
+def _format(path: Path) -> str:
+    """What a file is written as: a pipe or a device, which may be called anything, takes a table."""
+    ending = path.suffix.lower()
+    return ending if ending in FORMATS else ".csv"
 
 
 def _csv(found: Prediction, path: Path) -> None:
+    """Write a line for each sample."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows(table(found))
 
 
 def _json(found: Prediction, path: Path) -> None:
-    path.write_text(json.dumps(records(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    """Write a mapping for each sample."""
+    path.write_text(json_text(records(found), 2) + "\n", encoding="utf-8")
 
 
 def _npy(found: Prediction, path: Path) -> None:
+    """Write the first output as one array."""
     with path.open("wb") as stream:
         np.save(stream, found.first, allow_pickle=False)
 
 
 def _npz(found: Prediction, path: Path) -> None:
+    """Write each output as an array by its name."""
     with path.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **found.outputs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
@@ -18,10 +18,6 @@ from netspec.runtime.data.split import Data
 from netspec.runtime.data.weighing import Compared
 from netspec.runtime.store.notes import read_note, texts
 from netspec.spec import Spec
-
-if TYPE_CHECKING:
-    pass
-
 
 LEARNT: Final = "data.json"
 """The file of a run that keeps what its data has taught."""
@@ -44,6 +40,7 @@ def _fault(learnt: Any) -> str:
         "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
         "columns": are_learnt,
+        "tokenizer": lambda value: isinstance(value, str),
         "units": lambda value: isinstance(value, str),
         "own": lambda value: isinstance(value, dict) and value.keys() == {"classes"} and texts(value["classes"]),
         "positive": lambda value: isinstance(value, str),
@@ -75,6 +72,7 @@ def _weights(weights: Any) -> bool:
 
 
 def _numbers(values: Any) -> bool:
+    """Whether a value is a list of some numbers, all finite."""
     return isinstance(values, list) and bool(values) and all(type(x) in (int, float) and isfinite(x) for x in values)
 
 

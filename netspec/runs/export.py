@@ -85,6 +85,7 @@ def _probabilities(loss: Loss, scores: torch.Tensor) -> Probabilities:
 
 
 def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    """A few batches of real inputs, of the validation part where there is one."""
     if data is not None:
         part = data.val or data.train
         for inputs, _ in islice(part.batches(batch_size(part, 64)), COMPARED):

@@ -73,6 +73,7 @@ class Prediction:
 
     @property
     def first(self) -> np.ndarray[Any, Any]:
+        """The first output, samples first."""
         return next(iter(self.outputs.values()))
 
     @property
@@ -141,9 +142,7 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     scores = next(iter(outputs.values()))
     count = scores.shape[axis] if chosen and scores.ndim > axis else 0
     known = tuple(learnt.get("classes") or numbered(count))
-    if count > len(known):
-        text = f"{show(run.folder / LEARNT)} names {len(known)} classes, the network gives {count}"
-        raise DataError(f"{text}: it is another run's")
+    known += tuple(f"class {i}" for i in range(len(known), count))  # that no sample has, and the network tells apart
     labels = _labels(run, objective, learnt)
     result = Prediction(outputs, known if count else None, new.names, axis, labels, new.told)
     _need_finite(result, ", ".join(map(show, files)))
@@ -172,6 +171,7 @@ def _need_finite(found: Prediction, label: str) -> None:
 
 
 def _batch_axis(tensor: Tensor) -> int:
+    """The axis of a tensor that counts samples."""
     return next((axis for axis, size in enumerate(tensor.shape) if "B" in names(size)), 0)
 
 

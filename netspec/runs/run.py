@@ -1,4 +1,4 @@
-"""A trained run: a folder that is read again."""
+"""A trained run: its folder, read again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from netspec.errors import DataError
 from netspec.files import kind
+from netspec.paths import real
 from netspec.plugins.loading import need
 from netspec.runs.data import learnt_in
 from netspec.runtime.network.build import build
@@ -18,6 +19,7 @@ from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
 from netspec.runtime.store.run_folder import EXPORTED, OWN, no_run
 from netspec.spec import Spec
+from netspec.words import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Run:
         kept = cls.spec_type.load(folder / "spec.yaml", max_params=max_params, max_memory=max_memory)
         spec = kept.over(overrides) if overrides else kept
         if root is not None:
-            return cls(folder, spec.at(Path(root).resolve()))
+            return cls(folder, spec.at(real(Path(root))))
         place, file, doubt = where_from(folder, kept)
         named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
         return cls(folder, spec.at(place, file), "" if named else doubt)
@@ -83,5 +85,5 @@ class Run:
         """
         if not self.weights.exists():
             text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
-            raise DataError(f"{text}. Go on with it: netspec train --resume {self.folder}")
+            raise DataError(f"{text}. Go on with it: {command('train', '--resume', str(self.folder))}")
         return build(self.spec, self.weights).eval()

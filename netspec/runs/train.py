@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from netspec.errors import UsageError
 from netspec.files import write_text
+from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
+from netspec.runs.data import LEARNT, data_of, learnt_in
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
@@ -24,14 +26,10 @@ from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import History
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
+from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.views.meaning import differences, meaning, refusal
 from netspec.words import one_line
-
-if TYPE_CHECKING:
-    pass
-
-from netspec.runs.data import LEARNT, data_of, learnt_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +73,18 @@ def train(
                 saved = run.saved
         there, going_on = world.from_main((run is not None, saved))
         with world.all_or_none():
-            section = spec.experiment.train
             if folder and there:
-                need(folder, unchanged=True)
                 _need_same(spec, folder)
-            device = choose_device(section.device, world) if section else "cpu"
             known = learnt_in(folder) if folder and going_on else None
-            data = data_of(spec, allow_outside, known, device=device, doubt=doubt)
-            if section is None:
-                raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
+            section, data = _read(spec, world, known, allow_outside=allow_outside, doubt=doubt)
             torch.manual_seed(section.seed)
-            module = build(spec)
+            module = build(spec, undrawn=going_on)
             need_fit(spec, data)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])
             if folder and world.main:
-                if run is None:
-                    run = stack.enter_context(RunFolder.create(folder, spec.text))
-                elif not going_on:
-                    progress.warn(f"the run in {folder} was stopped before its first checkpoint, so it begins again")
-                    run.begin_again()
-                _note(run, spec, data, begins=not going_on)
+                run = run or stack.enter_context(RunFolder.create(folder, spec.text))
+                _note(run, spec, data, progress, there=there, saved=saved)
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
         shown = progress if world.main else None
@@ -106,18 +95,34 @@ def train(
     return Trained(module.eval(), history, folder)
 
 
+def _read(
+    spec: Spec, world: World, learnt: Mapping[str, Any] | None, *, allow_outside: bool, doubt: str
+) -> tuple[Train, Data]:
+    """The `train` section and the data, on the device that trains. Raises UsageError where one is not there."""
+    section = spec.experiment.train
+    device = choose_device(section.device, world) if section else "cpu"
+    data = data_of(spec, allow_outside, learnt, device=device, doubt=doubt)
+    if section is None:
+        raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
+    return section, data
+
+
 def _need_same(spec: Spec, folder: Path) -> None:
-    """Refuse to go on in a folder with another experiment than it holds. Raises UsageError and SpecError."""
+    """Refuse to go on in a folder with other plugins or another experiment. Raises UsageError and SpecError."""
+    need(folder, unchanged=True)
     before = Spec.load(folder / "spec.yaml")
     if found := differences(meaning(before.graph, before.experiment), meaning(spec.graph, spec.experiment)):
         raise UsageError(refusal(found))
 
 
-def _note(run: RunFolder, spec: Spec, data: Data, *, begins: bool) -> None:
-    """Note in a run's folder what runs there: now where it begins, else once it is known to go on."""
+def _note(run: RunFolder, spec: Spec, data: Data, progress: Progress, *, there: bool, saved: bool) -> None:
+    """Note in a run's folder what runs there: now where it begins, or begins again, else once it is known to go on."""
+    if there and not saved:
+        progress.warn(f"the run in {run.path} was stopped before its first checkpoint, so it begins again")
+        run.begin_again()
     run.files = {"spec.yaml": spec.text, ORIGIN: origin_note(run.path, spec)}
-    if begins:
+    if not saved:
         run.renew()
         remember(run.path)
-        learnt = json.dumps(data.learnt, ensure_ascii=False, indent=1, allow_nan=False)
+        learnt = json_text(data.learnt, 1)
         write_text(run.path / LEARNT, learnt + "\n")

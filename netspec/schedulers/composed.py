@@ -1,4 +1,4 @@
-"""Schedules made of other schedules."""
+"""Composed schedules: one after the other, or all at once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from netspec.schedulers.waves import OneCycleLR
 
 
 def _parts(value: Any) -> tuple[Scheduler, ...]:
+    """The schedules in a list, read as rows."""
     from netspec.vocabulary import SCHEDULERS
 
     if not isinstance(value, list | tuple) or not value:
@@ -25,6 +26,7 @@ def _parts(value: Any) -> tuple[Scheduler, ...]:
 
 
 def _part(value: Any, catalogue: Catalogue[Scheduler]) -> Scheduler:
+    """One schedule that can be a part of another."""
     try:
         part = value if isinstance(value, Scheduler) else read_entry(value, (), catalogue)[0]
     except Refused as refused:
@@ -88,6 +90,7 @@ class Composed(Scheduler):
         return max((found for part in self.schedulers if (found := part.reach()) is not None), default=None)
 
     def stretches(self, length: int) -> bool:
+        """Whether one of its parts is stretched over its own length."""
         return any(part.stretches(own) for part, own in zip(self.schedulers, self.lengths(length), strict=True))
 
     def keywords(self, length: int) -> dict[str, Any]:
@@ -115,6 +118,7 @@ class SequentialLR(Composed):
         return int(self.milestones[-1]) + (self.schedulers[-1].reach() or 1)
 
     def lengths(self, length: int) -> list[int]:
+        """How many moves each part makes, at least 1."""
         ends = [*self.milestones, length]
         return [max(1, end - begin) for begin, end in zip([0, *self.milestones], ends, strict=True)]
 

@@ -42,6 +42,7 @@ class Single:
         self.base = entry.base(rate.initial)
 
     def move(self) -> None:
+        """Move the rate once."""
         self.at += 1
         self._step()
 
@@ -64,6 +65,7 @@ class InTurn:
         parts[bisect_right(milestones, 0)].restart(rate.initial)
 
     def move(self) -> None:
+        """Move the part whose turn it is; a part begins anew at its milestone."""
         self.at += 1
         turn = bisect_right(self.milestones, self.at)
         if turn and self.milestones[turn - 1] == self.at:
@@ -79,6 +81,7 @@ class AtOnce:
         self.parts = parts
 
     def move(self) -> None:
+        """Move all parts."""
         for part in self.parts:
             part.move()
 

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.records import Checked, Field, Float, Int, refuse
+from netspec.records import Field, Float, Int
 from netspec.schedulers.base import Scheduler
+from netspec.several import Several, whole
 
 
 def Milestones(sentence: str) -> Field[Any]:
-    """A list of counts, in rising order."""
-
-    def check(value: Any) -> tuple[int, ...]:
-        items = value if isinstance(value, list | tuple) else [value]
-        whole = all(isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in items)
-        if not items or not whole or list(items) != sorted(items):
-            raise refuse("whole numbers of at least 0, in rising order")
-        return tuple(items)
-
-    return Checked(sentence, check, {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1})
+    """Counts in rising order; one that is there twice counts twice."""
+    expected = "whole numbers of at least 0, in rising order"
+    return Several(sentence, whole(0), expected, fit=lambda counts: list(counts) == sorted(counts))
 
 
 class StepLR(Scheduler):

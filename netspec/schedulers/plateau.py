@@ -1,4 +1,4 @@
-"""Schedules that look at how the training goes."""
+"""Schedules that look at how the training goes: the rate falls on a plateau."""
 
 from __future__ import annotations
 

@@ -95,9 +95,11 @@ class CyclicLR(Scheduler):
         return self.step_size_up + (self.step_size_down or self.step_size_up)
 
     def prepare(self, rate: Rate) -> None:
+        """Begin at the lowest rate of the cycle."""
         rate.value = self.base_lr
 
     def base(self, initial: float) -> float:
+        """The lowest rate of the cycle, whatever the optimizer says."""
         return self.base_lr
 
     def moved(self, at: int, rate: float, base: float) -> float:
@@ -162,6 +164,7 @@ class OneCycleLR(Scheduler):
         return self.over(length).total_steps - 1
 
     def prepare(self, rate: Rate) -> None:
+        """Begin below the highest rate, as torch does."""
         rate.initial = self.max_lr / self.div_factor
 
     def moved(self, at: int, rate: float, base: float) -> float:
@@ -179,6 +182,7 @@ class OneCycleLR(Scheduler):
         return self._between(start, goal, (at - begin) / (end - begin))
 
     def _between(self, start: float, goal: float, share: float) -> float:
+        """The rate at a share of the way from start to goal."""
         if self.anneal_strategy == "linear":
             return (goal - start) * share + start
         return goal + (start - goal) / 2 * (cos(pi * share) + 1)

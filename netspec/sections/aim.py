@@ -9,6 +9,7 @@ from netspec.records import Checked, Choice, Maybe, refuse
 
 
 def _class_name(value: Any) -> str:
+    """The name of a class, which YAML may have read as a number or as true."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str | int | float) or value == "":

@@ -29,6 +29,7 @@ E_ = TypeVar("E_", bound=Entry)
 
 
 def _share(value: Any) -> float:
+    """A share of the samples from 0 up to, and without, 1, or a number of them."""
     good = isinstance(value, int | float) and not isinstance(value, bool)
     if not good or value < 0 or (isinstance(value, float) and value >= 1):
         raise refuse("a share such as 0.1, or a whole number of samples; files for a part are named in the source")
@@ -37,6 +38,7 @@ def _share(value: Any) -> float:
 
 
 def _fold(value: Any) -> tuple[int, int]:
+    """`2 of 5` as the numbers 2 and 5."""
     found = _FOLD.fullmatch(value) if isinstance(value, str) else None
     place, folds = (int(found[1]), int(found[2])) if found else (0, 0)
     if not (1 <= place <= folds and folds >= 2):
@@ -78,6 +80,7 @@ def held(share: float, total: int) -> int:
 
 
 def _memory(value: Any) -> int:
+    """Bytes, from a number or a text such as 2GB."""
     found = bytes_of(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
     if found is None:
         raise refuse("bytes, as in 500MB or 2GB")
@@ -294,6 +297,7 @@ def _plain(cls: type[E_], data: dict[str, Any], path: Path, lookup: Lookup) -> E
 
 
 def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
+    """How the data is split, from a mapping or from one share. Raises Refused."""
     at = At(path)
     if value is None:
         return Split()
@@ -321,7 +325,7 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     problems = []
     for step, misfit in section.misfits(gives.inputs, gives.target):
         at = places[id(step)].get(misfit.field) or places[id(step)][None]
-        problems.append(Problem(misfit.code, f"{type(step).__name__.lower()} {misfit.message}", at, misfit.hint))
+        problems.append(Problem(misfit.code, f"{step.said} {misfit.message}", at, misfit.hint))
     if not problems and section.augment:
         ways = section.ways(gives.inputs, gives.target)
         for use, training in zip(ways.use.inputs, ways.training.inputs, strict=True):
@@ -331,6 +335,7 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
 
 
 def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:
+    """The warning that the network is given other shapes in training than elsewhere."""
     text = f"the network gets {sample(training.shape)} in training and {sample(use.shape)} otherwise"
     hint = "`crop` under transform cuts the middle out, after augmentation."
     return Problem("two-shapes", text, at, hint, severity="warning")

@@ -46,7 +46,7 @@ def read_steps(
         whole &= len(entries) == (len(item) if isinstance(item, list) else 1)
         for step, places in entries:
             if name is not None and isinstance(step, Mixing):
-                text = f"{step.called()} mixes whole samples, and not one input of them"
+                text = f"{step.said} mixes whole samples, and not one input of them"
                 problems.append(Problem("bad-value", text, places[None], "Write it without the name of an input."))
             found.append(ReadStep(Written(step, name), places))
     return found, problems, whole and not problems
@@ -81,6 +81,7 @@ def _begins(rows: Any, catalogue: Catalogue[Any]) -> bool:
 
 
 def _no_input(name: str, where: Path, names: Sequence[str]) -> Problem:
+    """The problem of a step that is for an input which the network does not have."""
     hint = did_you_mean(name, names) or f"There are: {', '.join(names)}."
     return Problem("unknown-input", f"the network has no input {name!r}", At(where, on_key=True), hint)
 

@@ -118,6 +118,7 @@ def _unfit(own: Section, value: Any) -> Problem:
 
 
 def _missing(there: set[str], found: dict[str, Any]) -> list[Problem]:
+    """The problems of a spec without layers, or with no input or two kinds of them."""
     problems = []
     if "layers" not in there:
         hint = f"For example: {section('layers').example}"
@@ -132,6 +133,7 @@ def _missing(there: set[str], found: dict[str, Any]) -> list[Problem]:
 
 
 def _kind(value: Any) -> str:
+    """What a value of YAML is, in words."""
     match value:
         case None:
             return "nothing"

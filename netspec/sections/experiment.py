@@ -26,16 +26,19 @@ class Experiment:
 
     @property
     def data(self) -> DataSection | None:
+        """The checked `data` section, if there is one."""
         found: DataSection | None = self.said.get("data")
         return found
 
     @property
     def train(self) -> Train | None:
+        """The checked `train` section, if there is one."""
         found: Train | None = self.said.get("train")
         return found
 
     @property
     def export(self) -> ExportSection | None:
+        """The checked `export` section, if there is one."""
         found: ExportSection | None = self.said.get("export")
         return found
 

@@ -11,6 +11,7 @@ def _said(sentences: dict[str, str]) -> dict[str, str]:
 
 
 def _called(**names: str) -> dict[str, str]:
+    """What to say of keys that others use, by our own name for them."""
     return {key: f"It is called {name} here." for name, keys in names.items() for key in keys.split()}
 
 

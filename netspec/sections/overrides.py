@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.errors import Path, Problem
 from netspec.language import rows
 from netspec.language.calls import fields_of
+from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.sections.known import find
@@ -22,7 +23,7 @@ from netspec.text.overlay import RULES
 from netspec.text.reader import MAX_DEPTH, MAX_DIGITS, Reader, read_text
 from netspec.text.report import SpecError
 from netspec.text.source import COMMAND_LINE, File, Mark, Source
-from netspec.words import did_you_mean
+from netspec.words import in_shell, nearest
 
 if TYPE_CHECKING:
     from netspec.catalogue import Entry
@@ -66,10 +67,12 @@ def not_laid(text: str, message: str, hint: str) -> SpecError:
 
 
 def _command_line(text: str) -> File:
+    """An override as a file of its own, so that a problem can show it."""
     return File(COMMAND_LINE, tuple(text.splitlines()) or ("",))
 
 
 def _replaced(source: Source, path: Path, part: Source) -> Source:
+    """The source with the data and the places of `part` at a path, in place of what stood there."""
     data = _with_value(source.data, path, part.data)
     marks = {p: m for p, m in source.marks.items() if p[: len(path)] != path}
     whole = Mark(part.file, 0, 0, 0, len(part.file.lines[0]), key=(0, 0))
@@ -112,7 +115,10 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
     taking = [taker for taker in takers if name in taker.names]
     whole = f"Set it whole: {place}=..."
     if not taking:
-        hint = did_you_mean(name, [n for taker in takers for n in taker.names]) or whole
+        known = {name: taker.call.op for taker in takers for name in taker.names}
+        near = next((n for n in MEANT.get(name, ()) if n in known), "") or nearest(name, known)
+        which = f"{known[near]}." if near and len(takers) > 1 else ""
+        hint = f"Did you mean {in_shell(f'{place}.{which}{near}={value}')}?" if near else whole
         raise not_laid(text, f"{place} is {node!r}, which takes no {'.'.join(parts[depth:])!r}", hint)
     if len(taking) > 1:
         words = [str(taker.call.op) for taker in taking]
@@ -126,6 +132,7 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
 
 
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
+    """What a mapping or a list has at a key; None where it has nothing there."""
     if isinstance(node, dict):
         return node.get(str(part))
     return node[part] if isinstance(part, int) and part < len(node) else None

@@ -35,7 +35,7 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
     if not isinstance(value, dict):
         raise Refused(Problem("bad-value", "groups is a mapping of kinds of layer or patterns", At(path), EXAMPLE))
     if value and not optimizer.takes_groups:
-        text = f"{optimizer.called()} has one set of options for all parameters"
+        text = f"{optimizer.said} has one set of options for all parameters"
         hint = "Leave groups out, or take another optimizer, such as adamw."
         raise Refused(Problem("contradiction", text, At(path, on_key=True), hint))
     groups: list[Group] = []

@@ -78,6 +78,7 @@ def Part(sentence: str, cls: type[Any], default: Any = None, *, json: dict[str, 
 
 
 def _row(noun: str) -> dict[str, Any]:
+    """The JSON Schema of an entry that is described elsewhere."""
     long = {"type": "object", "minProperties": 1, "maxProperties": 1}
     return {"anyOf": [{"type": "string", "description": f"a {noun} with its arguments"}, long]}
 
@@ -236,6 +237,7 @@ class _Reader:
         """Whether everything could be read; what uses a broken param cannot, and has no problem of its own."""
 
     def take(self, key: str, value: Any) -> None:
+        """Read one key of the section, and keep its value or its problems."""
         at = At((*self.path, key))
         if key not in Train.fields:
             self.problems += unknown_keys({key: value}, Train.fields, self.path)
@@ -258,10 +260,12 @@ class _Reader:
             self._refuse(refused)
 
     def _refuse(self, refused: Refused) -> None:
+        """Keep the problems of a value that cannot be read."""
         self.problems += refused.problems
         self.sound = False
 
     def _read(self, key: str, value: Any, at: At) -> Any:
+        """The value of one key. Raises Refused."""
         readers: dict[str, Callable[[Any, Path], Any]] = {
             "loss": lambda v, p: self._entry(v, p, LOSSES),
             "optimizer": lambda v, p: self._entry(v, p, OPTIMIZERS),
@@ -277,6 +281,7 @@ class _Reader:
         return _checked(key, value, at)
 
     def _entry(self, value: Any, path: Path, catalogue: Catalogue[E_], several: bool = False) -> E_:
+        """An entry of a catalogue, with what it says against itself as a problem. Raises Refused."""
         entry, given = read_entry(value, path, catalogue, self.lookup, several)
         find = getattr(entry, "problems", list)
         whole = At(path)
@@ -294,6 +299,7 @@ class _Reader:
         return entry
 
     def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
+        """The metrics, each at most once. Raises Refused."""
         items = value if isinstance(value, list) else [value]
         found: dict[str, Metric] = {}
         refusals: list[Refused] = []
@@ -311,6 +317,7 @@ class _Reader:
         return tuple(found.values())
 
     def _early_stop(self, value: Any, path: Path) -> EarlyStop:
+        """When to stop, from `val.loss patience=5` or from a mapping. Raises Refused."""
         if isinstance(value, str):
             call = single_call(value, path)
             given = arguments(replace(call, op=""), EarlyStop, self.lookup, path)
@@ -323,6 +330,7 @@ class _Reader:
         return construct(EarlyStop, given, At(path))
 
     def _record(self, value: Any, path: Path, cls: type[R_]) -> R_:
+        """A record that is written as a mapping. Raises Refused."""
         if not isinstance(value, dict):
             raise Refused(Problem("bad-value", f"{path[-1]} is a mapping", At(path), f"As: {cls.example}"))
         textual = {name for name, field in cls.fields.items() if field.textual}
@@ -338,10 +346,11 @@ class _Reader:
         return [*found, *self._parted(train)]
 
     def _momentum(self, train: Train) -> list[Problem]:
+        """A schedule that moves the momentum of an optimizer which has none."""
         scheduler = train.scheduler
         if scheduler is None or not scheduler.moves_momentum or train.optimizer.has_momentum:
             return []
-        text = f"{scheduler.called()} moves the momentum, {train.optimizer.called()} has none"
+        text = f"{scheduler.said} moves the momentum, {train.optimizer.said} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
         return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
 
@@ -351,7 +360,7 @@ class _Reader:
         if scheduler is None:
             return []
         lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
-        name = scheduler.called()
+        name = scheduler.said
         hint = "Take another scheduler, such as cosine, or leave it out of the group."
         return [
             Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
@@ -361,6 +370,7 @@ class _Reader:
         ]
 
     def _watched(self, train: Train) -> list[Problem]:
+        """Names of values that nothing measures."""
         watched = [
             ("early_stop", train.early_stop and train.early_stop.monitor),
             ("checkpoint", train.checkpoint.best),
@@ -376,13 +386,14 @@ class _Reader:
         return problems
 
     def _plateau(self, train: Train) -> list[Problem]:
+        """A plateau that waits for the worse."""
         monitor = getattr(train.scheduler, "monitor", None) or "val.loss"
         mode = getattr(train.scheduler, "mode", None)
         goal = train.goal(monitor)
         if mode not in ("min", "max") or mode == goal:
             return []
         better = "more" if goal == "max" else "less"
-        text = f"{train.scheduler.called()} has mode={mode}, {better} of {monitor} is better"
+        text = f"{train.scheduler.said} has mode={mode}, {better} of {monitor} is better"
         return [Problem("contradiction", text, At((*self.path, "scheduler")), f"Write mode={goal}.")]
 
     def _parted(self, train: Train) -> list[Problem]:
@@ -390,8 +401,8 @@ class _Reader:
         if train.parallel != "fsdp":
             return []
         refused = {
-            "loss": train.loss.owns_parameters and f"{train.loss.called()} has weights of its own",
-            "optimizer": not train.optimizer.shardable and f"{train.optimizer.called()} needs whole parameters",
+            "loss": train.loss.owns_parameters and f"{train.loss.said} has weights of its own",
+            "optimizer": not train.optimizer.shardable and f"{train.optimizer.said} needs whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }
@@ -403,6 +414,7 @@ class _Reader:
 
 
 def _problem(fault: Fault, path: Path) -> Problem:
+    """A fault of a record as a problem at its place in the spec."""
     on_key = fault.code == "unknown-argument"
     return Problem(fault.code, fault.told(str(path[-1])), At((*path, *fault.loc), on_key=on_key), fault.hint)
 

@@ -229,15 +229,20 @@ def _loads(value: Any, path: Path, rules: Rules, report: Report) -> Iterator[Loa
     """The places that a value names, one or several, with the rules that each has or, where it has none, shares."""
     for i, item in enumerate(value) if isinstance(value, list) else [(None, value)]:
         at = path if i is None else (*path, i)
-        if isinstance(item, str) and item:
+        if _names(item):
             yield _load(item, At(at), rules, report)
-        elif isinstance(item, dict) and i is not None and isinstance(item.get("load"), str) and item["load"]:
+        elif isinstance(item, dict) and i is not None and _names(item.get("load")):
             for wrong in unknown_keys(item, ("load", *RULES), at[:1]):
                 report.add(replace(wrong, at=At((*at, *wrong.at.path[1:]), on_key=True)))
             own = {key: (item[key], (*at, key)) for key in RULES if item.get(key) is not None}
             yield _load(item["load"], At((*at, "load")), rules | own, report)
         else:
             _bad(report, "load", "names a file of weights, a run's folder, or several", At(at))
+
+
+def _names(value: Any) -> bool:
+    """Whether a value can be the name of a file."""
+    return isinstance(value, str) and value != "" and "\0" not in value
 
 
 def _load(file: str, at: At, rules: Rules, report: Report) -> Load:

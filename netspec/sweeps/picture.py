@@ -60,9 +60,11 @@ class Columns:
     words: tuple[str, ...]
 
     def share(self, value: float) -> float:
+        """Where a column's middle is, from 0 to 1."""
         return (value + 0.5) / len(self.words)
 
     def ticks(self) -> list[tuple[float, str]]:
+        """Each column and its word, cut where there is no room for it."""
         longest = max(3, 44 // len(self.words))
         shown = (word if len(word) <= longest else f"{word[: longest - 1]}…" for word in self.words)
         return list(enumerate(shown))
@@ -98,6 +100,7 @@ def picture(sweep: Sweep) -> str:
 
 
 def _title(sweep: Sweep) -> str:
+    """What was swept, how many trials there are, and the best of them."""
     valued = len(sweep.ranked)
     best = (
         f", best {written(sweep.best.value)} in trial {sweep.best.number}"
@@ -128,10 +131,12 @@ def _panels(sweep: Sweep) -> Iterator[list[str]]:
 
 
 def _at(along: Scale | Columns, value: float) -> float:
+    """A value's place along the picture, in its units."""
     return LEFT + along.share(value) * (WIDTH - LEFT - RIGHT)
 
 
 def _height(up: Scale, value: float) -> float:
+    """A value's height in the picture; SVG counts from the top."""
     return HEIGHT - BOTTOM - up.share(value) * (HEIGHT - TOP - BOTTOM)
 
 

@@ -77,6 +77,7 @@ def written(value: float) -> str:
 
 
 def trial_folder(folder: Path, number: int) -> Path:
+    """The run folder of a trial, counted from 1."""
     return folder / "trials" / str(number)
 
 

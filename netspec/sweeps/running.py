@@ -68,6 +68,7 @@ class _Reporting:
         self.bar.tick(epoch, step, loss)
 
     def measured(self, record: Record, best: bool) -> None:
+        """Tell the study of an epoch. Raises _Unpromising where others are better."""
         epoch, value = record["epoch"], record.get(self.metric)
         if value is not None and self.claim.report(float(value), epoch) and epoch < self.epochs:
             raise _Unpromising(epoch)

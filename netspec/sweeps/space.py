@@ -15,6 +15,8 @@ from netspec.words import did_you_mean
 _NUMBER: Final = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE: Final = re.compile(rf"({_NUMBER})\.\.({_NUMBER})((?::.*)?)")
 _WORDS: Final = ("log", "step")
+LARGEST: Final = 1e18
+"""The largest number that a range may hold: whole ones are exact in a journal up to there, and none is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class Range:
 
     @property
     def whole(self) -> bool:
+        """Whether its values are whole numbers."""
         return isinstance(self.low, int)
 
     @property
     def size(self) -> int | None:
+        """How many values it has; None for all numbers between its ends."""
         return round((self.high - self.low) / self.step) + 1 if self.step is not None else None
 
     @property
@@ -63,12 +67,14 @@ class Range:
         return tuple(self.text(self.low + i * (self.step or 0)) for i in range(self.size or 0))
 
     def suggest(self, trial: Any) -> str:
+        """What optuna suggests for a trial, as an override has it."""
         if self.whole:
             step = 1 if self.step is None or self.log else self.step
             return self.text(trial.suggest_int(self.path, self.low, self.high, step=step, log=self.log))
         return self.text(trial.suggest_float(self.path, self.low, self.high, step=self.step, log=self.log))
 
     def drawn(self, random: Random) -> str:
+        """A value at random, as an override has it."""
         if self.size is not None and self.step is not None:
             return self.text(self.low + random.randrange(self.size) * self.step)
         if self.log:
@@ -140,6 +146,7 @@ def read_space(assignments: Sequence[str]) -> Space:
 
 
 def _range(path: str, match: re.Match[str], text: str) -> Range:
+    """A range, from the text `1e-4..1e-2:log` or `2..8:step=2`. Raises UsageError."""
     low, high = _number(match[1]), _number(match[2])
     if not (isinstance(low, int) and isinstance(high, int)):
         low, high = float(low), float(high)
@@ -160,6 +167,9 @@ def _range(path: str, match: re.Match[str], text: str) -> Range:
 def _sound(given: Range, text: str) -> Range:
     """The range, ending where its steps end. Raises UsageError for one that holds no two values."""
     low, high, step = given.low, given.high, given.step
+    for number in (low, high, step or 0):
+        if not abs(number) <= LARGEST:
+            raise UsageError(f"{text!r}: {number} is more than any number that is tried. Ranges end at {LARGEST:g}.")
     if low >= high:
         raise UsageError(f"{text!r}: {low} is not below {high}")
     if given.log and low <= 0:
@@ -177,6 +187,7 @@ def _sound(given: Range, text: str) -> Range:
 
 
 def _number(text: str) -> int | float:
+    """A number, whole where it is written so."""
     return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
 
 

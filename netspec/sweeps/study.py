@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import DataError, UsageError
-from netspec.files import saving, write_text
+from netspec.files import kind, need_file, saving, shown, write_text
+from netspec.json_text import json_text
 from netspec.optional import need
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain
 from netspec.sweeps.results import End, Goal, Sweep, Trial, trial_folder
 from netspec.sweeps.space import Range, Space
+from netspec.words import printable
 
 OWN: Final = ("sweep.json", "sweep.svg", "journal.log", "journal.lock", "lock", "trials")
 """What of a folder is a sweep's own."""
@@ -66,6 +68,7 @@ class _Journal(JournalFileBackend):
         self.path = path
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write to the journal. Raises UsageError where the disk refuses."""
         with saving(self.path):
             super().append_logs(logs)
 
@@ -122,6 +125,8 @@ class Study:
         self.lock = _Lock(folder / "lock")
         """Within it no other process takes a trial."""
         with self.lock:
+            if kind(journal):
+                need_file(journal, "the journal of a sweep")
             try:
                 self._study = optuna.create_study(
                     storage=optuna.storages.JournalStorage(_Journal(journal)),
@@ -130,8 +135,10 @@ class Study:
                     pruner=pruner,
                     load_if_exists=True,
                 )
-            except ValueError as error:
-                raise DataError(f"{journal} is damaged: {error}. Name a new folder, or remove this one.") from None
+                self.sweep("", "", goal)
+            except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+                text = f"{shown(journal)} is damaged: {printable(str(error)) or type(error).__name__}"
+                raise DataError(f"{text}. Name a new folder, or remove this one.") from None
 
     def take(self, trials: int) -> Claim | None:
         """A trial that was left unfinished, else a new one while there are fewer than `trials`. Call it locked."""
@@ -191,12 +198,15 @@ class _Listed(optuna.samplers.BaseSampler):
         self.ranges = {axis.path: axis for axis in space.axes if isinstance(axis, Range)}
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        """Nothing: every value is taken by itself."""
         return {}
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        """Nothing: every value is taken by itself."""
         return {}
 
     def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        """The value that the combination at hand has for a parameter."""
         text = self.combination[param_name]
         return float(text) if param_name in self.ranges else text
 
@@ -206,15 +216,22 @@ def enter(folder: Path, identity: dict[str, Any]) -> None:
     with saving(folder):
         folder.mkdir(parents=True, exist_ok=True)
     need_plain(folder, OWN)
-    kept = folder / "sweep.json"
-    text = json.dumps(identity, indent=1, sort_keys=True) + "\n"
-    if not kept.exists():
+    kept, text = folder / "sweep.json", json_text(identity, 1, ordered=True) + "\n"
+    if not kind(kept):
+        if kind(folder / "journal.log"):
+            lacks = f"{shown(folder)} holds the trials of a sweep, and no sweep.json says of which"
+            raise DataError(f"{lacks}. Fetch it again, or name a new folder.")
         write_text(kept, text)
-    elif kept.read_text(encoding="utf-8") != text:
+        return
+    need_file(kept, "what a sweep is over")
+    with kept.open("rb") as stream:
+        found = stream.read(len(text) * 4 + 1)
+    if found != text.encode():
         raise UsageError(f"{folder} holds a sweep of another spec, other values or another metric. Name a new folder.")
 
 
 def _trial(frozen: FrozenTrial) -> Trial:
+    """A trial of optuna's as ours, counted from 1."""
     about, told = frozen.user_attrs.get("about", {}), frozen.user_attrs.get("end", {})
     running = frozen.state == optuna.trial.TrialState.RUNNING
     return Trial(

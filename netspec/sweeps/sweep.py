@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +16,7 @@ from netspec.sweeps.plan import Limits, Plan
 from netspec.sweeps.results import Goal, Sweep, Trial, written
 from netspec.sweeps.running import run
 from netspec.sweeps.space import read_space
-from netspec.sweeps.study import Study, digest, enter
+from netspec.sweeps.study import Claim, Study, digest, enter
 from netspec.words import did_you_mean
 
 
@@ -40,9 +40,7 @@ def sweep(
     `say` is told of each trial in a line, `bar` makes what follows the one that runs. Raises UsageError, SpecError
     where no combination fits, what training raises if the first trial fails, and Interrupted.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        text = "each trial of a sweep is trained in one process, and torchrun has started several to train together"
-        raise UsageError(f"{text}. Give the command by itself, as often as it is to work: all share the folder.")
+    _need_one_process()
     space = read_space(values)
     spec = spec.over(space.fixed)
     metric, goal = _monitored(spec, metric)
@@ -53,12 +51,7 @@ def sweep(
     enter(place, identity)
     study = Study(place, space, goal, seed=seed, prune=prune)
     found, failed = study.sweep(spec.name, metric, goal), False
-    while True:
-        with study.lock:
-            claim = study.take(trials)
-            ready = plan.prepared(claim, study) if claim else None
-        if claim is None:
-            break
+    for claim, ready in _claims(study, plan, trials):
         try:
             if ready is not None:
                 strict = failed or found.best is None
@@ -75,13 +68,31 @@ def sweep(
     return found
 
 
+def _claims(study: Study, plan: Plan, trials: int) -> Iterator[tuple[Claim, Spec | None]]:
+    """One trial after the other until there are enough, each with its spec; None where that is not to be trained."""
+    while True:
+        with study.lock:
+            claim = study.take(trials)
+            ready = plan.prepared(claim, study) if claim else None
+        if claim is None:
+            return
+        yield claim, ready
+
+
+def _need_one_process() -> None:
+    """Refuse to sweep where torchrun has started several processes. Raises UsageError."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        text = "each trial of a sweep is trained in one process, and torchrun has started several to train together"
+        raise UsageError(f"{text}. Give the command by itself, as often as it is to work: all share the folder.")
+
+
 def _monitored(spec: Spec, metric: str | None) -> tuple[str, Goal]:
     """The metric and whether more or less of it is better. Raises UsageError."""
     training = spec.experiment.train
     if training is None:
         raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
     known = training.monitors()
-    metric = metric or training.best
+    metric = training.best if metric is None else metric
     if metric not in known:
         hint = did_you_mean(metric, known) or f"There are: {', '.join(known)}."
         raise UsageError(f"nothing measured is called {metric!r}. {hint} More are named in train.metrics.")

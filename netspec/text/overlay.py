@@ -1,4 +1,4 @@
-"""A spec laid over the one that it extends."""
+"""Overlays: a spec laid over the one that it extends."""
 
 from __future__ import annotations
 

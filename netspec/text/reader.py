@@ -82,12 +82,14 @@ def read_text(text: str, name: str = "<spec>") -> Source:
 
 
 def unreadable(name: str, message: str, hint: str) -> SpecError:
+    """The error of a file that cannot be read as text."""
     name, hint = printable(name), printable(hint)
     problem = Problem("unreadable", f"{name} {message}", hint=hint)
     return SpecError([problem], Source(File(name, ()), None), shown=f"{name}  error[unreadable]  {message}\n  {hint}")
 
 
 def _foreign(name: str, whose: str) -> SpecError:
+    """The error of a file that is another program's."""
     name = printable(name)
     problem = Problem("foreign", f"{name} is {whose}, no spec", hint=foreign.way_on(name, whose))
     shown = f"{name}  error[foreign]  is {whose}, no spec\n  {problem.hint}"
@@ -95,6 +97,7 @@ def _foreign(name: str, whose: str) -> SpecError:
 
 
 def _too_large(name: str) -> SpecError:
+    """The error of a file that no spec is as large as."""
     message = f"is larger than {MAX_BYTES // 1024} KB, too large for a spec"
     return unreadable(name, message, "Use `repeat` and blocks for what recurs.")
 
@@ -117,6 +120,7 @@ class Reader:
         self.depth = 0
 
     def read(self, text: str) -> Source:
+        """The data of a text with where each value stands. Raises SpecError with every problem."""
         hidden = _BIDI.search(text) or _UNPRINTABLE.search(text)
         if hidden:
             before = (text[: hidden.start()] + "x").splitlines()
@@ -138,6 +142,7 @@ class Reader:
         return source
 
     def _document(self) -> Any:
+        """The data of the one document. A second is a problem."""
         for event in self.events:
             if isinstance(event, yaml.StreamEndEvent):
                 return None
@@ -152,6 +157,7 @@ class Reader:
         return data
 
     def _node(self, event: Any, path: Path, key: tuple[int, int] | None = None) -> Any:
+        """The data of an event and those inside it."""
         self.nodes += 1
         start = event.start_mark
         if self.nodes > MAX_NODES:
@@ -175,6 +181,7 @@ class Reader:
         return data
 
     def _sequence(self, path: Path) -> list[Any]:
+        """The items up to the end of a list."""
         items: list[Any] = []
         for event in self.events:
             if isinstance(event, yaml.SequenceEndEvent):
@@ -183,6 +190,7 @@ class Reader:
         return items
 
     def _mapping(self, path: Path) -> dict[str, Any]:
+        """The values by key up to the end of a mapping; a key that is there twice is a problem."""
         items: dict[str, Any] = {}
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
@@ -208,6 +216,7 @@ class Reader:
         return items
 
     def _scalar(self, event: Any, path: Path, key: tuple[int, int] | None) -> Any:
+        """A text, a number, true, false or null."""
         text = event.value
         self._mark(event.start_mark, event.end_mark, path, key, text)
         if event.style is not None and event.style != "":
@@ -234,6 +243,7 @@ class Reader:
         return text
 
     def _mark(self, start: Any, end: Any, path: Path, key: tuple[int, int] | None, value: str | None = None) -> None:
+        """Keep where a value stands, and its key."""
         ends = self._column(start), end.line, self._column(end)
         self.marks[path] = Mark(self.file, start.line, *ends, key, value)
 
@@ -242,9 +252,11 @@ class Reader:
         return int(mark.column) + (0 if mark.line else self.column)
 
     def _add(self, problem: Problem) -> None:
+        """Keep a problem, and read on."""
         self.problems.append(problem)
 
     def _stop(self, line: int, column: int, code: str, message: str, hint: str = "") -> NoReturn:
+        """Raise a problem behind which nothing can be read."""
         problem = Problem(code, message, hint=hint)
         lines = self.file.lines
         if line >= len(lines):  # behind the last line break: the end of the text is what can be shown

@@ -56,6 +56,7 @@ def in_order(problems: Sequence[Problem], source: Source, most: int) -> tuple[li
 
 
 def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
+    """A problem in lines: where and what, the line of the spec with carets under it, and the hint."""
     yield f"{place}  {problem.severity}[{problem.code}]  {_clipped(problem.message)}"
     if place.text:
         number = str(place.line)

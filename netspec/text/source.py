@@ -48,6 +48,7 @@ class Place:
 
     @property
     def text(self) -> str:
+        """The line of the file; empty behind its end."""
         return self.file.lines[self.line - 1] if self.line <= len(self.file.lines) else ""
 
     def __str__(self) -> str:
@@ -59,6 +60,7 @@ class _Writer(yaml.SafeDumper):
 
 
 def _quoted(writer: _Writer, text: str) -> yaml.ScalarNode:
+    """A text in quotes where YAML would take it for something else."""
     number = any(kind.fullmatch(text) for kind in (INT, FLOAT, ZEROS, HEX_OR_SIZES))
     style = '"' if number or text in WORDS or re.search("[\x85\u2028\u2029]", text) else None
     return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)

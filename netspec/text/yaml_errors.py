@@ -64,14 +64,17 @@ class _Spot:
 
     @property
     def text(self) -> str:
+        """The line."""
         return self.lines[self.line] if self.line < len(self.lines) else ""
 
     @property
     def character(self) -> str:
+        """The character at the spot; empty at the end of the line."""
         return self.text[self.column : self.column + 1]
 
     @property
     def before(self) -> str:
+        """The line up to the spot."""
         return self.text[: self.column]
 
     @property
@@ -81,10 +84,12 @@ class _Spot:
         return _Spot(self.lines, line, _indent(self.lines[line])) if self.lines else self
 
     def told(self, message: str, hint: str) -> Misread:
+        """A message about the spot."""
         return Misread(self.line, self.column, message, hint)
 
 
 def _indent(line: str) -> int:
+    """How many spaces a line begins with."""
     return len(line) - len(line.lstrip())
 
 
@@ -103,6 +108,7 @@ def _second_colon(stop: _Spot) -> Misread:
 
 
 def _columns(begin: _Spot) -> tuple[str, str]:
+    """What is said of lines of one mapping that do not begin below each other."""
     text = f"this line begins in column {begin.column + 1}, the line above it in column {begin.above.column + 1}"
     return text, COLUMNS
 

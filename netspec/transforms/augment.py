@@ -105,6 +105,7 @@ class Rotate(Moving, Augmentation):
         return rotated_map(x, self._angles(*chance), fill)
 
     def _angles(self, chance: Chance) -> torch.Tensor:
+        """An angle for each image, in radians."""
         return (2 * chance.uniform() - 1) * radians(self.degrees)
 
 

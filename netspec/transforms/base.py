@@ -165,6 +165,7 @@ class Chance:
         )
 
     def _next(self, draw: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """The next number, drawn now or, after `again`, the one that was drawn before."""
         if self._given == len(self._drawn):
             self._drawn.append(draw()[self.places])
         self._given += 1

@@ -1,4 +1,4 @@
-"""Augmentations that change the colours of images."""
+"""Colour augmentations: brightness, contrast and the like of images."""
 
 from __future__ import annotations
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from netspec.dims import Size, known, product
-from netspec.records import Bool, Checked, Choice, Numbers, refuse
+from netspec.records import Bool, Choice, Numbers
+from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Chance, Maps, MaskFill, Moving, Transform, need_floats, need_image, pair
 
 if TYPE_CHECKING:
     import torch
-
-
-SIZES: Final = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
-
-
-def _sizes(value: Any) -> tuple[int, ...]:
-    sizes = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if not sizes or not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
-        raise refuse("sizes of at least 1, as in 1x28x28")
-    return sizes
 
 
 class Resize(Moving, Transform):
@@ -119,7 +110,9 @@ class Reshape(Transform):
     example = "reshape 1x8x8"
     takes_bytes, before_augment, moves = True, True, False
 
-    sizes = Checked("the shape of a sample, without the batch", _sizes, SIZES, rest=True)
+    sizes = Several(
+        "the shape of a sample, without the batch", whole(1), "sizes of at least 1, as in 1x28x28", rest=True
+    )
 
     def bounds(self, low: float, high: float) -> tuple[float, float] | None:
         return low, high

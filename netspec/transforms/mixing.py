@@ -1,4 +1,4 @@
-"""Augmentations that put two samples of a batch together, and their targets with them."""
+"""Mixup and CutMix: two samples of a batch are put together, and their targets with them."""
 
 from __future__ import annotations
 

@@ -70,6 +70,7 @@ def placed(written: Iterable[Written], inputs: Sequence[Tensor], names: Sequence
 
 
 def _place(name: str, names: Sequence[str], count: int) -> int:
+    """The place of an input by its name. Raises Misfit."""
     if name not in names[:count]:
         hint = did_you_mean(name, names[:count]) or f"There are: {', '.join(names[:count])}."
         raise Misfit(f"is for the input {name!r}, which is not there", hint)
@@ -132,8 +133,8 @@ def _carries(each: Placed, inputs: Sequence[Tensor], target: Tensor | None, firs
 
 
 def _need_together(each: Placed, inputs: Sequence[Tensor], target: Tensor | None, x: Tensor, reaches: bool) -> None:
-    """Refuse an augmentation that would move images, and leave where it is what belongs to them."""
-    grid, row = x.shape[-2:], f"augment: {{NAME: {each.step.called()}}}"
+    """Refuse an augmentation that would move images, and leave where it is what belongs to them. Raises Misfit."""
+    grid, row = x.shape[-2:], f"augment: {{NAME: {each.step.said}}}"
     for place, other in enumerate(inputs):
         if place in each.inputs and other.shape[-2:] != grid:
             text = f"moves all images alike, and they are {show(grid)} and {show(other.shape[-2:])}"

@@ -18,6 +18,7 @@ PER_CHANNEL = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type":
 
 
 def _numbers(value: Any) -> float | tuple[float, ...]:
+    """A finite number, or several; a list of one is that one."""
     items = tuple(value) if isinstance(value, list | tuple) else (value,)
     for item in items:
         if isinstance(item, bool) or not isinstance(item, int | float) or not isfinite(item):
@@ -28,6 +29,7 @@ def _numbers(value: Any) -> float | tuple[float, ...]:
 
 
 def _deviations(value: Any) -> float | tuple[float, ...]:
+    """The same for numbers greater than 0."""
     numbers = _numbers(value)
     if min(numbers if isinstance(numbers, tuple) else (numbers,)) <= 0:
         raise refuse("a number greater than 0, or one for each channel")

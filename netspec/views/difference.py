@@ -68,6 +68,7 @@ def difference(before: Graph, after: Graph) -> Difference:
 
 
 def _changes(before: tuple[Row, ...], after: tuple[Row, ...]) -> Iterator[Change]:
+    """What was taken away, added, or changed, row by row."""
     matcher = SequenceMatcher(None, [_key(row) for row in before], [_key(row) for row in after], autojunk=False)
     for what, a, b, c, d in matcher.get_opcodes():
         if what == "equal":
@@ -86,6 +87,7 @@ def _key(row: Row) -> str:
 
 
 def _weights(before: Graph, after: Graph) -> Weights:
+    """Which tensors of the one network the other can load."""
     old, new = (graph.parameters() | graph.buffers() for graph in (before, after))
     both = [name for name in new if name in old]
     return Weights(
@@ -110,6 +112,7 @@ def text(found: Difference) -> str:
 
 
 def _cells(change: Change) -> tuple[str, str, str]:
+    """A change as the texts of its columns."""
     old, new = change.before, change.after
     row = new or old
     assert row is not None
@@ -120,6 +123,7 @@ def _cells(change: Change) -> tuple[str, str, str]:
 
 
 def _pair(before: Counted, after: Counted) -> str:
+    """A number before and after, and by how much it changed."""
     if before == after:
         return f"{counted(after) or 0}"
     more = f" ({after - before:+,})" if isinstance(before, int) and isinstance(after, int) else ""
@@ -127,6 +131,7 @@ def _pair(before: Counted, after: Counted) -> str:
 
 
 def _tensors(weights: Weights) -> Iterator[str]:
+    """Which tensors still load, in lines."""
     whole = len(weights.loads) + len(weights.misfits) + len(weights.new)
     yield f"weights     {len(weights.loads)} of {whole} tensors still load"
     for name, (old, new) in weights.misfits.items():

@@ -125,6 +125,7 @@ def _default(record: Record, name: str, value: Any) -> bool:
 
 
 def _network(graph: Graph) -> Iterator[tuple[str, str]]:
+    """What a network computes, as pairs of a place and what is there."""
     for name, tensor in graph.inputs.items():
         yield f"input {name}:", f"{tensor} {tensor.dtype}"
     yield from _steps(graph.root)
@@ -136,6 +137,7 @@ def _network(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _steps(level: Level) -> Iterator[tuple[str, str]]:
+    """What the steps of a level and of those inside it compute."""
     before: Value | None = None
     for step in level.steps:
         if not step.left_out:

@@ -32,4 +32,5 @@ def rows(problems: Sequence[Problem], source: Source) -> list[dict[str, Any]]:
 
 
 def _where(place: Place) -> dict[str, Any]:
+    """A place for a machine; lines and columns count from 1."""
     return {"file": place.file.name, "line": place.line, "column": place.column}

@@ -50,6 +50,7 @@ def _opened(part: Any) -> Any:
 
 
 def _definitions() -> dict[str, Any]:
+    """What the schema refers to by name: rows, steps, bodies and the operations."""
     rows = {"type": "string", "description": "a row: operations with their arguments, separated by commas"}
     examples = [cls.example for cls in OPERATIONS.classes()]
     long = {word: {"anyOf": [*_references(word), BODY]} for word in OPERATIONS.words()}

@@ -39,6 +39,7 @@ class Row:
 
     @property
     def name(self) -> str:
+        """The last part of its path."""
         return self.path.rpartition(".")[2]
 
 
@@ -79,6 +80,7 @@ def summary(graph: Graph) -> Summary:
 
 
 def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
+    """The rows of a level and, down to a depth, of those inside it."""
     for step in level.steps:
         if step.left_out:
             continue
@@ -100,11 +102,13 @@ def _used(step: Step, op: str) -> str:
 
 
 def _row(path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0) -> Row:
+    """A row, with the bytes of its values at batch 1."""
     tensors = _tensors(values)
     return Row(path, depth, op, tensors, parameters, macs, _sum(map(_bytes, tensors)))
 
 
 def _tensors(values: list[Value]) -> tuple[Tensor | None, ...]:
+    """The shapes of values, None where one is unknown."""
     return tuple(v.tensor for v in values)
 
 
@@ -131,6 +135,7 @@ def operation(step: Step) -> str:
 
 
 def _simple(value: Any) -> bool:
+    """Whether a value is plain data."""
     if isinstance(value, list | tuple):
         return all(map(_simple, value))
     return value is None or isinstance(value, int | float | str)
@@ -142,6 +147,7 @@ def title(level: Level) -> str:
 
 
 def _bytes(tensor: Tensor | None) -> Counted:
+    """The bytes of a value at batch 1; None where its shape is unknown."""
     if tensor is None:
         return None
     try:
@@ -151,6 +157,7 @@ def _bytes(tensor: Tensor | None) -> Counted:
 
 
 def _sum(counts: Any) -> Counted:
+    """A sum; None where one of the counts is unknown."""
     total: Size = 0
     for count in counts:
         if count is None:
@@ -163,6 +170,7 @@ def _sum(counts: Any) -> Counted:
 
 
 def listed(row: Row) -> dict[str, Any]:
+    """A row as plain data, for a machine."""
     return {
         "name": row.path,
         "op": row.op,
@@ -175,6 +183,7 @@ def listed(row: Row) -> dict[str, Any]:
 
 
 def plain(count: Counted) -> int | str | None:
+    """A count as JSON has it: one that only the run knows as text."""
     return count if count is None or isinstance(count, int) else str(count)
 
 
@@ -192,6 +201,7 @@ def text(found: Summary, depth: int | None = None) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    """A row as the texts of its columns."""
     op = row.op if len(row.op) <= OP_WIDTH else f"{row.op[: OP_WIDTH - 3]}..."
     output = ", ".join(map(shape, row.output))
     memory = "" if row.level else _size(row.memory)
@@ -207,11 +217,13 @@ def shape(tensor: Tensor | None) -> str:
 
 
 def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
+    """A line of the table: names to the left, numbers to the right."""
     cells = [c.ljust(w) if i < 3 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
     return "  ".join(cells).rstrip()
 
 
 def _totals(found: Summary) -> Iterator[str]:
+    """The lines below the table."""
     frozen = found.parameters - found.trainable
     yield f"parameters  {found.parameters:,}" + (f", {found.trainable:,} of them trained" if frozen else "")
     yield f"MACs        {counted(found.macs) or 0}"
@@ -219,12 +231,14 @@ def _totals(found: Summary) -> Iterator[str]:
 
 
 def counted(count: Counted) -> str:
+    """A count as a person reads it, `?` where it is unknown, nothing for 0."""
     if count is None:
         return "?"
     return (f"{count:,}" if count else "") if isinstance(count, int) else str(count)
 
 
 def _size(count: Counted) -> str:
+    """Bytes as a person reads them."""
     if not isinstance(count, int):
         return "?" if count is None else f"{count} B"
     size = float(count)

@@ -1,4 +1,4 @@
-"""A training in numbers: what a step is, how many there are, who moves how, and the learning rate. Nothing is run."""
+"""Training summary: what a step is, how many there are, who moves how, and the learning rate. Nothing is run."""
 
 from __future__ import annotations
 
@@ -148,6 +148,7 @@ def _points(train: Train, groups: Sequence[Members], steps: int, per_epoch: int)
 
 
 def _moves(scheduler: Scheduler) -> str:
+    """When a schedule moves the rate."""
     if isinstance(scheduler, ReduceLROnPlateau):
         return "moves when a measured value stops improving, which no one knows before"
     return f"moves at every {scheduler.unit}"
@@ -159,6 +160,7 @@ def shown(entry: Entry) -> str:
 
 
 def _value(value: Any) -> str:
+    """An option as a spec has it."""
     if isinstance(value, tuple | list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return shown(value) if isinstance(value, Entry) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -173,6 +175,7 @@ def text(found: Training) -> str:
 
 
 def _lines(found: Training) -> Iterator[str]:
+    """What a run will be, in lines."""
     yield f"loss       {found.loss}"
     yield f"optimizer  {found.optimizer}"
     for group in found.groups:
@@ -197,6 +200,7 @@ def _lines(found: Training) -> Iterator[str]:
 
 
 def _names(names: Sequence[str]) -> str:
+    """The first of many names."""
     listed = ", ".join(islice(names, NAMES))
     return f"{listed}, ..." if len(names) > NAMES else listed
 

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from netspec.errors import DataError
 from netspec.files import kind, need_file, shown
+from netspec.paths import real
 from netspec.weights.header import Entry, read_header
 
 INDEX: Final = ".index.json"
@@ -45,8 +46,6 @@ class Stored:
 
 def stored(path: Path, root: Path | None = None) -> Stored:
     """What weights lie at a path, which may not lead out of `root`. Raises DataError."""
-    if "\0" in str(path):
-        raise DataError(f"{shown(path)} is no name of a file")
     if root is not None:
         need_inside(path, root, "the folder of the spec")
     if kind(path) == "folder":
@@ -59,11 +58,7 @@ def stored(path: Path, root: Path | None = None) -> Stored:
 
 def need_inside(path: Path, root: Path, what: str) -> None:
     """Refuse what lies outside of a folder, links followed. Raises DataError."""
-    try:
-        inside = path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):  # links that lead to each other
-        inside = False
-    if not inside:
+    if not real(path).is_relative_to(real(root)):
         raise DataError(f"the weights {shown(path.name)} lie outside {shown(root)}, {what}")
 
 

@@ -176,3 +176,30 @@ def test_a_reader_that_goes_is_no_fault(spec: Path) -> None:
     done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False)
     assert done.stdout == b"141\n"
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("name", ["file", "link", "loop", "small.yaml/x", "/dev/full", "/proc/no/such"])
+def test_the_reference_goes_into_a_folder_and_nothing_else(
+    name: str, spec: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (spec.parent / "file").write_text("mine")
+    (spec.parent / "link").symlink_to("nowhere")
+    (spec.parent / "loop").symlink_to("loop")
+    before = sorted(spec.parent.iterdir())
+    assert ended("ops", "--markdown", spec.parent / name) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert sorted(spec.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["loop.yaml", "loop/x.csv"])
+def test_links_in_a_circle_lead_to_a_message(name: str, spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for loop in ("loop", "loop.yaml"):
+        (spec.parent / loop).symlink_to(loop)
+    data = spec.parent / name
+    child = spec.parent / "child.yaml"
+    child.write_text(f"extends: {name}\n")
+    assert ended("check", data) in (2, 3)
+    assert ended("check", child) == 3
+    assert ended("init", spec.parent / "new.yaml", "--data", data) in (2, 4)
+    assert ended("check", spec, "data={source: {csv: {path: " + name + "}}}") in (0, 3, 4)
+    assert "a fault of netspec" not in capsys.readouterr().err

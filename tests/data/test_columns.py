@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netspec.api.spec import load, loads
@@ -486,3 +487,65 @@ def test_line_breaks_in_names_of_classes_are_escaped(tmp_path: Path) -> None:
     told = load(tmp_path / "s.yaml").look()
     assert any("no\\nname: Other" in line for line in told)
     assert not any("\n" in line for line in told)
+
+
+HOLED = "age,city,size,price\n1,Rome,,0.5\n,,2,1.5\n4,Oslo,3,2.5\n1,Rome,4,3.5\n"
+
+
+def test_each_column_has_its_own_way_with_empty_cells(tmp_path: Path) -> None:
+    found = read(tmp_path, HOLED, target="price", missing={"age": "median", "city": "category", "size": -1})
+    assert found.train.inputs[0].tolist() == [[1, -1], [1, 2], [4, 3], [1, 4]]
+    assert found.train.inputs[1].ravel().tolist() == [3, 1, 2, 3]
+    assert "  empty cells of numbers of age, take the median of their column" in found.told
+    assert "  empty cells of numbers of size, take -1" in found.told
+    assert "line 2: size is empty" in refused(
+        tmp_path, HOLED, target="price", missing={"age": "mean", "city": "category"}
+    )
+    assert "line 3: city is empty" in refused(
+        tmp_path, HOLED, target="price", missing={"age": "mean", "size": "value"}, fill=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ({"agge": "median"}, "missing names agge, which is none of the columns that are taken as inputs. Did you mean"),
+        ({"price": "median"}, "missing names price, which is none of the columns that are taken as inputs"),
+        ({"age": "category"}, "missing names age, a column of numbers: category is for categories"),
+        ({"city": "median"}, "missing names city, which holds no numbers: median is none of it. Write category."),
+        ({"city": 3}, "missing names city, which holds no numbers"),
+    ],
+)
+def test_ways_that_do_not_fit_their_columns(missing: dict[str, Any], words: str, tmp_path: Path) -> None:
+    assert words in refused(tmp_path, HOLED, target="price", missing=missing)
+
+
+def test_what_fills_a_column_is_learnt_on_the_training_part_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HOLED)
+    source = section(
+        {
+            "source": {
+                "csv": {
+                    "path": "a.csv",
+                    "target": "price",
+                    "missing": {"age": "mean", "city": "category", "size": "median"},
+                }
+            }
+        }
+    ).source
+    found = source.fitted(source.read(Files(tmp_path)), {})
+    assert found.learnt["columns"]["numbers"] == {"age": 2.0, "size": 3.0}
+    (tmp_path / "new.csv").write_text("age,city,size\n,,\n")
+    numbers, categories = map(np.asarray, source.samples([tmp_path / "new.csv"], found.learnt))
+    assert numbers.tolist() == [[2, 3]]
+    assert categories.tolist() == [[1]]
+
+
+def test_years_of_two_digits_are_refused_unless_they_are_declared(tmp_path: Path) -> None:
+    text = table(since=[f"{i % 28 + 1:02d}.05.{(60 + i) % 100:02d}" for i in range(ROWS)])
+    said = refused(tmp_path, text, dates="since", date_order="day")
+    assert "since is '01.05.60', whose year has two digits" in said
+    assert 'date_format: "%d.%m.%y" takes 69 to 99 for 1969 to 1999, and 00 to 68 for 2000 to 2068' in said
+    found = read(tmp_path, text, dates="since", date_format="%d.%m.%y", date_parts="year")
+    assert found.train.inputs[0][:10, -1].tolist() == [2060 + i if i < 9 else 1969 for i in range(10)]
+    assert any("of their years 69 to 99 for 1969" in line for line in found.told)

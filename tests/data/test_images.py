@@ -16,6 +16,8 @@ from PIL import Image
 
 import netspec
 from netspec.datasets import pictures
+from netspec.datasets.files import Files
+from netspec.datasets.images import Images
 from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.runtime.data.loading import load_data
@@ -542,3 +544,37 @@ def test_what_only_transparency_shows_is_not_dropped_in_silence(mode: str, tmp_p
     sheer.putalpha(200)
     sheer.save(saved)
     assert load(tmp_path).train.inputs[0].shape == (12, 3, 8, 8)
+
+
+def of_bits(folder: Path, bits: int) -> Path:
+    """Images whose points have so many bits, stored in 16."""
+    for name, most in (("dark", 2 ** (bits - 1)), ("light", 2**bits)):
+        (folder / name).mkdir(parents=True)
+        for i in range(4):
+            points = np.random.default_rng(i).integers(most // 4, most, (4, 4)).astype(np.uint16)
+            points[0, 0] = most - 1
+            Image.fromarray(points).save(folder / name / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_images_of_fewer_bits_than_they_are_stored_in_are_told_and_scaled(tmp_path: Path, bits: int) -> None:
+    most = 2**bits - 1
+    of_bits(tmp_path / "scans", bits)
+    plain = Images(path="scans", grey=True).read(Files(tmp_path))
+    text = f"their points go up to {most:,}, and 65,535 is 1.0. Are they of {bits} bits? Then bits={bits} makes 1.0 of"
+    assert text in plain.told[0]
+    assert plain.train.inputs[0][:].max() < 0.26
+    scaled = Images(path="scans", grey=True, bits=bits).read(Files(tmp_path))
+    assert scaled.train.inputs[0][:].max() == 1
+    assert "Are they" not in scaled.told[0]
+    of_bits(tmp_path / "more", bits + 1)
+    with pytest.raises(DataError, match=f"bits={bits} says that {most:,} is the most"):
+        Images(path="more", grey=True, bits=bits).read(Files(tmp_path)).train.inputs[0][:]
+
+
+def test_images_of_16_bits_are_told_to_be_so(tmp_path: Path) -> None:
+    of_bits(tmp_path / "scans", 16)
+    assert Images(path="scans", grey=True).read(Files(tmp_path)).told == (
+        "images of 16 bits: their points go up to 65,535, and 65,535 is 1.0",
+    )

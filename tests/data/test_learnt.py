@@ -109,7 +109,8 @@ def test_a_run_measures_and_exports_with_what_it_learnt(tmp_path: Path, capsys: 
     command("train", str(tmp_path / "net.yaml"), "--run", run)
     kept: dict[str, Any] = json.loads((tmp_path / "run" / "data.json").read_text())
     assert kept["classes"] == ["flat", "house"]
-    assert kept["columns"] == {"numbers": {"size": None}, "categories": {"city": ["Oslo", "Rome"]}}
+    columns = {"numbers": {"size": None}, "categories": {"city": ["Oslo", "Rome"]}, "extents": {"size": [1, 30, 59]}}
+    assert kept["columns"] == columns
     assert kept["transform"][0]["Normalize"]["std"] == pytest.approx(np.arange(60).std(), rel=0.1)
     (tmp_path / "a.csv").write_text("size,city,kind\n" + "55,Bonn,house\n" * 4)
     capsys.readouterr()

@@ -99,8 +99,8 @@ HEAD = "netspec: 1\ninput: 1x8x8\n"
 @pytest.mark.parametrize(
     ("layers", "loss", "augment", "words"),
     [
-        ("fc 10, log_softmax 1", "nll", "mixup", "mixup mixes targets: NLLLoss takes class numbers"),
-        ("fc 10", "multi_margin", "[flip, cutmix]", "cutmix mixes targets: MultiMarginLoss takes class numbers"),
+        ("fc 10, log_softmax 1", "nll", "mixup", "mixup mixes targets: nll takes class numbers"),
+        ("fc 10", "multi_margin", "[flip, cutmix]", "cutmix mixes targets: multi_margin takes class numbers"),
         ("fc 12", "ce", "mixup", "the network tells 12 classes apart, the data has 10"),
     ],
 )
@@ -122,7 +122,7 @@ layers: [fc 1]
 data: {{source: {source}, augment: mixup}}
 train: {{loss: hinge, optimizer: adam}}
 """
-    with pytest.raises(netspec.SpecError, match="HingeEmbeddingLoss knows no targets between those of the data"):
+    with pytest.raises(netspec.SpecError, match="hinge knows no targets between those of the data"):
         netspec.loads(text)
     assert not netspec.loads(text.replace("hinge", "mse")).warnings
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
+import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 
 from netspec import optional as extras
 from netspec.datasets.files import Budget, Files
+from netspec.datasets.parquet import Parquet
 from netspec.errors import DataError, UsageError
 from tests.data.test_tables import read
 from tests.data.writing import section
@@ -127,3 +129,34 @@ def test_a_table_that_unpacks_to_more_than_is_allowed(tmp_path: Path, monkeypatc
     monkeypatch.setattr("netspec.datasets.parquet.Budget", lambda _: Budget(100_000))
     with pytest.raises(DataError, match=r"a.parquet takes \d\d\d,\d\d\d bytes of memory, of 100,000 that are allowed"):
         parquet(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_text_in_many_cells_is_held_and_read_once(kind: Any, tmp_path: Path) -> None:
+    """A dictionary in a small file stands for more text than there is memory for, whatever the file calls its type."""
+    rows, groups, long = 400, 50, "word " * 2_000  # 200 MB of text, and 40 million tokens, were it unpacked
+    group = pa.table({"t": pa.array([long] * rows, kind), "y": [0.5, 1.5] * (rows // 2)})
+    with pq.ParquetWriter(tmp_path / "a.parquet", group.schema) as writer:
+        for _ in range(groups):
+            writer.write_table(group)
+    options = {"path": "a.parquet", "target": "y", "text": "t", "length": 8}
+    source = section({"source": {"parquet": options}}).source
+    before = pa.total_allocated_bytes()
+    table = cast(Parquet, source).table(tmp_path / "a.parquet")
+    assert pa.total_allocated_bytes() - before < 10 * 2**20
+    assert len({id(text) for text in table.texts("t")}) <= groups
+    tracemalloc.start()
+    found = source.fitted(source.read(Files(tmp_path)), {})
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.train.inputs[0].shape == (rows * groups, 8)
+    assert most < 50 * 2**20
+
+
+def test_nested_columns_are_refused_by_name_and_not_unpacked(tmp_path: Path) -> None:
+    table = pa.table({"t": [["a"]] * 9, "x": [0.5] * 9, "y": [0.5] * 9})
+    pq.write_table(table, tmp_path / "a.parquet")
+    source = section({"source": {"parquet": {"path": "a.parquet", "target": "y", "numbers": "x"}}}).source
+    assert source.read(Files(tmp_path)).train.inputs[0].shape == (9, 1)
+    with pytest.raises(DataError, match="t holds list"):
+        section({"source": {"parquet": {"path": "a.parquet", "target": "y"}}}).source.read(Files(tmp_path))

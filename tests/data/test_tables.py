@@ -142,7 +142,8 @@ def test_empty_cells_are_filled_where_the_spec_says_so(tmp_path: Path) -> None:
     mean = read(tmp_path, text, missing="mean", empty=["NA", "?"])
     assert mean.train.inputs[0].ravel().tolist() == [1, 4, 2, 4, 9]
     assert mean.train.inputs[1].ravel().tolist() == [3, 1, 1, 2, 3]
-    assert mean.learnt["columns"] == {"numbers": {"size": 4.0}, "categories": {"city": ["", "Oslo", "Rome"]}}
+    taught = {"numbers": {"size": 4.0}, "categories": {"city": ["", "Oslo", "Rome"]}, "extents": {"size": [1, 2, 9]}}
+    assert mean.learnt["columns"] == taught
     assert read(tmp_path, text, missing="median", empty=["NA", "?"]).train.inputs[0].ravel().tolist() == [1, 2, 2, 2, 9]
     with pytest.raises(DataError, match="the training part has no number in size to fill cells with"):
         read(tmp_path, "size,price\n,1\n,2\n", numbers="size", missing="mean")

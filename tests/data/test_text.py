@@ -198,3 +198,26 @@ def test_the_ready_spec_reads_its_own_text() -> None:
     assert len(data.classes) == 50
     (tokens,), _ = data.train.batch(torch.arange(2))
     assert loaded.build()(tokens).shape == (2, 32, 50)
+
+
+def test_texts_are_handed_to_a_run_over_the_tokens_of_a_tokenizer(tmp_path: Path) -> None:
+    """The tokenizer stays with the run: its file may be gone, or be another."""
+    word_tokenizer(tmp_path / "words.json")
+    (tmp_path / "book.txt").write_text(TEXT * 4)
+    spec = (
+        "netspec: 1\ninput: int 3\nlayers: [embedding 40 4, linear 40]\ndata: text book.txt 3 tokenizer=words.json\n"
+        "train: {loss: cross_entropy axis=-1, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
+    )
+    (tmp_path / "a.yaml").write_text(spec)
+    netspec.load(tmp_path / "a.yaml").train(tmp_path / "run")
+    (tmp_path / "words.json").unlink()
+    run = netspec.Run.read(tmp_path / "run")
+    words = ["the", "cat", "sat", "on", "mat"]
+    (tmp_path / "new.txt").write_text(f"{' '.join(words[:5])}\n{' '.join(words[2:5])}\n")
+    found = run.predict(tmp_path / "new.txt")
+    assert found.first.shape == (2, 3, 40)
+    assert (found.first[0] == found.first[1]).all()  # the last tokens, as many as a window has
+    (tmp_path / "short.txt").write_text("a\n" + " ".join(words[:3]) + "\n")
+    with pytest.raises(DataError, match=r"short\.txt, line 1 has 1 tokens, expected 3 as in others"):
+        run.predict(tmp_path / "short.txt")
+    assert run.evaluate("val")

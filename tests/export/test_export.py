@@ -173,6 +173,29 @@ def test_a_file_that_computes_something_else_is_not_kept(tmp_path: Path, monkeyp
     assert report.absolute == pytest.approx(0.01, rel=1e-3)
 
 
+def test_a_tolerance_that_is_advised_helps(tmp_path: Path) -> None:
+    """Where the difference is that of rounding, the advice is a wider tolerance, and with it the file is written."""
+    with pytest.raises(ExportMismatch, match=r"raise atol or rtol under export\.onnx\."):
+        export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX(atol=0, rtol=0))
+    for option in ({"atol": 1e-3, "rtol": 0}, {"atol": 0, "rtol": 1e-3}):
+        assert export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX(**option)).absolute < 1e-3
+
+
+def test_no_tolerance_is_advised_for_what_is_no_rounding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = onnx_graph.traced
+
+    def other(network: nn.Module, *rest: Any) -> Any:
+        network.bn1.weight.data.mul_(1.47)  # type: ignore[union-attr, operator]
+        model = traced(network, *rest)
+        network.bn1.weight.data.div_(1.47)  # type: ignore[union-attr, operator]
+        return model
+
+    monkeypatch.setattr(onnx_graph, "traced", other)
+    with pytest.raises(ExportMismatch, match="That is no rounding: the file computes something else") as caught:
+        export_network(Convolutional(), IMAGE, tmp_path / "net.onnx", ONNX())
+    assert "atol or" not in str(caught.value)
+
+
 def test_training_mode_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traced = onnx_graph.traced
 

@@ -356,3 +356,23 @@ def test_an_alias_has_a_name_of_its_own(first: str) -> None:
     with pytest.raises(SpecError, match=r"p is (defined twice|a member and a list of members)"):
         loads(f"input: 8\nlayers: [{{{first}}}, {{q: fc 8}}, {{p: alias q}}]\n")
     assert len(loads(f"input: 8\nlayers: [{{{first}}}, {{q: fc 8}}, {{p2: alias q}}]\n").graph.root.aliases) == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ("[a, a]", "'a' has no effect: 'a' before it stands for all that it matches"),
+        ("['*', b]", r"'b' has no effect: '\*' before it"),
+        ("[a, b, c, '*']", r"'\*' has no effect: 'a', 'b' and 'c' before it"),
+        ("['a*', '[a]']", r"'\[a\]' has no effect"),
+        ("['?', c, a]", "'c' has no effect"),
+    ],
+)
+def test_an_order_has_no_pattern_without_effect(order: str, told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        loads(f"input: 8\nlayers: {{a: fc 8, b: fc 7, c: fc 6}}\norder: {order}\n")
+
+
+@pytest.mark.parametrize("order", ["[c, '*']", "[b, 'd*', '*']", "['c', 'd1', 'd*', a]"])
+def test_a_pattern_for_what_is_left_has_an_effect(order: str) -> None:
+    loads(f"input: 8\nlayers: {{a: fc 8, b: fc 7, c: fc 6, d1: fc 3, d2: fc 3 when false}}\norder: {order}\n")

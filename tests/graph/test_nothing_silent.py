@@ -28,6 +28,13 @@ HEAD = "netspec: 1\ninput: 4\n"
 @pytest.mark.parametrize(
     ("text", "code", "place"),
     [
+        ("layers: [{when: false, layers: [convv 4]}, relu]\n", "unknown-op", "3:33"),
+        ("layers: [{repeat: 0, layers: [relu, convv 4]}, relu]\n", "unknown-op", "3:37"),
+        ("layers: ['relu, convv 4 when false']\n", "unknown-op", "3:17"),
+        ("layers: [relu, {chain: [relu, {convv: {out_channels: 3}, when: false}]}]\n", "unknown-op", "3:32"),
+        ("layers: [{repeat: 0, layers: ['']}, relu]\n", "row", "3:31"),
+        ("layers: [{repeat: 0, layers: [conv(]}, relu]\n", "row", "3:35"),
+        ("layers: {a: {repeat: 0, layers: {b: ''}}, c: relu}\ninit: {conv: zeros}\n", "row", "3:37"),
         ("name: Le Net\nlayers: [fc 2]\n", "name", "3:7"),
         ("name: class\nlayers: [fc 2]\n", "name", "3:7"),
         ("name: nn\nlayers: [fc 2]\n", "name", "3:7"),
@@ -42,6 +49,10 @@ HEAD = "netspec: 1\ninput: 4\n"
         ("layers: ['fc 4->5->6 between=3']\n", "between", "3:22"),
         ("weights: {lod: x}\nlayers: [fc 2]\n", "unknown-key", "3:11"),
         ("weights: {load: 3}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ("weights: {load: ''}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ('weights: {load: "a\\0b"}\nlayers: [fc 2]\n', "bad-value", "3:17"),
+        ("weights: {load: null}\nlayers: [fc 2]\n", "bad-value", "3:17"),
+        ("init: {a: {'*': ones}}\nlayers: {a: fc 2}\n", "init", "3:8"),
         ("weights: {freeze: [zz]}\nlayers: [fc 2]\n", "unknown-name", "3:20"),
         ("tie: {a.weight: b.weight, b.weight: a.weight}\nlayers: {a: fc 4, b: fc 4}\n", "tie", "3:7"),
         ("defaults: {linear: 'nobias, relu'}\nlayers: [fc 4]\n", "row", "3:20"),
@@ -308,3 +319,10 @@ def test_what_is_taken_for_the_rest_of_a_row_is_never_dropped_from_a_sound_netwo
 def test_a_network_is_not_called_as_what_python_keeps_for_itself(name: str) -> None:
     with pytest.raises(SpecError, match="the network cannot be called"):
         netspec.loads(f"name: {name}\ninput: 8\nlayers: [fc 8]")
+
+
+def test_what_a_rule_by_name_fills_is_one_of_what_it_has() -> None:
+    with pytest.raises(SpecError, match=r"(?s)head matches FC, which has no `\*`.*It has: weight, bias") as caught:
+        netspec.loads(HEAD + "layers: {head: fc 2}\n", ["init.head.*=ones"])
+    assert "{head: {weight: ...}}" in str(caught.value)
+    netspec.loads(HEAD + "layers: {head: fc 2}\n", ["init.head.weight=ones"])

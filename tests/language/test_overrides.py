@@ -80,7 +80,10 @@ def test_the_long_form_has_the_same_paths(path: str) -> None:
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("train.optimizer.lrr=3", "Did you mean 'lr'?"),
+        ("train.optimizer.lrr=3", "Did you mean train.optimizer.lr=3?"),
+        ("train.optimizer.learning_rate=3", "Did you mean train.optimizer.lr=3?"),
+        ("train.optimizer.weight-decay=0 # a", "Did you mean 'train.optimizer.weight_decay=0 # a'?"),
+        ("layers.0.filters=9", "Did you mean layers.0.conv.out_channels=9?"),
         ("train.optimizer.sgd.lr=3", "takes no 'sgd.lr'"),
         ("train.optimizer.lr.x=1", "takes no 'lr.x'"),
         ("train.optimizer.lr=1, relu", "cannot be set as 'lr'"),

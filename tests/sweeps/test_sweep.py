@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import netspec
+from netspec.cli import main
 from netspec.errors import DataError, UsageError
 from netspec.runs import train as experiment
 from netspec.runs.train import Trained
@@ -145,7 +146,7 @@ def test_what_training_cannot_do(spec: netspec.Spec, tmp_path: Path, monkeypatch
     ("values", "options", "error", "words"),
     [
         (["trian.epochs=1,2"], {}, SpecError, "Did you mean 'train'?"),
-        (["train.optimizer.lrr=1e-3..1e-2"], {}, SpecError, "Did you mean 'lr'?"),
+        (["train.optimizer.lrr=1e-3..1e-2"], {}, SpecError, "Did you mean train.optimizer.lr="),
         (["params.width=4,6"], {"metric": "val.acuracy"}, UsageError, "Did you mean 'val.accuracy'?"),
         (["train=1,2"], {}, SpecError, "train"),
     ],
@@ -253,3 +254,54 @@ def test_the_picture_shows_every_trial(spec: netspec.Spec, tmp_path: Path) -> No
         assert len(panel.findall("{*}circle")) == 4
         assert len([p for p in panel.findall("{*}path") if p.find("{*}title") is not None]) == 2
     assert len(table(found).splitlines()) == 7
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"[1]\n", b'{"values": NaN}\n', b"x" * 5_000_000, None])
+def test_what_a_sweep_is_over_is_read_with_care(content: bytes | None, spec: netspec.Spec, tmp_path: Path) -> None:
+    spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
+    kept = tmp_path / "s" / "sweep.json"
+    kept.unlink()
+    if content is None:
+        kept.mkdir()
+    else:
+        kept.write_bytes(content)
+    with pytest.raises((UsageError, DataError), match=r"holds a sweep of another spec|sweep.json is a folder"):
+        spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
+
+
+def test_trials_of_no_known_sweep_are_not_taken_up(spec: netspec.Spec, tmp_path: Path) -> None:
+    spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
+    (tmp_path / "s" / "sweep.json").unlink()
+    with pytest.raises(DataError, match=r"no sweep.json says of which"):
+        spec.sweep(["params.width=7,8"], folder=tmp_path / "s", trials=0)
+
+
+@pytest.mark.parametrize(
+    "line", ["[1]", '{"a": 1}', '{"op_code": 99}', '{"op_code": 4, "trial_id": 7}', "null", "3", None]
+)
+def test_a_journal_that_no_sweep_wrote(line: str | None, spec: netspec.Spec, tmp_path: Path) -> None:
+    spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
+    journal = tmp_path / "s" / "journal.log"
+    if line is None:
+        journal.unlink()
+        journal.mkdir()
+    else:
+        journal.write_text(f"{line}\n")
+    with pytest.raises(DataError, match=r"journal.log is (damaged|a folder)"):
+        spec.sweep(["params.width=4,6"], folder=tmp_path / "s", trials=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        (["train.optimizer.lr=1e30,1e31", "train.epochs=1"], 5),
+        (["params.width=300,400", "--max-params", "10"], 3),
+        (["params.width=4,6", "--trials", "0"], 0),
+        (["params.width=4,6", "--metric", ""], 2),
+    ],
+)
+def test_a_sweep_without_a_best_trial_is_no_success(values: list[str], code: int, tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SPEC)
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", str(tmp_path / "small.yaml"), *values, "--folder", str(tmp_path / "s")])
+    assert caught.value.code == code

@@ -265,7 +265,7 @@ def test_weights_stay_with_the_run(tmp_path: Path) -> None:
     run = Run.read(tmp_path / "run")
     assert data_of(run.spec, True, run.learnt).learnt["weights"] == kept
     assert data_of(run.spec, True).learnt["weights"] != kept
-    with pytest.raises(UsageError, match="ce has weight by the data's classes"):
+    with pytest.raises(UsageError, match="cross_entropy has weight by the data's classes"):
         Objective(made.experiment.train.loss)  # type: ignore[union-attr]
 
 

@@ -137,3 +137,16 @@ def test_one_sample_alone_is_refused_where_a_norm_needs_two() -> None:
     with pytest.raises(DataError, match="65 samples in batches of 16 leave one alone in the last, and a BatchNorm"):
         train(perceptron(norm=True), section(batch=16), classes(65, val=0))
     train(perceptron(), section(batch=16), classes(65, val=0))
+
+
+@pytest.mark.parametrize("begin", [1, 3])
+def test_labels_that_begin_above_0_and_what_is_advised_for_them(begin: int, tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(60, 2)).astype("f4"), np.arange(60) % 3
+    text = "input: 2\nlayers: [fc 3]\ndata: {source: npz a.npz inputs=x target=y}\n"
+    text += "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
+    (tmp_path / "net.yaml").write_text(text)
+    np.savez(tmp_path / "a.npz", x=x, y=y + begin)
+    with pytest.raises(netspec.NetspecError, match=f"take {begin} off each of its labels"):
+        netspec.load(tmp_path / "net.yaml").train()
+    np.savez(tmp_path / "a.npz", x=x, y=y + begin - begin)
+    netspec.load(tmp_path / "net.yaml").train()

@@ -467,3 +467,32 @@ def test_what_is_no_number_is_not_given_back(tmp_path: Path, capfd: pytest.Captu
     np.save(tmp_path / "new.npy", np.array([[0, 0, 0], [0, 200, 0]], "float32"))
     assert ended("predict", run, tmp_path / "new.npy") == 4
     assert "is not finite for row 1, one of 1 such samples" in capfd.readouterr().err
+
+
+def test_images_of_other_bits_are_refused_or_told(tmp_path: Path) -> None:
+    """A run over images of 16 bits, asked about others that are stored in 16 bits and use fewer."""
+    for name in ("a", "b"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        for i in range(6):
+            own = np.random.default_rng(i).integers(2**14, 2**16, (8, 8)).astype(np.uint16)
+            own[0, 0] = 2**16 - 1
+            Image.fromarray(own).save(tmp_path / "scans" / name / f"{i}.png")
+    run = trained(tmp_path, GREY.replace("fc 3", "fc 2") + SCANS)
+    for bits in (10, 12):
+        Image.fromarray((own >> (16 - bits)).astype(np.uint16)).save(tmp_path / f"{bits}.png")
+        with pytest.raises(DataError, match="the run was trained on from"):
+            Run.read(run).predict(tmp_path / f"{bits}.png")
+    Image.fromarray((own >> 2).astype(np.uint16)).save(tmp_path / "14.png")
+    (told,) = Run.read(run).predict(tmp_path / "14.png").told
+    assert "go up to 0.25 of white, those of training to 1: are both of as many bits?" in told
+    Image.fromarray((own >> 8).astype(np.uint8)).save(tmp_path / "8.png")
+    (told,) = Run.read(run).predict(tmp_path / "8.png").told
+    assert "are taken as 0.0 to 1.0" in told
+    Image.fromarray(own).save(tmp_path / "16.png")
+    assert Run.read(run).predict(tmp_path / "16.png").told == ()
+
+
+SCANS = """\
+data: {source: {images: {path: scans, grey: true}}}
+train: {loss: cross_entropy, optimizer: sgd lr=0.01, epochs: 1, device: cpu}
+"""

@@ -85,3 +85,52 @@ def test_a_table_on_standard_input(
     assert caught.value.code == 0
     (tmp_path / "new.csv").write_text(rows, "utf-8")
     assert capsys.readouterr().out == f"x: {values(run, tmp_path / 'new.csv')[0]:.4g}\n"
+
+
+UNITS = """\
+netspec: 1
+input: 2
+layers: [fc 1]
+data: {source: {csv: {path: rates.csv, target: y, signs: [percent, currency]}}, transform: standardize}
+train: {loss: mse, optimizer: sgd lr=1e-3, epochs: 1, device: cpu}
+"""
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over a column of percent and one of money."""
+    folder = tmp_path_factory.mktemp("units")
+    rows = "".join(f"{3 + i}%,${100 * i + 7},{i}.5\n" for i in range(40))
+    (folder / "rates.csv").write_text(f"rate,price,y\n{rows}")
+    return trained(folder, UNITS)
+
+
+@pytest.mark.parametrize("row", ["0.05,$300", "5,$300", "5 kg,$300", '"0,05",$300', "5%,€300"])
+def test_numbers_without_their_unit_or_in_another_are_refused(units: Path, tmp_path: Path, row: str) -> None:
+    (tmp_path / "new.csv").write_text(f"rate,price\n6%,$200\n{row}\n", "utf-8")
+    with pytest.raises(DataError, match=r"new.csv, line 3: (rate|price) is .* stand with [%$] beside them"):
+        predict(Run.read(units), [tmp_path / "new.csv"])
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("5%,$300", ()),
+        ("0%,$0", ()),
+        ("5%,300", ("new.csv, line 2: price is '300', which is taken as $",)),
+        ("0.05%,$300", ("numbers of rate are as large as 0.05, in training as 3 to 42",)),
+        ("5%,$30000", ("numbers of price are as large as 3e+04",)),
+    ],
+)
+def test_columns_on_another_scale_are_told(units: Path, tmp_path: Path, row: str, told: tuple[str, ...]) -> None:
+    (tmp_path / "new.csv").write_text(f"rate,price\n{row}\n")
+    found = predict(Run.read(units), [tmp_path / "new.csv"]).told
+    assert len(found) == len(told)
+    assert all(text in line for text, line in zip(told, found, strict=True))
+
+
+def test_a_measured_table_has_the_units_of_training(units: Path, tmp_path: Path) -> None:
+    rates = units.parent / "plain.csv"
+    rates.write_text((units.parent / "rates.csv").read_text().replace("%", ""))
+    with pytest.raises(DataError, match=r"plain.csv, line 2: rate is '3', .* stand with % beside them"):
+        Run.read(units, ["data.source.csv.path=plain.csv"]).evaluate()

@@ -132,6 +132,15 @@ def test_the_command_shows_the_likeliest_classes(digits: Path, tmp_path: Path, i
     assert listed[0]["probabilities"][str(first)] == pytest.approx(float(shares[0, first]))
 
 
+def test_a_device_or_a_pipe_takes_a_table(
+    digits: Path, tmp_path: Path, images: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", images)
+    assert command("predict", str(digits), "x.npy", "-o", "/dev/stdout", cwd=tmp_path).returncode == 0
+    assert capfd.readouterr().out.startswith("row,class,0,1,2,3")
+    assert command("predict", str(digits), "x.npy", "-o", "/dev/full", cwd=tmp_path).returncode == 2
+
+
 def test_values_of_several_inputs_and_outputs(values: Path, tmp_path: Path) -> None:
     left, right = np.ones((2, 3), "float32"), np.zeros((2, 2), "float32")
     np.save(tmp_path / "left.npy", left)
@@ -255,3 +264,15 @@ def test_one_table_at_a_time(tmp_path: Path) -> None:
     assert predict(run, [tmp_path / "a.csv"]).first.shape == (20, 2)
     with pytest.raises(DataError, match="one table too many"):
         predict(run, [tmp_path / "a.csv", tmp_path / "a.csv"])
+
+
+def test_a_network_may_tell_more_classes_apart_than_the_data_has(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i / 7:.2f},{'ab'[i % 2]}\n" for i in range(20)))
+    spec = (
+        "netspec: 1\ninput: 1\nlayers: [fc 4]\ndata: csv a.csv y\n"
+        "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
+    )
+    (tmp_path / "a.yaml").write_text(spec)
+    netspec.load(tmp_path / "a.yaml").train(tmp_path / "run")
+    (tmp_path / "new.csv").write_text("x\n0.5\n")
+    assert netspec.Run.read(tmp_path / "run").predict(tmp_path / "new.csv").classes == ("a", "b", "class 2", "class 3")

@@ -206,7 +206,7 @@ def test_frozen_parameters_stay() -> None:
 
 def test_metrics_that_do_not_suit_the_loss() -> None:
     x = torch.randn(32, 4)
-    with pytest.raises(SpecError, match="accuracy measures classes or yes or no, MSELoss takes another kind"):
+    with pytest.raises(SpecError, match="accuracy measures classes or yes or no, mse takes another kind"):
         train(nn.Linear(4, 1), section(loss="mse", metrics=["accuracy"]), data(x, x[:, :1], val=8))
 
 

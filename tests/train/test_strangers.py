@@ -259,12 +259,13 @@ def test_what_a_run_has_learnt_is_held_against_what_runs_learn(
     assert "a fault of netspec" not in capsys.readouterr().err
 
 
-def test_classes_of_another_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_classes_that_lack_in_a_run_are_numbered(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As those are that a network tells apart and the data does not have."""
     path = project / "runs" / "a" / "data.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "classes": ["one"]}))
     (project / "new.csv").write_text("a,b\n1,2\n")
-    assert ended("predict", project / "runs" / "a", project / "new.csv") == 4
-    assert "names 1 classes, the network gives 2" in capsys.readouterr().err
+    assert ended("predict", project / "runs" / "a", project / "new.csv") == 0
+    assert "class 1 (" in capsys.readouterr().out
 
 
 STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -369,3 +370,28 @@ def test_a_plugin_in_a_run_is_not_imported(project: Path, capsys: pytest.Capture
     (run / "plugins.json").write_text('{"evil.py": ""}')
     assert ended("eval", run) == 2
     assert "Name it: --plugin evil.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/x.safetensors", "none", "."])
+def test_weights_that_lead_nowhere(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "loop").symlink_to("loop")
+    assert ended("train", project / "small.yaml", f"weights.load={name}", "--run", project / "runs" / "b") == 4
+    assert "expected a file of weights" in capsys.readouterr().err or name.startswith("loop")
+
+
+@pytest.mark.parametrize("harm", ["gone", "a pipe", "other weights"])
+def test_a_run_that_goes_on_needs_no_weights_that_it_began_with(harm: str, project: Path, tmp_path: Path) -> None:
+    weights, spec = project / "first.safetensors", project / "small.yaml"
+    shutil.copy(project / "runs" / "a" / "last.safetensors", weights)
+    spec.write_text(SPEC + "weights: {load: first.safetensors}\n")
+    assert ended("train", spec, "--run", project / "runs" / "b") == 0
+    shutil.copytree(project / "runs" / "b", project / "runs" / "c")
+    assert ended("train", spec, "train.epochs=3", "--run", project / "runs" / "b", "--resume") == 0
+    weights.unlink()
+    if harm == "a pipe":
+        os.mkfifo(weights)
+    elif harm == "other weights":
+        weights.write_bytes(b"none")
+    assert ended("train", "--resume", project / "runs" / "c", "train.epochs=3") == 0
+    assert (project / "runs/b/last.safetensors").read_bytes() == (project / "runs/c/last.safetensors").read_bytes()
+    assert ended("train", spec, "--run", project / "runs" / "d") == 4

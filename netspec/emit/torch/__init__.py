@@ -40,10 +40,12 @@ def arguments(op: Op, inputs: Inputs) -> Sequence[Argument]:
 
 
 def _making(cls: type[Op]) -> Rule:
+    """How a class writes what it makes in `__init__`."""
     return (MODULES if issubclass(cls, Layer) else STATE).of(cls)
 
 
 def _function(cls: type[Op]) -> Rule:
+    """How a class writes its call without a module."""
     return (LAYER_FUNCTIONS if issubclass(cls, Layer) else FUNCTIONS).of(cls)
 
 
@@ -61,6 +63,7 @@ def torch_names(cls: type[Op]) -> frozenset[str]:
 
 
 def _names(cls: type[Op]) -> frozenset[str]:
+    """The names of torch that a class may reach, in full: `nn.Conv2d`, `F.relu`."""
     if not issubclass(cls, Layer):
         rule = _making(cls) if cls.owned else _function(cls)
         return frozenset(name.format(cls.called()) for name in rule.names)

@@ -53,11 +53,13 @@ def module(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
 
 @written(*(f"nn.AdaptiveAvgPool{dims}d" for dims in (1, 2, 3)))
 def _average(op: GAP, inputs: Inputs, where: Where) -> ast.expr:
+    """`gap` as a module."""
     return call(f"nn.AdaptiveAvgPool{op.dims}d", valued(1))
 
 
 @written("{module}", "nn.TransformerEncoderLayer", "nn.TransformerDecoderLayer", "nn.LayerNorm")
 def _layers(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
+    """An encoder or decoder of several layers: the layer, how many, and the norm behind them."""
     layer = call(f"nn.{type(op).__name__}Layer", *module_arguments(op))
     arguments: list[Argument] = [layer, keyword("num_layers", valued(op.num_layers))]
     if op.norm:
@@ -86,17 +88,20 @@ def function(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
 
 @written(*(f"F.adaptive_avg_pool{dims}d" for dims in (1, 2, 3)))
 def _averaged(op: GAP, inputs: Inputs, where: Where) -> ast.expr:
+    """`gap` as a function."""
     return call(f"F.adaptive_avg_pool{op.dims}d", inputs[0], valued(1))
 
 
 @written("{function}")
 def _dropped(op: Dropping, inputs: Inputs, where: Where) -> ast.expr:
+    """A dropout as a function, which must be told whether the network trains."""
     inplace = [keyword("inplace", valued(True))] if op.inplace is True and op.overwrites else []
     return call(function_name(type(op)), inputs[0], valued(op.p), SELF_TRAINING, *inplace)
 
 
 @written("F.pad")
 def _padded(op: Padding, inputs: Inputs, where: Where) -> ast.expr:
+    """Padding as `F.pad`: two sizes for each axis, the last axis first."""
     sides = op.padding if isinstance(op.padding, tuple) else (op.padding,) * (2 * op.dims)
     mode = [keyword("mode", valued(op.mode))] if op.mode else []
     return call("F.pad", inputs[0], valued(sides), *mode)
@@ -104,6 +109,7 @@ def _padded(op: Padding, inputs: Inputs, where: Where) -> ast.expr:
 
 @written("F.pad")
 def _padded_with(op: ConstantPad, inputs: Inputs, where: Where) -> ast.expr:
+    """Padding with a value."""
     padded = _padded(op, inputs)
     assert isinstance(padded, ast.Call)
     return call(padded.func, *padded.args, keyword("value", valued(op.value)))
@@ -121,6 +127,8 @@ def _last_axes(name: str) -> Rule:
 
 
 def _resized(**how: Any) -> Rule:
+    """A rule for `F.interpolate` with `how` as fixed arguments."""
+
     def write(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
         fixed = [keyword(name, valued(value)) for name, value in how.items()]
         return call("F.interpolate", inputs[0], *module_arguments(op), *fixed)
@@ -130,6 +138,7 @@ def _resized(**how: Any) -> Rule:
 
 @written("F.rrelu")
 def _rrelu(op: Layer, inputs: Inputs, where: Where) -> ast.expr:
+    """`F.rrelu`, which draws its slopes in training alone."""
     return call("F.rrelu", inputs[0], *module_arguments(op), keyword("training", SELF_TRAINING))
 
 
@@ -167,6 +176,7 @@ class Passing:
 
 
 def _flattened(op: FC, inputs: Inputs) -> Sequence[Argument]:
+    """The input of `fc`, flattened where it has more axes than batch and features."""
     return [call("torch.flatten", inputs[0], valued(1))] if op.flattens else inputs
 
 
@@ -176,6 +186,7 @@ def _state_pair(op: Layer, inputs: Inputs) -> Sequence[Argument]:
 
 
 def _attended(op: MultiheadAttention, inputs: Inputs) -> Sequence[Argument]:
+    """The call of a MultiheadAttention: query, key and value, masks by name, and no weights that nobody takes."""
     query, key, value, masks = op.spelled_out(inputs)
     weights = [] if op.need_weights else [keyword("need_weights", valued(False))]
     given = [keyword(name, mask) for name, mask in masks.items()]
@@ -199,16 +210,19 @@ def _by_name(op: Layer, inputs: Inputs) -> list[Argument]:
 
 
 def _encoded(op: Encoding, inputs: Inputs) -> Sequence[Argument]:
+    """The call of an encoder, with a causal mask if it is one that looks back alone."""
     causal = _causal(op.mask_name, "is_causal", inputs[0], op.batch_first) if op.is_causal else []
     return [*_by_name(op, inputs), *causal]
 
 
 def _decoded(op: Decoding, inputs: Inputs) -> Sequence[Argument]:
+    """The call of a decoder, with a causal mask over its target if it is to look back alone."""
     causal = _causal("tgt_mask", "tgt_is_causal", inputs[0], op.batch_first) if op.tgt_is_causal else []
     return [*_by_name(op, inputs), *causal]
 
 
 def _translated(op: Transformer, inputs: Inputs) -> Sequence[Argument]:
+    """The call of a whole Transformer, causal as its decoder is."""
     causal = _causal("tgt_mask", "tgt_is_causal", inputs[1], op.batch_first) if op.tgt_is_causal else []
     return [*_by_name(op, inputs), *causal]
 

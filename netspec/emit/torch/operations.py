@@ -57,6 +57,7 @@ MINUS_INFINITY: Final = valued(float("-inf"))
 
 @written()
 def _add(op: Add, inputs: Inputs, where: Where) -> ast.expr:
+    """A sum, or a difference where the number is negative: `x - 1`."""
     if isinstance(op.other, int | float) and op.other < 0:
         return infix(ast.Sub(), inputs[0], valued(-op.other))
     return _PLUS(op, inputs)
@@ -67,6 +68,7 @@ _PLUS: Final = operator(ast.Add())
 
 @written("torch.{}", "torch.clamp")
 def _extreme(op: Extreme, inputs: Inputs, where: Where) -> ast.expr:
+    """`clamp` against a number, `maximum` and `minimum` between tensors."""
     if op.other is not None:
         return call("torch.clamp", inputs[0], keyword(op.bound, valued(op.other)))
     return call(f"torch.{op.called()}", *inputs)
@@ -74,6 +76,7 @@ def _extreme(op: Extreme, inputs: Inputs, where: Where) -> ast.expr:
 
 @written(".float", ".long", ".bool")
 def _to(op: To, inputs: Inputs, where: Where) -> ast.expr:
+    """A cast: `x.float()`, or to the dtype of the parameters where that may be another."""
     if where.dtype is not None:
         return method(inputs[0], "to", where.dtype)
     return method(inputs[0], {"float32": "float", "int64": "long", "bool": "bool"}[op.dtype])
@@ -81,12 +84,14 @@ def _to(op: To, inputs: Inputs, where: Where) -> ast.expr:
 
 @written(".select")
 def _select(op: Select, inputs: Inputs, where: Where) -> ast.expr:
+    """One place of an axis, `x[:, 0]` where a subscript says it shortly."""
     index = valued(op.index)
     return _place(inputs[0], op.dim, index) or method(inputs[0], "select", valued(op.dim), index)
 
 
 @written(".movedim")
 def _slice(op: Slice, inputs: Inputs, where: Where) -> ast.expr:
+    """Places of an axis, `x[:, 1:5]` where a subscript says it shortly."""
     start = None if op.start == 0 else valued(op.start)
     stop = None if op.stop is None else valued(op.stop)
     places = ast.Slice(start, stop, None if op.step == 1 else valued(op.step))
@@ -107,24 +112,28 @@ def _place(of: ast.expr, dim: int | Code, index: ast.expr) -> ast.expr | None:
 
 @written("F.layer_norm")
 def _layer_norm(op: LayerNormFunction, inputs: Inputs, where: Where) -> ast.expr:
+    """`F.layer_norm`, whose axes are those of the weight."""
     x, *weights = inputs
     return call("F.layer_norm", x, attribute(weights[0], "shape"), *weights, *options(op, "eps"))
 
 
 @written("F.rms_norm")
 def _rms_norm(op: RMSNormFunction, inputs: Inputs, where: Where) -> ast.expr:
+    """`F.rms_norm`, whose axes are those of the weight."""
     x, weight = inputs
     return call("F.rms_norm", x, attribute(weight, "shape"), weight, *options(op, "eps"))
 
 
 @written("F.group_norm")
 def _group_norm(op: GroupNormFunction, inputs: Inputs, where: Where) -> ast.expr:
+    """`F.group_norm` with weights that are values of the network."""
     x, *weights = inputs
     return call("F.group_norm", x, valued(op.num_groups), *weights, *options(op, "eps"))
 
 
 @written("F.scaled_dot_product_attention", "attend")
 def _sdpa(op: SDPA, inputs: Inputs, where: Where) -> ast.expr:
+    """Attention, with heads taken apart and put together by a helper where there are several."""
     settings: list[Argument] = [keyword("attn_mask", mask) for mask in inputs[3:]]
     if op.dropout_p != 0:
         settings.append(keyword("dropout_p", either(SELF_TRAINING, valued(op.dropout_p), valued(0.0))))
@@ -136,11 +145,13 @@ def _sdpa(op: SDPA, inputs: Inputs, where: Where) -> ast.expr:
 
 @written(".masked_fill")
 def _masked_fill(op: MaskedFill, inputs: Inputs, where: Where) -> ast.expr:
+    """`masked_fill`, minus infinity where no number is given."""
     return method(inputs[0], "masked_fill", inputs[1], MINUS_INFINITY if op.value is None else valued(op.value))
 
 
 @written("drop_path")
 def _drop_path(op: DropPath, inputs: Inputs, where: Where) -> ast.expr:
+    """Stochastic depth by a helper; nothing where no path is dropped."""
     return inputs[0] if op.p == 0 else call("drop_path", inputs[0], valued(op.p), SELF_TRAINING)
 
 
@@ -158,43 +169,51 @@ def _placed(name: str, arguments: list[ast.expr], where: Where, dtype: Dtype = "
 
 @written("torch.{}", *_PLACED)
 def _filled(op: Filled, inputs: Inputs, where: Where) -> ast.expr:
+    """`torch.zeros` and its like, on the device of the network."""
     return _placed(f"torch.{op.called()}", spread(op.size), where)
 
 
 @written("torch.{}", *_PLACED)
 def _typed(op: Typed, inputs: Inputs, where: Where) -> ast.expr:
+    """A source whose dtype is its own, whatever that of the parameters is."""
     return _placed(f"torch.{op.called()}", spread(op.size), where, op.result())
 
 
 @written("torch.full", *_PLACED)
 def _full(op: Full, inputs: Inputs, where: Where) -> ast.expr:
+    """`torch.full`."""
     return _placed("torch.full", [valued(op.size), valued(op.value)], where)
 
 
 @written("torch.eye", *_PLACED)
 def _eye(op: Eye, inputs: Inputs, where: Where) -> ast.expr:
+    """`torch.eye`, square without a second size."""
     return _placed("torch.eye", spread([op.n] if op.m is None else [op.n, op.m]), where)
 
 
 @written("torch.arange", *_PLACED)
 def _arange(op: Arange, inputs: Inputs, where: Where) -> ast.expr:
+    """`torch.arange`, without a start of 0 and a step of 1."""
     values = [op.start, op.end] if op.start != 0 or op.step != 1 else [op.end]
     return _placed("torch.arange", spread([*values, op.step] if op.step != 1 else values), where)
 
 
 @written("torch.linspace", *_PLACED)
 def _linspace(op: Linspace, inputs: Inputs, where: Where) -> ast.expr:
+    """`torch.linspace`."""
     return _placed("torch.linspace", spread([op.start, op.end, op.steps]), where)
 
 
 @written("torch.full", ".triu", *_PLACED)
 def _causal(op: Causal, inputs: Inputs, where: Where) -> ast.expr:
+    """A causal mask: minus infinity above the diagonal, 0 elsewhere."""
     full = _placed("torch.full", [valued((op.size, op.size)), MINUS_INFINITY], where)
     return method(full, "triu", valued(1))
 
 
 @written("torch.tensor", *_PLACED)
 def _constant(op: Constant, inputs: Inputs, where: Where) -> ast.expr:
+    """`torch.tensor` of numbers that the spec has."""
     return _placed("torch.tensor", [valued(op.value)], where)
 
 
@@ -312,12 +331,14 @@ _FILLING: Final = (
 
 @written("nn.Parameter", *_FILLING)
 def _parameter(op: Parameter, inputs: Inputs, where: Where) -> ast.expr:
+    """A free parameter as it is made in `__init__`."""
     fixed = [] if op.trainable is True else [keyword("requires_grad", valued(op.trainable))]
     return call("nn.Parameter", _tensor(op), *fixed)
 
 
 @written("torch.arange", "torch.Size", ".numel", ".view", ".triu", ".tril", "sincos", *_FILLING)
 def _buffer(op: Buffer, inputs: Inputs, where: Where) -> ast.expr:
+    """A buffer as it is made in `__init__`."""
     match op.init:
         case "arange":
             return _counted(op.size)
@@ -341,12 +362,14 @@ def _counted(size: Any) -> ast.expr:
 
 @written("relative_index", ".flatten")
 def _relative_index(op: RelativeIndex, inputs: Inputs, where: Where) -> ast.expr:
+    """The table of relative positions in a window, by a helper."""
     table = call("relative_index", *spread(op.window))
     return method(table, "flatten") if op.flat else table
 
 
 @written("shift_mask")
 def _shift_mask(op: ShiftMask, inputs: Inputs, where: Where) -> ast.expr:
+    """The mask of windows that were shifted, by a helper."""
     return call("shift_mask", valued(op.map), valued(op.window), valued(op.shift))
 
 

@@ -145,10 +145,12 @@ def options(op: Op, *names: str) -> list[Argument]:
 
 
 def _own(name: str, op: Op) -> str:
+    """A name of torch with the op's own in its place: `F.{}` is `F.relu`."""
     return name.format(type(op).called())
 
 
 def _arguments(op: Op, inputs: Inputs, places: Sequence[str]) -> list[Argument]:
+    """The arguments at these places; the inputs come first unless a place is theirs."""
     first = [] if "$" in places or "[$]" in places else list(inputs)
     return [*first, *(argument for place in places for argument in _at(op, inputs, place))]
 

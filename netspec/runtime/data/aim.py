@@ -33,7 +33,7 @@ def as_answers(arrays: Arrays, compared: Compared) -> Arrays:
     if not compared.one_answer or classes is None or target.ndim != 1 or target.dtype.kind != "i":
         return arrays
     if len(classes) != 2:
-        text = f"{compared.loss.called()} with one output says yes or no, the data has {_count(len(classes))}"
+        text = f"{compared.loss.said} with one output says yes or no, the data has {_count(len(classes))}"
         way_out = f"End the network with {len(classes)} outputs and take cross_entropy."
         if len(classes) == 1:
             way_out = "There is nothing to tell it from: take data that has both."
@@ -54,6 +54,7 @@ def as_answers(arrays: Arrays, compared: Compared) -> Arrays:
 
 
 def _count(classes: int) -> str:
+    """`1 class`, `2 classes`."""
     return f"{classes:,} class{'es' * (classes != 1)}"
 
 
@@ -81,7 +82,10 @@ def aimed(data: Data, aim: Aim, compared: Compared | None, known: Mapping[str, A
 
 
 def strata(train: Split, classes: Sequence[str]) -> tuple[torch.Tensor, ...]:
-    """The samples of each class that the training part has. Raises DataError for a target of other than classes."""
+    """The samples of each class that the training part has, as their numbers: int64, one axis.
+
+    Classes without a sample are left out. Raises DataError for a target of other than classes.
+    """
     target = torch.cat([each.cpu() for each in train.targets()])
     if target.is_floating_point() and len(classes) == 2 and target.shape[1:] in ((), (1,)):
         target = (target.flatten() > 0.5).long()

@@ -22,9 +22,9 @@ from netspec.datasets.pictures import Pictures
 from netspec.datasets.rows import Rows
 from netspec.datasets.table import Tabular, only
 from netspec.datasets.text import Text
-from netspec.datasets.values import BYTE, Values
+from netspec.datasets.values import BYTE, Values, measured
 from netspec.errors import DataError
-from netspec.runtime.data.ranges import converted
+from netspec.runtime.data.ranges import MANY, converted
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -39,6 +39,8 @@ LOOKED: Final = 64
 """Photos that are looked at to see how bright they are."""
 APART: Final = 0.4
 """How far means of black and white are apart where light and dark may be swapped."""
+FAR: Final = 3
+"""How many times the largest value of images may be that of training, before it is told."""
 STANDARD_INPUT: Final = Path("-")
 
 
@@ -74,6 +76,7 @@ def handed(
 
 
 def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
+    """The arrays in one .npz file, by the names of the inputs, or in a .npy file for each input. Raises DataError."""
     for file in files:
         if not file.is_file():
             raise DataError(f"{show(file)} is not a file")
@@ -103,8 +106,10 @@ def _held(array: Array | Rows, budget: Budget) -> Column:
 
 
 def _rows_of(source: Tabular, table: Table, learnt: Mapping[str, Any]) -> Handed:
-    """The rows of a table as samples."""
-    return Handed(source.seen(table, learnt), source.ids(table), tuple(source.remarks(table, learnt)))
+    """The rows of a table as samples. Of few columns each is judged by itself, as numbers of many kinds are."""
+    known, seen = learnt["columns"].get("extents"), source.seen(table, learnt)
+    told = tuple(source.remarks(table, learnt))
+    return Handed(seen, source.ids(table), told, judged=known is None or len(known) >= MANY)
 
 
 def _as_csv(source: Tabular) -> CSV:
@@ -116,7 +121,10 @@ def _as_csv(source: Tabular) -> CSV:
 
 
 def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) -> Handed | None:
-    """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given."""
+    """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given.
+
+    Raises DataError.
+    """
     column = _text_column(source, learnt)
     tables = isinstance(source, Tabular) and any(file.exists() and file.suffix != ".txt" for file in files)
     if column is None or tables or any(file.suffix in ARRAYS for file in files):
@@ -137,7 +145,8 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) ->
     if isinstance(source, Text):
         return Handed([source.lines(texts, names, learnt)], {"line": names})
     assert isinstance(source, Tabular)
-    table = Table(Origin(), {column: Texts(texts)})
+    origin = Origin((show(files[0]),), np.arange(1, len(texts) + 1), "line") if len(files) == 1 else Origin()
+    table = Table(origin, {column: Texts(texts)})
     return Handed(source.seen(table, learnt), {"line": names})
 
 
@@ -152,7 +161,10 @@ def _text_column(source: Dataset, learnt: Mapping[str, Any]) -> str | None:
 
 
 def _text(file: Path) -> tuple[list[str], str]:
-    """The lines of a file, of standard input, or of the words themselves; and what stands before their numbers."""
+    """The lines of a file, of standard input, or of the words themselves; and what stands before their numbers.
+
+    Raises DataError.
+    """
     if file == STANDARD_INPUT:
         try:
             return sys.stdin.buffer.read(MAX_TEXT).decode().splitlines(), ""
@@ -179,14 +191,29 @@ def _own(inputs: Sequence[Column], learnt: Mapping[str, Any]) -> Handed:
             if x.size != (height, width):
                 told.append(f"images are brought to {height} x {width} points, the size of the run's own")
             x = replace(x, size=(height, width), resized=True)
+        if isinstance(x, Pictures) and x.deep and values is not None:
+            told += _fainter(x, Values.of(values))
         found.append(x)
     first = found[0]
     names = {"file": first.paths} if isinstance(first, Pictures) else {}
-    return Handed(found, names, tuple(dict.fromkeys(told)), judged=False)
+    deep = {x.dtype for x in found} | {np.dtype(values["dtype"]) for values in kept if values} != {np.dtype(np.uint8)}
+    return Handed(found, names, tuple(dict.fromkeys(told)), judged=deep)
+
+
+def _fainter(pictures: Pictures, trained: Values) -> Iterator[str]:
+    """What is told of images of 16 bits whose largest value is far from that of training: others may use fewer bits."""
+    white = trained.high / (BYTE if trained.dtype == "uint8" else 1)
+    own = measured(pictures).high
+    if not white / FAR <= own <= white * FAR:
+        text = f"points of the images go up to {own:.3g} of white, those of training to {white:.3g}"
+        yield f"{text}: are both of as many bits?"
 
 
 def _photos(files: Sequence[Path], learnt: Mapping[str, Any], taken: Sequence[Any]) -> Handed:
-    """Images in files for a run over arrays: in the form, the size and the colours that its data has."""
+    """Images in files for a run over arrays: in the form, the size and the colours that its data has.
+
+    Raises DataError.
+    """
     kept, label = learnt.get("values"), ", ".join(map(show, files))
     if kept is None:
         raise DataError(f"{label}: the run was trained by an older version, which did not keep the form of its images")

@@ -60,6 +60,7 @@ def _counts(arrays: Arrays, wanted: Split, default_val: float) -> dict[str, int]
 
 
 def _described(wanted: Split, parts: Mapping[str, Part]) -> str:
+    """What was held out, and by what, in a line for whoever trains."""
     by = f" by {printable(wanted.group or wanted.time or '')}" if wanted.group or wanted.time else ""
     fold = f", fold {wanted.fold[0]} of {wanted.fold[1]} for validation" if wanted.fold else ""
     return f"  split{by}{fold}: " + ", ".join(f"{name} {len(part):,}" for name, part in parts.items())
@@ -108,7 +109,7 @@ def _shuffled(target: Array, seed: int, stratify: bool) -> Array:
 
 
 def _by_group(arrays: Arrays, wanted: Split, counts: dict[str, int]) -> dict[str, Array]:
-    """The samples of each part, all those of a group in the same one."""
+    """The samples of each part, all those of a group in the same one. Raises DataError."""
     assert wanted.group is not None
     known, group = np.unique(_key(arrays.train, wanted.group, "group"), return_inverse=True)
     _need_strangers(arrays, wanted.group, known)
@@ -156,7 +157,7 @@ def _evenly(groups: Array, sizes: Array, folds: int) -> list[Array]:
 
 
 def _need_strangers(arrays: Arrays, name: str, known: Array) -> None:
-    """Refuse a part in a file of its own that has a group of the training part."""
+    """Refuse a part in a file of its own that has a group of the training part. Raises DataError."""
     for word, part in (("val", arrays.val), ("test", arrays.test)):
         both = np.intersect1d(known, _key(part, name, "group")) if part is not None else known[:0]
         if len(both):
@@ -169,7 +170,10 @@ def _need_strangers(arrays: Arrays, name: str, known: Array) -> None:
 
 
 def _moments(arrays: Arrays, wanted: Split) -> tuple[Array, Array]:
-    """When each sample's target begins and when it ends; places in the source where no column says."""
+    """When each sample's target begins and when it ends; places in the source where no column says.
+
+    Raises DataError.
+    """
     if wanted.time is not None and arrays.span is not None:
         raise DataError("windows are split by their own time, which source's time= names. Drop split.time.")
     if wanted.time is not None:
@@ -184,7 +188,7 @@ def _moments(arrays: Arrays, wanted: Split) -> tuple[Array, Array]:
 def _by_time(first: Array, last: Array, wanted: Split, counts: dict[str, int]) -> dict[str, Array]:
     """The samples of each part: the latest for the test, those before them for validation.
 
-    Samples of one time are in one part, and what reaches into a later part is in none.
+    Samples of one time are in one part, and what reaches into a later part is in none. Raises DataError.
     """
     left, found = np.arange(len(first)), dict[str, Array]()
     for name in (name for name in ("test", "val") if name in counts):
@@ -206,12 +210,14 @@ def _by_time(first: Array, last: Array, wanted: Split, counts: dict[str, int]) -
 
 
 def _key(part: Part, name: str, what: Any) -> Array:
+    """What each sample has in a column that a split goes by. Raises DataError where the source has no columns."""
     if part.key is None:
         raise DataError(f"{part.origin.name} has no columns, so there is nothing that split.{what} can go by")
     return part.key(name, what)
 
 
 def _need_folds(count: int, folds: int, what: str) -> None:
+    """Refuse fewer samples, or groups, than there are folds. Raises DataError."""
     if count < folds:
         raise DataError(f"there are {count:,} {what}, too few for {folds:,} folds")
 

@@ -171,7 +171,10 @@ def fields(part: Part) -> tuple[Column, ...]:
 
 
 def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:
-    """The fields that are held in memory, by their ids: those that are there, then the smallest as far as they fit."""
+    """The fields that are held in memory, by their ids: those that are there, then the smallest as far as they fit.
+
+    Raises DataError.
+    """
     everything = [field for part in parts for field in fields(part)]
     there = [field for field in everything if not isinstance(field, Rows)]
     taken = sum(map(_bytes, there))
@@ -274,7 +277,7 @@ def _range(column: Column) -> tuple[float, float] | None:
 
 
 def _check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
-    """Hold the steps against what was read: a source may not know its shapes before."""
+    """Hold the steps against what was read: a source may not know its shapes before. Raises DataError."""
     try:
         faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
     except Misfit as misfit:

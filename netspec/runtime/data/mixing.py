@@ -30,5 +30,8 @@ class Mixer:
 
 
 def with_partners(rows: slice, count: int) -> torch.Tensor:
-    """The places of these rows of a batch of `count`, after that of the one that the first of them is mixed with."""
+    """The places of these rows of a batch of `count`, after that of the one that the first of them is mixed with.
+
+    They are int64, one axis, one more than there are rows.
+    """
     return torch.arange(rows.start - 1, rows.stop) % count

@@ -61,7 +61,7 @@ class Reader:
             self._ask()
 
     def read(self, rows: torch.Tensor) -> Tensors:
-        """These rows of each field. Raises DataError, also where a worker has died."""
+        """These rows of each field, batch first, in its dtype. Raises DataError, also for a worker that died."""
         if self._expected and torch.equal(self._expected[0], rows):
             self._expected.popleft()
             self._last = rows, self._collected(len(rows))
@@ -74,6 +74,7 @@ class Reader:
         self._end()
 
     def _start(self) -> None:
+        """Start the workers, all before the first of them is waited for."""
         if not self._workers:
             self._workers += [Worker(self.fields) for _ in range(self._count)]
             task = pickle.dumps((self.fields, SLOT))
@@ -110,6 +111,7 @@ class Reader:
         return whole
 
     def _empty(self, field: Rows, count: int) -> torch.Tensor:
+        """A tensor of `count` rows of a field to read into; pinned where a GPU will copy from it."""
         kind = torch.from_numpy(np.empty(0, field.dtype)).dtype
         return torch.empty((count, *field.shape[1:]), dtype=kind, pin_memory=self.pinned)
 
@@ -139,14 +141,14 @@ class Worker:
         self._turn = 0
 
     def begin(self, task: bytes) -> None:
-        """Say what it is that will be read, and the size of a slot, pickled."""
+        """Say what it is that will be read, and the size of a slot, pickled. Raises DataError."""
         try:
             self.connection.send_bytes(task)
         except OSError:
             raise self._dead() from None
 
     def ask(self, rows: np.ndarray[Any, Any]) -> None:
-        """Have rows read, at most as many as fit into a slot."""
+        """Have rows read, at most as many as fit into a slot. Raises DataError."""
         slot = self._turn % SLOTS
         self._turn += 1
         self._asked.append((slot, len(rows)))
@@ -156,7 +158,10 @@ class Worker:
             raise self._dead() from None
 
     def take(self) -> list[np.ndarray[Any, Any]]:
-        """The oldest rows asked for, field by field, good until as many more are asked for as there are slots."""
+        """The oldest rows asked for, field by field, good until as many more are asked for as there are slots.
+
+        Raises DataError.
+        """
         slot, count = self._asked[0]
         fault = self.wait()
         if fault is not None:
@@ -164,7 +169,7 @@ class Worker:
         return [room[:count] for room in self.slots.fields[slot]]
 
     def wait(self) -> str | None:
-        """Wait for the oldest rows asked for; what was wrong with them, if something was."""
+        """Wait for the oldest rows asked for; what was wrong with them, if something was. Raises DataError."""
         self._asked.popleft()
         try:
             fault: str | None = self.connection.recv()
@@ -182,6 +187,7 @@ class Worker:
             self.process.wait()
 
     def _dead(self) -> DataError:
+        """What is said of a worker that ended before its time, by itself or by a signal."""
         self.end()
         code = self.process.returncode
         text = f"process {self.process.pid}, which read data for this one,"
@@ -192,6 +198,7 @@ class Worker:
 
 
 def _end(workers: list[Worker]) -> None:
+    """Have workers end and forget them; called too when their reader is no longer needed."""
     for worker in workers:
         worker.end()
     workers.clear()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.datasets.rows import Rows
-from netspec.datasets.values import BYTE, Values, measured
+from netspec.datasets.values import BYTE, DOUBT, Values, measured
 from netspec.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-DOUBT: Final = 8.0
-"""How many times larger or smaller values may be than those of training, before it is doubted that they are right."""
 SURE: Final = 3.0
 """The same for values that are only right once they are converted."""
 MANY: Final = 16
@@ -37,6 +35,7 @@ class Converted(Rows):
 
     @property
     def _one(self) -> Array:
+        """One row, which shows shape and dtype of all."""
         return self.convert(np.zeros((1, *self.rows.shape[1:]), self.rows.dtype))
 
     @property
@@ -69,6 +68,7 @@ class Way:
     said: str = ""
 
     def take(self, column: Column) -> Column:
+        """A column on the scale of the training: floats divided by the divisor, or as it is where there is none."""
         divisor = self.divisor
         if divisor is None:
             return column
@@ -136,7 +136,7 @@ def _fits(way: Way, column: Column, seen: Values, trained: Values, peak: int) ->
     if not own or not other:
         return True
     if seen.typical is None or trained.typical is None:  # of images in files only the range is known
-        return 0.5 <= own / other <= 2
+        return 1 / DOUBT <= own / other <= 2
     far = DOUBT if way.divisor is None or not way.said else SURE
     ratio = seen.typical * given / (trained.typical * known)
     return not (ratio > far and own > 2 * other) and not (ratio < 1 / far and own * far <= other)
@@ -150,7 +150,7 @@ def _advice(seen: Values, trained: Values, peak: int) -> str:
         return "Give them as they were before they were normalised, as the run's own data is."
     full, wanted = _full(seen), peak if trained.dtype == "uint8" and peak < BYTE else _full(trained)
     if full is None:
-        return "Bring them to that scale" + ", or as floats to 0.0 to 1.0." * (trained.dtype == "uint8")
+        return f"Bring them to that scale{', or as floats to 0.0 to 1.0' * (trained.dtype == 'uint8')}."
     divided, times = f" / {full}" * (full != 1), f" * {wanted or trained.high:.3g}" * (wanted != 1)
     return f"Where {full} is the most that a value can be, save x{divided}{times}."
 
@@ -161,4 +161,5 @@ def _full(values: Values) -> int | None:
 
 
 def _range(values: Values) -> str:
+    """The smallest and the largest of the values that were seen."""
     return f"from {values.low:.4g} to {values.high:.4g}"

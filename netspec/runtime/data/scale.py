@@ -28,11 +28,11 @@ class Scale:
         return cls(*(torch.tensor(scale[name], device=device) for name in ("mean", "deviation"))) if scale else None
 
     def taken_out(self, target: torch.Tensor) -> torch.Tensor:
-        """A target as the network is to give it."""
+        """A target as the network is to give it, (target - mean) / deviation, in the same shape."""
         return (target - self.mean) / self.deviation
 
     def put_back(self, values: torch.Tensor) -> torch.Tensor:
-        """What the network gives, in the target's own units."""
+        """What the network gives, in the target's own units: values * deviation + mean, in the same shape."""
         return values * self.deviation + self.mean
 
 
@@ -42,7 +42,7 @@ def learn(train: Split, loss: Loss | None) -> dict[str, list[float]]:
     `loss` is what it is compared with. Raises DataError.
     """
     if loss is not None and not loss.scales:
-        text = f"scale_target goes with mse, l1, huber and smooth_l1, {loss.called()} compares other than plain numbers"
+        text = f"scale_target goes with mse, l1, huber and smooth_l1, {loss.said} compares other than plain numbers"
         raise DataError(f"{text}. Drop data.scale_target.")
     if not next(train.targets()).is_floating_point():
         text = "scale_target scales numbers, the target holds classes"
@@ -75,6 +75,7 @@ class InOwnUnits(nn.Module):
         self.register_buffer("deviation", scale.deviation)
 
     def forward(self, *inputs: torch.Tensor) -> Any:
+        """The network's outputs, the first of them, which the target was compared with, in its own units."""
         given = self.network(*inputs)
         scale = Scale(self.mean, self.deviation)
         if isinstance(given, torch.Tensor):

@@ -51,6 +51,7 @@ class Steps:
         return tuple(as_floats(x, self.peak) for x in inputs), target
 
     def _taken(self, batch: Batch, steps: tuple[Placed, ...], *chance: Chance) -> Batch:
+        """The batch after these steps, each of which changes the inputs that it is for, and what moves with them."""
         inputs, target = list(batch[0]), batch[1]
         for placed in steps:
             step = placed.step
@@ -66,7 +67,7 @@ class Steps:
         return tuple(inputs), target
 
     def target(self, target: torch.Tensor) -> torch.Tensor:
-        """What becomes of a target outside training."""
+        """What becomes of a target outside training; its batch stays first."""
         for placed in (*self.before, *self.after):
             target = placed.step.carry(target, self.maps) if placed.carries else target
         return target
@@ -121,7 +122,7 @@ def in_chunks(batch: Batch, step: Callable[[Batch], Batch], limit: int) -> Batch
 
 
 def as_floats(x: torch.Tensor, peak: int) -> torch.Tensor:
-    """Bytes as 0.0 to 1.0; anything else as it is."""
+    """Bytes as float32 of 0.0 to 1.0, `peak` being 1.0; anything else as it is."""
     return x.float().div_(peak) if x.dtype == torch.uint8 else x
 
 
@@ -151,10 +152,14 @@ class Split:
         return self.target.device
 
     def order(self, generator: torch.Generator) -> torch.Tensor:
-        """The numbers of samples at random, as `batch` takes them: of all, or as many from all classes alike."""
+        """The numbers of samples at random, as `batch` takes them: of all, or as many from all classes alike.
+
+        They are int64, one axis, and each epoch of a run has a generator of its own.
+        """
         return self._drawn(generator).to(self.device)
 
     def _drawn(self, generator: torch.Generator) -> torch.Tensor:
+        """The numbers of samples in the order of an epoch: int64, one axis, on the CPU."""
         if not self.strata:
             return torch.randperm(len(self), generator=generator)
         return drawn_alike(self.strata, len(self), generator)
@@ -172,7 +177,8 @@ class Split:
     ) -> Batch:
         """The inputs and the target of these samples; augmented if a generator is given, and by it alone.
 
-        With `rows` it is those rows of the same batch.
+        `indices` are int64, one axis. All tensors have as many rows, on the part's device: images as floats, samples
+        x channels x height x width. With `rows` it is those rows of the same batch.
         """
         mixer = self.mixer if generator is not None else None
         places = self._places(indices, rows, mixer is not None)
@@ -276,6 +282,7 @@ class Data:
         return found.hexdigest()
 
     def _first(self) -> torch.Tensor:
+        """The number of the first sample, as `batch` takes it."""
         return torch.zeros(1, dtype=torch.int64, device=self.train.device)
 
     def to(self, device: torch.device | str) -> Data:
@@ -285,7 +292,10 @@ class Data:
 
 
 def drawn_alike(strata: Sequence[torch.Tensor], count: int, generator: torch.Generator) -> torch.Tensor:
-    """`count` samples at random, from each stratum as many, or one more; none again before all of its were drawn."""
+    """`count` samples at random, from each stratum as many, or one more; none again before all of its were drawn.
+
+    A stratum holds the numbers of its samples; the result is int64, one axis, shuffled.
+    """
     shares = torch.full((len(strata),), count // len(strata))
     shares[torch.randperm(len(strata), generator=generator)[: count % len(strata)]] += 1
     drawn = []

@@ -45,6 +45,7 @@ class Streamed(Split):
             yield self.steps.target(torch.as_tensor(piece))
 
     def batches(self, size: int, rows: Share = slice) -> Iterator[Batch]:
+        """All samples in their order, `size` at a time, read ahead."""
         stretches = torch.arange(len(self)).split(size)
         self.reader.expect([indices[rows(len(indices))] for indices in stretches])
         for indices in stretches:

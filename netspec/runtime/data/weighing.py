@@ -65,7 +65,7 @@ def settled(loss: Loss, learnt: Mapping[str, Any]) -> Loss:
         if asked is None or isinstance(asked, tuple):
             continue
         if field not in learnt.get("weights", {}):
-            raise UsageError(f"{loss.called()} has {field} by the data's classes, which is not known here")
+            raise UsageError(f"{loss.said} has {field} by the data's classes, which is not known here")
         weights[field] = tuple(learnt["weights"][field]["values"])
     return loss.replace(**weights)
 
@@ -84,6 +84,7 @@ def weighed(compared: Compared, field: str, classes: Sequence[str]) -> list[str]
 
 
 def _by_name(asked: Mapping[str, float], names: Sequence[str], field: str) -> list[float]:
+    """A weight for each of the `names`, 1 where none is `asked`. Raises DataError for a name that is not there."""
     for name in asked:
         if name not in names:
             hint = did_you_mean(name, names) or f"There are: {listed(names)}."
@@ -92,7 +93,10 @@ def _by_name(asked: Mapping[str, float], names: Sequence[str], field: str) -> li
 
 
 def _rarity(compared: Compared, train: Split, names: Sequence[str]) -> list[float]:
-    """For each class how many samples, or places, it would have if all had as many, for one that it has."""
+    """For each class how many samples, or places, it would have if all had as many, for one that it has.
+
+    Raises DataError.
+    """
     counts = torch.zeros(len(names), dtype=torch.int64)
     for target in train.targets():
         if target.is_floating_point():
@@ -104,7 +108,7 @@ def _rarity(compared: Compared, train: Split, names: Sequence[str]) -> list[floa
 
 
 def _lack(train: Split, names: Sequence[str]) -> list[float]:
-    """For each label how many samples of the training part say no for one that says yes."""
+    """For each label how many samples of the training part say no for one that says yes. Raises DataError."""
     yes, whole = torch.zeros(len(names), dtype=torch.int64), 0
     for target in train.targets():
         rows = (target > 0.5).reshape(-1, len(names)).cpu()
@@ -116,6 +120,7 @@ def _lack(train: Split, names: Sequence[str]) -> list[float]:
 
 
 def _need_all(counts: Sequence[int], names: Sequence[str], field: str) -> None:
+    """Refuse to count weights where a class has no sample. Raises DataError."""
     if missing := [name for name, count in zip(names, counts, strict=True) if not count]:
         text = f"{field}=balanced: the training part has no sample of {listed(missing)}"
         raise DataError(f"{text}, so its weight has no bound. Give weights by name, or take data that has some.")

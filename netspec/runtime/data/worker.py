@@ -1,4 +1,4 @@
-"""A data loading worker, a process that reads rows for another one: `python -m netspec.runtime.worker SOCKET MEMORY`.
+"""A data loading worker: `python -m netspec.runtime.data.worker SOCKET MEMORY` reads rows for another process.
 
 It is told which rows of which fields to read, reads them into memory that both processes see, and says when they are
 there. It never imports torch, so it starts in a fraction of a second and takes little memory, and it ends as soon as

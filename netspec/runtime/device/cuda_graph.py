@@ -75,6 +75,7 @@ class Recording:
     found: Found
 
     def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> Found:
+        """Run the recorded step on these tensors, copied to where it reads, and hand out its gradients."""
         for mine, given in zip(self.fields, fields, strict=True):
             mine.copy_(given)
         self.graph.replay()
@@ -101,7 +102,7 @@ class Recorder:
         self._pool: Any = None
 
     def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
-        """What `compute` does with this batch. It is the same each time."""
+        """What `compute` does with this batch. It is the same each time. Raises UsageError."""
         fields = (*inputs, target)
         shape = tuple((x.shape, x.stride(), x.dtype) for x in fields)
         if shape not in self._recordings and not self.failed:
@@ -166,5 +167,6 @@ def undone(module: nn.Module, parameters: Sequence[nn.Parameter]) -> Iterator[No
 
 
 def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Leave no parameter a gradient, so that a recording finds them as the first step does."""
     for parameter in parameters:
         parameter.grad = None

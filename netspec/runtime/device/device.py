@@ -173,6 +173,7 @@ def make_forward(module: nn.Module, train: Train, device: torch.device, channels
 
 
 def _compiled(module: nn.Module) -> Callable[..., Any]:
+    """The call of the module through torch.compile. Raises UsageError where the compiler gives up."""
     # Each shape is compiled for itself, so that what a step computes does not depend on the shapes met before it.
     compiled = torch.compile(module, dynamic=False)
     from torch._dynamo.exc import TorchDynamoException  # a second, which only those pay who compile
@@ -188,6 +189,8 @@ def _compiled(module: nn.Module) -> Callable[..., Any]:
 
 
 def _short(forward: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    """The call in bfloat16 where autocast deems it safe; what it returns is float32."""
+
     def run(*inputs: torch.Tensor) -> Any:
         with torch.autocast(device.type, torch.bfloat16):
             outputs = forward(*inputs)
@@ -206,6 +209,8 @@ def _floats(outputs: Any) -> Any:
 
 
 def _pixelwise(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The call with maps stored channels_last: batch x channels x height x width, the channels next to each other."""
+
     def run(*inputs: torch.Tensor) -> Any:
         return forward(*(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in inputs))
 

@@ -46,12 +46,14 @@ class Package:
 
     @property
     def way_out(self) -> str:
+        """The command that mends it; nothing where it is fine."""
         if self.state == "fine":
             return ""
         return f"pip install '{DISTRIBUTION}[{self.extra}]'" if self.extra else f"pip install '{self._asked}'"
 
     @property
     def _asked(self) -> str:
+        """The package as pip takes it, with the version that is wanted."""
         return f"{self.name}>={self.wanted}" if self.wanted else self.name
 
 
@@ -85,6 +87,7 @@ def torch_here() -> dict[str, Any]:
 
 
 def _packages(lines: Iterable[str]) -> Iterator[Package]:
+    """The packages that the distribution asks for, but for those of its contributors, with what is here."""
     for line in lines:
         match = _REQUIREMENT.fullmatch(line.replace('"', "'"))
         assert match is not None, line
@@ -96,6 +99,7 @@ def _packages(lines: Iterable[str]) -> Iterator[Package]:
 
 
 def _fault(name: str) -> str:
+    """Why a package cannot be imported; nothing where it can."""
     try:
         import_module(MODULES.get(name, name))
     except Exception as error:  # whatever a broken installation raises

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Final
 
@@ -19,6 +20,7 @@ from netspec.windows import refuse_on_windows
 GRACE: Final = 10.0
 """Seconds that the others have to end by themselves once one has ended; then they are told to, and then killed."""
 HERE: Final = "127.0.0.1"
+PASSED: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Ended(NetspecError):
@@ -44,8 +46,10 @@ def launch(work: Callable[[], None], count: int) -> int:
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is here already, the first process makes none
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, torch.get_num_threads() // count)),
     }
-    context = start_processes(_begin, (work, names), nprocs=count, join=False, start_method="spawn")
-    with Passing(context) as passing:
+    with contextlib.ExitStack() as stack:
+        with _held_back():
+            context = start_processes(_begin, (work, names), nprocs=count, join=False, start_method="spawn")
+            passing = stack.enter_context(Passing(context))
         try:
             while not context.join(timeout=1.0, grace_period=GRACE):
                 pass
@@ -62,7 +66,7 @@ class Passing:
         self.number: int | None = None
 
     def __enter__(self) -> Passing:
-        self._before = {n: signal.signal(n, self._pass) for n in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {n: signal.signal(n, self._pass) for n in PASSED}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,6 +74,7 @@ class Passing:
             signal.signal(number, handler)
 
     def _pass(self, number: int, frame: FrameType | None) -> None:
+        """Note the first signal, and pass each on."""
         self.number = self.number or number
         for process in self.context.processes:
             with contextlib.suppress(ProcessLookupError):
@@ -79,7 +84,21 @@ class Passing:
 def _begin(local: int, work: Callable[[], None], names: dict[str, str]) -> None:
     """Do `work` as one of the processes."""
     os.environ.update(names, RANK=str(local), LOCAL_RANK=str(local))
+    for number in PASSED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED)
     work()
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Within it no signal is answered. A process that is started there holds it back too, until it has imported all."""
+    resource_tracker.ensure_running()  # where it began later, it would let signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _code(context: ProcessContext, end: ProcessExitedException, stopped: int | None) -> int:

@@ -68,6 +68,7 @@ class Replicated(Whole):
         self.call = DistributedDataParallel(module, device_ids=devices, gradient_as_bucket_view=True, **options)
 
     def will_backward(self, last: bool) -> None:
+        """Let DDP exchange gradients in the last backward pass of a step alone."""
         # In the first step each pass exchanges its gradients, which comes to the same and lets DDP see them all.
         if self.call is not self.module:
             self.call.require_backward_grad_sync = last or not self.begun
@@ -104,14 +105,17 @@ class Sharded(Whole):
         return module
 
     def will_backward(self, last: bool) -> None:
+        """Let FSDP2 reduce-scatter gradients in the last backward pass of a step alone."""
         self.module.set_requires_gradient_sync(last)
 
     def average(self, decay: float) -> AveragedModel:
+        """The moving average (EMA) of the weights, parted as they are."""
         averaged = AveragedModel(self.plain, multi_avg_fn=_by_kind(_moving_average(decay)), use_buffers=True)
         averaged.module = self._parted(self.plain)
         return averaged
 
     def gather(self, state: Any, everywhere: bool = False) -> Any:
+        """Whole tensors, on the CPU, in place of the parts in a nested state; None for them where not asked."""
         from torch.distributed.tensor import DTensor
 
         match state:
@@ -125,9 +129,11 @@ class Sharded(Whole):
         return state
 
     def scatter(self, state: dict[str, Any], like: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        """Whole tensors by name, each process keeping its part."""
         return {name: _like(value, like[name]) if name in like else value for name, value in state.items()}
 
     def scatter_optimizer(self, state: dict[str, Any], parameters: Iterable[nn.Parameter]) -> dict[str, Any]:
+        """An optimizer's state of whole tensors, parted as its parameters are."""
         held = state["state"]
         parted = {
             number: {k: _like(v, parameter) for k, v in held[number].items()}

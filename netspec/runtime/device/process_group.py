@@ -89,11 +89,11 @@ class World:
         """Leave the same mean gradients in all processes, for parameters outside the network."""
 
     def sum(self, x: torch.Tensor) -> torch.Tensor:
-        """The sum over all processes."""
+        """The sum over all processes, in the shape of `x`; `x` itself may hold it."""
         return x
 
     def stacked(self, x: torch.Tensor) -> torch.Tensor:
-        """The tensors of all processes, on a new first axis."""
+        """The tensors of all processes, on a new first axis; all are of one shape."""
         return x.unsqueeze(0)
 
     def maximum(self, number: int) -> int:
@@ -125,26 +125,31 @@ class Several(World):
         """The share of the batch at hand that this process's rows are."""
 
     def share(self, count: int) -> slice:
+        """The rows of this process, as many as in each other or one more; where there are too few for all, all rows."""
         if count < self.size:
             return slice(0, count)
         first, behind = (rank * count // self.size for rank in (self.rank, self.rank + 1))
         return slice(first, behind)
 
     def begin_batch(self, count: int) -> slice:
+        """The rows of this process, and from here on the part of the batch that they are."""
         rows = self.share(count)
         self.divided = count >= self.size
         self.part = (rows.stop - rows.start) / count if self.divided else 1 / self.size
         return rows
 
     def seed(self, seed: int) -> int:
+        """Another seed in each process, for what it draws for its own rows."""
         return seed + 1_000_003 * self.rank
 
     def whole(self, share: torch.Tensor) -> torch.Tensor:
+        """An all-reduce of the shares, where each process has rows of its own."""
         return self.sum(share.clone()) if self.divided else share
 
     def local_loss(
         self, loss: torch.Tensor, share: Any, whole: Any, predictions: Sequence[torch.Tensor]
     ) -> torch.Tensor:
+        """The loss times the part of the batch that its rows are, so that all processes' add up to the batch's."""
         if share is None:
             return loss if self.divided else loss / self.size
         if not isinstance(share, torch.Tensor):  # every row counts alike
@@ -158,37 +163,44 @@ class Several(World):
         (loss * self.size).backward()
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """An all-reduce of each gradient that some process has, divided by their number."""
         for p in parameters:
             # What no process needed for its rows keeps none, so that the optimizer passes over it.
             if self.maximum(p.grad is not None):
                 p.grad = self.sum(torch.zeros_like(p) if p.grad is None else p.grad).div_(self.size)
 
     def sum(self, x: torch.Tensor) -> torch.Tensor:
+        """An all-reduce, in place."""
         dist.all_reduce(x)
         return x
 
     def stacked(self, x: torch.Tensor) -> torch.Tensor:
+        """An all-gather: processes x the shape of `x`."""
         found = x.new_empty((self.size, *x.shape))
         dist.all_gather(list(found), x)
         return found
 
     def maximum(self, number: int) -> int:
+        """The largest of the numbers of all processes, exchanged on the CPU."""
         found = torch.tensor(number)
         dist.all_reduce(found, dist.ReduceOp.MAX, group=self.group)
         return int(found)
 
     def from_main(self, value: T) -> T:
+        """The first process's value, pickled and broadcast."""
         held = [value]
         dist.broadcast_object_list(held, 0, group=self.group)
         return held[0]
 
     def gathered(self, value: T) -> list[T]:
+        """The values of all processes in the order of their ranks, pickled and gathered."""
         found: list[Any] = [None] * self.size
         dist.all_gather_object(found, value, group=self.group)
         return found
 
     @contextlib.contextmanager
     def all_or_none(self) -> Iterator[None]:
+        """Where one process meets a problem within it, all of them raise: the one their own, the others Elsewhere."""
         fault: NetspecError | None = None
         try:
             yield

@@ -48,7 +48,7 @@ def need_company(module: nn.Module, split: Split, batch: int) -> None:
 
 
 def forward(norm: _BatchNorm, world: World, x: torch.Tensor) -> torch.Tensor:
-    """What `norm` gives for this process's rows `x` of the batch at hand."""
+    """What `norm` gives for this process's rows `x` of the batch at hand: rows x channels x any more axes."""
     measures = norm.training or norm.running_mean is None
     if not (measures and world.divided):
         # SyncBatchNorm's own forward would divide it all the same, and on CUDA only.
@@ -82,7 +82,7 @@ def tracked(norm: _InstanceNorm, world: World, x: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def track(norm: _BatchNorm, mean: torch.Tensor, variance: torch.Tensor) -> None:
-    """Move the running statistics as torch does."""
+    """Move the running statistics, one number for each channel, as torch does."""
     assert norm.num_batches_tracked is not None
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -97,6 +97,7 @@ class Normalised(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, eps: float, world: World) -> tuple[torch.Tensor, ...]:
+        """The normalised `x`; then mean and variance (over n, not n - 1) of each channel, and the count n."""
         channels = (1, -1) + (1,) * (x.dim() - 2)
         axes = [axis for axis in range(x.dim()) if axis != 1]
         own = x.float()
@@ -116,6 +117,7 @@ class Normalised(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
+        """The gradient of the rows of this process, with what the statistics owe to them."""
         normal, scale, count = ctx.saved_tensors
         sums = torch.stack([gradient.sum(ctx.axes), (gradient * normal).sum(ctx.axes)])
         along, across = (part.view(ctx.channels) for part in ctx.world.sum(sums) / count)

@@ -30,7 +30,10 @@ class Examples:
         """Dimensions besides the batch that only the run decides."""
 
     def draw(self, batch: int, sizes: Mapping[str, int], seed: int = 0) -> tuple[torch.Tensor, ...]:
-        """Inputs of this batch size and these sizes of the free dimensions, the same for the same seed."""
+        """Inputs of this batch size and these sizes of the free dimensions, the same for the same seed.
+
+        There is one tensor for each input, on the CPU, batch first, in the dtype that the graph says.
+        """
         generator = torch.Generator().manual_seed(seed)
         values: dict[str, Size] = {BATCH: batch, **sizes}
         drawn = []
@@ -40,6 +43,7 @@ class Examples:
         return tuple(drawn)
 
     def _tensor(self, x: Described, shape: list[int], position: int, generator: torch.Generator) -> torch.Tensor:
+        """One input: normal floats, whole numbers from among those that were seen, or 0 and 1."""
         if x.dtype == "float32":
             return torch.randn(shape, generator=generator)
         if x.dtype == "int64" and self.seen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from netspec.drafts import draft
 from netspec.errors import ExportFailed, ExportMismatch, UsageError
 from netspec.exporters.base import Exporter
 from netspec.files import is_stream, need_writable, place_of, pour, saving, sync
+from netspec.json_text import json_text
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Probabilities, Subject, tensors
 from netspec.runtime.export.tolerance import Difference, difference
@@ -90,12 +90,8 @@ def export_network(
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
     UsageError.
     """
-    if same := sorted({*inputs} & {*outputs}):
-        text = f"{', '.join(same)} is both an input and an output, and {exporter.called()} takes a name once"
-        raise ExportFailed(f"{text}. Give the output another in `outputs`.")
-    batches = iter(validation)
-    first = next(batches, None)
-    examples = Examples(inputs, [x.cpu() for x in first] if first else ())
+    _need_own_names(inputs, outputs, exporter)
+    examples, validation = _examples(inputs, validation)
     with _evaluating(network) as still, _beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
         example = examples.draw(TRACED_BATCH, sizes[0])
@@ -112,13 +108,27 @@ def export_network(
             rtol=exporter.rtol,
             examples=examples,
             sizes=sizes,
-            validation=chain([first] if first else [], batches),
+            validation=validation,
         )
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft))
         _need_agreement(differences, exporter)
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
         return Report(path, size, written.inputs, written.outputs, written.facts, differences)
+
+
+def _need_own_names(inputs: Iterable[str], outputs: Iterable[str], exporter: Exporter) -> None:
+    """Refuse a name that an input and an output share. Raises ExportFailed."""
+    if same := sorted({*inputs} & {*outputs}):
+        text = f"{', '.join(same)} is both an input and an output, and {exporter.called()} takes a name once"
+        raise ExportFailed(f"{text}. Give the output another in `outputs`.")
+
+
+def _examples(inputs: Mapping[str, Described], validation: Iterable[Inputs]) -> tuple[Examples, Iterator[Inputs]]:
+    """Example inputs like the first batch of real ones, and all of those."""
+    batches = iter(validation)
+    first = next(batches, None)
+    return Examples(inputs, [x.cpu() for x in first] if first else ()), chain([first] if first else [], batches)
 
 
 def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> dict[str, str]:
@@ -131,7 +141,7 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
     taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
-    words = {f"netspec.{key}": json.dumps(value, ensure_ascii=False, allow_nan=False) for key, value in taught.items()}
+    words = {f"netspec.{key}": json_text(value) for key, value in taught.items()}
     return known | words
 
 
@@ -168,6 +178,7 @@ def _need_agreement(differences: Sequence[Difference], exporter: Exporter) -> No
 
 
 def _names(outputs: Sequence[str], count: int) -> list[str]:
+    """The names of the outputs, or `output_0`, `output_1` where the network returns another number of them."""
     return list(outputs) if len(outputs) == count else [f"output_{i}" for i in range(count)]
 
 
@@ -190,7 +201,7 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
 def _beside(path: Path, extension: str) -> Iterator[Path]:
     """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed.
 
-    A link stays one, a stream is written to.
+    A link stays one, a stream is written to. Raises UsageError.
     """
     need_writable(path)
     with saving(path):

@@ -1,4 +1,4 @@
-"""Runs an ONNX file in ONNX Runtime."""
+"""ONNX Runtime: runs an ONNX file on the CPU."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def opened(file: Path) -> Run:
 
 
 def _session(file: Path) -> Any:
+    """An ONNX Runtime session of a file, on the CPU. Raises ExportFailed where the file does not load."""
     import onnxruntime as ort
 
     settings = ort.SessionOptions()

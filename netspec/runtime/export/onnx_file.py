@@ -31,6 +31,7 @@ def write(subject: Subject, opset: int, file: Path) -> Written:
 
 
 def _traced(network: nn.Module, subject: Subject, opset: int) -> Any:
+    """The network as onnx_ir's model. Raises ExportFailed, with the step that could not be written."""
     try:
         model = onnx_graph.traced(network, subject.example, subject.inputs, subject.outputs, opset)
     except ModuleNotFoundError as error:
@@ -58,6 +59,7 @@ def _results(subject: Subject) -> onnx_graph.Varied:
 
 
 def _save(model: Any, file: Path) -> None:
+    """Write a model, its weights in a file beside it where one file cannot hold them. Raises UsageError."""
     import onnx_ir as ir
 
     size = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None)
@@ -68,4 +70,5 @@ def _save(model: Any, file: Path) -> None:
 
 
 def _shapes(values: Any) -> dict[str, str]:
+    """The shapes of values by their names, as a person reads them: `batch x 1 x 8 x 8`."""
     return {v.name: " x ".join(str(getattr(s, "value", s) or "?") for s in v.shape or ()) for v in values}

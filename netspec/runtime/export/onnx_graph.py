@@ -160,6 +160,7 @@ def _module(node: Any) -> list[str]:
 
 
 def _unique(name: str, count: Counter[str]) -> str:
+    """A name, with a number behind it from the second time on."""
     count[name] += 1
     return name if count[name] == 1 else f"{name}_{count[name]}"
 

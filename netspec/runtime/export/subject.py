@@ -1,4 +1,4 @@
-"""What an exporter is given: the network with its inputs, and what its file is compared with."""
+"""The subject of an export: the network with its inputs, and what its file is compared with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Run = Callable[[Inputs], Sequence[Array]]
 
 
 def tensors(results: Any) -> list[torch.Tensor]:
-    """The tensors that a network returned, out of tuples, lists and dicts."""
+    """The tensors that a network returned, out of tuples, lists and dicts, in torch's order of flattening."""
     return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
 
 
@@ -109,7 +109,7 @@ class Subject:
             yield total
 
     def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
-        """The largest difference over all outputs for these inputs."""
+        """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
         expected = tensors(self.network(*inputs))
         if self.end:
             expected[0] = self.end(expected[0])

@@ -28,6 +28,7 @@ class Difference:
 
     @property
     def agrees(self) -> bool:
+        """Whether no value is further from its own than the tolerance."""
         return self.excess <= 0
 
     def joined(self, other: Difference, samples: int) -> Difference:

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from netspec.spec import Spec
 
 
-def build(spec: Spec, weights: Weights | Path | None = None) -> nn.Module:
+def build(spec: Spec, weights: Weights | Path | None = None, *, undrawn: bool = False) -> nn.Module:
     """The network with these weights or those in this file, with those of the file that its spec loads, or initialised.
 
+    An `undrawn` one has no weights yet, because those of a checkpoint are to come: none are drawn, and no file is read.
     What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError where weights
     cannot be read, do not fit, or lie outside the spec's folder.
     """
-    fit = spec.fitted() if weights is None else None
-    with contextlib.nullcontext() if weights is None and (fit is None or fit.fresh) else Undrawn():
+    given = weights is not None or undrawn
+    fit = None if given else spec.fitted()
+    with contextlib.nullcontext() if not given and (fit is None or fit.fresh) else Undrawn():
         module = _made(spec)
     if isinstance(weights, Path):
         load_weights(module, weights)

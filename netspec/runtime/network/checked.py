@@ -35,6 +35,7 @@ def need_as_checked(module: nn.Module, graph: Graph) -> None:
 
 
 def _differences(state: Mapping[str, torch.Tensor], graph: Graph) -> Iterator[str]:
+    """What a module holds otherwise than the graph says, tensor by tensor."""
     parameters, buffers = graph.parameters(), graph.buffers()
     held = {id(state[name]) for name in (*parameters, *buffers) if name in state}
     for kind, said in (("parameter", parameters), ("buffer", buffers)):
@@ -72,4 +73,5 @@ def _other_kinds(state: Mapping[str, torch.Tensor], graph: Graph) -> Iterator[st
 
 
 def _shown(shape: tuple[Any, ...]) -> str:
+    """A shape as a person reads it."""
     return " x ".join(map(str, shape)) or "a single number"

@@ -1,4 +1,4 @@
-"""What is compiled otherwise than it is written: calls whose order can be changed without changing a bit.
+"""Peephole optimization: calls whose order is changed before they are compiled, without changing a bit.
 
 The largest of what relu leaves is what relu leaves of the largest, and the gradient goes to the same place: a window
 whose largest value is positive has it there either way, any other passes none on. A max pool that comes first leaves a
@@ -27,11 +27,13 @@ class _PoolsFirst(ast.NodeTransformer):
     """`F.max_pool2d(F.relu(x), 2)` as `F.relu(F.max_pool2d(x, 2))`, also where a line of its own calls the relu."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Nest calls that stand in two lines, then exchange what stands in one."""
         for first, second in pairwise(node.body):
             _join(first, second)
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
+        """`max_pool2d(relu(x))` as `relu(max_pool2d(x))`, which gives the same numbers of fewer values."""
         self.generic_visit(node)
         if not _is_pool(node) or not _is_relu(relu := node.args[0]):
             return node
@@ -49,10 +51,12 @@ def _join(first: ast.stmt, second: ast.stmt) -> None:
 
 
 def _is_relu(node: ast.expr) -> TypeGuard[ast.Call]:
+    """Whether a call is a relu with an argument."""
     return isinstance(node, ast.Call) and bool(node.args) and _function(node) == "relu"
 
 
 def _is_pool(node: ast.expr) -> TypeGuard[ast.Call]:
+    """Whether a call is a max pool that returns values alone."""
     if not isinstance(node, ast.Call) or not node.args or _function(node) not in POOLS:
         return False
     return not any(keyword.arg == "return_indices" for keyword in node.keywords)

@@ -11,7 +11,6 @@ the oldest one dropped. Which is the newest is decided by its name, never by a c
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from safetensors.torch import load_file
 from netspec.drafts import draft
 from netspec.errors import DataError
 from netspec.files import kind, remove, saving, sha256, sync
+from netspec.json_text import json_text
 from netspec.runtime.store.notes import read_note
 from netspec.runtime.store.packing import pack, unpack
 from netspec.runtime.store.safetensors import save_tensors
@@ -68,6 +68,7 @@ class Checkpoints:
         return place
 
     def _write(self, place: Path, state: dict[str, Any]) -> None:
+        """Write a state beside its place and rename it, so that no half of one is ever there."""
         with draft(place) as beside:
             beside.mkdir()
             write_state(beside, state)
@@ -103,6 +104,7 @@ class Checkpoints:
                 shutil.rmtree(left)
 
     def _fault(self, place: Path) -> str | None:
+        """What is wrong with the checkpoint at a place; None where it is whole."""
         try:
             check(place)
         except Damaged as fault:
@@ -115,10 +117,10 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
     tensors: dict[str, torch.Tensor] = {}
     packed = pack(state, "state", tensors)
     save_tensors(tensors, folder / FILES[0])
-    (folder / FILES[1]).write_text(json.dumps(packed, allow_nan=False), encoding="utf-8")
+    (folder / FILES[1]).write_text(json_text(packed), encoding="utf-8")
     for name in FILES:
         sync(folder / name)
-    (folder / MANIFEST).write_text(json.dumps(_manifest(folder), indent=1), encoding="utf-8")
+    (folder / MANIFEST).write_text(json_text(_manifest(folder), 1), encoding="utf-8")
     sync(folder / MANIFEST)
     sync(folder)
 
@@ -136,7 +138,7 @@ def check(folder: Path) -> None:
         raise Damaged(f"{Path(str(error.filename)).name}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Damaged(f"{MANIFEST} is not what was written") from None
-    if written == json.dumps(found, indent=1):
+    if written == json_text(found, 1):
         return
     for name, entry in found["files"].items():
         if f'"sha256": "{entry["sha256"]}"' not in written:
@@ -145,6 +147,7 @@ def check(folder: Path) -> None:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of its files: their lengths in bytes and their SHA-256."""
     entries = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in FILES}
     return {"format": FORMAT, "files": entries}
 

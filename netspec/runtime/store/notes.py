@@ -77,12 +77,15 @@ def texts(value: Any) -> bool:
 
 
 def _finite(word: str) -> float:
+    """A float; refuses what is too large for one. Raises ValueError."""
     return value if isfinite(value := float(word)) else _no_number(word)
 
 
 def _whole(word: str) -> int:
+    """A whole number; refuses one of very many digits, which would take long to read. Raises ValueError."""
     return int(word) if len(word) <= DIGITS else _no_number(word)
 
 
 def _no_number(word: str) -> NoReturn:
+    """Refuse NaN, Infinity and their like, which JSON does not have. Raises ValueError."""
     raise ValueError(f"{printable(word[:DIGITS])} is no number of JSON that a run writes")

@@ -8,12 +8,13 @@ data. It does for whoever trained the run, and for whoever got the whole project
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Final
 
 from netspec.files import kind, shown
+from netspec.json_text import json_text
+from netspec.paths import real
 from netspec.runtime.store.notes import read_note
 from netspec.spec import Spec
 from netspec.text.report import SpecError
@@ -23,7 +24,7 @@ ORIGIN: Final = "origin.json"
 
 def origin_note(folder: Path, spec: Spec) -> str:
     """What a run's folder notes of where its spec lies."""
-    return json.dumps({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
+    return json_text({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
 
 
 def where_from(folder: Path, spec: Spec) -> tuple[Path, str, str]:
@@ -33,11 +34,11 @@ def where_from(folder: Path, spec: Spec) -> tuple[Path, str, str]:
     """
     path = folder / ORIGIN
     if not kind(path):
-        return folder.resolve(), "", ""
+        return real(folder), "", ""
     note = read_note(path, _fault)
-    root = (folder / note["root"]).resolve()
+    root = real(folder / note["root"])
     name = note.get("spec") or ""
-    if root == folder.resolve() or (name and _names_the_same(root / name, spec)):
+    if root == real(folder) or (name and _names_the_same(root / name, spec)):
         return root, name, ""
     says = f"{shown(folder)} says that its data lies in {shown(root)}"
     which = f"no spec {shown(name)} that names this data" if name else "no spec that it names"

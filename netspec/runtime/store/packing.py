@@ -10,7 +10,7 @@ import torch
 
 
 def pack(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """`value` as JSON; each tensor in it goes into `tensors` under a name that begins with `name`."""
+    """`value` as JSON; each tensor in it goes into `tensors` under a name that begins with `name`. Raises TypeError."""
     match value:
         case torch.Tensor():
             tensors[name] = value.detach()
@@ -31,7 +31,7 @@ def pack(value: Any, name: str, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def unpack(packed: Any, tensors: dict[str, torch.Tensor]) -> Any:
-    """The value that `pack` was given."""
+    """The value that `pack` was given. Raises ValueError."""
     if isinstance(packed, list):
         return [unpack(v, tensors) for v in packed]
     if not isinstance(packed, dict):

@@ -14,12 +14,10 @@ lock                    held while a run writes here; the system lets go of it w
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping
 from itertools import chain, count
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -28,6 +26,7 @@ from filelock import BaseFileLock
 
 from netspec.errors import UsageError
 from netspec.files import kind, need_file, saving, sync, write_text
+from netspec.json_text import json_text
 from netspec.optional import installed
 from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
@@ -100,26 +99,32 @@ class RunFolder:
 
     @property
     def spec_file(self) -> Path:
+        """The spec that runs, with everything that was set on the command line."""
         return self.path / "spec.yaml"
 
     @property
     def metrics_file(self) -> Path:
+        """A line of JSON for each evaluation."""
         return self.path / "metrics.jsonl"
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of states to resume from."""
         return self.path / "checkpoints"
 
     @property
     def board(self) -> Path:
+        """The folder that TensorBoard reads."""
         return self.path / "tensorboard"
 
     @property
     def best(self) -> Path:
+        """The weights of the best evaluation, there once one was measured."""
         return self.path / "best.safetensors"
 
     @property
     def last(self) -> Path:
+        """The weights of the last checkpoint."""
         return self.path / "last.safetensors"
 
     def renew(self) -> None:
@@ -135,7 +140,7 @@ class RunFolder:
     def append(self, record: dict[str, Any]) -> None:
         """Add a line to the metrics."""
         with saving(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(_plain(record), allow_nan=False) + "\n")
+            stream.write(json_text(record) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the metrics up to the first that is not whole, or is longer than any evaluation writes."""
@@ -154,7 +159,7 @@ class RunFolder:
     def rewind(self, step: int) -> list[dict[str, Any]]:
         """Drop the metrics measured after `step`, which a resumed run measures again; return those that stay."""
         kept = [record for record in self.records() if record["step"] <= step]
-        write_text(self.metrics_file, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
+        write_text(self.metrics_file, "".join(json_text(record) + "\n" for record in kept))
         return kept
 
     def settle(self) -> None:
@@ -178,7 +183,8 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def _note_surroundings(self) -> None:
-        write_text(self.path / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        """Note versions and hardware of the process that trains from here on."""
+        write_text(self.path / "environment.json", json_text(environment(), 1) + "\n")
 
     def close(self) -> None:
         """Let another run have the folder."""
@@ -231,16 +237,8 @@ def environment() -> dict[str, Any]:
 
 
 def _locked(folder: Path) -> BaseFileLock:
+    """The lock of a run's folder. Raises UsageError where another process holds it."""
     lock = held(folder / "lock")
     if lock is None:
         raise UsageError(f"another run is writing to {folder}. Wait for it, or name another folder.")
     return lock
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON: what is not finite has no number there and becomes null."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

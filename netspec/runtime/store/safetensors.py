@@ -6,7 +6,6 @@ them: its files are of mode 0600, and have their metadata in another order each 
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 import torch
 
+from netspec.json_text import json_text
 from netspec.weights.header import KINDS, METADATA
 
 DTYPES: Final[dict[str, torch.dtype]] = {word: getattr(torch, name) for word, (name, _) in KINDS.items()}
@@ -22,7 +22,10 @@ ALIGNED: Final = 8
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors to one file, the same bytes for the same tensors. Raises OSError where the disk refuses."""
+    """Write tensors to one file, the same bytes for the same tensors. Raises OSError where the disk refuses.
+
+    They may lie on any device and in any layout; the file has them contiguous, by name.
+    """
     names = {dtype: name for name, dtype in DTYPES.items()}
     # The widest numbers come first, so that each tensor lies where its numbers may lie.
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
@@ -32,7 +35,7 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, metadata: Mapp
         tensor, begin = tensors[name], end
         end += tensor.numel() * tensor.element_size()
         header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json_text(header).encode()
     text += b" " * (-len(text) % ALIGNED)
     with path.open("wb") as stream:
         stream.write(struct.pack("<Q", len(text)) + text)

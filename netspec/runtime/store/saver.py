@@ -139,10 +139,12 @@ def _of_a_run(place: Path) -> Iterator[None]:
 
 
 def _metadata(state: State) -> dict[str, str]:
+    """Where in the run a state is, as the metadata of a safetensors file."""
     return {"epoch": str(state.position.current), "step": str(state.position.step)}
 
 
 def _save(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
+    """Save the weights of the network, and beside them those of a loss that has some."""
     network, loss = weights
     if loss:
         save_weights(loss, loss_file(path), metadata)

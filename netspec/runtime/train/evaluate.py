@@ -33,7 +33,7 @@ class Tally:
         self.counts: list[dict[str, Any]] = [{} for _ in metrics]
 
     def add(self, outputs: Any, target: torch.Tensor) -> None:
-        """Take in one batch."""
+        """Take in one batch: what the network gave, and the target, both batch first and on the same device."""
         share = self.objective.loss.share(self.objective.module, target)
         loss = self.objective(outputs, target).double()
         if not self.objective.sums:
@@ -56,6 +56,7 @@ class Tally:
                 self._merge(metric, held, new)
 
     def _add(self, loss: Any, share: Any) -> None:
+        """Add a batch's loss, as a sum, and what it counts for in the mean."""
         self.loss = self.loss + loss
         self.share = self.share + share
 
@@ -65,6 +66,7 @@ class Tally:
         return [{k: torch.cat(v) for k, v in held.items()} if m.gathers else held for m, held in pairs]
 
     def _merge(self, metric: Metric, counts: Counts, new: Counts) -> None:
+        """Take the counts of a batch into those of a metric: gathered in a list, or added up."""
         for name, value in new.items():
             if metric.gathers:
                 counts.setdefault(name, []).append(value)
@@ -79,6 +81,7 @@ class Tally:
 
 
 def _on_cpu(value: Any) -> Any:
+    """A tensor on the CPU; anything else as it is."""
     return value.cpu() if isinstance(value, torch.Tensor) else value
 
 

@@ -52,6 +52,7 @@ class Watch:
         return better
 
     def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
         return {name: getattr(self, name) for name in ("monitor", "goal", "asked", "best", "epoch", "step", "waited")}
 
     def load(self, state: dict[str, Any]) -> None:

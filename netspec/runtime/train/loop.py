@@ -119,6 +119,7 @@ class Trainer:
         return f"training on {where}: {', '.join(words)}"
 
     def _ended(self) -> bool:
+        """Whether the run is over, and why: stopped early, out of epochs or steps, or out of time."""
         early, position = self.train.early_stop, self.position
         if early and self.state.early and self.state.early.waited >= early.patience:
             self.history.ended = "early stop"
@@ -143,6 +144,7 @@ class Trainer:
             raise self._interrupted()
 
     def _begin_epoch(self) -> None:
+        """Draw the order of the epoch's samples, and say which will be asked for."""
         position, state = self.position, self.state
         self.order = self.data.train.order(seeded(self.train.seed, position.epoch))
         last = min(state.per_epoch, position.index + state.total - position.step)
@@ -153,9 +155,11 @@ class Trainer:
         return self.order[index * self.state.samples : (index + 1) * self.state.samples]
 
     def _begin_stretch(self) -> None:
+        """Begin to measure the speed, from the step at hand on."""
         self.stretch = (time.perf_counter(), self.position.index)
 
     def _step(self) -> None:
+        """Take one step of the optimizer and move the schedule. Raises Diverged."""
         position, state = self.position, self.state
         state.thaw()
         state.schedule.before(position.step)
@@ -163,6 +167,7 @@ class Trainer:
             loss = self.stepper(self._rows(position.index), position.epoch, position.index)
         except NotFinite as fault:
             raise self._diverged(position.index, f"the loss is {fault.value}") from None
+        state.need_taken_up()
         state.losses[position.index] = loss
         if self.stepper.share is not None:
             state.shares[position.index] = self.stepper.share
@@ -234,7 +239,7 @@ class Trainer:
         return by_step or position.current % wanted.every == 0 or position.step == self.state.total
 
     def _record(self, record: Record) -> None:
-        """Take in a record: schedule, best weights, early stop, files, screen."""
+        """Take in a record: schedule, best weights, early stop, files, screen. Raises DataError."""
         state, position = self.state, self.position
         said, blind = self._look(record)
         better = state.best.see(record)
@@ -277,6 +282,7 @@ class Trainer:
         return [text for text in said if text], refusal(blind, record) if blind else ""
 
     def _save(self) -> None:
+        """Write a checkpoint. Raises Diverged where a loss or a weight is not finite, which no run could go on from."""
         self._check_losses()
         if not self.state.finite():
             raise self._diverged(self.position.index - 1, "a weight ceased to be finite")

@@ -36,7 +36,11 @@ class Objective:
         self._seen: set[int] = set()
 
     def __call__(self, outputs: Any, target: torch.Tensor) -> torch.Tensor:
-        """The loss of one batch, a single number."""
+        """The loss of one batch, a single number: a tensor without axes, on the device of the outputs.
+
+        `outputs` are what the network gave, `target` is as the data has it, both batch first; a scaled target is
+        scaled here.
+        """
         target = self.scale.taken_out(target) if self.scale else target
         result = self.module(*self.loss.inputs(predictions(outputs), target))
         # AdaptiveLogSoftmaxWithLoss gives (output, loss).
@@ -76,7 +80,7 @@ class Objective:
         try:
             self.loss.expect(given, described(target, open_batch=False))
         except Misfit as misfit:
-            text = f"{type(self.loss).__name__} {misfit.message}"
+            text = f"{self.loss.said} {misfit.message}"
             raise SpecError([Problem(LossTarget.code, text, At(("train", "loss")), misfit.hint)]) from None
         if not self.loss.takes_target:
             return
@@ -121,7 +125,7 @@ def make_loss(loss: Loss) -> nn.Module:
 
 
 def predictions(outputs: Any) -> Sequence[torch.Tensor]:
-    """The tensors that a network gave: one, or the items of a tuple or a mapping, in order."""
+    """The tensors that a network gave: one, or the items of a tuple or a mapping, in order. Each is batch first."""
     if isinstance(outputs, torch.Tensor):
         return (outputs,)
     return tuple(outputs.values()) if isinstance(outputs, Mapping) else tuple(outputs)

@@ -74,6 +74,7 @@ class Silent:
     def measured(self, record: Record, best: bool) -> None: ...
 
     def warn(self, text: str) -> None:
+        """Warn as Python does, so that a program may catch it."""
         import warnings
 
         warnings.warn(text, stacklevel=2)
@@ -109,6 +110,7 @@ class Lines:
     def close(self) -> None: ...
 
     def _say(self, text: str) -> None:
+        """One line, at once."""
         print(text, file=self.stream, flush=True)
 
 
@@ -152,10 +154,12 @@ class Live:
         self.bar.close()
 
     def _say(self, text: str, style: str = "") -> None:
+        """A line above the bar, in a style where colours are welcome."""
         plain = not style or os.environ.get("NO_COLOR")
         self.bar.write(text if plain else f"{style}{text}{PLAIN}", file=self.stream)
 
     def _move(self, epoch: int, done: int, loss: float) -> None:
+        """Move the bar to `done` steps, with speed, loss and the best value so far behind it."""
         speed, best = self.bar.format_dict["rate"], self.plan.best.best
         values = [f"{speed * self.plan.samples:,.0f} samples/s"] if speed else []
         values += [f"loss {loss:.4g}"] + ([f"best {best:.4f}"] if best is not None else [])

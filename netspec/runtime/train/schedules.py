@@ -68,6 +68,7 @@ class Schedule:
             self._move()
 
     def _move(self, *value: float) -> None:
+        """Move torch's scheduler once, by the value that a plateau watches if it is one."""
         # A OneCycleLR that is shorter than the run has no rate left to set: the last one stays.
         total = getattr(self.torch, "total_steps", None)
         if total is None or self.torch.last_epoch < total - 1:

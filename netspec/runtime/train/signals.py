@@ -26,4 +26,5 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        """Keep the first signal."""
         self.number = self.number or number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from netspec.runtime.device.parallel import Whole
 from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.network.freezing import freeze, later
 from netspec.runtime.network.weights import need_same
+from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.optimizers import gives_sparse, make_optimizer, restore_optimizer
@@ -25,8 +26,6 @@ from netspec.sections.train import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
 
-_OPTIONAL: Final = {"NoneType", "number", "bool", "tensor"}
-"""Kinds of values that may be there or not."""
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
 
@@ -86,7 +85,8 @@ class State:
         self.per_epoch = train.per_epoch(self.count)
         self.total = train.steps(self.count)
         self.objective = Objective(train.loss, self.device, data.learnt)
-        named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
+        self.wanted = train
+        self.named = named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
         sparse = any(map(gives_sparse, module.modules()))
         self.optimizer = make_optimizer(
@@ -109,6 +109,8 @@ class State:
         self._before, self._began = 0.0, time.perf_counter()
         self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
         self.fingerprint = data.fingerprint()
+        self._taken_up: set[torch.Tensor] | None = None
+        """The parameters of which the optimizer held something when the run went on, until the step after that."""
 
     def thaw(self) -> None:
         """Let go of what is frozen no longer, where the run stands."""
@@ -206,26 +208,58 @@ class State:
         self.shares[: self.position.index] = state["shares"].to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
+        self._taken_up = set(self.optimizer.state)
+
+    def need_taken_up(self) -> None:
+        """Refuse, behind the first step of a run that went on, what had to begin anew in it. Raises DataError.
+
+        Gradients come to the same parameters in every step, and what an optimizer holds of them is there by then.
+        """
+        if self._taken_up is None:
+            return
+        more, self._taken_up = self.optimizer.state.keys() - self._taken_up, None
+        if more:
+            first = next(name for name, p in self.named if p in more)
+            text = f"the checkpoint lacks what the optimizer held of {first}"
+            raise DataError(
+                f"{text}, and a run saves it. Delete it to go on from the one before, or begin another run."
+            )
 
     def _need_alike(self, state: dict[str, Any]) -> None:
         """Refuse a state that is not of the form of the run's own. Raises ValueError."""
-        optimizer, own = state["optimizer"], self.optimizer.state_dict()
-        groups = zip(optimizer["param_groups"], own["param_groups"], strict=True)
-        for name, saved, mine in (
-            ("position", state["position"], asdict(self.position)),
-            ("best", state["best"], self.best.state()),
-            ("schedule", state["schedule"], self.schedule.state()),
-            ("seconds", state["seconds"], self.seconds),
-            *(("optimizer", *pair) for pair in groups),
-            *(("random", each, self._random()) for each in state["random"]),
+        position, own = state["position"], self.optimizer.state_dict()
+        for name, mine in (
+            ("position", asdict(self.position)),
+            ("best", self.best.state()),
+            ("schedule", self.schedule.state()),
+            ("seconds", self.seconds),
         ):
-            need_alike(saved, mine, name)
-        held = [(self.trained[place].ndim, frozenset(each)) for place, each in optimizer["state"].items()]
-        if len(set(held)) > len({rank for rank, _ in held}):  # the same is held of all of one rank
-            raise ValueError("the optimizer's state is not of these parameters")
-        index = state["position"]["index"]
-        if min(state["position"].values()) < 0 or not len(state["losses"]) == len(state["shares"]) == index:
+            need_alike(state[name], mine, name)
+        whole = position["epoch"] * self.per_epoch + position["index"] == position["step"]
+        if min(position.values()) < 0 or not whole or position["index"] > self.per_epoch:
             raise ValueError("the position is not one of this run")
+        average = self.average.state_dict() if self.average is not None else None
+        if (average is None) != (state["average"] is None):
+            raise ValueError("average is there without train.ema, or missing with it")
+        owns = {
+            "module": self.module.state_dict(),
+            "loss": self.objective.module.state_dict(),
+            "average": average or {},
+        }
+        for name, tensors in owns.items():
+            need_tensors(state[name] or {}, tensors, name)
+        need_alike(state["optimizer"]["param_groups"], own["param_groups"], "param_groups")
+        if [each["params"] for each in state["optimizer"]["param_groups"]] != [
+            g["params"] for g in own["param_groups"]
+        ]:
+            raise ValueError("the optimizer's groups are not of these parameters")
+        need_held(state["optimizer"]["state"], self.optimizer, self.wanted, self.named)
+        for name in ("losses", "shares"):
+            need_tensor(state[name], (position["index"],), self.losses.dtype, name)
+        if not isinstance(state["random"], list) or not state["random"]:
+            raise ValueError("random holds the state of no process")
+        for each in state["random"]:
+            need_alike(each, self._random(), "random")
 
     def _random(self) -> dict[str, torch.Tensor | None]:
         """The state of this process's own random numbers."""
@@ -242,29 +276,6 @@ class State:
         torch.set_rng_state(own["cpu"])
         if own["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(own["cuda"], self.device)
-
-
-def need_alike(saved: Any, own: Any, name: str) -> None:
-    """Refuse a saved value that is not of the form of the run's own: keys, kinds of values, lengths of tuples.
-
-    What is None in one of them may be a number or a tensor in the other. Raises ValueError.
-    """
-    kinds = {_form(saved), _form(own)}
-    if isinstance(own, dict) and isinstance(saved, dict) and own.keys() == saved.keys():
-        for key, value in own.items():
-            need_alike(saved[key], value, f"{name}.{key}")
-    elif isinstance(own, tuple) and isinstance(saved, tuple) and len(own) == len(saved):
-        for pair in zip(saved, own, strict=True):
-            need_alike(*pair, name)
-    elif isinstance(own, dict | tuple) or (len(kinds) > 1 and not ("NoneType" in kinds and kinds <= _OPTIONAL)):
-        raise ValueError(f"{name} is not what a run saves")
-
-
-def _form(value: Any) -> str:
-    """The kind of a value, a number for both of Python's."""
-    if isinstance(value, torch.Tensor):
-        return "tensor"
-    return "number" if type(value) in (int, float) else type(value).__name__
 
 
 def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:

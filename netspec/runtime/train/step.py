@@ -65,7 +65,11 @@ class Stepper:
         self.split.expect((piece for rows in steps for piece in rows.split(self.batch)), self.world.share)
 
     def __call__(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
-        """Take the step with these samples and return its loss. Raises NotFinite before the update."""
+        """Take the step with these samples and return its loss. Raises NotFinite before the update.
+
+        `rows` are the numbers of the samples, int64, one axis; `epoch` and `index`, the step in it, say what
+        augmentation draws. The loss has no axes, and is on the device.
+        """
         if self.closure:
             closure: Any = lambda: self._gradients(rows, epoch, index)  # noqa: E731  torch's stub wants a float
             return cast("torch.Tensor", self.optimizer.step(closure))
@@ -74,7 +78,7 @@ class Stepper:
         return loss
 
     def _gradients(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
-        """The loss over these samples, its gradients left in the parameters."""
+        """The loss over these samples, its gradients left in the parameters. Raises NotFinite."""
         self.optimizer.zero_grad()
         if len(rows) <= self.batch:
             batch = self._batch(rows, epoch, index, 0)

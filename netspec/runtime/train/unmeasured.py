@@ -60,4 +60,5 @@ def never_finite(monitor: str, records: Sequence[Record]) -> bool:
 
 
 def _finite(value: Any) -> bool:
+    """Whether a value of a record is a number, and finite."""
     return isinstance(value, int | float) and isfinite(value)

@@ -51,6 +51,7 @@ class Piece:
         return rows.text_of(self.op, inputs, self._arguments(style_of(self.known)), self.repeat, self.when)
 
     def _arguments(self, style: Style) -> Iterator[str]:
+        """The arguments as a row has them, sizes with an arrow first."""
         args = dict(self.args)
         first, second = style.arrow
         begin, ends = args.get(first, ""), _parts(args.get(second, ()))
@@ -134,6 +135,7 @@ def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
 
 
 def _take_arrow(piece: Piece, written: str, ends: tuple[str, str]) -> None:
+    """Take `400->120->84` apart into the two fields that an arrow sets."""
     sizes = rows.sizes(written)
     if not written.startswith("->"):
         piece.args[ends[0]] = sizes.pop(0)
@@ -195,20 +197,24 @@ def _inputs_of(known: type[Entry] | Block) -> tuple[str, ...]:
 
 
 def _listed(value: Any) -> list[Any]:
+    """A list as it is, anything else as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def _parts(value: Raw) -> tuple[str, ...]:
+    """The parts of a tuple; a value by itself is its only one."""
     return value if isinstance(value, tuple) else (str(value),)
 
 
 def _input(text: Any) -> str:
+    """The name of an input as text. Raises OneForm for what a row cannot name."""
     if not isinstance(text, str) or " " in text:
         raise OneForm
     return text
 
 
 def _raw(value: Any) -> Raw:
+    """A value of the long form as a row has it. Raises OneForm for what it cannot have."""
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return tuple(value)
     if isinstance(value, list | dict):

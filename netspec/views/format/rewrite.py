@@ -59,6 +59,7 @@ def formatted(source: Source, *, long: bool = False) -> str:
 
 
 def _blocks(document: Any, problems: list[Problem]) -> dict[str, Block]:
+    """The blocks by name, and the problems of headers that cannot be read."""
     found = {}
     headers = document.get("blocks", {}) if isinstance(document, dict) else {}
     for header, body in headers.items() if isinstance(headers, dict) else ():
@@ -122,6 +123,7 @@ def _is_piece(data: Any) -> bool:
 
 
 def _long(pieces: list[Piece | str], site: Site, blocks: Mapping[str, Block]) -> Any:
+    """A row in the long form: a call, or a chain of several; None where it cannot be one."""
     if "" in pieces:
         return None
     items = [_long_piece(piece) if isinstance(piece, Piece) else piece for piece in pieces]
@@ -144,6 +146,7 @@ def _makes_a_call(row: Row, new: Any, blocks: Mapping[str, Block]) -> bool:
 
 
 def _long_piece(piece: Piece) -> Any:
+    """A call in the long form, or as a row where it has only that form."""
     try:
         return piece.long()
     except OneForm:
@@ -151,6 +154,7 @@ def _long_piece(piece: Piece) -> Any:
 
 
 def _short(pieces: list[Piece | str]) -> str | None:
+    """Calls as one row; None where one of them has only the long form."""
     try:
         words = [piece.short() if isinstance(piece, Piece) else piece for piece in pieces]
     except OneForm:
@@ -225,6 +229,7 @@ def _comments(node: Node, start: int, stop: int, text: str) -> Iterator[tuple[in
 
 
 def _scalars(node: Node) -> Iterator[Node]:
+    """Every scalar inside a node."""
     if isinstance(node, ScalarNode):
         yield node
         return

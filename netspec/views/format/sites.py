@@ -97,12 +97,14 @@ def _meets(part: str | int, key: str | int) -> bool:
 
 
 def _values(site: Site) -> Iterator[Site]:
+    """A site for each value of a mapping."""
     flow = site.flow or bracketed(site.node)
     for key, value in site.node.value:
         yield Site(value, (*site.path, key.value), flow, key, site.known)
 
 
 def _items(site: Site) -> Iterator[Site]:
+    """A site for each item of a list."""
     flow = site.flow or bracketed(site.node)
     for i, item in enumerate(site.node.value):
         yield Site(item, (*site.path, i), flow, None, site.known)

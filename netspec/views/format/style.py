@@ -85,6 +85,7 @@ def _of_entry(cls: type[Entry]) -> Style:
 
 
 def _is_bare(arg: Arg, cls: type[Entry]) -> bool:
+    """Whether an argument of a row stands without a name, and is no flag."""
     if arg.kind == "word":
         assert isinstance(arg.value, Word)
         return arg.value.text not in cls.flags and arg.value.text not in cls.fields

@@ -94,10 +94,12 @@ class Plan:
 
     @property
     def all(self) -> list[Node]:
+        """All its boxes: what comes in, what is inside, what goes out."""
         return [*self.entries, *self.nodes, *self.exits]
 
     @property
     def key(self) -> Hashable:
+        """The same for plans that look the same."""
         places = {id(node): i for i, node in enumerate(self.all)}
         edges = tuple((places[id(e.source)], e.out, places[id(e.target)], e.into) for e in self.edges)
         return (tuple((node.key, node.count) for node in self.nodes), edges)
@@ -113,6 +115,7 @@ def draft(graph: Graph, depth: int | None = None) -> Plan:
 
 
 def _outputs(graph: Graph) -> dict[str, Value]:
+    """The outputs of a network by name."""
     outputs = graph.root.outputs
     return outputs if isinstance(outputs, dict) else {v.name: v for v in flat(outputs if outputs is not None else ())}
 
@@ -158,6 +161,7 @@ class _Writer:
         return self.plan
 
     def _step(self, step: Step) -> None:
+        """Draw a step: as a level, in the box of the step before it, or in one of its own."""
         values = list(step.inputs)
         if step.body is not None:
             node, values = self._level(step, step.body)
@@ -176,6 +180,7 @@ class _Writer:
         self._makes(step, node)
 
     def _makes(self, step: Step, node: Node) -> None:
+        """Note that a box gives what a step made."""
         for out, value in enumerate(made(step)):
             self.made_by[value] = node, out if node.inside else 0
 
@@ -210,6 +215,7 @@ class _Writer:
         return node, list(step.inputs) if body.inputs else inner.takes
 
     def _connect(self, value: Value, node: Node, into: int) -> None:
+        """A line from where a value is made to a box that takes it."""
         value = value.actual
         if value not in self.made_by:
             self.enter(value, Node())
@@ -221,10 +227,12 @@ class _Writer:
 
 
 def _light(step: Step) -> bool:
+    """Whether a step has no weights of its own, or is a norm, so that it may share a box."""
     return not step.parameters() or (step.op is not None and step.op.normalises != "")
 
 
 def _row(step: Step) -> Row:
+    """A step as a line in a box."""
     assert step.op is not None
     text = operation(step).removesuffix("()")
     text = text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."

@@ -54,6 +54,7 @@ def document(plan: Plan, title: str) -> str:
 
 
 def _level(plan: Plan, x: float, y: float) -> Iterator[str]:
+    """A level: its boxes, and the lines between them."""
     yield f'<g transform="translate({_n(x)},{_n(y)})">'
     for node in plan.all:
         yield from _node(node)
@@ -78,6 +79,7 @@ def _shape(node: Node, edges: list[Edge], plan: Plan) -> Iterator[str]:
 
 
 def _node(node: Node) -> Iterator[str]:
+    """A box, or a level in one; further ones behind it where it stands for several."""
     if node.inside is not None:
         for behind in (6, 3) if node.count > 1 else ():
             yield _box(node.x + behind, node.y + behind, node.width, node.height, "node")
@@ -101,12 +103,14 @@ def _node(node: Node) -> Iterator[str]:
 
 
 def _row(row: Row, x: float, y: float) -> Iterator[str]:
+    """A line in a box, with the colour of its family."""
     colour = COLOURS.get(row.family, OTHER)
     yield f'<rect x="{_n(x + 4)}" y="{_n(y + 2)}" width="4" height="{_n(ROW - 4)}" rx="2" fill="{colour}"/>'
     yield _named(x + PAD, y + 14, row.name, row.text)
 
 
 def _edge(edge: Edge, plan: Plan) -> Iterator[str]:
+    """A line from box to box, past what lies between them."""
     source, target = edge.source, edge.target
     x, y = source.x + source.outs[edge.out], source.y + source.height
     to_x, to_y = target.x + target.ins[edge.into], target.y
@@ -144,6 +148,7 @@ def _towards(start: tuple[float, float], end: tuple[float, float], length: float
 
 
 def _box(x: float, y: float, width: float, height: float, kind: str, round: float = 6) -> str:
+    """A rectangle."""
     size = f'x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(round)}"'
     return f'<rect class="{kind}" {size}/>'
 
@@ -156,12 +161,15 @@ def _named(x: float, y: float, name: str, text: str, more: str = "") -> str:
 
 
 def _text(x: float, y: float, text: str, kind: str, more: str = "") -> str:
+    """A text."""
     return f'<text x="{_n(x)}" y="{_n(y)}" class="{kind}"{more}>{_safe(text)}</text>'
 
 
 def _safe(text: str) -> str:
+    """A text that no viewer takes for markup."""
     return escape(printable(text))
 
 
 def _n(number: float) -> str:
+    """A number in as few characters as show it to a tenth."""
     return f"{number:.1f}".removesuffix(".0")

@@ -54,6 +54,7 @@ def example(cls: type[Entry], kind: Kind) -> Example:
 
 
 def _torch(entry: Entry, kind: Kind) -> tuple[str, ...]:
+    """An entry as torch has it, in lines of Python."""
     call = getattr(entry, "call", None)
     if kind.noun == "initialiser" and call is not None:
         return (call("tensor"),) if getattr(entry, "function", "") else ()
@@ -70,6 +71,7 @@ def _torch(entry: Entry, kind: Kind) -> tuple[str, ...]:
 
 
 def _operation(cls: type[Op]) -> Example:
+    """The example of an operation, with what it makes of an input."""
     (call,) = rows.parse(cls.example)
     names = [".".join(given.path) for given in call.inputs or ()]
     values = dict(arguments(call, cls, nothing, ()).values)
@@ -112,6 +114,7 @@ def network(cls: type[Op], written: str = "") -> Graph:
 
 
 def _network(inputs: dict[str, Any], steps: dict[str, Any]) -> Graph:
+    """A network of a few steps over these inputs."""
     spec = {"inputs": inputs, "layers": steps, "outputs": RESULT}
     document, problems = read_document(read_text(yaml.safe_dump(spec, sort_keys=False)))
     graph, found = expand(document)
@@ -135,6 +138,7 @@ def _lines(graph: Graph) -> tuple[str, ...]:
 
 
 def _made(step: Step) -> list[str]:
+    """The shapes that a step gives, by name where they are several."""
     values = [value for value in flat(step.results) if value.tensor is not None]
     if len(values) == 1:
         return [_shape(values[0].tensor)]
@@ -154,6 +158,7 @@ def flow(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    """A value as YAML takes it, tuples as lists."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, tuple | list):

@@ -70,6 +70,7 @@ def _example(place: str, key: Key, told: Argument) -> Any:
 
 
 def _sentence(text: str) -> str:
+    """A text that begins with a capital and ends with a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
 
 

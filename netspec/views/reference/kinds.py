@@ -42,6 +42,7 @@ class Kind:
 
 
 def _is_layer(cls: type[Entry]) -> bool:
+    """Whether a class of the operations is a layer."""
     from netspec.layers.base import Layer
 
     return issubclass(cls, Layer)

@@ -31,10 +31,12 @@ def words() -> dict[str, str]:
 
 
 def _file(page: Page) -> str:
+    """The file of a word's page."""
     return f"{page.kind}/{page.name.lower()}.md"
 
 
 def _list(kind: str, members: list[Page]) -> str:
+    """The page of a kind, with a line for each word."""
     lines = [
         f"# {kind.capitalize()}",
         "",
@@ -50,6 +52,7 @@ def _list(kind: str, members: list[Page]) -> str:
 
 
 def _word(page: Page) -> str:
+    """The page of one word."""
     lines = list(_page(page, "#"))
     place = " or ".join(f"`{place}`" for place in page.place.split(" or "))
     lines[1:1] = ["", f"*One of the [{page.kind}](../{page.kind}.md): a {page.noun}, in {place}.*"]
@@ -65,6 +68,7 @@ def _cell(text: str) -> str:
 
 
 def _index(kinds: list[str], place: Callable[[Page], str]) -> str:
+    """The page of all kinds."""
     lines = [
         "# Reference",
         "",
@@ -79,10 +83,12 @@ def _index(kinds: list[str], place: Callable[[Page], str]) -> str:
 
 
 def _places(members: list[Page]) -> str:
+    """Where a spec has such words."""
     return " or ".join(f"`{place}`" for place in dict.fromkeys(page.place for page in members))
 
 
 def _kind(kind: str, members: list[Page]) -> str:
+    """The page of a kind, with all that is said of each word."""
     lines = [NOTE, "", f"# {kind.capitalize()}", "", f"In {_places(members)}. [All kinds](README.md)", ""]
     for page in members:
         lines += [*_page(page), ""]
@@ -90,6 +96,7 @@ def _kind(kind: str, members: list[Page]) -> str:
 
 
 def _page(page: Page, mark: str = "##") -> Iterator[str]:
+    """What is said of one word."""
     yield from (f"{mark} {page.name}", "", page.text)
     if page.rule:
         yield from ("", page.rule)
@@ -109,6 +116,7 @@ def _page(page: Page, mark: str = "##") -> Iterator[str]:
 
 
 def _example(page: Page) -> Iterator[str]:
+    """The example of a word, in both forms and as torch has it."""
     example = page.example
     yield from ("", "```yaml", *filter(None, (example.short, example.long)), "```")
     if example.torch:

@@ -27,6 +27,7 @@ def _pages(entries: tuple[type[Entry], ...]) -> tuple[Page, ...]:
 
 
 def _page(cls: type[Entry], kind: Kind) -> Page:
+    """The page of a class."""
     words = tuple(dict.fromkeys(word.lower() for word in (cls.__name__, *cls.words)))
     own = tuple(word for word in words if cls in kind.catalogue.find(word))
     text = "\n\n".join(" ".join(part.split()) for part in (cls.__doc__ or "").split("\n\n"))
@@ -39,16 +40,19 @@ def _page(cls: type[Entry], kind: Kind) -> Page:
 
 
 def _inputs(cls: type[Op]) -> Iterator[str]:
+    """The inputs of an operation, in square brackets those that may be left out."""
     for i, name in enumerate(cls.takes):
         yield name if i < cls.inputs[0] else f"[{name}]"
 
 
 def _wraps() -> Iterator[Page]:
+    """The pages of wraps."""
     for word in WRAPS:
         yield Page("wraps", "wrap", "layers, as wrap=", word, (word,), (), WRAPS[word], "", (), {})
 
 
 def _checks() -> Iterator[Page]:
+    """The pages of checks."""
     for rule in rules():
         text = "\n\n".join(" ".join(part.split()) for part in (rule.__doc__ or "").split("\n\n"))
         place = "lint.ignore" if rule.severity != "error" else "every spec"

@@ -41,6 +41,7 @@ def suggest(words: Sequence[str]) -> str:
 
 
 def _texts(page: Page) -> tuple[str, ...]:
+    """Everything on a page that a search looks into."""
     arguments = (f"{argument.name}: {argument.sentence.lower()}" for argument in page.arguments)
     return (*page.words, *page.general, page.text.lower(), *arguments)
 

@@ -33,6 +33,7 @@ def whole(page: Page) -> str:
 
 
 def _page(page: Page) -> Iterator[str]:
+    """A page in lines for a terminal."""
     yield f"{page.name}, {page.noun}, in {page.place}"
     yield page.text.replace("\n\n", "\n")
     if page.rule:
@@ -53,6 +54,7 @@ def _page(page: Page) -> Iterator[str]:
 
 
 def _arguments(page: Page) -> Iterator[str]:
+    """The arguments in columns."""
     rows = [
         (f"{a.name} ({a.letter})" if a.letter else a.name, a.default, a.sentence, f"[{a.takes}]")
         for a in page.arguments
@@ -63,6 +65,7 @@ def _arguments(page: Page) -> Iterator[str]:
 
 
 def _example(example: Example) -> Iterator[str]:
+    """The example in lines for a terminal."""
     yield "example"
     if example.short:
         yield f"  short    {example.short}"

@@ -32,6 +32,7 @@ def accepted(schema: dict[str, Any]) -> str:
 
 
 def _list(schema: dict[str, Any]) -> str:
+    """What is said of a list: how many it holds, where that is fixed."""
     low, high = schema.get("minItems", 0), schema.get("maxItems")
     count = f"{low} of them" if low == high else ""
     return count or "list"
