@@ -141,12 +141,11 @@ def read_weights(section: Any, names: Collection[str], report: Report) -> Weight
     for problem in unknown_keys(section, Start.keys, path):
         report.add(problem)
     rules = {key: (section[key], (*path, key)) for key in RULES if section.get(key) is not None}
-    load = section.get("load")
-    if load is None and rules:
+    if "load" not in section and rules:
         key = next(iter(rules))
         text = f"{key} is about weights that are loaded, and none are"
         report.add(Problem("unused", text, At((*path, key), on_key=True), f"For example: {EXAMPLES['load']}"))
-    loads = tuple(_loads(load, (*path, "load"), rules, report)) if load is not None else ()
+    loads = tuple(_loads(section["load"], (*path, "load"), rules, report)) if "load" in section else ()
     return Weights(loads, _frozen(section, path, names, report))
 
 

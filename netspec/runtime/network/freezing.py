@@ -47,6 +47,11 @@ def later(network: nn.Module, frozen: Frozen) -> dict[str, str]:
     return found
 
 
+def frozen_then(network: nn.Module, frozen: Frozen, epoch: float, step: float) -> set[nn.Parameter]:
+    """The parameters that are frozen after so many epochs and steps."""
+    return {p for p, called in _names(network).items() if frozen and frozen.frozen(called, epoch, step)}
+
+
 def _names(network: nn.Module) -> dict[nn.Parameter, list[str]]:
     """All names of each parameter."""
     names: dict[nn.Parameter, list[str]] = {}

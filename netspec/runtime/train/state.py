@@ -14,7 +14,7 @@ from netspec.errors import DataError, UsageError
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.parallel import Whole
 from netspec.runtime.device.process_group import ALONE, World
-from netspec.runtime.network.freezing import freeze, later
+from netspec.runtime.network.freezing import freeze, frozen_then, later
 from netspec.runtime.network.weights import need_same
 from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
@@ -208,7 +208,9 @@ class State:
         self.shares[: self.position.index] = state["shares"].to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
-        self._taken_up = set(self.optimizer.state)
+        # What was still frozen in the newest step has no state yet, and may thaw with the next one.
+        before = self.position.epoch - (self.position.index == 0), self.position.step - 1
+        self._taken_up = {*self.optimizer.state, *frozen_then(self.module, self.frozen, *before)}
 
     def need_taken_up(self) -> None:
         """Refuse, behind the first step of a run that went on, what had to begin anew in it. Raises DataError.
