@@ -19,8 +19,12 @@ LONG: Final = (
     *("test_benchmarks.py", "test_campaigns.py", "test_many.py", "test_many_command.py"),
     *("test_given_weights.py", "test_sweep.py", "test_printed.py"),
 )
-LARGE: Final = ("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50")
+LARGE: Final = (
+    *("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50"),
+    *("maxvit_t",),
+)
 OF_LARGE: Final = (
+    "code/test_architectures.py",
     "code/test_dtypes.py",
     "code/test_root_arguments.py",
     "format/test_networks.py",

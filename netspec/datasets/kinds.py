@@ -151,7 +151,7 @@ class Numbers(Kind):
         holes = int(np.isnan(raw).any(1).sum())
         if holes:
             owners = [*self.numbers, *(date for date in self.ways for _ in self.parts)]
-            empty = np.isnan(raw).any(axis=0, keepdims=True)[0]
+            empty: Any = np.isnan(raw).any(0)
             found = dict.fromkeys(owner for owner, lacks in zip(owners, empty, strict=True) if lacks)
             ways = {owner: self.holes.told(owner) for owner in found}
             for way in dict.fromkeys(ways.values()):

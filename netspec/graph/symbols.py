@@ -160,7 +160,7 @@ class _Replacing(ast.NodeTransformer):
         return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
 
     def visit_BinOp(self, node: ast.BinOp) -> Node:
-        return combined(node.op, self.visit(node.left), self.visit(node.right))
+        return combined(node.op, self.visit(node.left), self.visit(node.right), is_exact(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> Node:
         value = self.visit(node.value)
@@ -177,11 +177,16 @@ class _Replacing(ast.NodeTransformer):
         return self.visit(value) if isinstance(value, ast.AST) else value
 
 
-def combined(op: ast.operator, left: Node, right: Node) -> Node:
-    """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`."""
+def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> Node:
+    """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`.
+
+    `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again.
+    """
     a, b = number(left), number(right)
     if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
         return ast.Constant(kind(a, b))
+    if isinstance(op, ast.Pow) and b == 2 and a is not None:
+        return ast.Constant(a * a)
     if b is not None and (simpler := _simpler(op, left, b)) is not None:
         return simpler
     match op:
@@ -193,9 +198,45 @@ def combined(op: ast.operator, left: Node, right: Node) -> Node:
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
         case ast.Sub() if same(left, right):
             return ast.Constant(0)
+        case ast.Sub() if (outer := _unbracketed(left, right)) is not None:
+            return outer
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:
             return sum_
-    return ast.BinOp(left, op, right)
+        case ast.Mult() if (whole := _undivided(left, right) or _undivided(right, left)) is not None:
+            return whole
+        case ast.Mult() if isinstance(left, ast.BinOp) and same(left, right):
+            return ast.BinOp(left, ast.Pow(), ast.Constant(2))
+        case ast.FloorDiv() if exact and (inner := _multiple(left)) is not None and inner[0] == -1:
+            return combined(ast.Mult(), ast.Constant(-1), combined(op, inner[1], right, exact))
+    made = ast.BinOp(left, op, right)
+    if exact:
+        made.exact = True  # type: ignore[attr-defined]
+    return made
+
+
+def is_exact(node: Node) -> bool:
+    """Whether an expression is a division that leaves nothing over where it stands."""
+    return getattr(node, "exact", False)
+
+
+def _undivided(node: Node, factor: Node) -> Node | None:
+    """What a division that leaves nothing over, multiplied again, divides: `c` for `c // 2` and `2`."""
+    if not isinstance(node, ast.BinOp) or not is_exact(node):
+        return None
+    if same(node.right, factor):
+        return node.left
+    if (whole := number(factor)) and (part := number(node.right)) and whole % part == 0:
+        return combined(ast.Mult(), ast.Constant(whole // part), node.left)
+    return None
+
+
+def _unbracketed(left: Node, right: Node) -> Node | None:
+    """A difference without brackets: `n - k + 1` for `n - (k - 1)`."""
+    match right:
+        case ast.BinOp(left=part, op=ast.Add() | ast.Sub() as sign, right=last) if number(last):
+            turned = ast.Sub() if isinstance(sign, ast.Add) else ast.Add()
+            return combined(turned, combined(ast.Sub(), left, part), last)
+    return None
 
 
 _EXACT: Final[dict[type[ast.operator], Callable[[int, int], int]]] = {
@@ -213,6 +254,8 @@ def _simpler(op: ast.operator, left: Node, count: int) -> Node | None:
     match op:
         case ast.Add() | ast.Sub() if count == 0:
             return left
+        case ast.Add() if count == 1 and (whole := _steps(left)) is not None:
+            return whole
         case ast.Add() | ast.Sub() if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
             if (before := number(left.right)) is not None:
                 total = _signed(left.op, before) + _signed(op, count)
@@ -226,6 +269,14 @@ def _simpler(op: ast.operator, left: Node, count: int) -> Node | None:
             return combined(ast.Mult(), ast.Constant(inner[0] * count), inner[1])
         case ast.FloorDiv() if count and (divided := _divided(left, count)) is not None:
             return divided
+    return None
+
+
+def _steps(node: Node) -> Node | None:
+    """How often a window as wide as its stride fits: `n // k` for `(n - k) // k`, which is one less."""
+    match node:
+        case ast.BinOp(left=ast.BinOp(left=whole, op=ast.Sub(), right=width), op=ast.FloorDiv(), right=step):
+            return ast.BinOp(whole, ast.FloorDiv(), step) if same(width, step) else None
     return None
 
 
@@ -283,7 +334,8 @@ def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, r
     weight = 1 + sum(part.weight if isinstance(part, Traced) else 1 for part in (left, right))
     if weight > MAX_WEIGHT:
         return traced(value, LOST, 1)
-    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right))
+    exact = isinstance(op, ast.FloorDiv) and int(left) % int(right) == 0
+    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right), exact)
     return traced(value, node, weight if isinstance(node, ast.BinOp) else 1)
 
 

@@ -250,6 +250,20 @@ class _Origin(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> Node:
         return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
 
+    def visit_BinOp(self, node: ast.BinOp) -> Node:
+        """As it is written; of a division it is noted whether it leaves nothing over."""
+        made = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
+        if isinstance(node.op, ast.FloorDiv) and self._leaves_nothing(node.left, node.right):
+            made.exact = True  # type: ignore[attr-defined]
+        return made
+
+    def _leaves_nothing(self, whole: ast.expr, part: ast.expr) -> bool:
+        try:
+            a, b = (expressions.computed(side, self.lookup) for side in (whole, part))
+        except (expressions.ExpressionError, Refused, LookupError):
+            return False
+        return isinstance(a, int) and isinstance(b, int) and bool(b) and a % b == 0
+
     def visit_Attribute(self, node: ast.Attribute) -> Node:
         """A size of a value: what the value's shape says of it."""
         return node_of(expressions.computed(node, self.lookup))

@@ -7,7 +7,7 @@ from typing import Any
 
 from netspec.ops.state import Buffer
 from netspec.records import MAX_INT, REQUIRED, Bool, Checked, Field, refuse
-from netspec.tensors import Misfit, Tensor
+from netspec.tensors import Dtype, Misfit, Tensor
 
 
 def Pair(sentence: str, default: Any = REQUIRED, *, low: int = 1) -> Field[tuple[int, int]]:
@@ -40,8 +40,11 @@ class RelativeIndex(Buffer):
         places = prod(self.window)
         return (places * places,) if self.flat else (places, places)
 
+    def result(self) -> Dtype:
+        return "int64"
+
     def shape(self, *inputs: Tensor) -> Tensor:
-        return Tensor(self.sizes(), "int64")
+        return Tensor(self.sizes(), self.result())
 
 
 class ShiftMask(Buffer):
@@ -66,6 +69,9 @@ class ShiftMask(Buffer):
     def sizes(self) -> tuple[int, ...]:
         places = prod(self.window)
         return (prod(self.map) // places, places, places)
+
+    def result(self) -> Dtype:
+        return "float32"
 
     def shape(self, *inputs: Tensor) -> Tensor:
         for size, window, shift in zip(self.map, self.window, self.shift, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Final
 
 from netspec.python.expressions import DOT, Brackets, Break, Piece, Pieces, bare, flat, pieces
@@ -22,7 +21,7 @@ def lines(statements: Sequence[ast.stmt], comments: Comments, depth: int = 0) ->
 
 
 def _lines(node: ast.stmt, comments: Comments, depth: int) -> list[str]:
-    found = commented(statement(node, depth), comments.get(node, ""), depth)
+    found = commented(statement(node, depth), comments.get(node, ""))
     match node:
         case ast.ClassDef():
             for i, inner in enumerate(node.body):
@@ -40,15 +39,10 @@ def _lines(node: ast.stmt, comments: Comments, depth: int) -> list[str]:
     return found
 
 
-def commented(found: list[str], comment: str, depth: int) -> list[str]:
-    """Lines with a comment behind the last; one that does not fit there stands above."""
-    if not comment:
-        return found
-    if len(last := f"{found[-1]}  # {comment}") <= WIDTH:
-        return [*found[:-1], last]
-    indent = f"{INDENT * depth}# "
-    above = wrap(comment, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
-    return [*above, *found]
+def commented(found: list[str], comment: str) -> list[str]:
+    """Lines with a comment behind the last, if it fits there."""
+    last = f"{found[-1]}  # {comment}"
+    return [*found[:-1], last] if comment and len(last) <= WIDTH else found
 
 
 def statement(node: ast.stmt, depth: int) -> list[str]:

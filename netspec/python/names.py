@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from netspec.python.reserved import RESERVED
+from netspec.python.reserved import BUILTINS, RESERVED
 
 _AMBIGUOUS: Final = {"l", "I", "O"}
 """Names that look like numbers, which nobody reads with ease."""
@@ -21,7 +21,7 @@ def identifier(name: str) -> str:
     name = re.sub(r"^_+", "_", re.sub(r"[^A-Za-z0-9_]", "_", name))
     if name in ("", "_") or name[0].isdigit():
         name = f"x{name}"
-    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED or name in _AMBIGUOUS else name
+    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED | BUILTINS | _AMBIGUOUS else name
 
 
 def class_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 from typing import Final
 
@@ -12,6 +13,8 @@ PRINTED: Final = frozenset(
 """Modules and functions that the source calls."""
 HELPERS: Final = frozenset({"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos"})
 """Functions that the source defines above its classes; a test holds this against the operations that need them."""
+BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
+"""What variables and arguments are not called, though no source may call it: Python's own functions."""
 RESERVED: Final = set(PRINTED | HELPERS)
 """All of them, and the modules of plugins that the source imports."""
 

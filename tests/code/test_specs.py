@@ -23,7 +23,8 @@ SPECS = sorted((ROOT / "specs").glob("*.yaml"))
 GOLDEN = Path(__file__).parent / "golden"
 REVIEWED = (
     *("lenet5_tutorial", "resnet18", "mobilenet_v2", "nanogpt_tiny", "densenet121"),
-    *("unet_buda_f8", "vae_mnist", "lstm_lm_small", "textcnn_kim", "vit_tiny_tv"),
+    *("unet_buda_f8", "vae_mnist", "lstm_lm_small", "textcnn_kim", "vit_tiny_tv", "fcn_resnet50", "tcn_mnist"),
+    *("convnext_tiny", "googlenet", "crnn_ocr", "mixer_tiny_timm", "squeezenet1_0", "bert_tiny", "pointnet_cls"),
 )
 ZOO = ROOT.parent / "shared" / "zoo"
 SIZES: dict[str, Size] = {"B": 2, "T": 9, "N": 16}

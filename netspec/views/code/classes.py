@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Sequence
+from itertools import groupby
 from typing import Any
 
 from netspec.graph.model import Step
@@ -69,7 +70,7 @@ class ClassWriter:
         base = self.pattern.base
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
-        shapes = Shapes(self.pattern, self.slots.told)
+        shapes = Shapes(self.pattern, self.slots.told, self.slots.is_settled)
         forward = Forward(self.pattern, results, self, shapes, self.comments, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending))
         if said := shapes.of_input():
@@ -127,11 +128,17 @@ class ClassWriter:
         if not any(self.pattern.varies(unit) for unit, _ in items):
             made = [item for _, item in items]
             return [ast.Expr(call(SUPER, *repeated(made, self.making.runs(self.pattern.levels, made))))]
-        body: list[ast.stmt] = [assign(stored(layers), listed([]))]
-        for unit, item in items:
-            added = ast.Expr(method(named(layers), "append", item))
-            body.append(ast.If(self.making.condition(unit), [added], []) if self.pattern.varies(unit) else added)
+        runs = [(key, [item for _, item in run]) for key, run in groupby(items, lambda pair: self._varied(pair[0]))]
+        first = runs.pop(0)[1] if runs[0][0] is None else []
+        body: list[ast.stmt] = [assign(stored(layers), listed(first))]
+        for varied, run in runs:
+            added: list[ast.stmt] = [ast.Expr(method(named(layers), "append", item)) for item in run]
+            body += added if varied is None else [ast.If(self.making.condition(varied), added, [])]
         return [*body, ast.Expr(call(SUPER, ast.Starred(named(layers), ast.Load())))]
+
+    def _varied(self, unit: int) -> int | None:
+        """A unit that some uses leave out; None for those that all have."""
+        return unit if self.pattern.varies(unit) else None
 
     def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
         """What forward takes for an argument: a value, or an attribute where the constructor's arguments give it."""

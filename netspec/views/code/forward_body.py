@@ -213,7 +213,7 @@ class Forward:
             holder = self.loops.holder(loop, j) if step.member else None
             if holder is None or holder.startswith("self."):
                 continue
-            name = self.variables.names.fresh(identifier(module_name(step, holder, several)))
+            name = self.variables.names.fresh(identifier(module_name(step, holder or self._held(), several)))
             self.calls.turns[step] = named(name)
             names.append(stored(name))
             held = SELF if self.pattern.base == "nn.ModuleList" else method(SELF, "children")
@@ -221,6 +221,10 @@ class Forward:
         if not names:
             return stored("_"), call("range", valued(loop.count))
         return (names[0], holders[0]) if len(names) == 1 else (ast.Tuple(names, ast.Store()), call("zip", *holders))
+
+    def _held(self) -> str:
+        """What a class that is a list of modules is called where it stands; empty for any other."""
+        return self.pattern.levels[0].name if self.pattern.base == "nn.ModuleList" else ""
 
     def _follows(self, at: int) -> Item | None:
         """The next item, if it can take this one's expression in place of a variable."""

@@ -274,7 +274,7 @@ def module_name(step: Step, holder: str, several: bool) -> str:
     if not holder and (stem := stem_of(step.member)):
         return stem
     if step.body is not None:
-        return step.body.block or "module"
+        return step.body.block if step.body.block.islower() else "layer"
     return base_word(type(step.op), type(step.op).__name__) if step.op is not None else "module"
 
 

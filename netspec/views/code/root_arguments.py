@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import gcd
 from typing import Any, Final
 
 from netspec.graph.expand import expand
@@ -85,12 +86,17 @@ def _others(document: Document, name: str) -> Iterator[Graph]:
 
 
 def _values(value: Any) -> Sequence[Any]:
-    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
+    """Other values near to one, larger and smaller, with more factors and with none of its own.
+
+    What is divided without a rest here, and is simpler for that, must not be so only by chance.
+    """
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
-    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
+    coprime = next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1)
+    others = (2 * value, coprime, value // 2, value + 1, value - 1, 3 * value, value + 2)
+    return [v for v in dict.fromkeys(others) if v != value]
 
 
 def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:

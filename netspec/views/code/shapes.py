@@ -9,23 +9,26 @@ from typing import Any, Final
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.python.expressions import text
+from netspec.views.code.axes import is_last, letters
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import ABSENT, matches
 
-_MAPS: Final = {4: "BCHW", 5: "BCDHW"}
-"""What the axes of a map and of a volume are called."""
 _SCALES: Final = (2, 4, 8, 16, 32)
 """How many times larger or smaller than the input's a size may be, to be told by it."""
 Told = Callable[[Sequence[Any]], ast.expr | None]
 """The constructor's word for a series of sizes, one for each use; None if it has none."""
+_LONGEST: Final = 20
+"""How long a size may be; what is longer nobody would read beside the code."""
 
 
 class Shapes:
     """Says the shapes of one class's values, each without the batch."""
 
-    def __init__(self, pattern: Pattern, told: Told) -> None:
+    def __init__(self, pattern: Pattern, told: Told, is_settled: Callable[[Sequence[Any]], bool]) -> None:
+        """`is_settled` says whether sizes are the same whatever the network's arguments are."""
         self.pattern = pattern
         self.told = told
+        self.is_settled = is_settled
         self.axes = ""
         """What the axes of the input are called."""
         self.letters: list[tuple[str, list[Any]]] = []
@@ -36,11 +39,12 @@ class Shapes:
         ranks = {len(shape) for shape in shapes}
         if len(shapes) == len(levels) and len(ranks) == 1:
             columns = list(zip(*(shape for shape in shapes), strict=True))
-            differ = sum(len(set(column)) > 1 for column in columns)
-            names = _MAPS.get(len(columns)) or {3: "BLL" if differ == 1 else "BML"}.get(len(columns), "")
+            open_ = [len(set(column)) > 1 or not is_settled(column[: len(pattern.levels)]) for column in columns]
+            last = is_last(levels[0], 0, len(columns))
+            names = letters(len(columns), last) or {3: "BLL" if sum(open_) == 1 else "BML"}.get(len(columns), "")
             self.axes = names
-            named = zip(names, columns, strict=False)
-            self.letters = [(letter, list(column)) for letter, column in named if len(set(column)) > 1]
+            named = zip(names, columns, open_, strict=False)
+            self.letters = [(letter, list(column)) for letter, column, differs in named if differs]
 
     def of_input(self) -> str:
         """The shape of a block's only input."""
@@ -91,8 +95,9 @@ class Shapes:
         alike = zip(self.pattern.echoes, column[count:], strict=True)
         told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
         if told is not None:
-            return text(told).replace(" ", "")
-        return str(known.pop()) if len(known) == 1 else ""
+            said = text(told).replace(" ", "")
+            return said if len(said) <= _LONGEST else ""
+        return str(known.pop()) if len(known) == 1 and self.is_settled(column[:count]) else ""
 
     def _by_letter(self, column: list[Any], axis: int, said: Sequence[str]) -> str:
         """A size that differs, over that of an axis of the input: `H`, `H/2`, `H/s`, `4*C`; empty if none tells it."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from netspec.emit.torch import torch_class
@@ -22,7 +23,8 @@ from netspec.language.calls import nothing
 from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, valued
-from netspec.python.reserved import RESERVED
+from netspec.python.reserved import BUILTINS, RESERVED
+from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import decides, proved
 from netspec.views.code.proving import equal as equal
@@ -31,14 +33,6 @@ from netspec.vocabulary import OPERATIONS
 
 INPUT, HEADER, REST = range(3)
 """What an argument is, in the order in which a constructor has them."""
-_CHANNELS: Final = {"in_channels", "num_features", "num_channels"}
-_FEATURES: Final = {"in_features", "normalized_shape", "embed_dim", "input_size", "d_model", "embedding_dim"}
-_AXES: Final = {
-    3: ("length", "features"),
-    4: ("channels", "height", "width"),
-    5: ("channels", "depth", "height", "width"),
-}
-"""What the axes of an input are called behind the batch, by its rank."""
 
 
 @dataclass(slots=True)
@@ -59,9 +53,9 @@ class Slots:
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         self.root = root_of(levels[0])
         self.arguments: dict[str, Argument] = {}
-        self.variables = unlike(self.blocks[0].params if self.blocks else (), RESERVED | {*taken})
+        self.variables = unlike(self.blocks[0].params if self.blocks else (), RESERVED | BUILTINS | {*taken})
         """What each of the block's parameters is called here."""
-        self.names = Namespace(RESERVED | {"x", *taken, *self.variables.values()})
+        self.names = Namespace(RESERVED | BUILTINS | {"x", *taken, *self.variables.values()})
         self.live = {root_symbol(name): name for name in live}
         self.operations: set[str] = set()
         """The symbols of parameters that are the words of operations, and are given as classes."""
@@ -84,17 +78,17 @@ class Slots:
         nodes = list(_nodes(values, origins))
         if any(isinstance(value, Code) for value in values):
             self.operations |= {node.id for node in nodes if isinstance(node, ast.Name)}
-        values = [v if v is ABSENT else plain(v) for v in values]
+        given, values = values, [v if v is ABSENT else plain(v) for v in values]
         if (node := self.said(values, nodes, name)) is not None:
             return Code(node)
         present = [v for v in values if v is not ABSENT]
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
             return present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
-            return tuple(
-                self.code([v if v is ABSENT else v[i] for v in values], name, [_entry(node, i) for node in nodes])
-                for i in range(len(present[0]))
-            )
+            entries = range(len(present[0]))
+            parts = ([v if v is ABSENT else v[i] for v in values] for i in entries)
+            written = (list(map(partial(_entry, i), nodes, given)) for i in entries)
+            return tuple(self.code(part, name, said) for part, said in zip(parts, written, strict=True))
         if all(equal(v, present[0]) for v in present):
             return present[0]
         return Code(self._new(name, values, nodes))
@@ -197,16 +191,17 @@ class Slots:
 
     def _same(self, outside: Sequence[Node]) -> str | None:
         """The argument that is given the same expression wherever the class is used."""
-        dumps = [ast.dump(node) for node in outside]
         if any(_is_value(node) for node in outside):
             return None
+        dumps = [ast.dump(node) for node in outside]
         for symbol in self.variables:
             if [ast.dump(block.bound.get(symbol, LOST)) for block in self.blocks] == dumps:
                 self._symbol(symbol)
                 return self.called[symbol]
-        if len(set(dumps)) == 1 and isinstance(outside[0], ast.Name) and outside[0].id in self.live:
-            self._symbol(outside[0].id)
-            return self.called[outside[0].id]
+        found = {_from_root(node, block) for node, block in zip(outside, self.blocks, strict=True)}
+        if len(found) == 1 and (symbol := found.pop()) in self.live:
+            self._symbol(symbol)
+            return self.called[symbol]
         return None
 
     def _argument(self, symbol: str, name: str, kind: int, values: list[Any], origins: list[Node]) -> Node:
@@ -222,15 +217,14 @@ class Slots:
         input_name = list(self.blocks[0].inputs)[place]
         before = "in" if place == 0 else input_name
         fields = self.fields.get(symbol, set())
-        if fields & _CHANNELS:
+        if fields & CHANNELS:
             return f"{before}_channels"
-        if fields & _FEATURES:
-            return f"{before}_features"
         tensor = self.blocks[0].inputs[input_name].tensor
         rank = len(tensor.shape) if tensor is not None else 0
-        if rank == 2:
+        if rank == 2 or (fields & FEATURES and axis == rank - 1):
             return f"{before}_features"
-        return f"{before}_{_AXES.get(rank, ())[axis - 1]}" if axis and rank in _AXES else f"{before}_size{axis}"
+        said = word(rank, axis, is_last(self.blocks[0], place, rank))
+        return f"{before}_{said or f'size{axis}'}"
 
     def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> Node:
         """An argument for what no expression says."""
@@ -261,6 +255,12 @@ class Slots:
             self._told[key] = self._sizes(values)
         return self._told[key]
 
+    def is_settled(self, values: Sequence[Any]) -> bool:
+        """Whether no argument of the network is known to change sizes."""
+        blocks: Sequence[Level | None] = self.blocks or [None] * len(values)
+        asked = [(symbols(v.node), block) for v, block in zip(values, blocks, strict=False) if isinstance(v, Traced)]
+        return all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
+
     def _sizes(self, values: Sequence[Any]) -> Node | None:
         before = self._state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
@@ -277,6 +277,18 @@ def root_of(level: Level) -> Level:
     return level
 
 
+def _from_root(node: Node, block: Level) -> str:
+    """The parameter of the network that a block is given from outside; empty where it is given another expression."""
+    while isinstance(node, ast.Name) and not node.id.startswith("$"):
+        outer = around(block.parent) if block.parent is not None else None
+        if outer is None:
+            return ""
+        node, block = outer.bound.get(node.id, LOST), outer
+        if node is LOST:
+            return ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _size(block: Level, symbol: str) -> Any:
     place, axis = map(int, symbol.split("."))
     tensor = list(block.inputs.values())[place].tensor
@@ -289,11 +301,11 @@ def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[No
         yield LOST if value is ABSENT else known if known is not None and known is not LOST else node_of(value)
 
 
-def _entry(node: Node, place: int) -> Node | None:
-    """One entry of a tuple's expression."""
+def _entry(place: int, node: Node, value: Any) -> Node | None:
+    """The expression of one entry of a tuple."""
     if isinstance(node, ast.Tuple | ast.List) and place < len(node.elts):
         return node.elts[place]
-    return None
+    return None if value is ABSENT else node_of(value[place])
 
 
 def _is_value(node: Node) -> bool:
@@ -369,9 +381,17 @@ class _Tidy(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """With a sign in place of -1, and a factor that is a number in front."""
-        left, right = self.visit(node.left), self.visit(node.right)
-        if isinstance(node.op, ast.Mult) and ast.unparse(left) == "-1":
+        left: ast.expr = self.visit(node.left)
+        right: ast.expr = self.visit(node.right)
+        first, last = _count(left), _count(right)
+        if isinstance(node.op, ast.Mult) and last is not None and first is None:
+            left, right, first, last = right, left, last, first
+        if isinstance(node.op, ast.Mult) and first == 1:
+            return right
+        if isinstance(node.op, ast.Mult) and first == -1:
             return ast.UnaryOp(ast.USub(), right)
+        if isinstance(node.op, ast.FloorDiv | ast.Pow) and last == 1:
+            return left
         return ast.BinOp(left, node.op, right)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
@@ -390,6 +410,13 @@ class _Tidy(ast.NodeTransformer):
         if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
             return unsettled[0]
         return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
+
+
+def _count(node: ast.expr) -> int | None:
+    """The whole number that an expression is, a sign in front of it included."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and (count := number(node.operand)) is not None:
+        return -count
+    return number(node)
 
 
 def _constant(value: Any) -> ast.expr | None:

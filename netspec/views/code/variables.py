@@ -9,7 +9,7 @@ from typing import Any
 from netspec.graph.uses import made, taken
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import named, stored
-from netspec.python.reserved import RESERVED
+from netspec.python.reserved import BUILTINS, RESERVED
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Ref
 
@@ -19,7 +19,7 @@ class Variables:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.names = Namespace(RESERVED)
+        self.names = Namespace(RESERVED | BUILTINS)
         self.held: dict[Ref, ast.expr] = {}
         self.until: dict[str, int] = {}
         """The item that is the last to read each variable, among those that read it for a known value."""
@@ -79,22 +79,42 @@ class Variables:
         if isinstance(held := self.held.get(ref), ast.Name):
             return held.id
         passing = self.flow.last.get(ref, at) <= at + 1 and len(item.results) == 1
-        name = self.fresh(item, ref, at) if passing else self._fresh(item, ref)
+        passing = passing and not self._stands_out(item, ref, at)
+        name = self.fresh(item, ref, at) if passing else self._fresh(item, ref, at)
         self.hold(ref, name)
         return name
 
+    def _stands_out(self, item: Item, ref: Ref, at: int) -> bool:
+        """Whether a value that flows on has its own name: a source's, or one taken beside others with theirs."""
+        after = self.flow.items[at + 1] if at + 1 < len(self.flow.items) else None
+        if self.in_loop or item.step.name.isdecimal() or self.flow.pattern.varies(item.unit) or after is None:
+            return False
+        if item.step.row is not None and after.step.row is item.step.row:
+            return False
+        if item.step.op is not None and item.step.op.source:
+            return True
+        if after.step.member and [self.flow.actual(first) for first in after.inputs[:1]] == [ref]:
+            return False
+        others = [self.held.get(actual) for other in after.inputs if (actual := self.flow.actual(other)) != ref]
+        flowing = {"x", "out", *self.arguments}
+        return any(isinstance(held, ast.Name) and held.id not in flowing for held in others)
+
     def fresh(self, item: Item, ref: Ref, at: int) -> str:
         """The variable for a value that flows on: `x` where nothing else is read from it any more, else its own."""
-        name = next((n for n in ("x", "out") if self.until.get(n, at) <= at), "") or self._fresh(item, ref)
+        name = next((n for n in ("x", "out") if self._is_free(n, at)), "") or self._fresh(item, ref, at)
         self.names.taken.add(name)
         return name
+
+    def _is_free(self, name: str, at: int) -> bool:
+        """Whether nothing behind an item reads what a variable holds."""
+        return self.until.get(name, at) <= at
 
     def hold(self, ref: Ref, name: str) -> None:
         """Let the variable `name` stand for a value."""
         self.held[ref] = named(name)
         self.until[name] = max(self.until.get(name, -1), self.flow.last.get(ref, -1))
 
-    def _fresh(self, item: Item, ref: Ref) -> str:
+    def _fresh(self, item: Item, ref: Ref, at: int) -> str:
         """A name for a value that is read later: the step's own, or that of the part."""
         step = item.step
         value = next((v for v in made(step) if self.flow.ref(v) == ref), step.value)
@@ -107,6 +127,9 @@ class Variables:
         if name.isdecimal():
             stem = step.name if not step.name.isdecimal() else "x"
             name = f"{stem}{name}" if stem == "x" or part else stem
+        if name in ("x", "out", *self.arguments) and self._is_free(name, at):
+            self.names.taken.add(name)
+            return name
         return self.names.fresh(identifier(name))
 
 

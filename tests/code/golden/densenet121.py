@@ -35,7 +35,7 @@ class Transition(nn.Module):
 
 
 class DenseNet(nn.Module):
-    def __init__(self, growth=32):
+    def __init__(self, growth=32, classes=1000):
         super().__init__()
         self.features = nn.Sequential(
             OrderedDict(
@@ -125,7 +125,7 @@ class DenseNet(nn.Module):
                 }
             )
         )
-        self.classifier = nn.Linear(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth, 1000)
+        self.classifier = nn.Linear(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
@@ -133,5 +133,5 @@ class DenseNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x):  # 3 x 224 x 224
-        x = self.features(x)  # ((32+15*growth)//2+24*growth)//2+16*growth x 7 x 7
-        return self.classifier(torch.flatten(F.adaptive_avg_pool2d(F.relu(x), 1), 1))  # 1000
+        x = self.features(x)
+        return self.classifier(torch.flatten(F.adaptive_avg_pool2d(F.relu(x), 1), 1))  # classes

@@ -37,7 +37,7 @@ class Inverted(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    def __init__(self):
+    def __init__(self, classes=1000):
         super().__init__()
         self.features = nn.Sequential(
             Cbr(3, 32, s=2),
@@ -58,7 +58,7 @@ class MobileNetV2(nn.Module):
             Inverted(160, 6, 320, 1),
             Cbr(320, 1280, k=1),
         )
-        self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, 1000))
+        self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -69,4 +69,4 @@ class MobileNetV2(nn.Module):
     def forward(self, x):  # 3 x 224 x 224
         x = self.features(x)  # 1280 x 7 x 7
         x = F.adaptive_avg_pool2d(x, 1)  # 1280 x 1 x 1
-        return self.classifier(torch.flatten(x, 1))  # 1000
+        return self.classifier(torch.flatten(x, 1))  # classes

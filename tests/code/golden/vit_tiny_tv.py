@@ -9,27 +9,27 @@ from torch import nn
 
 
 class EncoderBlock(nn.Module):
-    def __init__(self, in_features, d, heads):
+    def __init__(self, d, heads):
         super().__init__()
-        self.ln_1 = nn.LayerNorm(in_features, eps=1e-6)
-        self.self_attention = nn.MultiheadAttention(in_features, heads, batch_first=True)
-        self.ln_2 = nn.LayerNorm(in_features, eps=1e-6)
+        self.ln_1 = nn.LayerNorm(d, eps=1e-6)
+        self.self_attention = nn.MultiheadAttention(d, heads, batch_first=True)
+        self.ln_2 = nn.LayerNorm(d, eps=1e-6)
         self.mlp = nn.Sequential(
-            nn.Linear(in_features, 2 * d),
+            nn.Linear(d, 2 * d),
             nn.GELU(),
             nn.Dropout(p=0),
             nn.Linear(2 * d, d),
             nn.Dropout(p=0),
         )
 
-    def forward(self, x):  # 17 x in_features
-        out = self.ln_1(x)  # 17 x in_features
-        output, _ = self.self_attention(out, out, out, need_weights=False)  # 17 x in_features
-        out = F.dropout(output, 0, self.training)  # 17 x in_features
-        x2 = out + x  # 17 x in_features
-        x = self.ln_2(x2)  # 17 x in_features
-        x = self.mlp(x)  # 17 x d
-        return x + x2  # 17 x d
+    def forward(self, x):  # M x d
+        out = self.ln_1(x)  # M x d
+        output, _ = self.self_attention(out, out, out, need_weights=False)  # M x d
+        out = F.dropout(output, 0, self.training)  # M x d
+        x = out + x  # M x d
+        out = self.ln_2(x)  # M x d
+        out = self.mlp(out)  # M x d
+        return out + x  # M x d
 
 
 class Encoder(nn.Module):
@@ -38,9 +38,9 @@ class Encoder(nn.Module):
         self.pos_embedding = nn.Parameter(torch.zeros(1, in_length, d))
         self.layers = nn.Sequential(
             OrderedDict(
-                encoder_layer_0=EncoderBlock(d, d, heads),
-                encoder_layer_1=EncoderBlock(d, d, heads),
-                encoder_layer_2=EncoderBlock(d, d, heads),
+                encoder_layer_0=EncoderBlock(d, heads),
+                encoder_layer_1=EncoderBlock(d, heads),
+                encoder_layer_2=EncoderBlock(d, heads),
             )
         )
         self.ln = nn.LayerNorm(d, eps=1e-6)
@@ -51,22 +51,13 @@ class Encoder(nn.Module):
         return self.ln(x)  # in_length x d
 
 
-class Heads(nn.Module):
-    def __init__(self, d, classes):
-        super().__init__()
-        self.head = nn.Linear(d, classes)
-
-    def forward(self, x):
-        return self.head(x[:, 0])  # classes
-
-
 class VisionTransformer(nn.Module):
     def __init__(self, p=8, d=48, heads=4, classes=10):
         super().__init__()
         self.class_token = nn.Parameter(torch.zeros(1, 1, d))
         self.conv_proj = nn.Conv2d(3, d, p, stride=p)
-        self.encoder = Encoder(1 + ((32 - (p - 1) - 1) // p + 1) * ((32 - (p - 1) - 1) // p + 1), d, heads)
-        self.heads = Heads(d, classes)
+        self.encoder = Encoder(1 + (32 // p) ** 2, d, heads)
+        self.heads = nn.Sequential(OrderedDict(head=nn.Linear(d, classes)))
         for name, module in self.named_modules():
             if name == "conv_proj":
                 nn.init.trunc_normal_(module.weight, std=(3 * p * p) ** -0.5)
@@ -80,8 +71,8 @@ class VisionTransformer(nn.Module):
         nn.init.normal_(self.encoder.pos_embedding, std=0.02)
 
     def forward(self, x):  # 3 x 32 x 32
-        conv_proj = torch.flatten(self.conv_proj(x), 2).transpose(1, 2)  # ((32-(p-1)-1)//p+1)*((32-(p-1)-1)//p+1) x d
+        conv_proj = torch.flatten(self.conv_proj(x), 2).transpose(1, 2)  # (32//p)**2 x d
         x = self.class_token.expand(x.shape[0], -1, -1)  # 1 x d
-        x = torch.cat([x, conv_proj], dim=1)  # 1+((32-(p-1)-1)//p+1)*((32-(p-1)-1)//p+1) x d
-        x = self.encoder(x)  # 1+((32-(p-1)-1)//p+1)*((32-(p-1)-1)//p+1) x d
+        x = torch.cat([x, conv_proj], dim=1)  # 1+(32//p)**2 x d
+        x = self.encoder(x)[:, 0]  # d
         return self.heads(x)  # classes

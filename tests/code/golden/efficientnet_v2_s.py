@@ -1,0 +1,154 @@
+"""EfficientNetV2: 3 x 224 x 224 in, 1000 out, 21,458,488 parameters."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def drop_path(x, p, training):
+    """Stochastic depth: in training, zero whole samples with probability `p` and scale up the others."""
+    if p == 0 or not training:
+        return x
+    kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(1 - p)
+    return x * (kept / (1 - p))
+
+
+class Conv2dNormActivation(nn.Sequential):
+    def __init__(self, in_channels, c, k=3, s=1, g=1):
+        super().__init__(
+            nn.Conv2d(in_channels, c, k, stride=s, padding=(k - 1) // 2, groups=g, bias=False),
+            nn.BatchNorm2d(c, eps=0.001),
+            nn.SiLU(),
+        )
+
+
+class Block(nn.Sequential):
+    def __init__(self, in_channels, t, s, c):
+        layers = [Conv2dNormActivation(in_channels, t * in_channels if t != 1 else c, s=s)]
+        if t != 1:
+            layers.append(
+                nn.Sequential(
+                    nn.Conv2d(t * in_channels if t != 1 else c, c, 1, bias=False),
+                    nn.BatchNorm2d(c, eps=0.001),
+                )
+            )
+        super().__init__(*layers)
+
+
+class FusedMBConv(nn.Module):
+    def __init__(self, in_channels, t, s, c, p):
+        super().__init__()
+        self.use_droppath = s == 1 and in_channels == c
+        self.p = p
+        self.block = Block(in_channels, t, s, c)
+
+    def forward(self, x):  # in_channels x H x W
+        block = self.block(x)
+        if self.use_droppath:
+            out = drop_path(block, self.p, self.training)  # c x H x W
+            block = out + x  # c x H x W
+        return block
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, in_channels, squeeze):
+        super().__init__()
+        self.fc1 = nn.Conv2d(in_channels, squeeze, 1)
+        self.fc2 = nn.Conv2d(squeeze, in_channels, 1)
+
+    def forward(self, x):  # in_channels x H x W
+        out = F.silu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
+        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
+        return out * x  # in_channels x H x W
+
+
+class MBConv(nn.Module):
+    def __init__(self, in_channels, t, s, c, p):
+        super().__init__()
+        self.use_droppath = s == 1 and in_channels == c
+        self.p = p
+        self.block = nn.Sequential(
+            Conv2dNormActivation(in_channels, t * in_channels, k=1),
+            Conv2dNormActivation(t * in_channels, t * in_channels, s=s, g=t * in_channels),
+            SqueezeExcitation(t * in_channels, in_channels // 4),
+            nn.Sequential(nn.Conv2d(t * in_channels, c, 1, bias=False), nn.BatchNorm2d(c, eps=0.001)),
+        )
+
+    def forward(self, x):  # in_channels x H x W
+        block = self.block(x)
+        if self.use_droppath:
+            out = drop_path(block, self.p, self.training)  # c x H x W
+            block = out + x  # c x H x W
+        return block
+
+
+class EfficientNetV2(nn.Module):
+    def __init__(self, classes=1000):
+        super().__init__()
+        self.features = nn.Sequential(
+            Conv2dNormActivation(3, 24, s=2),
+            nn.Sequential(FusedMBConv(24, 1, 1, 24, 0.0), FusedMBConv(24, 1, 1, 24, 0.005)),
+            nn.Sequential(
+                FusedMBConv(24, 4, 2, 48, 0.01),
+                FusedMBConv(48, 4, 1, 48, 0.015000000000000003),
+                FusedMBConv(48, 4, 1, 48, 0.02),
+                FusedMBConv(48, 4, 1, 48, 0.025),
+            ),
+            nn.Sequential(
+                FusedMBConv(48, 4, 2, 64, 0.030000000000000006),
+                FusedMBConv(64, 4, 1, 64, 0.035),
+                FusedMBConv(64, 4, 1, 64, 0.04),
+                FusedMBConv(64, 4, 1, 64, 0.045),
+            ),
+            nn.Sequential(
+                MBConv(64, 4, 2, 128, 0.05),
+                MBConv(128, 4, 1, 128, 0.05500000000000001),
+                MBConv(128, 4, 1, 128, 0.06000000000000001),
+                MBConv(128, 4, 1, 128, 0.065),
+                MBConv(128, 4, 1, 128, 0.07),
+                MBConv(128, 4, 1, 128, 0.075),
+            ),
+            nn.Sequential(
+                MBConv(128, 6, 1, 160, 0.08),
+                MBConv(160, 6, 1, 160, 0.085),
+                MBConv(160, 6, 1, 160, 0.09),
+                MBConv(160, 6, 1, 160, 0.095),
+                MBConv(160, 6, 1, 160, 0.1),
+                MBConv(160, 6, 1, 160, 0.10500000000000001),
+                MBConv(160, 6, 1, 160, 0.11000000000000001),
+                MBConv(160, 6, 1, 160, 0.11500000000000002),
+                MBConv(160, 6, 1, 160, 0.12000000000000002),
+            ),
+            nn.Sequential(
+                MBConv(160, 6, 2, 256, 0.125),
+                MBConv(256, 6, 1, 256, 0.13),
+                MBConv(256, 6, 1, 256, 0.135),
+                MBConv(256, 6, 1, 256, 0.14),
+                MBConv(256, 6, 1, 256, 0.14500000000000002),
+                MBConv(256, 6, 1, 256, 0.15),
+                MBConv(256, 6, 1, 256, 0.155),
+                MBConv(256, 6, 1, 256, 0.16),
+                MBConv(256, 6, 1, 256, 0.165),
+                MBConv(256, 6, 1, 256, 0.17),
+                MBConv(256, 6, 1, 256, 0.175),
+                MBConv(256, 6, 1, 256, 0.18),
+                MBConv(256, 6, 1, 256, 0.185),
+                MBConv(256, 6, 1, 256, 0.19),
+                MBConv(256, 6, 1, 256, 0.195),
+            ),
+            Conv2dNormActivation(256, 1280, k=1),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.uniform_(module.weight, a=-(classes**-0.5), b=classes**-0.5)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x):  # 3 x 224 x 224
+        x = self.features(x)  # 1280 x 7 x 7
+        x = F.adaptive_avg_pool2d(x, 1)  # 1280 x 1 x 1
+        return self.classifier(torch.flatten(x, 1))  # classes

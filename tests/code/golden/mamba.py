@@ -1,0 +1,78 @@
+"""MambaForCausalLM: T in, T x 50280 out, 53,702,400 parameters."""
+
+from collections import OrderedDict
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class SelectiveScan(nn.Module):
+    def forward(self, x, dt, A, B, C):
+        rates = torch.einsum("bti,in->btin", dt, A).cumsum(1)
+        earlier = rates.unsqueeze(1)
+        out = rates.unsqueeze(2)
+        decay = out - earlier
+        out = torch.full((x.shape[1], x.shape[1]), float("-inf"), dtype=x.dtype, device=x.device).triu(1)  # T x T
+        causal = out.unsqueeze(-1).unsqueeze(-1)  # T x T x 1 x 1
+        out = torch.exp(decay + causal)
+        return torch.einsum("btsin,bsi,bsn,btn,bsi->bti", out, dt, B, C, x)  # T x L
+
+
+class MambaMixer(nn.Module):
+    def __init__(self, d, state, kernel, rank):
+        super().__init__()
+        self.stop = -(kernel - 1)
+        self.rank = rank
+        self.state = state
+        self.A_log = nn.Parameter(torch.zeros(2 * d, state))
+        self.D = nn.Parameter(torch.ones(2 * d))
+        self.conv1d = nn.Conv1d(2 * d, 2 * d, kernel, padding=kernel - 1, groups=2 * d)
+        self.in_proj = nn.Linear(d, 4 * d, bias=False)
+        self.x_proj = nn.Linear(2 * d, rank + 2 * state, bias=False)
+        self.dt_proj = nn.Linear(rank, 2 * d)
+        self.out_proj = nn.Linear(2 * d, d, bias=False)
+        self.scanned = SelectiveScan()
+
+    def forward(self, x):  # T x d
+        in_proj0, in_proj1 = self.in_proj(x).chunk(2, dim=-1)  # T x 2*d
+        x = F.silu(self.conv1d(in_proj0.transpose(1, 2))[:, :, : self.stop])  # 2*d x T
+        conv1d = x.transpose(1, 2)  # T x 2*d
+        x_proj0, x_proj1, x_proj2 = self.x_proj(conv1d).split((self.rank, self.state, self.state), dim=-1)  # T x rank
+        dt_proj = F.softplus(self.dt_proj(x_proj0))  # T x 2*d
+        A = -torch.exp(self.A_log)  # 2*d x state
+        scanned = self.scanned(conv1d, dt_proj, A, x_proj1, x_proj2)  # T x 2*d
+        x = conv1d * self.D  # T x 2*d
+        skip = scanned + x  # T x 2*d
+        gate = F.silu(in_proj1)  # T x 2*d
+        return self.out_proj(skip * gate)  # T x d
+
+
+class MambaBlock(nn.Module):
+    def __init__(self, d, state, kernel, rank):
+        super().__init__()
+        self.norm = nn.RMSNorm(d, eps=1e-5)
+        self.mixer = MambaMixer(d, state, kernel, rank)
+
+    def forward(self, x):  # T x d
+        out = self.norm(x)  # T x d
+        out = self.mixer(out)  # T x d
+        return out + x  # T x d
+
+
+class MambaForCausalLM(nn.Module):
+    def __init__(self, vocab=50280, d=768, depth=4, state=16, kernel=4, rank=48):
+        super().__init__()
+        self.backbone = nn.Sequential(
+            OrderedDict(
+                embeddings=nn.Embedding(vocab, d),
+                layers=nn.Sequential(*[MambaBlock(d, state, kernel, rank) for _ in range(depth)]),
+                norm_f=nn.RMSNorm(d, eps=1e-5),
+            )
+        )
+        self.lm_head = nn.Linear(d, vocab, bias=False)
+        self.lm_head.weight = self.backbone.embeddings.weight
+
+    def forward(self, x):  # T
+        x = self.backbone(x)  # T x d
+        return self.lm_head(x)  # T x vocab

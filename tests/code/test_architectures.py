@@ -1,0 +1,110 @@
+"""Architectures of the literature, read beside their originals, and printed as they were found good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+
+import netspec
+from tests.code.style import assert_source_formatted
+from tests.reviewed import assert_reviewed
+
+HERE = Path(__file__).parent
+PARAMETERS = {
+    "distilbert": 66_362_880,
+    "efficientnet_v2_s": 21_458_488,
+    "ghostnet": 5_182_508,
+    "gpt2": 124_439_808,
+    "inception_v3": 23_834_568,
+    "llama": 44_372_480,
+    "mamba": 53_702_400,
+    "maxvit_t": 30_919_624,
+    "mobilenet_v3_large": 5_483_032,
+    "res2net50": 25_699_120,
+    "shufflenet_v2": 2_278_604,
+    "swin_t": 28_288_354,
+    "t5": 35_330_816,
+    "wavenet": 284_640,
+}
+"""As the originals count theirs at these sizes, without the auxiliary head of Inception."""
+SPECS = sorted((HERE / "architectures").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_an_architecture_is_printed_as_reviewed(path: Path) -> None:
+    """Set NETSPEC_OVERWRITE_GOLDEN=1 to renew the files, and read the difference."""
+    spec = netspec.load(path)
+    assert spec.graph.parameter_count == PARAMETERS[path.stem]
+    printed = spec.source()
+    assert_source_formatted(printed)
+    assert_reviewed(printed, HERE / "golden" / f"{path.stem}.py")
+
+
+def _small(name: str, **params: int) -> Any:
+    given = [f"params.{param}={value}" for param, value in params.items()]
+    torch.manual_seed(0)
+    return netspec.load(HERE / "architectures" / f"{name}.yaml", overrides=given).build().eval()
+
+
+def test_the_scan_of_mamba_is_its_recurrence() -> None:
+    net = _small("mamba", vocab=11, d=4, depth=1, state=3, rank=2)
+    mixer = net.backbone.layers[0].mixer
+    torch.nn.init.normal_(mixer.A_log)
+    x = torch.randn(2, 7, 4)
+    steps, gate = mixer.in_proj(x).chunk(2, dim=-1)
+    steps = functional.silu(mixer.conv1d(steps.transpose(1, 2))[:, :, :7]).transpose(1, 2)
+    rate, into, out = mixer.x_proj(steps).split([2, 3, 3], dim=-1)
+    rate = functional.softplus(mixer.dt_proj(rate))
+    state = torch.zeros(2, 8, 3)
+    found = []
+    for t in range(7):
+        decay = torch.exp(rate[:, t, :, None] * -torch.exp(mixer.A_log))
+        state = decay * state + rate[:, t, :, None] * into[:, t, None] * steps[:, t, :, None]
+        found.append((state * out[:, t, None]).sum(-1))
+    wanted = mixer.out_proj((torch.stack(found, 1) + steps * mixer.D) * functional.silu(gate))
+    assert torch.allclose(mixer(x), wanted, atol=1e-5)
+
+
+def test_the_queries_and_keys_of_llama_are_turned_by_their_places() -> None:
+    net = _small("llama", vocab=11, d=16, heads=2, kv_heads=1, hidden=8, depth=1)
+    layer = net.model.layers[0]
+    ids = torch.randint(0, 11, (2, 5))
+    x = net.model.embed_tokens(ids)
+    angles = torch.arange(5)[:, None] * 10000.0 ** (-torch.arange(0, 8, 2) / 8)
+    turn = torch.polar(torch.ones_like(angles), angles)
+
+    def turned(heads: torch.Tensor) -> torch.Tensor:
+        pairs = torch.view_as_complex(torch.stack(heads.chunk(2, -1), -1)) * turn
+        return torch.cat([pairs.real, pairs.imag], -1)
+
+    normed = layer.input_layernorm(x)
+    q, k, v = (
+        project(normed).unflatten(-1, (-1, 8)).transpose(1, 2)
+        for project in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj)
+    )
+    scores = (turned(q) @ turned(k).mT / 8**0.5 + torch.full((5, 5), float("-inf")).triu(1)).softmax(-1)
+    x = x + layer.self_attn.o_proj((scores @ v).transpose(1, 2).flatten(2))
+    x = x + layer.mlp(layer.post_attention_layernorm(x))
+    assert torch.allclose(net(ids), net.lm_head(net.model.norm(x)), atol=1e-5)
+
+
+def test_the_windows_of_swin_are_built_with_their_tables() -> None:
+    """The tables of windows are buffers, one of whole numbers and one of floats."""
+    spec = netspec.loads(
+        """
+        input: 4x4x6
+        layers:
+          table: parameter 9x2
+          index: relative_index 2
+          bias: lookup(index table)
+          mask: shift_mask 4x4 2 1
+          out: linear(in) 3
+        """
+    )
+    net = spec.build()
+    assert net.index.dtype == torch.int64
+    assert net.mask.shape == (4, 4, 4)
