@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from netspec.errors import At, Problem
 from netspec.graph.expand import expand
@@ -19,9 +19,12 @@ from netspec.sections.experiment import Experiment, read_experiment
 from netspec.sections.overrides import not_laid, overridden, override_path
 from netspec.text.overlay import merged
 from netspec.text.reader import read_file, read_text
-from netspec.text.report import SpecError
+from netspec.text.report import MisfitError, SpecError
 from netspec.text.source import Source
 from netspec.words import sparing
+
+if TYPE_CHECKING:
+    from netspec.weights.fit import Fit
 
 MAX_EXTENDS = 8
 """How many specs may extend each other in a row."""
@@ -120,6 +123,19 @@ class Spec:
         from netspec.views.code import source
 
         return source(self.document)
+
+    def fitted(self) -> Fit | None:
+        """How the weights that it names fit the network, by the headers of their files; None where it names none.
+
+        Raises MisfitError, a DataError, with everything about them that is wrong.
+        """
+        from netspec.views.weights import fitted
+
+        with sparing():
+            found = fitted(self.graph, self.root)
+        if found is not None and found.problems:
+            raise MisfitError(found.problems, self.document.source)
+        return found
 
     def need_room(self, *, training: bool = False) -> None:
         """Raises SpecError for a network that this machine cannot hold, before torch is imported."""

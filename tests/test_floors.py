@@ -17,7 +17,7 @@ FLOORS = [
         "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
         "version", "text", "python",
     },
-    {"tensors", "records", "several", "catalogue", "language"},
+    {"tensors", "records", "several", "catalogue", "language", "weights"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
         "exporters", "synonyms", "vocabulary", "emit",

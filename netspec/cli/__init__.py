@@ -13,7 +13,7 @@ import click
 from netspec.cli.common import painted, speaks, talk
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
 from netspec.errors import DataError, NetspecError, UsageError
-from netspec.text.report import SpecError
+from netspec.text.report import MisfitError, SpecError
 from netspec.words import printable
 
 BROKEN_PIPE = 141
@@ -22,7 +22,7 @@ NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 """What the system says of a path that a person has named, and that leads nowhere."""
 COMPLETE = "_NETSPEC_COMPLETE"
 """The variable by which a shell asks for completion."""
-NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "doctor"}
+NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "convert", "doctor"}
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
@@ -99,4 +99,4 @@ def _run(arguments: Sequence[str]) -> int:
 def _message(error: NetspecError) -> str:
     """An error as a person is shown it."""
     text = str(error)
-    return painted(text) if isinstance(error, SpecError) else f"netspec: {printable(text)}"
+    return painted(text) if isinstance(error, SpecError | MisfitError) else f"netspec: {printable(text)}"

@@ -12,13 +12,15 @@ import click
 
 from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json
 from netspec.errors import DataError, Problem
-from netspec.text.report import SpecError
+from netspec.text.report import MisfitError, SpecError
+from netspec.weights.fit import FILE
 from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.graph.model import Graph
     from netspec.tensors import Tensor
     from netspec.text.source import Source
+    from netspec.weights.fit import Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,11 @@ class Checked:
     """None where nothing fits together."""
     report: str
     columns: tuple[str, ...] = ()
-    """What becomes of the columns of its table, line by line."""
+    """What becomes of the weights that it names and of the columns of its table, line by line."""
 
     def code(self, strict: bool) -> int:
         """What a command ends with that was asked for this spec alone."""
-        if any(problem.code == "data" for problem in self.problems):
+        if any(problem.code in ("data", FILE) for problem in self.problems):
             return DataError.exit_code
         return SpecError.exit_code if self.counted(strict) else 0
 
@@ -65,7 +67,7 @@ def command(
     """Check specs, without running anything; `-` is one on standard input.
 
     Shows every problem with its line, the arithmetic behind it and a way out. Ends with 3 if there is an error, or
-    with --strict a warning, in any of them, and else with 4 if a table does not go with its spec.
+    with --strict a warning, in any of them, and else with 4 if a table or weights do not go with their spec.
     """
     specs, overrides = parted(words)
     if specs.count(STDIN) > 1:
@@ -109,8 +111,9 @@ def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_me
     source = loaded.document.source
     told = report(loaded.warnings, source)
     try:
+        fitted = loaded.fitted()
         columns = loaded.look()
-    except SpecError as error:
+    except (SpecError, MisfitError) as error:
         problems = (*loaded.warnings, *error.problems)
         return Checked(spec, problems, source, None, report(problems, source))
     except DataError as error:
@@ -118,7 +121,16 @@ def _checked(spec: str, overrides: Sequence[str], max_params: int | None, max_me
         problem = Problem("data", str(error), loaded.experiment.data.source_at)
         told = "\n\n".join([*([told] if told else []), printable(f"{spec}: {error}")])
         return Checked(spec, (*loaded.warnings, problem), source, None, told)
-    return Checked(spec, loaded.warnings, source, loaded.graph, told, columns)
+    return Checked(spec, loaded.warnings, source, loaded.graph, told, (*_weights(fitted), *columns))
+
+
+def _weights(found: Fit | None) -> tuple[str, ...]:
+    """What becomes of the weights that a spec names, line by line."""
+    if found is None:
+        return ()
+    from netspec.views.weights import SHOWN, text
+
+    return (text(found, SHOWN),)
 
 
 def _source(error: SpecError) -> Source:

@@ -173,7 +173,7 @@ def inputs_of(spec: Spec) -> list[Path]:
     """The files that a spec comes from, and those that it names itself, as far as they may be there."""
     plugins = sys.modules.get("netspec.plugins.loading")  # imported where one is loaded
     data = spec.experiment.data
-    words = [spec.graph.weights.load, *(data.source.given.values() if data else ())]
+    words = [*(load.file for load in spec.graph.weights.loads), *(data.source.given.values() if data else ())]
     named = [word for value in words for word in (value if isinstance(value, tuple) else [value])]
     return [
         *map(Path, spec.document.source.files),

@@ -12,13 +12,13 @@ from netspec.words import did_you_mean
 COMMANDS = (
     *("init", "check", "summary", "graph", "build", "fmt", "diff"),
     *("train", "launch", "sweep", "eval", "predict", "export"),
-    *("ops", "schema", "doctor"),
+    *("weights", "ops", "schema", "doctor"),
 )
 """Every command in the order of use; each is the file of its name."""
 
 
 TRACEBACK = "netspec.traceback"
-WITHOUT = ("init", "doctor")
+WITHOUT = ("init", "weights", "doctor")
 """Commands that read no word of the language."""
 
 

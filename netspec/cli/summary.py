@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from netspec.cli.common import as_json, limited, load, reads_spec, show, show_json
+from netspec.errors import UsageError
 
 
 @click.command()
@@ -12,6 +13,7 @@ from netspec.cli.common import as_json, limited, load, reads_spec, show, show_js
 @limited
 @click.option("--depth", type=click.IntRange(1), help="Leave out what is nested deeper than this.")
 @click.option("--train", "of_training", is_flag=True, help="Show the training instead: groups, steps, learning rate.")
+@click.option("--weights", "of_weights", is_flag=True, help="Show what becomes of the weights that it names instead.")
 @click.option("--samples", type=click.IntRange(1), help="With --train: the training samples, if the spec cannot tell.")
 @as_json
 def command(
@@ -21,6 +23,7 @@ def command(
     max_memory: int | None,
     depth: int | None,
     of_training: bool,
+    of_weights: bool,
     samples: int | None,
     as_json: bool,
 ) -> None:
@@ -35,6 +38,14 @@ def command(
 
         planned = training.training(loaded.name, loaded.graph, loaded.experiment, samples)
         show_json(planned.listed()) if as_json else show(training.text(planned))
+        return
+    if of_weights:
+        from netspec.views import weights
+
+        found_weights = loaded.fitted()
+        if found_weights is None:
+            raise UsageError(f"{loaded.name} names no weights. For example: weights: {{load: resnet18.safetensors}}")
+        show_json(weights.listed(found_weights)) if as_json else show(weights.text(found_weights))
         return
     from netspec.views.table import summary, text
 

@@ -20,8 +20,9 @@ from netspec.graph.walk import Walk
 from netspec.language.calls import raise_all
 from netspec.language.refusals import Refused
 from netspec.sections.document import Document
-from netspec.sections.weights import means_part, read_weights
+from netspec.sections.weights import read_weights
 from netspec.tensors import Tensor, show
+from netspec.weights.patterns import means_part
 from netspec.words import offered
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from netspec.graph.model import Graph, Step
 from netspec.graph.report import too_many
 from netspec.layers import KINDS
 from netspec.sections.param_groups import Group
-from netspec.sections.weights import means
 from netspec.text.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
+from netspec.weights.patterns import means
 from netspec.words import did_you_mean, listed, offered
 
 

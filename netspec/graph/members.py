@@ -11,8 +11,8 @@ from netspec.graph.draft import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.layers.base import Layer, Op
-from netspec.sections.weights import meets
 from netspec.vocabulary import OPERATIONS
+from netspec.weights.patterns import meets
 from netspec.words import few, listed, offered
 
 UNIQUE: Final = (

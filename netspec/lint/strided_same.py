@@ -32,7 +32,7 @@ weights: {load: ported.safetensors}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        if not facts.graph.weights.load:
+        if not facts.graph.weights.loads:
             return
         norms = (step.op for step in facts.flow.steps if step.op is not None and step.op.normalises == "batch")
         ported = any(getattr(norm, "eps", 0) == KERAS for norm in norms)
@@ -48,9 +48,10 @@ weights: {load: ported.safetensors}
 
 def _uneven(step: Step) -> list[tuple[int, int]]:
     """What TensorFlow pads before and behind along each axis; nothing where it pads as is written."""
-    op, tensor = step.op, step.inputs[0].tensor
-    if not isinstance(op, DirectConvolution) or tensor is None or isinstance(op.padding, str):
+    op = step.op
+    if not isinstance(op, DirectConvolution) or isinstance(op.padding, str) or step.inputs[0].tensor is None:
         return []
+    tensor = step.inputs[0].tensor
     pads, differs = [], False
     windows = zip(tensor.shape[2:], *op.per_axis("kernel_size", "stride", "dilation", "padding"), strict=True)
     for size, kernel, stride, dilation, padding in windows:

@@ -88,8 +88,10 @@ def train(
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
         shown = progress if world.main else None
-        same = meaning(spec.graph, spec.experiment)
-        history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same)
+        same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
+        history = run_training(
+            module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same, frozen=frozen
+        )
     return Trained(module.eval(), history, folder)
 
 

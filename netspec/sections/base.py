@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
@@ -38,6 +38,8 @@ class Key:
     holds: type[Record] | None = None
     """The record that its own keys are the fields of."""
     required: bool = False
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What has to stand beside it, in an example too."""
 
 
 class Around(Protocol):
@@ -110,7 +112,7 @@ class Section:
         return [cls for catalogue in dict.fromkeys(self.entries.values()) for cls in catalogue.find(word)]
 
 
-def unknown_keys(data: Mapping[str, Any], known: Mapping[str, Any], path: Path) -> list[Problem]:
+def unknown_keys(data: Mapping[str, Any], known: Collection[str], path: Path) -> list[Problem]:
     """A problem for every key that a section does not have."""
     problems = []
     for key in data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from netspec.errors import NetspecError, Problem
+from netspec.errors import DataError, NetspecError, Problem
 from netspec.text.source import Place, Source
 from netspec.words import printable
 
@@ -28,6 +28,15 @@ class SpecError(NetspecError):
         self.source = source
         plain = "\n".join(problem.message for problem in self.problems)
         super().__init__(shown or (report(self.problems, source) if source is not None else plain))
+
+
+class MisfitError(DataError):
+    """Files that a spec names and that do not go with it; `problems` stand in `source`, where the files are named."""
+
+    def __init__(self, problems: Iterable[Problem], source: Source) -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        super().__init__(report(self.problems, source))
 
 
 def report(problems: Sequence[Problem], source: Source) -> str:

@@ -6,7 +6,7 @@ values. Nor has what may change between a stop and a resume, such as epochs, met
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from netspec.sections.experiment import Experiment
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
 from netspec.transforms.route import Written
+from netspec.weights.freezing import STATISTICS, Frozen
 
 Meaning = dict[str, str]
 """What each part of an experiment is, by the part's name."""
@@ -131,8 +132,8 @@ def _network(graph: Graph) -> Iterator[tuple[str, str]]:
     yield "outputs:", _given(graph.root.outputs)
     for name, other in sorted(graph.ties.items()):
         yield f"{name}:", f"one tensor with {other}"
-    if graph.weights.load:
-        yield "weights.load", repr(graph.weights.load)
+    for i, load in enumerate(graph.weights.loads):
+        yield f"weights.load{f' {i + 1}' if i else ''}", load.said
 
 
 def _steps(level: Level) -> Iterator[tuple[str, str]]:
@@ -188,9 +189,18 @@ def _parameters(graph: Graph, train: Train | None) -> Iterator[tuple[str, str]]:
     for tensor in tensors(graph):
         name = tensor.names[0]
         frozen = any(map(graph.weights.frozen, tensor.names))
+        late = "" if frozen else thawing(graph.weights.freeze, tensor.names)
         options = options_of(name, train.groups) if train is not None and not frozen else {}
         first = f", first {plans[name]}" if name in plans else ""
-        yield f"{name}:", parameter_words(frozen, options) + first
+        yield f"{name}:", late + parameter_words(frozen, options) + first
     for name in graph.buffers():
-        if name.endswith("running_mean") and graph.weights.frozen(name):
-            yield f"{name}:", "frozen"
+        if name.endswith(STATISTICS) and graph.weights.freeze.frozen([name]):
+            path = name.removesuffix(STATISTICS).removesuffix(".")
+            kept = graph.weights.freeze.holds(path, ())
+            yield f"{name}:", thawing(graph.weights.freeze, [name]) + ("frozen" if kept else "trained")
+
+
+def thawing(frozen: Frozen, names: Iterable[str]) -> str:
+    """Until when a parameter of these names is frozen, as a sentence goes on; empty for one that never thaws."""
+    untils = dict.fromkeys(str(until) for name in names if (until := frozen.until(name)))
+    return f"frozen until the end of {' and '.join(untils)}, then " if untils else ""

@@ -65,6 +65,8 @@ class Training:
     groups: tuple[Members, ...]
     frozen: int
     """The numbers that are not trained."""
+    thawing: Mapping[str, int]
+    """The numbers that begin to be trained on the way, by when: `epoch 3`."""
     rates: tuple[Point, ...]
 
     def listed(self) -> dict[str, Any]:
@@ -98,6 +100,7 @@ def training(name: str, graph: Graph, experiment: Experiment, samples: int | Non
         steps,
         groups,
         frozen,
+        _thawing(graph),
         tuple(_points(train, groups, steps, per_epoch)) if steps and per_epoch else (),
     )
 
@@ -120,6 +123,17 @@ def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
         if sizes
     ]
     return tuple(made), frozen
+
+
+def _thawing(graph: Graph) -> dict[str, int]:
+    """How many numbers are frozen at first and trained later, by when."""
+    found: dict[str, int] = {}
+    shapes = graph.parameters()
+    for tensor in tensors(graph):
+        untils = [str(until) for name in tensor.names if (until := graph.weights.freeze.until(name))]
+        if untils and not any(map(graph.weights.frozen, tensor.names)):
+            found[untils[-1]] = found.get(untils[-1], 0) + prod(shapes[tensor.names[0]])
+    return found
 
 
 def _points(train: Train, groups: Sequence[Members], steps: int, per_epoch: int) -> Iterator[Point]:
@@ -169,6 +183,8 @@ def _lines(found: Training) -> Iterator[str]:
         yield f"  {group.count:,} parameters{' with' if options else ''}{options}: {_names(group.parameters)}"
     if found.frozen:
         yield f"  {found.frozen:,} parameters that are frozen"
+    for when, count in found.thawing.items():
+        yield f"  {count:,} of these parameters are frozen until the end of {when}"
     yield (
         f"scheduler  {found.scheduler}, {found.moves}" if found.scheduler else "scheduler  none, the rate stands still"
     )

@@ -104,6 +104,20 @@ def test_a_frozen_weight_under_a_spectral_norm_stays_the_same(wrap: str) -> None
     assert not all(torch.equal(before[k], after[k]) for k in before if k.startswith("fc2"))
 
 
+@pytest.mark.parametrize(
+    "tied",
+    [
+        "layers: {a: bn, b: alias a, c: fc 2}",
+        "layers: {a: bn, b: bn, c: fc 2}\ntie: {b.weight: a.weight, b.bias: a.bias}",
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_norm_of_two_names_is_frozen_by_either(tied: str, name: str) -> None:
+    net: Any = netspec.loads(f"input: 4\n{tied}\nweights: {{freeze: [{name}]}}").build().train()
+    assert not net.a.training
+    assert not net.b.training
+
+
 def test_it_holds_whoever_sets_the_network_to_training() -> None:
     net: Any = spec("weights.freeze=[bn1]").build()
     for made in (net, copy.deepcopy(net)):

@@ -5,19 +5,18 @@ Only a run that is to `reorder` has pools computed before relus, which changes n
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from netspec.errors import DataError
-from netspec.paths import real
 from netspec.runtime.network.checked import need_as_checked
 from netspec.runtime.network.freezing import freeze
 from netspec.runtime.network.printed import module_class
 from netspec.runtime.network.skip_init import Undrawn
-from netspec.runtime.network.weights import Weights, give_weights, load_weights
+from netspec.runtime.network.weights import Weights, give_weights, load_weights, start
 
 if TYPE_CHECKING:
     from netspec.spec import Spec
@@ -33,23 +32,18 @@ def build(
     gradients, and norms in it keep their statistics. Raises DataError where weights cannot be read, do not fit, or lie
     outside the spec's folder.
     """
-    section = spec.graph.weights
-    if weights is None and section.load and not undrawn:
-        path = spec.root / section.load
-        if not real(path).is_relative_to(spec.root):
-            raise DataError(f"the weights {section.load} lie outside {spec.root}, the folder of the spec")
-        weights = path
-    if weights is None and not undrawn:
+    given = weights is not None or undrawn
+    fit = None if given else spec.fitted()
+    with contextlib.nullcontext() if not given and (fit is None or fit.fresh) else Undrawn():
         module = _made(spec, reorder)
-    else:
-        with Undrawn():
-            module = _made(spec, reorder)
-        if isinstance(weights, Path):
-            load_weights(module, weights)
-        elif weights is not None:
-            give_weights(module, weights)
-    if section.freeze:
-        freeze(module, section)
+    if isinstance(weights, Path):
+        load_weights(module, weights)
+    elif weights is not None:
+        give_weights(module, weights)
+    elif fit is not None:
+        start(module, fit)
+    if spec.graph.weights.freeze:
+        freeze(module, spec.graph.weights.freeze)
     return module
 
 

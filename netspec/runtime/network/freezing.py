@@ -9,24 +9,55 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from netspec.sections.weights import Weights
-
-STATISTICS = "running_mean"
-"""What a norm is known by that stores statistics of the batches which it has met in training."""
+from netspec.weights.freezing import STATISTICS, Frozen
 
 
-def freeze(network: nn.Module, weights: Weights) -> None:
-    """Take the gradients from what a spec freezes, and hold what a call in training would move besides.
+def freeze(network: nn.Module, frozen: Frozen, epoch: float = 0, step: float = 0) -> None:
+    """Take the gradients from what a spec freezes after so many epochs and steps, and give others theirs again.
 
-    A norm whose parameters are all frozen, or whose statistics are, uses the statistics that it has stored, in
-    training too; a weight that is frozen under a spectral norm keeps the vectors that this divides by.
+    What a call in training would move besides is held: a norm whose parameters are all frozen, or whose statistics
+    are, uses the statistics that it has stored, in training too, unless the spec lets them move; a weight that is
+    frozen under a spectral norm keeps the vectors that this divides by.
     """
-    for name, parameter in network.named_parameters(remove_duplicate=False):  # by whichever of its names
-        if weights.frozen(name):
-            parameter.requires_grad_(False)
+    named = _names(network)
+    for parameter, called in named.items():
+        if frozen.frozen(called):
+            parameter.requires_grad_(not frozen.frozen(called, epoch, step))
+    paths: dict[nn.Module, list[str]] = {}
     for path, module in network.named_modules(remove_duplicate=False):
-        if _moves(module) and (_all_frozen(module) or weights.frozen(f"{path}.{STATISTICS}".removeprefix("."))):
+        paths.setdefault(module, []).append(path)
+    for module, places in paths.items():
+        if not _moves(module):
+            continue
+        owned = list(module.parameters())
+        still = bool(owned) and not any(p.requires_grad for p in owned)
+        lets = any(frozen.moves(named[p]) for p in owned) and getattr(module, STATISTICS, None) is not None
+        if any(frozen.keeps(path, epoch, step) for path in places) or (still and not lets):
             hold(module)
+        elif module.__dict__.pop("train", None) is not None:
+            module.train(network.training)
+
+
+def later(network: nn.Module, frozen: Frozen) -> dict[str, str]:
+    """When each parameter thaws that does, by the first of its names."""
+    found = {}
+    for called in _names(network).values() if frozen.whens else ():
+        if whens := dict.fromkeys(str(until) for name in called if (until := frozen.until(name))):
+            found[called[0]] = " ".join(whens)
+    return found
+
+
+def frozen_then(network: nn.Module, frozen: Frozen, epoch: float, step: float) -> set[nn.Parameter]:
+    """The parameters that are frozen after so many epochs and steps."""
+    return {p for p, called in _names(network).items() if frozen and frozen.frozen(called, epoch, step)}
+
+
+def _names(network: nn.Module) -> dict[nn.Parameter, list[str]]:
+    """All names of each parameter."""
+    names: dict[nn.Parameter, list[str]] = {}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        names.setdefault(parameter, []).append(name)
+    return names
 
 
 def hold(module: nn.Module) -> None:
@@ -48,9 +79,3 @@ def _moves(module: nn.Module) -> bool:
         return True
     wraps = module.get_submodule("parametrizations").modules() if parametrize.is_parametrized(module) else ()
     return any(isinstance(wrap, _SpectralNorm) for wrap in wraps)
-
-
-def _all_frozen(module: nn.Module) -> bool:
-    """Whether the module has parameters, and none of them is trained."""
-    found = list(module.parameters())
-    return bool(found) and not any(p.requires_grad for p in found)

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from netspec.errors import DataError
-from netspec.files import kind, shown, write_file
-from netspec.runtime.store.safetensors import Entry, read_header, save_tensors
+from netspec.files import shown, write_file
+from netspec.runtime.network.resizing import resized
+from netspec.runtime.store.safetensors import save_tensors
+from netspec.weights.fit import COUNT, Fit
+from netspec.weights.header import Entry, read_header
+from netspec.weights.kinds import holds
 from netspec.words import printable
 
 F = TypeVar("F")
-FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-WHOLE: Final = (torch.int8, torch.int16, torch.int32, torch.int64)
 
 Weights = Mapping[str, torch.Tensor]
 """Tensors by their names in a state_dict."""
@@ -29,12 +31,8 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | Non
     write_file(path, lambda beside: save_tensors(weights, beside, metadata))
 
 
-COUNT: Final = "num_batches_tracked"
-"""A norm's count of batches. torch takes a plain state_dict without it too, as those of before its time are."""
 VARIANCE: Final = "running_var"
 STATISTICS: Final = ("running_mean", VARIANCE)
-PICKLED: Final = (".pt", ".pth", ".bin", ".ckpt")
-"""What files of weights are called that torch.save wrote."""
 
 
 def loss_file(weights: Path) -> Path:
@@ -47,9 +45,6 @@ def read_weights(path: Path, wanted: Weights | None = None) -> tuple[dict[str, t
 
     Where it is known what is `wanted`, names, shapes and kinds of numbers are held against it before any is read.
     """
-    if path.suffix in PICKLED and kind(path) == "file":
-        way_out = "save_file(torch.load(FILE, weights_only=True), ...) of safetensors.torch converts it once"
-        raise DataError(f"{shown(path)} is a file of pickle's, only safetensors are read: {way_out}.")
     header = read_header(path)
     if wanted is not None:
         need_same(wanted, _with_shared(wanted, header.tensors), f"the weights in {shown(path)}")
@@ -65,6 +60,22 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
     tensors, metadata = read_weights(path, module.state_dict(keep_vars=True))
     give_weights(module, tensors, f"the weights in {shown(path)}")
     return metadata
+
+
+def start(module: nn.Module, fit: Fit) -> None:
+    """Let `module` begin with the weights that fit it; what begins fresh stays as it is. Raises DataError."""
+    given: dict[str, torch.Tensor] = {}
+    for path in dict.fromkeys(taken.file for taken in fit.taken):
+        try:
+            with safe_open(path, "pt") as file:
+                for taken in (taken for taken in fit.taken if taken.file == path):
+                    tensor = file.get_tensor(taken.source)
+                    given[taken.name] = resized(tensor, taken.resize, taken.shape) if taken.resize else tensor.clone()
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"{shown(path)} holds no weights that can be read: {printable(str(error))}") from None
+    own = module.state_dict()
+    files = " and ".join(dict.fromkeys(shown(load.file) for load in fit.loads))
+    give_weights(module, {**{name: own[name] for name in fit.fresh}, **given}, f"the weights in {files}")
 
 
 def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights") -> None:
@@ -139,16 +150,13 @@ def need_same(wanted: Weights, found: Mapping[str, torch.Tensor | Entry], origin
         mine, other = tuple(wanted[name].shape), tuple(found[name].shape)
         if mine != other:
             faults.append(f"{name} is {mine} in the network and {other} there")
-        elif not _holds(wanted[name].dtype, found[name].dtype):
-            kinds = [str(x[name].dtype).removeprefix("torch.") for x in (wanted, found)]
+        elif not holds(*(kinds := [_kind(wanted[name]), _kind(found[name])])):
             faults.append(f"{name} is {kinds[0]} in the network and {kinds[1]} there, another kind of numbers")
     if faults:
         more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise DataError(f"{origin} are another network's: {'; '.join(faults[:5])}{more}")
 
 
-def _holds(wanted: torch.dtype, found: torch.dtype) -> bool:
-    """Whether numbers of one dtype can be meant by those of another: floats by floats, whole ones by narrower ones."""
-    if wanted in FLOATS:
-        return found in FLOATS
-    return wanted == found or (wanted in WHOLE and found in WHOLE[: WHOLE.index(wanted)])
+def _kind(tensor: torch.Tensor | Entry) -> str:
+    """Of its numbers, by torch's name."""
+    return tensor.kind if isinstance(tensor, Entry) else str(tensor.dtype).removeprefix("torch.")

@@ -28,7 +28,8 @@ from netspec.files import kind, remove, saving, sha256, sync
 from netspec.json_text import json_text
 from netspec.runtime.store.notes import read_note
 from netspec.runtime.store.packing import pack, unpack
-from netspec.runtime.store.safetensors import read_header, save_tensors
+from netspec.runtime.store.safetensors import save_tensors
+from netspec.weights.header import read_header
 from netspec.words import printable
 
 FORMAT: Final = 3

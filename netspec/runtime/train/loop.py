@@ -25,6 +25,7 @@ from netspec.runtime.train.state import State
 from netspec.runtime.train.step import NotFinite, Stepper
 from netspec.runtime.train.unmeasured import never_finite, never_seen, news, refusal, stand_in
 from netspec.sections.train import Train
+from netspec.weights.freezing import UNFROZEN, Frozen
 
 PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}
 """What the samples of each part are called."""
@@ -55,10 +56,11 @@ class Trainer:
         channels_last: bool,
         world: World,
         meaning: Mapping[str, str] | None = None,
+        frozen: Frozen = UNFROZEN,
     ) -> None:
         self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
-        self.state = State(spread, train, data, world, meaning)
+        self.state = State(spread, train, data, world, meaning, frozen)
         self.position = self.state.position
         forward = make_forward(spread.call, train, self.state.device, channels_last)
         shown = self.state.shown
@@ -159,6 +161,7 @@ class Trainer:
     def _step(self) -> None:
         """Take one step of the optimizer and move the schedule. Raises Diverged."""
         position, state = self.position, self.state
+        state.thaw()
         state.schedule.before(position.step)
         try:
             loss = self.stepper(self._rows(position.index), position.epoch, position.index)

@@ -8,7 +8,7 @@ compiles an optimizer, so it takes the functions inside the wrappers; the arithm
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from netspec.optimizers.base import Optimizer
 from netspec.sections.param_groups import Group, options_of
 
 WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+NONE_LATER: Final[Mapping[str, str]] = {}
 HOW: Final = ("foreach", "fused")
 """Options that say how all parameters are updated at once."""
 
@@ -43,11 +44,13 @@ def make_optimizer(
     groups: Sequence[Group] = (),
     *,
     sparse: bool = False,
+    later: Mapping[str, str] = NONE_LATER,
 ) -> torch.optim.Optimizer:
     """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError.
 
     Parameters with the same options of `groups` make one of torch's groups; those without come first.
-    `sparse` says that some gradients will be sparse, which rules out torch's fused updates.
+    `sparse` says that some gradients will be sparse, which rules out torch's fused updates; `later` which parameters
+    are trained from a later time on. They have groups of their own: fused SGD begins the momentum of a whole group.
     """
     name = type(entry).__name__
     cls = getattr(torch.optim, name, None)
@@ -63,16 +66,18 @@ def make_optimizer(
     keywords = entry.keywords()
     if all(keywords.get(word) is None for word in HOW):
         keywords |= _update_kind(entry, [p for _, p in trained], sparse)
-    return light(cls)(list(param_groups(trained, groups)), **keywords)
+    return light(cls)(list(param_groups(trained, groups, later)), **keywords)
 
 
-def param_groups(parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group]) -> Iterator[dict[str, Any]]:
+def param_groups(
+    parameters: Iterable[tuple[str, nn.Parameter]], groups: Sequence[Group], later: Mapping[str, str] = NONE_LATER
+) -> Iterator[dict[str, Any]]:
     """The parameters as torch's groups: first those that no line matches, then the others as they come."""
-    found: dict[tuple[tuple[str, Any], ...], list[nn.Parameter]] = {(): []}
+    found: dict[tuple[str, tuple[tuple[str, Any], ...]], list[nn.Parameter]] = {("", ()): []}
     for name, parameter in parameters:
         options = options_of(name, groups)
-        found.setdefault(tuple(sorted(options.items())), []).append(parameter)
-    return ({"params": members, **dict(options)} for options, members in found.items() if members)
+        found.setdefault((later.get(name, ""), tuple(sorted(options.items()))), []).append(parameter)
+    return ({"params": members, **dict(options)} for (_, options), members in found.items() if members)
 
 
 def gives_sparse(module: nn.Module) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from netspec.errors import UsageError
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.device.device import (
@@ -27,6 +28,7 @@ from netspec.runtime.train.loop import Trainer
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.signals import StopSignals
 from netspec.sections.train import Train
+from netspec.weights.freezing import UNFROZEN, Frozen
 
 
 def train(
@@ -39,17 +41,22 @@ def train(
     progress: Progress | None = None,
     world: World = ALONE,
     meaning: Mapping[str, str] | None = None,
+    frozen: Frozen = UNFROZEN,
 ) -> History:
     """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
 
     With a run folder, metrics, weights and checkpoints are written there; `resume` goes on from its
     newest whole checkpoint, and ends with the very bits of a run that was never stopped. `meaning` says what else
-    must be the same then, besides what of `train` shapes a run. Raises UsageError where there is none to go on from,
-    SpecError or DataError before the first step where network, loss and data do not go together,
-    Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the state is saved.
+    must be the same then, besides what of `train` shapes a run; `frozen` what of the network thaws, and when. Raises
+    UsageError where there is none to go on from, SpecError or DataError before the first step where network, loss and
+    data do not go together, Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the
+    state is saved.
 
     Several processes each call it with the same arguments, but that the run belongs to the main one.
     """
+    if world.size > 1 and frozen.whens:
+        text = "what is frozen cannot thaw in a run of several processes, which agree on gradients once"
+        raise UsageError(f"{text}. Begin another run from the weights of this one: weights: {{load: RUN}}.")
     device = choose_device(train.device, world)
     parted = world.size > 1 and train.parallel == "fsdp"
     channels_last = wants_channels_last(module, train) and not parted
@@ -61,7 +68,7 @@ def train(
             data = data.to(device)
             need_company(module, data.train, train.batch)
             network = spread(module, train, device, world)
-            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, meaning)
+            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, meaning, frozen)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))
             if resume:

@@ -14,6 +14,7 @@ from netspec.errors import DataError, UsageError
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.parallel import Whole
 from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.network.freezing import freeze, frozen_then, later
 from netspec.runtime.network.weights import need_same
 from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
@@ -23,6 +24,7 @@ from netspec.runtime.train.schedules import Schedule
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
+from netspec.weights.freezing import EVER, UNFROZEN, Frozen
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
@@ -64,11 +66,20 @@ class State:
     """The network with all that trains it, where the run stands, and what was best so far."""
 
     def __init__(
-        self, spread: Whole, train: Train, data: Data, world: World = ALONE, meaning: Mapping[str, str] | None = None
+        self,
+        spread: Whole,
+        train: Train,
+        data: Data,
+        world: World = ALONE,
+        meaning: Mapping[str, str] | None = None,
+        frozen: Frozen = UNFROZEN,
     ) -> None:
         self.spread, self.world, self.seed = spread, world, train.seed
         self.module = module = spread.module
         self.device = next(module.parameters()).device
+        self.frozen, self.thawed = frozen, 0
+        if frozen.whens:  # the optimizer is made for all that it is to train one day
+            freeze(module, frozen, *EVER)
         self.count = len(data.train)
         self.samples = train.samples
         self.per_epoch = train.per_epoch(self.count)
@@ -78,7 +89,13 @@ class State:
         self.named = named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
         sparse = any(map(gives_sparse, module.modules()))
-        self.optimizer = make_optimizer(train.optimizer, named, train.groups, sparse=sparse)
+        self.optimizer = make_optimizer(
+            *(train.optimizer, named, train.groups), sparse=sparse, later=later(module, frozen)
+        )
+        if frozen.whens:
+            freeze(module, frozen)
+            if not any(p.requires_grad for p in self.trained):
+                raise UsageError("nothing is trained before something thaws. Freeze less, or unfreeze some at once.")
         fallback = "val.loss" if data.val else "train.loss"
         self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
         self.average = spread.average(train.ema) if train.ema is not None else None
@@ -94,6 +111,16 @@ class State:
         self.fingerprint = data.fingerprint()
         self._taken_up: set[torch.Tensor] | None = None
         """The parameters of which the optimizer held something when the run went on, until the step after that."""
+
+    def thaw(self) -> None:
+        """Let go of what is frozen no longer, where the run stands."""
+        if not self.frozen.whens:
+            return
+        epoch, step = self.position.epoch, self.position.step
+        passed = sum(when.passed(epoch, step) for when in self.frozen.whens)
+        if passed != self.thawed:
+            self.thawed = passed
+            freeze(self.module, self.frozen, epoch, step)
 
     @property
     def seconds(self) -> float:
@@ -181,7 +208,9 @@ class State:
         self.shares[: self.position.index] = state["shares"].to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
-        self._taken_up = set(self.optimizer.state)
+        # What was still frozen in the newest step has no state yet, and may thaw with the next one.
+        before = self.position.epoch - (self.position.index == 0), self.position.step - 1
+        self._taken_up = {*self.optimizer.state, *frozen_then(self.module, self.frozen, *before)}
 
     def need_taken_up(self) -> None:
         """Refuse, behind the first step of a run that went on, what had to begin anew in it. Raises DataError.

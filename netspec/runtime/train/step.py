@@ -155,6 +155,7 @@ class Stepper:
 def _recorder(train: Train, state: State) -> Recorder | None:
     """What records steps, where that is possible and wanted. Raises UsageError where it is wanted only."""
     reason = unrecordable(state.module, train, state.device, state.world)
+    reason = reason or "what is frozen thaws on the way" * bool(state.frozen.whens)
     if train.cuda_graph and reason:
         raise UsageError(refusal(reason))
     if reason or train.cuda_graph is False:

@@ -34,7 +34,7 @@ def key_pages() -> Iterator[Page]:
             default = f" It takes: {told.takes}." + (f" Default: {told.default}." if told.default != REQUIRED else "")
             text = _sentence(told.sentence) + default + _paragraphs(record)
             head = ("keys", "key", own.key, name, (name, place), (), text, "")
-            written = flow({own.key: {name: _example(place, key, told)}})[1:-1]
+            written = flow({own.key: {**key.beside, name: _example(place, key, told)}})[1:-1]
             yield Page(*head, inner, {}, written=written)
 
 
