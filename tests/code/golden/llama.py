@@ -66,8 +66,8 @@ class LlamaDecoderLayer(nn.Module):
 
 
 class Layers(nn.ModuleList):
-    def __init__(self, hidden):
-        super().__init__([LlamaDecoderLayer(hidden) for _ in range(4)])
+    def __init__(self, hidden, depth):
+        super().__init__([LlamaDecoderLayer(hidden) for _ in range(depth)])
 
     def forward(self, x, cos, sin):
         for layer in self:
@@ -76,11 +76,11 @@ class Layers(nn.ModuleList):
 
 
 class Model(nn.Module):
-    def __init__(self, vocab, hidden, theta):
+    def __init__(self, vocab, hidden, depth, theta):
         super().__init__()
         self.theta = theta
         self.embed_tokens = nn.Embedding(vocab, 512)
-        self.layers = Layers(hidden)
+        self.layers = Layers(hidden, depth)
         self.norm = nn.RMSNorm(512, eps=1e-6)
 
     def forward(self, x):
@@ -97,9 +97,9 @@ class Model(nn.Module):
 
 
 class LlamaForCausalLM(nn.Module):
-    def __init__(self, vocab=32000, hidden=1376, theta=10000.0):
+    def __init__(self, vocab=32000, hidden=1376, depth=4, theta=10000.0):
         super().__init__()
-        self.model = Model(vocab, hidden, theta)
+        self.model = Model(vocab, hidden, depth, theta)
         self.lm_head = nn.Linear(512, vocab, bias=False)
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):

@@ -110,14 +110,14 @@ class PatchMerging(nn.Module):
         self.reduction = nn.Linear(4 * in_channels, 2 * in_channels, bias=False)
 
     def forward(self, x):  # H x W x in_channels
-        rows = x[:, ::2]
-        other_rows = x[:, 1::2]
-        x0 = rows[:, :, ::2]
-        x1 = other_rows[:, :, ::2]
-        x2 = rows[:, :, 1::2]
-        x3 = other_rows[:, :, 1::2]
-        x = self.norm(torch.cat([x0, x1, x2, x3], dim=-1))
-        return self.reduction(x)
+        rows = x[:, ::2]  # H/2 x W x in_channels
+        other_rows = x[:, 1::2]  # H/2 x W x in_channels
+        x0 = rows[:, :, ::2]  # H/2 x W/2 x in_channels
+        x1 = other_rows[:, :, ::2]  # H/2 x W/2 x in_channels
+        x2 = rows[:, :, 1::2]  # H/2 x W/2 x in_channels
+        x3 = other_rows[:, :, 1::2]  # H/2 x W/2 x in_channels
+        x = self.norm(torch.cat([x0, x1, x2, x3], dim=-1))  # H/2 x W/2 x 4*in_channels
+        return self.reduction(x)  # H/2 x W/2 x 2*in_channels
 
 
 class SwinTransformer(nn.Module):
@@ -127,25 +127,18 @@ class SwinTransformer(nn.Module):
             Features0(),
             nn.Sequential(
                 SwinTransformerBlock(96, 56, 56, 3, 0, 0.0),
-                SwinTransformerBlock(96, 56, 56, 3, 3, 0.018181818181818184),
+                SwinTransformerBlock(96, 56, 56, 3, 3, 0.2 / 11),
             ),
             PatchMerging(96),
             nn.Sequential(
-                SwinTransformerBlock(192, 28, 28, 6, 0, 0.03636363636363637),
-                SwinTransformerBlock(192, 28, 28, 6, 3, 0.05454545454545456),
+                SwinTransformerBlock(192, 28, 28, 6, 0, 0.4 / 11),
+                SwinTransformerBlock(192, 28, 28, 6, 3, 0.2 * 3 / 11),
             ),
             PatchMerging(192),
-            nn.Sequential(
-                SwinTransformerBlock(384, 14, 14, 12, 0, 0.07272727272727274),
-                SwinTransformerBlock(384, 14, 14, 12, 3, 0.09090909090909091),
-                SwinTransformerBlock(384, 14, 14, 12, 0, 0.10909090909090911),
-                SwinTransformerBlock(384, 14, 14, 12, 3, 0.1272727272727273),
-                SwinTransformerBlock(384, 14, 14, 12, 0, 0.14545454545454548),
-                SwinTransformerBlock(384, 14, 14, 12, 3, 0.16363636363636364),
-            ),
+            nn.Sequential(*[SwinTransformerBlock(384, 14, 14, 12, 3 * (i % 2), 0.2 * (4 + i) / 11) for i in range(6)]),
             PatchMerging(384),
             nn.Sequential(
-                SwinTransformerBlock(768, 7, 7, 24, 0, 0.18181818181818182),
+                SwinTransformerBlock(768, 7, 7, 24, 0, 2.0 / 11),
                 SwinTransformerBlock(768, 7, 7, 24, 3, 0.2),
             ),
         )

@@ -122,7 +122,7 @@ class T5EncoderModel(nn.Module):
         query = positions.unsqueeze(1)  # T x 1
         distance = positions - query  # T x T
         x = (torch.abs(distance) / 8).to(next(self.parameters()).dtype)  # T x T
-        x = torch.floor(torch.log(torch.clamp(x, min=1)) * 2.8853900817779268 + 8)  # T x T
+        x = torch.floor(torch.log(torch.clamp(x, min=1)) * (8 / 2.772588722239781) + 8)  # T x T
         far = torch.clamp(x, max=15)  # T x T
         near = torch.abs(distance).to(next(self.parameters()).dtype)  # T x T
         is_near = near < 8  # T x T

@@ -25,23 +25,10 @@ class ResidualBlock(nn.Module):
 
 
 class WaveNet(nn.Module):
-    def __init__(self, residual=32, gate=64, skip=256, classes=256):
+    def __init__(self, residual=32, gate=64, skip=256, classes=256, depth=10):
         super().__init__()
         self.causal_conv = nn.Conv1d(256, residual, 2)
-        self.blocks = nn.ModuleList(
-            [
-                ResidualBlock(1, residual, gate, skip),
-                ResidualBlock(2, residual, gate, skip),
-                ResidualBlock(4, residual, gate, skip),
-                ResidualBlock(8, residual, gate, skip),
-                ResidualBlock(16, residual, gate, skip),
-                ResidualBlock(32, residual, gate, skip),
-                ResidualBlock(64, residual, gate, skip),
-                ResidualBlock(128, residual, gate, skip),
-                ResidualBlock(256, residual, gate, skip),
-                ResidualBlock(512, residual, gate, skip),
-            ]
-        )
+        self.blocks = nn.ModuleList([ResidualBlock(2**i, residual, gate, skip) for i in range(depth)])
         self.end_conv1 = nn.Conv1d(skip, skip, 1)
         self.end_conv2 = nn.Conv1d(skip, classes, 1)
 
