@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import zlib
@@ -56,10 +57,11 @@ class Files:
         try:
             if not self.allow_outside:
                 self._need_inside(path, found)
-            if not found.exists():
-                raise DataError(f"{show(found)} does not exist. {_nearest(found)}")
-        except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is a link to itself"
+            found.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise DataError(f"{show(found)} does not exist. {_nearest(found)}") from None
+        except OSError as error:  # a name that is too long, links in a circle
+            reason = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
             raise DataError(f"{printable(path[:200])} cannot be opened: {reason}") from None
         return found
 

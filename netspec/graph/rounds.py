@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import le, lt
 from typing import Final
 
 from netspec.graph.symbols import Node, combined, counted, number
@@ -23,6 +24,16 @@ Proof = Callable[[Node, Mapping[int, Node]], bool]
 Sum = dict[str, tuple[int, Node | None]]
 """A sum by its parts: how often each is in it. What is known as a number is under no name."""
 _NUMBER: Final = re.compile(r"(0|[1-9][0-9]*)(?![0-9])")
+
+_LATE: Final[Mapping[type[ast.cmpop], tuple[Callable[[int, int], bool], bool]]] = {
+    ast.Eq: (lt, False),
+    ast.NotEq: (lt, True),
+    ast.Gt: (lt, True),
+    ast.GtE: (le, True),
+    ast.Lt: (le, False),
+    ast.LtE: (lt, False),
+}
+"""How a counter is compared with a number: which numbers decide it from the round on where it begins, and as what."""
 
 
 class _Unlike(Exception):
@@ -61,7 +72,7 @@ def over_counter(
     except _Unlike:
         return None
     assert isinstance(found, ast.expr)
-    return found
+    return _decided(found, counter, begin) if begin else found
 
 
 def name_over_counter(names: Sequence[str], counter: str, begin: int = 0) -> ast.expr | None:
@@ -93,6 +104,28 @@ def _counting(node: ast.AST, repeats: Collection[int], turn: int, counter: str) 
         return [inside(each) for each in value] if isinstance(value, list) else value
 
     return type(node)(**{field: inside(getattr(node, field, None)) for field in node._fields})
+
+
+def _decided(node: Node, counter: str, begin: int) -> Node:
+    """A tree without the choices that a counter which begins late has made: `1` for `2 if i == 0 else 1`."""
+
+    def inside(value: object) -> object:
+        if isinstance(value, list):
+            return [inside(each) for each in value]
+        if not isinstance(value, ast.AST):
+            return value
+        match value:
+            case ast.IfExp(test=ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[bound]), body=body) if (
+                name == counter and (number_ := number(bound)) is not None and type(op) in _LATE
+            ):
+                rule, chosen = _LATE[type(op)]
+                if rule(number_, begin):
+                    return inside(body if chosen else value.orelse)
+        return type(value)(**{field: inside(getattr(value, field, None)) for field in value._fields})
+
+    found = inside(node)
+    assert isinstance(found, ast.expr)
+    return found
 
 
 def _common(trees: Sequence[object], rule: _Rule) -> object:

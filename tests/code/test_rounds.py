@@ -23,6 +23,7 @@ blocks:
   dense g: {norm: layernorm, l: "relu, linear $g", out: concat(in l) -1}
   denseblock n g: {layers: {repeat: $n, layers: {denselayer$(i+1): dense $g}}}
   some b n: [{when: b, layers: [{repeat: 3, layers: {l$i: linear 5}}]}, {repeat: $n, layers: {m$i: linear 5}}]
+  stretch c s: {l: linear $c, out: mul $s}
   tower n c: {stem: linear $c, x: {layers: {repeat: $n, layers: {c$i: cell $c}}}, out: relu}
 """
 PRINTED = {
@@ -45,6 +46,12 @@ PRINTED = {
         "self.a = Denseblock(16, 3, g)",
         "self.b = Denseblock(16 + 3 * g, n, 2)",
         "self.c = nn.Linear(16 + 3 * g + 2 * n, 3)",
+    ],
+    "{a: {repeat: 5, layers: ['stretch 5 $(2 if i == 0 else 1)']}}": [
+        "nn.Sequential(Stretch(16, 5, 2), *[Stretch(5, 5, 1) for _ in range(4)])"
+    ],
+    "{a: {repeat: 5, layers: ['stretch 5 $(i + 1 if i > 0 else 7)']}}": [
+        "nn.Sequential(Stretch(16, 5, 7), *[Stretch(5, 5, i + 1) for i in range(1, 5)])"
     ],
     "{a: {repeat: 4, layers: ['dense 4']}}": ["nn.Sequential(*[Dense(16 + 4 * i, 4) for i in range(4)])"],
     "{a: {repeat: $n, layers: {l$i: linear $(g * 2**i)}}}": [

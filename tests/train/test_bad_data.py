@@ -146,7 +146,7 @@ def test_labels_that_begin_above_0_and_what_is_advised_for_them(begin: int, tmp_
     text += "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
     (tmp_path / "net.yaml").write_text(text)
     np.savez(tmp_path / "a.npz", x=x, y=y + begin)
-    with pytest.raises(netspec.NetspecError, match=f"take {begin} off each of its labels"):
+    with pytest.raises(netspec.NetspecError, match=f"write first={begin} in its source"):
         netspec.load(tmp_path / "net.yaml").train()
-    np.savez(tmp_path / "a.npz", x=x, y=y + begin - begin)
+    (tmp_path / "net.yaml").write_text(text.replace("target=y", f"target=y first={begin}"))
     netspec.load(tmp_path / "net.yaml").train()

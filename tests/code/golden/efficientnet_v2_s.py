@@ -90,23 +90,23 @@ class EfficientNetV2(nn.Module):
             nn.Sequential(FusedMBConv(24, 1, 1, 24, 0.0), FusedMBConv(24, 1, 1, 24, 0.005)),
             nn.Sequential(
                 FusedMBConv(24, 4, 2, 48, 0.01),
-                *[FusedMBConv(48, 4, 2 if i == 0 else 1, 48, 0.2 * (2 + i) / 40) for i in range(1, 4)],
+                *[FusedMBConv(48, 4, 1, 48, 0.2 * (2 + i) / 40) for i in range(1, 4)],
             ),
             nn.Sequential(
                 FusedMBConv(48, 4, 2, 64, 0.2 * 6 / 40),
-                *[FusedMBConv(64, 4, 2 if i == 0 else 1, 64, 0.2 * (6 + i) / 40) for i in range(1, 4)],
+                *[FusedMBConv(64, 4, 1, 64, 0.2 * (6 + i) / 40) for i in range(1, 4)],
             ),
             nn.Sequential(
                 MBConv(64, 4, 2, 128, 0.05),
-                *[MBConv(128, 4, 2 if i == 0 else 1, 128, 0.2 * (10 + i) / 40) for i in range(1, 6)],
+                *[MBConv(128, 4, 1, 128, 0.2 * (10 + i) / 40) for i in range(1, 6)],
             ),
             nn.Sequential(
                 MBConv(128, 6, 1, 160, 0.08),
-                *[MBConv(160, 6, 1 if i == 0 else 1, 160, 0.2 * (16 + i) / 40) for i in range(1, 9)],
+                *[MBConv(160, 6, 1, 160, 0.2 * (16 + i) / 40) for i in range(1, 9)],
             ),
             nn.Sequential(
                 MBConv(160, 6, 2, 256, 0.125),
-                *[MBConv(256, 6, 2 if i == 0 else 1, 256, 0.2 * (25 + i) / 40) for i in range(1, 15)],
+                *[MBConv(256, 6, 1, 256, 0.2 * (25 + i) / 40) for i in range(1, 15)],
             ),
             Conv2dNormActivation(256, 1280, k=1),
         )
