@@ -35,6 +35,8 @@ WORDS: Final = ("gelu", "tanh", "relu", "hardswish")
 """Other operations that are tried in the place of one."""
 FEW: Final = 3
 """From how many rounds on a repeat shows what they have in common."""
+SMALL: Final = 16
+"""Up to here a number may be one of heads or groups, which divides others."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def arguments(document: Document, graph: Graph) -> list[str]:
     live = [name for name in live if not _decides(graph, name)] if live else []
     counts = set(_counts(graph.root))
     meant = program(graph, live).classes if live else ()
-    return _proven(document, live, counts, meant, [name for name in live if _takes(meant, name)])
+    proven = _proven(document, live, counts, meant, [name for name in live if _takes(meant, name)])
+    return _proven_odd(document, live, counts, meant, proven)
 
 
 def _proven(
@@ -85,6 +88,31 @@ def _proven(
         return list(names)
     half = len(names) // 2
     return [n for part in (names[:half], names[half:]) for n in _proven(document, live, counts, meant, part)]
+
+
+def _proven_odd(
+    document: Document,
+    live: Sequence[str],
+    counts: Collection[str],
+    meant: Sequence[ast.ClassDef],
+    names: Sequence[str],
+) -> list[str]:
+    """Those that also hold with values of no common factor: what is divided is not without a rest only by chance."""
+    odd = {name: value for name in names if (value := _odd(document, name, counts)) is not None}
+    together = _traced(replace(document, params={**document.params, **odd})) if odd else None
+    if not odd or (together is not None and _alike(meant, together, live, odd)):
+        return list(names)
+    alone = ((name, _traced(replace(document, params={**document.params, name: odd[name]}))) for name in odd)
+    lying = {name for name, other in alone if other is not None and not _alike(meant, other, live, [name])}
+    return [name for name in names if name not in lying]
+
+
+def _odd(document: Document, name: str, counts: Collection[str]) -> int | None:
+    """The largest value up to half of a whole number that has no factor of it; 1 for few, which others may be by."""
+    value = document.params[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 2 or name in counts:
+        return None
+    return next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) if value > SMALL else 1
 
 
 def _turns(document: Document, names: Sequence[str], counts: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -195,19 +223,14 @@ def _others(document: Document, name: str, counts: Collection[str]) -> Iterator[
 
 
 def _values(value: Any) -> Sequence[Any]:
-    """Other values near to one, larger and smaller, with more factors and with none of its own.
-
-    What is divided without a rest here, and is simpler for that, must not be so only by chance.
-    """
+    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
     if isinstance(value, str):
         return [word for word in WORDS if not equal(class_of(word), class_of(value))]
-    coprime = next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1)
-    others = (2 * value, coprime, value // 2, value + 1, value - 1, 3 * value, value + 2)
-    return [v for v in dict.fromkeys(others) if v != value]
+    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
 
 
 def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
