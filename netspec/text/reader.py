@@ -17,7 +17,7 @@ import yaml
 from netspec.errors import At, Path, Problem
 from netspec.text import foreign
 from netspec.text.report import SpecError
-from netspec.text.scalars import FLOAT, INT, WORDS, odd_number
+from netspec.text.scalars import FLOAT, INT, NUMERIC, WORDS, odd_number
 from netspec.text.source import File, Mark, Source
 from netspec.text.yaml_errors import misread
 from netspec.words import offered, printable
@@ -223,6 +223,8 @@ class Reader:
             return text
         if text in WORDS:
             return WORDS[text]
+        if text[0] not in NUMERIC:  # an empty one is a word
+            return text
         if odd := odd_number(text):
             self._add(Problem("number", odd[0], At(path), odd[1]))
             return 0

@@ -10,6 +10,8 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 ZEROS = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 """Octal to some readers, decimal to others: 010."""
 HEX_OR_SIZES = re.compile(r"0x[0-9]+")
+NUMERIC: Final = frozenset("+-.0123456789")
+"""What a number begins with."""
 WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
