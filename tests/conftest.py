@@ -7,6 +7,7 @@ it took, which is that of everything else the machine does too.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from functools import cache
@@ -21,11 +22,12 @@ LONG: Final = (
 )
 LARGE: Final = (
     *("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50"),
-    *("maxvit_t",),
+    *("maxvit_t", "vgg16", "vgg16_bn"),
 )
 OF_LARGE: Final = (
     "code/test_architectures.py",
     "code/test_dtypes.py",
+    "code/test_given_weights.py",
     "code/test_root_arguments.py",
     "format/test_networks.py",
     "format/test_specs.py",
@@ -35,6 +37,7 @@ LATER: Final = (
     "test_every_benchmark_runs[streaming]",
     "test_data_larger_than_its_memory_stays_outside_of_it",
     "test_nothing_is_lost[--refusals]",
+    "test_a_compiled_network",
 )
 """Tests that take long, of what other tests hold in the small."""
 
@@ -54,6 +57,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "NETSPEC_TEST_MORE" not in os.environ:
         for item in filter(_takes_long, items):
             item.add_marker(pytest.mark.skip(reason="takes long; NETSPEC_TEST_MORE=1 runs it"))
+
+
+def pytest_collection_finish() -> None:
+    """What there is now stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _takes_long(item: pytest.Item) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from netspec.errors import DataError
-from netspec.files import kind, need_file, shown
+from netspec.files import need_file, shown
 from netspec.paths import real
 from netspec.weights.header import Entry, read_header
 
@@ -48,7 +48,7 @@ def stored(path: Path, root: Path | None = None) -> Stored:
     """What weights lie at a path, which may not lead out of `root`. Raises DataError."""
     if root is not None:
         need_inside(path, root, "the folder of the spec")
-    if kind(path) == "folder":
+    if path.is_dir():
         return _in_folder(path)
     if path.name.endswith(".json"):
         return _sharded(path)
@@ -63,10 +63,10 @@ def need_inside(path: Path, root: Path, what: str) -> None:
 
 
 def _in_folder(folder: Path) -> Stored:
-    run = kind(folder / RUN) == "file"
+    run = (folder / RUN).is_file()
     for name in BEST if run else PLACES:
         path = folder / name
-        if kind(path):
+        if path.exists() or path.is_symlink():
             need_inside(path, folder, "which is named")
             found = _sharded(path) if name.endswith(INDEX) else stored(path)
             note = f"{shown(folder)} has no best weights, its last are taken" if run and name != BEST[0] else ""

@@ -18,7 +18,7 @@ import pytest
             ["--refusals", "--every", "83"],
             marks=pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler"),
         ),
-        ["--signals", "2"],
+        ["--signals", "1"],
     ],
     ids=lambda options: options[0],
 )

@@ -376,7 +376,8 @@ def test_a_plugin_in_a_run_is_not_imported(project: Path, capsys: pytest.Capture
 def test_weights_that_lead_nowhere(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "loop").symlink_to("loop")
     assert ended("train", project / "small.yaml", f"weights.load={name}", "--run", project / "runs" / "b") == 4
-    assert "expected a file of weights" in capsys.readouterr().err or name.startswith("loop")
+    said = {"none": "expected a file of weights", ".": "Name the file"}.get(name, "symbolic links")
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("harm", ["gone", "a pipe", "other weights"])

@@ -53,7 +53,7 @@ def source(document: Document) -> str:
     return _source(_Known(repr((document.name, document.source.data)), tuple(OPERATIONS.added()), document))
 
 
-@lru_cache(maxsize=64)  # a run is read again to be measured and exported
+@lru_cache(maxsize=256)  # a run is read again to be measured and exported
 def _source(known: _Known) -> str:
     document = known.document
     graph = _traced(document)
