@@ -66,12 +66,7 @@ def train(
     progress = progress or Silent()
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(joined()) if world is None else world
-        run, saved = None, False
-        with world.all_or_none():
-            if folder and world.main and (resume is True or (resume and RunFolder.begun(folder))):
-                run = stack.enter_context(RunFolder.open(folder))
-                saved = run.saved
-        there, going_on = world.from_main((run is not None, saved))
+        run, there, going_on = _opened(folder, resume, world, stack)
         with world.all_or_none():
             if folder and there:
                 _need_same(spec, folder)
@@ -84,7 +79,7 @@ def train(
                 progress.tell([one_line(line) for line in data.told])
             if folder and world.main:
                 run = run or stack.enter_context(RunFolder.create(folder, spec.text))
-                _note(run, spec, data, progress, there=there, saved=saved)
+                _note(run, spec, data, progress, there=there, saved=going_on)
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
         shown = progress if world.main else None
@@ -93,6 +88,18 @@ def train(
             module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same, frozen=frozen
         )
     return Trained(module.eval(), history, folder)
+
+
+def _opened(
+    folder: Path | None, resume: bool | Literal["auto"], world: World, stack: contextlib.ExitStack
+) -> tuple[RunFolder | None, bool, bool]:
+    """The run that is to go on, for the first process; for all, whether it is there and has saved anything."""
+    run = None
+    with world.all_or_none():
+        if folder and world.main and (resume is True or (resume and RunFolder.begun(folder))):
+            run = stack.enter_context(RunFolder.open(folder))
+    there, saved = world.from_main((run is not None, run is not None and run.saved))
+    return run, there, saved
 
 
 def _read(

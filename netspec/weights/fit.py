@@ -28,6 +28,7 @@ TOLD: Final = 5
 """Tensors that a message names."""
 TRIED: Final = 20
 """Levels that a file is tried to be for, where its names are none of the network's."""
+OTHER_SIZE: Final = 'Give such a tensor a way in resize, as in {fc.weight: slice}, or begin fresh: skip: ["fc.*"]'
 MAX_WORK: Final = 50_000_000
 """Characters of names that are compared with characters of patterns."""
 
@@ -175,7 +176,7 @@ class Reader:
         used: set[At] = set()
         renamings: set[At] = set()
         unknown: list[tuple[str, str]] = []
-        unfit: list[str] = []
+        unfit: dict[str, list[str]] = {}
         for source, held in tensors.items():
             new, rules = renamed(source, load.rename)
             renamings |= {rule.at for rule in rules}
@@ -192,10 +193,10 @@ class Reader:
                 text = f"{source} and {other.source} both become {name}"
                 self._problem(text, load.at, "Let rename or into tell them apart, or skip one of them.")
             else:
-                self._take(load, name, source, held, way[0] if way else "", unfit)
-        if unfit:
-            hint = 'Give such a tensor a way in resize, as in {fc.weight: slice}, or begin fresh: skip: ["fc.*"]'
-            self._problem(f"weights in {load.file} do not fit: {_few(unfit)}", load.at, hint)
+                for hint, why in self._take(name, source, held, way[0] if way else ""):
+                    unfit.setdefault(hint, []).append(why)
+        for hint, reasons in unfit.items():
+            self._problem(f"weights in {load.file} do not fit: {_few(reasons)}", load.at, hint)
         if unknown:
             text = f"the network has no place for {_few(source for source, _ in unknown)} of {load.file}"
             sure = self._elsewhere(load, tensors, [name for _, name in unknown])
@@ -213,18 +214,19 @@ class Reader:
             if rule.at not in renamings:
                 self.fit.notes.append(f"rename {rule.pattern!r} matches no tensor of {load.file}")
 
-    def _take(self, load: Load, name: str, source: str, held: Held, way: str, unfit: list[str]) -> None:
-        """Let a tensor become one of the network's, or say why it cannot."""
+    def _take(self, name: str, source: str, held: Held, way: str) -> Iterator[tuple[str, str]]:
+        """Let a tensor become one of the network's; gives why it cannot, behind what to try."""
         wanted, entry = self.by_name[name], held.entry
         resize = way if entry.shape != wanted.shape else ""
         if wanted.kind and not holds(wanted.kind, entry.kind):
-            unfit.append(f"{source} holds {entry.kind}, {name} is {wanted.kind}")
+            hint = f'Save it as tensor.to(torch.{wanted.kind}), or begin fresh: skip: ["fc.*"]'
+            yield hint, f"{source} holds {entry.kind}, {name} is {wanted.kind}"
         elif entry.shape != wanted.shape and not way:
-            unfit.append(f"{_both(source, name)} is {shapes(entry.shape, wanted.shape)}")
+            yield OTHER_SIZE, f"{_both(source, name)} is {shapes(entry.shape, wanted.shape)}"
         elif resize not in ("", "slice", "repeat") and entry.kind not in FLOATS:
-            unfit.append(f"{_both(source, name)} holds {entry.kind}, which slice and repeat alone resize")
+            yield OTHER_SIZE, f"{_both(source, name)} holds {entry.kind}, which slice and repeat alone resize"
         elif resize and (why := misfit(resize, entry.shape, wanted.shape)):
-            unfit.append(f"{_both(source, name)} is {shapes(entry.shape, wanted.shape)}: {why}")
+            yield OTHER_SIZE, f"{_both(source, name)} is {shapes(entry.shape, wanted.shape)}: {why}"
         self.takers[name] = Taken(name, source, held.file, entry, wanted.shape, resize)
 
     def _unused(self, load: Load, used: set[At], known: Sequence[str]) -> None:

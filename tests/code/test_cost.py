@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import netspec
-from netspec.views.code import bound, module, root_arguments, shapes
+from netspec.views.code import bound, module, root_arguments, shapes, trials
+from netspec.views.code.trials import Trials
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
 SIZES_TRIED = 6
@@ -31,10 +32,10 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(of, name, counting)
 
-    for trying in (root_arguments, bound):
+    for trying in (trials, bound):
         count(trying, "expand", "graphs")
-        count(trying, "program", "programs")
-    count(module, "program", "programs")
+    for writing in (root_arguments, trials, bound, module):
+        count(writing, "program", "programs")
     count(shapes.Shapes, "_said", "shapes")
     root_arguments._source.cache_clear()
     return found
@@ -70,7 +71,7 @@ def test_any_two_arguments_are_tried_in_opposite_directions() -> None:
     for count in range(2, 12):
         params = {f"p{n}": 100 + n for n in range(count)}
         document = netspec.loads("netspec: 1\ninput: 4\nlayers: [fc 2]\n").document
-        turns = list(root_arguments._turns(replace(document, params=params), list(params), set()))
+        turns = list(Trials(replace(document, params=params), (), (), ()).turns(list(params)))
         larger = {name: {n for n, turn in enumerate(turns) if turn[name] > value} for name, value in params.items()}
         assert all(turn[name] != value for turn in turns for name, value in params.items())
         assert all(one - other for a, one in larger.items() for b, other in larger.items() if a != b)

@@ -132,7 +132,9 @@ def test_what_follows_from_other_names_is_not_told(tmp_path: Path) -> None:
 
 def test_whole_numbers_are_no_weights(tmp_path: Path) -> None:
     stored(tmp_path / "w.safetensors", WHOLE, "I64")
-    assert "body.conv1.weight holds int64, body.conv1.weight is float32" in refused(tmp_path, "w.safetensors")[0]
+    (said,) = refused(tmp_path, "w.safetensors")
+    assert "body.conv1.weight holds int64, body.conv1.weight is float32" in said
+    assert "Save it as tensor.to(torch.float32)" in said
     stored(tmp_path / "w.safetensors", WHOLE, "F16")
     assert not fitted(tmp_path, "w.safetensors").problems
 

@@ -16,6 +16,7 @@ from netspec.files import shown, write_file
 from netspec.runtime.network.resizing import resized
 from netspec.runtime.store.safetensors import save_tensors
 from netspec.weights.fit import COUNT, Fit
+from netspec.weights.freezing import STATISTICS
 from netspec.weights.header import Entry, read_header
 from netspec.weights.kinds import holds
 from netspec.words import printable
@@ -32,7 +33,8 @@ def save_weights(weights: Weights, path: Path, metadata: Mapping[str, str] | Non
 
 
 VARIANCE: Final = "running_var"
-STATISTICS: Final = ("running_mean", VARIANCE)
+MEASURED: Final = (STATISTICS, VARIANCE)
+"""What norms measure, which is finite."""
 
 
 def loss_file(weights: Path) -> Path:
@@ -127,7 +129,7 @@ def need_finite(own: Weights, found: Weights, origin: str) -> None:
         if not tensor.is_floating_point():
             continue
         held = tensor.to(own[name].dtype)
-        open_to = not isinstance(own[name], nn.Parameter) and not name.endswith(STATISTICS)
+        open_to = not isinstance(own[name], nn.Parameter) and not name.endswith(MEASURED)
         wrong = int((held.isnan() if open_to else ~held.isfinite()).sum())
         if wrong:
             faults.append(f"{name} ({wrong:,} of {tensor.numel():,})")

@@ -43,12 +43,16 @@ def need_alike(saved: Any, own: Any, name: str) -> None:
 
 def need_tensor(saved: Any, shape: Sequence[int], dtype: torch.dtype, name: str) -> None:
     """Refuse what is no tensor of this shape and dtype, or holds NaN. Raises ValueError."""
+    _need_shaped(saved, shape, dtype, name)
+    if saved.is_floating_point() and bool(saved.isnan().any()):
+        raise ValueError(f"{name} holds NaN")
+
+
+def _need_shaped(saved: Any, shape: Sequence[int], dtype: torch.dtype, name: str) -> None:
     if not isinstance(saved, torch.Tensor):
         raise ValueError(f"{name} is no tensor")
     if saved.shape != tuple(shape) or saved.dtype != dtype:
         raise ValueError(f"{name} is {_told(saved.shape, saved.dtype)}, and a run saves {_told(shape, dtype)}")
-    if saved.is_floating_point() and bool(saved.isnan().any()):
-        raise ValueError(f"{name} holds NaN")
 
 
 def need_tensors(saved: Any, own: Mapping[str, torch.Tensor], name: str) -> None:
@@ -57,10 +61,7 @@ def need_tensors(saved: Any, own: Mapping[str, torch.Tensor], name: str) -> None
         names = ", ".join(sorted(map(str, own.keys() ^ saved.keys()))[:5]) if isinstance(saved, dict) else "all"
         raise ValueError(f"{name} has other names than the run's: {names}")
     for key, like in own.items():
-        found = saved[key]
-        if not isinstance(found, torch.Tensor) or found.shape != like.shape or found.dtype != like.dtype:
-            is_now = _told(found.shape, found.dtype) if isinstance(found, torch.Tensor) else "no tensor"
-            raise ValueError(f"{name}.{key} is {is_now}, and a run saves {_told(like.shape, like.dtype)}")
+        _need_shaped(saved[key], like.shape, like.dtype, f"{name}.{key}")
 
 
 def need_held(saved: Any, optimizer: torch.optim.Optimizer, train: Train, named: Named) -> None:

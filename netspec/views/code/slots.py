@@ -187,11 +187,10 @@ class Slots:
         if (counter := counted(symbol)) is not None:
             return name_node(symbol) if counter[0] in self.counting else ast.Constant(counter[1])
         if symbol.startswith("$"):
+            value = plain(self.root.params[symbol[1:]])
             if symbol not in self.live:
-                value = plain(self.root.params[symbol[1:]])
                 return node_of(value)
             origins: list[Node] = [name_node(symbol) for _ in self.levels]
-            value = plain(self.root.params[symbol[1:]])
             values = [class_of(value) if symbol in self.operations else value] * len(self.levels)
             kind = HEADER if self.levels[0] is self.root else REST
             return self._argument(symbol, symbol[1:], kind, values, origins)
@@ -235,9 +234,9 @@ class Slots:
 
     def _same(self, outside: Sequence[Node]) -> str | None:
         """The argument that is given the same expression wherever the class is used."""
-        keys = list(map(key, outside))
         if any(_is_value(node) for node in outside):
             return None
+        keys = list(map(key, outside))
         for symbol in self.variables:
             if [key(block.bound.get(symbol, LOST)) for block in self.blocks] == keys:
                 self._symbol(symbol)

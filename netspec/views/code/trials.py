@@ -1,0 +1,165 @@
+"""Trials of parameters: a network printed with other values must be the same program, but for its defaults."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import comb, gcd
+from typing import Any, Final
+
+from netspec.graph.expand import expand
+from netspec.graph.model import Graph
+from netspec.python.nodes import same
+from netspec.sections.document import Document
+from netspec.views.code.module import program
+from netspec.views.code.slots import class_of, equal
+
+ALONE: Final = 2
+"""How many other values of a parameter are tried, where it is tried alone."""
+WORDS: Final = ("gelu", "tanh", "relu", "hardswish")
+"""Other operations that are tried in the place of one."""
+FEW: Final = 3
+"""From how many rounds on a repeat shows what they have in common."""
+SMALL: Final = 16
+"""Up to here a number may be one of heads or groups, which divides others."""
+
+
+def traced(document: Document) -> Graph | None:
+    """The network of a document with where its numbers come from; None if it does not fit together."""
+    graph, problems = expand(document, traced=True)
+    return None if any(problem.severity == "error" for problem in problems) else graph
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What a network is held against."""
+
+    document: Document
+    live: Sequence[str]
+    """The parameters that its class may take."""
+    counts: Collection[str]
+    """Those that say how many rounds a repeat has."""
+    meant: Sequence[ast.ClassDef]
+    """The program that is meant, with all of them as arguments that it can say."""
+
+    def proven(self) -> list[str]:
+        """The parameters with other values of which the network is that program."""
+        names = self._proven([name for name in self.live if _takes(self.meant, name)])
+        lying = self._lying(names)
+        return [name for name in names if name not in lying]
+
+    def _proven(self, names: Sequence[str]) -> list[str]:
+        """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
+        if len(names) < 2:
+            return [name for name in names if self._all_alike(self._others(name), [name])]
+        if self._all_alike(map(self._with, self.turns(names)), names):
+            return list(names)
+        half = len(names) // 2
+        return [name for part in (names[:half], names[half:]) for name in self._proven(part)]
+
+    def _lying(self, names: Sequence[str]) -> set[str]:
+        """Those with values of no common factor of which it is not: what is divided has no rest only by chance."""
+        odd = {name: value for name in names if (value := self._odd(name)) is not None}
+        if not odd or ((together := self._with(odd)) is not None and self._alike(together, odd)):
+            return set()
+        alone = ((name, self._with({name: value})) for name, value in odd.items())
+        return {name for name, other in alone if other is not None and not self._alike(other, [name])}
+
+    def turns(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Other values of parameters, so that each has a larger and a smaller one, and any two both ways round.
+
+        Each has the larger one in turns of its own: as many for all of them, and none the same.
+        """
+        count = next(count for count in range(2, len(names) + 1) if comb(count, count // 2) >= len(names))
+        larger = dict(zip(names, combinations(range(count), count // 2), strict=False))
+        either = {name: self._either(name) for name in names}
+        for turn in range(count):
+            yield {name: either[name][0 if turn in larger[name] else -1] for name in names}
+
+    def _either(self, name: str) -> Sequence[Any]:
+        """A larger value and a smaller one, as far as there are such that most networks would take."""
+        return self._tried(name)[: 1 if self.document.params[name] == 0 else 2]
+
+    def _tried(self, name: str) -> Sequence[Any]:
+        """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
+        return [value for value in _values(self.document.params[name]) if name not in self.counts or value >= FEW]
+
+    def _odd(self, name: str) -> int | None:
+        """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others."""
+        value = self.document.params[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 2 or name in self.counts:
+            return None
+        return next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) if value > SMALL else 1
+
+    def _others(self, name: str) -> Iterator[Graph]:
+        """The network with other values of a parameter, as far as it fits together with them."""
+        found = 0
+        for value in self._tried(name):
+            if (graph := self._with({name: value})) is not None:
+                yield graph
+                found += 1
+            if found == ALONE:
+                break
+
+    def _with(self, values: Mapping[str, Any]) -> Graph | None:
+        return traced(replace(self.document, params={**self.document.params, **values}))
+
+    def _all_alike(self, others: Iterable[Graph | None], names: Collection[str]) -> bool:
+        """Whether there are other networks, and all of them are the program that is meant."""
+        found = False
+        for other in others:
+            if other is None or not self._alike(other, names):
+                return False
+            found = True
+        return found
+
+    def _alike(self, other: Graph, names: Collection[str]) -> bool:
+        """Whether a network with other values of these is the same program, but for their defaults."""
+        found = program(other, self.live).classes
+        if len(self.meant) != len(found) or not all(_takes(found, name) for name in names):
+            return False
+        return all(map(same, _without(self.meant, names), _without(found, names)))
+
+
+def _values(value: Any) -> Sequence[Any]:
+    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
+    if isinstance(value, bool):
+        return (not value,)
+    if isinstance(value, float):
+        return (value / 2 + 0.125, value / 4)
+    if isinstance(value, str):
+        return [word for word in WORDS if not equal(class_of(word), class_of(value))]
+    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
+
+
+def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
+    return any(name == argument.arg for argument in _all(_constructor(classes[-1])))
+
+
+def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[ast.ClassDef]:
+    """The classes without the defaults of some arguments of the last."""
+    *first, last = classes
+    constructor = _constructor(last)
+    assert constructor is not None
+    arguments = constructor.args
+    given = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    defaults: list[ast.expr] = [
+        ast.Constant(None) if argument.arg in names else default
+        for argument, default in zip(given, arguments.defaults, strict=True)
+    ]
+    head = ast.arguments(
+        posonlyargs=[], args=arguments.args, kwonlyargs=arguments.kwonlyargs, kw_defaults=[], defaults=defaults
+    )
+    made = ast.FunctionDef(constructor.name, head, constructor.body, [])
+    body = [made if part is constructor else part for part in last.body]
+    return [*first, ast.ClassDef(last.name, last.bases, [], body, [])]
+
+
+def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:
+    return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+
+
+def _all(constructor: ast.FunctionDef | None) -> list[ast.arg]:
+    return constructor.args.args if constructor is not None else []
