@@ -47,9 +47,12 @@ class Count(click.ParamType[int]):
         if digits[-1:].upper() in ("K", "M", "G", "T"):
             digits, unit = digits[:-1], digits[-1:].upper()
         try:
-            return int(float(digits) * UNITS[unit])
+            count = int(float(digits) * UNITS[unit])
         except (ValueError, OverflowError):
+            count = -1
+        if count < 0:
             self.fail(f"{value!r} is not a number. For example: 200000, 2e6 or 2M", param, context)
+        return count
 
 
 class Bytes(click.ParamType[int]):

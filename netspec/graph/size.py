@@ -74,7 +74,7 @@ def beyond(graph: Graph, limits: Limits, *, batch: int = 1, training: bool = Fal
     problems = []
     if limits.params is not None and graph.parameter_count > limits.params:
         text = f"the network has {graph.parameter_count:,} parameters, at most {limits.params:,} are allowed"
-        problems.append(_problem(text, _heaviest(graph)))
+        problems.append(_too_many(text, _heaviest(graph)))
     need = _needed(graph, batch, training) if limits.memory is not None else _needed(graph)
     if limits.memory is not None:
         problems += _lacking(need, limits.memory, limits.memory, "are allowed")
@@ -114,17 +114,20 @@ def _lacking(need: _Need, room: int, values: int, end: str) -> list[Problem]:
     if need.held + need.gradients > room:
         what = "parameters with their gradients" if need.gradients else "parameters"
         text = f"{shown_bytes(need.held + need.gradients)} of {what} are needed at least, {shown_bytes(room)} {end}"
-        return [_problem(text, need.heaviest)]
+        return [_too_many(text, need.heaviest)]
     step = need.largest
     if step is None or need.held + need.value <= max(room, values):
         return []
     text = f"{step.name} gives {step.value.tensor}, {shown_bytes(need.value)} at batch {need.batch:,}"
     text += f", beside {shown_bytes(need.held)} of parameters; {shown_bytes(values)} {end}"
-    return [_problem(text, step)]
+    return [
+        Problem("too-large", text, step.at, SMALLER if need.batch == 1 else "Take smaller sizes or a smaller batch.")
+    ]
 
 
-def _problem(text: str, step: Step | None) -> Problem:
-    hint = "Take smaller sizes or a smaller batch."
+def _too_many(text: str, step: Step | None) -> Problem:
+    """The problem with too many parameters, of which this step has the most."""
+    hint = SMALLER
     if step is not None and step.parameters():
         hint = f"The largest part is {step.path}, with {sum(map(prod, step.parameters().values())):,}. {hint}"
     return Problem("too-large", text, step.at if step is not None else At(("layers",)), hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -29,6 +30,7 @@ def section(key: str) -> Section:
     return found
 
 
+@cache
 def sections() -> tuple[Section, ...]:
     """Every section, in the order in which they are told. Imports them all."""
     from pkgutil import iter_modules  # a spec without mistakes asks for its own sections only

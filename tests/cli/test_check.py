@@ -151,3 +151,11 @@ def test_what_is_trained_is_a_file() -> None:
     done = run("train", "-")
     assert done.returncode == 3
     assert run("check", DIGITS, "--strict").returncode == 0
+
+
+@pytest.mark.parametrize("count", ["-3", "nan", "inf", "M"])
+def test_a_count_that_is_none(count: str, tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text("input: 4\nlayers: [fc 3]\n")
+    done = run("check", "net.yaml", "--max-params", count, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"'{count}' is not a number" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import netspec
 from netspec import loads
 from tests.code.meaning import disagreement
 from tests.code.style import assert_source_formatted
@@ -64,3 +65,9 @@ def test_what_is_no_loop_computes_what_the_graph_says(layers: str) -> None:
     spec = loads(f"inputs: {{x: 6, m: 6}}\n{BLOCKS}\nlayers: {layers}\n")
     assert_source_formatted(spec.source())
     assert not disagreement(spec), spec.source()
+
+
+def test_a_round_that_a_condition_chooses_as_a_whole_is_printed() -> None:
+    unit = "{repeat: $n, layers: {r$i: fc $n, d$i: 'fc $(max(n, 3))'}}"
+    spec = netspec.loads(f"input: 8\nblocks:\n  unit n: {unit}\nlayers: [unit 2, unit 3]\n")
+    assert sum(p.numel() for p in spec.build().parameters()) == spec.graph.parameter_count

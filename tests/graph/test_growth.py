@@ -42,6 +42,7 @@ KINDS: dict[str, Callable[[int], str]] = {
     "unknown values": lambda n: f"{HEAD}layers:\n{each('- a{i}: relu(b{i})', n, chr(10))}",
     "unknown names": lambda n: f"{HEAD}params: {{{each('p{i}: $(q{i})', n)}}}\nlayers: [relu]",
     "unknown words in blocks": lambda n: f"{HEAD}blocks: {{{each('bl{i}: foo{i}', n)}}}\nlayers: [relu]",
+    "unknown sections": lambda n: f"{HEAD}layers: [relu]\n{each('foo{i}: 1', n, chr(10))}",
     "rules of init for nothing": lambda n: f"{HEAD}init: {{{each('foo{i}: zeros', n)}}}\nlayers: [conv 3 k1 x20]",
     "patterns of freeze": lambda n: f"{HEAD}weights: {{freeze: [{each('foo{i}', n)}]}}\nlayers: [conv 3 k1 x20]",
     "brackets": lambda n: f"{HEAD}layers: ['conv {'(' * n}{')' * n}']",
@@ -102,6 +103,13 @@ def test_twice_as_much_is_twice_the_work(kind: str, monkeypatch: pytest.MonkeyPa
     fixed = work(KINDS[kind](20))
     small, large = (work(KINDS[kind](n)) - fixed for n in (150, 300))
     assert large < 2.6 * small + 20_000
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("unknown")])
+def test_a_mistake_costs_little(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "EFFORT", 100_000)
+    work(KINDS[kind](3))  # imports
+    assert work(KINDS[kind](200)) - work(KINDS[kind](100)) < 100 * 1_000
 
 
 def differing(text: str) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from netspec import SpecError, loads, machine
 from netspec.cli import cli
+from netspec.graph import size
 
 TRAINED = "data: digits\ntrain: {loss: cross_entropy, optimizer: adam, batch: 512}\n"
 
@@ -119,3 +120,20 @@ def test_an_override_of_extends_is_heeded(override: str, tmp_path: Path) -> None
     else:
         with pytest.raises(SpecError, match=r"'c\.yaml' is not a file"):
             load(tmp_path / "net.yaml", [override])
+
+
+@pytest.mark.parametrize(
+    ("text", "batch", "hint"),
+    [
+        (
+            "input: 8\nlayers: [fc 90000, fc 90000]",
+            64,
+            "The largest part is fc2, with 8,100,090,000. Take smaller sizes.",
+        ),
+        ("input: 3x1000x1000\nlayers: [conv 400 k3]", 64, "Take smaller sizes or a smaller batch."),
+        ("input: 3x1000x1000\nlayers: [conv 400 k3]", 1, "Take smaller sizes."),
+    ],
+)
+def test_the_advice_is_for_what_is_too_large(text: str, batch: int, hint: str) -> None:
+    (found,) = size.beyond(loads(text).graph, size.Limits(memory=10**9), batch=batch)
+    assert found.hint == hint
