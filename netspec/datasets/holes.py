@@ -47,6 +47,13 @@ class Holes:
         way = self.learns(column)
         return f"the {way} of their column" if way else f"{self.number(column):g}"
 
+    def written(self, column: str, way: str) -> str:
+        """How `missing` is written for a column to be treated so, beside those that it names already."""
+        if not isinstance(self.ways, Mapping):
+            return way
+        ways = {**self.ways, column: way}
+        return printable(f"{{{', '.join(f'{name}: {value}' for name, value in ways.items())}}}")
+
     def fills(self) -> bool:
         """Whether some column takes the number `fill`."""
         return VALUE in (self.ways.values() if isinstance(self.ways, Mapping) else [self.ways])

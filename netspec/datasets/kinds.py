@@ -81,9 +81,15 @@ class Numbers(Kind):
     def read(self, table: Table) -> Array:
         import numpy as np
 
-        found = [table.floats(name, self.holes.filled(name))[:, None].astype(np.float64) for name in self.numbers]
+        found = [self._floats(table, name) for name in self.numbers]
         dated = (self._dates(table, name, self.holes.filled(name)) for name in self.ways)
         return np.concatenate([*found, *dated], 1)
+
+    def _floats(self, table: Table, name: str) -> Array:
+        import numpy as np
+
+        hint = table.hole_hint(self.holes.written(name, "mean"))
+        return table.floats(name, self.holes.filled(name), hint)[:, None].astype(np.float64)
 
     def _dates(self, table: Table, name: str, holes: bool) -> Array:
         import numpy as np
@@ -94,7 +100,7 @@ class Numbers(Kind):
         for row in np.flatnonzero(np.isnan(found[:, 0])).tolist():
             if cells[row] or not holes:
                 text = f"{table.cell(name, row)} is {shown(cells[row])}, expected a date such as {_example(way)}"
-                hint = "" if cells[row] else f". {table.hole_hint('median')}"
+                hint = "" if cells[row] else f". {table.hole_hint(self.holes.written(name, 'median'))}"
                 raise DataError(text + hint)
         return found
 
@@ -183,7 +189,8 @@ class Categories(Kind):
         found = np.empty((len(table), len(self.columns)), object)
         for place, name in enumerate(self.columns):
             refused = self.holes.refused(name)
-            found[:, place] = table.filled(name, "a category", HOLE) if refused else table.texts(name)
+            hole = f"Write missing: {self.holes.written(name, 'category')} to make one of empty cells."
+            found[:, place] = table.filled(name, "a category", hole) if refused else table.texts(name)
         return found
 
     def learn(self, raw: Array, name: str) -> dict[str, Any]:
@@ -204,9 +211,6 @@ class Categories(Kind):
         known = {name: len(taught["categories"][name]) for name in self.columns}
         yield f"categories ({len(known)}): {listed([f'{name} {count:,}' for name, count in known.items()])}"
         yield f"all categories are one embedding of {1 + sum(known.values()):,} rows, 0 for any other text"
-
-
-HOLE: Final = "Write missing: category to make one of empty cells."
 
 
 def listed(names: Sequence[str]) -> str:

@@ -54,7 +54,9 @@ class Text(Kind):
     def read(self, table: Table) -> Array:
         import numpy as np
 
-        hole = "Write missing: category to take empty cells for texts without a word."
+        hole = (
+            f"Write missing: {self.holes.written(self.name, 'category')} to take empty cells for texts without a word."
+        )
         cells = table.filled(self.name, "a text", hole) if self.holes.refused(self.name) else table.texts(self.name)
         found = np.empty(len(cells), object)
         found[:] = cells

@@ -346,6 +346,17 @@ def test_missing_value_and_category(tmp_path: Path) -> None:
         tmp_path, table(city=["x", "y", "", "x"])
     )
     assert read(tmp_path, table(city=["x", "y", "", "x"]), missing="category").names == ("numbers", "categories")
+    text = table(price=["1", "", "3", "4"], city=["x", "y", "", "x"])
+    assert "Write missing: {price: median, city: category} to" in refused(tmp_path, text, missing={"price": "median"})
+    assert "Write missing: {city: category, price: mean} to" in refused(tmp_path, text, missing={"city": "category"})
+
+
+@pytest.mark.parametrize("step", ["augment: [flip]", "transform: [crop 2]"])
+def test_check_refuses_steps_for_images_on_a_table(tmp_path: Path, step: str) -> None:
+    (tmp_path / "t.csv").write_text(table(price=["1", "2", "3", "4"]))
+    text = f"netspec: 1\ninput: 2\nlayers: [fc 2]\ndata: {{source: csv t.csv kind, {step}}}\n"
+    with pytest.raises(DataError, match="takes images of channels x height x width"):
+        loads(text).at(tmp_path).look()
 
 
 # --- what a person is told ------------------------------------------------------------------------

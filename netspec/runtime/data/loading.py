@@ -23,6 +23,7 @@ from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered
 from netspec.runtime.data.holdout import split
+from netspec.runtime.data.looking import check_steps
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
 from netspec.runtime.data.prefetch import Reader
@@ -70,7 +71,7 @@ def load_data(
     learnt = learnt or {}
     arrays, own = _read(section, files, learnt, compared)
     inputs, target = _given(arrays)
-    _check_steps(section, arrays, inputs, target)
+    check_steps(section, arrays, inputs, target)
     splits, room = _splits(section, arrays, torch.device(device), hold)
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
@@ -274,19 +275,3 @@ def _range(column: Column) -> tuple[float, float] | None:
     seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
     low, high = float(seen.min()), float(seen.max())
     return (0.0, 1.0) if low >= 0 and high <= 1 else (2 * low - high, 2 * high - low)
-
-
-def _check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
-    """Hold the steps against what was read: a source may not know its shapes before. Raises DataError."""
-    try:
-        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
-    except Misfit as misfit:
-        raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
-    for mixing in section.mixing:
-        try:
-            mixing.mixed_target(target, len(arrays.classes or ()))
-        except Misfit as misfit:
-            faults.append((mixing, misfit.message, misfit.hint))
-    if faults:
-        lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
-        raise DataError("\n".join(lines))

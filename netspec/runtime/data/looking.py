@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from netspec.datasets.base import Arrays, Gives
@@ -11,6 +12,7 @@ from netspec.lint import Facts, rules
 from netspec.runtime.data.classes import as_amounts, described, ordered
 from netspec.runtime.data.holdout import split
 from netspec.tensors import Misfit
+from netspec.tensors import Tensor as Described
 from netspec.text.report import SpecError
 from netspec.words import one_line
 
@@ -34,11 +36,10 @@ def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
     told = tuple(map(one_line, arrays.told))
     ordered(arrays, section.aim.positive, None)
     given = [described(x) for x in arrays.train.inputs]
-    try:
-        use = section.ways(given, described(arrays.train.target), arrays.names).use
-    except Misfit:  # training tells it at its step
-        return told
-    faults = unfit(use.inputs, wanted) if not use.faults else []
+    target = described(arrays.train.target)
+    check_steps(section, arrays, given, target)
+    use = section.ways(given, target, arrays.names).use
+    faults = unfit(use.inputs, wanted)
     if faults:
         raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *told]))
     gives = Gives(tuple(use.inputs), use.target, len(arrays.classes) if arrays.classes else None)
@@ -47,3 +48,19 @@ def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
     if problems:
         raise SpecError([as_amounts(p, arrays.classes or ()) for p in problems], spec.document.source)
     return told
+
+
+def check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
+    """Hold the steps against what was read: a source may not know its shapes before. Raises DataError."""
+    try:
+        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
+    except Misfit as misfit:
+        raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
+    for mixing in section.mixing:
+        try:
+            mixing.mixed_target(target, len(arrays.classes or ()))
+        except Misfit as misfit:
+            faults.append((mixing, misfit.message, misfit.hint))
+    if faults:
+        lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
+        raise DataError("\n".join(lines))
