@@ -74,11 +74,13 @@ def need_float(x: Tensor) -> None:
 
 
 SIZED: Final = "Give that axis a number in `input`."
+BACK: Final = "The batch is moved there: move it back before, to the first axis, where layers have it."
 TOKENS: Final = f"If it counts tokens, write transpose 1 2 before: axis 1 holds the channels. Else g{SIZED[1:]}"
 
 
 def need_known(size: Size, axis: int, hint: str = SIZED) -> int:
     """Refuse a size that only the run decides."""
     if isinstance(size, Dim):
+        hint = BACK if size == BATCH else hint
         raise Misfit(f"must know the size of axis {axis}, which is {size}", hint, code="unknown-size")
     return size

@@ -84,10 +84,25 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float) -> str:
 
 
 def in_shell(*words: str) -> str:
-    """Words as a shell takes them, in quotes where it would read something else."""
+    """Words as a shell takes them, in quotes where it would read something else or a terminal would not show it."""
+    return " ".join(map(_as_word, words))
+
+
+def _as_word(word: str) -> str:
+    """A word in quotes where it needs them: in $'...' what bash and zsh know by the bytes of its hidden characters."""
     import shlex  # only mistakes pay for it
 
-    return shlex.join(words)
+    if one_line(word) == word:
+        return shlex.quote(word)
+    plain = (f"\\{c}" if c in "\\'" else c if one_line(c) == c else _as_bytes(c) for c in word)
+    return f"$'{''.join(plain)}'"
+
+
+def _as_bytes(character: str) -> str:
+    """A character as escapes of the bytes that it has in the name of a file; half of a pair has its own."""
+    escaped = "\udc80" <= character <= "\udcff"  # how Python holds a byte that is no text
+    data = character.encode("utf-8", "surrogateescape" if escaped else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def command(*words: str) -> str:

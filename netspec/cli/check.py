@@ -147,7 +147,7 @@ def _text(found: Checked, strict: bool) -> str:
     if count := found.counted(strict):
         return "\n\n".join([*parts, count])
     assert found.graph is not None
-    return "\n".join(["\n\n".join([*parts, f"{found.name}: {described(found.graph)}"]), *found.columns])
+    return "\n".join(["\n\n".join([*parts, f"{printable(found.name)}: {described(found.graph)}"]), *found.columns])
 
 
 def _show_rows(found: Sequence[Checked]) -> None:

@@ -14,7 +14,7 @@ import click
 from netspec.errors import UsageError
 from netspec.json_text import json_text
 from netspec.machine import UNITS, bytes_of
-from netspec.words import sparing
+from netspec.words import printable, sparing
 
 if TYPE_CHECKING:
     from netspec.api.run import Run
@@ -88,7 +88,7 @@ def load(
 
     loaded = (read if or_stdin else load_spec)(spec, overrides, max_params=max_params, max_memory=max_memory)
     if loaded.warnings:
-        talk(painted(report(loaded.warnings, loaded.document.source)))
+        talk(report(loaded.warnings, loaded.document.source))
     return loaded
 
 
@@ -143,9 +143,9 @@ def show_json(value: Any) -> None:
 
 
 def talk(text: str) -> None:
-    """A word to the person, on stderr."""
+    """A word to the person, on stderr, in which names of files may hold anything."""
     if speaks():
-        click.echo(text, err=True, color=_color())
+        click.echo(painted(printable(text)), err=True, color=_color())
 
 
 def tell_weights(run: Run) -> None:

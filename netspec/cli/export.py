@@ -12,6 +12,7 @@ from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load,
 from netspec.cli.targets import Exported
 from netspec.errors import UsageError
 from netspec.vocabulary import EXPORTERS
+from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.api.spec import Spec
@@ -92,7 +93,7 @@ def described(report: Report) -> str:
     shapes = ", ".join(f"{name} {shape}" for name, shape in {**report.inputs, **report.outputs}.items())
     return "\n".join(
         [
-            f"wrote {report.path}: {report.bytes:,} bytes, {facts}{shapes}",
+            f"wrote {printable(str(report.path))}: {report.bytes:,} bytes, {facts}{shapes}",
             f"largest difference to torch: {report.absolute:.3g} absolute, {report.relative:.3g} relative",
         ]
     )

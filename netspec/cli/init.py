@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
@@ -14,7 +13,7 @@ import netspec
 from netspec.cli.common import show, talk, write
 from netspec.errors import UsageError
 from netspec.json_text import json_text
-from netspec.words import did_you_mean, printable
+from netspec.words import did_you_mean, in_shell, printable
 
 SCHEMA = "netspec.schema.json"
 TEMPLATES = ("lenet", "mlp", "resnet", "gpt")
@@ -95,7 +94,7 @@ def command(
         from netspec.views.schema import schema
 
         write(path.with_name(SCHEMA), json_text(schema()) + "\n")
-    talk(f"wrote {path}; next: {shlex.join(['netspec', 'train' if data else 'check', str(path)])}")
+    talk(f"wrote {path}; next: {in_shell('netspec', 'train' if data else 'check', str(path))}")
 
 
 # --- reference specs ----------------------------------------------------------------------------
@@ -147,9 +146,7 @@ def _proposed(data: Sequence[str], path: Path | None, target: str | None) -> str
             raise UsageError(f"{printable(each)} does not exist")
         if not found.is_relative_to(folder) or found == folder:
             beside = str(found.parent / (path.name if path else "spec.yaml"))
-            again = shlex.join(
-                ["netspec", "init", beside, "--data", str(found), *(["--target", target] if target else [])]
-            )
+            again = in_shell("netspec", "init", beside, "--data", str(found), *(["--target", target] if target else []))
             text = f"{printable(each)} does not lie in the folder of the spec, from which it is named"
             raise UsageError(f"{text}. Write the spec beside it: {again}")
         inside.append(found.relative_to(folder).as_posix())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from netspec.cli.common import Count, allow_outside, as_json, load, show, show_j
 from netspec.cli.targets import Folder
 from netspec.errors import Diverged
 from netspec.text.report import SpecError
+from netspec.words import in_shell
 
 if TYPE_CHECKING:
     from netspec.sweeps.results import Sweep
@@ -89,7 +89,7 @@ def _tell(found: Sweep, spec: str, as_json: bool) -> None:
 
     best = found.best
     ended = _code(found)
-    again = None if best is None else shlex.join(["netspec", "train", spec, *best.overrides])
+    again = None if best is None else in_shell("netspec", "train", spec, *best.overrides)
     if as_json:
         show_json({**found.listed(), "command": again})
         sys.exit(ended)

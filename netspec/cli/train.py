@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk
 from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
+from netspec.words import in_shell
 
 if TYPE_CHECKING:
     from netspec.api.run import Run
@@ -193,7 +193,7 @@ def _best(history: History, run: Run) -> str:
 
 def _next(place: Path, history: History, *, exported: bool) -> str:
     """The commands that a person may want now."""
-    run = shlex.quote(str(place))
+    run = in_shell(str(place))
     words = [f"netspec train --resume {run}"] if history.ended == "time" else []
     words += [f"netspec eval {run}", f"netspec predict {run} INPUT"]
     words += [] if exported else [f"netspec export {run}"]

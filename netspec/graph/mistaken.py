@@ -74,7 +74,13 @@ def _misspelt_group(body: dict[str, Any], path: Path) -> Refused | None:
 
 
 def _nameless_call(body: dict[str, Any], path: Path) -> Refused:
-    """Arguments without the operation that they belong to."""
+    """Arguments without the operation that they belong to, or operations with no more than a number each."""
+    if all(words := [word if OPERATIONS.find(word) else OPERATIONS.meant(word) for word in body]):
+        pairs = zip(words, body.values(), strict=True)
+        calls = [word if value is True else f"{word} {shown(value)}" for word, value in pairs]
+        row = calls[0] if len(calls) == 1 else f"[{', '.join(calls)}]"
+        hint = f"Write {f'{path[-1]}: {row}' if isinstance(path[-1], str) else row}"
+        return Refused(Problem("empty-step", "a call is one text, its number behind its word", At(path), hint))
     name = path[-1] if isinstance(path[-1], str) else "name"
     given = few(f"{key}: {shown(value)}" for key, value in body.items())
     hint = f"Name the operation that they belong to, as in {name}: {{conv: {{{given}}}}}"

@@ -107,6 +107,9 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
     while depth < len(path) and isinstance(node, dict | list):
         if word := _long_form(node, path, depth):
             return ".".join([*parts[:depth], word, *parts[depth:]]) + f"={value}", None
+        if cls := _misfitting(node, path, depth):
+            place, rest = ".".join(parts[:depth]), ".".join(parts[depth:])
+            raise _not_taken(text, f"{place} is {next(iter(node))!r}", place, rest, dict.fromkeys(cls.fields, ""))
         node, depth = _inside(node, path[depth]), depth + 1
     if depth == len(path) or not isinstance(node, str):
         return text, None
@@ -115,11 +118,8 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
     taking = [taker for taker in takers if name in taker.names]
     whole = f"Set it whole: {place}=..."
     if not taking:
-        known = {name: taker.call.op for taker in takers for name in taker.names}
-        near = next((n for n in MEANT.get(name, ()) if n in known), "") or nearest(name, known)
-        which = f"{known[near]}." if near and len(takers) > 1 else ""
-        hint = f"Did you mean {in_shell(f'{place}.{which}{near}={value}')}?" if near else whole
-        raise not_laid(text, f"{place} is {node!r}, which takes no {'.'.join(parts[depth:])!r}", hint)
+        prefix = {name: f"{taker.call.op}." * (len(takers) > 1) for taker in takers for name in taker.names}
+        raise _not_taken(text, f"{place} is {node!r}", place, ".".join(parts[depth:]), prefix)
     if len(taking) > 1:
         words = [str(taker.call.op) for taker in taking]
         hint = f"Say which, as in {place}.{words[0]}.{name}={value}" if len(set(words)) == len(words) else whole
@@ -129,6 +129,15 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
         raise not_laid(text, f"{value!r} cannot be set as {name!r} of {node!r}", whole)
     row = ", ".join(str(new if call is old else call) for call in rows.parse(node))
     return f"{place}={row}", row
+
+
+def _not_taken(text: str, what: str, place: str, rest: str, prefix: dict[str, str]) -> SpecError:
+    """What is raised for an argument that a call has not; `prefix` has those it has, each with what leads to it."""
+    name, value = rest.rpartition(".")[2], text.partition("=")[2]
+    near = next((n for n in MEANT.get(name, ()) if n in prefix), "") or nearest(name, prefix)
+    again = in_shell(f"{place}.{prefix.get(near, '')}{near}={value}")
+    hint = f"Did you mean {again}?" if near else f"Set it whole: {place}=..."
+    return not_laid(text, f"{what}, which takes no {rest!r}", hint)
 
 
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
@@ -144,6 +153,16 @@ def _long_form(node: Any, path: Path, depth: int) -> str | None:
         return None
     word = str(next(iter(node)))
     return word if any(path[depth] in cls.fields for cls in _classes(word, path)) else None
+
+
+def _misfitting(node: Any, path: Path, depth: int) -> type[Entry] | None:
+    """What a long form names where the path goes on by what is neither an argument of it nor another word."""
+    if not isinstance(node, dict) or len(node) != 1 or path[depth] in node or (own := find(path[0])) is None:
+        return None
+    catalogue = own.entries.get(path[1:depth])
+    if catalogue is None or catalogue.find(str(path[depth])):
+        return None
+    return next(iter(catalogue.find(str(next(iter(node))))), None)
 
 
 def _classes(word: Any, path: Path) -> list[type[Entry]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
 from netspec.json_text import json_text
+from netspec.words import in_shell
 
 FILES: Final = {"slurm": "slurm.sh", "k8s": "k8s.yaml"}
 """The kinds of cluster, and the template of each."""
@@ -38,7 +38,7 @@ def rendered(job: Job, kind: str) -> str:
 
     options: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
     environment = Environment(**options)  # noqa: S701  no HTML: each value is quoted as its file wants it
-    environment.filters |= {"shell": shlex.join, "json": json_text}
+    environment.filters |= {"shell": lambda words: in_shell(*words), "json": json_text}
     text = files("netspec").joinpath("templates", "jobs", FILES[kind]).read_text(encoding="utf-8")
     fields = {name: getattr(job, name) for name in Job.__slots__}
     name = label(job.name) if kind == "k8s" else job.name

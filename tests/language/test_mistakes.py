@@ -247,6 +247,9 @@ SPECS = {
     "keras' arguments": HEAD + "layers:\n  - Dense: {units: 10, activation: relu}\n",
     "a list of arguments": HEAD + "layers:\n  - Conv2d: [3, 6, 5]\n",
     "a colon behind a word": HEAD + "layers:\n  - relu:\n",
+    "a colon between a word and its number": HEAD + "layers:\n  - conv: 10\n",
+    "numbers of Keras's layers by name": HEAD + "layers: {Dense: 10, dropout: 0.5}\n",
+    "the batch where the channels are": HEAD + "layers: [transpose 0 1, conv 8 k3]\n",
     # rules that never hold
     "an init rule behind one that takes all": HEAD + "layers: [conv 3 k3, fc 4]\ninit: {'*': ones, conv: zeros}\n",
     "an init rule for a part of what is taken": HEAD + "layers: {a: conv 3 k3}\ninit: {conv: ones, a.weight: zeros}\n",
@@ -385,6 +388,7 @@ FOLLOWED = {
     "a list of numbers under a word": ("MaxPool2d: [2, 2]", "maxpool k2 s2"),
     "a list of arguments": ("Conv2d: [3, 6, 5]", "conv 3->6 k5"),
     "a colon behind a word": ("relu:", "relu"),
+    "numbers of Keras's layers by name": ("{Dense: 10, dropout: 0.5}", "[fc 10, dropout 0.5]"),
     "LRN": ("LRN", "localresponsenorm"),
     "InnerProduct": ("InnerProduct", "fc"),
     "Gemm": ("Gemm", "fc"),

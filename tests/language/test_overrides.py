@@ -80,6 +80,24 @@ def test_the_long_form_has_the_same_paths(path: str) -> None:
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
+        ("train.loss.smoothing=0.2", "Did you mean train.loss.label_smoothing=0.2?"),
+        ("train.loss.beta=1", "Set it whole: train.loss=..."),
+    ],
+)
+def test_what_a_long_form_does_not_take(assignment: str, words: str) -> None:
+    with pytest.raises(netspec.SpecError, match=r"train\.loss is 'cross_entropy', which takes no") as caught:
+        overridden(read_text(SPEC), [assignment])
+    assert words in str(caught.value)
+
+
+def test_another_word_beside_a_long_form_is_no_argument_of_it() -> None:
+    with_other = overridden(read_text(SPEC), ["train.loss.mse.reduction=sum"])
+    assert set(at(with_other.data, "train.loss")) == {"cross_entropy", "mse"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
         ("train.optimizer.lrr=3", "Did you mean train.optimizer.lr=3?"),
         ("train.optimizer.learning_rate=3", "Did you mean train.optimizer.lr=3?"),
         ("train.optimizer.weight-decay=0 # a", "Did you mean 'train.optimizer.weight_decay=0 # a'?"),
