@@ -110,16 +110,15 @@ class ClassWriter:
 
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
-        places: list[tuple[int, int]] = []
-        for unit in range(len(self.pattern.units[0])):
-            places += [(unit, s) for s, step in enumerate(self.pattern.shown(unit)) if not step.left_out]
-
-        if any(self.pattern.varies(unit) for unit, _ in places):
-            body, modules = self.making.row(list(map(self.pattern.column, range(len(self.pattern.units[0])))))
+        columns = self.pattern.columns(self.pattern.levels)
+        if any(column.varies for column in columns):
+            body, modules = self.making.row(columns)
             return [*body, ast.Expr(call(SUPER, modules))]
+        places = [(column, s) for column in columns for s, step in enumerate(column.shown) if not step.left_out]
 
         def member(name: str) -> ast.expr:
-            return self.making.construct(self.pattern.aligned(*places[int(name)]))
+            column, s = places[int(name)]
+            return self.making.construct(column.aligned(s))
 
         made, repeats = self.making.members(self.pattern.levels, [str(i) for i in range(len(places))], member)
         return [ast.Expr(call(SUPER, *repeated(made, repeats)))]

@@ -30,7 +30,7 @@ from netspec.python.nodes import (
     walk,
 )
 from netspec.views.code.containers import Run, named_sequence, repeated
-from netspec.views.code.patterns import Column, Pattern, is_chosen, units_of
+from netspec.views.code.patterns import Column, Pattern, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
@@ -45,7 +45,7 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
-        self.listed = ""
+        self.layers = ""
         """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
         alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
@@ -73,20 +73,18 @@ class Making:
 
     def made(self, aligned: Sequence[Step | None]) -> tuple[list[ast.stmt], ast.expr]:
         """The expression that makes a member, and the statements before it that make the modules of a row."""
-        rows = [None if step is None or step.body is None else units_of(step.body) for step in aligned]
-        row = next((units for units in rows if units is not None), None)
-        inner = next((self.serving.get(step.body) for step in aligned if step is not None and step.body), None)
-        if row is not None and inner is not None and inner.in_place:
-            columns = [Column([None if units is None else units[at] for units in rows]) for at in range(len(row))]
-            if any(column.varies for column in columns):
-                statements, modules = self.row(columns)
-                return statements, call("nn.Sequential", modules)
-        return [], self.construct(aligned)
+        levels = [None if step is None else step.body for step in aligned]
+        inner = next((self.serving.get(level) for level in levels if level is not None), None)
+        columns = inner.columns(levels) if inner is not None and inner.in_place else []
+        if not any(column.varies for column in columns):
+            return [], self.construct(aligned)
+        statements, modules = self.row(columns)
+        return statements, call("nn.Sequential", modules)
 
     def row(self, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr]:
-        """The statements that put modules in a list, each if its condition holds, and that list as arguments."""
-        self.listed = self.listed or self.slots.names.fresh("layers")
-        layers = named(self.listed)
+        """The statements that put the modules of a row in a list, each where it is there, and that as arguments."""
+        self.layers = self.layers or self.slots.names.fresh("layers")
+        layers = named(self.layers)
         items = [
             (column if column.varies else None, self.construct(column.aligned(s)))
             for column in columns
@@ -95,10 +93,14 @@ class Making:
         ]
         runs = [(column, [item for _, item in run]) for column, run in groupby(items, lambda pair: pair[0])]
         first = runs.pop(0)[1] if runs[0][0] is None else []
-        body: list[ast.stmt] = [assign(stored(self.listed), listed(first))]
+        body: list[ast.stmt] = [assign(stored(self.layers), listed(first))]
         for column, run in runs:
             added: list[ast.stmt] = [ast.Expr(method(layers, "append", item)) for item in run]
-            body += added if column is None else [ast.If(self._condition(column), added, [])]
+            test, last = None if column is None else self._condition(column), body[-1]
+            if test is not None and isinstance(last, ast.If) and same(last.test, test):
+                last.body += added
+            else:
+                body += added if test is None else [ast.If(test, added, [])]
         return body, ast.Starred(layers, ast.Load())
 
     def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
@@ -153,6 +155,7 @@ class Making:
         assert shown is not None
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
+        assert all(len(body) == len(steps) for body in bodies if body is not None)
         names = [step.member for step in steps]
         levels = [None if s is None else s.body for s in aligned]
 

@@ -40,7 +40,7 @@ class Unit:
         return not self.steps[0].left_out  # as all of them
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Column:
     """One unit in every use of a class; None where a use has not even the level that it stands in."""
 
@@ -96,6 +96,12 @@ class Pattern:
     def column(self, unit: int) -> Column:
         """A unit in every use."""
         return Column([units[unit] for units in self.units])
+
+    def columns(self, levels: Sequence[Level | None]) -> list[Column]:
+        """Its units where each of these is one of the levels that it serves, or none where a use has none."""
+        at = {id(level): units for level, units in zip(self.levels, self.units, strict=True)}
+        found = [None if level is None else at[id(level)] for level in levels]
+        return [Column([units and units[unit] for units in found]) for unit in range(len(self.units[0]))]
 
     @property
     def renamed(self) -> bool:
@@ -179,7 +185,7 @@ def _is_in_place(pattern: Pattern, made: Sequence[Pattern], serving: Mapping[Lev
     if owners or at is None or not pattern.sequential:
         return False
     owner, number = made[at], serving[pattern.levels[0]]
-    if owner.base != "nn.Module" or owner.sequential or owner.renamed:
+    if owner.base != "nn.Module" or owner.sequential or owner.renamed or _is_in_place(owner, made, serving):
         return False
     return all(_is_made_once(level, number, serving) for level in owner.levels)
 
@@ -208,9 +214,8 @@ class _Group:
         units = tuple(units for units, _ in self.uses.values())
         homes: Counter[str] = Counter()
         for unit in range(len(units[0])):
-            homes.update(
-                {step.member for step in Column([u[unit] for u in units]).shown if step.member and not step.again}
-            )
+            steps = Column([u[unit] for u in units]).shown
+            homes.update({step.member for step in steps if step.member and not step.again})
         return Pattern(tuple(self.uses), units, tuple(refs for _, refs in self.uses.values()), tuple(echoes), homes)
 
 
