@@ -149,7 +149,7 @@ def test_a_row_is_run_again_as_it_was_made() -> None:
           b c t=1:
             a: [tanh when t != 1, conv $c k1]
             out: relu
-        layers: {one: b(x) 8 t=2, two: b(x) 8, again: one(y), out: "gap(again), concat(prev gap(two))"}
+        layers: {one: b(x) 8 t=2, two: b 8, again: use(y) one, flat: gap, out: add(two flat)}
         """
     )
     assert list(found) == ["B", "Net"]
