@@ -101,7 +101,7 @@ class Pattern:
         """Its units where each of these is one of the levels that it serves, or none where a use has none."""
         at = {id(level): units for level, units in zip(self.levels, self.units, strict=True)}
         found = [None if level is None else at[id(level)] for level in levels]
-        return [Column([units and units[unit] for units in found]) for unit in range(len(self.units[0]))]
+        return [Column([u[unit] if u is not None else None for u in found]) for unit in range(len(self.units[0]))]
 
     @property
     def renamed(self) -> bool:
