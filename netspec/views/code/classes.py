@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from netspec.graph.model import Step
@@ -14,15 +13,11 @@ from netspec.python.expressions import text
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
     Code,
-    assign,
     assigned,
     attribute,
     call,
     defined,
-    listed,
-    method,
     named,
-    stored,
     valued,
 )
 from netspec.views.code.constructors import Making, repeats_at
@@ -115,29 +110,18 @@ class ClassWriter:
 
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
-        layers = self.slots.names.fresh("layers")
-        places: list[tuple[int, int]] = []
-        for unit in range(len(self.pattern.units[0])):
-            places += [(unit, s) for s, step in enumerate(self.pattern.shown(unit)) if not step.left_out]
+        columns = self.pattern.columns(self.pattern.levels)
+        if any(column.varies for column in columns):
+            body, modules = self.making.row(columns)
+            return [*body, ast.Expr(call(SUPER, modules))]
+        places = [(column, s) for column in columns for s, step in enumerate(column.shown) if not step.left_out]
 
         def member(name: str) -> ast.expr:
-            return self.making.construct(self.pattern.aligned(*places[int(name)]))
+            column, s = places[int(name)]
+            return self.making.construct(column.aligned(s))
 
-        if not any(self.pattern.varies(unit) for unit, _ in places):
-            made, repeats = self.making.members(self.pattern.levels, [str(i) for i in range(len(places))], member)
-            return [ast.Expr(call(SUPER, *repeated(made, repeats)))]
-        items = [(unit, member(str(place))) for place, (unit, _) in enumerate(places)]
-        runs = [(key, [item for _, item in run]) for key, run in groupby(items, lambda pair: self._varied(pair[0]))]
-        first = runs.pop(0)[1] if runs[0][0] is None else []
-        body: list[ast.stmt] = [assign(stored(layers), listed(first))]
-        for varied, run in runs:
-            added: list[ast.stmt] = [ast.Expr(method(named(layers), "append", item)) for item in run]
-            body += added if varied is None else [ast.If(self.making.condition(varied), added, [])]
-        return [*body, ast.Expr(call(SUPER, ast.Starred(named(layers), ast.Load())))]
-
-    def _varied(self, unit: int) -> int | None:
-        """A unit that some uses leave out; None for those that all have."""
-        return unit if self.pattern.varies(unit) else None
+        made, repeats = self.making.members(self.pattern.levels, [str(i) for i in range(len(places))], member)
+        return [ast.Expr(call(SUPER, *repeated(made, repeats)))]
 
     def stored(self, series: list[Any], name: str, origins: Sequence[ast.expr | None]) -> Any:
         """What forward takes for an argument: a value, or an attribute where the constructor's arguments give it."""

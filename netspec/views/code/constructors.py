@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 
 from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Repeat, Step
@@ -14,9 +15,22 @@ from netspec.graph.symbols import symbols
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace
-from netspec.python.nodes import Argument, Code, call, keyword, named, same, stored, valued, walk
+from netspec.python.nodes import (
+    Argument,
+    Code,
+    assign,
+    call,
+    keyword,
+    listed,
+    method,
+    named,
+    same,
+    stored,
+    valued,
+    walk,
+)
 from netspec.views.code.containers import Run, named_sequence, repeated
-from netspec.views.code.patterns import Pattern, is_chosen
+from netspec.views.code.patterns import Column, Pattern, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
@@ -31,18 +45,23 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
+        self.layers = ""
+        """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
         alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
         self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone)
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
-        series = [units[unit].present for units in self.pattern.units]
-        guards = [units[unit].guard for units in self.pattern.units]
+        return self._condition(self.pattern.column(unit))
+
+    def _condition(self, column: Column) -> ast.expr:
+        series = [ABSENT if unit is None else unit.present for unit in column.units]
+        guards = [unit.guard for unit in column.units if unit is not None]
         test = self.slots.condition([g.origin for g in guards if g is not None and g.origin is not None], series)
         if test is not None:
             return test
-        name = next((s.name for s in self.pattern.shown(unit) if not s.name.isdecimal()), "extra")
+        name = next((s.name for s in column.shown if not s.name.isdecimal()), "extra")
         return valued(self.slots.code(series, f"with_{name}"))
 
     def name(self, aligned: Sequence[Step | None]) -> ast.expr:
@@ -52,13 +71,45 @@ class Making:
         node = self.slots.spelled(steps[0].spelling, f_string, names)
         return valued(self.slots.code(names, "name")) if node is None else node
 
+    def made(self, aligned: Sequence[Step | None]) -> tuple[list[ast.stmt], ast.expr]:
+        """The expression that makes a member, and the statements before it that make the modules of a row."""
+        levels = [None if step is None else step.body for step in aligned]
+        inner = next((self.serving.get(level) for level in levels if level is not None), None)
+        columns = inner.columns(levels) if inner is not None and inner.in_place else []
+        if not any(column.varies for column in columns):
+            return [], self.construct(aligned)
+        statements, modules = self.row(columns)
+        return statements, call("nn.Sequential", modules)
+
+    def row(self, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr]:
+        """The statements that put the modules of a row in a list, each where it is there, and that as arguments."""
+        self.layers = self.layers or self.slots.names.fresh("layers")
+        layers = named(self.layers)
+        items = [
+            (column if column.varies else None, self.construct(column.aligned(s)))
+            for column in columns
+            for s, step in enumerate(column.shown)
+            if not step.left_out
+        ]
+        runs = [(column, [item for _, item in run]) for column, run in groupby(items, lambda pair: pair[0])]
+        first = runs.pop(0)[1] if runs[0][0] is None else []
+        body: list[ast.stmt] = [assign(stored(self.layers), listed(first))]
+        for column, run in runs:
+            added: list[ast.stmt] = [ast.Expr(method(layers, "append", item)) for item in run]
+            test, last = None if column is None else self._condition(column), body[-1]
+            if test is not None and isinstance(last, ast.If) and same(last.test, test):
+                last.body += added
+            else:
+                body += added if test is None else [ast.If(test, added, [])]
+        return body, ast.Starred(layers, ast.Load())
+
     def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The expression that makes a member, over the constructor's arguments."""
         shown = next(step for step in aligned if step is not None)
         if shown.body is None:
             return self._construct_op(aligned)
         inner = self.serving.get(shown.body)
-        if inner is None:
+        if inner is None or inner.in_place:
             return self._construct_sequence(aligned)
         arguments: list[Argument] = []
         by_name = False
@@ -104,6 +155,7 @@ class Making:
         assert shown is not None
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
+        assert all(len(body) == len(steps) for body in bodies if body is not None)
         names = [step.member for step in steps]
         levels = [None if s is None else s.body for s in aligned]
 

@@ -115,10 +115,10 @@ class Registering:
         if not registered:
             return []
         if not self.pattern.varies(unit):
-            return [(step.member, [self._register(unit, s)]) for s, step in registered]
+            return [(step.member, self._register(unit, s)) for s, step in registered]
         alone = [step for _, step in registered if self.pattern.homes[step.member] == 1]
         none = [self._registered(step, NONE) for step in alone]
-        inside = [self._register(unit, s) for s, _ in registered]
+        inside = [statement for s, _ in registered for statement in self._register(unit, s)]
         return [(registered[0][1].member, [*none, ast.If(self.making.condition(unit), inside, [])])]
 
     def _registrations(self, unit: int) -> list[tuple[int, Step]]:
@@ -208,14 +208,14 @@ class Registering:
             added = ast.Expr(method(SELF, "add_module", valued(head), container))
             yield f"{head}.{keys[0]}", assigned(SELF, head, container) if is_identifier(head) else added
 
-    def _register(self, unit: int, step: int) -> ast.stmt:
+    def _register(self, unit: int, step: int) -> list[ast.stmt]:
         aligned = self.pattern.aligned(unit, step)
-        made = self.making.construct(aligned)
+        before, made = self.making.made(aligned)
         shown = next(s for s in aligned if s is not None)
         if shown.template and self.pattern.renamed:
             name = self.making.name(aligned)
-            return ast.Expr(method(SELF, "add_module", name, made))
-        return self._registered(shown, made)
+            return [*before, ast.Expr(method(SELF, "add_module", name, made))]
+        return [*before, self._registered(shown, made)]
 
     def _registered(self, step: Step, made: ast.expr) -> ast.stmt:
         """The statement that registers what `made` makes under the step's name, whatever characters it has."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netspec.emit.torch import arguments, construct, torch_class
@@ -41,6 +41,28 @@ class Unit:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Column:
+    """One unit in every use of a class; None where a use has not even the level that it stands in."""
+
+    units: Sequence[Unit | None]
+
+    @property
+    def shown(self) -> Sequence[Step]:
+        """Its steps, from a use that has them."""
+        units = [unit for unit in self.units if unit is not None]
+        return next((unit for unit in units if unit.present), units[0]).steps
+
+    @property
+    def varies(self) -> bool:
+        """Whether some uses have it and others do not."""
+        return len({unit.present for unit in self.units if unit is not None}) > 1
+
+    def aligned(self, step: int) -> list[Step | None]:
+        """One of its steps in every use; None where it is left out."""
+        return [unit.steps[step] if unit is not None and unit.present else None for unit in self.units]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Pattern:
     """One class of the printed module: all levels that it serves, unit by unit."""
 
@@ -52,6 +74,8 @@ class Pattern:
     """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     homes: Mapping[str, int]
     """How many units register a member of each name, each in other uses."""
+    in_place: bool = False
+    """Whether it is no class after all: a row of modules that the constructor around it makes."""
 
     @property
     def sequential(self) -> bool:
@@ -67,7 +91,17 @@ class Pattern:
 
     def shown(self, unit: int) -> Sequence[Step]:
         """The steps of a unit, from a use that has them."""
-        return _shown(self.units, unit)
+        return self.column(unit).shown
+
+    def column(self, unit: int) -> Column:
+        """A unit in every use."""
+        return Column([units[unit] for units in self.units])
+
+    def columns(self, levels: Sequence[Level | None]) -> list[Column]:
+        """Its units where each of these is one of the levels that it serves, or none where a use has none."""
+        at = {id(level): units for level, units in zip(self.levels, self.units, strict=True)}
+        found = [None if level is None else at[id(level)] for level in levels]
+        return [Column([u[unit] if u is not None else None for u in found]) for unit in range(len(self.units[0]))]
 
     @property
     def renamed(self) -> bool:
@@ -76,15 +110,11 @@ class Pattern:
 
     def varies(self, unit: int) -> bool:
         """Whether some uses have the unit and others do not."""
-        return len({units[unit].present for units in self.units}) > 1
+        return self.column(unit).varies
 
     def aligned(self, unit: int, step: int) -> list[Step | None]:
         """One step of a unit in every use; None where it is left out."""
-        return [u[unit].steps[step] if u[unit].present else None for u in self.units]
-
-
-def _shown(units: Sequence[Sequence[Unit]], unit: int) -> Sequence[Step]:
-    return next((u[unit].steps for u in units if u[unit].present), units[0][unit].steps)
+        return self.column(unit).aligned(step)
 
 
 def units_of(level: Level) -> tuple[Unit, ...]:
@@ -137,7 +167,35 @@ def patterns(root: Level) -> dict[Level, Pattern]:
             at = serving[level]
             echoes[at].append((list(groups[at].uses).index(level), echo, units_of(echo)))
     made = [group.pattern(echoes[group.number]) for group in groups]
-    return {level: made[at] for level, at in serving.items()}
+    placed = [replace(pattern, in_place=_is_in_place(pattern, made, serving)) for pattern in made]
+    return {level: placed[at] for level, at in serving.items()}
+
+
+def _is_in_place(pattern: Pattern, made: Sequence[Pattern], serving: Mapping[Level, int]) -> bool:
+    """Whether the constructor around a row of modules makes it, with an `if` for each of its conditions.
+
+    That takes statements of its own, so one that conditions change stands in no loop and in no other row.
+    """
+    if pattern.levels[0].kind in ("block", "root") or not all(map(is_sequential, pattern.levels)):
+        return False
+    if not any(map(pattern.varies, range(len(pattern.units[0])))):
+        return True
+    owners = {serving.get(level.parent) if level.parent is not None else None for level in pattern.levels}
+    at = owners.pop()
+    if owners or at is None or not pattern.sequential:
+        return False
+    owner, number = made[at], serving[pattern.levels[0]]
+    if owner.base != "nn.Module" or owner.sequential or owner.renamed or _is_in_place(owner, made, serving):
+        return False
+    return all(_is_made_once(level, number, serving) for level in owner.levels)
+
+
+def _is_made_once(owner: Level, number: int, serving: Mapping[Level, int]) -> bool:
+    """Whether a level makes the one that has this class at most once, and not in the rounds of a repeat."""
+    steps = [step for step in owner.steps if step.body is not None and serving.get(step.body) == number]
+    steps = [step for step in steps if not step.again]
+    rounds = {id(step) for repeat in owner.repeats for step in repeat.steps}
+    return len(steps) < 2 and not owner.aliases and not any("." in s.member or id(s) in rounds for s in steps)
 
 
 @dataclass(slots=True)
@@ -156,7 +214,8 @@ class _Group:
         units = tuple(units for units, _ in self.uses.values())
         homes: Counter[str] = Counter()
         for unit in range(len(units[0])):
-            homes.update({step.member for step in _shown(units, unit) if step.member and not step.again})
+            steps = Column([u[unit] for u in units]).shown
+            homes.update({step.member for step in steps if step.member and not step.again})
         return Pattern(tuple(self.uses), units, tuple(refs for _, refs in self.uses.values()), tuple(echoes), homes)
 
 
@@ -178,7 +237,7 @@ def ordered(last: Pattern, serving: Mapping[Level, Pattern]) -> list[Pattern]:
 def _inside(level: Level, serving: Mapping[Level, Pattern]) -> Iterator[Pattern]:
     """The classes that a level calls, those of sequences written in their place included."""
     for body in (step.body for step in level.steps):
-        if body is not None and body in serving:
+        if body is not None and body in serving and not serving[body].in_place:
             yield serving[body]
         elif body is not None:
             yield from _inside(body, serving)

@@ -56,8 +56,8 @@ def proved(tree: ast.expr, series: Mapping[str, Sequence[Any]], values: Sequence
         return False
 
 
-def decides(tree: ast.expr, series: Mapping[str, Sequence[Any]], values: Sequence[bool]) -> bool:
-    """Whether `tree`, as a condition, holds in just the uses where it should."""
+def decides(tree: ast.expr, series: Mapping[str, Sequence[Any]], values: Sequence[Any]) -> bool:
+    """Whether `tree`, as a condition, holds in just the uses where it should; those that are absent do not ask."""
     return proved(ast.UnaryOp(ast.Not(), ast.UnaryOp(ast.Not(), tree)), series, values)
 
 

@@ -130,8 +130,8 @@ class Slots:
                 return tree
         return None
 
-    def condition(self, origins: Sequence[Node], values: Sequence[bool]) -> Node | None:
-        """The first of these conditions that decides for each use as it was; None where none does."""
+    def condition(self, origins: Sequence[Node], values: Sequence[Any]) -> Node | None:
+        """The first of these conditions that decides for each use as it was, if it asks; None where none does."""
         return self._first(origins, "", lambda node: decides(node, self.params, values))
 
     def spelled(

@@ -22,8 +22,11 @@ class Conv2dNormActivation(nn.Sequential):
         )
 
 
-class Block(nn.Sequential):
-    def __init__(self, in_channels, t, s, c):
+class FusedMBConv(nn.Module):
+    def __init__(self, in_channels, t, s, c, p):
+        super().__init__()
+        self.use_droppath = s == 1 and in_channels == c
+        self.p = p
         layers = [Conv2dNormActivation(in_channels, t * in_channels if t != 1 else c, s=s)]
         if t != 1:
             layers.append(
@@ -32,15 +35,7 @@ class Block(nn.Sequential):
                     nn.BatchNorm2d(c, eps=0.001),
                 )
             )
-        super().__init__(*layers)
-
-
-class FusedMBConv(nn.Module):
-    def __init__(self, in_channels, t, s, c, p):
-        super().__init__()
-        self.use_droppath = s == 1 and in_channels == c
-        self.p = p
-        self.block = Block(in_channels, t, s, c)
+        self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
         block = self.block(x)

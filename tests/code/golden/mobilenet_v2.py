@@ -14,22 +14,17 @@ class Cbr(nn.Sequential):
         )
 
 
-class Conv(nn.Sequential):
+class Inverted(nn.Module):
     def __init__(self, in_channels, t, c, s):
+        super().__init__()
+        self.use_out = s == 1 and in_channels == c
         layers = []
         if t != 1:
             layers.append(Cbr(in_channels, t * in_channels, k=1))
         layers.append(Cbr(t * in_channels, t * in_channels, s=s, g=t * in_channels))
         layers.append(nn.Conv2d(t * in_channels, c, 1, bias=False))
         layers.append(nn.BatchNorm2d(c))
-        super().__init__(*layers)
-
-
-class Inverted(nn.Module):
-    def __init__(self, in_channels, t, c, s):
-        super().__init__()
-        self.use_out = s == 1 and in_channels == c
-        self.conv = Conv(in_channels, t, c, s)
+        self.conv = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
         out = self.conv(x)

@@ -26,8 +26,10 @@ class SqueezeExcitation(nn.Module):
         return out * x  # in_channels x H x W
 
 
-class Block(nn.Sequential):
-    def __init__(self, in_channels, k, expand, c, squeeze, act, s):
+class InvertedResidual(nn.Module):
+    def __init__(self, in_channels, k, expand, c, squeeze, act, s=1):
+        super().__init__()
+        self.use_out = s == 1 and in_channels == c
         layers = []
         if expand != in_channels:
             layers.append(Conv2dNormActivation(in_channels, expand, k=1, act=act))
@@ -35,14 +37,7 @@ class Block(nn.Sequential):
         if squeeze > 0:
             layers.append(SqueezeExcitation(expand, squeeze))
         layers.append(nn.Sequential(nn.Conv2d(expand, c, 1, bias=False), nn.BatchNorm2d(c, eps=0.001, momentum=0.01)))
-        super().__init__(*layers)
-
-
-class InvertedResidual(nn.Module):
-    def __init__(self, in_channels, k, expand, c, squeeze, act, s=1):
-        super().__init__()
-        self.use_out = s == 1 and in_channels == c
-        self.block = Block(in_channels, k, expand, c, squeeze, act, s)
+        self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
         out = self.block(x)
