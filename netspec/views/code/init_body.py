@@ -169,8 +169,8 @@ class Registering:
         if times is not None or (len(turns) > 2 and len(turns) * len(members) > 3):
             makes = [partial(make, turn) for turn in range(len(turns))]
             found = self.making.over_counter(makes, repeats, apart=times is not None)
-        if found is not None and isinstance(found[0], ast.Tuple):  # else a condition chooses among whole rounds
-            items, counter = found
+        items, counter = found or (None, "")
+        if isinstance(items, ast.Tuple):  # else a condition chooses among whole rounds
             names = [name_over_counter(column, counter) for column in zip(*turns, strict=True)]
             body = [
                 ast.Expr(method(SELF, _registrar(step), name, item, *_passing(step)))
