@@ -47,8 +47,10 @@ SPEC = "input: 4\nlayers: [fc 2]\n"
 def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "probe.py").write_text(FILE)
     monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
+    sections.cache_clear()
     yield
     monkeypatch.delitem(sys.modules, "netspec.sections.probe", raising=False)
+    sections.cache_clear()
 
 
 def test_sections_are_found_by_their_key_and_told_in_order() -> None:

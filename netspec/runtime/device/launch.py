@@ -47,9 +47,10 @@ def launch(work: Callable[[], None], count: int) -> int:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(max(1, torch.get_num_threads() // count)),
     }
     with contextlib.ExitStack() as stack:
+        passing = stack.enter_context(Passing())
         with _held_back():
             context = start_processes(_begin, (work, names), nprocs=count, join=False, start_method="spawn")
-            passing = stack.enter_context(Passing(context))
+        passing.to(context)
         try:
             while not context.join(timeout=1.0, grace_period=GRACE):
                 pass
@@ -59,11 +60,15 @@ def launch(work: Callable[[], None], count: int) -> int:
 
 
 class Passing:
-    """While it is entered, SIGINT and SIGTERM go on to the processes of `context`; the first is kept in `number`."""
+    """While it is entered, SIGINT and SIGTERM go on to the processes of a context; the first is kept in `number`.
 
-    def __init__(self, context: ProcessContext) -> None:
-        self.context = context
+    It is entered before there are processes: held back in this thread, a signal may still be taken by one of torch's.
+    """
+
+    def __init__(self) -> None:
         self.number: int | None = None
+        self._context: ProcessContext | None = None
+        self._early: list[int] = []
 
     def __enter__(self) -> Passing:
         self._before = {n: signal.signal(n, self._pass) for n in PASSED}
@@ -73,10 +78,19 @@ class Passing:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def to(self, context: ProcessContext) -> None:
+        """Pass on to the processes of `context`, first of all what has come before they were there."""
+        self._context = context
+        for number in self._early:
+            self._pass(number, None)
+
     def _pass(self, number: int, frame: FrameType | None) -> None:
         """Note the first signal, and pass each on."""
         self.number = self.number or number
-        for process in self.context.processes:
+        if self._context is None:
+            self._early.append(number)
+            return
+        for process in self._context.processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, number)
 
