@@ -135,6 +135,10 @@ class Dataset(Entry):
         """All of the data, where a look at it is quick and tells more than the spec; else None. Raises DataError."""
         return None
 
+    def announced(self, files: Files) -> Gives | None:
+        """What headers of its files say of the training part, where they tell more than the spec. Raises DataError."""
+        return None
+
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
         """All of the data, read with what a run has `learnt` of its own. Raises DataError."""
         return self.read(files)

@@ -23,7 +23,7 @@ from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered
 from netspec.runtime.data.holdout import split
-from netspec.runtime.data.looking import check_steps
+from netspec.runtime.data.looking import check_steps, takes
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
 from netspec.runtime.data.prefetch import Reader
@@ -71,7 +71,7 @@ def load_data(
     learnt = learnt or {}
     arrays, own = _read(section, files, learnt, compared)
     inputs, target = _given(arrays)
-    check_steps(section, arrays, inputs, target)
+    check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()))
     splits, room = _splits(section, arrays, torch.device(device), hold)
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
@@ -106,20 +106,11 @@ def _read(
     arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
     if compared is not None:
         arrays = as_answers(arrays, compared)
-        arrays = as_compared(arrays, partial(_takes, compared, section, arrays))
+        arrays = as_compared(arrays, partial(takes, compared.takes, section, _given(arrays)[0], arrays.names))
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
     return arrays, own
-
-
-def _takes(compared: Compared, section: DataSection, arrays: Arrays, target: Described) -> bool:
-    """Whether the loss takes such a target of the source, once the transforms that move it have done so."""
-    try:
-        use = section.ways(_given(arrays)[0], target, arrays.names).use
-    except Misfit:  # told where the steps are held against the data
-        return False
-    return use.target is not None and not use.faults and compared.takes(use.target)
 
 
 def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bool) -> tuple[dict[str, Split], int]:
