@@ -87,7 +87,9 @@ def test_problems_on_standard_error_show_no_colour_as_text(folder: Path, capsys:
     """Colours are put on once, after control characters were made visible."""
     Path("wrong.yaml").write_text(SPEC.replace("fc 10", "fcc 10"))
     for command in ("train", "build", "summary"):
-        assert main([command, "wrong.yaml"]) == 3
+        with pytest.raises(SystemExit) as ended:
+            main([command, "wrong.yaml"])
+        assert ended.value.code == 3
         said = capsys.readouterr().err
         assert "wrong.yaml:5:10  error[" in said
         assert "u001b" not in said
