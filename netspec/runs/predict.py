@@ -236,7 +236,7 @@ def _on_scale(given: Handed, learnt: Mapping[str, Any], label: str) -> Handed:
         return given
     heads = [f"{label}, {name}" for name in names] if len(names) > 1 else [label]
     pairs = zip(given.inputs, kept, heads, strict=True)
-    found = [on_scale(x, Values.of(values), peak, head) for x, values, head in pairs]
+    found = [on_scale(x, Values.of(values), peak, head, given.photos) for x, values, head in pairs]
     return replace(given, inputs=[x for x, _ in found], told=(*given.told, *(said for _, said in found if said)))
 
 

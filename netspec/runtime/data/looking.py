@@ -56,7 +56,8 @@ def fit(
     `names` are its inputs', `told` is what was made of it. Raises DataError, and SpecError where the target is not
     what the loss takes.
     """
-    assert raw.inputs is not None and raw.target is not None
+    assert raw.inputs is not None
+    assert raw.target is not None
     target, training, given = raw.target, spec.experiment.train, tuple(spec.graph.outputs.values())
     if training is not None and raw.classes is None:  # classes with names are no numbers
         target = as_taken(target, partial(takes, partial(training.loss.accepts, given), section, raw.inputs, names))
