@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, show, show_json, tell_weights
+from netspec.cli.common import allow_outside, as_json, show, show_json, talk, tell_weights
 from netspec.words import printable
 
 Part = Literal["train", "val", "test"]
@@ -25,7 +25,7 @@ def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bo
 
     read = Run.read(run, overrides)
     tell_weights(read)
-    found = read.evaluate(part, allow_outside=allow_outside)
+    found = read.evaluate(part, allow_outside=allow_outside, tell=talk)
     positive = {name: read.learnt[name] for name in ("positive",) if name in read.learnt}
     if as_json:
         show_json({f"{part}.{name}": value for name, value in found.items()} | positive)

@@ -109,6 +109,8 @@ class Arrays:
     ordered: bool = False
     learnt: Mapping[str, Any] = field(default_factory=dict)
     told: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What is told where other data than that of training may be on another scale."""
     span: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
     """For ordered samples that overlap, when the target of each begins and when it ends, as numbers."""
 

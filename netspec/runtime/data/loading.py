@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from netspec.datasets.base import Arrays, Gives, Part
 from netspec.datasets.checks import same_form
 from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
-from netspec.datasets.values import measured
+from netspec.datasets.values import Values, measured
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.language.refusals import Refused
@@ -27,6 +27,7 @@ from netspec.runtime.data.looking import check_steps, takes
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
 from netspec.runtime.data.prefetch import Reader
+from netspec.runtime.data.ranges import doubt
 from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.data.weighing import Compared
@@ -92,7 +93,20 @@ def load_data(
     raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
     val, test = others.get("val"), others.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
+    data = replace(data, doubts=(*arrays.doubts, *_doubts(arrays, learnt)))
     return aimed(data, section.aim, compared, learnt)
+
+
+def _doubts(arrays: Arrays, learnt: Mapping[str, Any]) -> Iterator[str]:
+    """Which inputs may be on another scale than those that a run was trained on; a table judges its own columns."""
+    known, peak = learnt.get("values", ()), learnt.get("inputs", {}).get("peak", arrays.peak)
+    if "columns" in learnt or len(known) != len(arrays.train.inputs):
+        return
+    parts = [part for part in (arrays.train, arrays.val, arrays.test) if part is not None]
+    for part in {part.origin.name: part for part in reversed(parts)}.values():
+        for place, (column, values) in enumerate(zip(part.inputs, known, strict=True)):
+            said = doubt(column, Values.of(values), peak, arrays.peak, part.origin.holder(place))
+            yield from (said,) * bool(said)
 
 
 def _read(

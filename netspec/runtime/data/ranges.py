@@ -98,6 +98,22 @@ def on_scale(column: Column, trained: Values, peak: int, label: str, photos: str
     raise DataError(f"{text}. {photos or _advice(seen, trained, peak)} {AS_IS}")
 
 
+def doubt(column: Column, trained: Values, peak: int, own_peak: int, label: str) -> str:
+    """What is told of data that is measured as it is, where it may be on another scale than that of training.
+
+    `peak` is the byte that is 1.0 in training, `own_peak` the one that is here.
+    """
+    kinds = {trained.dtype, column.dtype.name}
+    if "bool" in kinds or kinds == {"int64"}:
+        return ""
+    seen, way = measured(column), Way(own_peak if column.dtype == np.uint8 else None)
+    if _fits(way, column, seen, trained, peak):
+        return ""
+    text = f"{label}: the values go {_range(seen)}, those that the run was trained on {_range(trained)}"
+    full = f", of which {peak} is 1.0" * (trained.dtype == "uint8")
+    return f"{text}{full}. Are they on the same scale?"
+
+
 def _ways(column: Column, seen: Values, trained: Values, peak: int) -> Iterator[Way]:
     """How values may be meant, the likeliest first."""
     if trained.dtype == "uint8" and column.dtype == np.uint8:
