@@ -67,7 +67,7 @@ def handed(
     """The samples in files; `inputs` are the shapes of the network's inputs, by name. Raises DataError."""
     if source is None:
         return Handed(_arrays(files, tuple(inputs)))
-    lines = _lines(source, files, learnt)
+    lines = _lines(source, files, learnt, next(iter(inputs.values())))
     if lines is not None:
         return lines
     if all(file.suffix in ARRAYS for file in files) or not all(file.exists() for file in files):
@@ -126,10 +126,10 @@ def _as_csv(source: Tabular) -> CSV:
 # --- texts ----------------------------------------------------------------------------------------
 
 
-def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) -> Handed | None:
+def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any], shape: Sequence[Any]) -> Handed | None:
     """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given.
 
-    Raises DataError.
+    `shape` is that of the network's first input. Raises DataError.
     """
     column = _text_column(source, learnt)
     tables = isinstance(source, Tabular) and any(file.exists() and file.suffix != ".txt" for file in files)
@@ -149,7 +149,8 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) ->
     if not texts:
         raise DataError(f"{', '.join(map(show, files))}: there is no line of text")
     if isinstance(source, Text):
-        return Handed([source.lines(texts, names, learnt)], {"line": names})
+        taken = shape[-1] if len(shape) == 2 and isinstance(shape[-1], int) else None
+        return Handed([source.lines(texts, names, learnt, taken)], {"line": names})
     assert isinstance(source, Tabular)
     origin = Origin((show(files[0]),), np.arange(1, len(texts) + 1), "line") if len(files) == 1 else Origin()
     table = Table(origin, {column: Texts(texts)})
