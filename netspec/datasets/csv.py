@@ -112,7 +112,8 @@ class CSV(Tabular):
         header = [unnamed.get(place, name) for place, name in enumerate(header)]
         double = twice(header)
         if double is not None:
-            raise DataError(f"{label} has two columns called {printable(double)!r}")
+            line = f"{label}, line {1 + int(said is not None)}"
+            raise DataError(f"{line}: two columns are called {printable(double)!r}. Give each a name of its own.")
         if not rows:
             raise DataError(f"{label} holds no rows below the line that names its columns")
         if all(map(_NUMBER.fullmatch, header)):

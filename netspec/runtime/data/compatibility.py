@@ -11,7 +11,7 @@ from netspec.datasets.base import Gives
 from netspec.datasets.rows import Rows, pieces
 from netspec.errors import DataError, Problem
 from netspec.lint import Facts, rules
-from netspec.runtime.data.classes import as_amounts
+from netspec.runtime.data.classes import as_meant
 from netspec.runtime.data.split import Data, Split
 from netspec.spec import Spec
 from netspec.text.report import SpecError
@@ -32,7 +32,7 @@ def need_fit(spec: Spec, data: Data) -> None:
         raise DataError("\n".join(f"{p.message}. {p.hint} {_met(p, data)}".rstrip() for p in faults))
     faults = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
     if faults:
-        raise SpecError([as_amounts(p, data.classes or ()) for p in faults], spec.document.source)
+        raise SpecError([as_meant(p, data.classes or ()) for p in faults], spec.document.source)
 
 
 def remarks(spec: Spec, data: Data) -> list[str]:

@@ -240,7 +240,7 @@ def _photos(files: Sequence[Path], learnt: Mapping[str, Any], taken: Sequence[An
     form = _form(Values.of(kept[0]).shape, taken)
     if form is None:
         shown = " x ".join(map(str, kept[0]["shape"])) or "one number"
-        raise DataError(f"{label}: the run takes {shown} a sample, which is no image")
+        raise DataError(f"{label}: the run takes {shown} a sample, which is no image. Give arrays, as numpy.save does.")
     channels, height, width, arrange = form
     (pictures,) = Images(path=".", size=(height, width), grey=channels == 1).samples(files, learnt)
     trained, column, lines = Values.of(kept[0]), converted(pictures, arrange), []

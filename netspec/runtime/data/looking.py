@@ -12,7 +12,7 @@ from netspec.datasets.fit import unfit
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
 from netspec.losses.forms import as_taken
-from netspec.runtime.data.classes import as_amounts, described, ordered
+from netspec.runtime.data.classes import as_meant, described, ordered
 from netspec.runtime.data.holdout import split
 from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
@@ -69,7 +69,7 @@ def fit(
     facts = Facts(spec.graph, spec.experiment, looked=replace(raw, inputs=use.inputs, target=use.target))
     problems = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
     if problems:
-        raise SpecError([as_amounts(p, classes) for p in problems], spec.document.source)
+        raise SpecError([as_meant(p, classes) for p in problems], spec.document.source)
 
 
 def takes(

@@ -1,0 +1,69 @@
+"""Words about tables that end in what to write, each followed: lists in cells, columns called alike, infinities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import netspec
+from netspec.cli import main
+from netspec.errors import DataError
+from netspec.text.report import SpecError
+
+TRAIN = "train: {loss: LOSS, optimizer: adamw lr=0.01, epochs: 1, batch: 8, threads: 1}\n"
+ROWS = [(i / 7, ["red|blue", "red", "blue", "green|red"][i % 4]) for i in range(24)]
+
+
+def spec(folder: Path, table: str, source: str, outputs: int, loss: str) -> netspec.Spec:
+    (folder / "a.csv").write_text(table)
+    (folder / "a.yaml").write_text(
+        f"input: 1\nlayers: [fc {outputs}]\ndata: {{source: {source}}}\n{TRAIN.replace('LOSS', loss)}"
+    )
+    return netspec.load(folder / "a.yaml")
+
+
+@pytest.mark.parametrize(("sign", "word"), [("|", "pipe"), (";", "semicolon"), (",", "comma")])
+def test_cells_that_list_labels_are_told_how_they_are_read(sign: str, word: str, tmp_path: Path) -> None:
+    table = "size\ttags\n" + "".join(f"{size}\t{tags.replace('|', sign)}\n" for size, tags in ROWS)
+    plain = spec(tmp_path, table, "csv a.csv tags", 3, "bce_logits")
+    with pytest.raises(SpecError, match=rf"lists several labels, write several={word}\. Write bce_logits one_hot"):
+        plain.look()
+    with pytest.raises(SpecError, match=f"write several={word}"):
+        plain.train()
+    mended = spec(tmp_path, table, f"csv a.csv tags several={word}", 3, "bce_logits")  # as advised
+    assert "target: 3 labels, each 1 or 0: blue, green, red" in "\n".join(mended.look())
+    assert mended.train().history.records
+
+
+def test_names_with_signs_are_no_lists(tmp_path: Path) -> None:
+    table = "size;who\n" + "".join(f"{i / 7};{['Wu, Li', 'Re, An', 'Yu, Bo'][i % 3]}\n" for i in range(24))
+    with pytest.raises(SpecError) as refused:
+        spec(tmp_path, table, "csv a.csv who", 3, "bce_logits").look()
+    assert "several" not in str(refused.value)
+
+
+def test_values_of_several_labels_are_shown_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = "size;tags\n" + "".join(f"{size};{tags}\n" for size, tags in ROWS)
+    spec(tmp_path, table, "csv a.csv tags several=pipe", 3, "bce_logits").train(tmp_path / "run")
+    (tmp_path / "new.csv").write_text("size\n1.5\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(tmp_path / "run"), str(tmp_path / "new.csv")])
+    assert ended.value.code == 0
+    words = capsys.readouterr().out.replace(",", "").split()
+    assert words[1::2] == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize(("head", "line"), [("size,size,kind", 1), ("sep=,\nsize,size,kind", 2)])
+def test_columns_called_alike_are_told_at_their_line(head: str, line: int, tmp_path: Path) -> None:
+    text = f"{head}\n" + "".join(f"{i},{i},{'ab'[i % 2]}\n" for i in range(8))
+    with pytest.raises(DataError, match=rf"a\.csv, line {line}: two columns are called 'size'\. Give each a name"):
+        spec(tmp_path, text, "csv a.csv kind", 2, "cross_entropy").look()
+
+
+def test_an_infinite_number_is_told_what_it_may_be(tmp_path: Path) -> None:
+    text = "size,kind\n" + "".join(f"{'inf' if i == 3 else i},{'ab'[i % 2]}\n" for i in range(12))
+    with pytest.raises(DataError, match=r"line 5: size is 'inf'.*write empty=inf, and with missing="):
+        spec(tmp_path, text, "csv a.csv kind", 2, "cross_entropy").look()
+    mended = spec(tmp_path, text, "csv a.csv kind empty=inf missing=median", 2, "cross_entropy")  # as advised
+    assert any("in 1 row, take the median" in line for line in mended.look())
