@@ -122,7 +122,7 @@ class Header(NamedTuple):
 
 def foretold(headers: Sequence[tuple[Header, str]]) -> Gives:
     """What arrays give by their headers, each with its name in messages, the target last. Raises DataError."""
-    found = []
+    found: list[Tensor] = []
     for header, label in headers:
         checks.need_rows(header.shape, header.dtype, label)
         image = header.dtype.kind == "u" and header.dtype.itemsize == 1 and len(found) < len(headers) - 1
