@@ -207,7 +207,8 @@ def _rows(
                 line = f"{label}, line {reader.line_num + skipped}"
                 told = f"{line}: {len(row)} columns, the first line names {len(header)}"
                 if len(header) == 1:
-                    raise DataError(f"{told}. Delete what stands above the names of the columns, such as a title.")
+                    way_out = "Delete what stands above the names of the columns, such as a title"
+                    raise DataError(f"{told}. {way_out}; a cell that holds {separator!r} stands in quotes.")
                 more = " A cell that holds one stands in quotes." * (len(row) > len(header))
                 raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
             if (len(rows) + 1) * len(header) > most:
