@@ -131,7 +131,8 @@ def need_rows(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
     if not shape:
         raise DataError(f"{name} is a single value, expected a row for each sample")
     if dtype.kind not in KINDS:
-        raise DataError(f"{name} holds {dtype}, expected numbers")
+        names = "Names of classes become numbers by numpy.unique(y, return_inverse=True)[1]." * (dtype.kind in "US")
+        raise DataError(f"{name} holds {dtype}, expected numbers. {names}".rstrip())
 
 
 def settled(values: Array | FileRows, name: str) -> Array | FileRows:

@@ -13,6 +13,7 @@ import torch
 from netspec.datasets.base import Gives, numbered
 from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
+from netspec.datasets.images import Images
 from netspec.datasets.rows import Rows, pieces
 from netspec.datasets.table import Tabular
 from netspec.datasets.values import Values
@@ -154,8 +155,12 @@ def _labels(run: Run, objective: Objective | None, learnt: Mapping[str, Any]) ->
     section, shape = run.spec.experiment.data, next(iter(run.spec.graph.outputs.values())).shape
     if objective is None or section is None or objective.loss.target_kind == "class" or len(shape) != 2:
         return ()
-    target = getattr(section.source, "target", ()) if isinstance(section.source, Tabular) else ()
-    named = learnt.get("classes") or ((target,) if isinstance(target, str) else target)
+    source, target = section.source, tuple[str, ...]()
+    if isinstance(source, Tabular):
+        target = source.target
+    elif isinstance(source, Images) and source.regression and source.masks is None:
+        target = (source.labels,)
+    named = learnt.get("classes") or target
     return tuple(named) if len(named) == shape[1] else ()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import netspec
 from netspec.cli import main
@@ -67,3 +69,42 @@ def test_an_infinite_number_is_told_what_it_may_be(tmp_path: Path) -> None:
         spec(tmp_path, text, "csv a.csv kind", 2, "cross_entropy").look()
     mended = spec(tmp_path, text, "csv a.csv kind empty=inf missing=median", 2, "cross_entropy")  # as advised
     assert any("in 1 row, take the median" in line for line in mended.look())
+
+
+def ages(folder: Path, unit: str) -> netspec.Spec:
+    """A spec over a table of images, each with a number and what stands beside it."""
+    rows = []
+    for i in range(8):
+        Image.new("RGB", (6, 6), (i * 20,) * 3).save(folder / f"{i}.png")
+        rows.append(f"{i}.png,{i * 2.5}{unit}\n")
+    (folder / "ages.csv").write_text("file,age\n" + "".join(rows))
+    (folder / "ages.yaml").write_text(
+        "input: 3x6x6\nlayers: [fc 1]\ndata: {source: images ages.csv labels=age regression}\n"
+        + TRAIN.replace("LOSS", "l1")
+    )
+    return netspec.load(folder / "ages.yaml")
+
+
+def test_a_table_of_images_is_advised_no_option_that_it_has_not(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 2: age is '0\.0 years', expected a finite number") as refused:
+        ages(tmp_path, " years").train()
+    assert "signs" not in str(refused.value)
+    assert "reads numbers such as 1234.5" in str(refused.value)
+
+
+def test_numbers_of_images_are_called_by_their_column(tmp_path: Path) -> None:
+    ages(tmp_path, "").train(tmp_path / "run")
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(tmp_path / "run"), str(tmp_path / "3.png"), "-o", str(tmp_path / "out.csv")])
+    assert ended.value.code == 0
+    assert (tmp_path / "out.csv").read_text().splitlines()[0] == "file,age"
+
+
+def test_names_of_classes_in_arrays_are_told_how_they_become_numbers(tmp_path: Path) -> None:
+    names = np.array(["oak", "ash"])[np.arange(12) % 2]
+    np.savez(tmp_path / "a.npz", x=np.zeros((12, 1), np.float32), y=names)
+    named = spec(tmp_path, "", "npz a.npz", 2, "cross_entropy")
+    with pytest.raises(DataError, match=r"numbers by numpy\.unique\(y, return_inverse=True\)"):
+        named.look()
+    np.savez(tmp_path / "a.npz", x=np.zeros((12, 1), np.float32), y=np.unique(names, return_inverse=True)[1])
+    assert named.train().history.records  # as advised
