@@ -157,7 +157,8 @@ def _labels(run: Run, objective: Objective | None, learnt: Mapping[str, Any]) ->
         return ()
     source, target = section.source, tuple[str, ...]()
     if isinstance(source, Tabular):
-        target = source.target
+        ahead = range(1, source.horizon + 1) if source.window is not None and source.horizon > 1 else ()
+        target = tuple(f"{name} +{row}" for name in source.target for row in ahead) or source.target
     elif isinstance(source, Images) and source.regression and source.masks is None:
         target = (source.labels,)
     named = learnt.get("classes") or target
