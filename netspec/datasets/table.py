@@ -19,7 +19,7 @@ from netspec.datasets.targets import Target
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
 from netspec.datasets.values import apart, extent
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
-from netspec.datasets.writing import SIGNS, Writing
+from netspec.datasets.writing import MINUS, SIGNS, Writing
 from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, refuse
@@ -82,6 +82,13 @@ def _way(value: Any) -> str:
     if isinstance(value, str) and value in found:
         return found[value]
     raise refuse(f"one of {', '.join(SIGNS)}")
+
+
+def _beside(value: Any) -> tuple[str, ...]:
+    found = names(value)
+    if any(set(sign) & MINUS for sign in found):
+        raise refuse("what is no part of a number; a minus is")
+    return found
 
 
 def _parts(value: Any) -> tuple[str, ...]:
@@ -174,7 +181,7 @@ class Tabular(Dataset):
     )
     signs = Checked(
         "what stands beside numbers and is no part of them: currency, percent, or a text such as kg",
-        names,
+        _beside,
         NAMES,
         (),
         textual=True,

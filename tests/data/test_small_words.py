@@ -108,3 +108,27 @@ def test_names_of_classes_in_arrays_are_told_how_they_become_numbers(tmp_path: P
         named.look()
     np.savez(tmp_path / "a.npz", x=np.zeros((12, 1), np.float32), y=np.unique(names, return_inverse=True)[1])
     assert named.train().history.records  # as advised
+
+
+@pytest.mark.parametrize("sign", ["{}-", "{} -", "({})", "\u2212{}", "\u2013{}"])
+@pytest.mark.parametrize("number", ["12.5", "12,5", "1,250"])
+def test_a_minus_is_never_left_out_of_a_number(number: str, sign: str, tmp_path: Path) -> None:
+    """Advice that would read 12- as 12 is worse than none."""
+    cells = [(sign.format(number) if i % 2 else number).replace("12", f"{i + 10}") for i in range(16)]
+    text = "size;kind\n" + "".join(f"{cell};{'ab'[i % 2]}\n" for i, cell in enumerate(cells))
+    with pytest.raises(DataError, match=r"line 3: size is .*as some write a number below 0\. Write it with a minus"):
+        spec(tmp_path, text, "csv a.csv kind", 2, "cross_entropy").look()
+    plain = [cell.strip("-()\u2212\u2013 ").replace(",", ".") for cell in cells]
+    mended = "".join(f"{'-' * (i % 2)}{cell};{'ab'[i % 2]}\n" for i, cell in enumerate(plain))
+    (column, *_) = spec(tmp_path, f"size;kind\n{mended}", "csv a.csv kind", 2, "cross_entropy").look()[1:]
+    assert column == "  numbers (1): size"  # as advised
+    with pytest.raises(SpecError, match="no part of a number; a minus is"):
+        spec(tmp_path, text, '{csv: {path: a.csv, target: kind, signs: "-"}}', 2, "cross_entropy")
+
+
+@pytest.mark.parametrize("cells", [["B-", "A", "C-"], ["10-19", "20-29", "30-39"], ["A1-", "A2-", "B1-"]])
+def test_grades_and_ranges_are_categories(cells: list[str], tmp_path: Path) -> None:
+    text = "size;kind\n" + "".join(f"{cells[i % 3]};{'ab'[i % 2]}\n" for i in range(24))
+    with pytest.raises(DataError) as refused:
+        spec(tmp_path, text, "csv a.csv kind", 2, "cross_entropy").look()
+    assert "categories (1): size 3" in str(refused.value)
