@@ -102,7 +102,7 @@ def test_files_are_looked_at_by_their_headers_alone(tmp_path: Path) -> None:
     """Ten gigabytes of values, which are not there on the disk."""
     shape = (10_000_000, 1, 16, 16)
     for name, dtype, sizes in (("x", np.float32, shape), ("y", np.int64, shape[:1])):
-        np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", dtype, sizes)  # type: ignore[no-untyped-call]
+        np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", dtype, sizes)
     text = SPEC.replace("npz a.npz", "npy x.npy y.npy").replace("LAST", "fc 3").replace("LOSS", "cross_entropy")
     text = text.replace("INPUT", "1x16x16").replace("split: {val: 4}", "split: {val: 4}")
     assert loads(text.replace("STEPS", "augment: flip")).at(tmp_path).look() == ()
