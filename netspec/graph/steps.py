@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from netspec.dims import Dim, names
@@ -60,8 +61,9 @@ class Operations:
         if step.wrap:
             wrapping.need_no_zero_row(step.wrap, op, at)
         value.step = step
+        takes = tuple(given_by.step.at for given_by in inputs if given_by.step is not None)
         for problem in infer(step, given, written):
-            self.report.add(problem)
+            self.report.add(replace(problem, takes=takes))
         scope.level.steps.append(step)
         if not name:
             op = step.op or op
