@@ -23,15 +23,17 @@ class Default:
     """By field; None where they cannot be read."""
     wins: set[str] = field(default_factory=set)
     """The fields that it gives to some call."""
+    space: str = ""
+    """The name that its file was brought in under, in whose blocks alone it holds."""
     takers: dict[str, set[str]] = field(default_factory=dict)
     """Of each field that was there already, the lines that gave it; an empty word stands for the calls themselves."""
 
 
-def fill(given: Arguments, cls: type[Op], defaults: list[Default]) -> None:
-    """Give a call of `cls` what it does not say itself, each argument from the first line that has it."""
+def fill(given: Arguments, cls: type[Op], defaults: list[Default], space: str = "") -> None:
+    """Give a call of `cls`, in a block of `space`, what it does not say, each from the first line that has it."""
     from_line: dict[str, str] = {}
     for line in defaults:
-        if cls not in line.classes:
+        if cls not in line.classes or line.space not in ("", space):
             continue
         for name in line.values or ():
             assert line.values is not None

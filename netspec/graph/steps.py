@@ -9,6 +9,7 @@ from typing import Any
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph import wrapping
+from netspec.graph.blocks import space_of
 from netspec.graph.declared import Declared
 from netspec.graph.defaults import Default, fill
 from netspec.graph.draft import Results, Step, Value
@@ -124,7 +125,7 @@ def _made(
     construct: Construct,
 ) -> tuple[Op, Arguments]:
     given = written.arguments(cls, lookup)
-    fill(given, cls, defaults)
+    fill(given, cls, defaults, space_of(written.path))
     low, high = cls.inputs
     if not low <= len(inputs) <= high:
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"

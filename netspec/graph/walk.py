@@ -76,7 +76,7 @@ class Walk:
             self._chain(item, path, scope, "")
         elif is_group(item):
             self._group(item, path, scope)
-        elif is_row(item, path, self.declared.blocks):
+        elif is_row(item, path, self.declared.seen(path)):
             self._chain(item, path, scope, "")
         elif isinstance(item, dict):
             self.body(item, path, scope)
@@ -103,7 +103,7 @@ class Walk:
 
     def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
         """What stands at a name. Raises Refused."""
-        if isinstance(step, str) or is_row(step, path, self.declared.blocks):
+        if isinstance(step, str) or is_row(step, path, self.declared.seen(path)):
             self._chain(step, path, scope, name)
         elif is_group(step):
             body = step["layers"]
@@ -204,7 +204,9 @@ class Walk:
         row = object()
         try:
             calls: Sequence[Written] = (
-                calls_of_row(item, path) if isinstance(item, str) else calls_of(item, path, self.declared.blocks) or ()
+                calls_of_row(item, path)
+                if isinstance(item, str)
+                else calls_of(item, path, self.declared.seen(path)) or ()
             )
         except Refused as refused:
             self._refuse(refused, scope, name)
@@ -268,7 +270,7 @@ class Walk:
                 return self._only(self.reuse.use(call, scope, name), training)
             self.reuse.alias(call, scope, name)
             return None
-        block = self.declared.blocks.get(word)
+        block = self.declared.seen(call.path).get(word)
         if block is not None:
             step = self.uses.step(call, block, scope, name, row)
         else:

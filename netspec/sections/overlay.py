@@ -5,13 +5,13 @@ Both are laid as trees whose nodes know where they stand in their files, so that
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.sections.blocks import block_name
 from netspec.sections.known import find
 from netspec.text.reader import MAX_DIGITS
 from netspec.text.report import SpecError
@@ -88,7 +88,7 @@ class _Laying:
     def __init__(self, base: Source, top: Source) -> None:
         self.base = base
         self.problems: list[Problem] = []
-        self.blocks = {_name(header) for source in (base, top) for header in _headers(source)}
+        self.blocks = {block_name(header) for source in (base, top) for header in _headers(source)}
 
     def lay(self, low: Node, high: Node, path: Path) -> Node:
         """What stands at a path where `high` is laid over `low`."""
@@ -122,14 +122,14 @@ class _Laying:
 
     def _headed(self, low: Mapping[str, Node], high: Mapping[str, Node]) -> dict[str, Node]:
         """Blocks over others of their names, under the upper header where that says more than the name."""
-        mine = {_name(header): header for header in high}
+        mine = {block_name(header): header for header in high}
         laid: dict[str, Node] = {}
         for header, body in low.items():
-            own = mine.pop(_name(header), None)
+            own = mine.pop(block_name(header), None)
             if own is None:
                 laid[header] = body
             elif high[own].value is not None:
-                key = header if own == _name(own) else own
+                key = header if own == block_name(own) else own
                 laid[key] = self.lay(body, high[own], ("blocks", key)) if high[own].value != {} else body
         return laid | {header: high[header] for header in mine.values()}
 
@@ -183,7 +183,7 @@ class _Laying:
     def _word(self, node: Node, path: Path) -> str | None:
         """The word of a long form; None for any other mapping."""
         words = [key for key in node.parts if key not in AROUND]
-        if len(words) != 1 or not isinstance(node.parts[words[0]].value, dict):
+        if not path or len(words) != 1 or not isinstance(node.parts[words[0]].value, dict):
             return None
         word, options = words[0], node.parts[words[0]].parts.keys()
         if path[0] in ("layers", "blocks"):
@@ -234,11 +234,6 @@ def _headers(source: Source) -> list[str]:
     """The headers of the blocks of a spec."""
     blocks = source.data.get("blocks") if isinstance(source.data, dict) else None
     return list(blocks) if isinstance(blocks, dict) else []
-
-
-def _name(header: str) -> str:
-    """The name of a block, before its inputs and parameters."""
-    return re.split(r"[\s(]", header, maxsplit=1)[0]
 
 
 def _anchored(node: Node) -> tuple[Node | None, Node | None]:
