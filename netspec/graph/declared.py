@@ -11,12 +11,12 @@ from typing import Any, Final
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, read_block, space_of
 from netspec.graph.bodies import Row, is_group, opened, rows_of
-from netspec.graph.defaults import Default, idle
+from netspec.graph.defaults import WRAP, Default, idle
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
-from netspec.graph.rows import read_row, untorn
-from netspec.graph.written import calls_of
-from netspec.language.calls import Arguments, arguments, bare_call, first_taking, long_arguments
+from netspec.graph.rows import Short, read_row, untorn
+from netspec.graph.written import Long, calls_of
+from netspec.language.calls import Arguments, bare_call, first_taking
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
@@ -146,13 +146,20 @@ class Declared:
     def _default(self, word: str, classes: Sequence[type[Op]], value: Any, path: Path) -> Arguments:
         """The arguments of one line of `defaults`. Raises Refused."""
         if isinstance(value, dict):
-            return first_taking(classes, lambda cls: long_arguments(value, cls, self.params, path, word))
+            return self._given(classes, Long(str(path[-1]), value, {}, path[:-1]))
         calls = read_row(f"{word} {value}", path)
         if len(calls) > 1 or calls[0].times is not None or calls[0].when is not None:
             text = "defaults are the arguments of one operation, without a comma, a repetition or a condition"
             raise Refused(Problem("row", text, At(path), "As in: {bn: eps=0.001 momentum=0.01}"))
-        call = bare_call(str(value), path, word)
-        return first_taking(classes, lambda cls: arguments(call, cls, self.params, path))
+        return self._given(classes, Short(bare_call(str(value), path, word), path))
+
+    def _given(self, classes: Sequence[type[Op]], call: Short | Long) -> Arguments:
+        """What a line says: arguments, and what wraps the weight. Raises Refused."""
+        given = first_taking(classes, lambda cls: call.arguments(cls, self.params))
+        wrap = call.wrap(classes[0], self.params)
+        if wrap is not None:
+            given.values[WRAP] = wrap
+        return given
 
     def check_word(self, word: str, at: At) -> None:
         """Raises Refused for a word that is no operation and no block."""

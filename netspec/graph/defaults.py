@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import Arguments
 from netspec.layers.base import Op
 from netspec.text.source import Source
 from netspec.words import listed
+
+WRAP: Final = "wrap"
+"""What a line may say besides arguments."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,21 @@ def fill(given: Arguments, cls: type[Op], defaults: list[Default], space: str = 
             given.values[name] = line.values[name]
             from_line[name] = line.word
             line.wins.add(name)
+
+
+def wrap_of(cls: type[Op], asked: str | None, defaults: list[Default], space: str = "") -> str:
+    """What wraps the weight of a call of `cls`: what it asks for itself, else what the first line says that does."""
+    from_line = ""
+    for line in defaults:
+        if cls not in line.classes or line.space not in ("", space) or WRAP not in (line.values or {}):
+            continue
+        assert line.values is not None
+        if asked is not None:
+            line.takers.setdefault(WRAP, set()).add(from_line)
+            continue
+        asked, from_line = line.values[WRAP], line.word
+        line.wins.add(WRAP)
+    return asked or ""
 
 
 def idle(line: Default, name: str, defaults: list[Default], source: Source) -> Problem | None:

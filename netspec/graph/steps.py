@@ -11,7 +11,7 @@ from netspec.errors import At, Problem
 from netspec.graph import wrapping
 from netspec.graph.blocks import space_of
 from netspec.graph.declared import Declared
-from netspec.graph.defaults import Default, fill
+from netspec.graph.defaults import Default, fill, wrap_of
 from netspec.graph.draft import Results, Step, Value
 from netspec.graph.measured import measures
 from netspec.graph.members import Members, base_word, module_only, owns, registers
@@ -58,7 +58,8 @@ class Operations:
         step = Step(label, scope.level, inputs, value, at, op, row=row)
         step.written = given.written
         step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
-        step.wrap = written.wrap(type(op), scope.lookup)
+        asked = written.wrap(type(op), scope.lookup)
+        step.wrap = wrap_of(type(op), asked, self.declared.defaults, space_of(written.path))
         if step.wrap:
             wrapping.need_no_zero_row(step.wrap, op, at)
         value.step = step

@@ -193,11 +193,12 @@ class Walk:
         return self._only(step, training, passed)
 
     def _inside(self, options: dict[str, Any], body: Any, where: Path, path: Path, inner: Scope) -> list[Value] | None:
-        """Walk what is inside a level; gives the value at the end of each round where it repeats."""
+        """Walk what is inside a level; gives the value at the end of each round where it is one that repeats."""
         if "repeat" in options:
             return self._repeat(options, body, where, path, inner)
         self.body(body, path, inner)
-        return None
+        ends = inner.flow.ends
+        return ends if ends is not None and len(ends) == len(inner.level.steps) else None
 
     def _chain(self, item: Any, path: Path, scope: Scope, name: str) -> None:
         """The calls of one row. A name goes to the one piece that owns parameters, and to the end."""
@@ -249,11 +250,14 @@ class Walk:
             if not call.repeats:
                 self._piece(call, scope, "", row)
                 return
+            ends = []
             for params in self.counted(call.rounds(scope)):
                 self.report.count(call.at)
                 each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
                 self._piece(call, each, "", row)
                 scope.names.update(each.names)
+                ends.append(scope.flow.prev)
+            scope.flow.ends = ends
         except Refused as refused:
             self._refuse(refused, scope, "")
 
