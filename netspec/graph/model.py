@@ -39,7 +39,7 @@ class Value:
     tensor: Tensor | None
     level: Level
     step: Step | None = None
-    parts: Mapping[str, Value] = field(default_factory=_none)
+    parts: Mapping[str, Value] = field(default_factory=dict)
     alias: Value | None = None
     """The value that goes on in this one's place, where its step is left out."""
 
@@ -181,26 +181,26 @@ class Level:
     """The arguments of a block's use, or the params of the whole network."""
     origins: Mapping[str, ast.expr] = field(default_factory=_none)
     """The expression of each over the symbols here, where the graph is traced."""
-    measures: Mapping[str, Any] = field(default_factory=_none)
+    measures: Mapping[str, Any] = field(default_factory=dict)
     """Those of them that ask for sizes of the block's inputs, and how they are read."""
-    bound: Mapping[str, ast.expr] = field(default_factory=_none)
+    bound: Mapping[str, ast.expr] = field(default_factory=dict)
     """What each symbol of a block stands for over those around it, where the graph is traced."""
-    inputs: Mapping[str, Value] = field(default_factory=_none)
+    inputs: Mapping[str, Value] = field(default_factory=dict)
     """What the network or a block is called with, by name."""
-    steps: Sequence[Step] = ()
-    members: Mapping[str, Step] = field(default_factory=_none)
-    lists: Set[str] = frozenset()
+    steps: Sequence[Step] = field(default_factory=list)
+    members: Mapping[str, Step] = field(default_factory=dict)
+    lists: Set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
     asked: bool = False
     """Whether an expression asks a value here for a size that may not be that of its channels."""
-    left: Set[str] = frozenset()
+    left: Set[str] = field(default_factory=set)
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | Mapping[str, Value] | None = None
-    exports: Mapping[Value, Value] = field(default_factory=_none)
+    exports: Mapping[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
-    repeats: Sequence[Repeat] = ()
+    repeats: Sequence[Repeat] = field(default_factory=list)
     """The repeats in it, where the graph is traced."""
-    aliases: Mapping[str, Step] = field(default_factory=_none)
+    aliases: Mapping[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
