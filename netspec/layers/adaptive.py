@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.layers.base import Layer
+from netspec.layers.base import Layer, Spatial
 from netspec.layers.pooling import INDICES, with_indices
-from netspec.layers.windows import Factors, Spatial, for_axes, spread
+from netspec.layers.windows import Factors, for_axes, spread
 from netspec.records import Bool, Numbers
 from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank
 

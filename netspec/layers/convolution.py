@@ -7,7 +7,8 @@ from math import gcd
 from typing import Any, Self
 
 from netspec.dims import Size, product
-from netspec.layers.windows import Spatial, need_window, spread, window
+from netspec.layers.base import Spatial
+from netspec.layers.windows import need_window, spread, window
 from netspec.records import Bool, Choice, Field, Int, Numbers, Sizes
 from netspec.tensors import Misfit, Tensor
 
