@@ -66,11 +66,18 @@ def _layers(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
         eps = [] if op.layer_norm_eps == 1e-5 else [keyword("eps", valued(op.layer_norm_eps))]
         bias = [] if op.bias else [keyword("bias", valued(False))]
         arguments.append(keyword("norm", call("nn.LayerNorm", valued(op.d_model), *eps, *bias)))
-    fixed = [keyword("enable_nested_tensor", valued(False))] if type(op).__name__ == "TransformerEncoder" else []
-    return call(torch_class(type(op)), *arguments, *fixed)
+    return call(torch_class(type(op)), *arguments)
 
 
-MODULES: Final = Table({"Layer": module, "GAP": _average, "Layers": _layers})
+@written(*_layers.names)
+def _encoder(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
+    """An encoder of several layers, whose tensors are never nested."""
+    made = _layers(op)
+    assert isinstance(made, ast.Call)
+    return call(made.func, *made.args, *made.keywords, keyword("enable_nested_tensor", valued(False)))
+
+
+MODULES: Final = Table({"Layer": module, "GAP": _average, "Layers": _layers, "TransformerEncoder": _encoder})
 """The expressions of the constructor that make a module; `Layer` stands above all classes."""
 
 

@@ -144,7 +144,7 @@ def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[
     except Misfit as misfit:
         raise DataError(f"a transform {misfit.message}") from None
     for step, fault in ways.use.faults:
-        raise DataError(f"{type(step).__name__.lower()} {fault.message}")
+        raise DataError(f"{step.said} {fault.message}")
     return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
 
 

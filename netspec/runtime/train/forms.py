@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from netspec.optimizers.adam import SparseAdam
 from netspec.runtime.train.optimizers import make_optimizer
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
@@ -110,7 +111,7 @@ def _stages(train: Train, named: Named) -> Iterator[Forms]:
                 small[sort] = name, nn.Parameter(made)
         optimizer = make_optimizer(train.optimizer, small.values(), train.groups, sparse=True)
         parameters = [p for _, p in small.values()]
-        sparse = type(train.optimizer).__name__ == "SparseAdam"
+        sparse = isinstance(train.optimizer, SparseAdam)
 
         def closure(parameters: list[nn.Parameter] = parameters, sparse: bool = sparse) -> torch.Tensor:
             for p in parameters:
