@@ -150,6 +150,11 @@ class Record:
             if field.required or not same(self.__dict__[name], field.default)
         }
 
+    @property
+    def given_to_torch(self) -> dict[str, Any]:
+        """Those of them that are arguments of torch's class too, by its names."""
+        return {name: value for name, value in self.given.items() if self.fields[name].torch}
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__
 

@@ -33,15 +33,6 @@ class Value(model.Value):
     level: Level
     step: Step | None
     parts: dict[str, Value]
-    alias: Value | None
-
-    @property
-    def actual(self) -> Value:
-        """The value that really flows: this one, or what goes on in its place."""
-        value = self
-        while value.alias is not None:
-            value = value.alias
-        return value
 
     def attribute(self, name: str) -> Any:
         """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError with what it has, or Unknown."""

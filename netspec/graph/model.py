@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from netspec.dims import Size, substitute
 from netspec.errors import At, Path
@@ -40,7 +40,7 @@ class Value:
     level: Level
     step: Step | None = None
     parts: Mapping[str, Value] = field(default_factory=dict)
-    alias: Value | None = None
+    alias: Self | None = None
     """The value that goes on in this one's place, where its step is left out."""
 
     @property
@@ -49,7 +49,7 @@ class Value:
         return self.tensor is None and self.step is None
 
     @property
-    def actual(self) -> Value:
+    def actual(self) -> Self:
         """The value that really flows: this one, or what goes on in its place."""
         value = self
         while value.alias is not None:
