@@ -81,6 +81,7 @@ class Files:
         return found
 
     def _need_inside(self, path: str, found: Path) -> None:
+        """Refuse a path that leads out of the spec's folder, as it is written or by a link. Raises DataError."""
         way_out = "Move the data there, or allow paths outside on the command line."
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise DataError(f"the path {printable(path)!r} leaves the folder of the spec. {way_out}")

@@ -120,6 +120,7 @@ _WAYS: Final = (
 
 @cache
 def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
+    """What a number in groups of three digits looks like with these signs: 1,234.5."""
     sign, point = f"[{SIGNS[thousands]}]", re.escape(SIGNS[decimal])
     return re.compile(rf"[+-]?[1-9]\d{{0,2}}({sign}\d{{3}})+({point}\d*)?", re.ASCII)
 
@@ -177,6 +178,7 @@ def _before(sign: str) -> str:
 
 
 def _behind(sign: str) -> str:
+    """The sign behind numbers by its kind: a currency, a percentage, or itself where it is short."""
     return CURRENCY if _is_currency(sign) else PERCENT if sign == "%" else sign if len(sign) <= MAX_SIGN else ""
 
 

@@ -130,6 +130,7 @@ class BlockUses:
 
 
 def _check_inputs(block: Block, values: tuple[Value, ...], at: At) -> None:
+    """Refuse a use of a block with another number of inputs than it has. Raises Refused."""
     if len(values) != len(block.inputs):
         count = f"{len(block.inputs)} input{'s' if len(block.inputs) != 1 else ''}"
         text = f"the block {block.name} takes {count}, here it has {len(values)}"

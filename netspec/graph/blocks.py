@@ -32,6 +32,7 @@ class Block:
 
     @property
     def usage(self) -> str:
+        """The header as a row that uses it would be written, for hints: `block(a b) c s=1`."""
         given = [n if d is ... else f"{n}={_default(d)}" for n, d in islice(self.params.items(), FEW)]
         more = ["..."] if len(self.params) > FEW else []
         inputs = f"({' '.join(self.inputs[:FEW])})" if self.inputs != ("in",) else ""
@@ -139,10 +140,12 @@ def complete(block: Block, given: Mapping[str, Any], lookup: Lookup, at: At) -> 
 
 
 def _default(value: Any) -> str:
+    """The default of a parameter as the header of its block has it."""
     return "x".join(rows.written(part) for part in value) if isinstance(value, tuple) else rows.written(value)
 
 
 def _unknown(block: Block, name: str, at: At) -> Problem:
+    """The problem of an argument that a block does not have; without a name, of one value too many."""
     hint = did_you_mean(name, block.params) if name else ""
     text = (
         f"the block {block.name} has no parameter {name!r}" if name else f"the block {block.name} takes no more values"

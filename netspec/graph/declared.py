@@ -62,6 +62,7 @@ class Declared:
         return Params(self.document)
 
     def _read_blocks(self, document: Document) -> None:
+        """Read the headers of the blocks, with a problem for each that cannot be one or has a word that is taken."""
         for header, body in untorn(document.blocks.items()):
             path = ("blocks", header)
             words = set(_WORD.findall(header.partition("(")[0]))
@@ -113,6 +114,7 @@ class Declared:
         return found
 
     def _read_defaults(self, document: Document) -> None:
+        """Read the `defaults` section, with a problem for each line that nothing can take."""
         for word, value in document.defaults.items():
             path = ("defaults", word)
             classes = OPERATIONS.find(word)

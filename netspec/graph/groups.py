@@ -102,6 +102,7 @@ def _keys(known: Sequence[Tensor]) -> Iterator[str]:
 
 
 def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
+    """The problem of a group that no parameter belongs to."""
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):
         kinds = sorted(

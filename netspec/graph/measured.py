@@ -68,6 +68,8 @@ def inside(asked: Mapping[str, Measure], inputs: Sequence[Value], level: Level) 
 
 
 def _within(tree: ast.expr, own: Mapping[Value, Value]) -> ast.expr | None:
+    """A tree over what a block is called with, instead of what that is outside; None where it asks for more."""
+
     def visit(node: ast.AST) -> ast.AST:
         match node:
             case ast.Constant(value=Reading(value=value, axis=axis)):
@@ -96,6 +98,7 @@ def transformed(node: ast.AST, visit: Callable[[ast.AST], ast.AST]) -> ast.AST:
 
 
 def _measure(source: Any, scope: Scope) -> Measure:
+    """How one written argument is read where the network runs; None where it is the number that it is."""
     match source:
         case Expr(negative=negative):
             tree = _tree(source, scope)
@@ -221,4 +224,5 @@ class _Measuring:
         return size
 
     def _number(self, node: ast.expr | None) -> Any:
+        """The number of an index, which is known."""
         return None if node is None else expressions.computed(node, self.scope.lookup)

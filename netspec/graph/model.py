@@ -112,14 +112,17 @@ class Step:
 
     @property
     def value(self) -> Value:
+        """The first value that it makes: what its bare name stands for."""
         return first(self.results)
 
     @property
     def left_out(self) -> bool:
+        """Whether its `when` left it out, so that nothing runs here."""
         return self.op is None and self.body is None
 
     @property
     def path(self) -> str:
+        """Its name behind those of the levels around it: `encoder.layer1.conv`."""
         return f"{self.level.path}.{self.name}" if self.level.path else self.name
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
@@ -154,6 +157,7 @@ def first(results: V_ | tuple[Any, ...]) -> V_:
 
 
 def flat(results: V_ | tuple[Any, ...]) -> list[V_]:
+    """All values of a result, nested as torch nests them, in order."""
     return [v for r in results for v in flat(r)] if isinstance(results, tuple) else [results]
 
 
@@ -212,6 +216,7 @@ class Level:
 
     @property
     def path(self) -> str:
+        """The names of the levels down to this one, with dots between; empty for the root."""
         parts = []
         level: Level | None = self
         while level is not None and level.parent is not None:
@@ -243,6 +248,7 @@ class Level:
                 yield from step.body.walk()
 
     def macs(self) -> Size | None:
+        """Multiply-accumulates of one pass at batch 1; None where a step's are unknown."""
         counts = [step.macs() for step in self.steps]
         try:
             return None if any(c is None for c in counts) else sum((c for c in counts if c is not None), 0)
@@ -255,6 +261,7 @@ class Level:
             yield from _named(where, step.parameters())
 
     def buffers(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Buffers as `named_buffers` gives them, member by member."""
         for where, step in self.owners(prefix):
             yield from _named(where, step.buffers())
 
@@ -276,6 +283,7 @@ class Level:
 
 
 def _named(path: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The shapes of a module's tensors by their paths in the whole network."""
     return ((f"{path}.{part}" if part else path, shape) for part, shape in shapes.items())
 
 
@@ -325,6 +333,7 @@ class Graph:
         return dict(self.root.parameters())
 
     def buffers(self) -> dict[str, tuple[int, ...]]:
+        """Every buffer's shape by its name in the state_dict."""
         return dict(self.root.buffers())
 
     @property

@@ -213,6 +213,7 @@ def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether a value is written as a literal."""
     return value is None or isinstance(value, int | float | str)
 
 
@@ -294,6 +295,7 @@ class _Origin(ast.NodeTransformer):
         return LOST if "?" in symbols.symbols(node) else node
 
     def visit_Name(self, node: ast.Name) -> Node:
+        """What a name stands for. Raises LookupError for one that is no parameter and no counter."""
         if node.id in _WORDS:
             return ast.Constant(_WORDS[node.id])
         return self.names[node.id]
@@ -309,6 +311,7 @@ class _Origin(ast.NodeTransformer):
         return made
 
     def _leaves_nothing(self, whole: ast.expr, part: ast.expr) -> bool:
+        """Whether a division leaves nothing over; no where it cannot be told."""
         try:
             a, b = (expressions.computed(side, self.lookup) for side in (whole, part))
         except (expressions.ExpressionError, Refused, LookupError):
@@ -320,6 +323,7 @@ class _Origin(ast.NodeTransformer):
         return node_of(expressions.computed(node, self.lookup))
 
     def visit_Subscript(self, node: ast.Subscript) -> Node:
+        """A size of a shape, or an entry of a list that is known."""
         if any(isinstance(part, ast.Attribute) for part in ast.walk(node)):
             return node_of(expressions.computed(node, self.lookup))
         value = self.visit(node.value)

@@ -22,6 +22,7 @@ class AdaptivePool(Spatial):
     output_size = Numbers("size of the output; null keeps the input's own", ge=1, optional=True)
 
     def resized(self, x: Tensor) -> Tensor:
+        """The input with its axes of space as `output_size` says; one that is null there stays."""
         wanted = spread(self.output_size, self.dims)
         sizes = [size if want is None else want for size, want in zip(x.shape[2:], wanted, strict=True)]
         return x.with_shape(*x.shape[:2], *sizes)
@@ -153,6 +154,7 @@ class FractionalMaxPool(Spatial):
         return with_indices(x.with_shape(*x.shape[:2], *sizes), self.return_indices)
 
     def _sizes(self, sizes: tuple[Size, ...]) -> tuple[int, ...]:
+        """The sizes of the output for those of the input, channels left out."""
         if self.output_ratio is None:
             return spread(self.output_size, self.dims)
         ratios = for_axes("output_ratio", self.output_ratio, self.dims)

@@ -59,6 +59,7 @@ class DirectConvolution(Convolution):
         return fitted.replace(same=False, padding=self._same_padding()) if self.same else fitted
 
     def _same_padding(self) -> Sizes:
+        """The padding on each axis that keeps sizes, where the window's reach is even. Raises Misfit."""
         if self.padding != 0:
             text = "sets the padding twice, by same and by padding"
             raise Misfit(text, "Keep one of them.", field="same", code="contradiction")
@@ -87,6 +88,7 @@ class DirectConvolution(Convolution):
         return x.with_shape(x.shape[0], self.out_channels, *sizes)
 
     def _check_padding(self, x: Tensor, padding: tuple[int, ...]) -> None:
+        """Refuse more padding than there is to reflect or to repeat. Raises Misfit."""
         limit = {"reflect": -1, "circular": 0}.get(self.padding_mode)
         if limit is None:
             return

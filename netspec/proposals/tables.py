@@ -321,6 +321,7 @@ def _between(different: Sequence[str]) -> str | None:
 
 
 def _labels(cell: str, sign: str) -> list[str]:
+    """The labels of a cell that holds several, with this sign between them."""
     return [label.strip() for label in cell.split(sign) if label.strip()]
 
 

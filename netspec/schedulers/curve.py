@@ -53,6 +53,7 @@ class Single:
         self._step()
 
     def _step(self) -> None:
+        """Move the rate by one step of the schedule."""
         self.rate.value = self.entry.moved(self.at, self.rate.value, self.base)
 
 

@@ -245,6 +245,7 @@ def _section(
     names: tuple[str, ...] = (),
     maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
+    """The `data` section of plain data, and everything that is wrong with it; `paths` say where its keys stand."""
     problems = [_as_source(problem) for problem in unknown_keys(data, Data.keys, path)]
     source: Dataset | None = None
     split: Split | None = None

@@ -43,10 +43,12 @@ class _Lock:
         self.held: BaseFileLock | None = None
 
     def acquire(self) -> bool:
+        """Wait for the lock of the study's file, and hold it."""
         self.held = held(self.path, wait=True)
         return self.held is not None
 
     def release(self) -> None:
+        """Let the next process have it."""
         if self.held is not None:
             self.held.release()
 

@@ -87,6 +87,7 @@ class Frozen:
         return any(not rule.keep for name in names if (rule := self._rule(name)) is not None)
 
     def _rule(self, name: str) -> Freezing | None:
+        """The first rule that means a parameter; None where none does."""
         return next((rule for rule in self.rules if means(rule.pattern, name)), None)
 
     def _now(self, name: str, epoch: float, step: float) -> Freezing | None:

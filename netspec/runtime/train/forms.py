@@ -50,6 +50,7 @@ def need_tensor(saved: Any, shape: Sequence[int], dtype: torch.dtype, name: str)
 
 
 def _need_shaped(saved: Any, shape: Sequence[int], dtype: torch.dtype, name: str) -> None:
+    """Refuse what is no tensor of this shape and dtype. Raises ValueError."""
     if not isinstance(saved, torch.Tensor):
         raise ValueError(f"{name} is no tensor")
     if saved.shape != tuple(shape) or saved.dtype != dtype:
@@ -151,6 +152,7 @@ def _need_form(saved: Any, form: Any, sizes: Mapping[int, int], whole: tuple[int
 
 
 def _told(shape: Sequence[int], dtype: torch.dtype) -> str:
+    """A shape and a dtype in words: `64 x 3 of float32`."""
     return f"{' x '.join(map(str, shape)) or 'a single number'} of {str(dtype).removeprefix('torch.')}"
 
 

@@ -123,6 +123,7 @@ class Calls:
         return either(test, node, self.variables.read(self.flow.ref(step.passed)))
 
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
+        """The call of an operation without a module; what differs between uses is an argument of the constructor."""
         op = item.step.op
         assert op is not None
         if self.keeper.is_argument(item.aligned):

@@ -128,6 +128,7 @@ class ClassWriter:
         return self._readable(self.slots.code(series, name, origins), name)
 
     def _readable(self, code: Any, name: str) -> Any:
+        """A value whose expressions are kept by the constructor, so that forward can read them."""
         if isinstance(code, tuple):
             return tuple(self._readable(part, name) for part in code)
         if isinstance(code, Code) and not symbols(code.node):
@@ -160,6 +161,7 @@ class ClassWriter:
         return self._keep(times, "depth")
 
     def _keep(self, code: ast.expr, name: str) -> ast.expr:
+        """The attribute that keeps the value of an expression; one for all places that need the same."""
         key = text(code)
         if key not in self.kept:
             self.kept[key] = (self.attributes.fresh(key if isinstance(code, ast.Name) else name), code)

@@ -37,6 +37,7 @@ class Unit:
 
     @property
     def present(self) -> bool:
+        """Whether it is there, and no `when` left it out."""
         return not self.steps[0].left_out  # as all of them
 
 
@@ -79,6 +80,7 @@ class Pattern:
 
     @property
     def sequential(self) -> bool:
+        """Whether nn.Sequential says all of it, in every use."""
         return all(is_sequential(level) and positional(level) for level in self.levels)
 
     @property
@@ -211,6 +213,7 @@ class _Group:
         return all(self.contents.get(at) in (None, c) or c is None for at, c in contents.items())
 
     def pattern(self, echoes: Sequence[tuple[int, Level, tuple[Unit, ...]]]) -> Pattern:
+        """The class of these uses, and under which names its members stand."""
         units = tuple(units for units, _ in self.uses.values())
         homes: Counter[str] = Counter()
         for unit in range(len(units[0])):
@@ -282,6 +285,7 @@ def _signature(
 
 
 def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving: Mapping[Level, int]) -> Hashable:
+    """What must agree in steps that one line of a class stands for."""
     inputs = tuple(refs[value] for value in given(step))
     inner: Hashable = None
     if step.body is not None and step.body in serving:
