@@ -167,7 +167,7 @@ def _as_taught(known: Any, place: int) -> Transform:
 
 
 def fields(part: Part) -> tuple[Column, ...]:
-    """The inputs and the target."""
+    """The inputs and the target, each with a row for a sample."""
     return *part.inputs, part.target
 
 

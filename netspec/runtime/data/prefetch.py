@@ -50,7 +50,10 @@ class Reader:
         self._end = weakref.finalize(self, _end, self._workers)
 
     def expect(self, pieces: Iterable[torch.Tensor]) -> None:
-        """Begin to read these pieces, for each of which `read` will be called in turn. Earlier expectations end."""
+        """Begin to read these pieces, for each of which `read` will be called in turn. Earlier expectations end.
+
+        A piece is the int64 numbers of its rows, one axis.
+        """
         for worker in self._asked:
             worker.wait()
         self._asked.clear()

@@ -122,7 +122,7 @@ def in_chunks(batch: Batch, step: Callable[[Batch], Batch], limit: int) -> Batch
 
 
 def as_floats(x: torch.Tensor, peak: int) -> torch.Tensor:
-    """Bytes as float32 of 0.0 to 1.0, `peak` being 1.0; anything else as it is."""
+    """Bytes of any shape as float32 of 0.0 to 1.0, `peak` being 1.0; anything else as it is."""
     return x.float().div_(peak) if x.dtype == torch.uint8 else x
 
 

@@ -75,7 +75,10 @@ class Recording:
     found: Found
 
     def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> Found:
-        """Run the recorded step on these tensors, copied to where it reads, and hand out its gradients."""
+        """Run the recorded step on these tensors, copied to where it reads, and hand out its gradients.
+
+        `fields` are the inputs and the target of a batch, in the shapes that were recorded.
+        """
         for mine, given in zip(self.fields, fields, strict=True):
             mine.copy_(given)
         self.graph.replay()

@@ -82,7 +82,7 @@ class World:
         return counted(loss, share, predictions)[0] if isinstance(share, torch.Tensor) else loss
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Have the gradients of the sum of all processes' losses computed."""
+        """Have the gradients of the sum of all processes' losses, each a single number, computed."""
         loss.backward()
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -170,7 +170,7 @@ class Several(World):
                 p.grad = self.sum(torch.zeros_like(p) if p.grad is None else p.grad).div_(self.size)
 
     def sum(self, x: torch.Tensor) -> torch.Tensor:
-        """An all-reduce, in place."""
+        """The sum over all processes of a tensor of one shape in all: an all-reduce, in place."""
         dist.all_reduce(x)
         return x
 

@@ -29,7 +29,7 @@ Run = Callable[[Inputs], Sequence[Array]]
 
 
 def tensors(results: Any) -> list[torch.Tensor]:
-    """The tensors that a network returned, out of tuples, lists and dicts, in torch's order of flattening."""
+    """The tensors, batch first, that a network returned in tuples, lists and dicts, in torch's order of flattening."""
     return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
 
 

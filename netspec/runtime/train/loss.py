@@ -66,7 +66,7 @@ class Objective:
             load_weights(self.module, loss_file(weights))
 
     def scores(self, outputs: Any) -> torch.Tensor:
-        """The outputs as metrics take them, numbers in the target's own units."""
+        """The first output as metrics take it: batch x classes, or numbers in the target's own units."""
         scores: torch.Tensor = self.loss.scores(self.module, predictions(outputs)[0])
         return self.scale.put_back(scores) if self.scale else scores
 
