@@ -54,10 +54,14 @@ class NetspecError(Exception):
 
 
 class UsageError(NetspecError):
+    """A command, a call or an option that does not go together, or a file that is not there."""
+
     exit_code = 2
 
 
 class DataError(NetspecError):
+    """Data, weights or a run folder that cannot be used as they are."""
+
     exit_code = 4
 
 
@@ -72,6 +76,8 @@ class Diverged(NetspecError):
 
 
 class ExportMismatch(NetspecError):
+    """An exported file that computes something else than the network."""
+
     exit_code = 6
 
 

@@ -42,6 +42,7 @@ class Files:
     """The folder that paths of a spec start from, and whether they may leave it."""
 
     root: Path
+    """Where relative paths start."""
     allow_outside: bool = False
     doubt: str = ""
     """Why nothing is read there unless `allow_outside`; empty where that is no question."""

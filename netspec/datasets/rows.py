@@ -71,6 +71,7 @@ class FileRows(Rows):
     stored: np.dtype[Any]
     """The dtype in the file."""
     shape: tuple[int, ...]
+    """Rows first."""
     dtype: np.dtype[Any]
 
     def astype(self, dtype: Any) -> FileRows:
@@ -113,6 +114,7 @@ class Picked(Rows):
 
     rows: Rows
     chosen: Array
+    """The numbers of the rows, whole numbers along one axis."""
 
     @property
     def decodes(self) -> bool:  # type: ignore[override]

@@ -38,6 +38,7 @@ class Given:
     asked: Mapping[str, Measure]
     """How those arguments are read that ask for sizes."""
     inputs: tuple[Value, ...]
+    """The values that it is called with, in the order of the header."""
     at: At
 
 

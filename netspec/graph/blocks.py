@@ -25,10 +25,13 @@ class Block:
 
     name: str
     inputs: tuple[str, ...]
+    """What its body calls the values that it is given; `in` where the header names none."""
     params: dict[str, Any]
     """Each parameter's default as it is written; `...` where there is none."""
     body: Any
+    """Its layers as plain data."""
     path: Path
+    """Where it stands."""
 
     @property
     def usage(self) -> str:

@@ -22,6 +22,7 @@ class Tensor:
     """A parameter: its names, the first of which is the one that `named_parameters` gives, and its owners."""
 
     names: list[str]
+    """Several for one that is tied, or registered twice."""
     owners: list[Step]
 
 

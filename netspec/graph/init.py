@@ -49,12 +49,14 @@ class Owner:
 
     path: str
     op: Op | None
+    """Its operation; None for a level with parameters of its own."""
     shapes: dict[str, tuple[int, ...]]
     """Of a wrapped module both the weight and the parts that it is trained by."""
     wrap: str = ""
     parts: frozenset[str] = frozenset()
     """The parts of a wrapped weight."""
     plan: Mapping[str, tuple[int, Initializer]] = field(default_factory=dict)
+    """For each tensor that a rule fills, the number of that rule and what fills it."""
 
     def name_of(self, tensor: str) -> str:
         """A tensor's name in the network."""

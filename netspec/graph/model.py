@@ -36,10 +36,15 @@ class Value:
     """One tensor that flows through the network. `tensor` is None after a problem."""
 
     name: str
+    """What the spec calls it."""
     tensor: Tensor | None
+    """Its shape, batch first, and its dtype."""
     level: Level
+    """The level that it flows in."""
     step: Step | None = None
+    """What makes it; None for an input."""
     parts: Mapping[str, Value] = field(default_factory=dict)
+    """The values that are named behind a dot, as `rnn.output`; all parts share them."""
     alias: Self | None = None
     """The value that goes on in this one's place, where its step is left out."""
 
@@ -78,13 +83,17 @@ class Step:
     """One operation, or one call of a level, in its place; with neither, a step that its `when` left out."""
 
     name: str
+    """What the spec calls it, or what it is counted as."""
     level: Level
     inputs: tuple[Value, ...]
+    """The values that it is called with, in order; none for a level that takes them from around it."""
     results: Results
     """The values it makes, nested as torch nests them."""
     at: At
     op: Op | None = None
+    """The operation, fitted to its inputs."""
     body: Level | None = None
+    """The level that it calls."""
     member: str = ""
     """The name under which it is registered as a module or parameter; empty for a function."""
     template: Template = ()
@@ -169,6 +178,7 @@ class Repeat:
     """What tells it from others in the symbols of its counter."""
     times: ast.expr
     count: int
+    """The number of rounds that it gives here."""
     steps: tuple[Step, ...]
 
 
@@ -192,7 +202,9 @@ class Level:
     inputs: Mapping[str, Value] = field(default_factory=dict)
     """What the network or a block is called with, by name."""
     steps: Sequence[Step] = field(default_factory=list)
+    """In the order of running."""
     members: Mapping[str, Step] = field(default_factory=dict)
+    """What is registered in it, by name, in the order of registering."""
     lists: Set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
     asked: bool = False
@@ -200,6 +212,7 @@ class Level:
     left: Set[str] = field(default_factory=set)
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | Mapping[str, Value] | None = None
+    """What the network gives: a value, a tuple of them, or several by name. A level has exports."""
     exports: Mapping[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
     repeats: Sequence[Repeat] = field(default_factory=list)
@@ -302,7 +315,9 @@ class Graph:
 
     name: str
     root: Level
+    """The level that all others are in."""
     ties: Mapping[str, str] = field(default_factory=_none)
+    """For each parameter that is another's tensor, the name of that other."""
     init: tuple[Any, ...] = ()
     """The rules of the `init` section."""
     owners: tuple[Any, ...] = ()

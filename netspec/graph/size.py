@@ -38,6 +38,7 @@ class Limits:
 
     params: int | None = None
     memory: int | None = None
+    """In bytes."""
 
 
 def least_bytes(tensor: Tensor, batch: int = 1) -> int:

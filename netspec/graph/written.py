@@ -77,8 +77,11 @@ class Long:
 
     op: str
     options: Mapping[str, Any]
+    """The arguments by name, as plain data."""
     around: Mapping[str, Any]
+    """What stands beside the word: `when`, `repeat`, `as`."""
     outer: Path
+    """Where the mapping stands."""
 
     @property
     def path(self) -> Path:

@@ -75,6 +75,7 @@ class Seen:
     name: str
     role: str
     words: str
+    """What is said of it."""
     distinct: int = 0
     """Of categories how many there are, of texts how many words."""
     length: int = 0

@@ -38,8 +38,10 @@ class Trained:
     """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
 
     module: nn.Module
+    """On the device that it was trained on."""
     history: History
     folder: Path | None
+    """None for a training that keeps nothing."""
 
 
 def train(

@@ -7,6 +7,8 @@ from netspec.vocabulary import OPERATIONS
 
 
 class Blocks(Section):
+    """Parts of a network that are written once and used by name."""
+
     key = "blocks"
     after = "params"
     sentence = "reusable parts with parameters, `basic c s=1: ...`"

@@ -19,6 +19,8 @@ MEANINGS: Final = frozenset({*keyword.kwlist, "prev", "training", "true", "false
 
 
 class Declaration(Section):
+    """Hyperparameters of the network, which become arguments of the printed root class."""
+
     key = "params"
     after = "inputs"
     sentence = "numbers and words that expressions use as $name"

@@ -169,6 +169,8 @@ _HELD: Final[dict[str, type[Record]]] = {"early_stop": EarlyStop, "evaluate": Ev
 
 
 class Training(Section):
+    """Training: loss, optimizer, schedule, batches, epochs and what is measured."""
+
     key = "train"
     after = "data"
     sentence = "loss, optimizer and how long"

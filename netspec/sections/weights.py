@@ -40,7 +40,9 @@ class Weights:
     """
 
     loads: tuple[Load, ...] = ()
+    """The files to load, in the order in which their tensors are taken."""
     freeze: Frozen = field(default=Frozen())
+    """What is not trained."""
 
     def frozen(self, name: str) -> bool:
         """Whether this parameter is never trained: a pattern means its own name, or that of a module around it."""
@@ -85,6 +87,8 @@ _PLACE: Final[dict[str, Any]] = {
 
 
 class Start(Section):
+    """Pretrained weights to load, and parameters that are frozen."""
+
     key = "weights"
     after = "init"
     sentence = "weights to load and names to freeze"

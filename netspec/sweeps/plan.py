@@ -20,7 +20,9 @@ class Limits:
     """Networks that are too large to be trained; None is no limit."""
 
     parameters: int | None = None
+    """The most that a network may have."""
     macs: int | None = None
+    """The most multiply-accumulates of one sample."""
 
     def exceeded(self, spec: Spec) -> str:
         """Why a network is not trained; empty for one that may be."""

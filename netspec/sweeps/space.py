@@ -48,6 +48,7 @@ class Range:
     low: float
     high: float
     step: float | None = None
+    """None for all numbers between."""
     log: bool = False
     """Whether equal ratios count alike instead of equal differences."""
 

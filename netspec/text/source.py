@@ -22,6 +22,7 @@ class File:
 
     name: str
     lines: tuple[str, ...]
+    """Without their ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class Mark:
     end_line: int
     end_column: int
     key: tuple[int, int] | None = None
+    """The line and the column of the key that it stands behind."""
     value: str | None = None
+    """What a text reads as: quotes and escapes make that differ from what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Source:
     file: File
     data: Any
     marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
+    """The root's path is empty."""
 
     @property
     def files(self) -> set[str]:

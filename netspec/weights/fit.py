@@ -85,12 +85,16 @@ class Taken:
     """A tensor of the network that a file's becomes."""
 
     name: str
+    """Its name in the network."""
     source: str
     """Its name in the file."""
     file: Path
     entry: Entry
+    """Its dtype, shape and bytes in the file."""
     shape: tuple[int, ...]
+    """In the network."""
     resize: str = ""
+    """How it gets there from the file's shape; empty where that is the same."""
 
     @property
     def how(self) -> str:
@@ -109,12 +113,14 @@ class Fit:
 
     loads: tuple[Load, ...]
     taken: list[Taken] = field(default_factory=list)
+    """In the order of the network's names."""
     fresh: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Tensors of the network that begin as the network is initialised."""
     left: list[tuple[Load, str, Held]] = field(default_factory=list)
     """Tensors of the files that `skip` leaves out."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """What a person should know though nothing is wrong."""
 
     @property
     def resized(self) -> list[Taken]:

@@ -22,6 +22,7 @@ class When:
 
     unit: Literal["epoch", "step"]
     count: int
+    """At least 1."""
 
     def __str__(self) -> str:
         return f"{self.unit} {self.count:,}"
@@ -47,6 +48,7 @@ class Frozen:
     """All that a spec freezes, and when what of it thaws."""
 
     rules: tuple[Freezing, ...] = ()
+    """The first that matches a name decides."""
     thaws: tuple[tuple[str, When], ...] = ()
     """Patterns of frozen names, and when they begin to be trained, whatever their rule says."""
 

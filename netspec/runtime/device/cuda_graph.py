@@ -70,8 +70,11 @@ class Recording:
     """A graph with the tensors that it reads and writes each time."""
 
     graph: torch.cuda.CUDAGraph
+    """One whole training step but for the optimizer."""
     fields: tuple[torch.Tensor, ...]
+    """The inputs and the target that it reads, batch first."""
     gradients: tuple[torch.Tensor | None, ...]
+    """One for each parameter, of its shape; None for one that has none."""
     found: Found
 
     def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> Found:

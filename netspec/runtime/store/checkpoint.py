@@ -48,7 +48,9 @@ class Checkpoints:
     """The checkpoints of one run. `warn` is told of each one that is damaged."""
 
     folder: Path
+    """Where each is a folder of its own."""
     keep: int = 3
+    """How many are left when another is written."""
     warn: Callable[[str], None] = print
 
     def save(self, step: int, records: int, state: dict[str, Any]) -> Path:

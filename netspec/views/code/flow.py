@@ -23,9 +23,12 @@ class Item:
     place: int
     """Its place in the unit."""
     aligned: list[Step | None]
+    """The same step in each use of the class; None where a use leaves it out."""
     step: Step
     inputs: list[Ref]
+    """The values that its call passes on, in order."""
     results: list[Ref]
+    """The values that it makes, flat."""
     dims: list[Ref]
     """Values whose shape gives the step a size that only the run knows."""
     own: bool

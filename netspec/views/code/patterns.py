@@ -33,6 +33,7 @@ class Unit:
     """Steps that are in or out together."""
 
     guard: Guard | None
+    """The `when` that they share, if there is one."""
     steps: tuple[Step, ...]
 
     @property
@@ -68,9 +69,11 @@ class Pattern:
     """One class of the printed module: all levels that it serves, unit by unit."""
 
     levels: tuple[Level, ...]
+    """The uses of the block."""
     units: tuple[tuple[Unit, ...], ...]
     """For each level, its units."""
     refs: tuple[Mapping[Value, Ref], ...]
+    """For each use, where in the class its values stand."""
     echoes: tuple[tuple[int, Level, tuple[Unit, ...]], ...]
     """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     homes: Mapping[str, int]

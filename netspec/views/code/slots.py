@@ -58,7 +58,9 @@ class Argument:
 
     kind: int
     values: list[Any]
+    """In the order of the uses; ABSENT where one has no such step."""
     origins: list[Node]
+    """Over the symbols around each use."""
 
 
 class Slots:
