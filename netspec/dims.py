@@ -45,6 +45,7 @@ class Dim:
     __slots__ = ("_hash", "_text", "terms")
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
+        """`terms` are the factor of each product of names; the empty product is the number."""
         self.terms = terms
         self._hash = hash(frozenset(terms.items()))
         self._text = ""

@@ -102,6 +102,7 @@ class Invalid(ValueError):
     """Arguments that a record does not accept; `faults` holds every reason."""
 
     def __init__(self, faults: Sequence[Fault], name: str) -> None:
+        """`name` is what the message calls the record."""
         self.faults = tuple(faults)
         self.name = name
         super().__init__("; ".join(fault.told(name) for fault in self.faults))
@@ -119,6 +120,7 @@ class Record:
     fields: ClassVar[dict[str, Field[Any]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Gather the fields of the class and of those above it, in order."""
         super().__init_subclass__(**kwargs)
         own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
         inherited = {n: f for base in reversed(cls.__mro__[1:]) for n, f in vars(base).get("fields", {}).items()}
@@ -130,6 +132,7 @@ class Record:
         return fields
 
     def __init__(self, **values: Any) -> None:
+        """A record of these values, each checked against its field. Raises Invalid with every fault."""
         try:
             self.__dict__.update(_validator(type(self)).validate_python(values))
         except ValidationError as error:

@@ -48,6 +48,7 @@ class Rows(ABC):
         return prod(self.shape) * self.dtype.itemsize
 
     def __getitem__(self, rows: Array | slice) -> Array:
+        """Rows by their numbers or by a slice, in memory."""
         import numpy as np
 
         return self.read(np.arange(len(self))[rows] if isinstance(rows, slice) else rows)

@@ -48,6 +48,7 @@ class BlockUses:
     def __init__(
         self, declared: Declared, report: Report, members: Members, results: Results, reuse: Reuse, walk: Inside
     ) -> None:
+        """`walk` goes through the body of a block, into the scope that is opened for it."""
         self.declared = declared
         self.report = report
         self.members = members

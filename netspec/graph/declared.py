@@ -35,6 +35,7 @@ class Declared:
     """The declarations of a document."""
 
     def __init__(self, document: Document, report: Report) -> None:
+        """Read what the document declares; what is wrong with it is reported."""
         self.report = report
         self.document = document
         self._left: set[str | Expr] | None = None

@@ -31,6 +31,7 @@ class Reuse:
     """Runs and registers members again."""
 
     def __init__(self, report: Report, members: Members) -> None:
+        """`recipes` will hold, for each step of a level, how it is made a second time."""
         self.report = report
         self.members = members
         self.recipes: dict[Step, Recipe] = {}

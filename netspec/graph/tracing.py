@@ -264,6 +264,7 @@ class _Names(Mapping[str, Node]):
         self.scope = scope
 
     def __getitem__(self, name: str) -> Node:
+        """The expression of the nearest one of that name. Raises KeyError."""
         scope: Scope | None = self.scope
         while scope is not None:
             if name in scope.params:

@@ -38,6 +38,7 @@ class Walk:
     uses_class: type[BlockUses] = BlockUses
 
     def __init__(self, declared: Declared, report: Report) -> None:
+        """What each part of the work needs of the others is given to it here."""
         self.declared = declared
         self.report = report
         self.members = Members(report)

@@ -99,6 +99,7 @@ class _Look:
     """Looks at the nodes of one tree."""
 
     def __init__(self, nodes: Sequence[ast.AST], allowed: Closed) -> None:
+        """`allowed` is all that the text may name of torch."""
         self.allowed = allowed
         self.imports = {*_IMPORTS.values(), *_FROM.values(), *(name.partition(".")[0] for name in allowed.plugins)}
         self.bound = self.imports | set(_bound(nodes))

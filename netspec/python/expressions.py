@@ -38,6 +38,7 @@ class Brackets:
     __slots__ = ("close", "items", "open", "rows", "text")
 
     def __init__(self, open_: str, items: Sequence[Pieces], close: str, *, rows: bool = False) -> None:
+        """`items` stand between the brackets, each with what follows it."""
         self.open, self.items, self.close = open_, items, close
         self.rows = rows
         """Whether each item stands in a line of its own even where there is room for all in one."""

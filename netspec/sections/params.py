@@ -33,6 +33,7 @@ class Params:
     """The params by name; one that cannot be read is unknown to everything that uses it."""
 
     def __init__(self, document: Document) -> None:
+        """Compute the parameters in the order of writing; `problems` has those that cannot be."""
         self.names = frozenset(document.params)
         self.values: dict[str, Any] = {}
         self.lost = "params" in document.refused

@@ -234,6 +234,7 @@ class _Reader:
     """Collects the values of the section and everything that is wrong with them."""
 
     def __init__(self, path: Path, lookup: Lookup) -> None:
+        """`path` is where the section stands, `lookup` finds parameters."""
         self.path, self.lookup = path, lookup
         self.values: dict[str, Any] = {}
         self.problems: list[Problem] = []

@@ -132,6 +132,7 @@ class Reader:
     """Fits one file after the other into the same network."""
 
     def __init__(self, loads: Sequence[Load], wanted: Iterable[Wanted], root: Path) -> None:
+        """`wanted` are the tensors of the network, `root` is where paths of files start."""
         self.fit, self.root = Fit(tuple(loads)), root
         self.wanted = list(wanted)
         self.by_name = {name: each for each in self.wanted for name in each.names}

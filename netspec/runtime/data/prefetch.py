@@ -123,6 +123,7 @@ class Worker:
     """The near end of a process that reads. What it is asked for it gives in the same order."""
 
     def __init__(self, fields: Sequence[Rows]) -> None:
+        """Start a process that reads `fields`, one Rows for each input and the target, into memory shared with it."""
         memory = _shared_memory()
         ours, theirs = socket.socketpair()
         given = (theirs.fileno(), memory)

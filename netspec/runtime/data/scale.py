@@ -71,6 +71,7 @@ class InOwnUnits(nn.Module):
     deviation: torch.Tensor
 
     def __init__(self, network: nn.Module, scale: Scale) -> None:
+        """`network` gives the scaled target."""
         super().__init__()
         self.network = network
         self.register_buffer("mean", scale.mean)

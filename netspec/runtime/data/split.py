@@ -47,6 +47,7 @@ class Steps:
     maps: Maps = TORCHS
 
     def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
+        """What becomes of a batch, samples first; augmented where there is a chance. Bytes come out as floats."""
         batch = self._taken(batch, self.before)
         if chance is not None:
             batch = self._taken(batch, self.augment, chance)

@@ -118,6 +118,7 @@ class Several(World):
     """One of several processes. `local` is its number on its own machine."""
 
     def __init__(self, local: int) -> None:
+        """`local` is the number of this process on its machine. torch.distributed has begun."""
         self.rank, self.size, self.local = dist.get_rank(), dist.get_world_size(), local
         self.group = dist.new_group(backend="gloo", timeout=PATIENCE)
         """For words between the processes, which must not wait for a device."""

@@ -27,6 +27,7 @@ class Objective:
     """
 
     def __init__(self, loss: Loss, device: torch.device | str = "cpu", learnt: Mapping[str, Any] | None = None) -> None:
+        """The loss on a device, with the class weights and the scale that the data has taught."""
         self.loss = loss = settled(loss, learnt or {})
         self.scale = Scale.of(learnt or {}, device)
         self.module = make_loss(loss).to(device)

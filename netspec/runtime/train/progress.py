@@ -120,6 +120,7 @@ class Live:
     interval = 0.2
 
     def __init__(self, stream: IO[str] | None = None) -> None:
+        """Draw on `stream`, else on the standard error."""
         from tqdm import tqdm
 
         tqdm.monitor_interval = 0  # no thread that looks after the bar

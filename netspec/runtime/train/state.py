@@ -78,6 +78,7 @@ class State:
         meaning: Mapping[str, str] | None = None,
         frozen: Frozen = UNFROZEN,
     ) -> None:
+        """The state before the first step."""
         self.spread, self.world, self.seed = spread, world, train.seed
         self.module = module = spread.module
         self.device = next(module.parameters()).device

@@ -68,6 +68,7 @@ class Calls:
     """Writes the expressions of one class's steps."""
 
     def __init__(self, pattern: Pattern, variables: Variables, keeper: Keeper) -> None:
+        """`keeper` hands out what forward reads from the constructor."""
         self.pattern = pattern
         self.variables = variables
         self.flow = variables.flow

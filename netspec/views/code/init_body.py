@@ -34,6 +34,7 @@ class Registering:
     """Writes the registrations of one class."""
 
     def __init__(self, making: Making) -> None:
+        """`making` gives the expressions that make the members."""
         self.pattern = making.pattern
         self.making = making
         self.rounds: set[str] = set()
