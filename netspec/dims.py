@@ -29,7 +29,9 @@ class Quotient:
     """`top // bottom`, where the division does not come out evenly."""
 
     top: Size
+    """What is divided."""
     bottom: Size
+    """What it is divided by; what is left over is dropped."""
 
     def __str__(self) -> str:
         return f"{_bracket(self.top)} // {_bracket(self.bottom)}"

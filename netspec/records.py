@@ -88,10 +88,13 @@ class Fault:
     """What is wrong with one argument: its path inside the record, and the words for it."""
 
     loc: tuple[str | int, ...]
+    """The field, and the places in its value."""
     code: str
+    """Its kind in a word, `bad-argument`."""
     text: str
     """What goes on where the record's name leaves off."""
     hint: str = ""
+    """What to try."""
 
     def told(self, word: str) -> str:
         """The whole message; `word` is what the record is called where it is written."""
@@ -118,6 +121,7 @@ class Record:
     """Base of everything that is described by fields. Immutable once made."""
 
     fields: ClassVar[dict[str, Field[Any]]] = {}
+    """Every field by name, inherited ones among them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Gather the fields of the class and of those above it, in order."""

@@ -73,7 +73,9 @@ class Guard:
     """A `when` that was decided: where it stands and its condition."""
 
     at: At
+    """Where it stands."""
     when: Expr
+    """The condition as it is written."""
     origin: ast.expr | None = field(default=None, compare=False)
     """The condition over the symbols of the block that it stands in, where the graph is traced."""
 
@@ -187,8 +189,11 @@ class Level:
     """A module: the root, a use of a block, a list or a mapping."""
 
     kind: Literal["root", "block", "list", "mapping"]
+    """What of the spec it is."""
     name: str = ""
+    """Under which it is registered; the network's own for the root."""
     parent: Level | None = None
+    """The level around it; None for the root."""
     header: Block | None = None
     """The block that it is a use of."""
     params: Mapping[str, Any] = field(default_factory=_none)
@@ -314,6 +319,7 @@ class Graph:
     """A whole network. Everything that shows, prints or builds one reads only this."""
 
     name: str
+    """Of its class."""
     root: Level
     """The level that all others are in."""
     ties: Mapping[str, str] = field(default_factory=_none)

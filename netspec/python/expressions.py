@@ -29,7 +29,9 @@ class Break:
     """A place where an expression may go on in the next line: before an operator, or before the dot of a call."""
 
     level: int
+    """How tightly what is around it binds; the loosest breaks first."""
     text: str
+    """What stands there while the line is whole."""
 
 
 class Brackets:

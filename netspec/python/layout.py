@@ -129,8 +129,11 @@ class _Nested:
     """An expression that is opened at a pair of its brackets."""
 
     head: str
+    """All that stands before the items, the opening bracket among it."""
     items: Sequence[Pieces]
+    """What may stand in lines of its own."""
     tail: str
+    """All that stands behind them."""
 
 
 def _broken(prefix: str, expression: Pieces, depth: int, suffix: str = "") -> list[str]:

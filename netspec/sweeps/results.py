@@ -29,6 +29,7 @@ class Trial:
     reason: str = ""
     """Why it was not trained to its end."""
     parameters: int | None = None
+    """None where the network could not be built."""
     macs: int | None = None
     """Of one sample."""
     epochs: int | None = None
@@ -49,6 +50,7 @@ class Sweep:
     axes: tuple[Axis, ...]
     """What is varied."""
     trials: tuple[Trial, ...]
+    """In the order of their numbers."""
 
     @property
     def best(self) -> Trial | None:

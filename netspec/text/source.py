@@ -21,6 +21,7 @@ class File:
     """A text that values come from: a spec, or an override on the command line."""
 
     name: str
+    """As messages call it."""
     lines: tuple[str, ...]
     """Without their ends."""
 
@@ -48,6 +49,7 @@ class Place:
     line: int
     column: int
     width: int
+    """In characters, at least 1."""
 
     @property
     def text(self) -> str:
@@ -83,6 +85,7 @@ class Source:
 
     file: File
     data: Any
+    """As YAML has it."""
     marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
     """The root's path is empty."""
 

@@ -65,7 +65,9 @@ class Summary:
     macs: Counted
     """Multiply-accumulates of one sample."""
     parameter_bytes: int
+    """Of the parameters, as float32."""
     activation_bytes: Counted
+    """Of all that one sample's pass makes."""
 
     def listed(self) -> dict[str, Any]:
         """Plain data for JSON. A number that depends on the run is a text such as `4*T`, an unknown one is null."""

@@ -57,7 +57,9 @@ class Training:
 
     name: str
     loss: str
+    """As a row, with its arguments."""
     optimizer: str
+    """As a row, with its arguments."""
     scheduler: str
     moves: str
     """When the scheduler moves the rate."""

@@ -179,7 +179,9 @@ class Passing:
     """How a module is called with its inputs, and what that names of torch and of the helpers."""
 
     write: Callable[[Any, Inputs], Sequence[Argument]]
+    """The arguments, over the inputs of an operation."""
     names: tuple[str, ...] = ()
+    """All that these name of torch."""
 
 
 def _flattened(op: FC, inputs: Inputs) -> Sequence[Argument]:

@@ -25,8 +25,11 @@ class Watch:
     min_delta: float = 0.0
     """By how much a value has to be better to count as such, in its own units."""
     best: float | None = None
+    """The best value so far; None before the first evaluation."""
     epoch: int = 0
+    """At the best evaluation."""
     step: int = 0
+    """At the best evaluation, counted over the whole run."""
     waited: int = 0
     """How many evaluations have passed since the best one."""
     asked: str = ""

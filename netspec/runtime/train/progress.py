@@ -22,6 +22,7 @@ class Plan:
     """What a run is about to do."""
 
     epochs: int
+    """Of the whole run, those behind it among them."""
     steps: int
     """Steps in an epoch."""
     total: int
