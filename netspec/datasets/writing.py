@@ -183,4 +183,5 @@ def _behind(sign: str) -> str:
 
 
 def _is_currency(sign: str) -> bool:
+    """Whether a sign is a currency's."""
     return len(sign) == 1 and unicodedata.category(sign) == "Sc"

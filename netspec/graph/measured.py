@@ -191,6 +191,7 @@ class _Measuring:
         return transformed(node, self.visit)
 
     def _name(self, node: ast.Name) -> ast.expr:
+        """A parameter's own tree, or its number. Raises KeyError for a value that is no size."""
         name = "in" if node.id == expressions.IN else node.id
         known = _of_param(name, self.scope)
         if isinstance(known, tuple):

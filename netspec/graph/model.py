@@ -28,6 +28,7 @@ V_ = TypeVar("V_", bound="Value")
 
 
 def _none() -> Mapping[Any, Any]:
+    """No entries, for the fields that begin without any."""
     return NONE
 
 

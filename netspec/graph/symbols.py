@@ -338,6 +338,7 @@ def _gathered(left: Node, right: Node) -> Node | None:
 
 
 def _is_sum(node: Node) -> TypeGuard[ast.BinOp]:
+    """Whether a node adds two others."""
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
 
 

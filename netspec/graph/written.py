@@ -30,21 +30,29 @@ class Written(Protocol):
     """A call whose words have not been looked up yet."""
 
     @property
-    def op(self) -> str | Expr: ...
+    def op(self) -> str | Expr:
+        """Its word, or the expression that gives it."""
+
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """Where its row or its mapping stands."""
+
     @property
     def at(self) -> At:
         """The whole call."""
 
     @property
-    def op_at(self) -> At: ...
+    def op_at(self) -> At:
+        """Its word."""
+
     @property
     def inputs(self) -> tuple[tuple[Input, At], ...] | None:
         """What it names in brackets; None where it names nothing."""
 
     @property
-    def repeats(self) -> bool: ...
+    def repeats(self) -> bool:
+        """Whether it says how often it is run."""
+
     @property
     def certain(self) -> bool:
         """Whether it is run once, whatever the sizes are."""

@@ -107,6 +107,7 @@ def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> lis
 
 
 def _nothing(_: Slots) -> list[ast.stmt]:
+    """No statements."""
     return []
 
 

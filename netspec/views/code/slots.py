@@ -409,6 +409,8 @@ def tidied(node: Node) -> Node:
 
 
 class _Tidy(ast.NodeTransformer):
+    """Writes an expression as a person would, with the same value."""
+
     def visit(self, node: ast.AST) -> Any:
         """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`.
 
