@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
-from netspec.language.calls import Arguments, Lookup, compute, long_value, one_call, plain_value, source_of
+from netspec.language.calls import Arguments, Lookup, compute, long_value, nothing, one_call, plain_value, source_of
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, Word
 from netspec.sections.params import check_param_name
@@ -40,6 +40,20 @@ class Block:
         more = ["..."] if len(self.params) > FEW else []
         inputs = f"({' '.join(self.inputs[:FEW])})" if self.inputs != ("in",) else ""
         return " ".join([f"{self.name}{inputs}", *given, *more])
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The defaults of its parameters that are constants, by name."""
+        found = {name: _constant(default) for name, default in self.params.items() if default is not ...}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _constant(default: Any) -> Any:
+    """The value of a default that asks for no name; None for one that does."""
+    try:
+        return compute(default, nothing, At())
+    except Refused:
+        return None
 
 
 def read_block(header: str, body: Any, path: Path) -> Block:

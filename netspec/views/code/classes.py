@@ -22,7 +22,6 @@ from netspec.python.nodes import (
 )
 from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, repeated
-from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward_body import Bound, Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
@@ -101,7 +100,8 @@ class ClassWriter:
         """The defaults of the arguments that have one."""
         level = self.pattern.levels[0]
         root = {root_symbol(name): plain(value) for name, value in level.params.items()}
-        given = root if level is self.slots.root else header_defaults(level)
+        constants = level.header.constants if level.header is not None else {}
+        given = root if level is self.slots.root else constants
         called = self.slots.called
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
         return {
