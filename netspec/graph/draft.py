@@ -115,6 +115,8 @@ def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> St
 _KINDS: Final = {draft: draft.__base__ for draft in (Value, Step, Level)}
 """What each kind of draft becomes: it has no slots of its own, so that it only changes its class."""
 _SLOTS: Final = {draft: tuple(field.name for field in fields(draft)) for draft in _KINDS}
+_OPEN: Final = (dict, list, set)
+_FOLLOWED: Final = {*_KINDS, tuple}
 
 
 def freeze(root: Level) -> model.Level:
@@ -122,23 +124,23 @@ def freeze(root: Level) -> model.Level:
     waiting: list[Any] = [root]
     while waiting:
         part = waiting.pop()
-        kind = type(part)
-        if kind in _KINDS:
-            for name in _SLOTS[kind]:
-                setattr(part, name, _sealed(getattr(part, name), waiting))
-            part.__class__ = _KINDS[kind]
-        elif kind is tuple:
+        kind = part.__class__
+        if kind is tuple:
             waiting += part
+        elif kind in _KINDS:
+            for name in _SLOTS[kind]:
+                held = getattr(part, name)
+                if isinstance(held, _OPEN):
+                    setattr(part, name, _sealed(held))
+                    waiting += (*held, *held.values()) if isinstance(held, dict) else held
+                elif held.__class__ in _FOLLOWED:
+                    waiting.append(held)
+            part.__class__ = _KINDS[kind]
     return root
 
 
-def _sealed(held: Any, waiting: list[Any]) -> Any:
-    """What a slot holds, where nothing can be put in or taken out; what is in there waits to be frozen."""
+def _sealed(held: dict[Any, Any] | list[Any] | set[Any]) -> Any:
+    """The same, where nothing can be put in or taken out any more."""
     if isinstance(held, dict):
-        waiting += (*held, *held.values())
         return MappingProxyType(held) if held else NONE
-    if isinstance(held, list | tuple):
-        waiting += held
-        return tuple(held)
-    waiting.append(held)
-    return frozenset(held) if isinstance(held, set) else held
+    return tuple(held) if isinstance(held, list) else frozenset(held)
