@@ -1,20 +1,21 @@
 """A network while it is built: values, steps and levels that can still be changed, as those of a graph cannot.
 
 They have the fields of the graph's own; said again is only what is set after they were made, and what of a draft is
-itself a draft. What reads a graph reads a draft of one as well; once it is whole, `freeze` makes it the graph.
+itself a draft. What reads a graph reads a draft of one as well; once it is whole, `freeze` gives the graph itself.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
 from netspec.errors import At
 from netspec.graph import model
-from netspec.graph.measured import AXES
+from netspec.graph.measured import AXES, of_values
 from netspec.graph.model import NONE, Guard, Repeat, first
 from netspec.language.refusals import Unknown
 from netspec.language.rows import Expr, Template
@@ -112,35 +113,64 @@ def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> St
     return step
 
 
-_KINDS: Final = {draft: draft.__base__ for draft in (Value, Step, Level)}
-"""What each kind of draft becomes: it has no slots of its own, so that it only changes its class."""
-_SLOTS: Final = {draft: tuple(field.name for field in fields(draft)) for draft in _KINDS}
-_OPEN: Final = (dict, list, set)
-_FOLLOWED: Final = {*_KINDS, tuple}
+_KINDS: Final = {Value: model.Value, Step: model.Step, Level: model.Level}
+"""What each kind of draft becomes."""
+_SLOTS: Final = {
+    kind: tuple((each.name, getattr(kind, each.name).__set__) for each in fields(kind)) for kind in _KINDS.values()
+}
+"""How each slot of a frozen part is filled."""
+_HELD: Final = {kind: attrgetter(*(each.name for each in fields(kind))) for kind in _KINDS}
+"""What the slots of a draft hold, in that order."""
+_PLAIN: Final = {str, bool, type(None), At, MappingProxyType, object, Tensor}
+"""What many slots hold that holds nothing itself."""
 
 
 def freeze(root: Level) -> model.Level:
-    """Make the level, and all that can be reached from it, parts of a graph, in their place."""
-    waiting: list[Any] = [root]
-    while waiting:
-        part = waiting.pop()
-        kind = part.__class__
-        if kind is tuple:
-            waiting += part
-        elif kind in _KINDS:
-            for name in _SLOTS[kind]:
-                held = getattr(part, name)
-                if isinstance(held, _OPEN):
-                    setattr(part, name, _sealed(held))
-                    waiting += (*held, *held.values()) if isinstance(held, dict) else held
-                elif held.__class__ in _FOLLOWED:
-                    waiting.append(held)
-            part.__class__ = _KINDS[kind]
-    return root
+    """The level and all that can be reached from it as a graph, which nothing can change."""
+    freezing = _Freezing()
+    frozen: model.Level = freezing.part(root)
+    while freezing.waiting:
+        freezing.fill(*freezing.waiting.pop())
+    return frozen
 
 
-def _sealed(held: dict[Any, Any] | list[Any] | set[Any]) -> Any:
-    """The same, where nothing can be put in or taken out any more."""
-    if isinstance(held, dict):
-        return MappingProxyType(held) if held else NONE
-    return tuple(held) if isinstance(held, list) else frozenset(held)
+class _Freezing:
+    """Makes each part empty when another refers to it, as they do in circles, and fills it later."""
+
+    def __init__(self) -> None:
+        self.made: dict[Any, Any] = {}
+        self.waiting: list[tuple[Any, Any]] = []
+
+    def part(self, held: Any) -> Any:
+        """The part of the graph that a draft becomes; anything else as it is."""
+        known = self.made.get(held) if held.__class__ in _KINDS else held
+        if known is None and held is not None:
+            kind: Any = _KINDS[held.__class__]
+            known = self.made[held] = kind.__new__(kind)
+            self.waiting.append((held, known))
+        return known
+
+    def fill(self, draft: Any, frozen: Any) -> None:
+        """Give a part of the graph all that its draft holds."""
+        for (name, fill), held in zip(_SLOTS[frozen.__class__], _HELD[draft.__class__](draft), strict=True):
+            kind = held.__class__
+            if kind in _KINDS:
+                fill(frozen, self.made.get(held) or self.part(held))
+            elif kind in _PLAIN:
+                fill(frozen, held)
+            elif name == "measures":
+                fill(frozen, self.closed({field: of_values(each, self.part) for field, each in held.items()}))
+            else:
+                fill(frozen, self.closed(held))
+
+    def closed(self, held: Any) -> Any:
+        """The same, with nothing in it that can be put in or taken out."""
+        kind = held.__class__
+        if kind is tuple or kind is list:
+            return tuple(map(self.closed, held)) if held else ()
+        if isinstance(held, dict):
+            part = self.part
+            return MappingProxyType({part(key): part(value) for key, value in held.items()}) if held else NONE
+        if kind is set:
+            return frozenset(held)
+        return replace(held, steps=self.closed(held.steps)) if kind is Repeat else self.part(held)

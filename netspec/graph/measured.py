@@ -67,6 +67,19 @@ def inside(asked: Mapping[str, Measure], inputs: Sequence[Value], level: Level) 
     return known
 
 
+def of_values(measure: Measure, value: Callable[[Value], Value]) -> Measure:
+    """How the same argument is read where other values stand in place of these."""
+
+    def visit(node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.Constant):
+            return _leaf(Reading(value(node.value.value), node.value.axis)) if isinstance(node.value, Reading) else node
+        return transformed(node, visit)
+
+    if isinstance(measure, tuple):
+        return tuple(None if part is None else visit(part) for part in measure)  # type: ignore[misc]
+    return None if measure is None else visit(measure)  # type: ignore[return-value]
+
+
 def _within(tree: ast.expr, own: Mapping[Value, Value]) -> ast.expr | None:
     """A tree over what a block is called with, instead of what that is outside; None where it asks for more."""
 

@@ -177,3 +177,4 @@ def _at(op: Op, inputs: Inputs, place: str) -> Iterator[Argument]:
 
 
 SELF_TRAINING = named("self.training")
+MINUS_INFINITY = valued(float("-inf"))
