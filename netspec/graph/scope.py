@@ -28,6 +28,8 @@ class Flow:
     """The number of the next member of a list."""
     counts: dict[str, int] = field(default_factory=dict)
     """How many members of each word have been named so far."""
+    ends: list[Value] | None = None
+    """The value at the end of each round of the call that was repeated last."""
     lost: bool = False
     """Whether a step without a name could not be read, so that it has no count, and others perhaps a wrong one."""
 

@@ -17,7 +17,7 @@ class Lint(Section):
     """Warnings that are suppressed in this spec, by code."""
 
     key = "lint"
-    after = "extends"
+    after = "use"
     sentence = "warnings that this spec does not want, `{ignore: [bias-before-norm]}`"
     example = "lint: {ignore: [bias-before-norm]}"
     forms = (dict,)

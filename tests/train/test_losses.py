@@ -160,3 +160,23 @@ def test_what_only_the_first_batch_shows_has_its_line(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=x, y=y)
     with pytest.raises(SpecError, match=r"spec\.yaml:5:26  error\[loss-target\]  mse compares equal shapes"):
         netspec.Run.read(tmp_path / "other").evaluate()
+
+
+@pytest.mark.parametrize(
+    "row", ["ce axis=-1 label_smoothing=0.1", "ce axis=-1 ignore_index=3 weight=1x2x3x4x5", "nll axis=-1"]
+)
+def test_classes_on_the_last_axis_are_compared_where_they_lie(row: str) -> None:
+    objective = Objective(loss(row))
+    scores, target = torch.randn(2, 7, 3, 5).log_softmax(-1), torch.randint(5, (2, 7, 3))
+    given, classes = objective.loss.inputs([scores], target)
+    assert given.shape == (42, 5)
+    assert given.data_ptr() == scores.data_ptr()
+    assert classes.shape == (42,)
+    moved = objective.module(scores.movedim(-1, 1), target)
+    assert torch.allclose(objective(scores, target), moved)
+
+
+def test_so_are_probabilities_of_the_classes() -> None:
+    objective = Objective(loss("ce"))
+    scores, target = torch.randn(2, 5, 3), torch.rand(2, 5, 3)
+    assert objective.loss.inputs([scores], target)[0] is scores
