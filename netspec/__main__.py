@@ -36,11 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _answer(handler: Any) -> None:
+    """Have the signals that end a program answered by `handler`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
+    """End at once, with a word on the way and the exit code of a program that a signal ended."""
     # No exception: libraries swallow those that come in the middle of an import.
     sweep()
     os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())

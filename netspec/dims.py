@@ -29,7 +29,9 @@ class Quotient:
     """`top // bottom`, where the division does not come out evenly."""
 
     top: Size
+    """What is divided."""
     bottom: Size
+    """What it is divided by; what is left over is dropped."""
 
     def __str__(self) -> str:
         return f"{_bracket(self.top)} // {_bracket(self.bottom)}"
@@ -45,6 +47,7 @@ class Dim:
     __slots__ = ("_hash", "_text", "terms")
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
+        """`terms` are the factor of each product of names; the empty product is the number."""
         self.terms = terms
         self._hash = hash(frozenset(terms.items()))
         self._text = ""

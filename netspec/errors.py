@@ -30,7 +30,9 @@ class At:
     """
 
     path: Path = ()
+    """Keys and places, from the root of the spec."""
     span: Span | None = None
+    """From the first to behind the last, counted from 0; all of the value where there is none."""
     on_key: bool = False
 
 
@@ -39,10 +41,15 @@ class Problem:
     """One thing that is wrong, with where it stands and what to try."""
 
     code: str
+    """Its kind in a word, `shape-mismatch`, which programs may go by."""
     message: str
+    """What was found, and what was expected."""
     at: At = At()
+    """Where it stands."""
     hint: str = ""
+    """What to try."""
     severity: Severity = "error"
+    """Only errors keep a spec from being used."""
     used_at: tuple[At, ...] = field(default=())
     """For a problem inside a block: the lines that use the block, innermost first."""
     takes: tuple[At, ...] = field(default=())
@@ -56,10 +63,14 @@ class NetspecError(Exception):
 
 
 class UsageError(NetspecError):
+    """A command, a call or an option that does not go together, or a file that is not there."""
+
     exit_code = 2
 
 
 class DataError(NetspecError):
+    """Data, weights or a run folder that cannot be used as they are."""
+
     exit_code = 4
 
 
@@ -74,6 +85,8 @@ class Diverged(NetspecError):
 
 
 class ExportMismatch(NetspecError):
+    """An exported file that computes something else than the network."""
+
     exit_code = 6
 
 

@@ -20,6 +20,7 @@ def json_text(value: Any, indent: int | None = None, *, ordered: bool = False) -
 
 
 def _finite(value: Any) -> Any:
+    """The value with null in place of numbers that JSON has not: NaN and infinity."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -88,10 +88,13 @@ class Fault:
     """What is wrong with one argument: its path inside the record, and the words for it."""
 
     loc: tuple[str | int, ...]
+    """The field, and the places in its value."""
     code: str
+    """Its kind in a word, `bad-argument`."""
     text: str
     """What goes on where the record's name leaves off."""
     hint: str = ""
+    """What to try."""
 
     def told(self, word: str) -> str:
         """The whole message; `word` is what the record is called where it is written."""
@@ -102,6 +105,7 @@ class Invalid(ValueError):
     """Arguments that a record does not accept; `faults` holds every reason."""
 
     def __init__(self, faults: Sequence[Fault], name: str) -> None:
+        """`name` is what the message calls the record."""
         self.faults = tuple(faults)
         self.name = name
         super().__init__("; ".join(fault.told(name) for fault in self.faults))
@@ -117,8 +121,10 @@ class Record:
     """Base of everything that is described by fields. Immutable once made."""
 
     fields: ClassVar[dict[str, Field[Any]]] = {}
+    """Every field by name, inherited ones among them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Gather the fields of the class and of those above it, in order."""
         super().__init_subclass__(**kwargs)
         own = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
         inherited = {n: f for base in reversed(cls.__mro__[1:]) for n, f in vars(base).get("fields", {}).items()}
@@ -130,6 +136,7 @@ class Record:
         return fields
 
     def __init__(self, **values: Any) -> None:
+        """A record of these values, each checked against its field. Raises Invalid with every fault."""
         try:
             self.__dict__.update(_validator(type(self)).validate_python(values))
         except ValidationError as error:
@@ -149,6 +156,11 @@ class Record:
             for name, field in self.fields.items()
             if field.required or not same(self.__dict__[name], field.default)
         }
+
+    @property
+    def given_to_torch(self) -> dict[str, Any]:
+        """Those of them that are arguments of torch's class too, by its names."""
+        return {name: value for name, value in self.given.items() if self.fields[name].torch}
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__

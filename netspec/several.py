@@ -16,7 +16,9 @@ class Item:
     """What each of several values may be: as a check, and as JSON Schema."""
 
     takes: Callable[[Any], bool]
+    """Whether a value may be one of them."""
     json: dict[str, Any]
+    """Its JSON Schema."""
 
 
 def whole(low: int = -MAX_INT, *, open_sizes: bool = False) -> Item:

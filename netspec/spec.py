@@ -32,11 +32,13 @@ class Spec:
     """A spec that fits together; what makes one raises SpecError with every problem of one that does not."""
 
     document: Document
+    """The sections as plain data, and the text that they stand in."""
     graph: Graph
     """The network with every block expanded and every shape known."""
     experiment: Experiment = field(default=Experiment())
     """The sections around the network."""
     warnings: tuple[Problem, ...] = field(default=())
+    """What is odd about it and keeps nobody from using it."""
     limits: Limits = field(default=Limits())
     """How large the network may be."""
     root: Path = field(default_factory=Path.cwd)

@@ -17,7 +17,9 @@ class Tensor:
     """What is known of a tensor before anything runs: its shape, batch first, and its dtype."""
 
     shape: Shape
+    """Numbers, and names for sizes that only the run knows: B is the batch."""
     dtype: Dtype = "float32"
+    """By torch's name; all floats count as float32."""
 
     def __str__(self) -> str:
         return show(self.shape)

@@ -18,6 +18,7 @@ from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.export.export import Report
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
+from netspec.text.report import pointing_into
 
 if TYPE_CHECKING:
     from netspec.runs.predict import Prediction
@@ -56,7 +57,8 @@ class Run(run.Run):
                 tell(line)
         objective = Objective(section.loss, learnt=data.learnt)
         objective.restore(self.weights)
-        found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
+        with pointing_into(self.spec.document.source):
+            found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
         assert found is not None
         return found
 

@@ -138,6 +138,7 @@ class Spec(spec.Spec):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """A spec as data, or as its text."""
         from netspec.views.schema import outline
 
         return {"anyOf": [outline(), {"type": "string", "description": "the text of a spec"}]}

@@ -33,6 +33,7 @@ class Checked:
     graph: Graph | None
     """None where nothing fits together."""
     report: str
+    """As a person reads it."""
     columns: tuple[str, ...] = ()
     """What becomes of the weights that it names and of the columns of its table, line by line."""
 

@@ -72,6 +72,7 @@ class Count(click.ParamType[int]):
     name = "number"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        """`12M` as 12,000,000; click's own error for what is no count."""
         digits, unit = str(value), ""
         if digits[-1:].upper() in ("K", "M", "G", "T"):
             digits, unit = digits[:-1], digits[-1:].upper()
@@ -90,6 +91,7 @@ class Bytes(click.ParamType[int]):
     name = "bytes"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        """`2GB` in bytes; click's own error for what is none."""
         found = bytes_of(str(value))
         if found is None:
             self.fail(f"{value!r} is not a number of bytes such as 500MB or 2GB", param, context)

@@ -92,6 +92,7 @@ def command(
 
 
 def _extension(spec: Spec, asked: str | None) -> str:
+    """The ending that says the format: the one that was asked for, or that of the spec's own export."""
     from netspec.runs.export import exporter_of
 
     exporter = exporter_of(spec)

@@ -56,9 +56,11 @@ class LazyGroup(click.Group):
     """A group whose commands live in files of their own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command by name, none of them imported."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, whose file is imported only now; with `--plugin`, unless it takes none."""
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"netspec.cli.{cmd_name}").command
@@ -70,6 +72,7 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """click's own, but for a word that is no command: the nearest one is named."""
         unknown = args and args[0] not in COMMANDS and not args[0].startswith("-")
         if unknown and not ctx.resilient_parsing:
             hint = did_you_mean(args[0], COMMANDS) or f"There are: {', '.join(COMMANDS)}."

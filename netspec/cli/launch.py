@@ -18,6 +18,7 @@ class Time(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        """`1h30m` in seconds; click's own error for what is no time."""
         found = seconds(str(value))
         return found or self.fail(f"{value!r} is not a time. For example: 45m, 12h, 1h30m or 2d", param, context)
 

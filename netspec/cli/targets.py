@@ -18,6 +18,7 @@ class Target(click.ParamType[Path]):
         self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path of a file that can be written, before any work is done for it."""
         from netspec.files import is_stream
 
         path = Path(value)
@@ -53,6 +54,7 @@ class Folder(click.ParamType[Path]):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path of a folder that is there or can be made, before any work is done for it."""
         path = Path(value)
         if not str(value):
             self.fail("the name is empty. Name a folder; . is the current one.", param, ctx)

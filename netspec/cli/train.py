@@ -35,6 +35,7 @@ class Resuming(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a folder or `auto` behind --resume for its value, which may also be left out."""
         named = any(word == "--run" or word.startswith("--run=") for word in args)
         joined: list[str] = []
         for word in args:

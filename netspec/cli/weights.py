@@ -15,6 +15,7 @@ class OfFile(click.Group):
     """A group whose first word is a file where it is none of its commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a first word that is no command for the file that is listed."""
         own = not args or args[0] in (*self.commands, *ctx.help_option_names, "--traceback")
         return super().parse_args(ctx, args if own else ["list", *args])
 

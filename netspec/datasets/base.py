@@ -33,8 +33,11 @@ class Gives:
     """What is known of a source before it is read, as the network would see it, batch first."""
 
     inputs: tuple[Tensor, ...] | None = None
+    """None where only reading tells."""
     target: Tensor | None = None
+    """None where only reading tells."""
     classes: int | None = None
+    """How many there are; None where the target is no class, or only reading tells."""
     count: int | None = None
     """The samples of a source that keeps no part apart, all of them together."""
     numbers: tuple[tuple[int, int] | None, ...] = ()
@@ -80,6 +83,7 @@ class Part:
     """One part of a source, such as its training images: a row for each sample, in memory or still in its file."""
 
     inputs: tuple[Column, ...]
+    """One for each input of the network."""
     target: Column
     origin: Origin = Origin()
     key: Key | None = None
@@ -104,10 +108,14 @@ class Arrays:
     val: Part | None = None
     test: Part | None = None
     names: tuple[str, ...] = ("input",)
+    """The inputs, by which steps and networks may name them."""
     classes: tuple[str, ...] | None = None
+    """Their names in the order of their numbers; None where the target is no class."""
     peak: int = 255
+    """The byte that becomes 1.0."""
     ordered: bool = False
     learnt: Mapping[str, Any] = field(default_factory=dict)
+    """What new samples need to be seen alike, as data for a file of JSON."""
     told: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What is told where other data than that of training may be on another scale."""

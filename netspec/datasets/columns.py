@@ -79,6 +79,7 @@ class Texts:
         return None if None in known.values() else [known[text] or "" for text in self._cells]
 
     def empty(self) -> Array:
+        """Which cells hold nothing: booleans, one a row."""
         import numpy as np
 
         return np.array([not text for text in self._cells])

@@ -42,6 +42,7 @@ class Files:
     """The folder that paths of a spec start from, and whether they may leave it."""
 
     root: Path
+    """Where relative paths start."""
     allow_outside: bool = False
     doubt: str = ""
     """Why nothing is read there unless `allow_outside`; empty where that is no question."""
@@ -81,6 +82,7 @@ class Files:
         return found
 
     def _need_inside(self, path: str, found: Path) -> None:
+        """Refuse a path that leads out of the spec's folder, as it is written or by a link. Raises DataError."""
         way_out = "Move the data there, or allow paths outside on the command line."
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise DataError(f"the path {printable(path)!r} leaves the folder of the spec. {way_out}")

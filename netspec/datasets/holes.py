@@ -76,6 +76,7 @@ class Holes:
                 raise DataError(f"{text}, which holds no numbers: {way} is none of it. Write {CATEGORY}.")
 
     def _way(self, column: str) -> str | float:
+        """The way for a column; one that is not named is refused."""
         return self.ways.get(column, REFUSE) if isinstance(self.ways, Mapping) else self.ways
 
 

@@ -86,12 +86,14 @@ class Numbers(Kind):
         return np.concatenate([*found, *dated], 1)
 
     def _floats(self, table: Table, name: str) -> Array:
+        """The numbers of a column, with its holes filled: float64, rows x 1."""
         import numpy as np
 
         hint = table.hole_hint(self.holes.written(name, "mean"))
         return table.floats(name, self.holes.filled(name), hint)[:, None].astype(np.float64)
 
     def _dates(self, table: Table, name: str, holes: bool) -> Array:
+        """The parts of the dates of a column as numbers: rows x parts. Raises DataError for a cell that is no date."""
         import numpy as np
 
         way, cells = self.ways[name], table.texts(name)

@@ -105,6 +105,7 @@ def _need_plain_bounded(fields: Sequence[Any], rows: int, path: Path, memory: in
 
 
 def _is_text(kind: Any) -> bool:
+    """Whether a type of pyarrow's holds texts, or the bytes of texts."""
     types = need("pyarrow.types", "parquet", "parquet")
     return any(
         is_one(kind) for is_one in (types.is_string, types.is_binary, types.is_large_string, types.is_large_binary)
@@ -112,6 +113,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _is_nested(kind: Any) -> bool:
+    """Whether a type of pyarrow's holds lists, mappings or structures."""
     return bool(need("pyarrow.types", "parquet", "parquet").is_nested(kind))
 
 
@@ -157,6 +159,7 @@ class Words:
 
     @cached_property
     def _read(self) -> Texts:
+        """The cells as texts. Raises DataError for bytes that are no text, and for types that have none."""
         try:
             found = [text for chunk in self._cells.chunks for text in _texts(chunk)]
         except (NotImplementedError, ValueError):  # how pyarrow refuses lists and structures; bytes and odd times

@@ -48,6 +48,7 @@ class Rows(ABC):
         return prod(self.shape) * self.dtype.itemsize
 
     def __getitem__(self, rows: Array | slice) -> Array:
+        """Rows by their numbers or by a slice, in memory."""
         import numpy as np
 
         return self.read(np.arange(len(self))[rows] if isinstance(rows, slice) else rows)
@@ -71,6 +72,7 @@ class FileRows(Rows):
     stored: np.dtype[Any]
     """The dtype in the file."""
     shape: tuple[int, ...]
+    """Rows first."""
     dtype: np.dtype[Any]
 
     def astype(self, dtype: Any) -> FileRows:
@@ -113,6 +115,7 @@ class Picked(Rows):
 
     rows: Rows
     chosen: Array
+    """The numbers of the rows, whole numbers along one axis."""
 
     @property
     def decodes(self) -> bool:  # type: ignore[override]

@@ -78,6 +78,7 @@ def sign(value: Any) -> str:
 
 
 def _way(value: Any) -> str:
+    """A decimal or thousands sign by its word, or as it is typed."""
     found = {text: word for word, known in SIGNS.items() for text in (word, *known)}
     if isinstance(value, str) and value in found:
         return found[value]
@@ -92,6 +93,7 @@ def _beside(value: Any) -> tuple[str, ...]:
 
 
 def _parts(value: Any) -> tuple[str, ...]:
+    """The parts of dates that are taken, each once."""
     found = names(value)
     if not set(found) <= set(PARTS) or len(set(found)) < len(found):
         raise refuse(f"some of {', '.join(PARTS)}")
@@ -99,6 +101,7 @@ def _parts(value: Any) -> tuple[str, ...]:
 
 
 def _holes(value: Any) -> tuple[str, ...]:
+    """The texts that stand for a missing value; numbers among them as texts."""
     found = value if isinstance(value, list | tuple) else [value]
     return names([str(each) if type(each) in (int, float) else each for each in found])
 
@@ -449,6 +452,7 @@ def _bare(table: Table, name: str, unit: str) -> Iterator[str]:
 
 
 def _span(found: list[float]) -> str:
+    """The least and the largest of some numbers, as a message says them."""
     return f"{found[0]:.4g}" if found[0] == found[2] else f"{found[0]:.4g} to {found[2]:.4g}"
 
 

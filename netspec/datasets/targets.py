@@ -106,6 +106,7 @@ class Target:
             raise DataError(f"{text} {len(cells):,} rows. {way_out}")
 
     def _numbers(self, table: Table, name: str) -> Array:
+        """The numbers that a column is learnt by; yes and no as 1 and 0. Raises DataError."""
         import numpy as np
 
         if table.column(name).floats() is None and _answers(table, name):

@@ -116,6 +116,7 @@ def tokenizer_of(path: Path) -> str:
 
 
 def _cut(text: str, units: str) -> Sequence[str]:
+    """A text in its characters, or in its words, lower case."""
     return text if units == "characters" else _WORD.findall(text.lower())
 
 

@@ -26,6 +26,7 @@ class Values:
     """The form of a sample, and the values that an input has before any transform."""
 
     shape: tuple[int, ...]
+    """Without the batch."""
     dtype: str
     low: float
     high: float

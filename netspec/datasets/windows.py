@@ -28,6 +28,7 @@ class Windows(Rows):
     """
 
     values: Array
+    """Rows x columns, or rows alone for a target of one column."""
     starts: Array
     """The row that each stretch begins with."""
     length: int
@@ -53,12 +54,15 @@ class Frame:
     """Where windows lie in a table whose rows are put in `order`: series by series, each by its time."""
 
     order: Array
+    """The numbers of the rows, whole numbers along one axis."""
     starts: Array
     """The place in that order that each window begins at."""
     moments: Array
     """The time of each row in that order."""
     window: int
+    """Rows that are seen."""
     horizon: int
+    """Rows behind them that are foretold."""
 
     def inputs(self, values: Array) -> Windows:
         """The stretches that the network is given."""

@@ -136,6 +136,7 @@ _WAYS: Final = (
 
 @cache
 def _grouped(decimal: str, thousands: str) -> re.Pattern[str]:
+    """What a number in groups of three digits looks like with these signs: 1,234.5."""
     sign, point = f"[{SIGNS[thousands]}]", re.escape(SIGNS[decimal])
     return re.compile(rf"[+-]?[1-9]\d{{0,2}}({sign}\d{{3}})+({point}\d*)?", re.ASCII)
 
@@ -193,10 +194,12 @@ def _before(sign: str) -> str:
 
 
 def _behind(sign: str) -> str:
+    """The sign behind numbers by its kind: a currency, a percentage, or itself where it is short."""
     if set(sign) & MINUS:
         return ""
     return CURRENCY if _is_currency(sign) else PERCENT if sign == "%" else sign if len(sign) <= MAX_SIGN else ""
 
 
 def _is_currency(sign: str) -> bool:
+    """Whether a sign is a currency's."""
     return len(sign) == 1 and unicodedata.category(sign) == "Sc"

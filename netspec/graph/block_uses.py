@@ -38,6 +38,7 @@ class Given:
     asked: Mapping[str, Measure]
     """How those arguments are read that ask for sizes."""
     inputs: tuple[Value, ...]
+    """The values that it is called with, in the order of the header."""
     at: At
 
 
@@ -47,6 +48,7 @@ class BlockUses:
     def __init__(
         self, declared: Declared, report: Report, members: Members, results: Results, reuse: Reuse, walk: Inside
     ) -> None:
+        """`walk` goes through the body of a block, into the scope that is opened for it."""
         self.declared = declared
         self.report = report
         self.members = members
@@ -130,6 +132,7 @@ class BlockUses:
 
 
 def _check_inputs(block: Block, values: tuple[Value, ...], at: At) -> None:
+    """Refuse a use of a block with another number of inputs than it has. Raises Refused."""
     if len(values) != len(block.inputs):
         count = f"{len(block.inputs)} input{'s' if len(block.inputs) != 1 else ''}"
         text = f"the block {block.name} takes {count}, here it has {len(values)}"

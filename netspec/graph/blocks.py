@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language import rows
-from netspec.language.calls import Arguments, Lookup, compute, long_value, one_call, plain_value, source_of
+from netspec.language.calls import Arguments, Lookup, compute, long_value, nothing, one_call, plain_value, source_of
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, Word
 from netspec.sections.blocks import block_name
@@ -26,10 +26,13 @@ class Block:
 
     name: str
     inputs: tuple[str, ...]
+    """What its body calls the values that it is given; `in` where the header names none."""
     params: dict[str, Any]
     """Each parameter's default as it is written; `...` where there is none."""
     body: Any
+    """Its layers as plain data."""
     path: Path
+    """Where it stands."""
 
     @property
     def space(self) -> str:
@@ -43,10 +46,25 @@ class Block:
 
     @property
     def usage(self) -> str:
+        """The header as a row that uses it would be written, for hints: `block(a b) c s=1`."""
         given = [n if d is ... else f"{n}={_default(d)}" for n, d in islice(self.params.items(), FEW)]
         more = ["..."] if len(self.params) > FEW else []
         inputs = f"({' '.join(self.inputs[:FEW])})" if self.inputs != ("in",) else ""
         return " ".join([f"{self.name}{inputs}", *given, *more])
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The defaults of its parameters that are constants, by name."""
+        found = {name: _constant(default) for name, default in self.params.items() if default is not ...}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _constant(default: Any) -> Any:
+    """The value of a default that asks for no name; None for one that does."""
+    try:
+        return compute(default, nothing, At())
+    except Refused:
+        return None
 
 
 def space_of(path: Path) -> str:
@@ -155,10 +173,12 @@ def complete(block: Block, given: Mapping[str, Any], lookup: Lookup, at: At) -> 
 
 
 def _default(value: Any) -> str:
+    """The default of a parameter as the header of its block has it."""
     return "x".join(rows.written(part) for part in value) if isinstance(value, tuple) else rows.written(value)
 
 
 def _unknown(block: Block, name: str, at: At) -> Problem:
+    """The problem of an argument that a block does not have; without a name, of one value too many."""
     hint = did_you_mean(name, block.params) if name else ""
     text = (
         f"the block {block.name} has no parameter {name!r}" if name else f"the block {block.name} takes no more values"

@@ -74,6 +74,7 @@ def rows_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> Iterator[Row]
 
 
 def _rows_of_step(step: Any, path: Path, blocks: Mapping[str, Block], around: Mapping[str, Any]) -> Iterator[Row]:
+    """Those of one step: itself, or what is in it."""
     if is_row(step, path, blocks):
         yield Row(step, path, around=around)
     else:

@@ -35,6 +35,7 @@ class Declared:
     """The declarations of a document."""
 
     def __init__(self, document: Document, report: Report) -> None:
+        """Read what the document declares; what is wrong with it is reported."""
         self.report = report
         self.document = document
         self._left: set[str | Expr] | None = None
@@ -77,6 +78,7 @@ class Declared:
         return self._seen[space]
 
     def _read_blocks(self, document: Document) -> None:
+        """Read the headers of the blocks, with a problem for each that cannot be one or has a word that is taken."""
         for header, body in untorn(document.blocks.items()):
             path = ("blocks", header)
             words = set(_WORD.findall(header.partition("(")[0]))
@@ -129,6 +131,7 @@ class Declared:
         return found
 
     def _read_defaults(self, document: Document) -> None:
+        """Read the `defaults` section, with a problem for each line that nothing can take."""
         for key, value in document.defaults.items():
             path = ("defaults", key)
             space, _, word = key.rpartition(".") if not OPERATIONS.find(key) else ("", "", key)

@@ -21,6 +21,7 @@ class Default:
 
     word: str
     classes: tuple[type[Op], ...]
+    """The classes that its word means."""
     path: Path
     values: dict[str, Any] | None = None
     """By field; None where they cannot be read."""

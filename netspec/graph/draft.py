@@ -1,29 +1,27 @@
 """A network while it is built: values, steps and levels that can still be changed, as those of a graph cannot.
 
-They refer to each other in circles, so that none of them is whole before all are. What reads a graph reads a draft of
-one as well; once it is whole, `freeze` gives the graph itself.
+They have the fields of the graph's own; said again is only what is set after they were made, and what of a draft is
+itself a draft. What reads a graph reads a draft of one as well; once it is whole, `freeze` gives the graph itself.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final
 
 from netspec.errors import At
 from netspec.graph import model
-from netspec.graph.measured import AXES, Measure, of_values
+from netspec.graph.measured import AXES, of_values
 from netspec.graph.model import NONE, Guard, Repeat, first
 from netspec.language.refusals import Unknown
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.tensors import Tensor
 from netspec.words import few
-
-K_ = TypeVar("K_")
-T_ = TypeVar("T_")
 
 
 class Value(model.Value):
@@ -36,27 +34,6 @@ class Value(model.Value):
     level: Level
     step: Step | None
     parts: dict[str, Value]
-    alias: Value | None
-
-    def __init__(
-        self,
-        name: str,
-        tensor: Tensor | None,
-        level: Level,
-        step: Step | None = None,
-        parts: dict[str, Value] | None = None,
-        alias: Value | None = None,
-    ) -> None:
-        self.name, self.tensor, self.level, self.step, self.alias = name, tensor, level, step, alias
-        self.parts = {} if parts is None else parts
-
-    @property
-    def actual(self) -> Value:
-        """The value that really flows: this one, or what goes on in its place."""
-        value = self
-        while value.alias is not None:
-            value = value.alias
-        return value
 
     def attribute(self, name: str) -> Any:
         """`in.c`, `x.shape`: what an expression may ask. Raises AttributeError with what it has, or Unknown."""
@@ -82,15 +59,12 @@ class Step(model.Step):
 
     __slots__ = ()
     __setattr__ = object.__setattr__
-    name: str
     level: Level
     inputs: tuple[Value, ...]
     results: Results
-    at: At
     op: Op | None
     body: Level | None
     member: str
-    again: bool
     template: Template
     training: bool | None
     passed: Value | None
@@ -101,26 +75,6 @@ class Step(model.Step):
     origins: Mapping[str, ast.expr]
     spelling: tuple[str | ast.expr, ...]
     row: object
-
-    def __init__(
-        self,
-        name: str,
-        level: Level,
-        inputs: tuple[Value, ...],
-        results: Results,
-        at: At,
-        op: Op | None = None,
-        body: Level | None = None,
-        member: str = "",
-        again: bool = False,
-        guard: Guard | None = None,
-        row: object = None,
-    ) -> None:
-        self.name, self.level, self.inputs, self.results, self.at = name, level, inputs, results, at
-        self.op, self.body, self.member, self.again, self.guard, self.row = op, body, member, again, guard, row
-        self.template, self.spelling, self.wrap = (), (), ""
-        self.training, self.passed = None, None
-        self.written = self.measures = self.origins = NONE
 
     @property
     def value(self) -> Value:
@@ -149,11 +103,6 @@ class Level(model.Level):
     repeats: list[Repeat]
     aliases: dict[str, Step]
 
-    def __init__(self, kind: Any, name: str = "", parent: Level | None = None, **given: Any) -> None:
-        super().__init__(kind, name, parent, **given)
-        self.measures, self.bound, self.inputs, self.members, self.exports, self.aliases = {}, {}, {}, {}, {}, {}
-        self.steps, self.repeats, self.lists, self.left = [], [], set(), set()
-
 
 def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> Step:
     """The step that calls a level, in the level around it."""
@@ -164,120 +113,64 @@ def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> St
     return step
 
 
+_KINDS: Final = {Value: model.Value, Step: model.Step, Level: model.Level}
+"""What each kind of draft becomes."""
+_SLOTS: Final = {
+    kind: tuple((each.name, getattr(kind, each.name).__set__) for each in fields(kind)) for kind in _KINDS.values()
+}
+"""How each slot of a frozen part is filled."""
+_HELD: Final = {kind: attrgetter(*(each.name for each in fields(kind))) for kind in _KINDS}
+"""What the slots of a draft hold, in that order."""
+_PLAIN: Final = {str, bool, type(None), At, MappingProxyType, object, Tensor}
+"""What many slots hold that holds nothing itself."""
+
+
 def freeze(root: Level) -> model.Level:
-    """The level and all that can be reached from it."""
+    """The level and all that can be reached from it as a graph, which nothing can change."""
     freezing = _Freezing()
-    frozen = freezing.level(root)
+    frozen: model.Level = freezing.part(root)
     while freezing.waiting:
-        match freezing.waiting.pop():
-            case Value() as value:
-                freezing.fill_value(value)
-            case Step() as step:
-                freezing.fill_step(step)
-            case Level() as level:
-                freezing.fill_level(level)
+        freezing.fill(*freezing.waiting.pop())
     return frozen
 
 
 class _Freezing:
-    """Makes each thing empty when another refers to it, as they do in circles, and fills it later."""
+    """Makes each part empty when another refers to it, as they do in circles, and fills it later."""
 
     def __init__(self) -> None:
-        self.made: dict[object, Any] = {}
-        self.waiting: list[Value | Step | Level] = []
+        self.made: dict[Any, Any] = {}
+        self.waiting: list[tuple[Any, Any]] = []
 
-    def _once(self, thing: Value | Step | Level, cls: type[T_]) -> T_:
-        known: T_ | None = self.made.get(thing)
-        if known is None:
-            known = self.made[thing] = cls.__new__(cls)
-            self.waiting.append(thing)
+    def part(self, held: Any) -> Any:
+        """The part of the graph that a draft becomes; anything else as it is."""
+        known = self.made.get(held) if held.__class__ in _KINDS else held
+        if known is None and held is not None:
+            kind: Any = _KINDS[held.__class__]
+            known = self.made[held] = kind.__new__(kind)
+            self.waiting.append((held, known))
         return known
 
-    def value(self, value: Any) -> model.Value:
-        return self._once(value, model.Value)
+    def fill(self, draft: Any, frozen: Any) -> None:
+        """Give a part of the graph all that its draft holds."""
+        for (name, fill), held in zip(_SLOTS[frozen.__class__], _HELD[draft.__class__](draft), strict=True):
+            kind = held.__class__
+            if kind in _KINDS:
+                fill(frozen, self.made.get(held) or self.part(held))
+            elif kind in _PLAIN:
+                fill(frozen, held)
+            elif name == "measures":
+                fill(frozen, self.closed({field: of_values(each, self.part) for field, each in held.items()}))
+            else:
+                fill(frozen, self.closed(held))
 
-    def step(self, step: Any) -> model.Step:
-        return self._once(step, model.Step)
-
-    def level(self, level: Any) -> model.Level:
-        return self._once(level, model.Level)
-
-    def _results(self, results: Results) -> Any:
-        return tuple(map(self._results, results)) if isinstance(results, tuple) else self.value(results)
-
-    def _measures(self, measures: Mapping[str, Measure]) -> Mapping[str, Measure]:
-        return _mapping({name: of_values(measure, self.value) for name, measure in measures.items()})
-
-    def fill_value(self, value: Value) -> None:
-        model.Value.__init__(
-            self.made[value],
-            value.name,
-            value.tensor,
-            self.level(value.level),
-            self.step(value.step) if value.step is not None else None,
-            _mapping({name: self.value(part) for name, part in value.parts.items()}),
-            self.value(value.alias) if value.alias is not None else None,
-        )
-
-    def fill_step(self, step: Step) -> None:
-        model.Step.__init__(
-            self.made[step],
-            step.name,
-            self.level(step.level),
-            tuple(map(self.value, step.inputs)),
-            self._results(step.results),
-            step.at,
-            op=step.op,
-            body=self.level(step.body) if step.body is not None else None,
-            member=step.member,
-            template=step.template,
-            again=step.again,
-            training=step.training,
-            passed=self.value(step.passed) if step.passed is not None else None,
-            wrap=step.wrap,
-            guard=step.guard,
-            written=_mapping(step.written),
-            measures=self._measures(step.measures),
-            origins=_mapping(step.origins),
-            spelling=step.spelling,
-            row=step.row,
-        )
-
-    def fill_level(self, level: Level) -> None:
-        outputs: Any = level.outputs
-        if isinstance(outputs, dict):
-            outputs = self._values(outputs)
-        elif outputs is not None:
-            outputs = self._results(outputs)
-        model.Level.__init__(
-            self.made[level],
-            level.kind,
-            level.name,
-            self.level(level.parent) if level.parent is not None else None,
-            header=level.header,
-            params=_mapping(level.params),
-            origins=_mapping(level.origins),
-            measures=self._measures(level.measures),
-            bound=_mapping(level.bound),
-            inputs=self._values(level.inputs),
-            steps=self._steps(level.steps),
-            members=_mapping({name: self.step(step) for name, step in level.members.items()}),
-            lists=frozenset(level.lists),
-            asked=level.asked,
-            left=frozenset(level.left),
-            outputs=outputs,
-            exports=_mapping({self.value(outer): self.value(inner) for outer, inner in level.exports.items()}),
-            repeats=tuple(replace(each, steps=self._steps(each.steps)) for each in level.repeats),
-            aliases=_mapping({name: self.step(step) for name, step in level.aliases.items()}),
-            source=level.source,
-        )
-
-    def _values(self, values: Mapping[str, Value]) -> Mapping[str, model.Value]:
-        return _mapping({name: self.value(value) for name, value in values.items()})
-
-    def _steps(self, steps: Iterable[Any]) -> tuple[model.Step, ...]:
-        return tuple(map(self.step, steps))
-
-
-def _mapping(entries: Mapping[K_, T_]) -> Mapping[K_, T_]:
-    return MappingProxyType(entries) if entries else NONE
+    def closed(self, held: Any) -> Any:
+        """The same, with nothing in it that can be put in or taken out."""
+        kind = held.__class__
+        if kind is tuple or kind is list:
+            return tuple(map(self.closed, held)) if held else ()
+        if isinstance(held, dict):
+            part = self.part
+            return MappingProxyType({part(key): part(value) for key, value in held.items()}) if held else NONE
+        if kind is set:
+            return frozenset(held)
+        return replace(held, steps=self.closed(held.steps)) if kind is Repeat else self.part(held)

@@ -65,6 +65,7 @@ def expand(
 
 
 def _walker(document: Document, report: Report, traced: bool) -> Walk:
+    """The walk through a document, which notes where numbers come from if it is `traced`."""
     if traced:
         from netspec.graph.tracing import TracedDeclared, TracedWalk
 
@@ -84,6 +85,7 @@ def _may_be(left: Sequence[str], declared: Declared) -> Callable[[Rule, bool], b
 
 
 def _walk(document: Document, root: Level, walk: Walk, report: Report) -> None:
+    """Walk the layers of the document into the root, and settle what it gives and in which order it registers."""
     declared = walk.declared
     start = next(iter(root.inputs.values()), Value("input", None, root))
     naming: Naming = "names" if isinstance(document.layers, dict) else "root"
@@ -106,6 +108,7 @@ def _walk(document: Document, root: Level, walk: Walk, report: Report) -> None:
 def _read_inputs(
     document: Document, root: Level, declared: Declared, report: Report, sizes: Mapping[str, Tensor]
 ) -> dict[str, Value]:
+    """What the network takes, by name: values without a step. `sizes` stand in place of those that are declared."""
     sections = document.sections
     given = {"input": sections["input"]} if "input" in sections else sections.get("inputs", {})
     found = {}

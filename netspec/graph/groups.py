@@ -22,6 +22,7 @@ class Tensor:
     """A parameter: its names, the first of which is the one that `named_parameters` gives, and its owners."""
 
     names: list[str]
+    """Several for one that is tied, or registered twice."""
     owners: list[Step]
 
 
@@ -102,6 +103,7 @@ def _keys(known: Sequence[Tensor]) -> Iterator[str]:
 
 
 def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
+    """The problem of a group that no parameter belongs to."""
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):
         kinds = sorted(

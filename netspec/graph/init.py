@@ -49,12 +49,14 @@ class Owner:
 
     path: str
     op: Op | None
+    """Its operation; None for a level with parameters of its own."""
     shapes: dict[str, tuple[int, ...]]
     """Of a wrapped module both the weight and the parts that it is trained by."""
     wrap: str = ""
     parts: frozenset[str] = frozenset()
     """The parts of a wrapped weight."""
     plan: Mapping[str, tuple[int, Initializer]] = field(default_factory=dict)
+    """For each tensor that a rule fills, the number of that rule and what fills it."""
 
     def name_of(self, tensor: str) -> str:
         """A tensor's name in the network."""
@@ -92,6 +94,7 @@ def read_rules(section: dict[str, Any], lookup: Lookup, report: Report, source: 
 
 
 def _is_entry(value: dict[str, Any]) -> bool:
+    """Whether a mapping is the long form of an initializer."""
     return len(value) == 1 and bool(INITIALIZERS.find(next(iter(value))))
 
 
@@ -197,6 +200,7 @@ def _check_tensors(rule: Rule, owners: Sequence[Owner], report: Report) -> None:
 
 
 def _is_meant(rule: Rule, owner: Owner) -> bool:
+    """Whether a rule is for a module: by its class, or by a pattern of its path."""
     return isinstance(owner.op, rule.classes) if rule.classes else fnmatchcase(owner.path, rule.key)
 
 
@@ -226,10 +230,12 @@ def _refusals(owner: Owner, tensor: str, initializer: Initializer, rule: Rule) -
 
 
 def _main(tensor: str, rule: Rule) -> bool:
+    """Whether a rule fills a tensor of this name where it names none: the weight, and everything for `default`."""
     return tensor == "weight" or isinstance(rule.tensors[""], Default)
 
 
 def _owners(level: Level, prefix: str) -> Iterator[Owner]:
+    """The modules below a level that have parameters; behind them the level itself, for those of its own."""
     own: dict[str, tuple[int, ...]] = {}
     for name, step in level.members.items():
         path = f"{prefix}{name}"

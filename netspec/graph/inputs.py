@@ -81,6 +81,7 @@ def _no_shape(text: Any, at: At) -> Refused:
 
 
 def _tensor(sizes: tuple[Any, ...], dtype: Dtype, at: At) -> Tensor:
+    """The tensor of these sizes, the batch before them. Raises Refused for what is no size."""
     for size in sizes:
         if isinstance(size, int | float) and (not isinstance(size, int) or not 1 <= size <= 2**31):
             hint = "The batch is implied; leave it out." if size == -1 else HINT

@@ -141,6 +141,7 @@ def _name(node: ast.expr) -> Any:
 
 
 def _activation(name: Any) -> str:
+    """The row of an activation by Keras' name for it. Raises Unsure."""
     if not isinstance(name, str) or not OPERATIONS.find(name):
         raise Unsure
     return f"{name} -1" if name == "softmax" else name

@@ -81,6 +81,8 @@ def of_values(measure: Measure, value: Callable[[Value], Value]) -> Measure:
 
 
 def _within(tree: ast.expr, own: Mapping[Value, Value]) -> ast.expr | None:
+    """A tree over what a block is called with, instead of what that is outside; None where it asks for more."""
+
     def visit(node: ast.AST) -> ast.AST:
         match node:
             case ast.Constant(value=Reading(value=value, axis=axis)):
@@ -109,6 +111,7 @@ def transformed(node: ast.AST, visit: Callable[[ast.AST], ast.AST]) -> ast.AST:
 
 
 def _measure(source: Any, scope: Scope) -> Measure:
+    """How one written argument is read where the network runs; None where it is the number that it is."""
     match source:
         case Expr(negative=negative):
             tree = _tree(source, scope)
@@ -201,6 +204,7 @@ class _Measuring:
         return transformed(node, self.visit)
 
     def _name(self, node: ast.Name) -> ast.expr:
+        """A parameter's own tree, or its number. Raises KeyError for a value that is no size."""
         name = "in" if node.id == expressions.IN else node.id
         known = _of_param(name, self.scope)
         if isinstance(known, tuple):
@@ -234,4 +238,5 @@ class _Measuring:
         return size
 
     def _number(self, node: ast.expr | None) -> Any:
+        """The number of an index, which is known."""
         return None if node is None else expressions.computed(node, self.scope.lookup)

@@ -48,6 +48,7 @@ class Members:
             self.bind(name, end, scope, At(path, on_key=True))
 
     def register(self, step: Step, name: str, scope: Scope, at: At | None = None) -> None:
+        """Make a step a member of its level under a name. A name that is taken or is Python's own is a problem."""
         level = scope.level
         problem = clash(name, level, at or step.at)
         if problem is None and "." in name and step.op is not None and registers(step.op):
@@ -64,6 +65,7 @@ class Members:
             level.lists.add(name.partition(".")[0])
 
     def bind(self, name: str, value: Value, scope: Scope, at: At) -> None:
+        """Let a name stand for a value from here on. A name that stands for another already is a problem."""
         if name in scope.names and scope.flow.naming != "list":
             if name in scope.level.inputs:
                 text, hint = f"{name} is an input already", "Call the step otherwise."
@@ -148,10 +150,12 @@ def registers(op: Op) -> bool:
 
 
 def module_only(step: Step) -> bool:
+    """Whether a step can only be run as a module, for which it has to be registered."""
     return step.op is not None and step.op.needs_module()
 
 
 def described(step: Step) -> str:
+    """What a step is, in a word: that of its operation, its block, or a level."""
     return (
         base_word(type(step.op), type(step.op).__name__)
         if step.op is not None

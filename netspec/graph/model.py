@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from netspec.dims import Size, substitute
 from netspec.errors import At, Path
@@ -28,6 +28,7 @@ V_ = TypeVar("V_", bound="Value")
 
 
 def _none() -> Mapping[Any, Any]:
+    """No entries, for the fields that begin without any."""
     return NONE
 
 
@@ -36,11 +37,16 @@ class Value:
     """One tensor that flows through the network. `tensor` is None after a problem."""
 
     name: str
+    """What the spec calls it."""
     tensor: Tensor | None
+    """Its shape, batch first, and its dtype."""
     level: Level
+    """The level that it flows in."""
     step: Step | None = None
-    parts: Mapping[str, Value] = field(default_factory=_none)
-    alias: Value | None = None
+    """What makes it; None for an input."""
+    parts: Mapping[str, Value] = field(default_factory=dict)
+    """The values that are named behind a dot, as `rnn.output`; all parts share them."""
+    alias: Self | None = None
     """The value that goes on in this one's place, where its step is left out."""
 
     @property
@@ -49,7 +55,7 @@ class Value:
         return self.tensor is None and self.step is None
 
     @property
-    def actual(self) -> Value:
+    def actual(self) -> Self:
         """The value that really flows: this one, or what goes on in its place."""
         value = self
         while value.alias is not None:
@@ -68,7 +74,9 @@ class Guard:
     """A `when` that was decided: where it stands and its condition."""
 
     at: At
+    """Where it stands."""
     when: Expr
+    """The condition as it is written."""
     origin: ast.expr | None = field(default=None, compare=False)
     """The condition over the symbols of the block that it stands in, where the graph is traced."""
 
@@ -78,13 +86,17 @@ class Step:
     """One operation, or one call of a level, in its place; with neither, a step that its `when` left out."""
 
     name: str
+    """What the spec calls it, or what it is counted as."""
     level: Level
     inputs: tuple[Value, ...]
+    """The values that it is called with, in order; none for a level that takes them from around it."""
     results: Results
     """The values it makes, nested as torch nests them."""
     at: At
     op: Op | None = None
+    """The operation, fitted to its inputs."""
     body: Level | None = None
+    """The level that it calls."""
     member: str = ""
     """The name under which it is registered as a module or parameter; empty for a function."""
     template: Template = ()
@@ -112,14 +124,17 @@ class Step:
 
     @property
     def value(self) -> Value:
+        """The first value that it makes: what its bare name stands for."""
         return first(self.results)
 
     @property
     def left_out(self) -> bool:
+        """Whether its `when` left it out, so that nothing runs here."""
         return self.op is None and self.body is None
 
     @property
     def path(self) -> str:
+        """Its name behind those of the levels around it: `encoder.layer1.conv`."""
         return f"{self.level.path}.{self.name}" if self.level.path else self.name
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
@@ -154,6 +169,7 @@ def first(results: V_ | tuple[Any, ...]) -> V_:
 
 
 def flat(results: V_ | tuple[Any, ...]) -> list[V_]:
+    """All values of a result, nested as torch nests them, in order."""
     return [v for r in results for v in flat(r)] if isinstance(results, tuple) else [results]
 
 
@@ -165,6 +181,7 @@ class Repeat:
     """What tells it from others in the symbols of its counter."""
     times: ast.expr
     count: int
+    """The number of rounds that it gives here."""
     steps: tuple[Step, ...]
 
 
@@ -173,34 +190,40 @@ class Level:
     """A module: the root, a use of a block, a list or a mapping."""
 
     kind: Literal["root", "block", "list", "mapping"]
+    """What of the spec it is."""
     name: str = ""
+    """Under which it is registered; the network's own for the root."""
     parent: Level | None = None
+    """The level around it; None for the root."""
     header: Block | None = None
     """The block that it is a use of."""
     params: Mapping[str, Any] = field(default_factory=_none)
     """The arguments of a block's use, or the params of the whole network."""
     origins: Mapping[str, ast.expr] = field(default_factory=_none)
     """The expression of each over the symbols here, where the graph is traced."""
-    measures: Mapping[str, Any] = field(default_factory=_none)
+    measures: Mapping[str, Any] = field(default_factory=dict)
     """Those of them that ask for sizes of the block's inputs, and how they are read."""
-    bound: Mapping[str, ast.expr] = field(default_factory=_none)
+    bound: Mapping[str, ast.expr] = field(default_factory=dict)
     """What each symbol of a block stands for over those around it, where the graph is traced."""
-    inputs: Mapping[str, Value] = field(default_factory=_none)
+    inputs: Mapping[str, Value] = field(default_factory=dict)
     """What the network or a block is called with, by name."""
-    steps: Sequence[Step] = ()
-    members: Mapping[str, Step] = field(default_factory=_none)
-    lists: Set[str] = frozenset()
+    steps: Sequence[Step] = field(default_factory=list)
+    """In the order of running."""
+    members: Mapping[str, Step] = field(default_factory=dict)
+    """What is registered in it, by name, in the order of registering."""
+    lists: Set[str] = field(default_factory=set)
     """The names before the dot of members such as `convs.0`, which stand in a list."""
     asked: bool = False
     """Whether an expression asks a value here for a size that may not be that of its channels."""
-    left: Set[str] = frozenset()
+    left: Set[str] = field(default_factory=set)
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | Mapping[str, Value] | None = None
-    exports: Mapping[Value, Value] = field(default_factory=_none)
+    """What the network gives: a value, a tuple of them, or several by name. A level has exports."""
+    exports: Mapping[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
-    repeats: Sequence[Repeat] = ()
+    repeats: Sequence[Repeat] = field(default_factory=list)
     """The repeats in it, where the graph is traced."""
-    aliases: Mapping[str, Step] = field(default_factory=_none)
+    aliases: Mapping[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
@@ -212,6 +235,7 @@ class Level:
 
     @property
     def path(self) -> str:
+        """The names of the levels down to this one, with dots between; empty for the root."""
         parts = []
         level: Level | None = self
         while level is not None and level.parent is not None:
@@ -243,6 +267,7 @@ class Level:
                 yield from step.body.walk()
 
     def macs(self) -> Size | None:
+        """Multiply-accumulates of one pass at batch 1; None where a step's are unknown."""
         counts = [step.macs() for step in self.steps]
         try:
             return None if any(c is None for c in counts) else sum((c for c in counts if c is not None), 0)
@@ -255,6 +280,7 @@ class Level:
             yield from _named(where, step.parameters())
 
     def buffers(self, prefix: str = "") -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Buffers as `named_buffers` gives them, member by member."""
         for where, step in self.owners(prefix):
             yield from _named(where, step.buffers())
 
@@ -276,6 +302,7 @@ class Level:
 
 
 def _named(path: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The shapes of a module's tensors by their paths in the whole network."""
     return ((f"{path}.{part}" if part else path, shape) for part, shape in shapes.items())
 
 
@@ -293,8 +320,11 @@ class Graph:
     """A whole network. Everything that shows, prints or builds one reads only this."""
 
     name: str
+    """Of its class."""
     root: Level
+    """The level that all others are in."""
     ties: Mapping[str, str] = field(default_factory=_none)
+    """For each parameter that is another's tensor, the name of that other."""
     init: tuple[Any, ...] = ()
     """The rules of the `init` section."""
     owners: tuple[Any, ...] = ()
@@ -325,6 +355,7 @@ class Graph:
         return dict(self.root.parameters())
 
     def buffers(self) -> dict[str, tuple[int, ...]]:
+        """Every buffer's shape by its name in the state_dict."""
         return dict(self.root.buffers())
 
     @property

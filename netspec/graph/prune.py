@@ -26,6 +26,7 @@ def prune(root: Level) -> None:
 
 
 def _mark(level: Level, wanted: set[Value], kept: dict[object, set[int]]) -> None:
+    """Note the values that steps read, and for each call, by its source, which of its results those are."""
     for step in level.steps:
         for value in (*step.inputs, *([step.passed] if step.passed else []), *readings(step)):
             wanted.add(value.actual)
@@ -41,6 +42,7 @@ def _mark(level: Level, wanted: set[Value], kept: dict[object, set[int]]) -> Non
 
 
 def _calls(level: Level) -> Iterator[Step]:
+    """The steps that call levels, at any depth."""
     for step in level.steps:
         if step.body is not None:
             yield step

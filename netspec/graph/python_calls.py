@@ -94,6 +94,7 @@ def _sequential(node: ast.Call) -> str:
 
 
 def _quoted(row: str) -> str:
+    """A row as YAML has it in a flow list, where a comma needs quotes."""
     return f'"{row}"' if "," in row and row[0] not in "[{" else row
 
 

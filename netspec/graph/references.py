@@ -54,6 +54,7 @@ def resolve(given: Input, at: At, scope: Scope) -> list[Value]:
 
 
 def part_of(value: Value, rest: list[str], at: At) -> Value:
+    """The part of a value that names with dots lead to: `rnn.output`. Raises Refused."""
     for name in rest:
         if value.tensor is None and name not in value.parts:
             return Value(name, None, value.level)
@@ -72,6 +73,7 @@ def part_of(value: Value, rest: list[str], at: At) -> Value:
 
 
 def reference(text: Any, path: Path, scope: Scope) -> Value:
+    """The one value that a text names. Raises Refused for a text that names several."""
     found = references(text, path, scope)
     if len(found) != 1:
         text, hint = f"{text} is {len(found)} values, one is expected here", "Name one round, as in blocks.0."
@@ -107,10 +109,12 @@ def template(text: str, path: Path) -> Template:
 
 
 def _filled(text: str, path: Path, scope: Scope) -> str:
+    """A text with its `$x` and `$(expr)` computed. Raises Refused."""
     return _joined(template(text, path), path, scope)
 
 
 def _joined(parts: Template, path: Path, scope: Scope) -> str:
+    """The name that parts make, the computed ones as they are here. Raises Refused."""
     if len(parts) == 1 and isinstance(parts[0], str):
         return parts[0]
     at = At(path, on_key=True)
@@ -158,6 +162,7 @@ def condition(expr: Expr, path: Path, scope: Scope) -> bool | str:
 
 
 def rounds_of(group: Mapping[str, Any], path: Path, scope: Scope) -> list[dict[str, Any]]:
+    """The parameters of each round of a repeat: a counter, or a row of a table. Raises Refused."""
     at = At((*path, "repeat"))
     given = group["repeat"]
     table = long_value(given, scope.lookup, at)
@@ -189,6 +194,7 @@ def _known(name: str, scope: Scope) -> bool:
 
 
 def columns(names: list[str], row: Any, at: At) -> dict[str, Any]:
+    """The values of one row of a repeat's table by the names of `as`. Raises Refused."""
     if len(names) <= 1 and not (isinstance(row, list) and len(names) == 1 and len(row) == 1):
         return dict.fromkeys(names, row)
     if not isinstance(row, list) or len(row) != len(names):
@@ -230,6 +236,7 @@ def values_and_masks(call: Written, scope: Scope, cls: type[Op]) -> tuple[tuple[
 
 
 def _missing(name: str, call: Written) -> Refused:
+    """What is raised for an input that a call needs and does not have."""
     hint = f"Name it in the brackets, as in {name}=prev."
     return Refused(Problem("inputs", f"the input {name} is missing", call.at, hint))
 
@@ -258,6 +265,7 @@ def _taken(call: Written, scope: Scope, names: Sequence[str] | None) -> tuple[li
 
 
 def _place(keyword: str, names: Sequence[str], at: At) -> int:
+    """Which of an operation's inputs a keyword names. Raises Refused."""
     if keyword not in names:
         hint = did_you_mean(keyword, names) or (f"It takes: {few(names)}." if names else "")
         raise Refused(Problem("inputs", f"there is no input {keyword!r}", at, hint))

@@ -67,6 +67,7 @@ class Results:
         self._advance(step, scope)
 
     def _advance(self, step: Step, scope: Scope) -> None:
+        """Let what follows in the row take the step's value, and its name stand for it."""
         scope.flow.prev = step.value
         if step.body is not None and step.body.kind != "block":
             self.members.bind(step.name, step.value, scope, step.at)

@@ -31,11 +31,13 @@ class Reuse:
     """Runs and registers members again."""
 
     def __init__(self, report: Report, members: Members) -> None:
+        """`recipes` will hold, for each step of a level, how it is made a second time."""
         self.report = report
         self.members = members
         self.recipes: dict[Step, Recipe] = {}
 
     def use(self, call: Short, scope: Scope, name: str) -> Step:
+        """The step that runs an earlier member again, on other inputs: `use encoder`. Raises Refused."""
         at = call.at
         target, member = target_of(call, scope, "use")
         inputs = values_of(call, scope)
@@ -79,6 +81,7 @@ class Reuse:
             value.level, value.step = step.level, step
 
     def alias(self, call: Short, scope: Scope, name: str) -> None:
+        """Register an earlier member a second time under the name of the row. Raises Refused."""
         target, _ = target_of(call, scope, "alias")
         if not name:
             raise Refused(Problem("alias", "an alias needs a name", call.at, "Write name: alias other.member"))
@@ -160,6 +163,7 @@ def alike(first: object, again: object) -> bool:
 
 
 def shapes_of(step: Step) -> list[tuple[int, ...]]:
+    """The shapes of all parameters of a step, in torch's order."""
     if step.body is not None:
         return [shape for _, shape in step.body.parameters()]
     return list(step.op.parameters().values()) if isinstance(step.op, Layer) else []

@@ -213,6 +213,7 @@ def _grown(nodes: Sequence[Node], rule: _Rule) -> Node:
 
 
 def _product(one: Node, other: Node | None) -> Node:
+    """Two factors, where there are two."""
     return one if other is None else ast.BinOp(one, ast.Mult(), other)
 
 

@@ -146,7 +146,9 @@ class Short:
     """A piece of a row."""
 
     call: Call
+    """As it was read."""
     path: Path
+    """Where its row stands."""
 
     @property
     def op(self) -> str | Expr:

@@ -23,9 +23,12 @@ class Flow:
     """The value that goes from step to step in one body, and how its members are named."""
 
     prev: Value
+    """The value that the next step takes where it names none."""
     naming: Naming
     index: int = 0
+    """The number of the next member of a list."""
     counts: dict[str, int] = field(default_factory=dict)
+    """How many members of each word have been named so far."""
     ends: list[Value] | None = None
     """The value at the end of each round of the call that was repeated last."""
     lost: bool = False
@@ -48,11 +51,15 @@ class Scope:
 
     level: Level
     block_input: Value
+    """What `in` stands for."""
     flow: Flow
     parent: Scope | None = None
     names: dict[str, Value] = field(default_factory=dict)
+    """The values that have been named so far."""
     rounds: dict[str, list[Value]] = field(default_factory=dict)
+    """For a name in a repeat, its value in each round."""
     params: dict[str, Any] = field(default_factory=dict)
+    """Parameters, and counters of repeats."""
     guard: Guard | None = None
     """The condition of the group that the steps here stand in."""
     blind: bool = False

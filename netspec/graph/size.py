@@ -38,6 +38,7 @@ class Limits:
 
     params: int | None = None
     memory: int | None = None
+    """In bytes."""
 
 
 def least_bytes(tensor: Tensor, batch: int = 1) -> int:
@@ -47,6 +48,7 @@ def least_bytes(tensor: Tensor, batch: int = 1) -> int:
 
 @lru_cache(maxsize=1024)
 def _least(size: Size, batch: int) -> int:
+    """A size as a number, at least: a batch is as large as said, another size of the run is 1."""
     if isinstance(size, Dim):
         size = substitute(size, {name: batch if name == "B" else 1 for name in size.names})
     return max(0, int(size)) if isinstance(size, int) else 1
@@ -105,12 +107,14 @@ class _Need:
 
 
 def _needed(graph: Graph, batch: int = 1, training: bool = False) -> _Need:
+    """What a network takes of memory at least, in bytes, for a batch of this size."""
     trained = sum(prod(s) for s in graph.trained().values()) if training else 0
     held = graph.parameter_count + sum(prod(shape) for shape in graph.buffers().values())
     return _Need(4 * held, 4 * trained, _heaviest(graph), batch, *_largest_value(graph, batch))
 
 
 def _lacking(need: _Need, room: int, values: int, end: str) -> list[Problem]:
+    """The problem of a network that needs more memory than there is; `end` says where that limit comes from."""
     if need.held + need.gradients > room:
         what = "parameters with their gradients" if need.gradients else "parameters"
         text = f"{shown_bytes(need.held + need.gradients)} of {what} are needed at least, {shown_bytes(room)} {end}"
@@ -147,6 +151,7 @@ def _largest_value(graph: Graph, batch: int) -> tuple[Step | None, int]:
 
 
 def _sizes(step: Step, batch: int) -> Iterable[int]:
+    """The bytes of what a step makes; none for a view of its input."""
     if step.op is not None and step.op.is_view:
         return ()
     return (least_bytes(value.tensor, batch) for value in flat(step.results) if value.tensor is not None)

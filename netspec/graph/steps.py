@@ -95,6 +95,7 @@ def choose(word: str, inputs: Sequence[Value], at: At) -> tuple[type[Op], ...]:
 
 
 def _rank_hint(word: str, rank: int) -> str:
+    """What to do about an input of a rank that no class of this word takes."""
     if word.startswith("conv") and rank == 2:
         return "A convolution cannot follow a flat vector; use fc, or unflatten before it."
     if word.startswith("conv") and rank == 3:
@@ -125,6 +126,7 @@ def _made(
     defaults: list[Default],
     construct: Construct,
 ) -> tuple[Op, Arguments]:
+    """One operation of the class with its arguments, as `make` wants it. Raises Refused."""
     given = written.arguments(cls, lookup)
     fill(given, cls, defaults, space_of(written.path))
     low, high = cls.inputs
@@ -194,6 +196,7 @@ def _names(value: Any) -> frozenset[str]:
 
 
 def _problem(misfit: Misfit, step: Step, given: Arguments, written: Written) -> Problem:
+    """A misfit at its argument, or at the call where it has none, with what may help."""
     at = given.places.get(misfit.field or "", written.at)
     if step.op and misfit.field == (step.op.arrow or ("",))[0]:
         at = written.narrowed(at)
@@ -227,6 +230,7 @@ def _results(step: Step, shapes: Any) -> Results:
 
 
 def _nested(step: Step, shapes: Any, names: Any, index: tuple[int, ...]) -> Results:
+    """Values for nested shapes, each named by the operation, or by its place."""
     if shapes is None or isinstance(shapes, Tensor):
         name = names if isinstance(names, str) else ".".join(map(str, index))
         return Value(f"{step.name}.{name}", shapes, step.level, step)

@@ -141,6 +141,7 @@ def key(node: ast.AST) -> Hashable:
 
 
 def _key(part: Any) -> Hashable:
+    """What `key` is for a part of a node."""
     if isinstance(part, list):
         return tuple(map(_key, part))
     return key(part) if isinstance(part, ast.AST) else (type(part), part)
@@ -195,6 +196,7 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
 
 
 def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
+    """What `replaced` is for a part of a node."""
     if isinstance(part, list):
         return [_replaced(item, nodes) for item in part]
     return replaced(part, nodes) if isinstance(part, ast.expr) else part
@@ -336,10 +338,12 @@ def _gathered(left: Node, right: Node) -> Node | None:
 
 
 def _is_sum(node: Node) -> TypeGuard[ast.BinOp]:
+    """Whether a node adds two others."""
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
 
 
 def _signed(op: ast.operator, count: int) -> int:
+    """A count that is added, or taken off."""
     return -count if isinstance(op, ast.Sub) else count
 
 
@@ -351,6 +355,7 @@ def number(node: Node) -> int | None:
 
 
 def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, right: int) -> int:
+    """A number computed from two others, with the expression that says so unless that has grown too long."""
     if not isinstance(left, int) or not isinstance(right, int):
         return NotImplemented
     value = compute(int(left), right)

@@ -222,6 +222,7 @@ def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether a value is written as a literal."""
     return value is None or isinstance(value, int | float | str)
 
 
@@ -272,6 +273,7 @@ class _Names(Mapping[str, Node]):
         self.scope = scope
 
     def __getitem__(self, name: str) -> Node:
+        """The expression of the nearest one of that name. Raises KeyError."""
         scope: Scope | None = self.scope
         while scope is not None:
             if name in scope.params:
@@ -303,6 +305,7 @@ class _Origin(ast.NodeTransformer):
         return LOST if "?" in symbols.symbols(node) else node
 
     def visit_Name(self, node: ast.Name) -> Node:
+        """What a name stands for. Raises LookupError for one that is no parameter and no counter."""
         if node.id in _WORDS:
             return ast.Constant(_WORDS[node.id])
         return self.names[node.id]
@@ -318,6 +321,7 @@ class _Origin(ast.NodeTransformer):
         return made
 
     def _leaves_nothing(self, whole: ast.expr, part: ast.expr) -> bool:
+        """Whether a division leaves nothing over; no where it cannot be told."""
         try:
             a, b = (expressions.computed(side, self.lookup) for side in (whole, part))
         except (expressions.ExpressionError, Refused, LookupError):
@@ -329,6 +333,7 @@ class _Origin(ast.NodeTransformer):
         return node_of(expressions.computed(node, self.lookup))
 
     def visit_Subscript(self, node: ast.Subscript) -> Node:
+        """A size of a shape, or an entry of a list that is known."""
         if any(isinstance(part, ast.Attribute) for part in ast.walk(node)):
             return node_of(expressions.computed(node, self.lookup))
         value = self.visit(node.value)

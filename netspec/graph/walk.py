@@ -38,6 +38,7 @@ class Walk:
     uses_class: type[BlockUses] = BlockUses
 
     def __init__(self, declared: Declared, report: Report) -> None:
+        """What each part of the work needs of the others is given to it here."""
         self.declared = declared
         self.report = report
         self.members = Members(report)
@@ -52,6 +53,7 @@ class Walk:
         return Level("root", name, params=self.declared.params.values)
 
     def body(self, body: Any, path: Path, scope: Scope) -> None:
+        """Turn a body into steps: a row, a list of steps, a mapping of steps by name, or a group."""
         match body:
             case str():
                 self._chain(body, path, scope, "")
@@ -72,6 +74,7 @@ class Walk:
                 self.report.add(Problem("empty", "layers are expected here", At(path), "A row, a list or a mapping."))
 
     def _item(self, item: Any, path: Path, scope: Scope) -> None:
+        """One step of a list, which has no name."""
         if isinstance(item, str):
             self._chain(item, path, scope, "")
         elif is_group(item):
@@ -86,6 +89,7 @@ class Walk:
             self._refuse(no_step(item, path), scope, "")
 
     def _named(self, key: str, step: Any, path: Path, scope: Scope) -> None:
+        """One step of a mapping, under its name, which may be computed."""
         computed = "$" in key
         try:
             parts = template(key, path) if computed else (key,)
@@ -226,6 +230,7 @@ class Walk:
             scope.flow.prev = before
 
     def _named_row(self, calls: Sequence[Written], path: Path, scope: Scope, name: str, row: object) -> None:
+        """The calls of a row that has a name; each problem is reported at its own call."""
         steps = []
         sound = True
         for call in calls:
@@ -246,6 +251,7 @@ class Walk:
         scope.lose(name)
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
+        """One call, as often as its `xN` says."""
         try:
             if not call.repeats:
                 self._piece(call, scope, "", row)

@@ -30,21 +30,29 @@ class Written(Protocol):
     """A call whose words have not been looked up yet."""
 
     @property
-    def op(self) -> str | Expr: ...
+    def op(self) -> str | Expr:
+        """Its word, or the expression that gives it."""
+
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """Where its row or its mapping stands."""
+
     @property
     def at(self) -> At:
         """The whole call."""
 
     @property
-    def op_at(self) -> At: ...
+    def op_at(self) -> At:
+        """Its word."""
+
     @property
     def inputs(self) -> tuple[tuple[Input, At], ...] | None:
         """What it names in brackets; None where it names nothing."""
 
     @property
-    def repeats(self) -> bool: ...
+    def repeats(self) -> bool:
+        """Whether it says how often it is run."""
+
     @property
     def certain(self) -> bool:
         """Whether it is run once, whatever the sizes are."""
@@ -77,8 +85,11 @@ class Long:
 
     op: str
     options: Mapping[str, Any]
+    """The arguments by name, as plain data."""
     around: Mapping[str, Any]
+    """What stands beside the word: `when`, `repeat`, `as`."""
     outer: Path
+    """Where the mapping stands."""
 
     @property
     def path(self) -> Path:
@@ -120,6 +131,7 @@ class Long:
         return decide(self.around, self.outer, scope)
 
     def _given(self, *apart: str) -> dict[str, Any]:
+        """Its arguments by name, without those `apart`."""
         return {name: value for name, value in self.options.items() if name not in apart}
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
@@ -157,6 +169,7 @@ class Long:
 
 
 def _input(text: Any, path: Path, keyword: str | None = None) -> tuple[Input, At]:
+    """One input of a long call, and where it stands. Raises Refused."""
     if not isinstance(text, str):
         hint = "As in: inputs: [prev, skip]"
         raise Refused(Problem("inputs", "the name of an earlier step is expected here", At(path), hint))
@@ -192,6 +205,7 @@ def _arguments(word: str, blocks: Mapping[str, Block]) -> set[str] | None:
 
 
 def _is_class(word: str, blocks: Mapping[str, Block]) -> bool:
+    """Whether a word is a class of torch by its own name, and no block."""
     return word not in blocks and word == OPERATIONS.find(word)[0].__name__
 
 
@@ -220,6 +234,7 @@ def calls_of(body: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written
 
 
 def _piece(item: Any, path: Path, blocks: Mapping[str, Block]) -> list[Written]:
+    """The calls of one item of a chain. Raises Refused for what is no call."""
     found = None if is_chain(item) else calls_of(item, path, blocks)
     if found is None:
         raise Refused(not_a_call(path))

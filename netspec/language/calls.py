@@ -35,8 +35,10 @@ class Arguments:
     """Arguments by field, where each was written, and the expressions that some came from."""
 
     values: dict[str, Any] = field(default_factory=dict)
+    """Computed, and not yet checked against the fields."""
     places: dict[str, At] = field(default_factory=dict)
     written: dict[str, Expr] = field(default_factory=dict)
+    """By field too."""
     sources: dict[str, Any] = field(default_factory=dict)
     """What is computed, as it is written: an expression, or sizes with expressions among them."""
     word: str = ""

@@ -184,6 +184,8 @@ def computed(tree: ast.expr, lookup: Callable[[str], Any]) -> Any:
 
 
 class _Evaluation:
+    """The value of an expression, in which `lookup` says what names stand for."""
+
     def __init__(self, lookup: Callable[[str], Any]) -> None:
         self.lookup = lookup
 

@@ -40,8 +40,11 @@ class Expr:
     """`$name` or `$(expression)`, still to be computed."""
 
     text: str
+    """Without the $ and its brackets."""
     span: Span
+    """Where that text stands in the row."""
     negative: bool = False
+    """Whether a minus stands before it."""
 
     @property
     def tree(self) -> ast.expr:
@@ -69,6 +72,7 @@ class Input:
     """A reference to an earlier value, `rnn.output`, perhaps for an input by name, `query=x`."""
 
     path: tuple[str, ...]
+    """The names between its dots."""
     keyword: str | None
     span: Span
 
@@ -105,12 +109,18 @@ class Call:
     """One piece of a row."""
 
     op: str | Expr
+    """The word, or the expression that gives it."""
     span: Span
+    """Where the call stands in the row."""
     inputs: tuple[Input, ...] | None
+    """Those in brackets; None where there are none."""
     args: tuple[Arg, ...]
     times: Size | None = None
+    """How often it is repeated, `x3`."""
     when: Expr | None = None
+    """Its condition."""
     op_span: Span = (0, 0)
+    """Where its word stands in the row."""
 
     def __str__(self) -> str:
         """The call as a row has it, with one blank between its words."""

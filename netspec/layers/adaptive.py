@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.layers.base import Layer
+from netspec.layers.base import Layer, Spatial
 from netspec.layers.pooling import INDICES, with_indices
-from netspec.layers.windows import Factors, Spatial, for_axes, spread
+from netspec.layers.windows import Factors, for_axes, spread
 from netspec.records import Bool, Numbers
 from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank
 
@@ -22,6 +22,7 @@ class AdaptivePool(Spatial):
     output_size = Numbers("size of the output; null keeps the input's own", ge=1, optional=True)
 
     def resized(self, x: Tensor) -> Tensor:
+        """The input with its axes of space as `output_size` says; one that is null there stays."""
         wanted = spread(self.output_size, self.dims)
         sizes = [size if want is None else want for size, want in zip(x.shape[2:], wanted, strict=True)]
         return x.with_shape(*x.shape[:2], *sizes)
@@ -153,6 +154,7 @@ class FractionalMaxPool(Spatial):
         return with_indices(x.with_shape(*x.shape[:2], *sizes), self.return_indices)
 
     def _sizes(self, sizes: tuple[Size, ...]) -> tuple[int, ...]:
+        """The sizes of the output for those of the input, channels left out."""
         if self.output_ratio is None:
             return spread(self.output_size, self.dims)
         ratios = for_axes("output_ratio", self.output_ratio, self.dims)

@@ -38,6 +38,7 @@ def need_sequence(x: Tensor, batch_first: bool) -> tuple[Size, Size, Size]:
 
 
 def need_heads(width: int, heads: int, field: str) -> None:
+    """Refuse a width that the heads do not divide. Raises Misfit."""
     if width % heads:
         text = f"cannot split a width of {width} into {heads} heads"
         raise Misfit(text, "Use a number of heads that divides the width.", field=field)
@@ -112,6 +113,7 @@ class MultiheadAttention(Layer):
         return fitted.replace(**shown)
 
     def _check_causal(self, queries: Size, keys: Size, masked: bool) -> None:
+        """Refuse `is_causal` beside what it excludes, and over sequences of two lengths. Raises Misfit."""
         if not self.is_causal:
             return
         if masked or self.add_bias_kv or self.add_zero_attn:
@@ -129,6 +131,7 @@ class MultiheadAttention(Layer):
         return query, key, given.get("value", key), {name: given[name] for name in self.masks if name in given}
 
     def _seen(self, keys: Size) -> Size:
+        """How many keys each query sees, added ones among them."""
         return keys + self.add_bias_kv + self.add_zero_attn
 
     def shape(self, *inputs: Tensor) -> tuple[Any, ...]:
@@ -141,6 +144,7 @@ class MultiheadAttention(Layer):
         return query, Tensor((batch, *heads, queries, seen))
 
     def _widths(self) -> tuple[int, int, int]:
+        """The widths of query, key and value."""
         return self.embed_dim, self.kdim or self.embed_dim, self.vdim or self.embed_dim
 
     def parameters(self) -> dict[str, tuple[int, ...]]:

@@ -1,7 +1,7 @@
 """What every operation is: fields, a shape rule, parameters. How torch writes it, `emit.torch` knows.
 
-`Op` is anything a row can name. `Layer` is an op that is a class of torch.nn; it may own
-parameters and buffers. Shapes count the batch as axis 0, as torch does.
+`Op` is anything a row can name. `Layer` is an op that is a class of torch.nn; it may own parameters and buffers.
+`Spatial` is a layer over axes of space. Shapes count the batch as axis 0, as torch does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
-from netspec.tensors import SIZED, TOKENS, Misfit, Tensor, axis_size, need_known, sample
+from netspec.layers.windows import AXES, spread
+from netspec.tensors import SIZED, TOKENS, Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample
 
 X = TypeVar("X")
 
@@ -148,3 +149,18 @@ class Layer(Op):
 
     def needs_module(self) -> bool:
         return bool(self.origin) or not self.functional
+
+
+class Spatial(Layer):
+    """A layer over a batch of channels and `dims` axes of space: batch x channels x places."""
+
+    dims: ClassVar[int]
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        need_rank(inputs[0], self.dims + 2, what=AXES[self.dims])
+        need_float(inputs[0])
+        return super().fitted(*inputs)
+
+    def per_axis(self, *names: str) -> list[tuple[int, ...]]:
+        """The named arguments, each with one number for each axis."""
+        return [spread(getattr(self, name), self.dims) for name in names]

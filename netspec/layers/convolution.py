@@ -7,7 +7,8 @@ from math import gcd
 from typing import Any, Self
 
 from netspec.dims import Size, product
-from netspec.layers.windows import Spatial, need_window, same_padding, spread, window
+from netspec.layers.base import Spatial
+from netspec.layers.windows import need_window, same_padding, spread, window
 from netspec.records import Bool, Choice, Field, Int, Numbers
 from netspec.tensors import Misfit, Tensor
 
@@ -77,6 +78,7 @@ class DirectConvolution(Convolution):
         return x.with_shape(x.shape[0], self.out_channels, *sizes)
 
     def _check_padding(self, x: Tensor, padding: tuple[int, ...]) -> None:
+        """Refuse more padding than there is to reflect or to repeat. Raises Misfit."""
         limit = {"reflect": -1, "circular": 0}.get(self.padding_mode)
         if limit is None:
             return

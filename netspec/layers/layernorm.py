@@ -46,6 +46,7 @@ class TrailingNorm(Layer):
         return self
 
     def _sizes(self) -> tuple[int, ...]:
+        """The sizes of the last axes, as a tuple."""
         shape = self.normalized_shape
         return shape if isinstance(shape, tuple) else (shape,)
 

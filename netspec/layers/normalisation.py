@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 from netspec.dims import product
-from netspec.layers.base import Layer
+from netspec.layers.base import Layer, Spatial
 from netspec.layers.layernorm import affine_parameters
-from netspec.layers.windows import Spatial
 from netspec.records import Bool, Float, Int, Maybe
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 

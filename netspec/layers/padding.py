@@ -43,6 +43,7 @@ class Padding(Layer):
         return x.with_shape(*sizes)
 
     def _padded(self, size: Size, before: int, after: int) -> Size:
+        """A size with this much added on both sides; negative numbers cut off. Raises Misfit."""
         out = size + before + after
         if isinstance(out, int) and isinstance(size, int):
             left = size + min(before, 0) + min(after, 0)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.layers.windows import Spatial, need_window, same_padding, spread, window
+from netspec.layers.base import Spatial
+from netspec.layers.windows import need_window, same_padding, spread, window
 from netspec.records import Bool, Field, Float, Int, Numbers
 from netspec.tensors import Misfit, Tensor
 

@@ -52,6 +52,7 @@ class Recurrent(Layer):
 
     @property
     def directions(self) -> int:
+        """2 where the sequence is read from both ends."""
         return 2 if self.bidirectional else 1
 
     def states(self, x: Tensor) -> list[Shape]:

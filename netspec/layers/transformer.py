@@ -65,9 +65,11 @@ class Transforming(Layer):
                     check_padding(mask, batch, length)
 
     def linear(self, name: str, out: int, width: int) -> Shapes:
+        """The parameters of a linear map from `width` to `out` numbers, under a name."""
         return {f"{name}.weight": (out, width)} | ({f"{name}.bias": (out,)} if self.bias else {})
 
     def norm_parameters(self, name: str) -> Shapes:
+        """The parameters of a layer norm under a name."""
         names = ("weight", "bias") if self.bias else ("weight",)
         return {f"{name}.{each}": (self.d_model,) for each in names}
 
@@ -92,6 +94,7 @@ class Transforming(Layer):
         return total
 
     def need_no_mask(self, name: str, masked: bool) -> None:
+        """Refuse a flag such as is_causal beside a mask. Raises Misfit."""
         if getattr(self, name) and masked:
             raise Misfit(f"has {name} next to a mask", "Keep one of them.", field=name, code="contradiction")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from netspec.dims import Size, product
-from netspec.layers.base import Layer
-from netspec.layers.windows import AXES, Counts, Factors, Spatial, for_axes, need_window, spread, window
+from netspec.layers.base import Layer, Spatial
+from netspec.layers.windows import AXES, Counts, Factors, for_axes, need_window, spread, window
 from netspec.records import Bool, Choice, Int, Numbers
 from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank, sample, show
 

@@ -1,15 +1,14 @@
-"""What layers over space share: how many axes there are, and how many windows fit on one."""
+"""Windows over space: how many axes there are, how many windows fit on one, and a number for each axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final
 
 from netspec.dims import Size
-from netspec.layers.base import Layer
 from netspec.records import MAX_INT, REQUIRED, Field
 from netspec.several import Several, positive, whole
-from netspec.tensors import Misfit, Tensor, need_float, need_rank
+from netspec.tensors import Misfit
 
 AXES = {1: "channels x length", 2: "channels x height x width", 3: "channels x depth x height x width"}
 
@@ -83,18 +82,3 @@ def for_axes(name: str, value: Any, count: int) -> tuple[Any, ...]:
         text = f"has {len(values)} numbers in {name}, its input has {count} axes of space"
         raise Misfit(text, field=name, code="bad-argument")
     return values
-
-
-class Spatial(Layer):
-    """A layer over a batch of channels and `dims` axes of space."""
-
-    dims: ClassVar[int]
-
-    def fitted(self, *inputs: Tensor) -> Self:
-        need_rank(inputs[0], self.dims + 2, what=AXES[self.dims])
-        need_float(inputs[0])
-        return super().fitted(*inputs)
-
-    def per_axis(self, *names: str) -> list[tuple[int, ...]]:
-        """The named arguments, each with one number for each axis."""
-        return [spread(getattr(self, name), self.dims) for name in names]

@@ -27,7 +27,9 @@ class Facts:
     """What rules look at: the network and what surrounds it. What an earlier problem left unknown is None."""
 
     graph: Graph
+    """The network."""
     experiment: Experiment
+    """What else the spec says: data, training, export."""
     measured: Gives | None = None
     """What the data was found to give, once it has been read; its count is that of the training part."""
     raw: Gives | None = None

@@ -16,6 +16,7 @@ class Flow:
     """The operations in order, each with those that make its inputs and those that use its results."""
 
     def __init__(self, graph: Graph) -> None:
+        """Note who makes and who reads each value of the graph."""
         self.steps = list(dict.fromkeys(step for step in graph.root.walk() if step.op is not None))
         self._calls: dict[Level, list[Step]] = {}
         for step in graph.root.walk():

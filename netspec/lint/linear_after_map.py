@@ -37,6 +37,7 @@ layers: [conv 4 k3, relu, linear 10]
                     yield self._problem(step, source)
 
     def _problem(self, step: Step, source: Step) -> Problem:
+        """What is said of a linear layer right behind a map."""
         shape = source.value.tensor
         assert shape is not None
         text = f"{step.name} acts on the last axis of {sample(shape.shape)}, the map that {source.name} gives"

@@ -54,5 +54,6 @@ train: {loss: nll, optimizer: sgd lr=0.01}
             yield self._refused(f"{loss.said} knows no targets between those of the data", way, at)
 
     def _refused(self, reason: str, way: str, at: At) -> Problem:
+        """What is said of a way of mixing that does not go with the loss."""
         hint = f"Drop {way}, or take a loss that knows shares of a target: cross_entropy, bce_logits, mse."
         return Problem(self.code, f"{way} mixes targets: {reason}", at, hint)

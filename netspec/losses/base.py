@@ -114,7 +114,7 @@ class Loss(Entry):
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of torch's class that differ from torch's defaults, by name."""
-        return {name: value for name, value in self.given.items() if self.fields[name].torch}
+        return self.given_to_torch
 
 
 def activate(scores: Array, activation: Activation, axis: int) -> Array:

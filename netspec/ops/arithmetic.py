@@ -29,6 +29,7 @@ class Arithmetic(Op):
         return Tensor(broadcast(self.verb, *inputs), self.result(*inputs))
 
     def result(self, *inputs: Tensor) -> Dtype:
+        """The dtype of the result, by torch's rules of promotion. Raises Misfit."""
         return promoted((x.dtype for x in inputs), self.other)
 
 
@@ -50,6 +51,7 @@ class Add(Arithmetic):
         return super().result(*inputs)
 
     def _negative(self) -> bool:
+        """Whether a negative number is added."""
         return isinstance(self.other, int | float) and self.other < 0
 
 

@@ -58,6 +58,7 @@ class SDPA(Op):
         return found
 
     def _check(self, query: Shape, key: Shape, value: Shape) -> None:
+        """Refuse shapes of query, key and value that do not go together. Raises Misfit."""
         doing = f"compares queries of {show(query)} with keys of {show(key)}"
         least = 3 if self.enable_gqa else 2
         if min(len(query), len(key), len(value)) < least:
@@ -70,12 +71,14 @@ class SDPA(Op):
             raise Misfit(text, code="batch" if known else "unknown-size")
 
     def _same_batch(self, query: Shape, key: Shape) -> bool:
+        """Whether query and key agree in all axes but length and width; with grouped queries, whether heads divide."""
         if not self.enable_gqa:
             return query[:-2] == key[:-2]
         shared = isinstance(query[-3], int) and isinstance(key[-3], int) and query[-3] % key[-3] == 0
         return shared and query[:-3] == key[:-3]
 
     def _check_mask(self, mask: Tensor, scores: Shape) -> None:
+        """Refuse a mask that does not broadcast to the scores, or is of whole numbers. Raises Misfit."""
         if self.is_causal:
             raise Misfit("has a mask and is_causal", "Keep one of them.", field="is_causal", code="contradiction")
         if mask.dtype == "int64":

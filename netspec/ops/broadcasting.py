@@ -38,6 +38,7 @@ def fits(shape: Shape, target: Shape) -> bool:
 
 
 def _pair(verb: str, left: Shape, right: Shape) -> Shape:
+    """The shape that two broadcast to. Raises Misfit."""
     _need_batch_in_place(verb, left, right)
     _need_batch_in_place(verb, right, left)
     rank = max(len(left), len(right))
@@ -63,6 +64,7 @@ def _need_batch_in_place(verb: str, shorter: Shape, longer: Shape) -> None:
 
 
 def _padded(shape: Shape, rank: int) -> Shape:
+    """A shape with axes of size 1 before it, up to so many."""
     return (1,) * (rank - len(shape)) + shape
 
 

@@ -73,6 +73,7 @@ class Einsum(Op):
         return found
 
     def _result(self, sizes: dict[str, Size]) -> Labels:
+        """The labels of the result, axes of the ellipsis written out."""
         return _spelled(self.equation.partition("->")[2], sum(label.startswith(".") for label in sizes))
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size | None:
@@ -88,6 +89,7 @@ class Einsum(Op):
 
 
 def _spelled(side: str, more: int) -> Labels:
+    """The labels of one side of an equation, with `more` in place of an ellipsis."""
     before, dots, after = side.partition("...")
     return [*before, *(f".{n}" for n in reversed(range(more)) if dots), *after]
 

@@ -21,6 +21,7 @@ class Elementwise(Op):
         return Tensor(inputs[0].shape, self.result(inputs[0]))
 
     def result(self, x: Tensor) -> Dtype:
+        """The dtype of the result for this input. Raises Misfit."""
         return "float32"
 
 

@@ -33,6 +33,7 @@ class Reduction(Op):
         need_float(x)
 
     def result(self, x: Tensor) -> Dtype:
+        """The dtype of the result for this input."""
         return x.dtype
 
 
@@ -127,6 +128,7 @@ class SingleAxis(Op):
     keepdim = Bool("keep the axis, with a size of 1", False)
 
     def reduced(self, x: Tensor) -> Tensor:
+        """The input without the axis `dim`, or with size 1 there."""
         at = axis(self.dim, x)
         return x.with_shape(*put(x.shape, at, *([1] if self.keepdim else [])))
 

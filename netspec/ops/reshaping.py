@@ -36,6 +36,7 @@ class Reshape(Op):
         return x.with_shape(*put(self.sizes, free[0], left))
 
     def _misfit(self, x: Tensor, wanted: str, found: str, rest: Size, total: Size) -> Misfit:
+        """What is said of sizes that do not hold as many numbers as the input."""
         batch = isinstance(total, Dim) and "B" in total.names and not (isinstance(rest, Dim) and "B" in rest.names)
         hint = "Sizes count the batch: begin with B or -1." if batch and -1 not in self.sizes else ""
         code = "shape-mismatch" if isinstance(rest, int) and isinstance(total, int) else "unknown-size"

@@ -34,6 +34,7 @@ class Filled(Source):
         return Tensor(self.size, self.result())
 
     def result(self) -> Dtype:
+        """The dtype of what is made."""
         return "float32"
 
 
@@ -150,10 +151,12 @@ def _numbers(value: Any) -> Any:
 
 
 def _lengths(value: Any) -> tuple[int, ...]:
+    """The shape of nested lists, as far as their first entries tell."""
     return (len(value), *_lengths(value[0])) if isinstance(value, list) else ()
 
 
 def _leaves(value: Any) -> list[Any]:
+    """The numbers of nested lists, in order."""
     return [leaf for item in value for leaf in _leaves(item)] if isinstance(value, list) else [value]
 
 
@@ -170,6 +173,7 @@ class Constant(Source):
         return Tensor(_lengths(self.value), self.result())
 
     def result(self) -> Dtype:
+        """The dtype that torch gives these numbers."""
         found = {type(leaf) for leaf in _leaves(self.value)}
         return next(dtype for kind, dtype in self.kinds if kind in found)
 

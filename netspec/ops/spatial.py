@@ -116,6 +116,7 @@ class Interpolate(Op):
         return x.with_shape(*x.shape[:2], *sizes)
 
     def _check(self, x: Tensor) -> None:
+        """Refuse an input or arguments that torch does not take. Raises Misfit."""
         need_float(x)
         if (self.size is None) == (self.scale_factor is None):
             hint = "As in `interpolate 32x32` or `interpolate scale_factor=2`."

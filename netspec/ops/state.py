@@ -74,12 +74,14 @@ class State(Op):
         return Tensor(self.size, self.result())
 
     def _need_matrix(self) -> None:
+        """Refuse a way of filling that needs a matrix, where there is none. Raises Misfit."""
         matrix = str(self.init).startswith(("eye", "causal", "tril", "orthogonal", "xavier", "kaiming"))
         if (matrix and len(self.size) < 2) or (self.init == "eye" and len(self.size) != 2):
             text = f"is filled with {self.init}, which needs a matrix and not {show(self.size)}"
             raise Misfit(text, field="init", code="table")
 
     def result(self) -> Dtype:
+        """The dtype of the tensor."""
         return "float32"
 
     def parameters(self) -> dict[str, tuple[int, ...]]:

@@ -29,9 +29,11 @@ class Goal:
     """What a network is to learn: the steps at its end, and how that is measured."""
 
     head: str
+    """A row, such as fc 10."""
     loss: str
     metrics: str
     monitor: str
+    """The value that says which weights are best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Proposal:
     """A spec for some data. `network` are the lines of its input and layers, `data` those of its data section."""
 
     path: str
+    """The data that it is for."""
     seen: tuple[str, ...]
+    """What was found in it, for a person."""
     network: tuple[str, ...]
     data: tuple[str, ...]
     goal: Goal

@@ -75,6 +75,7 @@ class Seen:
     name: str
     role: str
     words: str
+    """What is said of it."""
     distinct: int = 0
     """Of categories how many there are, of texts how many words."""
     length: int = 0
@@ -321,6 +322,7 @@ def _between(different: Sequence[str]) -> str | None:
 
 
 def _labels(cell: str, sign: str) -> list[str]:
+    """The labels of a cell that holds several, with this sign between them."""
     return [label.strip() for label in cell.split(sign) if label.strip()]
 
 

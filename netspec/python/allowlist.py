@@ -99,6 +99,7 @@ class _Look:
     """Looks at the nodes of one tree."""
 
     def __init__(self, nodes: Sequence[ast.AST], allowed: Closed) -> None:
+        """`allowed` is all that the text may name of torch."""
         self.allowed = allowed
         self.imports = {*_IMPORTS.values(), *_FROM.values(), *(name.partition(".")[0] for name in allowed.plugins)}
         self.bound = self.imports | set(_bound(nodes))
@@ -146,6 +147,7 @@ class _Look:
         return "" if isinstance(node, _NODES) else type(node).__name__
 
     def _name(self, node: ast.Name, name: str) -> str:
+        """What is wrong with a name: one that nothing in the text binds, or that hides an import."""
         if not isinstance(node.ctx, ast.Load):
             return f"the name {name}" if name in self.imports or name.startswith("__") else ""
         if name in self.bound or (name in BUILTINS and id(node) in self.called):
@@ -167,6 +169,7 @@ class _Look:
         return f"the attribute {node.attr}"
 
     def _call(self, node: ast.Call) -> str:
+        """What is wrong with a call: a function that is not in the closed set, or arguments from a dictionary."""
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if any(keyword.arg is None and not isinstance(keyword.value, ast.Name) for keyword in node.keywords):
             return "arguments from a dictionary"

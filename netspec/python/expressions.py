@@ -29,7 +29,9 @@ class Break:
     """A place where an expression may go on in the next line: before an operator, or before the dot of a call."""
 
     level: int
+    """How tightly what is around it binds; the loosest breaks first."""
     text: str
+    """What stands there while the line is whole."""
 
 
 class Brackets:
@@ -38,6 +40,7 @@ class Brackets:
     __slots__ = ("close", "items", "open", "rows", "text")
 
     def __init__(self, open_: str, items: Sequence[Pieces], close: str, *, rows: bool = False) -> None:
+        """`items` stand between the brackets, each with what follows it."""
         self.open, self.items, self.close = open_, items, close
         self.rows = rows
         """Whether each item stands in a line of its own even where there is room for all in one."""
@@ -67,6 +70,7 @@ def bare(node: ast.expr) -> Pieces:
 
 
 def _commas(items: Sequence[Pieces]) -> list[Pieces]:
+    """Items with commas between them; one alone has its own, as a tuple needs."""
     if len(items) == 1:
         return [[*items[0], ","]]
     return [[*item, ", "] for item in items[:-1]] + [items[-1]]
@@ -83,6 +87,7 @@ def pieces(node: ast.expr, least: int = 0) -> Pieces:
 
 
 def _constant(node: ast.Constant) -> Pieces:
+    """A literal: texts in double quotes, floats the shortest that mean the same."""
     value = node.value
     if isinstance(value, str):
         return [quoted(value)]
@@ -106,6 +111,7 @@ def _float(value: float) -> str:
 
 
 def _attribute(node: ast.Attribute) -> Pieces:
+    """`x.shape`; a number before the dot needs brackets."""
     of = node.value
     number = isinstance(of, ast.Constant) and isinstance(of.value, int | float)
     found: Pieces = [Brackets("(", [pieces(of)], ")")] if number else pieces(of, ATOM)
@@ -117,6 +123,7 @@ def _attribute(node: ast.Attribute) -> Pieces:
 
 
 def _call(node: ast.Call) -> Pieces:
+    """`f(x, dim=1)`, which may break between its arguments."""
     found = pieces(node.func, ATOM)
     items = [pieces(argument) for argument in node.args]
     items += [[f"{argument.arg}=", *pieces(argument.value)] for argument in node.keywords]
@@ -148,6 +155,7 @@ def _holds(node: ast.expr) -> bool:
 
 
 def _subscript(node: ast.Subscript) -> Pieces:
+    """`x[0, 1:]`."""
     several = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
     items = [pieces(place) for place in several or [node.slice]]
     return [*pieces(node.value, ATOM), Brackets("[", _commas(items) if len(several) == 1 else items, "]")]
@@ -168,6 +176,7 @@ def _is_word(node: ast.expr) -> bool:
 
 
 def _binary(node: ast.BinOp) -> Pieces:
+    """`a + b`, grouped from the left, but for powers."""
     sign, level = BINARY[type(node.op)]
     if isinstance(node.op, ast.Pow):
         left, right = pieces(node.left, POWER + 1), pieces(node.right, SIGN)
@@ -184,18 +193,21 @@ def _hugs(node: ast.expr) -> bool:
 
 
 def _is_path(node: ast.expr) -> bool:
+    """Whether an expression is names with dots between them."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return isinstance(node, ast.Name)
 
 
 def _unary(node: ast.UnaryOp) -> Pieces:
+    """`-x`; brackets around a power, which binds more tightly than the sign."""
     sign, level = UNARY[type(node.op)]
     power = isinstance(node.operand, ast.BinOp) and isinstance(node.operand.op, ast.Pow)
     return [sign, *pieces(node.operand, ATOM if power else level)]
 
 
 def _logical(node: ast.BoolOp) -> Pieces:
+    """`a and b`."""
     word, level = LOGICAL[type(node.op)]
     first, *others = node.values
     found = pieces(first, level + 1)
@@ -205,6 +217,7 @@ def _logical(node: ast.BoolOp) -> Pieces:
 
 
 def _compare(node: ast.Compare) -> Pieces:
+    """`a < b <= c`."""
     found = pieces(node.left, COMPARISON + 1)
     for op, other in zip(node.ops, node.comparators, strict=True):
         found += [Break(COMPARISON, f" {COMPARED[type(op)]} "), *pieces(other, COMPARISON + 1)]
@@ -212,16 +225,19 @@ def _compare(node: ast.Compare) -> Pieces:
 
 
 def _choice(node: ast.IfExp) -> Pieces:
+    """`a if test else b`."""
     there, test = pieces(node.body, IF + 1), pieces(node.test, IF + 1)
     return [*there, Break(IF, " if "), *test, Break(IF, " else "), *pieces(node.orelse, IF)]
 
 
 def _tuple(node: ast.Tuple) -> Pieces:
+    """`(a, b)`; one item has a comma behind it."""
     items = [pieces(item) for item in node.elts]
     return [Brackets("(", _commas(items) if len(items) == 1 else items, ")")]
 
 
 def _comprehension(node: ast.ListComp | ast.GeneratorExp | ast.DictComp) -> Pieces:
+    """`[f(x) for x in items if x]`, without its brackets."""
     found = [*pieces(node.key), ": ", *pieces(node.value)] if isinstance(node, ast.DictComp) else pieces(node.elt)
     for part in node.generators:
         found += [Break(FOR, " for "), *bare(part.target), " in ", *pieces(part.iter, LOGIC)]
@@ -231,6 +247,7 @@ def _comprehension(node: ast.ListComp | ast.GeneratorExp | ast.DictComp) -> Piec
 
 
 def _dict(node: ast.Dict) -> Pieces:
+    """`{"a": x}`."""
     pairs = zip(node.keys, node.values, strict=True)
     return [Brackets("{", [[*pieces(k), ": ", *pieces(v)] if k else ["**", *pieces(v)] for k, v in pairs], "}")]
 
@@ -245,6 +262,7 @@ def _joined(node: ast.JoinedStr) -> Pieces:
 
 
 def _plain(node: ast.expr) -> str:
+    """A part of an f-string that stands there as it is."""
     assert isinstance(node, ast.Constant)
     return str(node.value)
 

@@ -32,8 +32,10 @@ def imports(used: Collection[str], plugins: Collection[str] = ()) -> list[Group]
 
 
 def _whole(module: str, known_as: str | None = None) -> ast.stmt:
+    """`import torch.nn as nn`."""
     return ast.Import([ast.alias(module, known_as)])
 
 
 def _from(module: str, name: str) -> ast.stmt:
+    """`from math import sqrt`."""
     return ast.ImportFrom(module, [ast.alias(name)], 0)

@@ -21,6 +21,7 @@ def lines(statements: Sequence[ast.stmt], comments: Comments, depth: int = 0) ->
 
 
 def _lines(node: ast.stmt, comments: Comments, depth: int) -> list[str]:
+    """The lines of a statement and of those in it, each with its comment."""
     found = commented(statement(node, depth), comments.get(node, ""))
     match node:
         case ast.ClassDef():
@@ -92,10 +93,12 @@ def _parameters(arguments: ast.arguments) -> list[Pieces]:
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None) -> Pieces:
+    """One parameter of a function, with its default."""
     return [argument.arg] if default is None else [f"{argument.arg}=", *pieces(default)]
 
 
 def _assignment(target: ast.expr, value: Pieces, depth: int) -> list[str]:
+    """The lines of an assignment, broken where the whole is too long: inside brackets, the last ones first."""
     left = bare(target)
     prefix = f"{flat(left)} = "
     whole = f"{INDENT * depth}{prefix}{flat(value)}"
@@ -114,6 +117,7 @@ def _assignment(target: ast.expr, value: Pieces, depth: int) -> list[str]:
 
 
 def _returned(value: ast.expr, depth: int) -> list[str]:
+    """The lines of a return; several values stand in brackets where they do not fit on one line."""
     written = bare(value)
     if len(f"{INDENT * depth}return {flat(written)}") > WIDTH and isinstance(value, ast.Tuple) and len(value.elts) > 1:
         return _opened("return ", _Nested("(", [pieces(item) for item in value.elts], ")"), depth)
@@ -125,8 +129,11 @@ class _Nested:
     """An expression that is opened at a pair of its brackets."""
 
     head: str
+    """All that stands before the items, the opening bracket among it."""
     items: Sequence[Pieces]
+    """What may stand in lines of its own."""
     tail: str
+    """All that stands behind them."""
 
 
 def _broken(prefix: str, expression: Pieces, depth: int, suffix: str = "") -> list[str]:
@@ -213,6 +220,7 @@ def _brackets(expression: Pieces) -> list[int]:
 
 
 def _read(expression: Pieces, place: int) -> _Nested:
+    """One pair of brackets of an expression, with all that stands before and behind it as text."""
     brackets = expression[place]
     assert isinstance(brackets, Brackets)
     head, tail = flat(expression[:place]), flat(expression[place + 1 :])

@@ -25,6 +25,7 @@ class Code:
     """A piece of Python that stands where a value would: a constructor's argument, a run-time size."""
 
     node: ast.expr
+    """What is written in its place."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Code) and same(self.node, other.node)

@@ -66,11 +66,15 @@ class Prediction:
     """
 
     outputs: dict[str, np.ndarray[Any, Any]]
+    """Samples first; probabilities where the loss knows such."""
     classes: tuple[str, ...] | None
+    """The names of the classes, in the order of the axis that holds them."""
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     axis: int = 1
+    """The axis of the classes."""
     labels: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    """Lines for a person, about what was converted or looks odd."""
 
     @property
     def first(self) -> np.ndarray[Any, Any]:

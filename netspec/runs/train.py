@@ -28,6 +28,7 @@ from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
 from netspec.sections.train import Train
 from netspec.spec import Spec
+from netspec.text.report import pointing_into
 from netspec.views.meaning import differences, meaning, refusal
 from netspec.words import one_line
 
@@ -37,8 +38,10 @@ class Trained:
     """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
 
     module: nn.Module
+    """On the device that it was trained on."""
     history: History
     folder: Path | None
+    """None for a training that keeps nothing."""
 
 
 def train(
@@ -84,9 +87,10 @@ def train(
                 progress.warn(remark)
         shown = progress if world.main else None
         same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
-        history = run_training(
-            module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same, frozen=frozen
-        )
+        with pointing_into(spec.document.source):
+            history = run_training(
+                module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same, frozen=frozen
+            )
     return Trained(module.eval(), history, folder)
 
 

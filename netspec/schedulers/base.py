@@ -49,7 +49,7 @@ class Scheduler(Entry):
 
     def keywords(self, length: int) -> dict[str, Any]:
         """The arguments of torch's class by name, for a run of `length` steps of the schedule."""
-        return {name: value for name, value in self.given.items() if self.fields[name].torch}
+        return self.given_to_torch
 
     # --- what it does to a rate, told without torch ---------------------------------------------
 

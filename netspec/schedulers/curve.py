@@ -33,6 +33,7 @@ class Single:
     """A plain schedule under way. Made, it has taken its first step, as torch's constructors do."""
 
     def __init__(self, entry: Scheduler, rate: Rate) -> None:
+        """Begin the schedule on a rate, in its first step."""
         self.entry, self.rate = entry, rate
         entry.prepare(rate)
         rate.initial = rate.value if rate.initial is None else rate.initial
@@ -53,6 +54,7 @@ class Single:
         self._step()
 
     def _step(self) -> None:
+        """Move the rate by one step of the schedule."""
         self.rate.value = self.entry.moved(self.at, self.rate.value, self.base)
 
 
@@ -60,6 +62,7 @@ class InTurn:
     """One schedule after the other."""
 
     def __init__(self, parts: Sequence[Single], milestones: Sequence[int], rate: Rate) -> None:
+        """Each part takes over at its milestone, counted in steps of the schedule."""
         self.parts, self.milestones = parts, milestones
         self.at = 0
         parts[bisect_right(milestones, 0)].restart(rate.initial)

@@ -29,6 +29,7 @@ class Key:
     """A key of a section."""
 
     sentence: str
+    """What it says."""
     example: Any = None
     """What it is given in an example, where its default shows nothing."""
     json: Mapping[str, Any] | None = None
@@ -38,6 +39,7 @@ class Key:
     holds: type[Record] | None = None
     """The record that its own keys are the fields of."""
     required: bool = False
+    """Whether its section cannot be without it."""
     beside: Mapping[str, Any] = field(default_factory=dict)
     """What has to stand beside it, in an example too."""
 

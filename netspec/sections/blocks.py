@@ -14,6 +14,8 @@ def block_name(header: str) -> str:
 
 
 class Blocks(Section):
+    """Parts of a network that are written once and used by name."""
+
     key = "blocks"
     after = "params"
     sentence = "reusable parts with parameters, `basic c s=1: ...`"

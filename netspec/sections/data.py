@@ -119,7 +119,9 @@ class Ways:
     """What becomes of samples: in use, which is validation too, and in training."""
 
     use: Way
+    """Without chance: validation, test and prediction."""
     training: Way
+    """With the augmentation between the other steps."""
     early: int = 0
     """How many steps come before augmentation."""
     random: int = 0
@@ -147,12 +149,18 @@ class DataSection:
     """The checked section. A step is for all inputs that are alike, or for the one that it names."""
 
     source: Dataset
+    """Where the samples come from."""
     split: Split
+    """What is held out of them."""
     transform: tuple[Written, ...] = ()
+    """The steps of every use, in order."""
     augment: tuple[Written, ...] = ()
+    """The steps by chance, in training."""
     mixing: tuple[Mixing, ...] = ()
+    """The ways of mixing samples of a batch, in training."""
     reading: Reading = field(default_factory=Reading)
     aim: Aim = field(default_factory=Aim)
+    """What the target is taken for."""
     source_at: At = field(default=At())
     names: tuple[str, ...] = ()
     """The network's inputs, where they are known."""
@@ -245,6 +253,7 @@ def _section(
     names: tuple[str, ...] = (),
     maps: Maps = TORCHS,
 ) -> tuple[DataSection | None, list[Problem]]:
+    """The `data` section of plain data, and everything that is wrong with it; `paths` say where its keys stand."""
     problems = [_as_source(problem) for problem in unknown_keys(data, Data.keys, path)]
     source: Dataset | None = None
     split: Split | None = None
@@ -342,6 +351,8 @@ def _two_shapes(use: Tensor, training: Tensor, at: At) -> Problem:
 
 
 class Data(Section):
+    """The samples: source, split, steps of preparation, augmentation."""
+
     key = "data"
     after = "lint"
     sentence = "where the data comes from and how it is prepared"

@@ -22,11 +22,14 @@ class Document:
     """A spec, section by section, as plain data."""
 
     source: Source
+    """The text that all of it stands in."""
     name: str = "Net"
     params: dict[str, Any] = field(default_factory=dict)
     blocks: dict[str, Any] = field(default_factory=dict)
+    """The body of each block by its header."""
     defaults: dict[str, Any] = field(default_factory=dict)
     layers: Any = None
+    """A row, a list or a mapping; None where they are missing or cannot be read."""
     sections: dict[str, Any] = field(default_factory=dict)
     """Every section that is there, by name."""
     refused: frozenset[str] = frozenset()

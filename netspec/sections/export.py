@@ -42,6 +42,8 @@ def read_export(
 
 
 class Export(Section):
+    """The format of the exported file, and its options."""
+
     key = "export"
     after = "train"
     sentence = "how the network is exported"

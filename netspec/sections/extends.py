@@ -6,6 +6,8 @@ from netspec.sections.base import Section
 
 
 class Extends(Section):
+    """The base spec, in whose place this one's own values stand."""
+
     key = "extends"
     after = "weights"
     sentence = "a spec that this one is laid over, or several, later ones over earlier"

@@ -9,6 +9,8 @@ from netspec.vocabulary import INITIALIZERS
 
 
 class Init(Section):
+    """Initialisation of the parameters, by class of layer or by pattern of names."""
+
     key = "init"
     after = "tie"
     sentence = "how parameters are initialised, by kind of layer or by name"

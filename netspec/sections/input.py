@@ -8,6 +8,8 @@ from netspec.sections.base import Section
 
 
 class Input(Section):
+    """The shape of the single input, without the batch axis."""
+
     key = "input"
     after = "name"
     sentence = "the shape of the one input without the batch: 1x32x32"

@@ -6,6 +6,8 @@ from netspec.sections.base import Section
 
 
 class Inputs(Section):
+    """The shapes of several inputs by name, without the batch axis."""
+
     key = "inputs"
     after = "input"
     sentence = "the shapes of several inputs by name"

@@ -7,6 +7,8 @@ from netspec.vocabulary import OPERATIONS
 
 
 class Layers(Section):
+    """The body of the network: a list of rows, or steps by name."""
+
     key = "layers"
     after = "defaults"
     sentence = "the network itself"

@@ -14,6 +14,8 @@ from netspec.words import did_you_mean
 
 
 class Lint(Section):
+    """Warnings that are suppressed in this spec, by code."""
+
     key = "lint"
     after = "use"
     sentence = "warnings that this spec does not want, `{ignore: [bias-before-norm]}`"

@@ -10,6 +10,8 @@ from netspec.sections.base import Section
 
 
 class Name(Section):
+    """The name of the network, which the class of the printed module takes."""
+
     key = "name"
     after = "netspec"
     sentence = "the name of the network, which its class takes"

@@ -9,6 +9,8 @@ from netspec.sections.base import Section
 
 
 class Version(Section):
+    """The version of the language that the spec is written in."""
+
     key = "netspec"
     sentence = "the version of the language, 1"
     example = "netspec: 1"

@@ -6,6 +6,8 @@ from netspec.sections.base import Section
 
 
 class Outputs(Section):
+    """The values that forward returns: one, several in a tuple, or a dictionary by name."""
+
     key = "outputs"
     after = "layers"
     sentence = "what the network gives, if not its last value"

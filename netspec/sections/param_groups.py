@@ -24,7 +24,9 @@ class Group:
     """
 
     key: str
+    """The kind of layer, or the pattern."""
     options: Mapping[str, Any]
+    """Options of the optimizer by name, such as lr and weight_decay."""
     path: Path
     parameters: frozenset[str] = frozenset()
     """The names of the network's parameters that it matches, once the network is known."""

@@ -21,6 +21,8 @@ MEANINGS: Final = frozenset({*keyword.kwlist, "prev", "training", "true", "false
 
 
 class Declaration(Section):
+    """Hyperparameters of the network, which become arguments of the printed root class."""
+
     key = "params"
     after = "inputs"
     sentence = "numbers and words that expressions use as $name"
@@ -33,6 +35,7 @@ class Params:
     """The params by name; one that cannot be read is unknown to everything that uses it."""
 
     def __init__(self, document: Document) -> None:
+        """Compute the parameters in the order of writing; `problems` has those that cannot be."""
         self.names = frozenset(document.params)
         self.values: dict[str, Any] = {}
         self.lost = "params" in document.refused

@@ -6,6 +6,8 @@ from netspec.sections.base import Section
 
 
 class Tie(Section):
+    """Tied parameters: several names for one tensor."""
+
     key = "tie"
     after = "order"
     sentence = "parameters that share one tensor, `{lm_head.weight: wte.weight}`"

@@ -169,6 +169,8 @@ _HELD: Final[dict[str, type[Record]]] = {"early_stop": EarlyStop, "evaluate": Ev
 
 
 class Training(Section):
+    """Training: loss, optimizer, schedule, batches, epochs and what is measured."""
+
     key = "train"
     after = "data"
     sentence = "loss, optimizer and how long"
@@ -232,6 +234,7 @@ class _Reader:
     """Collects the values of the section and everything that is wrong with them."""
 
     def __init__(self, path: Path, lookup: Lookup) -> None:
+        """`path` is where the section stands, `lookup` finds parameters."""
         self.path, self.lookup = path, lookup
         self.values: dict[str, Any] = {}
         self.problems: list[Problem] = []

@@ -6,6 +6,8 @@ from netspec.sections.base import Section
 
 
 class Use(Section):
+    """Libraries of blocks: files whose blocks are used under a prefix."""
+
     key = "use"
     after = "extends"
     sentence = "blocks of other files, each file under a name: `use: {vit: blocks/vit.yaml}`, then `vit.encoder 64`"

@@ -40,7 +40,9 @@ class Weights:
     """
 
     loads: tuple[Load, ...] = ()
+    """The files to load, in the order in which their tensors are taken."""
     freeze: Frozen = field(default=Frozen())
+    """What is not trained."""
 
     def frozen(self, name: str) -> bool:
         """Whether this parameter is never trained: a pattern means its own name, or that of a module around it."""
@@ -85,6 +87,8 @@ _PLACE: Final[dict[str, Any]] = {
 
 
 class Start(Section):
+    """Pretrained weights to load, and parameters that are frozen."""
+
     key = "weights"
     after = "init"
     sentence = "weights to load and names to freeze"
@@ -212,6 +216,7 @@ def _thaws(value: Any, path: Path, report: Report) -> Iterator[tuple[str, When, 
 
 
 def _when(value: Any, path: Path, report: Report) -> When | None:
+    """After how many epochs or steps a part thaws: `{epoch: 2}`. None, with a problem, for what says no such time."""
     if isinstance(value, dict) and len(value) == 1:
         ((unit, count),) = value.items()
         if unit in UNITS and type(count) is int and count >= 1:
@@ -245,6 +250,7 @@ def _names(value: Any) -> bool:
 
 
 def _load(file: str, at: At, rules: Rules, report: Report) -> Load:
+    """One file to start from, with its rules. What cannot be one is reported."""
     into, where = rules.get("into", ("", at.path))
     if not isinstance(into, str):
         _bad(report, "into", "names a level of the network", At(where))
@@ -261,6 +267,7 @@ def _load(file: str, at: At, rules: Rules, report: Report) -> Load:
 
 
 def _renamings(value: Any, path: Path, report: Report) -> Iterator[Renaming]:
+    """The rules of `rename`, in order. What cannot be one is reported."""
     if not isinstance(value, dict):
         _bad(report, "rename", "maps patterns of names to what is put there", At(path))
         return
@@ -277,6 +284,7 @@ def _renamings(value: Any, path: Path, report: Report) -> Iterator[Renaming]:
 
 
 def _skips(value: Any, path: Path, report: Report) -> Iterator[tuple[str, At]]:
+    """The patterns of `skip`, each with its place. What cannot be one is reported."""
     items = [(path, value)] if isinstance(value, str) else [((*path, i), v) for i, v in enumerate(value or ())]
     for where, pattern in items if isinstance(value, str | list) else [(path, None)]:
         if isinstance(pattern, str):
@@ -286,6 +294,7 @@ def _skips(value: Any, path: Path, report: Report) -> Iterator[tuple[str, At]]:
 
 
 def _resizes(value: Any, path: Path, report: Report) -> Iterator[tuple[str, str, At]]:
+    """The patterns of `resize`, each with its way and its place. What cannot be one is reported."""
     if not isinstance(value, dict):
         _bad(report, "resize", "maps names and patterns to a way of resizing", At(path))
         return
@@ -298,4 +307,5 @@ def _resizes(value: Any, path: Path, report: Report) -> Iterator[tuple[str, str,
 
 
 def _bad(report: Report, key: str, text: str, at: At) -> None:
+    """Report a value that the key cannot take, with an example of one that it can."""
     report.add(Problem("bad-value", f"{key} {text}", at, f"For example: {EXAMPLES[key]}"))

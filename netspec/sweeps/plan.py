@@ -20,7 +20,9 @@ class Limits:
     """Networks that are too large to be trained; None is no limit."""
 
     parameters: int | None = None
+    """The most that a network may have."""
     macs: int | None = None
+    """The most multiply-accumulates of one sample."""
 
     def exceeded(self, spec: Spec) -> str:
         """Why a network is not trained; empty for one that may be."""
@@ -38,6 +40,7 @@ class Plan:
     """What makes a trial of a combination."""
 
     def __init__(self, spec: Spec, space: Space, metric: str, limits: Limits) -> None:
+        """`metric` is what trials are compared by; their runs keep the weights that are best by it."""
         self.spec, self.space, self.metric, self.limits = spec, space, metric, limits
         kept = spec.experiment.train is not None and spec.experiment.train.best == metric
         self.watched = [] if kept else [f"train.checkpoint.best={metric}"]

@@ -17,6 +17,7 @@ class Trial:
     """One combination, and how it ended."""
 
     number: int
+    """Counted from 1."""
     end: End
     """`same` is a network that an earlier trial trained with the same values, `unfit` one that the checks refuse."""
     overrides: tuple[str, ...] = ()
@@ -28,9 +29,13 @@ class Trial:
     reason: str = ""
     """Why it was not trained to its end."""
     parameters: int | None = None
+    """None where the network could not be built."""
     macs: int | None = None
+    """Of one sample."""
     epochs: int | None = None
+    """How many it got to."""
     seconds: float | None = None
+    """How long it took by the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,12 @@ class Sweep:
     name: str
     folder: Path
     metric: str
+    """The value that is compared, such as val.loss."""
     goal: Goal
     axes: tuple[Axis, ...]
+    """What is varied."""
     trials: tuple[Trial, ...]
+    """In the order of their numbers."""
 
     @property
     def best(self) -> Trial | None:

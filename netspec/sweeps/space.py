@@ -24,6 +24,7 @@ class Choice:
     """A few values, as they are written."""
 
     path: str
+    """The value of the spec that is varied, as an override names it."""
     values: tuple[str, ...]
 
     @property
@@ -45,9 +46,11 @@ class Range:
     """All numbers from `low` to `high`, both included; those that are `step` apart if there is one."""
 
     path: str
+    """The value of the spec that is varied, as an override names it."""
     low: float
     high: float
     step: float | None = None
+    """None for all numbers between."""
     log: bool = False
     """Whether equal ratios count alike instead of equal differences."""
 
@@ -94,6 +97,7 @@ class Space:
     """Every axis of a sweep, and the overrides that all trials share."""
 
     axes: tuple[Axis, ...]
+    """Each varies one value."""
     fixed: tuple[str, ...] = ()
 
     @property

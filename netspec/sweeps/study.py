@@ -43,10 +43,12 @@ class _Lock:
         self.held: BaseFileLock | None = None
 
     def acquire(self) -> bool:
+        """Wait for the lock of the study's file, and hold it."""
         self.held = held(self.path, wait=True)
         return self.held is not None
 
     def release(self) -> None:
+        """Let the next process have it."""
         if self.held is not None:
             self.held.release()
 
@@ -61,6 +63,7 @@ class _Journal(JournalFileBackend):
     """The journal, with what the disk refuses said as everywhere."""
 
     def __init__(self, path: Path) -> None:
+        """Mend the file where a process was killed while it wrote, and open it."""
         lock = _Lock(path.with_suffix(".lock"))
         with lock:
             _mend(path)
@@ -85,6 +88,7 @@ class Claim:
     """A trial that this process holds until it is closed."""
 
     def __init__(self, trial: optuna.Trial, tried: dict[str, str], folder: Path, lock: BaseFileLock) -> None:
+        """`lock` is held for as long as this process runs the trial."""
         self.trial, self.tried, self.folder = trial, tried, folder
         self.number = trial.number + 1
         self._lock = lock
@@ -118,6 +122,7 @@ class Study:
     """The trials of one sweep in its folder."""
 
     def __init__(self, folder: Path, space: Space, goal: Goal, *, seed: int, prune: bool) -> None:
+        """Open the study of a folder, or begin it; other processes may have it open too."""
         self.folder, self.space, self.seed = folder, space, seed
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         pruner = optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()

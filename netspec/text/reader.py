@@ -112,6 +112,7 @@ class Reader:
     """Turns libyaml's events into data and marks; events, because composing nodes recurses in C."""
 
     def __init__(self, file: File, column: int = 0) -> None:
+        """`column` is where the text begins in its line, for an override."""
         self.file = file
         self.column = column
         self.marks: dict[Path, Mark] = {}

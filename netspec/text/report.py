@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from netspec.errors import At, DataError, NetspecError, Problem
@@ -37,6 +38,17 @@ class MisfitError(DataError):
         self.problems = tuple(problems)
         self.source = source
         super().__init__(report(self.problems, source))
+
+
+@contextmanager
+def pointing_into(source: Source) -> Iterator[None]:
+    """Give a SpecError of those who do not know the text of the spec the lines that its problems are about."""
+    try:
+        yield
+    except SpecError as error:
+        if error.source is not None:
+            raise
+        raise SpecError(error.problems, source) from None
 
 
 def report(problems: Sequence[Problem], source: Source) -> str:

@@ -21,7 +21,9 @@ class File:
     """A text that values come from: a spec, or an override on the command line."""
 
     name: str
+    """As messages call it."""
     lines: tuple[str, ...]
+    """Without their ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class Mark:
     end_line: int
     end_column: int
     key: tuple[int, int] | None = None
+    """The line and the column of the key that it stands behind."""
     value: str | None = None
+    """What a text reads as: quotes and escapes make that differ from what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Place:
     line: int
     column: int
     width: int
+    """In characters, at least 1."""
 
     @property
     def text(self) -> str:
@@ -80,7 +85,9 @@ class Source:
 
     file: File
     data: Any
+    """As YAML has it."""
     marks: dict[Path, Mark] = field(repr=False, default_factory=dict)
+    """The root's path is empty."""
 
     @property
     def files(self) -> set[str]:

@@ -137,6 +137,7 @@ class Chance:
     """
 
     def __init__(self, generator: torch.Generator, count: int, places: slice | torch.Tensor = slice(None)) -> None:
+        """Numbers for `count` samples, of which this process has those at `places`."""
         self.generator, self.count, self.places = generator, count, places
         self._drawn: list[torch.Tensor] = []
         self._given = 0

@@ -40,8 +40,10 @@ class Way:
 
     steps: tuple[Placed, ...]
     inputs: tuple[Tensor, ...]
+    """What comes out, batch first."""
     target: Tensor | None
     faults: tuple[Fault, ...] = ()
+    """Each with the step that it stopped at."""
 
 
 def lead(inputs: Sequence[Tensor]) -> int:

@@ -31,7 +31,9 @@ class Weights:
     misfits: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
     """Of equal name but another shape: the old and the new one."""
     new: Shapes
+    """Those that the first network has not."""
     dropped: Shapes
+    """Those that only the first network has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,11 @@ class Job:
     command: tuple[str, ...]
     """What each process runs, as a program: `python -m` would search the current folder for modules."""
     nodes: int = 1
+    """How many machines."""
     processes: int = 1
+    """How many on each, one an accelerator."""
     seconds: int = 86_400
+    """Until the cluster ends a turn, and the next one goes on."""
     gpus: bool = True
     """Whether each process has a GPU."""
     image: str = ""

@@ -29,13 +29,21 @@ class Row:
     """One step. `parameters` of a level are those of its members; `memory` is that of the output, at batch 1."""
 
     path: str
+    """Its name behind those of the levels around it."""
     depth: int
+    """How many levels are around it."""
     op: str
+    """Its operation or block, with what tells it from others."""
     output: tuple[Tensor | None, ...]
+    """The tensors that it gives, batch first; None where one is unknown."""
     parameters: int
+    """How many numbers they hold."""
     macs: Counted
+    """Multiply-accumulates of one sample."""
     memory: Counted
+    """Bytes."""
     level: bool = False
+    """Whether it is a module of others."""
 
     @property
     def name(self) -> str:
@@ -49,11 +57,17 @@ class Summary:
 
     name: str
     rows: tuple[Row, ...]
+    """One for each step, in the order of running."""
     parameters: int
+    """Each counted once, tied ones too."""
     trainable: int
+    """Those that are not frozen."""
     macs: Counted
+    """Multiply-accumulates of one sample."""
     parameter_bytes: int
+    """Of the parameters, as float32."""
     activation_bytes: Counted
+    """Of all that one sample's pass makes."""
 
     def listed(self) -> dict[str, Any]:
         """Plain data for JSON. A number that depends on the run is a text such as `4*T`, an unknown one is null."""

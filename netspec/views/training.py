@@ -32,7 +32,9 @@ class Members:
     options: Mapping[str, Any]
     """What differs from the options of the optimizer."""
     rate: float
+    """The learning rate before any schedule."""
     parameters: tuple[str, ...]
+    """Their names, as the state_dict has them."""
     count: int
     """The numbers that they hold."""
 
@@ -44,7 +46,9 @@ class Point:
     step: int
     """Counted from 1."""
     epoch: int
+    """Counted from 1."""
     rates: tuple[float, ...]
+    """In the order of the groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,21 @@ class Training:
 
     name: str
     loss: str
+    """As a row, with its arguments."""
     optimizer: str
+    """As a row, with its arguments."""
     scheduler: str
     moves: str
     """When the scheduler moves the rate."""
     epochs: int
     samples_per_step: int
+    """Of all batches that one step adds up."""
     data: int | None
+    """How many samples are trained on."""
     steps_per_epoch: int | None
+    """Batches, the last of which may be smaller."""
     steps: int | None
+    """In all epochs."""
     groups: tuple[Members, ...]
     frozen: int
     """The numbers that are not trained."""

@@ -71,6 +71,7 @@ def text(found: Fit, most: int | None = None) -> str:
 
 
 def _lines(found: Fit, most: int | None) -> Iterator[str]:
+    """What is said of weights that fit: how many are loaded, resized, left as they are."""
     files = " and ".join(dict.fromkeys(load.file for load in found.loads))
     resized = found.resized
     counts = f"{len(found.taken) - len(resized):,} tensors loaded, {len(resized):,} resized"
@@ -91,6 +92,7 @@ def _lines(found: Fit, most: int | None) -> Iterator[str]:
 
 
 def _named(taken: Taken) -> str:
+    """A tensor by its name here, with its name in the file where that is another."""
     return taken.name if taken.name == taken.source else f"{taken.name} (there {taken.source})"
 
 
@@ -107,6 +109,7 @@ def listed_file(found: Stored) -> dict[str, Any]:
 
 
 def _totals(found: Stored) -> dict[str, int]:
+    """How many tensors a file holds, how many numbers, and their bytes."""
     entries = [held.entry for held in found.tensors.values()]
     return {"count": len(entries), "numbers": sum(e.numbers for e in entries), "bytes": sum(e.bytes for e in entries)}
 

@@ -94,12 +94,14 @@ class _Parser:
     groups: int = 0
 
     def either(self) -> list[Any]:
+        """Alternatives, with bars between them."""
         parts = [self.all()]
         while self.next("|"):
             parts.append(self.all())
         return parts[0] if len(parts) == 1 else ["either", *parts]
 
     def all(self) -> list[Any]:
+        """Parts in a row, up to a bar or the end of the group."""
         parts: list[Any] = ["all"]
         while self.place < len(self.text) and self.text[self.place] not in "|)":
             parts.append(self.times(self.one()))
@@ -112,12 +114,14 @@ class _Parser:
         return there
 
     def take(self) -> str:
+        """The next character. Raises NoExpression at the end."""
         if self.place == len(self.text):
             raise NoExpression("it ends too early")
         self.place += 1
         return self.text[self.place - 1]
 
     def one(self) -> list[Any]:
+        """One part: a character, a set, a group or a place."""
         c = self.take()
         if c == "(":
             return self.group()
@@ -134,12 +138,14 @@ class _Parser:
         return ["char", self.escaped() if c == "\\" else c.__eq__]
 
     def escaped(self) -> Callable[[str], bool]:
+        """The test of a character behind a backslash. Raises NoExpression."""
         c = self.take()
         if c.isalnum() and c not in CLASSES:
             raise NoExpression(f"\\{c} is not known; there are \\d, \\w, \\s, \\D, \\W and \\S")
         return CLASSES.get(c, c.__eq__)
 
     def group(self) -> list[Any]:
+        """What stands in brackets; counted, unless it begins with ?:."""
         if self.next("?:"):
             number = 0
         elif self.next("?"):
@@ -153,6 +159,7 @@ class _Parser:
         return ["group", number, inner] if number else inner
 
     def set(self) -> Callable[[str], bool]:
+        """The test of a set, `[a-z_]`, which ^ turns around."""
         turned = self.next("^")
         tests: list[Callable[[str], bool]] = []
         while not (tests and self.next("]")):
@@ -167,6 +174,7 @@ class _Parser:
         return lambda c: any(test(c) is True for test in tests) is not turned
 
     def times(self, one: list[Any]) -> list[Any]:
+        """A part as often as what follows it says: `*`, `+`, `?` or `{2,3}`."""
         least, most = 1, 1
         if self.next("*"):
             least, most = 0, -1
@@ -184,6 +192,7 @@ class _Parser:
         return ["times", least, most, lazy, one]
 
     def counts(self) -> tuple[int, int]:
+        """The least and the most of `{2,3}`; -1 is any number. Raises NoExpression."""
         words = ""
         while not self.next("}"):
             words += self.take()
@@ -195,6 +204,7 @@ class _Parser:
 
 
 def _between(first: str, last: str) -> Callable[[str], bool]:
+    """The test of a range, `a-z`. Raises NoExpression for one from back to front."""
     if first > last:
         raise NoExpression(f"[{first}-{last}] holds nothing")
     return lambda c: first <= c <= last

@@ -85,12 +85,16 @@ class Taken:
     """A tensor of the network that a file's becomes."""
 
     name: str
+    """Its name in the network."""
     source: str
     """Its name in the file."""
     file: Path
     entry: Entry
+    """Its dtype, shape and bytes in the file."""
     shape: tuple[int, ...]
+    """In the network."""
     resize: str = ""
+    """How it gets there from the file's shape; empty where that is the same."""
 
     @property
     def how(self) -> str:
@@ -109,15 +113,18 @@ class Fit:
 
     loads: tuple[Load, ...]
     taken: list[Taken] = field(default_factory=list)
+    """In the order of the network's names."""
     fresh: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Tensors of the network that begin as the network is initialised."""
     left: list[tuple[Load, str, Held]] = field(default_factory=list)
     """Tensors of the files that `skip` leaves out."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """What a person should know though nothing is wrong."""
 
     @property
     def resized(self) -> list[Taken]:
+        """The tensors that take another shape on their way."""
         return [each for each in self.taken if each.resize]
 
 
@@ -125,6 +132,7 @@ class Reader:
     """Fits one file after the other into the same network."""
 
     def __init__(self, loads: Sequence[Load], wanted: Iterable[Wanted], root: Path) -> None:
+        """`wanted` are the tensors of the network, `root` is where paths of files start."""
         self.fit, self.root = Fit(tuple(loads)), root
         self.wanted = list(wanted)
         self.by_name = {name: each for each in self.wanted for name in each.names}
@@ -133,6 +141,7 @@ class Reader:
         """Whether a file cannot be read, so that what it lacks is unknown."""
 
     def read(self) -> Fit:
+        """Hold every file against the network, and note what fits and all that does not."""
         skipped: set[str] = set()
         for load in self.fit.loads:
             if load.into and not any(load.covers(name) for name in self.by_name):
@@ -173,6 +182,7 @@ class Reader:
         return found.tensors
 
     def _one(self, load: Load, tensors: Mapping[str, Held]) -> None:
+        """Hold one file's tensors against the network's: renamed, skipped, resized."""
         used: set[At] = set()
         renamings: set[At] = set()
         unknown: list[tuple[str, str]] = []
@@ -230,6 +240,7 @@ class Reader:
         self.takers[name] = Taken(name, source, held.file, entry, wanted.shape, resize)
 
     def _unused(self, load: Load, used: set[At], known: Sequence[str]) -> None:
+        """Note the rules that no tensor of the file came to."""
         for pattern, what, at in [
             *((pattern, "skip", at) for pattern, at in load.skip),
             *((pattern, "resize", at) for pattern, _, at in load.resize),
@@ -252,6 +263,7 @@ class Reader:
             self._problem(f"no file of weights has {_few(names)}", at, hint)
 
     def _counts(self, name: str) -> bool:
+        """Whether a tensor only counts batches, as batch norms do."""
         return name.endswith(COUNT)
 
     def _elsewhere(self, load: Load, tensors: Mapping[str, Held], unknown: Sequence[str]) -> str:
@@ -270,6 +282,7 @@ class Reader:
         return ""
 
     def _problem(self, text: str, at: At, hint: str = "") -> None:
+        """Note what does not fit, at its place in the spec."""
         self.fit.problems.append(Problem(FILE, text, at, hint))
 
 
@@ -279,6 +292,7 @@ def _both(source: str, name: str) -> str:
 
 
 def _few(words: Iterable[str]) -> str:
+    """The first of some texts, and how many there are more."""
     listed = list(words)
     more = f", and {len(listed) - TOLD:,} more" if len(listed) > TOLD else ""
     return f"{'; '.join(listed[:TOLD])}{more}"

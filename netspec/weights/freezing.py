@@ -22,6 +22,7 @@ class When:
 
     unit: Literal["epoch", "step"]
     count: int
+    """At least 1."""
 
     def __str__(self) -> str:
         return f"{self.unit} {self.count:,}"
@@ -47,6 +48,7 @@ class Frozen:
     """All that a spec freezes, and when what of it thaws."""
 
     rules: tuple[Freezing, ...] = ()
+    """The first that matches a name decides."""
     thaws: tuple[tuple[str, When], ...] = ()
     """Patterns of frozen names, and when they begin to be trained, whatever their rule says."""
 
@@ -87,6 +89,7 @@ class Frozen:
         return any(not rule.keep for name in names if (rule := self._rule(name)) is not None)
 
     def _rule(self, name: str) -> Freezing | None:
+        """The first rule that means a parameter; None where none does."""
         return next((rule for rule in self.rules if means(rule.pattern, name)), None)
 
     def _now(self, name: str, epoch: float, step: float) -> Freezing | None:

@@ -101,6 +101,7 @@ def need_no_pickle(path: Path, begin: bytes) -> None:
 
 
 def _header(stream: IO[bytes], size: int) -> Header:
+    """The header of a .safetensors file of this size in bytes, and where its tensors begin. Raises Unsound."""
     begin = stream.read(8)
     (length,) = struct.unpack("<Q", begin) if len(begin) == 8 else (0,)
     if not 2 <= length <= size - 8:
@@ -142,10 +143,12 @@ def _entry(name: str, entry: Any) -> Entry:
 
 
 def _counts(value: Any) -> bool:
+    """Whether a value is a list of whole numbers that 64 bits hold."""
     return isinstance(value, list) and all(type(count) is int and 0 <= count < 2**63 for count in value)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs of a JSON object as a mapping. Raises Unsound for a name that stands there twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
@@ -155,4 +158,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(word: str) -> Any:
+    """Refuse NaN and infinity, which Python's reader of JSON takes. Raises Unsound."""
     raise Unsound(f"its header holds {word}, which is no JSON")

@@ -63,6 +63,7 @@ def need_inside(path: Path, root: Path, what: str) -> None:
 
 
 def _in_folder(folder: Path) -> Stored:
+    """The weights of a folder: those of a run, or a file or an index under a usual name. Raises DataError."""
     run = (folder / RUN).is_file()
     for name in BEST if run else PLACES:
         path = folder / name

@@ -62,7 +62,7 @@ def test_code_stands_where_a_value_would() -> None:
 @pytest.mark.parametrize(
     ("table", "layers"),
     [
-        (operations.FUNCTIONS, False), (operations.STATE, False), (modules.MODULES, True), (modules.FUNCTIONS, True),
+        (operations.FUNCTIONS, False), (modules.STATE, False), (modules.MODULES, True), (modules.FUNCTIONS, True),
         (modules.PASSED, True), (modules.CLASSES, True),
     ],
 )  # fmt: skip

@@ -200,3 +200,24 @@ def test_what_is_quoted_because_readers_differ_stays_quoted(text: str) -> None:
     for write in (short, long):
         assert f'"{text}"' in write(spec) or f"b {text}" in write(spec)
         assert not re.search(rf": {text}\b", write(spec))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("npz path=./a.npz", "npz ./a.npz"),
+        ("npz path=~/data/a.npz", "npz ~/data/a.npz"),
+        ("npz path=d040.npz", "npz d040.npz"),
+        ("npz path=2024.npz", "npz 2024.npz"),
+        ("npz path=x3", "npz path=x3"),
+        ("npz path=when", "npz path=when"),
+        ("npz a.npz inputs=k3 target=b2", "npz a.npz inputs=k3 target=b2"),
+    ],
+)
+def test_a_word_stands_without_its_name_where_the_row_reads_it_as_that_word(source: str, expected: str) -> None:
+    spec = f"netspec: 1\ninput: 2\nlayers: [fc 3]\ndata: {source}\n"
+    assert short(spec) == spec.replace(source, expected)
+    before, after = netspec.loads(spec).experiment.data, netspec.loads(short(spec)).experiment.data
+    assert before is not None
+    assert after is not None
+    assert before.source == after.source

@@ -61,8 +61,9 @@ def test_no_draft_is_left(path: Path, traced: bool) -> None:
     assert not any(isinstance(part, draft.Value | draft.Step | draft.Level) for part in parts(graph))
 
 
-def test_what_it_is_made_of_cannot_be_changed() -> None:
-    graph = netspec.loads(SMALL).graph
+@pytest.mark.parametrize("traced", [False, True])
+def test_what_it_is_made_of_cannot_be_changed(traced: bool) -> None:
+    graph, _ = expand(netspec.loads(SMALL).document, traced=traced)
     for part in parts(graph):
         for each in fields(part):
             with pytest.raises(FrozenInstanceError):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import netspec
 from netspec.dims import BATCH, named
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
@@ -133,6 +137,29 @@ def test_class_numbers_are_spread_as_torch_spreads_them(row: str) -> None:
     assert torch.equal(Objective(loss(row))(scores, target), plain(scores, spread))
     assert loss(row).target_kind == "class"
     assert loss(row).target_range([described(scores)], described(target)) == (0, 3)
+
+
+LENGTHS = """netspec: 1
+input: Tx4
+layers: [linear 1]
+data: npz d.npz
+train: {epochs: 1, loss: mse, optimizer: sgd lr=0.1}
+"""
+
+
+def test_what_only_the_first_batch_shows_has_its_line(tmp_path: Path) -> None:
+    """A length that only the run knows, in training and where a run is evaluated on other data."""
+    (tmp_path / "s.yaml").write_text(LENGTHS)
+    x, y = np.ones((20, 9, 4), "f4"), np.ones((20, 7, 1), "f4")
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    spec = netspec.load(tmp_path / "s.yaml")
+    with pytest.raises(SpecError, match=r"s\.yaml:5:26  error\[loss-target\]  mse compares equal shapes"):
+        spec.train(tmp_path / "run")
+    np.savez(tmp_path / "d.npz", x=x[:, :7], y=y)
+    spec.train(tmp_path / "other")
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    with pytest.raises(SpecError, match=r"spec\.yaml:5:26  error\[loss-target\]  mse compares equal shapes"):
+        netspec.Run.read(tmp_path / "other").evaluate()
 
 
 @pytest.mark.parametrize(

@@ -7,41 +7,26 @@ tables, whose defaults hold for every class that they do not have.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 
 from netspec.emit.torch.helpers import HELPERS as HELPERS
 from netspec.emit.torch.initializers import WRAPS as WRAPS
 from netspec.emit.torch.initializers import fill_name as fill_name
 from netspec.emit.torch.initializers import filled as filled
 from netspec.emit.torch.modules import FUNCTIONS as LAYER_FUNCTIONS
-from netspec.emit.torch.modules import MODULES, PASSED, function, function_name
+from netspec.emit.torch.modules import PASSED, function, function_name, making
+from netspec.emit.torch.modules import arguments as arguments
+from netspec.emit.torch.modules import construct as construct
 from netspec.emit.torch.modules import torch_class as torch_class
-from netspec.emit.torch.operations import FUNCTIONS, STATE
+from netspec.emit.torch.operations import FUNCTIONS
 from netspec.emit.torch.rules import NOWHERE, Inputs, Rule
 from netspec.emit.torch.rules import Where as Where
 from netspec.emit.torch.rules import module_arguments as module_arguments
 from netspec.layers.base import Layer, Op
-from netspec.python.nodes import Argument
-
-
-def construct(op: Op) -> ast.expr:
-    """What makes the module, the parameter or the buffer of an operation: `nn.Conv2d(1, 6, 5)`."""
-    return _making(type(op))(op)
 
 
 def called(op: Op, inputs: Inputs, where: Where = NOWHERE) -> ast.expr:
     """What computes an operation that needs no module, over its inputs: `F.relu(x)`."""
     return _function(type(op))(op, inputs, where)
-
-
-def arguments(op: Op, inputs: Inputs) -> Sequence[Argument]:
-    """What the module of an operation is called with, over its inputs."""
-    return PASSED.of(type(op)).write(op, inputs)
-
-
-def _making(cls: type[Op]) -> Rule:
-    """How a class writes what it makes in `__init__`."""
-    return (MODULES if issubclass(cls, Layer) else STATE).of(cls)
 
 
 def _function(cls: type[Op]) -> Rule:
@@ -65,8 +50,8 @@ def torch_names(cls: type[Op]) -> frozenset[str]:
 def _names(cls: type[Op]) -> frozenset[str]:
     """The names of torch that a class may reach, in full: `nn.Conv2d`, `F.relu`."""
     if not issubclass(cls, Layer):
-        rule = _making(cls) if cls.owned else _function(cls)
+        rule = making(cls) if cls.owned else _function(cls)
         return frozenset(name.format(cls.called()) for name in rule.names)
     functions = _function(cls).names if cls.functional or _function(cls) is not function else ()
-    names = {*PASSED.of(cls).names, *_making(cls).names, *functions}
+    names = {*PASSED.of(cls).names, *making(cls).names, *functions}
     return frozenset(name.format(module=torch_class(cls), function=function_name(cls)) for name in names)

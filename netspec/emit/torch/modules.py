@@ -1,4 +1,4 @@
-"""How torch writes each layer: the module, the function that may stand for it, and what a module is called with.
+"""How torch writes what a constructor makes, modules, parameters and buffers, and how modules are called.
 
 A class that is not in the tables is `nn.` its own name with all its arguments; where it needs no module, the function
 is that of torch.nn.functional of the same arguments; and a module is called with its inputs as they are.
@@ -9,10 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.emit.torch.rules import (
+    MINUS_INFINITY,
     SELF_TRAINING,
+    Code,
     Inputs,
     Rule,
     Table,
@@ -20,10 +23,12 @@ from netspec.emit.torch.rules import (
     module_arguments,
     of_function,
     of_method,
+    options,
     written,
 )
-from netspec.layers.base import Layer
-from netspec.python.nodes import Argument, call, keyword, tupled, valued
+from netspec.layers.base import Layer, Op
+from netspec.ops.state import PLAIN, RANDOM
+from netspec.python.nodes import Argument, call, keyword, method, spread, tupled, valued
 
 if TYPE_CHECKING:
     from netspec.layers.adaptive import GAP
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
     from netspec.layers.linear import FC
     from netspec.layers.padding import ConstantPad, Padding
     from netspec.layers.transformer import Decoding, Encoding, Layers, Transformer
+    from netspec.ops.state import Buffer, Parameter, State
+    from netspec.ops.windows import RelativeIndex, ShiftMask
 
 CLASSES: Final = {"FC": "nn.Linear", "Attention": "nn.MultiheadAttention"}
 """The classes of torch.nn that are not called as the layer is."""
@@ -66,12 +73,99 @@ def _layers(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
         eps = [] if op.layer_norm_eps == 1e-5 else [keyword("eps", valued(op.layer_norm_eps))]
         bias = [] if op.bias else [keyword("bias", valued(False))]
         arguments.append(keyword("norm", call("nn.LayerNorm", valued(op.d_model), *eps, *bias)))
-    fixed = [keyword("enable_nested_tensor", valued(False))] if type(op).__name__ == "TransformerEncoder" else []
-    return call(torch_class(type(op)), *arguments, *fixed)
+    return call(torch_class(type(op)), *arguments)
 
 
-MODULES: Final = Table({"Layer": module, "GAP": _average, "Layers": _layers})
+@written(*_layers.names)
+def _encoder(op: Layers, inputs: Inputs, where: Where) -> ast.expr:
+    """An encoder of several layers, whose tensors are never nested."""
+    made = _layers(op)
+    assert isinstance(made, ast.Call)
+    return call(made.func, *made.args, *made.keywords, keyword("enable_nested_tensor", valued(False)))
+
+
+MODULES: Final = Table({"Layer": module, "GAP": _average, "Layers": _layers, "TransformerEncoder": _encoder})
 """The expressions of the constructor that make a module; `Layer` stands above all classes."""
+
+
+def _tensor(op: State) -> ast.expr:
+    """The first value of a parameter or a buffer."""
+    if op.init in PLAIN:
+        return call(f"torch.{op.init}", *spread(op.size))
+    if op.init in RANDOM:
+        settings = options(op, "mean", "std", "a", "b")
+        return call(f"nn.init.{op.init}_", call("torch.empty", *spread(op.size)), *settings)
+    number = call("float", op.init.node) if isinstance(op.init, Code) else valued(float(op.init))
+    return call("torch.full", valued(op.size), number)
+
+
+_FILLING: Final = (
+    *(f"torch.{name}" for name in (*PLAIN, "full", "empty")),
+    *(f"nn.init.{name}_" for name in RANDOM),
+)
+
+
+@written("nn.Parameter", *_FILLING)
+def _parameter(op: Parameter, inputs: Inputs, where: Where) -> ast.expr:
+    """A free parameter as it is made in `__init__`."""
+    fixed = [] if op.trainable is True else [keyword("requires_grad", valued(op.trainable))]
+    return call("nn.Parameter", _tensor(op), *fixed)
+
+
+@written("torch.arange", "torch.Size", ".numel", ".view", ".triu", ".tril", "sincos", *_FILLING)
+def _buffer(op: Buffer, inputs: Inputs, where: Where) -> ast.expr:
+    """A buffer as it is made in `__init__`."""
+    match op.init:
+        case "arange":
+            return _counted(op.size)
+        case "causal":
+            return method(call("torch.full", valued(op.size), MINUS_INFINITY), "triu", valued(1))
+        case "tril":
+            return method(call("torch.ones", *spread(op.size)), "tril")
+        case "sincos":
+            return call("sincos", *spread(op.size))
+    return _tensor(op)
+
+
+def _counted(size: Any) -> ast.expr:
+    """The numbers from 0 on in this shape."""
+    if isinstance(size, tuple) and all(isinstance(each, int) for each in size):
+        count = call("torch.arange", valued(prod(size)))
+        return count if len(size) == 1 else method(count, "view", *spread(size))
+    count = method(call("torch.Size", valued(size)), "numel")
+    return method(call("torch.arange", count), "view", *spread(size))
+
+
+@written("relative_index", ".flatten")
+def _relative_index(op: RelativeIndex, inputs: Inputs, where: Where) -> ast.expr:
+    """The table of relative positions in a window, by a helper."""
+    table = call("relative_index", *spread(op.window))
+    return method(table, "flatten") if op.flat else table
+
+
+@written("shift_mask")
+def _shift_mask(op: ShiftMask, inputs: Inputs, where: Where) -> ast.expr:
+    """The mask of windows that were shifted, by a helper."""
+    return call("shift_mask", valued(op.map), valued(op.window), valued(op.shift))
+
+
+STATE: Final = Table({
+    "Parameter": _parameter,
+    "Buffer": _buffer,
+    "RelativeIndex": _relative_index,
+    "ShiftMask": _shift_mask,
+})  # fmt: skip
+"""The expressions of the constructor that make a level's own tensors."""
+
+
+def construct(op: Op) -> ast.expr:
+    """What makes the module, the parameter or the buffer of an operation: `nn.Conv2d(1, 6, 5)`."""
+    return making(type(op))(op)
+
+
+def making(cls: type[Op]) -> Rule:
+    """How a class writes what it makes in `__init__`."""
+    return (MODULES if issubclass(cls, Layer) else STATE).of(cls)
 
 
 def function_name(cls: type[Layer]) -> str:
@@ -172,7 +266,9 @@ class Passing:
     """How a module is called with its inputs, and what that names of torch and of the helpers."""
 
     write: Callable[[Any, Inputs], Sequence[Argument]]
+    """The arguments, over the inputs of an operation."""
     names: tuple[str, ...] = ()
+    """All that these name of torch."""
 
 
 def _flattened(op: FC, inputs: Inputs) -> Sequence[Argument]:
@@ -239,3 +335,8 @@ PASSED: Final = Table({
     "Transformer": Passing(_translated, _MASKED),
 })  # fmt: skip
 """What a module is called with; `Op` stands above all classes."""
+
+
+def arguments(op: Op, inputs: Inputs) -> Sequence[Argument]:
+    """What the module of an operation is called with, over its inputs."""
+    return PASSED.of(type(op)).write(op, inputs)

@@ -1,4 +1,4 @@
-"""How torch writes each stateless operation, and what makes a free parameter or a buffer.
+"""How torch writes each stateless operation where forward computes it.
 
 A class that is not in the table is written as those above it, and else as the function of torch that it is called by.
 """
@@ -6,10 +6,10 @@ A class that is not in the table is written as those above it, and else as the f
 from __future__ import annotations
 
 import ast
-from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from netspec.emit.torch.rules import (
+    MINUS_INFINITY,
     SELF_TRAINING,
     Code,
     Inputs,
@@ -24,7 +24,6 @@ from netspec.emit.torch.rules import (
     the_other_way,
     written,
 )
-from netspec.ops.state import PLAIN, RANDOM
 from netspec.python.nodes import (
     Argument,
     attribute,
@@ -48,11 +47,7 @@ if TYPE_CHECKING:
     from netspec.ops.normalizing import GroupNormFunction, LayerNormFunction, RMSNormFunction
     from netspec.ops.random import DropPath
     from netspec.ops.sources import Arange, Causal, Constant, Eye, Filled, Full, Linspace, Typed
-    from netspec.ops.state import Buffer, Parameter, State
-    from netspec.ops.windows import RelativeIndex, ShiftMask
     from netspec.tensors import Dtype
-
-MINUS_INFINITY: Final = valued(float("-inf"))
 
 
 @written()
@@ -318,73 +313,3 @@ FUNCTIONS: Final = Table({
     "DropPath": _drop_path,
 })  # fmt: skip
 """The expressions of forward; `Op` stands above all classes."""
-
-
-def _tensor(op: State) -> ast.expr:
-    """The first value of a parameter or a buffer."""
-    if op.init in PLAIN:
-        return call(f"torch.{op.init}", *spread(op.size))
-    if op.init in RANDOM:
-        settings = options(op, "mean", "std", "a", "b")
-        return call(f"nn.init.{op.init}_", call("torch.empty", *spread(op.size)), *settings)
-    number = call("float", op.init.node) if isinstance(op.init, Code) else valued(float(op.init))
-    return call("torch.full", valued(op.size), number)
-
-
-_FILLING: Final = (
-    *(f"torch.{name}" for name in (*PLAIN, "full", "empty")),
-    *(f"nn.init.{name}_" for name in RANDOM),
-)
-
-
-@written("nn.Parameter", *_FILLING)
-def _parameter(op: Parameter, inputs: Inputs, where: Where) -> ast.expr:
-    """A free parameter as it is made in `__init__`."""
-    fixed = [] if op.trainable is True else [keyword("requires_grad", valued(op.trainable))]
-    return call("nn.Parameter", _tensor(op), *fixed)
-
-
-@written("torch.arange", "torch.Size", ".numel", ".view", ".triu", ".tril", "sincos", *_FILLING)
-def _buffer(op: Buffer, inputs: Inputs, where: Where) -> ast.expr:
-    """A buffer as it is made in `__init__`."""
-    match op.init:
-        case "arange":
-            return _counted(op.size)
-        case "causal":
-            return method(call("torch.full", valued(op.size), MINUS_INFINITY), "triu", valued(1))
-        case "tril":
-            return method(call("torch.ones", *spread(op.size)), "tril")
-        case "sincos":
-            return call("sincos", *spread(op.size))
-    return _tensor(op)
-
-
-def _counted(size: Any) -> ast.expr:
-    """The numbers from 0 on in this shape."""
-    if isinstance(size, tuple) and all(isinstance(each, int) for each in size):
-        count = call("torch.arange", valued(prod(size)))
-        return count if len(size) == 1 else method(count, "view", *spread(size))
-    count = method(call("torch.Size", valued(size)), "numel")
-    return method(call("torch.arange", count), "view", *spread(size))
-
-
-@written("relative_index", ".flatten")
-def _relative_index(op: RelativeIndex, inputs: Inputs, where: Where) -> ast.expr:
-    """The table of relative positions in a window, by a helper."""
-    table = call("relative_index", *spread(op.window))
-    return method(table, "flatten") if op.flat else table
-
-
-@written("shift_mask")
-def _shift_mask(op: ShiftMask, inputs: Inputs, where: Where) -> ast.expr:
-    """The mask of windows that were shifted, by a helper."""
-    return call("shift_mask", valued(op.map), valued(op.window), valued(op.shift))
-
-
-STATE: Final = Table({
-    "Parameter": _parameter,
-    "Buffer": _buffer,
-    "RelativeIndex": _relative_index,
-    "ShiftMask": _shift_mask,
-})  # fmt: skip
-"""The expressions of the constructor that make a level's own tensors."""

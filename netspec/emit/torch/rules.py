@@ -49,7 +49,9 @@ class Rule:
     """How a class of operations is written, and all that its text may name of torch: `torch.cat`, `.split`."""
 
     write: Write
+    """The expression, over the inputs of an operation."""
     names: tuple[str, ...] = ()
+    """All that it names of torch, `{}` for the word of the class."""
 
     def __call__(self, op: Op, inputs: Inputs = (), where: Where = NOWHERE) -> ast.expr:
         return self.write(op, inputs, where)
@@ -175,3 +177,4 @@ def _at(op: Op, inputs: Inputs, place: str) -> Iterator[Argument]:
 
 
 SELF_TRAINING = named("self.training")
+MINUS_INFINITY = valued(float("-inf"))

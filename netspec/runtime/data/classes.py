@@ -90,7 +90,7 @@ def as_numbered(arrays: Arrays, known: Sequence[str] | None) -> Arrays:
 
 
 def as_compared(arrays: Arrays, takes: Callable[[Tensor], bool]) -> Arrays:
-    """`arrays` with the target in the form that a loss `takes`, where it takes one.
+    """`arrays` with the target in the form, samples first, that a loss `takes`, where it takes one.
 
     Numbers of classes that have names stay: they say nothing but which name is meant.
     """

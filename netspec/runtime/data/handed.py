@@ -53,8 +53,11 @@ class Handed:
     """The inputs of new samples, what names each of them, by column, and what a person should be told."""
 
     inputs: Sequence[Column]
+    """A column for each input of the network, samples first."""
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Columns that stand beside the answers, a word a sample: its line, or its file."""
     told: tuple[str, ...] = ()
+    """Lines for a person, about what was converted or looks odd."""
     judged: bool = True
     """Whether the values may be on another scale than those of training."""
     photos: str = ""

@@ -149,7 +149,7 @@ def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[
     except Misfit as misfit:
         raise DataError(f"a transform {misfit.message}") from None
     for step, fault in ways.use.faults:
-        raise DataError(f"{type(step).__name__.lower()} {fault.message}")
+        raise DataError(f"{step.said} {fault.message}")
     return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
 
 
@@ -172,7 +172,7 @@ def _as_taught(known: Any, place: int) -> Transform:
 
 
 def fields(part: Part) -> tuple[Column, ...]:
-    """The inputs and the target."""
+    """The inputs and the target, each with a row for a sample."""
     return *part.inputs, part.target
 
 

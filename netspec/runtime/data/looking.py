@@ -101,5 +101,5 @@ def check_steps(
         except Misfit as misfit:
             faults.append((mixing, misfit.message, misfit.hint))
     if faults:
-        lines = (f"{type(step).__name__.lower()} {message}. {hint}".rstrip() for step, message, hint in faults)
+        lines = (f"{step.said} {message}. {hint}".rstrip() for step, message, hint in faults)
         raise DataError("\n".join(lines))

@@ -18,6 +18,7 @@ class Mixer:
     """Mixes each batch by one of the ways that a spec names. `classes` are as many as the target tells apart."""
 
     ways: tuple[Mixing, ...]
+    """One of them is drawn for each batch."""
     classes: int
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:

@@ -50,7 +50,10 @@ class Reader:
         self._end = weakref.finalize(self, _end, self._workers)
 
     def expect(self, pieces: Iterable[torch.Tensor]) -> None:
-        """Begin to read these pieces, for each of which `read` will be called in turn. Earlier expectations end."""
+        """Begin to read these pieces, for each of which `read` will be called in turn. Earlier expectations end.
+
+        A piece is the int64 numbers of its rows, one axis.
+        """
         for worker in self._asked:
             worker.wait()
         self._asked.clear()
@@ -120,6 +123,7 @@ class Worker:
     """The near end of a process that reads. What it is asked for it gives in the same order."""
 
     def __init__(self, fields: Sequence[Rows]) -> None:
+        """Start a process that reads `fields`, one Rows for each input and the target, into memory shared with it."""
         memory = _shared_memory()
         ours, theirs = socket.socketpair()
         given = (theirs.fileno(), memory)

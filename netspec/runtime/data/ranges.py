@@ -31,7 +31,9 @@ class Converted(Rows):
     """Rows that become others when they are read."""
 
     rows: Rows
+    """What is read, a row for a sample."""
     convert: Callable[[Array], Array]
+    """Makes of rows others, as many."""
 
     @property
     def _one(self) -> Array:

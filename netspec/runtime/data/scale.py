@@ -19,7 +19,9 @@ class Scale:
     """The mean and the deviation of a target: one for each of its columns, or one for all of it."""
 
     mean: torch.Tensor
+    """In the target's own units: one number, or one a column."""
     deviation: torch.Tensor
+    """In the same shape and units."""
 
     @classmethod
     def of(cls, learnt: Mapping[str, Any], device: torch.device | str = "cpu") -> Self | None:
@@ -69,6 +71,7 @@ class InOwnUnits(nn.Module):
     deviation: torch.Tensor
 
     def __init__(self, network: nn.Module, scale: Scale) -> None:
+        """`network` gives the scaled target."""
         super().__init__()
         self.network = network
         self.register_buffer("mean", scale.mean)

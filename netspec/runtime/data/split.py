@@ -38,12 +38,16 @@ class Steps:
     """What becomes of the inputs and the target of a batch. Augmentation runs only where there is a chance."""
 
     before: tuple[Placed, ...] = ()
+    """Before any augmentation, in training and in use."""
     augment: tuple[Placed, ...] = ()
+    """By chance, in training alone."""
     after: tuple[Placed, ...] = ()
+    """Behind the augmentation, in training and in use."""
     peak: int = 255
     maps: Maps = TORCHS
 
     def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
+        """What becomes of a batch, samples first; augmented where there is a chance. Bytes come out as floats."""
         batch = self._taken(batch, self.before)
         if chance is not None:
             batch = self._taken(batch, self.augment, chance)
@@ -122,7 +126,7 @@ def in_chunks(batch: Batch, step: Callable[[Batch], Batch], limit: int) -> Batch
 
 
 def as_floats(x: torch.Tensor, peak: int) -> torch.Tensor:
-    """Bytes as float32 of 0.0 to 1.0, `peak` being 1.0; anything else as it is."""
+    """Bytes of any shape as float32 of 0.0 to 1.0, `peak` being 1.0; anything else as it is."""
     return x.float().div_(peak) if x.dtype == torch.uint8 else x
 
 
@@ -131,10 +135,15 @@ class Split:
     """One part of the data in memory, such as its training samples, and what is done to each batch."""
 
     inputs: tuple[torch.Tensor, ...]
+    """One tensor for each input of the network, samples first."""
     target: torch.Tensor
+    """Samples first, as the loss compares it."""
     steps: Steps = Steps()
+    """What is done to each batch."""
     mixer: Mixer | None = None
+    """What mixes the samples of a batch in training."""
     origin: Origin = field(default_factory=Origin)
+    """Where the samples stand, for messages."""
     strata: tuple[torch.Tensor, ...] = ()
     """The samples of each class, where training draws from all classes alike."""
 
@@ -219,9 +228,13 @@ class Data:
     """All the data of a spec. `classes` are the names of the classes, None where the target is no class."""
 
     train: Split
+    """What is learnt from."""
     val: Split | None
+    """What an epoch is measured on; None where nothing is held out."""
     test: Split | None
+    """What only an evaluation sees."""
     names: tuple[str, ...]
+    """The inputs of the network, in its order."""
     classes: tuple[str, ...] | None
     steps: Steps = Steps()
     """What is done to new samples, with all that was learned from the training data."""

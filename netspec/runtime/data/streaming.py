@@ -26,6 +26,7 @@ class Streamed(Split):
     reader: Reader
     """Reads the fields that are Rows, in the order of the inputs and the target."""
     place: torch.device
+    """The device that batches are put on."""
 
     @property
     def device(self) -> torch.device:

@@ -25,7 +25,9 @@ class Compared:
     """What targets are compared with: the loss of a run and what its network gives."""
 
     loss: Loss
+    """With class weights still as the spec has them."""
     predictions: tuple[Described, ...]
+    """The network's outputs, batch first."""
 
     @property
     def one_answer(self) -> bool:

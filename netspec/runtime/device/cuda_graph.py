@@ -70,12 +70,18 @@ class Recording:
     """A graph with the tensors that it reads and writes each time."""
 
     graph: torch.cuda.CUDAGraph
+    """One whole training step but for the optimizer."""
     fields: tuple[torch.Tensor, ...]
+    """The inputs and the target that it reads, batch first."""
     gradients: tuple[torch.Tensor | None, ...]
+    """One for each parameter, of its shape; None for one that has none."""
     found: Found
 
     def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> Found:
-        """Run the recorded step on these tensors, copied to where it reads, and hand out its gradients."""
+        """Run the recorded step on these tensors, copied to where it reads, and hand out its gradients.
+
+        `fields` are the inputs and the target of a batch, in the shapes that were recorded.
+        """
         for mine, given in zip(self.fields, fields, strict=True):
             mine.copy_(given)
         self.graph.replay()

@@ -32,6 +32,7 @@ class Package:
     extra: str
     """The extra that it belongs to; empty where netspec cannot be without it."""
     found: str | None
+    """Its version; None where it is not installed."""
     fault: str = ""
     """Why it cannot be used, although it is there."""
 

@@ -54,6 +54,7 @@ class Replicated(Whole):
     """Whole in each of several processes, which exchange their gradients: torch's DistributedDataParallel."""
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
+        """Wrap the module in DistributedDataParallel, if anything in it learns."""
         super().__init__(module)
         self.begun = False
         if not any(p.requires_grad for p in module.parameters()):  # only the loss learns
@@ -79,6 +80,7 @@ class Sharded(Whole):
     """In parts, which are put together block by block while they are needed: torch's FSDP2."""
 
     def __init__(self, module: nn.Module, device: torch.device, world: World) -> None:
+        """Shard the parameters over all processes with FSDP2."""
         from torch.distributed.device_mesh import init_device_mesh
 
         self.world = world

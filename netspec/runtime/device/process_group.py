@@ -82,7 +82,7 @@ class World:
         return counted(loss, share, predictions)[0] if isinstance(share, torch.Tensor) else loss
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Have the gradients of the sum of all processes' losses computed."""
+        """Have the gradients of the sum of all processes' losses, each a single number, computed."""
         loss.backward()
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -118,6 +118,7 @@ class Several(World):
     """One of several processes. `local` is its number on its own machine."""
 
     def __init__(self, local: int) -> None:
+        """`local` is the number of this process on its machine. torch.distributed has begun."""
         self.rank, self.size, self.local = dist.get_rank(), dist.get_world_size(), local
         self.group = dist.new_group(backend="gloo", timeout=PATIENCE)
         """For words between the processes, which must not wait for a device."""
@@ -170,7 +171,7 @@ class Several(World):
                 p.grad = self.sum(torch.zeros_like(p) if p.grad is None else p.grad).div_(self.size)
 
     def sum(self, x: torch.Tensor) -> torch.Tensor:
-        """An all-reduce, in place."""
+        """The sum over all processes of a tensor of one shape in all: an all-reduce, in place."""
         dist.all_reduce(x)
         return x
 

@@ -24,6 +24,7 @@ class Examples:
     """
 
     def __init__(self, inputs: Mapping[str, Described], seen: Sequence[torch.Tensor] = ()) -> None:
+        """`seen` are samples of the data, batch first, one tensor for each input."""
         self.inputs = dict(inputs)
         self.seen = tuple(seen)
         self.free = sorted({n for x in inputs.values() for s in x.shape for n in names(s)} - {BATCH})

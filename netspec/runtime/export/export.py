@@ -35,13 +35,17 @@ class Report:
     """What was written, and how far it is from the network."""
 
     path: Path
+    """The file."""
     bytes: int
+    """How large the file is."""
     inputs: Mapping[str, str]
     """The shapes of what the file takes, by name: `batch x 1 x 8 x 8`."""
     outputs: Mapping[str, str]
+    """The shape of each output by name, as text."""
     facts: Mapping[str, int]
     """Numbers of the format's own: the opset and the nodes of ONNX."""
     differences: tuple[Difference, ...]
+    """One for each kind of samples that it was compared on."""
 
     @property
     def absolute(self) -> float:

@@ -10,7 +10,10 @@ from netspec.runtime.export.subject import Inputs, Run
 
 
 def opened(file: Path) -> Run:
-    """What runs a file. Raises ExportFailed where the runtime does not take it."""
+    """What runs a file on inputs, batch first, and gives its outputs. Raises ExportFailed where the runtime refuses it.
+
+    Running raises ExportMismatch for inputs that the file does not take.
+    """
     session = _session(file)
     names = [x.name for x in session.get_inputs()]
 

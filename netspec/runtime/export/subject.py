@@ -29,7 +29,7 @@ Run = Callable[[Inputs], Sequence[Array]]
 
 
 def tensors(results: Any) -> list[torch.Tensor]:
-    """The tensors that a network returned, out of tuples, lists and dicts, in torch's order of flattening."""
+    """The tensors, batch first, that a network returned in tuples, lists and dicts, in torch's order of flattening."""
     return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
 
 
@@ -53,6 +53,7 @@ class Written:
     inputs: Mapping[str, str] = field(default_factory=dict)
     """The shapes of what it takes, by name: `batch x 1 x 8 x 8`."""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    """The shape of each output by name, as text."""
     facts: Mapping[str, int] = field(default_factory=dict)
     """Numbers of the format's own, such as its version."""
 
@@ -62,6 +63,7 @@ class Subject:
     """A network to export, on the CPU and in evaluation mode, and all that a file of it may hold."""
 
     network: nn.Module
+    """Gives what the file is to give, probabilities where those are asked for."""
     inputs: Mapping[str, Described]
     """Its inputs as the graph describes them, sizes that only the run decides by their names."""
     outputs: Sequence[str]
@@ -72,11 +74,15 @@ class Subject:
     metadata: Mapping[str, str]
     """What the file says about where it comes from."""
     atol: float
+    """In the outputs' own units."""
     rtol: float
+    """A part of the largest number of an output."""
     examples: Examples
+    """Makes inputs of any batch size, and of other sizes where those are free."""
     sizes: Sequence[Mapping[str, int]]
     """Choices of the sizes that only the run decides."""
     validation: Iterable[Inputs] = ()
+    """Samples of the data itself, batch first; none where there is no data."""
 
     @property
     def example(self) -> Inputs:

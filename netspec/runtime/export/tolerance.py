@@ -20,10 +20,15 @@ class Difference:
     """
 
     what: str
+    """The samples that it was found on, in words."""
     samples: int
+    """How many these are."""
     absolute: float
+    """The largest |exported - torch|."""
     relative: float
+    """The same as a part of the scale."""
     scale: float
+    """The largest |torch| of that output."""
     excess: float
 
     @property

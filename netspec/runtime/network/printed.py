@@ -73,11 +73,13 @@ class Printed(ModuleType):
     """The module of printed classes, by which inspect, pickle and torch's compiler find them. It keeps none alive."""
 
     def __init__(self, name: str, filename: str, root: type[nn.Module]) -> None:
+        """The module of Python that the text of `root` was run in; it lives as long as that class."""
         super().__init__(name)
         self.__file__ = filename
         self._root = weakref.ref(root)
 
     def __getattr__(self, name: str) -> Any:
+        """What the text defines. Raises AttributeError once the class is gone."""
         root = self.__dict__["_root"]()
         scope = root.forward.__globals__ if root is not None else {}
         if name not in scope:

@@ -20,6 +20,7 @@ def resized(tensor: torch.Tensor, word: str, shape: tuple[int, ...]) -> torch.Te
 
 
 def _drawn(tensor: torch.Tensor, word: str, shape: tuple[int, ...], axes: list[int]) -> torch.Tensor:
+    """The tensor grown or cut along `axes`, to `shape`, as the way called `word` does it; the dtype stays."""
     axis = axes[0]
     if word in ("mean", "extend"):
         kept = tensor if word == "extend" else tensor.narrow(axis, 0, 0)

@@ -48,11 +48,16 @@ class Checkpoints:
     """The checkpoints of one run. `warn` is told of each one that is damaged."""
 
     folder: Path
+    """Where each is a folder of its own."""
     keep: int = 3
+    """How many are left when another is written."""
     warn: Callable[[str], None] = print
 
     def save(self, step: int, records: int, state: dict[str, Any]) -> Path:
-        """Write the state after so many steps and evaluations. Raises UsageError where the disk refuses."""
+        """Write the state after so many steps and evaluations.
+
+        Raises UsageError where the disk refuses, and DataError where what was written reads back otherwise.
+        """
         place = self.folder / f"step-{step:09d}-{records:04d}"
         if place.exists() and self._fault(place) is None:
             return place

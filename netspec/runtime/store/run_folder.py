@@ -50,6 +50,7 @@ class RunFolder:
     """A folder that belongs to one run, locked while it is open."""
 
     def __init__(self, path: Path, lock: BaseFileLock) -> None:
+        """`lock` is held by this process, and let go by `close`."""
         self.path = path
         self._lock = lock
         self.files: Mapping[str, str] = {}

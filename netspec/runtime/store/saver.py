@@ -29,6 +29,7 @@ class Keeper:
     """
 
     def __init__(self, run: RunFolder | None, train: Train, warn: Callable[[str], None], world: World) -> None:
+        """Without a run nothing is kept; `warn` is told of what cannot be written."""
         self.run, self.world, self.warn = run, world, warn
         self.kept = world.from_main(run is not None)
         """Whether the run has a folder."""

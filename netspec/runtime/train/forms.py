@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from netspec.optimizers.adam import SparseAdam
 from netspec.runtime.train.optimizers import make_optimizer
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
@@ -49,6 +50,7 @@ def need_tensor(saved: Any, shape: Sequence[int], dtype: torch.dtype, name: str)
 
 
 def _need_shaped(saved: Any, shape: Sequence[int], dtype: torch.dtype, name: str) -> None:
+    """Refuse what is no tensor of this shape and dtype. Raises ValueError."""
     if not isinstance(saved, torch.Tensor):
         raise ValueError(f"{name} is no tensor")
     if saved.shape != tuple(shape) or saved.dtype != dtype:
@@ -110,7 +112,7 @@ def _stages(train: Train, named: Named) -> Iterator[Forms]:
                 small[sort] = name, nn.Parameter(made)
         optimizer = make_optimizer(train.optimizer, small.values(), train.groups, sparse=True)
         parameters = [p for _, p in small.values()]
-        sparse = type(train.optimizer).__name__ == "SparseAdam"
+        sparse = isinstance(train.optimizer, SparseAdam)
 
         def closure(parameters: list[nn.Parameter] = parameters, sparse: bool = sparse) -> torch.Tensor:
             for p in parameters:
@@ -150,6 +152,7 @@ def _need_form(saved: Any, form: Any, sizes: Mapping[int, int], whole: tuple[int
 
 
 def _told(shape: Sequence[int], dtype: torch.dtype) -> str:
+    """A shape and a dtype in words: `64 x 3 of float32`."""
     return f"{' x '.join(map(str, shape)) or 'a single number'} of {str(dtype).removeprefix('torch.')}"
 
 

@@ -19,12 +19,19 @@ class Watch:
     """Follows one value, remembers its best and counts the evaluations since."""
 
     monitor: str
+    """The name of the value in the records, such as val.loss."""
     goal: Goal = "min"
+    """Whether it is to be small or large."""
     min_delta: float = 0.0
+    """By how much a value has to be better to count as such, in its own units."""
     best: float | None = None
+    """The best value so far; None before the first evaluation."""
     epoch: int = 0
+    """At the best evaluation."""
     step: int = 0
+    """At the best evaluation, counted over the whole run."""
     waited: int = 0
+    """How many evaluations have passed since the best one."""
     asked: str = ""
     """The value that was to be followed, where that cannot be measured and `monitor` stands in for it."""
 
@@ -70,7 +77,9 @@ class History:
     """What came of a run."""
 
     monitor: str
+    """The name of the value that is watched."""
     records: list[Record] = field(default_factory=list)
+    """One for each evaluation."""
     best: float | None = None
     """The best value of `monitor`."""
     best_epoch: int = 0
@@ -78,6 +87,7 @@ class History:
     epochs: int = 0
     """Epochs that were begun; the last may not be whole."""
     steps: int = 0
+    """How many steps were made in all."""
     seconds: float = 0.0
     """Time spent training and evaluating, the parts before a resume included."""
     ended: Literal["epochs", "steps", "early stop", "time"] = "epochs"

@@ -27,6 +27,7 @@ class Objective:
     """
 
     def __init__(self, loss: Loss, device: torch.device | str = "cpu", learnt: Mapping[str, Any] | None = None) -> None:
+        """The loss on a device, with the class weights and the scale that the data has taught."""
         self.loss = loss = settled(loss, learnt or {})
         self.scale = Scale.of(learnt or {}, device)
         self.module = make_loss(loss).to(device)
@@ -66,7 +67,7 @@ class Objective:
             load_weights(self.module, loss_file(weights))
 
     def scores(self, outputs: Any) -> torch.Tensor:
-        """The outputs as metrics take them, numbers in the target's own units."""
+        """The first output as metrics take it: batch x classes, or numbers in the target's own units."""
         scores: torch.Tensor = self.loss.scores(self.module, predictions(outputs)[0])
         return self.scale.put_back(scores) if self.scale else scores
 

@@ -22,6 +22,7 @@ class Plan:
     """What a run is about to do."""
 
     epochs: int
+    """Of the whole run, those behind it among them."""
     steps: int
     """Steps in an epoch."""
     total: int
@@ -120,6 +121,7 @@ class Live:
     interval = 0.2
 
     def __init__(self, stream: IO[str] | None = None) -> None:
+        """Draw on `stream`, else on the standard error."""
         from tqdm import tqdm
 
         tqdm.monitor_interval = 0  # no thread that looks after the bar

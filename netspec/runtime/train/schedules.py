@@ -22,6 +22,7 @@ class Schedule:
     def __init__(
         self, entry: Scheduler | None, optimizer: torch.optim.Optimizer, steps: int, epochs: int, monitor: str
     ) -> None:
+        """`steps` are those of the whole run, `epochs` its epochs; a plateau watches `monitor`."""
         self.entry = entry
         self.optimizer = optimizer
         self.warmup = entry.warmup if entry else 0

@@ -35,11 +35,15 @@ class Position:
     """How far a run has come: whole epochs, steps of the one after them, steps in all."""
 
     epoch: int = 0
+    """How many whole epochs are behind."""
     index: int = 0
+    """How many steps of the next one."""
     step: int = 0
+    """How many steps in all."""
     measured: int = 0
     """The step behind which the newest record was made."""
     records: int = 0
+    """How many evaluations have been recorded."""
 
     @property
     def current(self) -> int:
@@ -74,6 +78,7 @@ class State:
         meaning: Mapping[str, str] | None = None,
         frozen: Frozen = UNFROZEN,
     ) -> None:
+        """The state before the first step."""
         self.spread, self.world, self.seed = spread, world, train.seed
         self.module = module = spread.module
         self.device = next(module.parameters()).device

@@ -37,6 +37,7 @@ class Stepper:
         train: Train,
         parts: Mapping[str, Split],
     ) -> None:
+        """`forward` is called for a training step, and may be compiled; `parts` are what targets are checked in."""
         self.forward, self.module = forward, state.module
         self.parameters = state.trained
         self.spread, self.world = state.spread, state.world

@@ -61,6 +61,7 @@ def _candidates(tensor: Tensor) -> Iterator[Axes]:
 
 
 def _levels(level: Level) -> Iterator[Level]:
+    """A level and all levels below it."""
     yield level
     for step in level.steps:
         if step.body is not None:

@@ -68,6 +68,7 @@ class Calls:
     """Writes the expressions of one class's steps."""
 
     def __init__(self, pattern: Pattern, variables: Variables, keeper: Keeper) -> None:
+        """`keeper` hands out what forward reads from the constructor."""
         self.pattern = pattern
         self.variables = variables
         self.flow = variables.flow
@@ -123,6 +124,7 @@ class Calls:
         return either(test, node, self.variables.read(self.flow.ref(step.passed)))
 
     def _function(self, item: Item, inputs: list[ast.expr]) -> ast.expr:
+        """The call of an operation without a module; what differs between uses is an argument of the constructor."""
         op = item.step.op
         assert op is not None
         if self.keeper.is_argument(item.aligned):

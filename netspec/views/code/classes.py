@@ -22,7 +22,6 @@ from netspec.python.nodes import (
 )
 from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, repeated
-from netspec.views.code.defaults import header_defaults
 from netspec.views.code.forward_body import Bound, Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
@@ -101,7 +100,8 @@ class ClassWriter:
         """The defaults of the arguments that have one."""
         level = self.pattern.levels[0]
         root = {root_symbol(name): plain(value) for name, value in level.params.items()}
-        given = root if level is self.slots.root else header_defaults(level)
+        constants = level.header.constants if level.header is not None else {}
+        given = root if level is self.slots.root else constants
         called = self.slots.called
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
         return {
@@ -128,6 +128,7 @@ class ClassWriter:
         return self._readable(self.slots.code(series, name, origins), name)
 
     def _readable(self, code: Any, name: str) -> Any:
+        """A value whose expressions are kept by the constructor, so that forward can read them."""
         if isinstance(code, tuple):
             return tuple(self._readable(part, name) for part in code)
         if isinstance(code, Code) and not symbols(code.node):
@@ -160,6 +161,7 @@ class ClassWriter:
         return self._keep(times, "depth")
 
     def _keep(self, code: ast.expr, name: str) -> ast.expr:
+        """The attribute that keeps the value of an expression; one for all places that need the same."""
         key = text(code)
         if key not in self.kept:
             self.kept[key] = (self.attributes.fresh(key if isinstance(code, ast.Name) else name), code)

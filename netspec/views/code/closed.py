@@ -53,4 +53,5 @@ def _names(cls: type[Op]) -> frozenset[str]:
 
 @cache
 def _of_helper(name: str) -> frozenset[str]:
+    """What of torch the text of a helper names."""
     return frozenset(paths(parsed(HELPERS[name])))

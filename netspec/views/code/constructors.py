@@ -56,6 +56,7 @@ class Making:
         return self._condition(self.pattern.column(unit))
 
     def _condition(self, column: Column) -> ast.expr:
+        """The test of what some uses leave out: the spec's own condition where it holds for all, else an argument."""
         series = [ABSENT if unit is None else unit.present for unit in column.units]
         guards = [unit.guard for unit in column.units if unit is not None]
         test = self.slots.condition([g.origin for g in guards if g is not None and g.origin is not None], series)
@@ -124,6 +125,7 @@ class Making:
         return call(signature.name, *arguments)
 
     def _construct_op(self, aligned: Sequence[Step | None]) -> ast.expr:
+        """The call that makes the module, parameter or buffer of a step: `nn.Conv2d(c, 6, 5)`."""
         shown = next(step for step in aligned if step is not None)
         op = shown.op
         assert op is not None
@@ -151,6 +153,7 @@ class Making:
         return valued(self.slots.code(classes, "activation", origins(aligned, "")))
 
     def _construct_sequence(self, aligned: Sequence[Step | None]) -> ast.expr:
+        """`nn.Sequential(...)` of a row of modules that has no class of its own."""
         shown = next(step.body for step in aligned if step is not None)
         assert shown is not None
         steps = _present(shown)
@@ -288,8 +291,10 @@ def is_varied(aligned: Sequence[Step | None]) -> bool:
 
 
 def _present(level: Level | None) -> list[Step]:
+    """The steps of a level that run."""
     return [step for step in level.steps if not step.left_out] if level is not None else []
 
 
 def _index(levels: Sequence[Level], level: Level | None) -> int:
+    """Which of these levels one is, by identity."""
     return next(i for i, known in enumerate(levels) if known is level)

@@ -130,10 +130,12 @@ def repeated(items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> list[ast.ex
 
 
 def _is_sequence(node: ast.expr) -> bool:
+    """Whether an expression makes an nn.Sequential."""
     return isinstance(node, ast.Call) and same(node.func, named("nn.Sequential"))
 
 
 def _counted(keys: Sequence[str]) -> bool:
+    """Whether names are the numbers from 0 on."""
     return list(keys) == [str(i) for i in range(len(keys))]
 
 

@@ -23,9 +23,12 @@ class Item:
     place: int
     """Its place in the unit."""
     aligned: list[Step | None]
+    """The same step in each use of the class; None where a use leaves it out."""
     step: Step
     inputs: list[Ref]
+    """The values that its call passes on, in order."""
     results: list[Ref]
+    """The values that it makes, flat."""
     dims: list[Ref]
     """Values whose shape gives the step a size that only the run knows."""
     own: bool
@@ -43,6 +46,7 @@ class Flow:
         """The last item that reads each value."""
 
     def _items(self) -> list[Item]:
+        """The steps of the class in order, seen from a use that has them."""
         items = []
         for u in range(len(self.pattern.units[0])):
             use = next((i for i, units in enumerate(self.pattern.units) if units[u].present), 0)
@@ -60,6 +64,7 @@ class Flow:
         return list(dict.fromkeys([*readings(step), *self._telling(step, level, own)]))
 
     def _telling(self, step: Step, level: Level, own: bool) -> list[Value]:
+        """The values that are asked for the run-time sizes of a step's arguments, or for the device."""
         sizes = _sizes(step)
         if not sizes and not (step.op and not step.member and step.op.needs_device):
             return []
@@ -83,6 +88,7 @@ class Flow:
         return self._runs(item, self.last)
 
     def _runs(self, item: Item, last: Mapping[Ref, int]) -> bool:
+        """Whether anything reads what an item gives, where `last` says what is read."""
         if item.step.left_out:
             return False
         return any(ref in last for ref in item.results) or (bool(item.step.member) and _has_buffers(item.step))
@@ -128,6 +134,7 @@ class Flow:
 
 
 def _has_buffers(step: Step) -> bool:
+    """Whether a step has buffers, its own or of what it calls."""
     return bool(step.buffers()) or (step.body is not None and any(True for _ in step.body.buffers()))
 
 
@@ -139,6 +146,7 @@ def _sizes(step: Step) -> list[Dim]:
 
 
 def _dims(value: Any) -> list[Dim]:
+    """The sizes of the run in a value, however it nests them."""
     if isinstance(value, Dim):
         return [value]
     return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []

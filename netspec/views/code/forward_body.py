@@ -203,6 +203,7 @@ class Forward:
         return None if own else assign(stored(name), held)
 
     def _list(self, loop: Loop, place: Place) -> str:
+        """A free name for the list that a loop collects values in."""
         item = self.items[loop.start + place[0]]
         module = module_name(item.step, self.loops.holder(loop, place[0]) or "", False) if item.step.member else ""
         return self.variables.names.fresh(identifier(list_name(item, place[1], module)))
@@ -290,6 +291,7 @@ class Forward:
         return stop, [ast.If(test, inner, [] if same(held, before) else [assign(_assigned(held), before)])]
 
     def _test(self, unit: int, at: int) -> ast.expr:
+        """The test of a unit that some uses leave out, as forward asks it."""
         for item in self.items[at:]:
             registers = item.unit == unit and item.step.member and not item.step.again
             if registers and self.pattern.homes[item.step.member] == 1:
@@ -320,9 +322,11 @@ def _is(target: ast.expr, held: ast.expr) -> bool:
 
 
 def _assigned(held: ast.expr) -> ast.expr:
+    """A name as the target of an assignment."""
     assert isinstance(held, ast.Name)
     return ast.Name(held.id, ast.Store())
 
 
 def _unlike(size: ast.expr, known: object) -> ast.expr:
+    """`size != known`."""
     return ast.Compare(size, [ast.NotEq()], [valued(known)])

@@ -34,6 +34,7 @@ class Registering:
     """Writes the registrations of one class."""
 
     def __init__(self, making: Making) -> None:
+        """`making` gives the expressions that make the members."""
         self.pattern = making.pattern
         self.making = making
         self.rounds: set[str] = set()
@@ -209,6 +210,7 @@ class Registering:
             yield f"{head}.{keys[0]}", assigned(SELF, head, container) if is_identifier(head) else added
 
     def _register(self, unit: int, step: int) -> list[ast.stmt]:
+        """The statements that register a step under its name, which may be computed."""
         aligned = self.pattern.aligned(unit, step)
         before, made = self.making.made(aligned)
         shown = next(s for s in aligned if s is not None)

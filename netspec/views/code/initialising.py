@@ -54,6 +54,7 @@ class Test:
     """The names of modules of these classes that are left alone."""
 
     def holds(self, owner: Owner) -> bool:
+        """Whether a module passes it: by its class, and by its path where it asks for that."""
         right = not self.kinds or _class(owner) in self.kinds
         return right and (not self.pattern or fnmatchcase(owner.path, self.pattern))
 
@@ -80,6 +81,7 @@ NAME: Final = named("name")
 
 
 def _not(question: ast.expr) -> ast.expr:
+    """`not question`."""
     return ast.UnaryOp(ast.Not(), question)
 
 
@@ -184,6 +186,7 @@ def _over_parameters(rules: Sequence[Rule], owners: Sequence[Owner], names: Coll
 
 
 def _loop(branches: Branches) -> list[ast.stmt]:
+    """`for module in self.modules(): ...`, with a branch for each test; nothing where no branch fills anything."""
     if not any(plan for plan, _ in branches.values()):
         return []
     by_name = any(test.pattern or test.but for test in branches)
@@ -203,6 +206,7 @@ def _tests(branches: Sequence[tuple[Test, tuple[Plan, bool]]]) -> list[ast.stmt]
 
 
 def _fillings(plan: Plan, some_bias: bool) -> list[ast.stmt]:
+    """The statements of a plan; a bias is asked for where only some modules have one."""
     asked = is_not_none(attribute(MODULE, "bias"))
     return [
         ast.If(asked, [statement], []) if tensor == "bias" and some_bias else statement
@@ -274,10 +278,12 @@ def _extends(longer: Plan, shorter: Plan) -> bool:
 
 
 def _equal(plan: Plan, other: Plan) -> bool:
+    """Whether two plans fill the same tensors alike, in the same order."""
     return list(plan) == list(other) and all(map(same, plan.values(), other.values()))
 
 
 def _plan(owner: Owner, module: ast.expr) -> Plan:
+    """The statements that fill a module's tensors, by tensor."""
     plan: Plan = {}
     for tensor, (_, initializer) in owner.plan.items():
         if isinstance(initializer, Default):
@@ -290,6 +296,7 @@ def _plan(owner: Owner, module: ast.expr) -> Plan:
 
 
 def _filled(initializer: Initializer, tensor: ast.expr) -> ast.stmt:
+    """`nn.init.normal_(tensor, std=0.02)` as a statement."""
     return ast.Expr(filled(initializer, tensor))
 
 
@@ -309,4 +316,5 @@ def _wrapped(wrap: str, initializer: Initializer, module: ast.expr) -> Mapping[s
 
 
 def _class(owner: Owner) -> str:
+    """The class of torch of a module; empty for a free parameter."""
     return torch_class(type(owner.op)) if isinstance(owner.op, Layer) else ""

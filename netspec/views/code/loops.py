@@ -52,6 +52,7 @@ class Loop:
 
     @property
     def stop(self) -> int:
+        """The place behind its last round."""
         return self.start + self.period * self.count
 
 
@@ -130,6 +131,7 @@ class Loops:
         return (type(step.op), bool(step.member), step.training, rigid(step) if step.op else None, does, joined)
 
     def _loop(self, start: int, period: int) -> Loop | None:
+        """The loop of rounds of `period` items that begins here, as long as it goes; None where there is none."""
         if not all(self._may_begin(item.step) for item in self.items[start : start + period]):
             return None
         count = 1
@@ -144,6 +146,7 @@ class Loops:
         return loop if fits else None
 
     def _runs(self, start: int, period: int) -> bool:
+        """Whether forward has a statement for every item of a round."""
         return all(map(self.flow.runs, self.items[start : start + period]))
 
     def _follows(self, start: int, period: int, n: int) -> bool:
@@ -321,6 +324,7 @@ def list_name(item: Item, result: int, module: str) -> str:
 
 
 def _names(step: Step) -> Iterator[str]:
+    """The names of what a step gives."""
     if step.body is not None:
         yield from (value.name for value in step.body.exports)
     else:

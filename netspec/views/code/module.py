@@ -50,6 +50,7 @@ def source(graph: Graph, live: Collection[str] = ()) -> str:
 
 
 def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
+    """Statements as the text of a file."""
     return "\n".join(lines(statements, comments))
 
 
@@ -106,6 +107,7 @@ def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> lis
 
 
 def _nothing(_: Slots) -> list[ast.stmt]:
+    """No statements."""
     return []
 
 
@@ -117,6 +119,7 @@ def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
 
 
 def _docstring(graph: Graph) -> str:
+    """What is said of the network above its class: name, shapes in and out, the number of parameters."""
     inputs = ", ".join(_shape(tensor) for tensor in graph.inputs.values())
     outputs = ", ".join(_shape(tensor) for tensor in graph.outputs.values())
     whole = f"{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."
@@ -157,6 +160,7 @@ def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
 
 
 def _root_results(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], Ending]:
+    """What the network gives, and how forward returns it: a tensor, a tuple, or a dictionary by name."""
     outputs = graph.root.outputs
     if isinstance(outputs, Mapping):
         keys = list(outputs)
@@ -166,4 +170,5 @@ def _root_results(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], E
 
 
 def _joined(found: list[ast.expr]) -> ast.expr:
+    """One value as it is, several as a tuple."""
     return found[0] if len(found) == 1 else tupled(found)

@@ -45,6 +45,7 @@ class Paths:
         return None if key is None else item(start, valued(key))
 
     def _called_by(self, level: Level) -> str:
+        """How a level calls its members: by name, by number, or by the key of a mapping."""
         pattern = self.serving.get(level)
         if pattern is not None and pattern.base == "nn.ModuleDict":
             return "key"

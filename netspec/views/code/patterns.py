@@ -33,10 +33,12 @@ class Unit:
     """Steps that are in or out together."""
 
     guard: Guard | None
+    """The `when` that they share, if there is one."""
     steps: tuple[Step, ...]
 
     @property
     def present(self) -> bool:
+        """Whether it is there, and no `when` left it out."""
         return not self.steps[0].left_out  # as all of them
 
 
@@ -67,9 +69,11 @@ class Pattern:
     """One class of the printed module: all levels that it serves, unit by unit."""
 
     levels: tuple[Level, ...]
+    """The uses of the block."""
     units: tuple[tuple[Unit, ...], ...]
     """For each level, its units."""
     refs: tuple[Mapping[Value, Ref], ...]
+    """For each use, where in the class its values stand."""
     echoes: tuple[tuple[int, Level, tuple[Unit, ...]], ...]
     """Further runs of its modules for other inputs: which use is run again, as what, and the units of that."""
     homes: Mapping[str, int]
@@ -79,6 +83,7 @@ class Pattern:
 
     @property
     def sequential(self) -> bool:
+        """Whether nn.Sequential says all of it, in every use."""
         return all(is_sequential(level) and positional(level) for level in self.levels)
 
     @property
@@ -211,6 +216,7 @@ class _Group:
         return all(self.contents.get(at) in (None, c) or c is None for at, c in contents.items())
 
     def pattern(self, echoes: Sequence[tuple[int, Level, tuple[Unit, ...]]]) -> Pattern:
+        """The class of these uses, and under which names its members stand."""
         units = tuple(units for units, _ in self.uses.values())
         homes: Counter[str] = Counter()
         for unit in range(len(units[0])):
@@ -282,6 +288,7 @@ def _signature(
 
 
 def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving: Mapping[Level, int]) -> Hashable:
+    """What must agree in steps that one line of a class stands for."""
     inputs = tuple(refs[value] for value in given(step))
     inner: Hashable = None
     if step.body is not None and step.body in serving:

@@ -70,6 +70,7 @@ def value(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """What an expression gives for these names, without the bounds of the whole."""
     match node:
         case ast.Constant():
             return node.value
@@ -112,6 +113,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _compared(node: ast.Compare, names: Mapping[str, Any]) -> bool:
+    """A comparison of several, as Python chains them."""
     left = value(node.left, names)
     for op, other in zip(node.ops, node.comparators, strict=True):
         right = value(other, names)
@@ -122,6 +124,7 @@ def _compared(node: ast.Compare, names: Mapping[str, Any]) -> bool:
 
 
 def _index(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """A place or a slice of a list."""
     if isinstance(node, ast.Slice):
         return slice(*(value(part, names) if part else None for part in (node.lower, node.upper, node.step)))
     return value(node, names)
@@ -137,6 +140,7 @@ def _short(op: ast.operator, left: Any, right: Any) -> tuple[Any, Any]:
 
 
 def _bounded(result: Any) -> Any:
+    """A result that is no larger than an expression of the language may give. Raises Unproved."""
     if isinstance(result, int) and abs(result) > MAX_NUMBER:
         raise Unproved
     if isinstance(result, str | list | tuple) and len(result) > MAX_ITEMS:

@@ -42,6 +42,7 @@ def source(document: Document) -> str:
 
 @lru_cache(maxsize=256)  # a run is read again to be measured and exported
 def _source(known: _Known) -> str:
+    """The printed text of a document, whose root class takes the parameters that can be changed."""
     document = known.document
     graph = traced(document)
     assert graph is not None, "a traced graph is the plain one"

@@ -37,6 +37,7 @@ def _sum(size: Dim, reach: Reach) -> ast.expr:
 
 
 def _added(found: ast.expr | None, term: ast.expr, less: bool) -> ast.expr:
+    """A sum with one more term, which may be taken off."""
     if found is None:
         return ast.UnaryOp(ast.USub(), term) if less else term
     return infix(ast.Sub() if less else ast.Add(), found, term)

@@ -58,7 +58,9 @@ class Argument:
 
     kind: int
     values: list[Any]
+    """In the order of the uses; ABSENT where one has no such step."""
     origins: list[Node]
+    """Over the symbols around each use."""
 
 
 class Slots:
@@ -148,6 +150,7 @@ class Slots:
         return None
 
     def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
+        """The first of these expressions, over this class's arguments, that the proof holds for; None for none."""
         for node in _unlike({id(node): node for node in nodes if not _is_value(node)}):
             before = self.state()
             tree = self._over(node, name)
@@ -248,6 +251,7 @@ class Slots:
         return None
 
     def _argument(self, symbol: str, name: str, kind: int, values: list[Any], origins: list[Node]) -> Node:
+        """The name of a new argument with a value for each use."""
         fixed = symbol in self.variables
         name = name if fixed else self.names.fresh(identifier(name))
         self.called[symbol] = name
@@ -305,6 +309,7 @@ class Slots:
         return all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
 
     def _sizes(self, values: Sequence[Any]) -> Node | None:
+        """The expression of sizes that needs no argument more; None where there is none."""
         before = self.state()
         node = self.said([v if v is ABSENT else plain(v) for v in values], list(_nodes(values, ())))
         more = self.arguments.keys() != before[0].keys()
@@ -332,12 +337,14 @@ def _from_root(node: Node, block: Level) -> str:
 
 
 def _size(block: Level, symbol: str) -> Any:
+    """The size that a symbol of a block's input stands for; None where the shape is unknown."""
     place, axis = map(int, symbol.split("."))
     tensor = list(block.inputs.values())[place].tensor
     return plain(tensor.shape[axis]) if tensor is not None and axis < len(tensor.shape) else None
 
 
 def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[Node]:
+    """The expression of each value: where it came from, or itself."""
     for use, value in enumerate(values):
         known = origins[use] if origins else None
         yield LOST if value is ABSENT else known if known is not None and known is not LOST else node_of(value)
@@ -379,6 +386,7 @@ def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
 
 
 def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
+    """Whether expressions are the same one by one."""
     return list(map(key, some)) == list(map(key, others))
 
 
@@ -401,6 +409,8 @@ def tidied(node: Node) -> Node:
 
 
 class _Tidy(ast.NodeTransformer):
+    """Writes an expression as a person would, with the same value."""
+
     def visit(self, node: ast.AST) -> Any:
         """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`.
 

@@ -62,6 +62,7 @@ def _renamed(node: ast.AST, called: Mapping[str, str], comments: dict[ast.stmt, 
 
 
 def _renamed_in(value: object, called: Mapping[str, str], comments: dict[ast.stmt, str]) -> object:
+    """A field of a node with its names renamed; itself where nothing in it is."""
     if isinstance(value, ast.AST):
         return _renamed(value, called, comments)
     if isinstance(value, list):

@@ -104,6 +104,7 @@ class Trials:
                 break
 
     def _with(self, values: Mapping[str, Any]) -> Graph | None:
+        """The graph of the spec with these parameters; None where that is no network."""
         return traced(replace(self.document, params={**self.document.params, **values}))
 
     def _all_alike(self, others: Iterable[Graph | None], names: Collection[str]) -> bool:
@@ -135,6 +136,7 @@ def _values(value: Any) -> Sequence[Any]:
 
 
 def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
+    """Whether the root class has an argument of this name."""
     return any(name == argument.arg for argument in _all(_constructor(classes[-1])))
 
 
@@ -158,8 +160,10 @@ def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[as
 
 
 def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:
+    """The `__init__` of a class, if it has one."""
     return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 
 
 def _all(constructor: ast.FunctionDef | None) -> list[ast.arg]:
+    """The arguments of a constructor, `self` among them."""
     return constructor.args.args if constructor is not None else []

@@ -66,12 +66,14 @@ class Variables:
         return self._unpacked(item.step.results, iter(item.results), item, at)
 
     def _unpacked(self, shape: Any, refs: Any, item: Item, at: int) -> ast.expr:
+        """The target for a nested result; `_` for each part that nothing reads."""
         if isinstance(shape, tuple):
             inner = [self._unpacked(part, refs, item, at) for part in shape]
             return stored("_") if all(map(is_unread, inner)) else _together(inner)
         return self._assigned(next(refs), item, at)
 
     def _assigned(self, ref: Ref, item: Item, at: int) -> ast.expr:
+        """The variable for a value; `_` where nothing reads it."""
         return stored(self._assign(ref, item, at)) if ref in self.flow.last else stored("_")
 
     def _assign(self, ref: Ref, item: Item, at: int) -> str:
@@ -134,6 +136,7 @@ class Variables:
 
 
 def _together(names: list[ast.expr]) -> ast.Tuple:
+    """`a, b` as the target of an assignment."""
     return ast.Tuple(names, ast.Store())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,7 +10,7 @@ from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, parameter_of
 from netspec.graph.written import AROUND
-from netspec.language import rows
+from netspec.language import lexer, rows
 from netspec.language.calls import arrow_of, fields_of
 from netspec.language.refusals import Refused
 from netspec.language.rows import Call, RowError, Word
@@ -23,7 +22,6 @@ from netspec.words import did_you_mean
 Raw = str | bool | None | tuple[str, ...]
 """A value as it is written, `2e-3` or `$(4*c)`; a tuple of such; or what a flag such as `nobias` stands for."""
 
-_NAME: Final = re.compile(r"\$(\w+)$")
 BESIDE: Final = ("wrap", "between")
 """Arguments that are no fields."""
 
@@ -223,12 +221,17 @@ def _raw(value: Any) -> Raw:
     return raw
 
 
+def _closed(part: str) -> str:
+    """A size before an x: of `$nx3` that would be in the name."""
+    return f"$({part[1:]})" if part[:1] == "$" and lexer.is_name(part[1:]) else part
+
+
 def _text(value: Raw) -> str:
     """A value as it stands in a row. Raises OneForm."""
     if isinstance(value, tuple):
         if len(value) < 2:
             raise OneForm
-        value = "x".join([*(_NAME.sub(r"$(\1)", part) for part in value[:-1]), value[-1]])  # `$nx3` is the name nx3
+        value = "x".join([*map(_closed, value[:-1]), value[-1]])
         try:
             if not isinstance(rows.parse_value(value), tuple):
                 raise OneForm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,12 +9,8 @@ from typing import Any, Final
 from netspec.catalogue import Entry
 from netspec.graph.blocks import Block
 from netspec.language import rows
-from netspec.language.rows import Arg, Word
+from netspec.language.rows import Arg, RowError, Word
 
-_SIZE: Final = re.compile(r"-?(?:\d|\.\d|\$|[A-Z][A-Z0-9_]*(?:x[\dA-Z$-]|$))")
-_LETTER: Final = re.compile(r"-?\d|-?\$")
-_WORD: Final = re.compile(r"[A-Za-z_][\w./:+@~-]*")
-_MARK: Final = re.compile(r"when|[a-z][\d.]+(?:[xe][\d.]+)*")
 _SWITCHES: Final = {"true": True, "false": False}
 
 
@@ -38,12 +33,10 @@ class Style:
         """Whether a value can stand without its name."""
         if name in self.letters and name not in self.positional[:1]:
             return False
-        textual = name in self.textual and isinstance(value, str) and self._is_word(value)
-        return textual or is_size(value) or isinstance(value, tuple)
-
-    def _is_word(self, text: str) -> bool:
-        """Whether a row reads a text as a word, and not as a flag, an option or a repetition."""
-        return bool(_WORD.fullmatch(text)) and not _MARK.fullmatch(text) and text not in self.flags.values()
+        if isinstance(value, tuple):
+            return True
+        kind = _read_as(value) if isinstance(value, str) else ""
+        return kind == "positional" or (kind == "word" and name in self.textual and value not in self.flags.values())
 
     def flag(self, name: str, value: Any) -> str:
         """The bare word that says it all; empty where there is none."""
@@ -53,12 +46,22 @@ class Style:
     def named(self, name: str, text: str) -> str:
         """What is written before a value: its letter, or its name."""
         letter = self.letters.get(name)
-        return letter if letter and _LETTER.match(text) else f"{name}="
+        return letter if letter and _read_as(f"{letter}{text}") == "letter" else f"{name}="
 
 
 def is_size(value: Any) -> bool:
     """Whether a value reads as a size: a number, a dimension, or what is computed."""
-    return isinstance(value, str) and bool(_SIZE.match(value))
+    return isinstance(value, str) and _read_as(value) == "positional"
+
+
+def _read_as(text: str) -> str:
+    """The kind of argument that a row reads a text as; empty where it is not one argument."""
+    try:
+        (call,) = rows.parse(f"op {text}")
+        (arg,) = call.args
+    except (RowError, ValueError):
+        return ""
+    return arg.kind if call.times is None and call.when is None else ""
 
 
 def style_of(known: type[Entry] | Block) -> Style:

@@ -186,6 +186,7 @@ class _Widest:
     """The largest of any stretch of numbers, from the largest of every 1, 2, 4, ... of them."""
 
     def __init__(self, numbers: list[float]) -> None:
+        """Prepare the largest of every stretch whose length is a power of two."""
         self.rows = [numbers]
         while len(row := self.rows[-1]) > (step := 2 ** (len(self.rows) - 1)):
             self.rows.append([max(a, b) for a, b in zip(row, row[step:], strict=False)])

@@ -136,6 +136,7 @@ class _Writer:
     """Turns the steps of one level into nodes and edges."""
 
     def __init__(self, level: Level, depth: int | None, readers: Counter[Value]) -> None:
+        """Draw a level down to `depth` more; None draws all of it."""
         self.level, self.depth, self.readers = level, depth, readers
         self.plan = Plan()
         self.takes: list[Value] = []
