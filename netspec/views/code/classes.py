@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
@@ -162,5 +163,15 @@ class ClassWriter:
     def _keep(self, code: ast.expr, name: str) -> ast.expr:
         key = text(code)
         if key not in self.kept:
-            self.kept[key] = (self.attributes.fresh(key if isinstance(code, ast.Name) else name), code)
+            known = key if isinstance(code, ast.Name) else self.slots.parameter(code) or _along(code) or name
+            self.kept[key] = (self.attributes.fresh(identifier(known)), code)
         return attribute(SELF, self.kept[key][0])
+
+
+def _along(node: ast.expr) -> str:
+    """What a number is counted along, where it is computed from one size of an input: "height" for `in_height // 7`."""
+    sizes = {match[1] for name in symbols(node) if (match := _SIZE.fullmatch(name))}
+    return sizes.pop() if len(sizes) == 1 and isinstance(node, ast.BinOp) else ""
+
+
+_SIZE: Final = re.compile(r"in_(height|width|depth|length)")

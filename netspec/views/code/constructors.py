@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -11,7 +11,7 @@ from itertools import groupby
 from netspec.emit.torch import WRAPS, construct, torch_class
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.rounds import name_over_counter, over_counter
-from netspec.graph.symbols import symbols
+from netspec.graph.symbols import counted, symbols
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace
@@ -249,6 +249,8 @@ class Making:
         before, outer = self.slots.state(), self.slots.counting
         self.slots.counting = outer | numbers
         nodes = [make() for make in makes]
+        if past := _past(nodes, numbers, begin):
+            nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
         self.slots.counting = outer
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
         counter = Namespace(taken | self.slots.in_use).fresh("i")
@@ -256,6 +258,13 @@ class Making:
         if found is None:
             self.slots.back(before)
         return None if found is None else (found, counter)
+
+    def _behind(self, make: Callable[[], ast.expr], past: Set[str], turn: int) -> ast.expr:
+        """What a round makes where counters of earlier ones are numbers."""
+        self.slots.past = frozenset(symbol for symbol in past if _turn(symbol) < turn)
+        node = make()
+        self.slots.past = frozenset()
+        return node
 
     def _proved(self, counter: str, node: ast.expr, nodes: Mapping[int, ast.expr]) -> bool:
         """Whether an expression over a counter comes to the same whole numbers as those of the rounds, in every use."""
@@ -269,6 +278,24 @@ class Making:
         except Unproved:
             return False
         return True
+
+
+def _past(nodes: Sequence[ast.expr], repeats: Set[int], begin: int) -> Set[str]:
+    """The counters of single rounds that all rounds behind them ask for, several of them: not the one just before."""
+    found: dict[str, set[int]] = {}
+    for turn, node in enumerate(nodes, begin):
+        for name in {part.id for part in walk(node) if isinstance(part, ast.Name)}:
+            if (counter := counted(name)) is not None and counter[0] in repeats and counter[1] < turn:
+                found.setdefault(name, set()).add(turn)
+    last = begin + len(nodes)
+    return {name for name, at in found.items() if len(at) > 1 and len(at) == last - max(begin, _turn(name) + 1)}
+
+
+def _turn(symbol: str) -> int:
+    """The round of a counter."""
+    counter = counted(symbol)
+    assert counter is not None
+    return counter[1]
 
 
 def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:

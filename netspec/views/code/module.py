@@ -26,7 +26,7 @@ from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 from netspec.views.code.program import Class, Plan, Program, Signature
 from netspec.views.code.slots import Slots
-from netspec.views.code.tidy import merged
+from netspec.views.code.tidy import decided, merged
 
 
 def source(graph: Graph, live: Collection[str] = ()) -> str:
@@ -59,7 +59,7 @@ def program(graph: Graph, live: Collection[str], *, commented: bool = False) -> 
     classes = _classes(graph, plan)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
-    return merged(Program(tuple(each.definition for each in classes), comments), plan.stems)
+    return merged(decided(Program(tuple(each.definition for each in classes), comments)), plan.stems)
 
 
 def _plan(graph: Graph, live: Collection[str]) -> Plan:

@@ -14,6 +14,7 @@ from typing import Any
 
 from netspec.graph.model import Graph, Level
 from netspec.graph.symbols import node_of, plain, replaced, root_symbol, symbols
+from netspec.python.nodes import walk
 from netspec.sections.document import Document
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
@@ -56,7 +57,8 @@ def arguments(document: Document, graph: Graph) -> list[str]:
     live = [name for name in live if name not in deciding]
     if not live:
         return []
-    return Trials(document, live, set(_counts(graph.root)), program(graph, live).classes).proven()
+    counts, divided = set(_counts(graph.root)), any(map(_divides, _expressions(graph.root)))
+    return Trials(document, live, counts, program(graph, live).classes, divided).proven()
 
 
 def _may_be(graph: Graph, name: str) -> bool:
@@ -108,6 +110,25 @@ def _holds(condition: ast.expr, symbol: str, of: Any) -> bool | None:
         return bool(value(condition, {symbol: of}))
     except Unproved:
         return None
+
+
+def _expressions(level: Level) -> Iterator[ast.expr]:
+    """The expressions of the spec in a level and below it, over the symbols of the blocks that they stand in."""
+    yield from level.origins.values()
+    yield from level.bound.values()
+    for step in level.steps:
+        yield from step.origins.values()
+        if step.body is not None:
+            yield from _expressions(step.body)
+
+
+def _divides(node: ast.expr) -> bool:
+    """Whether an expression divides by what is no number."""
+    if isinstance(node, ast.Name | ast.Constant):
+        return False
+    return any(
+        isinstance(part, ast.BinOp) and isinstance(part.op, ast.FloorDiv) and symbols(part.right) for part in walk(node)
+    )
 
 
 def _counts(level: Level) -> Iterator[str]:

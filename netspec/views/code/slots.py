@@ -35,7 +35,7 @@ from netspec.language.calls import nothing
 from netspec.layers.base import Layer
 from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
-from netspec.python.nodes import Code, named, valued
+from netspec.python.nodes import Code, named, same, valued
 from netspec.python.reserved import BUILTINS, RESERVED
 from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
@@ -84,6 +84,8 @@ class Slots:
         """The symbols of parameters that are the words of operations, and are given as classes."""
         self.counting: set[int] = set()
         """The numbers of the repeats whose counters stay symbols."""
+        self.past: frozenset[str] = frozenset()
+        """Counters of rounds that have been, which are numbers all the same."""
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[Hashable, Node | None] = {}
@@ -185,7 +187,8 @@ class Slots:
         if symbol in self.called:
             return name_node(self.called[symbol])
         if (counter := counted(symbol)) is not None:
-            return name_node(symbol) if counter[0] in self.counting else ast.Constant(counter[1])
+            counts = counter[0] in self.counting and symbol not in self.past
+            return name_node(symbol) if counts else ast.Constant(counter[1])
         if symbol.startswith("$"):
             value = plain(self.root.params[symbol[1:]])
             if symbol not in self.live:
@@ -206,9 +209,9 @@ class Slots:
             written = not self.variables or not self._size_name(symbol).endswith(("channels", "features"))
             if written and all(self._settled(block, symbol) == values[0] for block in self.blocks):
                 return ast.Constant(values[0])
-            if (same := self._same(outside)) is not None:
-                self.called[symbol] = same
-                return name_node(same)
+            if (known := self._same(outside)) is not None:
+                self.called[symbol] = known
+                return name_node(known)
         origins = [
             node if level is block else name_node(symbol)
             for node, level, block in zip(outside, self.levels, self.blocks, strict=True)
@@ -283,6 +286,19 @@ class Slots:
         name = self.names.fresh(identifier(name))
         self.arguments[name] = Argument(REST, series, origins)
         return named(name)
+
+    def parameter(self, tree: Node) -> str:
+        """The parameter of the block, or of the network, that the spec computes so; empty where there is none."""
+        for level in (*self.blocks[:1], self.root):
+            for name, origin in level.origins.items():
+                if origin is LOST or isinstance(origin, ast.Name | ast.Constant):
+                    continue
+                before = self.state()
+                known = self._over(origin, "")
+                self.back(before)
+                if known is not None and same(known, tree):
+                    return name
+        return ""
 
     def as_given(self, name: str, value: Any) -> Any:
         """The default of an argument as a call would give it; ABSENT for an operation that no use has."""

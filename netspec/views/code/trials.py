@@ -43,6 +43,8 @@ class Trials:
     """Those that say how many rounds a repeat has."""
     meant: Sequence[ast.ClassDef]
     """The program that is meant, with all of them as arguments that it can say."""
+    divided: bool = False
+    """Whether an expression divides by one of them, so that others have no rest only while that is as it is."""
 
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
@@ -62,7 +64,8 @@ class Trials:
     def _lying(self, names: Sequence[str]) -> set[str]:
         """Those with values of no common factor of which it is not: what is divided has no rest only by chance."""
         odd = {name: value for name in names if (value := self._odd(name)) is not None}
-        if not odd or ((together := self._with(odd)) is not None and self._alike(together, odd)):
+        together = self._with(odd) if odd and not self.divided else None
+        if not odd or (together is not None and self._alike(together, odd)):
             return set()
         alone = ((name, self._with({name: value})) for name, value in odd.items())
         return {name for name, other in alone if other is not None and not self._alike(other, [name])}

@@ -4,7 +4,6 @@ from collections import OrderedDict
 from fnmatch import fnmatch
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 
@@ -25,8 +24,7 @@ class EncoderBlock(nn.Module):
     def forward(self, x):  # M x d
         out = self.ln_1(x)  # M x d
         output, _ = self.self_attention(out, out, out, need_weights=False)  # M x d
-        out = F.dropout(output, 0, self.training)  # M x d
-        x = out + x  # M x d
+        x = output + x  # M x d
         out = self.ln_2(x)  # M x d
         out = self.mlp(out)  # M x d
         return out + x  # M x d
@@ -40,7 +38,7 @@ class Encoder(nn.Module):
         self.ln = nn.LayerNorm(d, eps=1e-6)
 
     def forward(self, x):  # in_length x d
-        x = F.dropout(x + self.pos_embedding, 0, self.training)  # in_length x d
+        x = x + self.pos_embedding  # in_length x d
         x = self.layers(x)  # in_length x d
         return self.ln(x)  # in_length x d
 
