@@ -1,6 +1,6 @@
 """The whole printed file: imports, helpers, classes, in the order in which they need each other.
 
-A graph becomes a program in passes, `patterns`, `_plan`, `_classes` and `merged`, and the program becomes text.
+A graph becomes a program in passes, `patterns`, `_plan`, `_classes`, `decided`, `merged` and `without_empty`, and the program becomes text.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed
+from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
@@ -35,17 +36,17 @@ def source(graph: Graph, live: Collection[str] = ()) -> str:
     `live` are the network's parameters that are arguments of that, where the graph is traced.
     """
     written = program(graph, live, commented=True)
-    classes, comments = written.classes, written.comments
-    above, used = _helpers(graph, names(classes))
+    parts, comments = written.parts, written.comments
+    above, used = _helpers(graph, names(parts))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
     groups = imports(used, origins)
     docstring = _docstring(graph)
     meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]
     meant += [one for helper in above for one in parsed(helper).body]
-    sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in classes)]
+    sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in parts)]
     heads = [f'"""{docstring}"""', *(_text(group, comments) for group in groups)]
     text = "\n\n\n".join(["\n\n".join(heads), *sections]) + "\n"
-    check(text, closed(graph), ast.Module([*meant, *classes], []))
+    check(text, closed(graph), ast.Module([*meant, *parts], []))
     return text
 
 
@@ -59,7 +60,8 @@ def program(graph: Graph, live: Collection[str], *, commented: bool = False) -> 
     classes = _classes(graph, plan)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
-    return merged(decided(Program(tuple(each.definition for each in classes), comments)), plan.stems)
+    written = Program(tuple(each.definition for each in classes), comments)
+    return without_empty(merged(decided(written), plan.stems))
 
 
 def _plan(graph: Graph, live: Collection[str]) -> Plan:

@@ -62,3 +62,10 @@ class Program:
     classes: tuple[ast.ClassDef, ...]
     comments: Mapping[ast.stmt, str]
     """What is said of their statements; nothing where a program is only held against another."""
+    functions: tuple[ast.FunctionDef, ...] = ()
+    """What they call that is no class, each behind those that it calls."""
+
+    @property
+    def parts(self) -> list[ast.ClassDef | ast.FunctionDef]:
+        """All of it in the order of the file."""
+        return [*self.functions, *self.classes]

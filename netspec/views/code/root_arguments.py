@@ -58,7 +58,7 @@ def arguments(document: Document, graph: Graph) -> list[str]:
     if not live:
         return []
     counts, divided = set(_counts(graph.root)), any(map(_divides, _expressions(graph.root)))
-    return Trials(document, live, counts, program(graph, live).classes, divided).proven()
+    return Trials(document, live, counts, program(graph, live).parts, divided).proven()
 
 
 def _may_be(graph: Graph, name: str) -> bool:

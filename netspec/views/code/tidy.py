@@ -83,7 +83,7 @@ def _chosen(node: Tree, known: Mapping[Hashable, bool]) -> Tree:
     """A tree without the choices that are known; what stays as it is may be a part of the old one."""
     if isinstance(node, ast.IfExp) and (holds := known.get(key(node.test))) is not None:
         return _chosen(node.body if holds else node.orelse, known)  # type: ignore[return-value]
-    return _changed(node, lambda part: _chosen(part, known))
+    return changed(node, lambda part: _chosen(part, known))
 
 
 _CONTRARY: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -109,13 +109,13 @@ def _renamed(node: Tree, called: Mapping[str, str], comments: dict[ast.stmt, str
         return node
     if isinstance(node, ast.Name):
         return ast.Name(called[node.id], node.ctx) if node.id in called else node  # type: ignore[return-value]
-    copy = _changed(node, lambda part: _renamed(part, called, comments))
+    copy = changed(node, lambda part: _renamed(part, called, comments))
     if copy is not node and isinstance(copy, ast.stmt) and isinstance(node, ast.stmt) and node in comments:
         comments[copy] = comments[node]
     return copy
 
 
-def _changed(node: Tree, change: Callable[[ast.AST], ast.AST]) -> Tree:
+def changed(node: Tree, change: Callable[[ast.AST], ast.AST]) -> Tree:
     """A node with its parts changed; itself where none of them is."""
 
     def inside(value: object) -> object:

@@ -16,6 +16,7 @@ from netspec.sections.document import Document
 from netspec.views.code.module import program
 from netspec.views.code.slots import class_of, equal
 
+Part = ast.ClassDef | ast.FunctionDef
 ALONE: Final = 2
 """How many other values of a parameter are tried, where it is tried alone."""
 WORDS: Final = ("gelu", "tanh", "relu", "hardswish")
@@ -41,7 +42,7 @@ class Trials:
     """The parameters that its class may take."""
     counts: Collection[str]
     """Those that say how many rounds a repeat has."""
-    meant: Sequence[ast.ClassDef]
+    meant: Sequence[Part]
     """The program that is meant, with all of them as arguments that it can say."""
     divided: bool = False
     """Whether an expression divides by one of them, so that others have no rest only while that is as it is."""
@@ -120,7 +121,7 @@ class Trials:
 
     def _alike(self, other: Graph, names: Collection[str]) -> bool:
         """Whether a network with other values of these is the same program, but for their defaults."""
-        found = program(other, self.live).classes
+        found = program(other, self.live).parts
         if len(self.meant) != len(found) or not all(_takes(found, name) for name in names):
             return False
         return all(map(same, _without(self.meant, names), _without(found, names)))
@@ -137,13 +138,14 @@ def _values(value: Any) -> Sequence[Any]:
     return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
 
 
-def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
-    return any(name == argument.arg for argument in _all(_constructor(classes[-1])))
+def _takes(parts: Sequence[Part], name: str) -> bool:
+    return any(name == argument.arg for argument in _all(_constructor(parts[-1])))
 
 
-def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[ast.ClassDef]:
-    """The classes without the defaults of some arguments of the last."""
-    *first, last = classes
+def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
+    """A program without the defaults of some arguments of the last class."""
+    *first, last = parts
+    assert isinstance(last, ast.ClassDef)
     constructor = _constructor(last)
     assert constructor is not None
     arguments = constructor.args
@@ -160,7 +162,7 @@ def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[as
     return [*first, ast.ClassDef(last.name, last.bases, [], body, [])]
 
 
-def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:
+def _constructor(cls: Part) -> ast.FunctionDef | None:
     return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 
 

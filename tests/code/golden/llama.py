@@ -5,14 +5,13 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class Rotary(nn.Module):
-    def forward(self, x, cos, sin):
-        halves0, halves1 = x.chunk(2, dim=-1)  # C x T x W/2
-        out = -halves1  # C x T x W/2
-        out = torch.cat([out, halves0], dim=-1)  # C x T x W
-        rotated = out * sin  # C x T x W
-        x = x * cos  # C x T x W
-        return x + rotated  # C x T x W
+def rotary(x, cos, sin):
+    halves0, halves1 = x.chunk(2, dim=-1)  # C x T x W/2
+    out = -halves1  # C x T x W/2
+    out = torch.cat([out, halves0], dim=-1)  # C x T x W
+    rotated = out * sin  # C x T x W
+    x = x * cos  # C x T x W
+    return x + rotated  # C x T x W
 
 
 class LlamaAttention(nn.Module):
@@ -24,16 +23,14 @@ class LlamaAttention(nn.Module):
         self.q_proj = nn.Linear(d, d, bias=False)
         self.k_proj = nn.Linear(d, kv_heads * (d // heads), bias=False)
         self.v_proj = nn.Linear(d, kv_heads * (d // heads), bias=False)
-        self.query = Rotary()
-        self.key = Rotary()
         self.o_proj = nn.Linear(d, d, bias=False)
 
     def forward(self, x, cos, sin):
         q_proj = self.q_proj(x).unflatten(-1, (self.heads, self.width)).transpose(1, 2)  # heads x T x d//heads
         k_proj = self.k_proj(x).unflatten(-1, (self.kv_heads, self.width)).transpose(1, 2)  # kv_heads x T x d//heads
         v_proj = self.v_proj(x).unflatten(-1, (self.kv_heads, self.width)).transpose(1, 2)  # kv_heads x T x d//heads
-        query = self.query(q_proj, cos, sin)  # heads x T x d//heads
-        key = self.key(k_proj, cos, sin)  # kv_heads x T x d//heads
+        query = rotary(q_proj, cos, sin)  # heads x T x d//heads
+        key = rotary(k_proj, cos, sin)  # kv_heads x T x d//heads
         x = F.scaled_dot_product_attention(query, key, v_proj, is_causal=True, enable_gqa=True)  # heads x T x d//heads
         return self.o_proj(torch.flatten(x.transpose(1, 2), 2))  # T x d
 
