@@ -42,10 +42,11 @@ class ClassWriter:
         known: Mapping[Pattern, Signature],
         closing: Callable[[Slots], Sequence[ast.stmt]],
         bound: Bound,
+        lengths: Mapping[str, int],
     ) -> None:
         """`known` are the constructors of classes that are written already, `bound` the sizes that forward insists on.
 
-        `closing` gives the statements that end the constructor.
+        `closing` gives the statements that end the constructor, which insists on the `lengths` of arguments.
         """
         self.pattern = pattern
         self.name = plan.names[pattern]
@@ -53,6 +54,7 @@ class ClassWriter:
         """What comments say of its statements."""
         self.closing = closing
         self.bound = bound
+        self.lengths = lengths
         self.making = Making(pattern, plan, known)
         self.registering = Registering(self.making)
         self.slots = self.making.slots
@@ -75,7 +77,8 @@ class ClassWriter:
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
-        return self._class(base, [ast.Expr(made), *kept, *body, *closing] if stores else [], [run])
+        checks = [_insisted(name, self.lengths[name]) for name in self.slots.arguments if name in self.lengths]
+        return self._class(base, [ast.Expr(made), *checks, *kept, *body, *closing] if stores else [], [run])
 
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
         """The class whose constructor and forward do this.
@@ -105,9 +108,9 @@ class ClassWriter:
         given = root if level is self.slots.root else header_defaults(level)
         called = self.slots.called
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
-        return {
-            name: known for name, value in found.items() if (known := self.slots.as_given(name, value)) is not ABSENT
-        }
+        known = {name: self.slots.as_given(name, value) for name, value in found.items()}
+        fixed = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        return {name: value for name, value in fixed.items() if value is not ABSENT}
 
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
@@ -166,6 +169,13 @@ class ClassWriter:
             known = key if isinstance(code, ast.Name) else self.slots.parameter(code) or _along(code) or name
             self.kept[key] = (self.attributes.fresh(identifier(known)), code)
         return attribute(SELF, self.kept[key][0])
+
+
+def _insisted(name: str, count: int) -> ast.stmt:
+    """The refusal of a list of another length, for which another program would be right."""
+    test = ast.Compare(call("len", named(name)), [ast.NotEq()], [valued(count)])
+    error = call("ValueError", valued(f"{name} takes {count} value{'s' if count > 1 else ''}"))
+    return ast.If(test, [ast.Raise(error, None)], [])
 
 
 def _along(node: ast.expr) -> str:

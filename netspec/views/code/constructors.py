@@ -253,7 +253,8 @@ class Making:
             nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
         self.slots.counting = outer
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
-        counter = Namespace(taken | self.slots.in_use).fresh("i")
+        taken |= self.slots.in_use
+        counter = next((name for name in "ijk" if name not in taken), "") or Namespace(taken).fresh("i")
         found = over_counter(nodes, numbers, counter, partial(self._proved, counter), begin=begin, apart=apart)
         if found is None:
             self.slots.back(before)

@@ -277,7 +277,6 @@ class Loops:
         every = alone and enough and own and (counted or self.flow.pattern.base == "nn.ModuleList")
         return "" if every and all(list(level.members) == names for level in self.flow.pattern.levels) else None
 
-
     def begin(self, loop: Loop, holder: str) -> int:
         """The number of the first of the modules of a container that a loop goes over."""
         return len(self.within[holder]) - loop.count if holder in self.within else 0

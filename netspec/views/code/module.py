@@ -95,7 +95,8 @@ def _classes(graph: Graph, plan: Plan) -> list[Class]:
     for pattern in plan.names:
         results, ending = _results(pattern, graph)
         closing = partial(_closing, graph, path) if pattern is last else _nothing
-        writer = ClassWriter(pattern, plan, signatures, closing, graph.bound if pattern is last else {})
+        bound, lengths = (graph.bound, graph.lengths) if pattern is last else ({}, {})
+        writer = ClassWriter(pattern, plan, signatures, closing, bound, lengths)
         found.append(writer.written(results, ending))
         signatures[pattern] = found[-1].signature
     return found

@@ -23,7 +23,7 @@ from netspec.views.code.patterns import patterns, units_of
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
 from netspec.views.code.slots import is_word
-from netspec.views.code.trials import WORDS, Trials, traced
+from netspec.views.code.trials import WORDS, Trials, traced, variations
 from netspec.vocabulary import OPERATIONS
 
 
@@ -46,26 +46,29 @@ def _source(known: _Known) -> str:
     document = known.document
     graph = traced(document)
     assert graph is not None, "a traced graph is the plain one"
-    live = arguments(document, graph)
-    return written(replace(graph, bound=bound(document, graph, live)), live)
+    trials = _trials(document, graph)
+    live = trials.proven()
+    lengths = trials.lengths(live)
+    return written(replace(graph, bound=bound(document, graph, live), lengths=lengths), live)
 
 
-def arguments(document: Document, graph: Graph) -> list[str]:
-    """The parameters of the network that its class takes."""
+def _trials(document: Document, graph: Graph) -> Trials:
+    """What is tried to find the parameters of the network that its class takes."""
     live = [name for name in document.params if _may_be(graph, name)]
     deciding = _deciding(graph, live)
     live = [name for name in live if name not in deciding]
     if not live:
-        return []
+        return Trials(document, (), (), ())
     counts, divided = set(_counts(graph.root)), any(map(_divides, _expressions(graph.root)))
-    return Trials(document, live, counts, program(graph, live).parts, divided).proven()
+    return Trials(document, live, counts, program(graph, live).parts, divided)
 
 
 def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
     node, param = graph.root.origins.get(name), graph.root.params[name]
-    single = isinstance(param, bool | int | float) or is_word(param)
-    return single and isinstance(node, ast.Name) and node.id == root_symbol(name)
+    numbers = isinstance(param, list) and bool(param) and all(type(plain(item)) in (int, float) for item in param)
+    known = isinstance(param, bool | int | float) or is_word(param) or numbers
+    return known and isinstance(node, ast.Name) and node.id == root_symbol(name)
 
 
 def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:
@@ -97,6 +100,8 @@ def _many(value: Any) -> Sequence[Any]:
     """Values that a parameter may have, near and far."""
     if isinstance(value, bool):
         return (True, False)
+    if isinstance(value, list):
+        return (value, *variations(value))
     if isinstance(value, str):
         return (value, *WORDS)
     if isinstance(value, float):

@@ -475,13 +475,23 @@ class _Tidy(ast.NodeTransformer):
         return ast.Compare(left, node.ops, others)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`."""
+        """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`, and with `c == c` it is true."""
         values = [self.visit(value) for value in node.values]
         neutral = isinstance(node.op, ast.And)
+        if any(isinstance(v, ast.Constant) and v.value is not neutral and isinstance(v.value, bool) for v in values):
+            return ast.Constant(not neutral)
         unsettled = [v for v in values if not (isinstance(v, ast.Constant) and v.value is neutral)]
         if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
             return unsettled[0]
         return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """Without a choice that is settled."""
+        test = self.visit(node.test)
+        if isinstance(test, ast.Constant) and isinstance(test.value, bool):
+            chosen: ast.expr = self.visit(node.body if test.value else node.orelse)
+            return chosen
+        return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
 
 
 def _is_long(value: Any) -> bool:

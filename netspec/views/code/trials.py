@@ -53,6 +53,17 @@ class Trials:
         lying = self._lying(names)
         return [name for name in names if name not in lying]
 
+    def lengths(self, names: Sequence[str]) -> dict[str, int]:
+        """How many values each list among these has, where a network with one more is not that program."""
+        params = self.document.params
+        lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
+        return {n: len(params[n]) for n, longer in lists.items() if not self._holds({n: longer})}
+
+    def _holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether the network with these values is there, and is that program."""
+        other = self._with(values)
+        return other is not None and self._alike(other, values)
+
     def _proven(self, names: Sequence[str]) -> list[str]:
         """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
         if len(names) < 2:
@@ -65,8 +76,7 @@ class Trials:
     def _lying(self, names: Sequence[str]) -> set[str]:
         """Those with values of no common factor of which it is not: what is divided has no rest only by chance."""
         odd = {name: value for name in names if (value := self._odd(name)) is not None}
-        together = self._with(odd) if odd and not self.divided else None
-        if not odd or (together is not None and self._alike(together, odd)):
+        if not odd or (not self.divided and self._holds(odd)):
             return set()
         alone = ((name, self._with({name: value})) for name, value in odd.items())
         return {name for name, other in alone if other is not None and not self._alike(other, [name])}
@@ -88,14 +98,21 @@ class Trials:
 
     def _tried(self, name: str) -> Sequence[Any]:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
-        return [value for value in _values(self.document.params[name]) if name not in self.counts or value >= FEW]
+        tried = variations(self.document.params[name])
+        return [value for value in tried if name not in self.counts or all(each >= FEW for each in _each(value))]
 
-    def _odd(self, name: str) -> int | None:
-        """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others."""
-        value = self.document.params[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 2 or name in self.counts:
+    def _odd(self, name: str) -> Any:
+        """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others.
+
+        Of a list, that of each; None where none has one.
+        """
+        given = self.document.params[name]
+        whole = [value for value in _each(given) if isinstance(value, int) and not isinstance(value, bool)]
+        if name in self.counts or len(whole) < len(_each(given)) or max(whole) < 2:
             return None
-        return next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) if value > SMALL else 1
+        found = [next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) for value in whole]
+        odd = [value if known > SMALL else 1 for value, known in zip(found, whole, strict=True)]
+        return odd if isinstance(given, list) else odd[0]
 
     def _others(self, name: str) -> Iterator[Graph]:
         """The network with other values of a parameter, as far as it fits together with them."""
@@ -127,15 +144,30 @@ class Trials:
         return all(map(same, _without(self.meant, names), _without(found, names)))
 
 
-def _values(value: Any) -> Sequence[Any]:
-    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
+def variations(value: Any) -> Sequence[Any]:
+    """Other values near to one, larger and smaller in turn, with more factors and with fewer; of a list, of each."""
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
     if isinstance(value, str):
         return [word for word in WORDS if not equal(class_of(word), class_of(value))]
-    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
+    if isinstance(value, list):
+        return [list(column) for column in zip(*map(_of_entry, value), strict=False)]
+    return [v for v in _near(value) if v != value]
+
+
+def _near(value: int) -> list[int]:
+    return [2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2]
+
+
+def _of_entry(value: int | float) -> Sequence[int | float]:
+    """The same of a number in a list, so that none of them is left as it is."""
+    return [other or 3 for other in _near(value)] if isinstance(value, int) else variations(value)
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _takes(parts: Sequence[Part], name: str) -> bool:
