@@ -89,7 +89,8 @@ def test_the_names_of_parameters_stay_where_a_module_is_a_function() -> None:
 
 def test_a_dropout_of_nothing_is_not_printed_as_a_function() -> None:
     source, net = printed(
-        "input: 8\nblocks: {b: {a: linear 8, h: dropout 0, out: add(h in)}}\nlayers: {x: b, y: b, z: [linear 3, dropout 0]}"
+        "input: 8\nblocks: {b: {a: linear 8, h: dropout 0, out: add(h in)}}\n"
+        "layers: {x: b, y: b, z: [linear 3, dropout 0]}"
     )
     assert "F.dropout" not in source
     assert "nn.Dropout(p=0)" in source  # a member keeps its number
@@ -108,3 +109,34 @@ def test_rounds_with_a_dropout_of_nothing_are_a_loop() -> None:
     )
     assert "dropout" not in source
     assert "for " in source
+
+
+def test_functions_between_modules_stand_in_the_sequence_as_modules() -> None:
+    source, net = printed(
+        """
+        input: 8x6x6
+        blocks:
+          b c: {net: [conv $c k3, permute 0 2 3 1, layernorm, transpose 1 3, relu, slice 2 1 $(c // 4) step=2]}
+        layers: {x: b 8, y: [permute 0 2 3 1, linear 4, slice -1 0 -1]}
+        """
+    )
+    assert "Permute(0, 2, 3, 1)," in source
+    assert "Slice(2, start=1, stop=c // 4, step=2)," in source
+    assert "ModuleDict" not in source
+    assert list(net.state_dict())[2:5] == ["x.net.2.weight", "x.net.2.bias", "y.1.weight"]
+    x = torch.randn(2, 8, 6, 6)
+    conv, norm, linear = net.x.net[0], net.x.net[2], net.y[1]
+    first = norm(conv(x).permute(0, 2, 3, 1)).transpose(1, 3).relu()[:, :, 1:2:2]
+    assert torch.equal(net(x), linear(first.permute(0, 2, 3, 1))[..., :-1])
+
+
+def test_a_list_of_functions_alone_or_with_sizes_of_the_run_is_no_sequence() -> None:
+    source, net = printed(
+        """
+        input: 8xT
+        layers: {x: [transpose 1 2, permute 0 2 1], y: [conv1d 4 k1, "slice 2 0 $(in.shape[2] // 2)", relu]}
+        """
+    )
+    assert "class Slice" not in source
+    assert "class Permute" not in source
+    assert net(torch.randn(2, 8, 6)).shape == (2, 4, 3)

@@ -173,7 +173,9 @@ BY_INDEX = """layer1: ["cell $(widths[0]) x$(depths[0])"]
 BY_ROUNDS = """stages:
         - repeat: $depths
           as: n
-          layers: [["cell $(widths[i]) s$(1 if i == 0 else 2)", {repeat: $(n - 1), as: j, layers: ["cell $(widths[i])"]}]]"""
+          layers:
+            - - "cell $(widths[i]) s$(1 if i == 0 else 2)"
+              - {repeat: $(n - 1), as: j, layers: ["cell $(widths[i])"]}"""
 
 
 @pytest.mark.parametrize("stages", [BY_INDEX, BY_ROUNDS], ids=["index", "rounds"])

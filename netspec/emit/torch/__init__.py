@@ -16,7 +16,7 @@ from netspec.emit.torch.initializers import filled as filled
 from netspec.emit.torch.modules import FUNCTIONS as LAYER_FUNCTIONS
 from netspec.emit.torch.modules import MODULES, PASSED, function, function_name
 from netspec.emit.torch.modules import torch_class as torch_class
-from netspec.emit.torch.operations import FUNCTIONS, STATE
+from netspec.emit.torch.operations import FUNCTIONS, SEATS, STATE
 from netspec.emit.torch.rules import NOWHERE, Inputs, Rule
 from netspec.emit.torch.rules import Where as Where
 from netspec.emit.torch.rules import module_arguments as module_arguments
@@ -27,6 +27,22 @@ from netspec.python.nodes import Argument
 def construct(op: Op) -> ast.expr:
     """What makes the module, the parameter or the buffer of an operation: `nn.Conv2d(1, 6, 5)`."""
     return _making(type(op))(op)
+
+
+def has_seat(op: Op) -> bool:
+    """Whether a function can stand among the modules of an nn.Sequential, though torch has no module for it."""
+    return _seat(type(op)) is not None
+
+
+def seated(op: Op) -> ast.expr:
+    """The module that does there what a function does: `Permute(0, 2, 3, 1)`."""
+    rule = _seat(type(op))
+    assert rule is not None
+    return rule(op)
+
+
+def _seat(cls: type[Op]) -> Rule | None:
+    return SEATS.get(cls.__name__) if cls.__module__.startswith("netspec.") else None
 
 
 def called(op: Op, inputs: Inputs, where: Where = NOWHERE) -> ast.expr:
@@ -50,7 +66,7 @@ def _function(cls: type[Op]) -> Rule:
 
 
 def helpers(cls: type[Op]) -> list[str]:
-    """The functions above the classes that the text of an operation may call, by name."""
+    """The functions and classes above the network's that the text of an operation may call, by name."""
     return sorted(name for name in _names(cls) if name in HELPERS)
 
 
@@ -65,8 +81,8 @@ def torch_names(cls: type[Op]) -> frozenset[str]:
 def _names(cls: type[Op]) -> frozenset[str]:
     """The names of torch that a class may reach, in full: `nn.Conv2d`, `F.relu`."""
     if not issubclass(cls, Layer):
-        rule = _making(cls) if cls.owned else _function(cls)
-        return frozenset(name.format(cls.called()) for name in rule.names)
+        rule, seat = _making(cls) if cls.owned else _function(cls), _seat(cls)
+        return frozenset(name.format(cls.called()) for name in (*rule.names, *(seat.names if seat else ())))
     functions = _function(cls).names if cls.functional or _function(cls) is not function else ()
     names = {*PASSED.of(cls).names, *_making(cls).names, *functions}
     return frozenset(name.format(module=torch_class(cls), function=function_name(cls)) for name in names)

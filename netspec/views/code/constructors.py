@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from netspec.emit.torch import WRAPS, construct, torch_class
+from netspec.emit.torch import WRAPS, construct, seated, torch_class
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.rounds import name_over_counter, over_counter
 from netspec.graph.symbols import counted, symbols
@@ -133,7 +133,7 @@ class Making:
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, origins(aligned, name))
-        made = construct(op.replace(**values))
+        made = construct(op.replace(**values)) if shown.member else seated(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
 
     def is_argument(self, aligned: Sequence[Step | None]) -> bool:
@@ -156,7 +156,7 @@ class Making:
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
         assert all(len(body) == len(steps) for body in bodies if body is not None)
-        names = [step.member for step in steps]
+        names = [step.member or step.name for step in steps]
         levels = [None if s is None else s.body for s in aligned]
 
         def member(name: str) -> ast.expr:

@@ -16,7 +16,6 @@ from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written
 
-
 NOTHING: Final = ast.Constant(None)
 
 

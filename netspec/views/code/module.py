@@ -1,6 +1,7 @@
 """The whole printed file: imports, helpers, classes, in the order in which they need each other.
 
-A graph becomes a program in passes, `patterns`, `_plan`, `_classes`, `decided`, `merged` and `without_empty`, and the program becomes text.
+A graph becomes a program in passes, `patterns`, `_plan`, `_classes`, `decided`, `merged` and `without_empty`, and the
+program becomes text.
 """
 
 from __future__ import annotations
