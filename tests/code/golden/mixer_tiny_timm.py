@@ -53,12 +53,11 @@ class MlpMixer(nn.Module):
         self.norm = nn.LayerNorm(48, eps=1e-6)
         self.head = nn.Linear(48, 10)
         for name, module in self.named_modules():
-            if name == "head":
-                nn.init.zeros_(module.weight)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear) and fnmatch(name, "*.mlp*"):
+            if isinstance(module, nn.Linear) and fnmatch(name, "*.mlp*"):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.normal_(module.bias, std=1e-6)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, x):  # 3 x 32 x 32
         x = self.stem(x)  # 16 x 48
