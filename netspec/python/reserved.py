@@ -29,7 +29,7 @@ PRINTED: Final = frozenset(
 HELPERS: Final = frozenset(
     {"Permute", "Slice", "Transpose", "attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos"}
 )
-"""Functions and classes that the source defines above its classes; a test holds this against the operations that need them."""
+"""Functions and classes that the source defines above the network's; a test holds this against what needs them."""
 BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 """What variables and arguments are not called, though no source may call it: Python's own functions."""
 RESERVED: Final = set(PRINTED | HELPERS)

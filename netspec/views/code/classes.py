@@ -29,7 +29,7 @@ from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Class, Plan, Saying, Signature
 from netspec.views.code.shapes import Shapes
-from netspec.views.code.slots import ABSENT, Argument, Slots
+from netspec.views.code.slots import ABSENT, INPUT, Argument, Slots
 
 
 class ClassWriter:
@@ -92,8 +92,11 @@ class ClassWriter:
         return Class(ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings)
 
     def _place(self, item: tuple[str, Argument]) -> tuple[int, int]:
-        """What the inputs give first, then the parameters in the order of their header, then the rest."""
+        """What the inputs give first, in their order, then the parameters in that of their header, then the rest."""
         name, argument = item
+        if argument.kind == INPUT:
+            symbol = next(symbol for symbol, known in self.slots.called.items() if known == name)
+            return INPUT, int(symbol.partition(".")[0])
         header = [self.slots.called.get(symbol) for symbol in self._header()]
         return argument.kind, header.index(name) if name in header else 0
 

@@ -261,7 +261,8 @@ class Slots:
         """What a size of an input is called as an argument: by the fields that take it, else by its axis."""
         place, axis = map(int, symbol.split("."))
         input_name = list(self.blocks[0].inputs)[place]
-        before = "in" if place == 0 else input_name
+        alone = len(self.blocks[0].inputs) == 1 or input_name in ("x", "in", "input")
+        before = "in" if place == 0 and alone else identifier(input_name)
         fields = self.fields.get(symbol, set())
         if fields & CHANNELS:
             return f"{before}_channels"
