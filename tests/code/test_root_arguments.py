@@ -244,3 +244,41 @@ def test_what_is_whole_only_for_one_divisor_is_no_argument() -> None:
     cls = module_class(spec.source(), spec.name)
     for d in (24, 25) if "d" in taken(cls) else ():
         assert cls(d=d).b.out_features == 4 * (d // 4)
+
+
+@pytest.mark.parametrize("depths", ["[1, 2, 2]", "[2, 2, 2]", "[3, 1, 4]"])
+def test_few_rounds_are_written_as_more_of_them_would_be(depths: str) -> None:
+    text = f"""
+        input: 3x16x16
+        params: {{depths: {depths}, widths: [8, 16, 32]}}
+        blocks:
+          cell c s=1: {{conv: conv $c k3 s$s same nobias, out: "bn, relu"}}
+        layers:
+          stages:
+            repeat: $depths
+            as: n
+            layers:
+              stage$i: {{repeat: $n, as: j, layers: {{cell$j: "cell $(widths[i]) s$(2 if j == 0 else 1)"}}}}
+          head: gap, fc 5
+        """
+    spec = netspec.loads(text)
+    cls = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["depths", "widths"]
+    for given in ([1, 1, 1], [4, 2, 3]):
+        with torch.device("meta"):
+            net = cls(depths=given)
+        wanted = netspec.loads(text, [f"params.depths={given}"]).graph
+        assert {name: tuple(t.shape) for name, t in net.named_parameters()} == wanted.parameters()
+
+
+def test_two_rounds_that_differ_by_their_number_stay_so() -> None:
+    spec = netspec.loads(
+        """
+        input: 16
+        params: {growth: 4, depth: 2}
+        blocks: {dense: {a: linear $growth, out: concat(in a)}}
+        layers: {body: {repeat: $depth, layers: [dense]}, head: linear 3}
+        """
+    )
+    cls = module_class(spec.source(), spec.name)
+    assert cls(depth=4, growth=5).head.in_features == 16 + 4 * 5

@@ -89,7 +89,9 @@ class ClassWriter:
         signature = Signature(self.name, arguments, self._defaults())
         defaults = {name: valued(value) for name, value in signature.defaults.items()}
         head = [defined("__init__", ["self", *arguments], stores, defaults)] if stores else []
-        return Class(ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings)
+        return Class(
+            ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings, self.making.found
+        )
 
     def _place(self, item: tuple[str, Argument]) -> tuple[int, int]:
         """What the inputs give first, in their order, then the parameters in that of their header, then the rest."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 from netspec.emit.torch import WRAPS, construct, seated, torch_class
 from netspec.graph.model import Level, Repeat, Step
@@ -34,7 +35,7 @@ from netspec.views.code.patterns import Column, Pattern, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
-from netspec.views.code.slots import ABSENT, Slots, equal
+from netspec.views.code.slots import ABSENT, Slots, equal, in_round
 
 
 class Making:
@@ -45,6 +46,9 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
+        self.rules = plan.rules
+        self.found: dict[str, Run] = {}
+        """What the rounds of repeats have in common, by the level and the repeat."""
         self.layers = ""
         """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
@@ -187,7 +191,10 @@ class Making:
                 continue
             if not repeats or not found.keys().isdisjoint(mine):
                 continue
-            if (run := self._run([names[p] for p in mine], repeats, make, named_)) is not None:
+            made, site = [names[p] for p in mine], f"{shown.path}#{at}"
+            run = self._ruled(site, made, repeats, make) or self._run(made, repeats, make, named_)
+            if run is not None:
+                self.found[site] = run
                 runs.append(replace(run, start=mine[run.begin]))
                 found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
@@ -219,6 +226,34 @@ class Making:
                 return Run(begin, begin, len(names) - begin, many, item, variable, key)
         self.slots.back(before)
         return None
+
+    def _ruled(
+        self, site: str, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr]
+    ) -> Run | None:
+        """The members that a repeat makes by the rule that more rounds of it have, where these have it too."""
+        before = self.slots.state()
+        rule, times = self.rules.get(site), self.times(repeats)
+        if rule is not None and times is not None and isinstance(rule.counter, ast.Name) and rule.begin == 0:
+            counter = rule.counter.id
+            made = {turn: make(name) for turn, name in enumerate(names)}
+            read = {part.id for part in walk(rule.item) if isinstance(part, ast.Name)}
+            known = {part.id for node in made.values() for part in walk(node) if isinstance(part, ast.Name)}
+            rounds = [self._without_defaults(in_round(rule.item, counter, turn)) for turn in made]
+            alike = read <= known | {counter} | self.slots.arguments.keys() and all(map(same, rounds, made.values()))
+            if alike and (rule.key is None or [_named(rule.key, counter, turn) for turn in made] == list(names)):
+                return replace(rule, start=0, count=len(names), times=times)
+        self.slots.back(before)
+        return None
+
+    def _without_defaults(self, node: ast.expr) -> ast.expr:
+        """The call of a class of the network without arguments that are as they are by default."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            return node
+        name = node.func.id
+        known = next((signature.defaults for signature in self.known.values() if signature.name == name), {})
+        defaults: dict[str | None, ast.expr] = {argument: valued(default) for argument, default in known.items()}
+        given = [k for k in node.keywords if k.arg not in defaults or not same(k.value, defaults[k.arg])]
+        return ast.Call(node.func, node.args, given)
 
     def alike(self, makes: Sequence[Callable[[], ast.expr]]) -> bool:
         """Whether the same is made in each of several rounds, as they are."""
@@ -279,6 +314,14 @@ class Making:
         except Unproved:
             return False
         return True
+
+
+def _named(key: ast.expr, counter: str, turn: int) -> Any:
+    """The name of a member in one round; None where it cannot be told."""
+    try:
+        return value(key, {counter: turn})
+    except Unproved:
+        return None
 
 
 def _past(nodes: Sequence[ast.expr], repeats: Set[int], begin: int) -> Set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from netspec.python.names import Namespace, identifier
@@ -41,7 +42,7 @@ def without_empty(program: Program) -> Program:
         functions.append(_function(run, name, comments))
         classes = [_calling(cls, found, name, comments) for cls, found in zip(classes, whole, strict=True)]
         del classes[at]
-    return Program(tuple(classes), comments, tuple(functions))
+    return replace(program, classes=tuple(classes), comments=comments, functions=tuple(functions))
 
 
 def _runs_alone(cls: ast.ClassDef) -> ast.FunctionDef | None:

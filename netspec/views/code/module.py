@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from textwrap import wrap
 
@@ -22,6 +23,7 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed
+from netspec.views.code.containers import Run
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
@@ -31,12 +33,12 @@ from netspec.views.code.slots import Slots
 from netspec.views.code.tidy import decided, merged
 
 
-def source(graph: Graph, live: Collection[str] = ()) -> str:
+def source(graph: Graph, live: Collection[str] = (), rules: Mapping[str, Run] | None = None) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    `live` are the network's parameters that are arguments of that, where the graph is traced.
+    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Plan.
     """
-    written = program(graph, live, commented=True)
+    written = program(graph, live, rules, commented=True)
     parts, comments = written.parts, written.comments
     above, used = _helpers(graph, names(parts))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
@@ -55,13 +57,16 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(graph: Graph, live: Collection[str], *, commented: bool = False) -> Program:
+def program(
+    graph: Graph, live: Collection[str], rules: Mapping[str, Run] | None = None, *, commented: bool = False
+) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements."""
-    plan = _plan(graph, live)
+    plan = replace(_plan(graph, live), rules=rules or {})
     classes = _classes(graph, plan)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
-    written = Program(tuple(each.definition for each in classes), comments)
+    found = {place: rule for each in classes for place, rule in each.rules.items()}
+    written = Program(tuple(each.definition for each in classes), comments, rules=found)
     return without_empty(merged(decided(written), plan.stems))
 
 

@@ -48,8 +48,23 @@ def _source(known: _Known) -> str:
     assert graph is not None, "a traced graph is the plain one"
     trials = _trials(document, graph)
     live = trials.proven()
+    if not {name for name in trials.live if name in trials.counts} <= {*live}:
+        trials, live = _with_rules(trials, graph, live)
     lengths = trials.lengths(live)
-    return written(replace(graph, bound=bound(document, graph, live), lengths=lengths), live)
+    return written(replace(graph, bound=bound(document, graph, live), lengths=lengths), live, trials.rules)
+
+
+def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, list[str]]:
+    """The trials, and the parameters that are found, where few rounds are written as more of them would be.
+
+    Two rounds are alike in many ways, and one in all; if that does not help, it is as it was.
+    """
+    if (deeper := trials.deeper()) is None:
+        return trials, live
+    rules = program(deeper, trials.live).rules
+    ruled = replace(trials, rules=rules, meant=program(graph, trials.live, rules).parts)
+    found = ruled.proven()
+    return (ruled, found) if {*live} < {*found} else (trials, live)
 
 
 def _trials(document: Document, graph: Graph) -> Trials:

@@ -35,7 +35,7 @@ from netspec.language.calls import nothing
 from netspec.layers.base import Layer
 from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
-from netspec.python.nodes import Code, named, same, valued
+from netspec.python.nodes import Code, named, same, valued, walk
 from netspec.python.reserved import BUILTINS, RESERVED
 from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
@@ -415,6 +415,23 @@ def tidied(node: Node) -> Node:
     result = _Tidy().visit(node)
     assert isinstance(result, ast.expr)
     return result
+
+
+def in_round(node: Node, counter: str, turn: int) -> Node:
+    """What an expression over the counter of rounds is in one of them."""
+    if not any(isinstance(part, ast.Call | ast.ListComp | ast.DictComp) for part in walk(node)):
+        return tidied(replaced(node, {counter: ast.Constant(turn)}))
+
+    def inside(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inside(item) for item in part]
+        if isinstance(part, ast.expr):
+            return in_round(part, counter, turn)
+        if isinstance(part, ast.keyword | ast.comprehension):
+            return type(part)(**{name: inside(getattr(part, name)) for name in part._fields})
+        return part
+
+    return type(node)(**{name: inside(getattr(node, name, None)) for name in node._fields})
 
 
 class _Tidy(ast.NodeTransformer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from netspec.graph.symbols import key
@@ -38,7 +39,7 @@ def merged(program: Program, stems: Mapping[str, str]) -> Program:
         called |= {cls.name: name} if name != cls.name else {}
         found.append(ast.ClassDef(name, cls.bases, cls.keywords, cls.body, cls.decorator_list))
         alike.setdefault(stem, []).append(found[-1])
-    return Program(tuple(found), comments)
+    return replace(program, classes=tuple(found), comments=comments)
 
 
 def decided(program: Program) -> Program:
@@ -47,7 +48,7 @@ def decided(program: Program) -> Program:
     `c` for `c if t != 1 else 1` where that stands below `if t != 1:`.
     """
     classes = tuple(ast.ClassDef(c.name, c.bases, [], [_decided(part) for part in c.body], []) for c in program.classes)
-    return Program(classes, program.comments)
+    return replace(program, classes=classes)
 
 
 def _decided(part: ast.stmt) -> ast.stmt:

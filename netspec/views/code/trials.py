@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import comb, gcd
 from typing import Any, Final
@@ -13,6 +13,7 @@ from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.python.nodes import same
 from netspec.sections.document import Document
+from netspec.views.code.containers import Run
 from netspec.views.code.module import program
 from netspec.views.code.slots import class_of, equal
 
@@ -46,6 +47,15 @@ class Trials:
     """The program that is meant, with all of them as arguments that it can say."""
     divided: bool = False
     """Whether an expression divides by one of them, so that others have no rest only while that is as it is."""
+    rules: Mapping[str, Run] = field(default_factory=dict)
+    """What rounds have in common where there are more of them than here."""
+
+    def deeper(self) -> Graph | None:
+        """The network with so many rounds of each repeat that what they have in common can be told."""
+        params = self.document.params
+        counts = {name: value for name in self.live if name in self.counts and (value := params[name]) is not None}
+        more = {n: [v + FEW for v in value] if isinstance(value, list) else value + FEW for n, value in counts.items()}
+        return self._with(more)
 
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
@@ -138,7 +148,7 @@ class Trials:
 
     def _alike(self, other: Graph, names: Collection[str]) -> bool:
         """Whether a network with other values of these is the same program, but for their defaults."""
-        found = program(other, self.live).parts
+        found = program(other, self.live, self.rules).parts
         if len(self.meant) != len(found) or not all(_takes(found, name) for name in names):
             return False
         return all(map(same, _without(self.meant, names), _without(found, names)))

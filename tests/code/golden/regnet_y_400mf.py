@@ -50,42 +50,62 @@ class ResBottleneckBlock(nn.Module):
 
 
 class RegNet(nn.Module):
-    def __init__(self, widths=(48, 104, 208, 440), group_width=8, classes=1000):
+    def __init__(self, depths=(1, 3, 6, 6), widths=(48, 104, 208, 440), group_width=8, classes=1000):
         super().__init__()
+        if len(depths) != 4:
+            raise ValueError("depths takes 4 values")
         self.stem = Conv2dNormActivation(3, 32, s=2)
         self.trunk_output = nn.Sequential(
             OrderedDict(
                 block1=nn.Sequential(
-                    OrderedDict({"block1-0": ResBottleneckBlock(32, widths[0], s=2, group_width=group_width)})
+                    OrderedDict(
+                        {
+                            f"block1-{i}": ResBottleneckBlock(
+                                32 if i == 0 else widths[0],
+                                widths[0],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[0])
+                        }
+                    )
                 ),
                 block2=nn.Sequential(
                     OrderedDict(
                         {
-                            "block2-0": ResBottleneckBlock(widths[0], widths[1], s=2, group_width=group_width),
-                            "block2-1": ResBottleneckBlock(widths[1], widths[1], group_width=group_width),
-                            "block2-2": ResBottleneckBlock(widths[1], widths[1], group_width=group_width),
+                            f"block2-{i}": ResBottleneckBlock(
+                                widths[0 if i == 0 else 1],
+                                widths[1],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[1])
                         }
                     )
                 ),
                 block3=nn.Sequential(
                     OrderedDict(
                         {
-                            "block3-0": ResBottleneckBlock(widths[1], widths[2], s=2, group_width=group_width),
-                            **{
-                                f"block3-{i}": ResBottleneckBlock(widths[2], widths[2], group_width=group_width)
-                                for i in range(1, 6)
-                            },
+                            f"block3-{i}": ResBottleneckBlock(
+                                widths[1 if i == 0 else 2],
+                                widths[2],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[2])
                         }
                     )
                 ),
                 block4=nn.Sequential(
                     OrderedDict(
                         {
-                            "block4-0": ResBottleneckBlock(widths[2], widths[3], s=2, group_width=group_width),
-                            **{
-                                f"block4-{i}": ResBottleneckBlock(widths[3], widths[3], group_width=group_width)
-                                for i in range(1, 6)
-                            },
+                            f"block4-{i}": ResBottleneckBlock(
+                                widths[2 if i == 0 else 3],
+                                widths[3],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[3])
                         }
                     )
                 ),
