@@ -206,7 +206,8 @@ class Slots:
             values = [_size(block, symbol) for block in self.blocks]
         outside = [block.bound.get(symbol, LOST) for block in self.blocks]
         if symbol not in self.variables and self.alone:
-            written = not self._size_name(symbol).endswith(("channels", "features"))
+            plain_ = not self.variables and self.levels[0].kind != "block"
+            written = plain_ or not self._size_name(symbol).endswith(("channels", "features"))
             if written and all(self._settled(block, symbol) == values[0] for block in self.blocks):
                 return ast.Constant(values[0])
             if (known := self._same(outside)) is not None:
