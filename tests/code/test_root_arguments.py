@@ -282,3 +282,21 @@ def test_two_rounds_that_differ_by_their_number_stay_so() -> None:
     )
     cls = module_class(spec.source(), spec.name)
     assert cls(depth=4, growth=5).head.in_features == 16 + 4 * 5
+
+
+def test_rounds_with_names_inside_each_other_are_written_whatever_their_counts_are() -> None:
+    spec = netspec.loads(
+        """
+        input: 3x8x8
+        params: {depths: [2, 1], widths: [4, 8]}
+        blocks: {cell c s=1: {conv: conv $c k3 s$s same nobias, out: "bn, relu"}}
+        layers:
+          stages:
+            repeat: 2
+            layers:
+              stage$i: {repeat: "$(depths[i])", as: j, layers: {cell$j: "cell $(widths[i]) s$(2 if j == 0 else 1)"}}
+          more: {repeat: "$(depths[0])", as: j, layers: {"m$j": {n1: cell 4, k$j: cell 4}}}
+          head: gap, fc 5
+        """
+    )
+    assert spec.build()(torch.randn(2, 3, 8, 8)).shape == (2, 5)

@@ -37,9 +37,10 @@ from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, same, valued, walk
 from netspec.python.reserved import BUILTINS, RESERVED
+from netspec.views.code import proving
 from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
-from netspec.views.code.proving import decides, proved
+from netspec.views.code.proving import Unproved, decides, proved
 from netspec.views.code.proving import equal as equal
 from netspec.views.code.sequences import around
 from netspec.vocabulary import OPERATIONS
@@ -418,9 +419,18 @@ def tidied(node: Node) -> Node:
     return result
 
 
+_BUILT: Final = (ast.Call, ast.ListComp, ast.DictComp, ast.Dict, ast.JoinedStr)
+"""What is no arithmetic."""
+
+
 def in_round(node: Node, counter: str, turn: int) -> Node:
     """What an expression over the counter of rounds is in one of them."""
-    if not any(isinstance(part, ast.Call | ast.ListComp | ast.DictComp) for part in walk(node)):
+    if isinstance(node, ast.JoinedStr):
+        try:
+            return ast.Constant(proving.value(node, {counter: turn}))
+        except Unproved:
+            return node
+    if not any(isinstance(part, _BUILT) for part in walk(node)):
         return tidied(replaced(node, {counter: ast.Constant(turn)}))
 
     def inside(part: Any) -> Any:
