@@ -229,10 +229,10 @@ def test_a_default_that_a_header_computes_from_params_stays_an_expression() -> N
     assert "self.factor = -2 * heads / d" in source
     cls = module_class(source, spec.name)
     assert taken(cls) == {"d": 24, "heads": 4}
+    x = torch.randn(2, 3, 24)
     torch.manual_seed(0)
     wanted = netspec.loads(text, ["params.heads=2"]).build()
     torch.manual_seed(0)
-    x = torch.randn(2, 3, 24)
     assert torch.equal(cls(heads=2)(x), wanted(x))
 
 
@@ -241,7 +241,7 @@ def test_what_is_whole_only_for_one_divisor_is_no_argument() -> None:
     spec = netspec.loads(
         'input: 12\nparams: {d: 24, heads: 4}\nlayers: {a: linear $d, b: "linear $(heads * (d // heads))", c: linear 3}'
     )
-    cls = module_class(spec.source(), spec.name)
+    cls: Any = module_class(spec.source(), spec.name)
     for d in (24, 25) if "d" in taken(cls) else ():
         assert cls(d=d).b.out_features == 4 * (d // 4)
 
@@ -280,7 +280,7 @@ def test_two_rounds_that_differ_by_their_number_stay_so() -> None:
         layers: {body: {repeat: $depth, layers: [dense]}, head: linear 3}
         """
     )
-    cls = module_class(spec.source(), spec.name)
+    cls: Any = module_class(spec.source(), spec.name)
     assert cls(depth=4, growth=5).head.in_features == 16 + 4 * 5
 
 
