@@ -86,6 +86,7 @@ def _way(value: Any) -> str:
 
 
 def _beside(value: Any) -> tuple[str, ...]:
+    """Signs that stand beside numbers; a minus is none of them."""
     found = names(value)
     if any(set(sign) & MINUS for sign in found):
         raise refuse("what is no part of a number; a minus is")

@@ -223,6 +223,8 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> 
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
         case ast.Sub() if same(left, right):
             return ast.Constant(0)
+        case ast.Sub() if a == 0:
+            return combined(ast.Mult(), ast.Constant(-1), right)
         case ast.Sub() if (outer := _unbracketed(left, right)) is not None:
             return outer
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:

@@ -6,6 +6,7 @@ The walk is the same, and so is the graph. Only what prints the network as class
 from __future__ import annotations
 
 import ast
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -118,7 +119,8 @@ class TracedUses(BlockUses):
             if name in given.values:
                 level.bound[name] = outside[name]
             elif isinstance(default, Expr):
-                nodes[name] = _Origin({n: nodes[n] for n in values}, inner.lookup).of(default)
+                seen = ChainMap({n: nodes[n] for n in values}, _Names(inner))  # type: ignore[arg-type]
+                nodes[name] = _Origin(seen, inner.lookup).of(default)
                 level.bound[name] = symbols.replaced(nodes[name], level.bound)
             else:
                 level.bound[name] = ast.Constant(values[name]) if _is_plain(values[name]) else LOST

@@ -8,13 +8,15 @@ from typing import Final
 
 PRINTED: Final = frozenset(
     {"self", "super", "torch", "nn", "F", "OrderedDict", "fnmatch", "math", "range", "float", "getattr", "setattr"}
-    | {"zip", "isinstance", "int", "len", "max", "min", "round", "abs", "sum", "list", "next", "ValueError"}
+    | {"zip", "isinstance", "int", "len", "max", "min", "round", "abs", "sum", "list", "tuple", "slice", "next"}
+    | {"ValueError"}
 )
 """Modules and functions that the source calls."""
 HELPERS: Final = frozenset(
-    {"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos", "straight_through"}
+    {"Permute", "Slice", "Transpose"}
+    | {"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos", "straight_through"}
 )
-"""Functions that the source defines above its classes; a test holds this against the operations that need them."""
+"""Functions and classes that the source defines above the network's; a test holds this against what needs them."""
 BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 """What variables and arguments are not called, though no source may call it: Python's own functions."""
 RESERVED: Final = set(PRINTED | HELPERS)

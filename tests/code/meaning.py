@@ -59,11 +59,18 @@ def _run(level: Level, module: nn.Module, values: dict[Value, torch.Tensor]) -> 
             values[step.value] = values[step.passed.actual]
         elif step.body is not None:
             values.update(zip(step.body.inputs.values(), inputs, strict=False))
-            _run(step.body, module.get_submodule(step.member), values)
+            _run(step.body, module.get_submodule(step.member) if _is_module(step, module) else module, values)
             values.update({outside: values[inside.actual] for outside, inside in step.body.exports.items()})
         else:
             found = _flat(_computed(step, module, inputs))
             values.update(zip(flat(step.results), found, strict=False))
+
+
+def _is_module(step: Step, module: nn.Module) -> bool:
+    """Whether a level is a module, and no function; one that has a member that is no level always is."""
+    assert step.body is not None
+    owns = any(inner.member and inner.body is None for inner in step.body.walk())
+    return owns or step.member in dict(module.named_modules())
 
 
 def _computed(step: Step, module: nn.Module, inputs: Sequence[torch.Tensor]) -> Any:

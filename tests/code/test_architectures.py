@@ -15,15 +15,18 @@ from tests.reviewed import assert_reviewed
 
 HERE = Path(__file__).parent
 PARAMETERS = {
+    "conformer": 7_771_392,
     "distilbert": 66_362_880,
     "efficientnet_v2_s": 21_458_488,
     "ghostnet": 5_182_508,
     "gpt2": 124_439_808,
     "inception_v3": 23_834_568,
     "llama": 44_372_480,
+    "lraspp_mobilenet_v3_large": 3_221_538,
     "mamba": 53_702_400,
     "maxvit_t": 30_919_624,
     "mobilenet_v3_large": 5_483_032,
+    "regnet_y_400mf": 4_344_144,
     "res2net50": 25_699_120,
     "shufflenet_v2": 2_278_604,
     "swin_t": 28_288_354,

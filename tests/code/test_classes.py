@@ -74,13 +74,13 @@ def test_members_called_by_number_stand_in_a_module_list() -> None:
         """
     )
     assert "class Enc(nn.ModuleList):" in source
-    assert "super().__init__([B() for _ in range(4)])" in source
+    assert "super().__init__([B(8) for _ in range(4)])" in source
     assert "for b in self:" in source
     assert "x = b(x, mask)" in source
 
 
 def test_members_called_by_number_with_gaps_stand_in_a_module_dict() -> None:
-    source = printed("input: 3x8x8\nlayers: {a: [conv 4 k3, permute 0 2 3 1, linear 5, gelu, permute 0 3 1 2]}\n")
+    source = printed("input: 3x8x8\nlayers: {a: [conv 4 k3, movedim 1 3, linear 5, gelu, movedim 3 1]}\n")
     assert "class A(nn.ModuleDict):" in source
     assert 'super().__init__({"0": nn.Conv2d(3, 4, 3), "2": nn.Linear(4, 5), "3": nn.GELU()})' in source
     assert 'x = self["0"](x)  # 4 x 6 x 6' in source
@@ -104,7 +104,7 @@ def test_comments_say_only_what_holds_in_every_run_of_a_class() -> None:
         layers: {one: cell(a), two: use(b) one, out: add(one two)}
         """
     )
-    assert "def forward(self, x):  # 3 x H x W" in source
+    assert "def forward(self, x):  # in_channels x H x W" in source
     assert "x = self.c(x)  # 4 x H x W" in source
     assert "return F.adaptive_avg_pool2d(x, 1)  # 4 x 1 x 1" in source
 

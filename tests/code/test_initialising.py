@@ -65,11 +65,12 @@ def test_modules_are_reached_by_number_where_they_are_called_by_number() -> None
           a: MultiheadAttention 2
           b: [linear 4, [linear 4, relu]]
           m.0: linear 4
-          o: [linear 4, slice 1 -1, linear 4]
+          o: [linear 4, flip 1, linear 4]
+          q: [linear 4, slice 1 -1, linear 4]
         init: {linear: normal std=0.1}
         """
     ).source()
-    for path in ("self.b[0]", "self.b[1][0]", "self.m[0]", 'self.o["0"]', 'self.o["2"]'):
+    for path in ("self.b[0]", "self.b[1][0]", "self.m[0]", 'self.o["0"]', 'self.o["2"]', "self.q[2]"):
         assert f"nn.init.normal_({path}.weight, std=0.1)" in source
 
 

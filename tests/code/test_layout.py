@@ -64,7 +64,8 @@ def test_a_long_head_and_long_results_are_broken() -> None:
         f"inputs: {{{', '.join(f'{name}: 4' for name in names)}}}\n"
         f"blocks:\n  twice({' '.join(names)}):\n"
         f"    outputs: {{{', '.join(f'{name}_out: {name}_l' for name in names)}}}\n    layers:\n"
-        + "".join(f"      {name}_l: {op}({name})\n" for name, op in zip(names, APART, strict=False))
+        + f"      {names[0]}_l: linear({names[0]}) 4\n"
+        + "".join(f"      {name}_l: {op}({name})\n" for name, op in zip(names[1:], APART, strict=False))
         + f"layers: {{both: twice({' '.join(names)})}}\noutputs: [{', '.join(f'both.{name}_out' for name in names)}]\n"
     ).source()
     assert_source_formatted(source)

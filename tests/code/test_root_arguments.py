@@ -155,3 +155,148 @@ def test_a_computed_param_is_a_formula_of_those_that_it_is_computed_from() -> No
     spec = netspec.loads("input: 8\nparams: {d: 16, ff: $(4*d)}\nlayers: [linear $d, linear $ff]\n")
     assert "def __init__(self, d=16):" in spec.source()
     assert "nn.Linear(d, 4 * d)" in spec.source()
+
+
+STAGES = """
+    input: 3x16x16
+    params: {depths: [2, 3, 2], widths: [8, 16, 32], rates: [0.1, 0.25, 0.5]}
+    blocks:
+      cell c s=1: {conv: conv $c k3 s$s same nobias, out: "bn, relu"}
+    layers:
+      stem: "conv $(widths[0]) k3 same"
+      STAGES
+      drop: "dropout $(rates[-1]), gap, fc 5"
+    """
+BY_INDEX = """layer1: ["cell $(widths[0]) x$(depths[0])"]
+      layer2: ["cell $(widths[1]) s2", "cell $(widths[1]) x$(depths[1] - 1)", "dropout $(rates[0])"]
+      layer3: ["cell $(widths[2]) s2", "cell $(widths[2]) x$(depths[2] - 1)", "dropout $(rates[1])"]"""
+BY_ROUNDS = """stages:
+        - repeat: $depths
+          as: n
+          layers:
+            - - "cell $(widths[i]) s$(1 if i == 0 else 2)"
+              - {repeat: $(n - 1), as: j, layers: ["cell $(widths[i])"]}"""
+
+
+@pytest.mark.parametrize("stages", [BY_INDEX, BY_ROUNDS], ids=["index", "rounds"])
+def test_lists_are_arguments_too(stages: str) -> None:
+    text = STAGES.replace("STAGES", stages)
+    spec = netspec.loads(text)
+    head = "def __init__(self, depths=(2, 3, 2), widths=(8, 16, 32), rates=(0.1, 0.25, 0.5)):"
+    assert head in spec.source()
+    cls = module_class(spec.source(), spec.name)
+    given = ["params.depths=[1, 4, 5]", "params.widths=[4, 12, 7]", "params.rates=[0.2, 0.3, 0.9]"]
+    torch.manual_seed(0)
+    wanted = netspec.loads(text, given).build()
+    torch.manual_seed(0)
+    found = cls(depths=[1, 4, 5], widths=[4, 12, 7], rates=[0.2, 0.3, 0.9])
+    x = torch.randn(2, 3, 16, 16)
+    assert torch.equal(found.eval()(x), wanted.eval()(x))
+    assert str(found.train()) == str(wanted.train())
+
+
+def test_a_list_of_another_length_is_refused_where_the_network_would_be_another() -> None:
+    by_rounds, by_index = (
+        module_class(spec.source(), spec.name)
+        for spec in (netspec.loads(STAGES.replace("STAGES", stages)) for stages in (BY_ROUNDS, BY_INDEX))
+    )
+    with pytest.raises(ValueError, match="depths takes 3 values"):
+        by_rounds(depths=(2, 3, 2, 2))
+    by_index(depths=(2, 3, 2, 2))  # as in the spec, nobody asks for the fourth
+
+
+def test_a_list_of_which_a_step_asks_for_the_order_is_no_argument() -> None:
+    spec = netspec.loads(
+        "input: 8\nparams: {n: [4, 6]}\n"
+        'layers: {a: "linear $(n[0])", b: {when: "n[0] < n[1]", layers: [linear 5]}, c: "linear $(n[1])"}'
+    )
+    assert list(taken(module_class(spec.source(), spec.name))) == []
+
+
+def test_a_default_that_a_header_computes_from_params_stays_an_expression() -> None:
+    text = """
+        input: Tx24
+        params: {d: 24, heads: 4}
+        blocks:
+          attn width=$(d // heads):
+            q: linear $(2 * width), unflatten -1 2x$width
+            out: mul $(-2 * heads / d), flatten 2, linear $d
+        layers: {a: attn, b: attn}
+        """
+    spec = netspec.loads(text)
+    source = spec.source()
+    assert "self.width = d // heads" in source
+    assert "self.factor = -2 * heads / d" in source
+    cls = module_class(source, spec.name)
+    assert taken(cls) == {"d": 24, "heads": 4}
+    x = torch.randn(2, 3, 24)
+    torch.manual_seed(0)
+    wanted = netspec.loads(text, ["params.heads=2"]).build()
+    torch.manual_seed(0)
+    assert torch.equal(cls(heads=2)(x), wanted(x))
+
+
+def test_what_is_whole_only_for_one_divisor_is_no_argument() -> None:
+    """`heads * (d // heads)` is d for 24 and 4, and so it is for any d and 1, but not for 25 and 4."""
+    spec = netspec.loads(
+        'input: 12\nparams: {d: 24, heads: 4}\nlayers: {a: linear $d, b: "linear $(heads * (d // heads))", c: linear 3}'
+    )
+    cls: Any = module_class(spec.source(), spec.name)
+    for d in (24, 25) if "d" in taken(cls) else ():
+        assert cls(d=d).b.out_features == 4 * (d // 4)
+
+
+@pytest.mark.parametrize("depths", ["[1, 2, 2]", "[2, 2, 2]", "[3, 1, 4]"])
+def test_few_rounds_are_written_as_more_of_them_would_be(depths: str) -> None:
+    text = f"""
+        input: 3x16x16
+        params: {{depths: {depths}, widths: [8, 16, 32]}}
+        blocks:
+          cell c s=1: {{conv: conv $c k3 s$s same nobias, out: "bn, relu"}}
+        layers:
+          stages:
+            repeat: $depths
+            as: n
+            layers:
+              stage$i: {{repeat: $n, as: j, layers: {{cell$j: "cell $(widths[i]) s$(2 if j == 0 else 1)"}}}}
+          head: gap, fc 5
+        """
+    spec = netspec.loads(text)
+    cls = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["depths", "widths"]
+    for given in ([1, 1, 1], [4, 2, 3]):
+        with torch.device("meta"):
+            net = cls(depths=given)
+        wanted = netspec.loads(text, [f"params.depths={given}"]).graph
+        assert {name: tuple(t.shape) for name, t in net.named_parameters()} == wanted.parameters()
+
+
+def test_two_rounds_that_differ_by_their_number_stay_so() -> None:
+    spec = netspec.loads(
+        """
+        input: 16
+        params: {growth: 4, depth: 2}
+        blocks: {dense: {a: linear $growth, out: concat(in a)}}
+        layers: {body: {repeat: $depth, layers: [dense]}, head: linear 3}
+        """
+    )
+    cls: Any = module_class(spec.source(), spec.name)
+    assert cls(depth=4, growth=5).head.in_features == 16 + 4 * 5
+
+
+def test_rounds_with_names_inside_each_other_are_written_whatever_their_counts_are() -> None:
+    spec = netspec.loads(
+        """
+        input: 3x8x8
+        params: {depths: [2, 1], widths: [4, 8]}
+        blocks: {cell c s=1: {conv: conv $c k3 s$s same nobias, out: "bn, relu"}}
+        layers:
+          stages:
+            repeat: 2
+            layers:
+              stage$i: {repeat: "$(depths[i])", as: j, layers: {cell$j: "cell $(widths[i]) s$(2 if j == 0 else 1)"}}
+          more: {repeat: "$(depths[0])", as: j, layers: {"m$j": {n1: cell 4, k$j: cell 4}}}
+          head: gap, fc 5
+        """
+    )
+    assert spec.build()(torch.randn(2, 3, 8, 8)).shape == (2, 5)

@@ -17,11 +17,28 @@ from netspec.emit.torch.modules import PASSED, function, function_name, making
 from netspec.emit.torch.modules import arguments as arguments
 from netspec.emit.torch.modules import construct as construct
 from netspec.emit.torch.modules import torch_class as torch_class
-from netspec.emit.torch.operations import FUNCTIONS
+from netspec.emit.torch.operations import FUNCTIONS, SEATS
 from netspec.emit.torch.rules import NOWHERE, Inputs, Rule
 from netspec.emit.torch.rules import Where as Where
 from netspec.emit.torch.rules import module_arguments as module_arguments
 from netspec.layers.base import Layer, Op
+
+
+def has_seat(op: Op) -> bool:
+    """Whether a function can stand among the modules of an nn.Sequential, though torch has no module for it."""
+    return _seat(type(op)) is not None
+
+
+def seated(op: Op) -> ast.expr:
+    """The module that does there what a function does: `Permute(0, 2, 3, 1)`."""
+    rule = _seat(type(op))
+    assert rule is not None
+    return rule(op)
+
+
+def _seat(cls: type[Op]) -> Rule | None:
+    """The module that stands in for a function of netspec's own, if there is one."""
+    return SEATS.get(cls.__name__) if cls.__module__.startswith("netspec.") else None
 
 
 def called(op: Op, inputs: Inputs, where: Where = NOWHERE) -> ast.expr:
@@ -35,7 +52,7 @@ def _function(cls: type[Op]) -> Rule:
 
 
 def helpers(cls: type[Op]) -> list[str]:
-    """The functions above the classes that the text of an operation may call, by name."""
+    """The functions and classes above the network's that the text of an operation may call, by name."""
     return sorted(name for name in _names(cls) if name in HELPERS)
 
 
@@ -50,8 +67,8 @@ def torch_names(cls: type[Op]) -> frozenset[str]:
 def _names(cls: type[Op]) -> frozenset[str]:
     """The names of torch that a class may reach, in full: `nn.Conv2d`, `F.relu`."""
     if not issubclass(cls, Layer):
-        rule = making(cls) if cls.owned else _function(cls)
-        return frozenset(name.format(cls.called()) for name in rule.names)
+        rule, seat = making(cls) if cls.owned else _function(cls), _seat(cls)
+        return frozenset(name.format(cls.called()) for name in (*rule.names, *(seat.names if seat else ())))
     functions = _function(cls).names if cls.functional or _function(cls) is not function else ()
     names = {*PASSED.of(cls).names, *making(cls).names, *functions}
     return frozenset(name.format(module=torch_class(cls), function=function_name(cls)) for name in names)

@@ -1,10 +1,45 @@
-"""Functions that a printed module needs above its classes, and what of torch each of them names."""
+"""Functions and classes that a printed module needs above the network's, and what of torch each of them names."""
 
 from __future__ import annotations
 
 from typing import Final
 
 HELPERS: Final[dict[str, str]] = {
+    "Permute": '''\
+class Permute(nn.Module):
+    """Puts the axes into another order."""
+
+    def __init__(self, *dims):
+        super().__init__()
+        self.dims = dims
+
+    def forward(self, x):
+        return x.permute(self.dims)
+''',
+    "Slice": '''\
+class Slice(nn.Module):
+    """Takes a stretch of an axis: `x[:, :, start:stop]`."""
+
+    def __init__(self, dim, start=0, stop=None, step=1):
+        super().__init__()
+        self.dim, self.start, self.stop, self.step = dim, start, stop, step
+
+    def forward(self, x):
+        places = [slice(None)] * x.ndim
+        places[self.dim] = slice(self.start, self.stop, self.step)
+        return x[tuple(places)]
+''',
+    "Transpose": '''\
+class Transpose(nn.Module):
+    """Exchanges two axes."""
+
+    def __init__(self, dim0, dim1):
+        super().__init__()
+        self.dim0, self.dim1 = dim0, dim1
+
+    def forward(self, x):
+        return x.transpose(self.dim0, self.dim1)
+''',
     "attend": '''\
 def attend(query, key, value, heads, **options):
     """Attention in `heads` parallel parts; all tensors are batch x length x width."""

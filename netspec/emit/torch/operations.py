@@ -6,6 +6,7 @@ A class that is not in the table is written as those above it, and else as the f
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from netspec.emit.torch.rules import (
@@ -13,6 +14,7 @@ from netspec.emit.torch.rules import (
     SELF_TRAINING,
     Code,
     Inputs,
+    Rule,
     Table,
     Where,
     comparison,
@@ -313,3 +315,13 @@ FUNCTIONS: Final = Table({
     "DropPath": _drop_path,
 })  # fmt: skip
 """The expressions of forward; `Op` stands above all classes."""
+
+
+SEATS: Final[Mapping[str, Rule]] = {
+    "Permute": Rule(lambda op, inputs, where: call("Permute", *spread(op.dims)), ("Permute",)),
+    "Transpose": Rule(lambda op, inputs, where: call("Transpose", valued(op.dim0), valued(op.dim1)), ("Transpose",)),
+    "Slice": Rule(
+        lambda op, inputs, where: call("Slice", valued(op.dim), *options(op, "start", "stop", "step")), ("Slice",)
+    ),
+}
+"""Functions that stand among the modules of an nn.Sequential, as modules of the helpers' classes; by their classes."""

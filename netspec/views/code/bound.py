@@ -26,13 +26,13 @@ def bound(document: Document, graph: Graph, live: Sequence[str]) -> Mapping[str,
     if not any(level.asked for level in _levels(graph.root)):
         return {}
     found: dict[str, Axes] = {}
-    meant = list(program(graph, live).classes)
+    meant = program(graph, live).parts
     for name, tensor in graph.inputs.items():
         for axes in _candidates(tensor):
             if not set(axes).isdisjoint(found.get(name, ())):
                 continue
             others = (_resized(document, graph, name, tensor, axes, scale) for scale in (Fraction(2), Fraction(1, 2)))
-            if any(other is not None and not same(meant, list(program(other, live).classes)) for other in others):
+            if any(other is not None and not same(meant, program(other, live).parts) for other in others):
                 found[name] = tuple(sorted({*found.get(name, ()), *axes}))
     return found
 

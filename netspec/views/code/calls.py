@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from netspec.dims import Dim, Size
 from netspec.emit.torch import Where, arguments, called
 from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
-from netspec.ops.arithmetic import Add
+from netspec.ops.arithmetic import Add, Div, Mul, Pow, RPow
 from netspec.python.names import identifier
 from netspec.python.nodes import (
     Code,
@@ -40,6 +40,8 @@ from netspec.views.code.slots import ABSENT
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")
+OPERANDS: Final[Mapping[type, str]] = {Mul: "factor", Div: "divisor", Pow: "exponent", RPow: "base"}
+"""What a number is called that stands in the place of a second input."""
 
 
 class Keeper(Protocol):
@@ -178,7 +180,8 @@ class Calls:
         if any(isinstance(v, tuple) and any(isinstance(part, Dim) for part in v) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
             return tuple(self._value(column, name, item) for column in columns)
-        return self.keeper.stored(series, name, origins(item.aligned, name))
+        called = OPERANDS.get(type(item.step.op), name) if name == "other" else name
+        return self.keeper.stored(series, called, origins(item.aligned, name))
 
     def _read(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure]) -> Any:
         """An argument as forward reads it from the sizes of its values; None where uses read it differently."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
@@ -27,7 +28,7 @@ from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Class, Plan, Saying, Signature
 from netspec.views.code.shapes import Shapes
-from netspec.views.code.slots import ABSENT, Argument, Slots
+from netspec.views.code.slots import ABSENT, INPUT, Argument, Slots
 
 
 class ClassWriter:
@@ -40,10 +41,11 @@ class ClassWriter:
         known: Mapping[Pattern, Signature],
         closing: Callable[[Slots], Sequence[ast.stmt]],
         bound: Bound,
+        lengths: Mapping[str, int],
     ) -> None:
         """`known` are the constructors of classes that are written already, `bound` the sizes that forward insists on.
 
-        `closing` gives the statements that end the constructor.
+        `closing` gives the statements that end the constructor, which insists on the `lengths` of arguments.
         """
         self.pattern = pattern
         self.name = plan.names[pattern]
@@ -51,6 +53,7 @@ class ClassWriter:
         """What comments say of its statements."""
         self.closing = closing
         self.bound = bound
+        self.lengths = lengths
         self.making = Making(pattern, plan, known)
         self.registering = Registering(self.making)
         self.slots = self.making.slots
@@ -73,7 +76,8 @@ class ClassWriter:
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
-        return self._class(base, [ast.Expr(made), *kept, *body, *closing] if stores else [], [run])
+        checks = [_insisted(name, self.lengths[name]) for name in self.slots.arguments if name in self.lengths]
+        return self._class(base, [ast.Expr(made), *checks, *kept, *body, *closing] if stores else [], [run])
 
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
         """The class whose constructor and forward do this.
@@ -84,11 +88,16 @@ class ClassWriter:
         signature = Signature(self.name, arguments, self._defaults())
         defaults = {name: valued(value) for name, value in signature.defaults.items()}
         head = [defined("__init__", ["self", *arguments], stores, defaults)] if stores else []
-        return Class(ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings)
+        return Class(
+            ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings, self.making.found
+        )
 
     def _place(self, item: tuple[str, Argument]) -> tuple[int, int]:
-        """What the inputs give first, then the parameters in the order of their header, then the rest."""
+        """What the inputs give first, in their order, then the parameters in that of their header, then the rest."""
         name, argument = item
+        if argument.kind == INPUT:
+            symbol = next(symbol for symbol, known in self.slots.called.items() if known == name)
+            return INPUT, int(symbol.partition(".")[0])
         header = [self.slots.called.get(symbol) for symbol in self._header()]
         return argument.kind, header.index(name) if name in header else 0
 
@@ -104,9 +113,9 @@ class ClassWriter:
         given = root if level is self.slots.root else constants
         called = self.slots.called
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
-        return {
-            name: known for name, value in found.items() if (known := self.slots.as_given(name, value)) is not ABSENT
-        }
+        known = {name: self.slots.as_given(name, value) for name, value in found.items()}
+        fixed = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        return {name: value for name, value in fixed.items() if value is not ABSENT}
 
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
@@ -164,5 +173,22 @@ class ClassWriter:
         """The attribute that keeps the value of an expression; one for all places that need the same."""
         key = text(code)
         if key not in self.kept:
-            self.kept[key] = (self.attributes.fresh(key if isinstance(code, ast.Name) else name), code)
+            known = key if isinstance(code, ast.Name) else self.slots.parameter(code) or _along(code) or name
+            self.kept[key] = (self.attributes.fresh(identifier(known)), code)
         return attribute(SELF, self.kept[key][0])
+
+
+def _insisted(name: str, count: int) -> ast.stmt:
+    """The refusal of a list of another length, for which another program would be right."""
+    test = ast.Compare(call("len", named(name)), [ast.NotEq()], [valued(count)])
+    error = call("ValueError", valued(f"{name} takes {count} value{'s' if count > 1 else ''}"))
+    return ast.If(test, [ast.Raise(error, None)], [])
+
+
+def _along(node: ast.expr) -> str:
+    """What a number is counted along, where it is computed from one size of an input: "height" for `in_height // 7`."""
+    sizes = {match[1] for name in symbols(node) if (match := _SIZE.fullmatch(name))}
+    return sizes.pop() if len(sizes) == 1 and isinstance(node, ast.BinOp) else ""
+
+
+_SIZE: Final = re.compile(r"in_(height|width|depth|length)")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import Any
 
-from netspec.emit.torch import WRAPS, construct, torch_class
+from netspec.emit.torch import WRAPS, construct, seated, torch_class
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.rounds import name_over_counter, over_counter
-from netspec.graph.symbols import symbols
+from netspec.graph.symbols import counted, symbols
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace
@@ -34,7 +35,7 @@ from netspec.views.code.patterns import Column, Pattern, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
-from netspec.views.code.slots import ABSENT, Slots, equal
+from netspec.views.code.slots import ABSENT, Slots, equal, in_round
 
 
 class Making:
@@ -45,6 +46,9 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
+        self.rules = plan.rules
+        self.found: dict[str, Run] = {}
+        """What the rounds of repeats have in common, by the level and the repeat."""
         self.layers = ""
         """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
@@ -135,7 +139,7 @@ class Making:
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, origins(aligned, name))
-        made = construct(op.replace(**values))
+        made = construct(op.replace(**values)) if shown.member else seated(op.replace(**values))
         return call(WRAPS[shown.wrap], made) if shown.wrap else made
 
     def is_argument(self, aligned: Sequence[Step | None]) -> bool:
@@ -159,7 +163,7 @@ class Making:
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
         assert all(len(body) == len(steps) for body in bodies if body is not None)
-        names = [step.member for step in steps]
+        names = [step.member or step.name for step in steps]
         levels = [None if s is None else s.body for s in aligned]
 
         def member(name: str) -> ast.expr:
@@ -190,7 +194,10 @@ class Making:
                 continue
             if not repeats or not found.keys().isdisjoint(mine):
                 continue
-            if (run := self._run([names[p] for p in mine], repeats, make, named_)) is not None:
+            made, site = [names[p] for p in mine], f"{shown.path}#{at}"
+            run = self._ruled(site, made, repeats, make) or self._run(made, repeats, make, named_)
+            if run is not None:
+                self.found[site] = run
                 runs.append(replace(run, start=mine[run.begin]))
                 found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
@@ -223,6 +230,34 @@ class Making:
         self.slots.back(before)
         return None
 
+    def _ruled(
+        self, site: str, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr]
+    ) -> Run | None:
+        """The members that a repeat makes by the rule that more rounds of it have, where these have it too."""
+        before = self.slots.state()
+        rule, times = self.rules.get(site), self.times(repeats)
+        if rule is not None and times is not None and isinstance(rule.counter, ast.Name) and rule.begin == 0:
+            counter = rule.counter.id
+            made = {turn: make(name) for turn, name in enumerate(names)}
+            read = {part.id for part in walk(rule.item) if isinstance(part, ast.Name)}
+            known = {part.id for node in made.values() for part in walk(node) if isinstance(part, ast.Name)}
+            rounds = [self._without_defaults(in_round(rule.item, counter, turn)) for turn in made]
+            alike = read <= known | {counter} | self.slots.arguments.keys() and all(map(same, rounds, made.values()))
+            if alike and (rule.key is None or [_named(rule.key, counter, turn) for turn in made] == list(names)):
+                return replace(rule, start=0, count=len(names), times=times)
+        self.slots.back(before)
+        return None
+
+    def _without_defaults(self, node: ast.expr) -> ast.expr:
+        """The call of a class of the network without arguments that are as they are by default."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            return node
+        name = node.func.id
+        known = next((signature.defaults for signature in self.known.values() if signature.name == name), {})
+        defaults: dict[str | None, ast.expr] = {argument: valued(default) for argument, default in known.items()}
+        given = [k for k in node.keywords if k.arg not in defaults or not same(k.value, defaults[k.arg])]
+        return ast.Call(node.func, node.args, given)
+
     def alike(self, makes: Sequence[Callable[[], ast.expr]]) -> bool:
         """Whether the same is made in each of several rounds, as they are."""
         before = self.slots.state()
@@ -252,13 +287,23 @@ class Making:
         before, outer = self.slots.state(), self.slots.counting
         self.slots.counting = outer | numbers
         nodes = [make() for make in makes]
+        if past := _past(nodes, numbers, begin):
+            nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
         self.slots.counting = outer
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
-        counter = Namespace(taken | self.slots.in_use).fresh("i")
+        taken |= self.slots.in_use
+        counter = next((name for name in "ijk" if name not in taken), "") or Namespace(taken).fresh("i")
         found = over_counter(nodes, numbers, counter, partial(self._proved, counter), begin=begin, apart=apart)
         if found is None:
             self.slots.back(before)
         return None if found is None else (found, counter)
+
+    def _behind(self, make: Callable[[], ast.expr], past: Set[str], turn: int) -> ast.expr:
+        """What a round makes where counters of earlier ones are numbers."""
+        self.slots.past = frozenset(symbol for symbol in past if _turn(symbol) < turn)
+        node = make()
+        self.slots.past = frozenset()
+        return node
 
     def _proved(self, counter: str, node: ast.expr, nodes: Mapping[int, ast.expr]) -> bool:
         """Whether an expression over a counter comes to the same whole numbers as those of the rounds, in every use."""
@@ -272,6 +317,32 @@ class Making:
         except Unproved:
             return False
         return True
+
+
+def _named(key: ast.expr, counter: str, turn: int) -> Any:
+    """The name of a member in one round; None where it cannot be told."""
+    try:
+        return value(key, {counter: turn})
+    except Unproved:
+        return None
+
+
+def _past(nodes: Sequence[ast.expr], repeats: Set[int], begin: int) -> Set[str]:
+    """The counters of single rounds that all rounds behind them ask for, several of them: not the one just before."""
+    found: dict[str, set[int]] = {}
+    for turn, node in enumerate(nodes, begin):
+        for name in {part.id for part in walk(node) if isinstance(part, ast.Name)}:
+            if (counter := counted(name)) is not None and counter[0] in repeats and counter[1] < turn:
+                found.setdefault(name, set()).add(turn)
+    last = begin + len(nodes)
+    return {name for name, at in found.items() if len(at) > 1 and len(at) == last - max(begin, _turn(name) + 1)}
+
+
+def _turn(symbol: str) -> int:
+    """The round of a counter."""
+    counter = counted(symbol)
+    assert counter is not None
+    return counter[1]
 
 
 def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:

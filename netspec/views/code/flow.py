@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from netspec.dims import Dim, Size
 from netspec.graph.model import Level, Step, Value
+from netspec.graph.symbols import symbols
 from netspec.graph.uses import given, made, readings, taken
+from netspec.layers.dropout import Dropping
 from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written
+
+NOTHING: Final = ast.Constant(None)
 
 
 @dataclass(slots=True)
@@ -41,6 +45,8 @@ class Flow:
     def __init__(self, pattern: Pattern, results: Sequence[Ref]) -> None:
         """`results` are what the class gives."""
         self.pattern = pattern
+        self.idle: dict[Ref, Ref] = {}
+        """What a function gives that changes nothing, with what it is given."""
         self.items = self._items()
         self.last = self._last_uses(results)
         """The last item that reads each value."""
@@ -54,6 +60,9 @@ class Flow:
             for s, step in enumerate(self.pattern.units[use][u].steps):
                 inputs = [refs[v] for v in given(step)]
                 aligned = self.pattern.aligned(u, s)
+                if _is_idle(aligned) and not self.pattern.varies(u):
+                    self.idle[refs[step.value]] = inputs[0]
+                    continue
                 own = len({tuple(_sizes(other)) for other in aligned if other is not None}) > 1
                 dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
                 items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
@@ -116,9 +125,12 @@ class Flow:
         return self.pattern.refs[use][step.inputs[0]]
 
     def actual(self, ref: Ref) -> Ref:
-        """Where a unit is left out everywhere, what goes on in its place."""
+        """Where a unit is left out everywhere, or changes nothing, what goes on in its place."""
         while ref[0] != "in":
             unit = ref[0]
+            if ref in self.idle:
+                ref = self.idle[ref]
+                continue
             if any(units[unit].present for units in self.pattern.units):
                 break
             ref = self.left_out(unit)
@@ -131,6 +143,15 @@ class Flow:
             return False
         asks = item.step.training and op is not None and op.only_in_training
         return not (asks and self.actual(item.inputs[0]) == self.actual(self.ref(passed)))
+
+
+def _is_idle(aligned: Sequence[Step | None]) -> bool:
+    """Whether a step is a function that drops nothing in any use, whatever arguments the class is given."""
+    for step in aligned:
+        idle = step is not None and isinstance(step.op, Dropping) and step.op.p == 0 and not step.member
+        if step is None or not idle or step.training is not None or symbols(step.origins.get("p", NOTHING)):
+            return False
+    return True
 
 
 def _has_buffers(step: Step) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from netspec.graph.symbols import combined
 from netspec.python.expressions import text
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -224,7 +225,10 @@ class Forward:
             self.calls.turns[step] = named(name)
             names.append(stored(name))
             held = SELF if self.pattern.base == "nn.ModuleList" else method(SELF, "children")
-            holders.append(reference(holder, {}) if holder else held)
+            if holder:
+                held, begin = reference(holder, {}), self.loops.begin(loop, holder)
+                held = indexed(held, ast.Slice(valued(begin))) if begin else held
+            holders.append(held)
         if not names:
             return stored("_"), call("range", valued(loop.count))
         return (names[0], holders[0]) if len(names) == 1 else (ast.Tuple(names, ast.Store()), call("zip", *holders))
@@ -237,7 +241,8 @@ class Forward:
             if holder is None and (name := self.loops.named(loop, j, counter)) is not None:
                 self.calls.turns[step] = call("getattr", SELF, name)
             elif holder and not holder.startswith("self."):
-                self.calls.turns[step] = indexed(reference(holder, {}), named(counter))
+                place = combined(ast.Add(), named(counter), valued(self.loops.begin(loop, holder)))
+                self.calls.turns[step] = indexed(reference(holder, {}), place)
         at = self.loops.times(loop)
         return stored(counter), call("range", valued(loop.count) if at is None else self.keeper.times(at))
 

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import reduce
+from functools import partial, reduce
 from typing import Final
 
 from netspec.emit.torch import filled, torch_class
@@ -106,13 +106,45 @@ def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path, names
     modules = [owner for owner in owners if owner.op is not None]
     branches = _branches(rules, modules)
     named_ones = [o for o in owners if o.plan and (o.op is None or branches is None)]
+    before, loop, behind = _single(_shortened(branches or {}, modules), modules)
+    by_name = partial(_by_name, path)
     parameters = _over_parameters(rules, named_ones, names) if not any(owner.wrap for owner in owners) else None
-    if parameters is not None:
-        return [*_loop(_shortened(branches or {}, modules)), parameters]
-    return [
-        *_loop(_shortened(branches or {}, modules)),
-        *(statement for owner in named_ones for statement in _plan(owner, path(owner.path)).values()),
-    ]
+    last = [parameters] if parameters is not None else by_name(named_ones)
+    return [*by_name(before), *_loop(loop), *by_name(behind), *last]
+
+
+def _by_name(path: Path, owners: Sequence[Owner]) -> list[ast.stmt]:
+    """The statements that fill each of these by its name."""
+    return [statement for owner in owners for statement in _plan(owner, path(owner.path)).values()]
+
+
+def _single(branches: Branches, modules: Sequence[Owner]) -> tuple[list[Owner], Branches, list[Owner]]:
+    """The tests of a loop, and the modules before and behind it that one of them would find alone, by its whole name.
+
+    What is drawn at random is drawn in the order of the modules all the same.
+    """
+    found = {id(o): next((test for test in branches if test.holds(o)), None) for o in modules}
+    alone: dict[Test, tuple[int, Owner]] = {}
+    for test, (plan, _) in branches.items():
+        held = [(place, owner) for place, owner in enumerate(modules) if test.holds(owner)]
+        if plan and len(held) == 1 and not test.kinds and not set(test.pattern) & set("*?["):
+            others = any(other.holds(held[0][1]) for other in branches if other is not test)
+            alone |= {test: held[0]} if not others and not held[0][1].wrap else {}
+    drawn = [place for place, o in enumerate(modules) if found[id(o)] not in (None, *alone) and not _is_fixed(o)]
+    before = {test: at for test, at in alone.items() if all(at[0] < place for place in drawn)}
+    behind = {t: at for t, at in alone.items() if _is_fixed(at[1]) or all(at[0] > place for place in drawn)}
+    behind = {test: at for test, at in behind.items() if test not in before}
+    loop = {test: branch for test, branch in branches.items() if test not in before and test not in behind}
+    if not any(plan for plan, _ in loop.values()):  # then nothing stands between them
+        before, behind = {}, {**before, **behind}
+    ranked = (sorted(some.values(), key=lambda at: at[0]) for some in (before, behind))
+    first, last = ([owner for _, owner in some] for some in ranked)
+    return first, loop, last
+
+
+def _is_fixed(owner: Owner) -> bool:
+    """Whether nothing of a module is drawn at random."""
+    return all(isinstance(initializer, Zeros | Ones | Constant) for _, initializer in owner.plan.values())
 
 
 def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:

@@ -258,7 +258,7 @@ class Loops:
     def holder(self, loop: Loop, j: int) -> str | None:
         """What holds the modules that a step runs: a container, "" for the class itself, "self.x" for one module.
 
-        None where they are not all that it holds.
+        None where they are not all that it holds, or of a container all from one on.
         """
         steps = [self.items[loop.start + n * loop.period + j].step for n in range(loop.count)]
         names = [step.member for step in steps]
@@ -266,11 +266,11 @@ class Loops:
             return f"self.{names[0]}" if len(set(names)) == 1 else None
         if any(step.again for step in steps) or self.flow.pattern.renamed:
             return None
-        numbers = [str(n) for n in range(loop.count)]
         head = names[0].rpartition(".")[0]
         if head:
-            whole = names == [f"{head}.{n}" for n in numbers] and list(self.within[head]) == numbers
-            return head if whole else None
+            keys = list(self.within[head])
+            rest = [f"{head}.{key}" for key in keys[-loop.count :]]
+            return head if names == rest and keys == [str(n) for n in range(len(keys))] else None
         alone = sum(bool(item.step.member) for item in self.items[loop.start : loop.start + loop.period]) == 1
         enough = loop.count >= MANY or self.flow.pattern.base == "nn.ModuleList"
         own = names == list(self.level.members) and not self.level.aliases and not self.within
@@ -279,6 +279,10 @@ class Loops:
         counted = alike and all(stem_of(name) == stem for name in names)
         every = alone and enough and own and (counted or self.flow.pattern.base == "nn.ModuleList")
         return "" if every and all(list(level.members) == names for level in self.flow.pattern.levels) else None
+
+    def begin(self, loop: Loop, holder: str) -> int:
+        """The number of the first of the modules of a container that a loop goes over."""
+        return len(self.within[holder]) - loop.count if holder in self.within else 0
 
 
 def _first_rounds(level: Level) -> Iterator[tuple[Step, int]]:

@@ -1,12 +1,14 @@
 """The whole printed file: imports, helpers, classes, in the order in which they need each other.
 
-A graph becomes a program in passes, `patterns`, `_plan`, `_classes` and `merged`, and the program becomes text.
+A graph becomes a program in passes, `patterns`, `_plan`, `_classes`, `decided`, `merged` and `without_empty`, and the
+program becomes text.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from textwrap import wrap
 
@@ -21,31 +23,33 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed
+from netspec.views.code.containers import Run
+from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 from netspec.views.code.program import Class, Plan, Program, Signature
 from netspec.views.code.slots import Slots
-from netspec.views.code.tidy import merged
+from netspec.views.code.tidy import decided, merged
 
 
-def source(graph: Graph, live: Collection[str] = ()) -> str:
+def source(graph: Graph, live: Collection[str] = (), rules: Mapping[str, Run] | None = None) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    `live` are the network's parameters that are arguments of that, where the graph is traced.
+    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Plan.
     """
-    written = program(graph, live, commented=True)
-    classes, comments = written.classes, written.comments
-    above, used = _helpers(graph, names(classes))
+    written = program(graph, live, rules, commented=True)
+    parts, comments = written.parts, written.comments
+    above, used = _helpers(graph, names(parts))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
     groups = imports(used, origins)
     docstring = _docstring(graph)
     meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]
     meant += [one for helper in above for one in parsed(helper).body]
-    sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in classes)]
+    sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in parts)]
     heads = [f'"""{docstring}"""', *(_text(group, comments) for group in groups)]
     text = "\n\n\n".join(["\n\n".join(heads), *sections]) + "\n"
-    check(text, closed(graph), ast.Module([*meant, *classes], []))
+    check(text, closed(graph), ast.Module([*meant, *parts], []))
     return text
 
 
@@ -54,13 +58,17 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(graph: Graph, live: Collection[str], *, commented: bool = False) -> Program:
+def program(
+    graph: Graph, live: Collection[str], rules: Mapping[str, Run] | None = None, *, commented: bool = False
+) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements."""
-    plan = _plan(graph, live)
+    plan = replace(_plan(graph, live), rules=rules or {})
     classes = _classes(graph, plan)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
-    return merged(Program(tuple(each.definition for each in classes), comments), plan.stems)
+    found = {place: rule for each in classes for place, rule in each.rules.items()}
+    written = Program(tuple(each.definition for each in classes), comments, rules=found)
+    return without_empty(merged(decided(written), plan.stems))
 
 
 def _plan(graph: Graph, live: Collection[str]) -> Plan:
@@ -94,7 +102,8 @@ def _classes(graph: Graph, plan: Plan) -> list[Class]:
     for pattern in plan.names:
         results, ending = _results(pattern, graph)
         closing = partial(_closing, graph, path) if pattern is last else _nothing
-        writer = ClassWriter(pattern, plan, signatures, closing, graph.bound if pattern is last else {})
+        bound, lengths = (graph.bound, graph.lengths) if pattern is last else ({}, {})
+        writer = ClassWriter(pattern, plan, signatures, closing, bound, lengths)
         found.append(writer.written(results, ending))
         signatures[pattern] = found[-1].signature
     return found

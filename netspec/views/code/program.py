@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.graph.model import Level
+from netspec.views.code.containers import Run
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import Argument
 
@@ -32,6 +33,8 @@ class Plan:
     """Each of these names without the number that sets it apart from others."""
     live: Collection[str]
     """The network's parameters that stay arguments."""
+    rules: Mapping[str, Run] = field(default_factory=dict)
+    """What rounds of repeats have in common where there are more of them, by the level and the repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Class:
     signature: Signature
     sayings: Mapping[ast.stmt, Saying]
     """What comments say of its statements."""
+    rules: Mapping[str, Run]
+    """What the rounds of the repeats in it have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +67,12 @@ class Program:
     classes: tuple[ast.ClassDef, ...]
     comments: Mapping[ast.stmt, str]
     """What is said of their statements; nothing where a program is only held against another."""
+    functions: tuple[ast.FunctionDef, ...] = ()
+    """What they call that is no class, each behind those that it calls."""
+    rules: Mapping[str, Run] = field(default_factory=dict)
+    """What the rounds of its repeats have in common."""
+
+    @property
+    def parts(self) -> list[ast.ClassDef | ast.FunctionDef]:
+        """All of it in the order of the file."""
+        return [*self.functions, *self.classes]

@@ -14,6 +14,7 @@ from typing import Any
 
 from netspec.graph.model import Graph, Level
 from netspec.graph.symbols import node_of, plain, replaced, root_symbol, symbols
+from netspec.python.nodes import walk
 from netspec.sections.document import Document
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
@@ -22,7 +23,7 @@ from netspec.views.code.patterns import patterns, units_of
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
 from netspec.views.code.slots import is_word
-from netspec.views.code.trials import WORDS, Trials, traced
+from netspec.views.code.trials import WORDS, Trials, traced, variations
 from netspec.vocabulary import OPERATIONS
 
 
@@ -46,25 +47,44 @@ def _source(known: _Known) -> str:
     document = known.document
     graph = traced(document)
     assert graph is not None, "a traced graph is the plain one"
-    live = arguments(document, graph)
-    return written(replace(graph, bound=bound(document, graph, live)), live)
+    trials = _trials(document, graph)
+    live = trials.proven()
+    if not {name for name in trials.live if name in trials.counts} <= {*live}:
+        trials, live = _with_rules(trials, graph, live)
+    lengths = trials.lengths(live)
+    return written(replace(graph, bound=bound(document, graph, live), lengths=lengths), live, trials.rules)
 
 
-def arguments(document: Document, graph: Graph) -> list[str]:
-    """The parameters of the network that its class takes."""
+def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, list[str]]:
+    """The trials, and the parameters that are found, where few rounds are written as more of them would be.
+
+    Two rounds are alike in many ways, and one in all; if that does not help, it is as it was.
+    """
+    if (deeper := trials.deeper()) is None:
+        return trials, live
+    rules = program(deeper, trials.live).rules
+    ruled = replace(trials, rules=rules, meant=program(graph, trials.live, rules).parts)
+    found = ruled.proven()
+    return (ruled, found) if {*live} < {*found} else (trials, live)
+
+
+def _trials(document: Document, graph: Graph) -> Trials:
+    """What is tried to find the parameters of the network that its class takes."""
     live = [name for name in document.params if _may_be(graph, name)]
     deciding = _deciding(graph, live)
     live = [name for name in live if name not in deciding]
     if not live:
-        return []
-    return Trials(document, live, set(_counts(graph.root)), program(graph, live).classes).proven()
+        return Trials(document, (), (), ())
+    counts, divided = set(_counts(graph.root)), any(map(_divides, _expressions(graph.root)))
+    return Trials(document, live, counts, program(graph, live).parts, divided)
 
 
 def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
     node, param = graph.root.origins.get(name), graph.root.params[name]
-    single = isinstance(param, bool | int | float) or is_word(param)
-    return single and isinstance(node, ast.Name) and node.id == root_symbol(name)
+    numbers = isinstance(param, list) and bool(param) and all(type(plain(item)) in (int, float) for item in param)
+    known = isinstance(param, bool | int | float) or is_word(param) or numbers
+    return known and isinstance(node, ast.Name) and node.id == root_symbol(name)
 
 
 def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:
@@ -96,6 +116,8 @@ def _many(value: Any) -> Sequence[Any]:
     """Values that a parameter may have, near and far."""
     if isinstance(value, bool):
         return (True, False)
+    if isinstance(value, list):
+        return (value, *variations(value))
     if isinstance(value, str):
         return (value, *WORDS)
     if isinstance(value, float):
@@ -109,6 +131,25 @@ def _holds(condition: ast.expr, symbol: str, of: Any) -> bool | None:
         return bool(value(condition, {symbol: of}))
     except Unproved:
         return None
+
+
+def _expressions(level: Level) -> Iterator[ast.expr]:
+    """The expressions of the spec in a level and below it, over the symbols of the blocks that they stand in."""
+    yield from level.origins.values()
+    yield from level.bound.values()
+    for step in level.steps:
+        yield from step.origins.values()
+        if step.body is not None:
+            yield from _expressions(step.body)
+
+
+def _divides(node: ast.expr) -> bool:
+    """Whether an expression divides by what is no number."""
+    if isinstance(node, ast.Name | ast.Constant):
+        return False
+    return any(
+        isinstance(part, ast.BinOp) and isinstance(part.op, ast.FloorDiv) and symbols(part.right) for part in walk(node)
+    )
 
 
 def _counts(level: Level) -> Iterator[str]:

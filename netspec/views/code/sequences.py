@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from typing import Any
 
-from netspec.emit.torch import arguments
+from netspec.dims import Dim
+from netspec.emit.torch import arguments, has_seat
 from netspec.graph.model import Level, Step
 from netspec.graph.names import HELD
 from netspec.graph.symbols import replaced
@@ -24,13 +27,16 @@ def is_sequential(level: Level) -> bool:
     if len(entry) != 1 or len(level.exports) > 1:
         return False
     flow = entry[0].actual
+    seats = any(map(is_seated, steps)) and seat_names(level) == [str(i) for i in range(len(steps))]
     for i, step in enumerate(steps):
         inputs = [value.actual for value in given(step)]
-        if inputs != [flow] or step.again or step.training is not None or not step.member or "." in step.member:
+        if inputs != [flow] or step.again or step.training is not None or "." in step.member:
             return False
         if isinstance(step.results, tuple):
             return False
-        if step.op is not None and not isinstance(step.op, Layer):
+        if not step.member and not (seats and is_seated(step)):
+            return False
+        if step.member and step.op is not None and not isinstance(step.op, Layer):
             return False
         if isinstance(step.op, Layer) and not _plain(step.op) and not all(map(_pointwise, steps[:i])):
             return False
@@ -39,7 +45,26 @@ def is_sequential(level: Level) -> bool:
         flow = step.value
     registered = [id(step) for step in level.members.values()]
     returned = {value.actual for value in level.exports.values()} or {flow}
-    return registered == [id(step) for step in steps] and returned == {flow} and not level.aliases
+    own = [id(step) for step in steps if step.member]
+    return bool(own) and registered == own and returned == {flow} and not level.aliases
+
+
+def is_seated(step: Step) -> bool:
+    """Whether a function can stand among modules: one of those with a helper for it, whose arguments are numbers."""
+    op = step.op
+    if op is None or step.member or step.measures or step.training is not None or not has_seat(op):
+        return False
+    return not any(isinstance(value, Dim) for name in op.fields for value in _each(getattr(op, name)))
+
+
+def seat_names(level: Level) -> list[str]:
+    """What the members of a list are called, and the functions between them, which are counted too."""
+    return [step.member or step.name for step in level.steps if not step.left_out and (step.member or is_seated(step))]
+
+
+def _each(value: Any) -> Sequence[Any]:
+    """The parts of what may be one alone."""
+    return value if isinstance(value, tuple | list) else (value,)
 
 
 def leading(level: Level, given: ast.expr) -> ast.expr:
@@ -51,6 +76,8 @@ def leading(level: Level, given: ast.expr) -> ast.expr:
     if step.body is not None:
         return leading(step.body, given) if step is steps[0] else given
     assert step.op is not None
+    if not isinstance(step.op, Layer):
+        return given
     first = arguments(step.op, [given])[0]
     assert isinstance(first, ast.expr)
     return first
@@ -93,7 +120,11 @@ def over_root(node: ast.expr, level: Level) -> ast.expr:
 
 def positional(level: Level) -> bool:
     """Whether members are called by number, as nn.Sequential calls its arguments."""
-    return list(level.members) == [str(i) for i in range(len(level.members))]
+    names = list(level.members)
+    if names != (numbers := [str(i) for i in range(len(names))]) and any(map(is_seated, level.steps)):
+        names, numbers = (seat_names(level), [str(i) for i in range(len(seat_names(level)))])
+        return names == numbers and is_sequential(level)
+    return names == numbers
 
 
 def is_numbered(level: Level) -> bool:

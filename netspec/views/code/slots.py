@@ -35,11 +35,12 @@ from netspec.language.calls import nothing
 from netspec.layers.base import Layer
 from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
-from netspec.python.nodes import Code, named, valued
+from netspec.python.nodes import Code, named, same, valued, walk
 from netspec.python.reserved import BUILTINS, RESERVED
+from netspec.views.code import proving
 from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
-from netspec.views.code.proving import decides, proved
+from netspec.views.code.proving import Unproved, decides, proved
 from netspec.views.code.proving import equal as equal
 from netspec.views.code.sequences import around
 from netspec.vocabulary import OPERATIONS
@@ -86,6 +87,8 @@ class Slots:
         """The symbols of parameters that are the words of operations, and are given as classes."""
         self.counting: set[int] = set()
         """The numbers of the repeats whose counters stay symbols."""
+        self.past: frozenset[str] = frozenset()
+        """Counters of rounds that have been, which are numbers all the same."""
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[Hashable, Node | None] = {}
@@ -188,7 +191,8 @@ class Slots:
         if symbol in self.called:
             return name_node(self.called[symbol])
         if (counter := counted(symbol)) is not None:
-            return name_node(symbol) if counter[0] in self.counting else ast.Constant(counter[1])
+            counts = counter[0] in self.counting and symbol not in self.past
+            return name_node(symbol) if counts else ast.Constant(counter[1])
         if symbol.startswith("$"):
             value = plain(self.root.params[symbol[1:]])
             if symbol not in self.live:
@@ -206,12 +210,13 @@ class Slots:
             values = [_size(block, symbol) for block in self.blocks]
         outside = [block.bound.get(symbol, LOST) for block in self.blocks]
         if symbol not in self.variables and self.alone:
-            written = not self.variables or not self._size_name(symbol).endswith(("channels", "features"))
+            plain_ = not self.variables and self.levels[0].kind != "block"
+            written = plain_ or not self._size_name(symbol).endswith(("channels", "features"))
             if written and all(self._settled(block, symbol) == values[0] for block in self.blocks):
                 return ast.Constant(values[0])
-            if (same := self._same(outside)) is not None:
-                self.called[symbol] = same
-                return name_node(same)
+            if (known := self._same(outside)) is not None:
+                self.called[symbol] = known
+                return name_node(known)
         origins = [
             node if level is block else name_node(symbol)
             for node, level, block in zip(outside, self.levels, self.blocks, strict=True)
@@ -262,7 +267,8 @@ class Slots:
         """What a size of an input is called as an argument: by the fields that take it, else by its axis."""
         place, axis = map(int, symbol.split("."))
         input_name = list(self.blocks[0].inputs)[place]
-        before = "in" if place == 0 else input_name
+        alone = len(self.blocks[0].inputs) == 1 or input_name in ("x", "in", "input")
+        before = "in" if place == 0 and alone else identifier(input_name)
         fields = self.fields.get(symbol, set())
         if fields & CHANNELS:
             return f"{before}_channels"
@@ -287,6 +293,19 @@ class Slots:
         name = self.names.fresh(identifier(name))
         self.arguments[name] = Argument(REST, series, origins)
         return named(name)
+
+    def parameter(self, tree: Node) -> str:
+        """The parameter of the block, or of the network, that the spec computes so; empty where there is none."""
+        for level in (*self.blocks[:1], self.root):
+            for name, origin in level.origins.items():
+                if origin is LOST or isinstance(origin, ast.Name | ast.Constant):
+                    continue
+                before = self.state()
+                known = self._over(origin, "")
+                self.back(before)
+                if known is not None and same(known, tree):
+                    return name
+        return ""
 
     def as_given(self, name: str, value: Any) -> Any:
         """The default of an argument as a call would give it; ABSENT for an operation that no use has."""
@@ -408,6 +427,32 @@ def tidied(node: Node) -> Node:
     return result
 
 
+_BUILT: Final = (ast.Call, ast.ListComp, ast.DictComp, ast.Dict, ast.JoinedStr)
+"""What is no arithmetic."""
+
+
+def in_round(node: Node, counter: str, turn: int) -> Node:
+    """What an expression over the counter of rounds is in one of them."""
+    if isinstance(node, ast.JoinedStr):
+        try:
+            return ast.Constant(proving.value(node, {counter: turn}))
+        except Unproved:
+            return node
+    if not any(isinstance(part, _BUILT) for part in walk(node)):
+        return tidied(replaced(node, {counter: ast.Constant(turn)}))
+
+    def inside(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inside(item) for item in part]
+        if isinstance(part, ast.expr):
+            return in_round(part, counter, turn)
+        if isinstance(part, ast.keyword | ast.comprehension):
+            return type(part)(**{name: inside(getattr(part, name)) for name in part._fields})
+        return part
+
+    return type(node)(**{name: inside(getattr(node, name, None)) for name in node._fields})
+
+
 class _Tidy(ast.NodeTransformer):
     """Writes an expression as a person would, with the same value."""
 
@@ -469,13 +514,23 @@ class _Tidy(ast.NodeTransformer):
         return ast.Compare(left, node.ops, others)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`."""
+        """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`, and with `c == c` it is true."""
         values = [self.visit(value) for value in node.values]
         neutral = isinstance(node.op, ast.And)
+        if any(isinstance(v, ast.Constant) and v.value is not neutral and isinstance(v.value, bool) for v in values):
+            return ast.Constant(not neutral)
         unsettled = [v for v in values if not (isinstance(v, ast.Constant) and v.value is neutral)]
         if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
             return unsettled[0]
         return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """Without a choice that is settled."""
+        test = self.visit(node.test)
+        if isinstance(test, ast.Constant) and isinstance(test.value, bool):
+            chosen: ast.expr = self.visit(node.body if test.value else node.orelse)
+            return chosen
+        return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
 
 
 def _is_long(value: Any) -> bool:

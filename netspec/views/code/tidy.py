@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
 
+from netspec.graph.symbols import key
 from netspec.python.names import Namespace
 from netspec.python.nodes import same, walk
 from netspec.python.reserved import RESERVED
 from netspec.views.code.program import Program
+
+Tree = TypeVar("Tree", bound=ast.AST)
 
 
 def merged(program: Program, stems: Mapping[str, str]) -> Program:
@@ -25,7 +30,6 @@ def merged(program: Program, stems: Mapping[str, str]) -> Program:
     for each in classes:
         stem = stems[each.name]
         cls = _renamed(each, called, comments)
-        assert isinstance(cls, ast.ClassDef)
         twins = (other for other in alike.get(stem, ()) if same(other.bases, cls.bases) and same(other.body, cls.body))
         if twin := next(twins, None):
             called[cls.name] = twin.name
@@ -35,7 +39,62 @@ def merged(program: Program, stems: Mapping[str, str]) -> Program:
         called |= {cls.name: name} if name != cls.name else {}
         found.append(ast.ClassDef(name, cls.bases, cls.keywords, cls.body, cls.decorator_list))
         alike.setdefault(stem, []).append(found[-1])
-    return Program(tuple(found), comments)
+    return replace(program, classes=tuple(found), comments=comments)
+
+
+def decided(program: Program) -> Program:
+    """A program in whose constructors nothing asks again what an `if` around it has asked: its arguments stay the same.
+
+    `c` for `c if t != 1 else 1` where that stands below `if t != 1:`.
+    """
+    classes = tuple(ast.ClassDef(c.name, c.bases, [], [_decided(part) for part in c.body], []) for c in program.classes)
+    return replace(program, classes=classes)
+
+
+def _decided(part: ast.stmt) -> ast.stmt:
+    """A constructor that asks nothing twice; any other function as it is."""
+    if not isinstance(part, ast.FunctionDef) or part.name != "__init__":
+        return part
+    if not any(isinstance(statement, ast.If) for statement in part.body):
+        return part
+    return ast.FunctionDef(part.name, part.args, [_asked(statement, {}) for statement in part.body], [])
+
+
+def _asked(statement: ast.stmt, known: Mapping[Hashable, bool]) -> ast.stmt:
+    """A statement where it is known whether these conditions hold."""
+    if not isinstance(statement, ast.If):
+        return _chosen(statement, known) if known else statement
+    there = {**known, **dict(_told(statement.test, True))}
+    body = [_asked(inner, there) for inner in statement.body]
+    other = {**known, **dict(_told(statement.test, False))}
+    return ast.If(statement.test, body, [_asked(inner, other) for inner in statement.orelse])
+
+
+def _told(test: ast.expr, holds: bool) -> Iterator[tuple[Hashable, bool]]:
+    """The conditions that are decided by one that holds, or does not."""
+    yield key(test), holds
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) is holds:
+        for part in test.values:
+            yield from _told(part, holds)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and (other := _CONTRARY.get(type(test.ops[0]))):
+        yield key(ast.Compare(test.left, [other()], test.comparators)), not holds
+
+
+def _chosen(node: Tree, known: Mapping[Hashable, bool]) -> Tree:
+    """A tree without the choices that are known; what stays as it is may be a part of the old one."""
+    if isinstance(node, ast.IfExp) and (holds := known.get(key(node.test))) is not None:
+        return _chosen(node.body if holds else node.orelse, known)  # type: ignore[return-value]
+    return changed(node, lambda part: _chosen(part, known))
+
+
+_CONTRARY: Final[Mapping[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+}
 
 
 def _agree(twin: ast.ClassDef, other: ast.ClassDef, comments: dict[ast.stmt, str]) -> None:
@@ -45,27 +104,29 @@ def _agree(twin: ast.ClassDef, other: ast.ClassDef, comments: dict[ast.stmt, str
             comments.pop(a, None)
 
 
-def _renamed(node: ast.AST, called: Mapping[str, str], comments: dict[ast.stmt, str]) -> ast.AST:
+def _renamed(node: Tree, called: Mapping[str, str], comments: dict[ast.stmt, str]) -> Tree:
     """A tree in which classes are called otherwise; what stays as it is may be a part of the old one."""
     if not called:
         return node
     if isinstance(node, ast.Name):
-        return ast.Name(called[node.id], node.ctx) if node.id in called else node
-    fields = {name: getattr(node, name, None) for name in node._fields}
-    new = {name: _renamed_in(value, called, comments) for name, value in fields.items()}
-    if all(new[name] is value for name, value in fields.items()):
-        return node
-    copy = type(node)(**new)
-    if isinstance(copy, ast.stmt) and isinstance(node, ast.stmt) and node in comments:
+        return ast.Name(called[node.id], node.ctx) if node.id in called else node  # type: ignore[return-value]
+    copy = changed(node, lambda part: _renamed(part, called, comments))
+    if copy is not node and isinstance(copy, ast.stmt) and isinstance(node, ast.stmt) and node in comments:
         comments[copy] = comments[node]
     return copy
 
 
-def _renamed_in(value: object, called: Mapping[str, str], comments: dict[ast.stmt, str]) -> object:
-    """A field of a node with its names renamed; itself where nothing in it is."""
-    if isinstance(value, ast.AST):
-        return _renamed(value, called, comments)
-    if isinstance(value, list):
-        new = [_renamed_in(item, called, comments) for item in value]
-        return value if all(a is b for a, b in zip(new, value, strict=True)) else new
-    return value
+def changed(node: Tree, change: Callable[[ast.AST], ast.AST]) -> Tree:
+    """A node with its parts changed; itself where none of them is."""
+
+    def inside(value: object) -> object:
+        if isinstance(value, ast.AST):
+            return change(value)
+        if isinstance(value, list):
+            new = [inside(item) for item in value]
+            return value if all(a is b for a, b in zip(new, value, strict=True)) else new
+        return value
+
+    fields = {name: getattr(node, name, None) for name in node._fields}
+    new = {name: inside(value) for name, value in fields.items()}
+    return node if all(new[name] is value for name, value in fields.items()) else type(node)(**new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import comb, gcd
 from typing import Any, Final
@@ -13,9 +13,11 @@ from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.python.nodes import same
 from netspec.sections.document import Document
+from netspec.views.code.containers import Run
 from netspec.views.code.module import program
 from netspec.views.code.slots import class_of, equal
 
+Part = ast.ClassDef | ast.FunctionDef
 ALONE: Final = 2
 """How many other values of a parameter are tried, where it is tried alone."""
 WORDS: Final = ("gelu", "tanh", "relu", "hardswish")
@@ -41,14 +43,36 @@ class Trials:
     """The parameters that its class may take."""
     counts: Collection[str]
     """Those that say how many rounds a repeat has."""
-    meant: Sequence[ast.ClassDef]
+    meant: Sequence[Part]
     """The program that is meant, with all of them as arguments that it can say."""
+    divided: bool = False
+    """Whether an expression divides by one of them, so that others have no rest only while that is as it is."""
+    rules: Mapping[str, Run] = field(default_factory=dict)
+    """What rounds have in common where there are more of them than here."""
+
+    def deeper(self) -> Graph | None:
+        """The network with so many rounds of each repeat that what they have in common can be told."""
+        params = self.document.params
+        counts = {name: value for name in self.live if name in self.counts and (value := params[name]) is not None}
+        more = {n: [v + FEW for v in value] if isinstance(value, list) else value + FEW for n, value in counts.items()}
+        return self._with(more)
 
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
         names = self._proven([name for name in self.live if _takes(self.meant, name)])
         lying = self._lying(names)
         return [name for name in names if name not in lying]
+
+    def lengths(self, names: Sequence[str]) -> dict[str, int]:
+        """How many values each list among these has, where a network with one more is not that program."""
+        params = self.document.params
+        lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
+        return {n: len(params[n]) for n, longer in lists.items() if not self._holds({n: longer})}
+
+    def _holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether the network with these values is there, and is that program."""
+        other = self._with(values)
+        return other is not None and self._alike(other, values)
 
     def _proven(self, names: Sequence[str]) -> list[str]:
         """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
@@ -62,7 +86,7 @@ class Trials:
     def _lying(self, names: Sequence[str]) -> set[str]:
         """Those with values of no common factor of which it is not: what is divided has no rest only by chance."""
         odd = {name: value for name in names if (value := self._odd(name)) is not None}
-        if not odd or ((together := self._with(odd)) is not None and self._alike(together, odd)):
+        if not odd or (not self.divided and self._holds(odd)):
             return set()
         alone = ((name, self._with({name: value})) for name, value in odd.items())
         return {name for name, other in alone if other is not None and not self._alike(other, [name])}
@@ -84,14 +108,21 @@ class Trials:
 
     def _tried(self, name: str) -> Sequence[Any]:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
-        return [value for value in _values(self.document.params[name]) if name not in self.counts or value >= FEW]
+        tried = variations(self.document.params[name])
+        return [value for value in tried if name not in self.counts or all(each >= FEW for each in _each(value))]
 
-    def _odd(self, name: str) -> int | None:
-        """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others."""
-        value = self.document.params[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 2 or name in self.counts:
+    def _odd(self, name: str) -> Any:
+        """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others.
+
+        Of a list, that of each; None where none has one.
+        """
+        given = self.document.params[name]
+        whole = [value for value in _each(given) if isinstance(value, int) and not isinstance(value, bool)]
+        if name in self.counts or len(whole) < len(_each(given)) or max(whole) < 2:
             return None
-        return next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) if value > SMALL else 1
+        found = [next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) for value in whole]
+        odd = [value if known > SMALL else 1 for value, known in zip(found, whole, strict=True)]
+        return odd if isinstance(given, list) else odd[0]
 
     def _others(self, name: str) -> Iterator[Graph]:
         """The network with other values of a parameter, as far as it fits together with them."""
@@ -118,31 +149,49 @@ class Trials:
 
     def _alike(self, other: Graph, names: Collection[str]) -> bool:
         """Whether a network with other values of these is the same program, but for their defaults."""
-        found = program(other, self.live).classes
+        found = program(other, self.live, self.rules).parts
         if len(self.meant) != len(found) or not all(_takes(found, name) for name in names):
             return False
         return all(map(same, _without(self.meant, names), _without(found, names)))
 
 
-def _values(value: Any) -> Sequence[Any]:
-    """Other values near to one, larger and smaller in turn, with more factors and with fewer."""
+def variations(value: Any) -> Sequence[Any]:
+    """Other values near to one, larger and smaller in turn, with more factors and with fewer; of a list, of each."""
     if isinstance(value, bool):
         return (not value,)
     if isinstance(value, float):
         return (value / 2 + 0.125, value / 4)
     if isinstance(value, str):
         return [word for word in WORDS if not equal(class_of(word), class_of(value))]
-    return [v for v in (2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2) if v != value]
+    if isinstance(value, list):
+        return [list(column) for column in zip(*map(_of_entry, value), strict=False)]
+    return [v for v in _near(value) if v != value]
 
 
-def _takes(classes: Sequence[ast.ClassDef], name: str) -> bool:
+def _near(value: int) -> list[int]:
+    """Numbers near a count, and its multiples."""
+    return [2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2]
+
+
+def _of_entry(value: int | float) -> Sequence[int | float]:
+    """The same of a number in a list, so that none of them is left as it is."""
+    return [other or 3 for other in _near(value)] if isinstance(value, int) else variations(value)
+
+
+def _each(value: Any) -> list[Any]:
+    """The entries of a list, or what is no list."""
+    return value if isinstance(value, list) else [value]
+
+
+def _takes(parts: Sequence[Part], name: str) -> bool:
     """Whether the root class has an argument of this name."""
-    return any(name == argument.arg for argument in _all(_constructor(classes[-1])))
+    return any(name == argument.arg for argument in _all(_constructor(parts[-1])))
 
 
-def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[ast.ClassDef]:
-    """The classes without the defaults of some arguments of the last."""
-    *first, last = classes
+def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
+    """A program without the defaults of some arguments of the last class."""
+    *first, last = parts
+    assert isinstance(last, ast.ClassDef)
     constructor = _constructor(last)
     assert constructor is not None
     arguments = constructor.args
@@ -159,7 +208,7 @@ def _without(classes: Sequence[ast.ClassDef], names: Collection[str]) -> list[as
     return [*first, ast.ClassDef(last.name, last.bases, [], body, [])]
 
 
-def _constructor(cls: ast.ClassDef) -> ast.FunctionDef | None:
+def _constructor(cls: Part) -> ast.FunctionDef | None:
     """The `__init__` of a class, if it has one."""
     return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 

@@ -13,6 +13,17 @@ def drop_path(x, p, training):
     return x * (kept / (1 - p))
 
 
+class Permute(nn.Module):
+    """Puts the axes into another order."""
+
+    def __init__(self, *dims):
+        super().__init__()
+        self.dims = dims
+
+    def forward(self, x):
+        return x.permute(self.dims)
+
+
 class Norm2d(nn.Module):
     def __init__(self, in_channels):
         super().__init__()
@@ -25,32 +36,20 @@ class Norm2d(nn.Module):
         return x.permute(0, 3, 1, 2)  # in_channels x H x W
 
 
-class Block(nn.ModuleDict):
-    def __init__(self, in_channels):
-        super().__init__(
-            {
-                "0": nn.Conv2d(in_channels, in_channels, 7, padding=3, groups=in_channels),
-                "2": nn.LayerNorm(in_channels, eps=1e-6),
-                "3": nn.Linear(in_channels, 4 * in_channels),
-                "4": nn.GELU(),
-                "5": nn.Linear(4 * in_channels, in_channels),
-            }
-        )
-
-    def forward(self, x):
-        x = self["0"](x).permute(0, 2, 3, 1)  # H x W x in_channels
-        x = self["2"](x)  # H x W x in_channels
-        x = self["3"](x)  # H x W x 4*in_channels
-        x = self["4"](x)  # H x W x 4*in_channels
-        return self["5"](x).permute(0, 3, 1, 2)  # in_channels x H x W
-
-
 class Cn(nn.Module):
     def __init__(self, in_channels, p):
         super().__init__()
         self.p = p
         self.layer_scale = nn.Parameter(torch.full((in_channels, 1, 1), 1e-6))
-        self.block = Block(in_channels)
+        self.block = nn.Sequential(
+            nn.Conv2d(in_channels, in_channels, 7, padding=3, groups=in_channels),
+            Permute(0, 2, 3, 1),
+            nn.LayerNorm(in_channels, eps=1e-6),
+            nn.Linear(in_channels, 4 * in_channels),
+            nn.GELU(),
+            nn.Linear(4 * in_channels, in_channels),
+            Permute(0, 3, 1, 2),
+        )
 
     def forward(self, x):  # in_channels x H x W
         out = self.block(x)  # in_channels x H x W

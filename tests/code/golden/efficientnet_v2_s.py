@@ -29,12 +29,7 @@ class FusedMBConv(nn.Module):
         self.p = p
         layers = [Conv2dNormActivation(in_channels, t * in_channels if t != 1 else c, s=s)]
         if t != 1:
-            layers.append(
-                nn.Sequential(
-                    nn.Conv2d(t * in_channels if t != 1 else c, c, 1, bias=False),
-                    nn.BatchNorm2d(c, eps=0.001),
-                )
-            )
+            layers.append(nn.Sequential(nn.Conv2d(t * in_channels, c, 1, bias=False), nn.BatchNorm2d(c, eps=0.001)))
         self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W

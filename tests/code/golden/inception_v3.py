@@ -39,20 +39,20 @@ class InceptionA(nn.Module):
 
 
 class InceptionB(nn.Module):
-    def __init__(self):
+    def __init__(self, in_channels):
         super().__init__()
-        self.branch3x3 = BasicConv2d(288, 384, k=3, s=2)
-        self.branch3x3dbl_1 = BasicConv2d(288, 64)
+        self.branch3x3 = BasicConv2d(in_channels, 384, k=3, s=2)
+        self.branch3x3dbl_1 = BasicConv2d(in_channels, 64)
         self.branch3x3dbl_2 = BasicConv2d(64, 96, k=3, p=1)
         self.branch3x3dbl_3 = BasicConv2d(96, 96, k=3, s=2)
 
-    def forward(self, x):  # 288 x 35 x 35
+    def forward(self, x):  # in_channels x 35 x 35
         branch3x3 = self.branch3x3(x)  # 384 x 17 x 17
         out = self.branch3x3dbl_1(x)  # 64 x 35 x 35
         out = self.branch3x3dbl_2(out)  # 96 x 35 x 35
         branch3x3dbl_3 = self.branch3x3dbl_3(out)  # 96 x 17 x 17
-        branch_pool = F.max_pool2d(x, 3, stride=2)  # 288 x 17 x 17
-        return torch.cat([branch3x3, branch3x3dbl_3, branch_pool], dim=1)  # 768 x 17 x 17
+        branch_pool = F.max_pool2d(x, 3, stride=2)  # in_channels x 17 x 17
+        return torch.cat([branch3x3, branch3x3dbl_3, branch_pool], dim=1)  # 480+in_channels x 17 x 17
 
 
 class InceptionC(nn.Module):
@@ -84,24 +84,24 @@ class InceptionC(nn.Module):
 
 
 class InceptionD(nn.Module):
-    def __init__(self):
+    def __init__(self, in_channels):
         super().__init__()
-        self.branch3x3_1 = BasicConv2d(768, 192)
+        self.branch3x3_1 = BasicConv2d(in_channels, 192)
         self.branch3x3_2 = BasicConv2d(192, 320, k=3, s=2)
-        self.branch7x7x3_1 = BasicConv2d(768, 192)
+        self.branch7x7x3_1 = BasicConv2d(in_channels, 192)
         self.branch7x7x3_2 = BasicConv2d(192, 192, k=(1, 7), p=(0, 3))
         self.branch7x7x3_3 = BasicConv2d(192, 192, k=(7, 1), p=(3, 0))
         self.branch7x7x3_4 = BasicConv2d(192, 192, k=3, s=2)
 
-    def forward(self, x):  # 768 x 17 x 17
+    def forward(self, x):  # in_channels x 17 x 17
         out = self.branch3x3_1(x)  # 192 x 17 x 17
         branch3x3_2 = self.branch3x3_2(out)  # 320 x 8 x 8
         out = self.branch7x7x3_1(x)  # 192 x 17 x 17
         out = self.branch7x7x3_2(out)  # 192 x 17 x 17
         out = self.branch7x7x3_3(out)  # 192 x 17 x 17
         branch7x7x3_4 = self.branch7x7x3_4(out)  # 192 x 8 x 8
-        branch_pool = F.max_pool2d(x, 3, stride=2)  # 768 x 8 x 8
-        return torch.cat([branch3x3_2, branch7x7x3_4, branch_pool], dim=1)  # 1280 x 8 x 8
+        branch_pool = F.max_pool2d(x, 3, stride=2)  # in_channels x 8 x 8
+        return torch.cat([branch3x3_2, branch7x7x3_4, branch_pool], dim=1)  # 512+in_channels x 8 x 8
 
 
 class InceptionE(nn.Module):
@@ -143,12 +143,12 @@ class Inception3(nn.Module):
         self.Mixed_5b = InceptionA(192, 32)
         self.Mixed_5c = InceptionA(256, 64)
         self.Mixed_5d = InceptionA(288, 64)
-        self.Mixed_6a = InceptionB()
+        self.Mixed_6a = InceptionB(288)
         self.Mixed_6b = InceptionC(768, 128)
         self.Mixed_6c = InceptionC(768, 160)
         self.Mixed_6d = InceptionC(768, 160)
         self.Mixed_6e = InceptionC(768, 192)
-        self.Mixed_7a = InceptionD()
+        self.Mixed_7a = InceptionD(768)
         self.Mixed_7b = InceptionE(1280)
         self.Mixed_7c = InceptionE(2048)
         self.fc = nn.Linear(2048, classes)

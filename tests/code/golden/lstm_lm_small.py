@@ -12,11 +12,10 @@ class LSTMLanguageModel(nn.Module):
         self.rnn = nn.LSTM(d, 40, num_layers=2, dropout=0.2)
         self.decoder = nn.Linear(40, vocab)
         for name, module in self.named_modules():
-            if name == "decoder":
-                nn.init.zeros_(module.bias)
+            if isinstance(module, nn.Embedding) and name.endswith("coder"):
                 nn.init.uniform_(module.weight, a=-0.1, b=0.1)
-            elif isinstance(module, nn.Embedding) and name.endswith("coder"):
-                nn.init.uniform_(module.weight, a=-0.1, b=0.1)
+        nn.init.zeros_(self.decoder.bias)
+        nn.init.uniform_(self.decoder.weight, a=-0.1, b=0.1)
 
     def forward(self, x, h0, c0):
         x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x d

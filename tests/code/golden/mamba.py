@@ -7,16 +7,15 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class SelectiveScan(nn.Module):
-    def forward(self, x, dt, A, B, C):
-        rates = torch.einsum("bti,in->btin", dt, A).cumsum(1)
-        earlier = rates.unsqueeze(1)
-        out = rates.unsqueeze(2)
-        decay = out - earlier
-        out = torch.full((x.shape[1], x.shape[1]), float("-inf"), dtype=x.dtype, device=x.device).triu(1)  # T x T
-        causal = out.unsqueeze(-1).unsqueeze(-1)  # T x T x 1 x 1
-        out = torch.exp(decay + causal)
-        return torch.einsum("btsin,bsi,bsn,btn,bsi->bti", out, dt, B, C, x)  # T x L
+def selective_scan(x, dt, A, B, C):
+    rates = torch.einsum("bti,in->btin", dt, A).cumsum(1)
+    earlier = rates.unsqueeze(1)
+    out = rates.unsqueeze(2)
+    decay = out - earlier
+    out = torch.full((x.shape[1], x.shape[1]), float("-inf"), dtype=x.dtype, device=x.device).triu(1)  # T x T
+    causal = out.unsqueeze(-1).unsqueeze(-1)  # T x T x 1 x 1
+    out = torch.exp(decay + causal)
+    return torch.einsum("btsin,bsi,bsn,btn,bsi->bti", out, dt, B, C, x)  # T x L
 
 
 class MambaMixer(nn.Module):
@@ -32,7 +31,6 @@ class MambaMixer(nn.Module):
         self.x_proj = nn.Linear(2 * d, rank + 2 * state, bias=False)
         self.dt_proj = nn.Linear(rank, 2 * d)
         self.out_proj = nn.Linear(2 * d, d, bias=False)
-        self.scanned = SelectiveScan()
 
     def forward(self, x):  # T x d
         in_proj0, in_proj1 = self.in_proj(x).chunk(2, dim=-1)  # T x 2*d
@@ -41,7 +39,7 @@ class MambaMixer(nn.Module):
         x_proj0, x_proj1, x_proj2 = self.x_proj(conv1d).split((self.rank, self.state, self.state), dim=-1)  # T x rank
         dt_proj = F.softplus(self.dt_proj(x_proj0))  # T x 2*d
         A = -torch.exp(self.A_log)  # 2*d x state
-        scanned = self.scanned(conv1d, dt_proj, A, x_proj1, x_proj2)  # T x 2*d
+        scanned = selective_scan(conv1d, dt_proj, A, x_proj1, x_proj2)  # T x 2*d
         x = conv1d * self.D  # T x 2*d
         skip = scanned + x  # T x 2*d
         gate = F.silu(in_proj1)  # T x 2*d

@@ -88,8 +88,8 @@ class PartitionAttentionLayer(nn.Module):
     def __init__(self, in_channels, in_height, in_width, size, p, grid=False):
         super().__init__()
         self.size = size
-        self.sizes = in_height // size
-        self.sizes2 = in_width // size
+        self.height = in_height // size
+        self.width = in_width // size
         self.grid = grid
         self.p = p
         self.attn_layer = nn.Sequential(
@@ -106,7 +106,7 @@ class PartitionAttentionLayer(nn.Module):
         )
 
     def forward(self, x):  # in_channels x in_height x in_width
-        out = x.reshape(x.shape[0], x.shape[1], self.sizes, self.size, self.sizes2, self.size)
+        out = x.reshape(x.shape[0], x.shape[1], self.height, self.size, self.width, self.size)
         out = torch.flatten(torch.flatten(out.permute(0, 2, 4, 3, 5, 1), 3, 4), 1, 2)
         partitions = out.transpose(1, 2) if self.grid else out
         out = self.attn_layer(partitions)
@@ -117,7 +117,7 @@ class PartitionAttentionLayer(nn.Module):
         out = attended + out
         if self.grid:
             out = out.transpose(1, 2)
-        x = out.reshape(out.shape[0], self.sizes, self.sizes2, self.size, self.size, x.shape[1])
+        x = out.reshape(out.shape[0], self.height, self.width, self.size, self.size, x.shape[1])
         return torch.flatten(torch.flatten(x.permute(0, 5, 1, 3, 2, 4), 4, 5), 2, 3)
 
 
@@ -157,7 +157,7 @@ class MaxVit(nn.Module):
                 OrderedDict(
                     layers=nn.Sequential(
                         MaxVitLayer(64, 56, 56, 128, 2, 0.04),
-                        MaxVitLayer(128, 28, 28, 128, 1, 0.06000000000000001),
+                        MaxVitLayer(128, 28, 28, 128, 1, 0.2 * 3 / 10),
                     )
                 )
             ),
@@ -165,10 +165,7 @@ class MaxVit(nn.Module):
                 OrderedDict(
                     layers=nn.Sequential(
                         MaxVitLayer(128, 28, 28, 256, 2, 0.08),
-                        MaxVitLayer(256, 14, 14, 256, 1, 0.1),
-                        MaxVitLayer(256, 14, 14, 256, 1, 0.12000000000000002),
-                        MaxVitLayer(256, 14, 14, 256, 1, 0.14),
-                        MaxVitLayer(256, 14, 14, 256, 1, 0.16),
+                        *[MaxVitLayer(256, 14, 14, 256, 1, 0.2 * (4 + i) / 10) for i in range(1, 5)],
                     )
                 )
             ),

@@ -28,37 +28,36 @@ class Mlp(nn.Module):
 
 
 class Mixer(nn.Module):
-    def __init__(self):
+    def __init__(self, in_features):
         super().__init__()
-        self.norm1 = nn.LayerNorm(48, eps=1e-6)
-        self.mlp_tokens = Mlp(16, 24)
-        self.norm2 = nn.LayerNorm(48, eps=1e-6)
-        self.mlp_channels = Mlp(48, 192)
+        self.norm1 = nn.LayerNorm(in_features, eps=1e-6)
+        self.mlp_tokens = Mlp(16, in_features // 2)
+        self.norm2 = nn.LayerNorm(in_features, eps=1e-6)
+        self.mlp_channels = Mlp(in_features, 4 * in_features)
 
-    def forward(self, x):  # 16 x 48
-        out = self.norm1(x).transpose(1, 2)  # 48 x 16
-        out = self.mlp_tokens(out)  # 48 x 16
-        out = out.transpose(1, 2)  # 16 x 48
-        x = out + x  # 16 x 48
-        out = self.norm2(x)  # 16 x 48
-        out = self.mlp_channels(out)  # 16 x 48
-        return out + x  # 16 x 48
+    def forward(self, x):  # 16 x in_features
+        out = self.norm1(x).transpose(1, 2)  # in_features x 16
+        out = self.mlp_tokens(out)  # in_features x 16
+        out = out.transpose(1, 2)  # 16 x in_features
+        x = out + x  # 16 x in_features
+        out = self.norm2(x)  # 16 x in_features
+        out = self.mlp_channels(out)  # 16 x in_features
+        return out + x  # 16 x in_features
 
 
 class MlpMixer(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = Stem()
-        self.blocks = nn.Sequential(*[Mixer() for _ in range(3)])
+        self.blocks = nn.Sequential(*[Mixer(48) for _ in range(3)])
         self.norm = nn.LayerNorm(48, eps=1e-6)
         self.head = nn.Linear(48, 10)
         for name, module in self.named_modules():
-            if name == "head":
-                nn.init.zeros_(module.weight)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear) and fnmatch(name, "*.mlp*"):
+            if isinstance(module, nn.Linear) and fnmatch(name, "*.mlp*"):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.normal_(module.bias, std=1e-6)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, x):  # 3 x 32 x 32
         x = self.stem(x)  # 16 x 48

@@ -39,9 +39,9 @@ class Stn(nn.Module):
 
 
 class Feat(nn.Module):
-    def __init__(self):
+    def __init__(self, in_channels):
         super().__init__()
-        self.stn = Stn(3, 3)
+        self.stn = Stn(in_channels, 3)
         self.conv1 = nn.Conv1d(3, 64, 1)
         self.conv2 = nn.Conv1d(64, 128, 1)
         self.conv3 = nn.Conv1d(128, 1024, 1)
@@ -50,9 +50,9 @@ class Feat(nn.Module):
         self.bn3 = nn.BatchNorm1d(1024)
         self.fstn = Stn(64, 64)
 
-    def forward(self, x):  # 3 x N
+    def forward(self, x):  # in_channels x N
         stn = self.stn(x)  # 3 x 3
-        x = x.transpose(1, 2)  # N x 3
+        x = x.transpose(1, 2)  # N x in_channels
         x = self.conv1((x @ stn).transpose(1, 2))  # 64 x N
         bn1 = F.relu(self.bn1(x))  # 64 x N
         fstn = self.fstn(bn1)  # 64 x 64
@@ -67,7 +67,7 @@ class Feat(nn.Module):
 class PointNetCls(nn.Module):
     def __init__(self, classes=40):
         super().__init__()
-        self.feat = Feat()
+        self.feat = Feat(3)
         self.fc1 = nn.Linear(1024, 512)
         self.fc2 = nn.Linear(512, 256)
         self.fc3 = nn.Linear(256, classes)

@@ -28,14 +28,15 @@ def relative_index(height, width):
     return (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
 
 
-class Features0(nn.ModuleDict):
-    def __init__(self):
-        super().__init__({"0": nn.Conv2d(3, 96, 4, stride=4), "2": nn.LayerNorm(96)})
+class Permute(nn.Module):
+    """Puts the axes into another order."""
+
+    def __init__(self, *dims):
+        super().__init__()
+        self.dims = dims
 
     def forward(self, x):
-        x = self["0"](x)  # 96 x 56 x 56
-        x = x.permute(0, 2, 3, 1)  # 56 x 56 x 96
-        return self["2"](x)  # 56 x 56 x 96
+        return x.permute(self.dims)
 
 
 class ShiftedWindowAttention(nn.Module):
@@ -124,7 +125,7 @@ class SwinTransformer(nn.Module):
     def __init__(self, classes=1000):
         super().__init__()
         self.features = nn.Sequential(
-            Features0(),
+            nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Permute(0, 2, 3, 1), nn.LayerNorm(96)),
             nn.Sequential(
                 SwinTransformerBlock(96, 56, 56, 3, 0, 0.0),
                 SwinTransformerBlock(96, 56, 56, 3, 3, 0.2 / 11),

@@ -92,29 +92,29 @@ class T5Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, d, kv, heads, hidden, p):
+    def __init__(self, d, kv, heads, hidden, depth, p):
         super().__init__()
         self.block = nn.ModuleList(
-            [T5Block(True, d, kv, heads, hidden, p), *[T5Block(False, d, kv, heads, hidden, p) for _ in range(5)]]
+            [
+                T5Block(True, d, kv, heads, hidden, p),
+                *[T5Block(False, d, kv, heads, hidden, p) for _ in range(depth - 1)],
+            ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, bucket):
         out, bias = self.block[0](x, bucket)  # T x d
-        out, _ = self.block[1](out, bias)  # T x d
-        out, _ = self.block[2](out, bias)  # T x d
-        out, _ = self.block[3](out, bias)  # T x d
-        out, _ = self.block[4](out, bias)  # T x d
-        out, _ = self.block[5](out, bias)  # T x d
+        for layer in self.block[1:]:
+            out, _ = layer(out, bias)  # T x d
         return self.final_layer_norm(out)  # T x d
 
 
 class T5EncoderModel(nn.Module):
-    def __init__(self, vocab=32128, d=512, kv=64, heads=8, hidden=2048, p=0.1):
+    def __init__(self, vocab=32128, d=512, kv=64, heads=8, hidden=2048, depth=6, p=0.1):
         super().__init__()
         self.p = p
         self.shared = nn.Embedding(vocab, d)
-        self.encoder = Encoder(d, kv, heads, hidden, p)
+        self.encoder = Encoder(d, kv, heads, hidden, depth, p)
 
     def forward(self, x):  # T
         shared = F.dropout(self.shared(x), self.p, self.training)  # T x d

@@ -7,37 +7,34 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class Net(nn.ModuleDict):
-    def __init__(self, in_channels, c, d, k, p):
-        super().__init__(
-            {
-                "0": nn.utils.weight_norm(nn.Conv1d(in_channels, c, k, padding=(k - 1) * d, dilation=d)),
-                "2": nn.ReLU(),
-                "3": nn.Dropout(p=p),
-                "4": nn.utils.weight_norm(nn.Conv1d(c, c, k, padding=(k - 1) * d, dilation=d)),
-                "6": nn.ReLU(),
-                "7": nn.Dropout(p=p),
-            }
-        )
-        self.stop = -(k - 1) * d
+class Slice(nn.Module):
+    """Takes a stretch of an axis: `x[:, :, start:stop]`."""
+
+    def __init__(self, dim, start=0, stop=None, step=1):
+        super().__init__()
+        self.dim, self.start, self.stop, self.step = dim, start, stop, step
 
     def forward(self, x):
-        x = self["0"](x)
-        x = x[:, :, : self.stop]  # c x 784
-        x = self["2"](x)  # c x 784
-        x = self["3"](x)  # c x 784
-        x = self["4"](x)
-        x = x[:, :, : self.stop]  # c x 784
-        x = self["6"](x)  # c x 784
-        return self["7"](x)  # c x 784
+        places = [slice(None)] * x.ndim
+        places[self.dim] = slice(self.start, self.stop, self.step)
+        return x[tuple(places)]
 
 
 class Temporal(nn.Module):
     def __init__(self, in_channels, c, d, k=7, p=0.05):
         super().__init__()
-        net = Net(in_channels, c, d, k, p)
-        self.conv1 = net["0"]
-        self.conv2 = net["4"]
+        net = nn.Sequential(
+            nn.utils.weight_norm(nn.Conv1d(in_channels, c, k, padding=(k - 1) * d, dilation=d)),
+            Slice(2, stop=-(k - 1) * d),
+            nn.ReLU(),
+            nn.Dropout(p=p),
+            nn.utils.weight_norm(nn.Conv1d(c, c, k, padding=(k - 1) * d, dilation=d)),
+            Slice(2, stop=-(k - 1) * d),
+            nn.ReLU(),
+            nn.Dropout(p=p),
+        )
+        self.conv1 = net[0]
+        self.conv2 = net[4]
         self.net = net
         self.downsample = None
         if in_channels != c:

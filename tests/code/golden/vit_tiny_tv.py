@@ -4,7 +4,6 @@ from collections import OrderedDict
 from fnmatch import fnmatch
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 
@@ -25,8 +24,7 @@ class EncoderBlock(nn.Module):
     def forward(self, x):  # M x d
         out = self.ln_1(x)  # M x d
         output, _ = self.self_attention(out, out, out, need_weights=False)  # M x d
-        out = F.dropout(output, 0, self.training)  # M x d
-        x = out + x  # M x d
+        x = output + x  # M x d
         out = self.ln_2(x)  # M x d
         out = self.mlp(out)  # M x d
         return out + x  # M x d
@@ -40,7 +38,7 @@ class Encoder(nn.Module):
         self.ln = nn.LayerNorm(d, eps=1e-6)
 
     def forward(self, x):  # in_length x d
-        x = F.dropout(x + self.pos_embedding, 0, self.training)  # in_length x d
+        x = x + self.pos_embedding  # in_length x d
         x = self.layers(x)  # in_length x d
         return self.ln(x)  # in_length x d
 
@@ -52,16 +50,14 @@ class VisionTransformer(nn.Module):
         self.conv_proj = nn.Conv2d(3, d, p, stride=p)
         self.encoder = Encoder(1 + (32 // p) ** 2, d, heads, depth)
         self.heads = nn.Sequential(OrderedDict(head=nn.Linear(d, classes)))
+        nn.init.trunc_normal_(self.conv_proj.weight, std=(3 * p * p) ** -0.5)
+        nn.init.zeros_(self.conv_proj.bias)
         for name, module in self.named_modules():
-            if name == "conv_proj":
-                nn.init.trunc_normal_(module.weight, std=(3 * p * p) ** -0.5)
-                nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear) and fnmatch(name, "*.mlp.*"):
+            if isinstance(module, nn.Linear) and fnmatch(name, "*.mlp.*"):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.normal_(module.bias, std=1e-6)
-            elif name == "heads.head":
-                nn.init.zeros_(module.weight)
-                nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.heads.head.weight)
+        nn.init.zeros_(self.heads.head.bias)
         nn.init.normal_(self.encoder.pos_embedding, std=0.02)
 
     def forward(self, x):  # 3 x 32 x 32

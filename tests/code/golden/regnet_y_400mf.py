@@ -1,0 +1,126 @@
+"""RegNet: 3 x 224 x 224 in, 1000 out, 4,344,144 parameters."""
+
+from collections import OrderedDict
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Conv2dNormActivation(nn.Sequential):
+    def __init__(self, in_channels, c, k=3, s=1, g=1):
+        super().__init__(
+            nn.Conv2d(in_channels, c, k, stride=s, padding=(k - 1) // 2, groups=g, bias=False),
+            nn.BatchNorm2d(c),
+            nn.ReLU(),
+        )
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, in_channels, squeeze):
+        super().__init__()
+        self.fc1 = nn.Conv2d(in_channels, squeeze, 1)
+        self.fc2 = nn.Conv2d(squeeze, in_channels, 1)
+
+    def forward(self, x):  # in_channels x H x W
+        out = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
+        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
+        return out * x  # in_channels x H x W
+
+
+class ResBottleneckBlock(nn.Module):
+    def __init__(self, in_channels, width, s=1, *, group_width):
+        super().__init__()
+        self.proj = None
+        if s != 1 or in_channels != width:
+            self.proj = nn.Sequential(nn.Conv2d(in_channels, width, 1, stride=s, bias=False), nn.BatchNorm2d(width))
+        self.f = nn.Sequential(
+            OrderedDict(
+                a=Conv2dNormActivation(in_channels, width, k=1),
+                b=Conv2dNormActivation(width, width, s=s, g=width // group_width),
+                se=SqueezeExcitation(width, round(0.25 * in_channels)),
+                c=nn.Sequential(nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width)),
+            )
+        )
+
+    def forward(self, x):  # in_channels x H x W
+        proj = self.proj(x) if self.proj is not None else x
+        f = self.f(x)
+        return F.relu(proj + f)
+
+
+class RegNet(nn.Module):
+    def __init__(self, depths=(1, 3, 6, 6), widths=(48, 104, 208, 440), group_width=8, classes=1000):
+        super().__init__()
+        if len(depths) != 4:
+            raise ValueError("depths takes 4 values")
+        self.stem = Conv2dNormActivation(3, 32, s=2)
+        self.trunk_output = nn.Sequential(
+            OrderedDict(
+                block1=nn.Sequential(
+                    OrderedDict(
+                        {
+                            f"block1-{i}": ResBottleneckBlock(
+                                32 if i == 0 else widths[0],
+                                widths[0],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[0])
+                        }
+                    )
+                ),
+                block2=nn.Sequential(
+                    OrderedDict(
+                        {
+                            f"block2-{i}": ResBottleneckBlock(
+                                widths[0 if i == 0 else 1],
+                                widths[1],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[1])
+                        }
+                    )
+                ),
+                block3=nn.Sequential(
+                    OrderedDict(
+                        {
+                            f"block3-{i}": ResBottleneckBlock(
+                                widths[1 if i == 0 else 2],
+                                widths[2],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[2])
+                        }
+                    )
+                ),
+                block4=nn.Sequential(
+                    OrderedDict(
+                        {
+                            f"block4-{i}": ResBottleneckBlock(
+                                widths[2 if i == 0 else 3],
+                                widths[3],
+                                s=2 if i == 0 else 1,
+                                group_width=group_width,
+                            )
+                            for i in range(depths[3])
+                        }
+                    )
+                ),
+            )
+        )
+        self.fc = nn.Linear(widths[3], classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, x):  # 3 x 224 x 224
+        x = self.stem(x)  # 32 x 112 x 112
+        x = self.trunk_output(x)  # widths[3] x 7 x 7
+        x = F.adaptive_avg_pool2d(x, 1)  # widths[3] x 1 x 1
+        return self.fc(torch.flatten(x, 1))  # classes
