@@ -40,7 +40,7 @@ class Run(run.Run):
         if split is None:
             raise DataError(f"the data of {self.spec.name} has no {part} part")
         need_fit(self.spec, data)
-        objective = Objective(section.loss, learnt=data.learnt)
+        objective = Objective(section.loss, learnt=data.learnt, names=tuple(self.spec.graph.outputs))
         objective.restore(self.weights)
         found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
         assert found is not None

@@ -30,6 +30,18 @@ def names(value: Any) -> tuple[str, ...]:
     return found
 
 
+TARGETS: Final = {"anyOf": [NAMES, {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}]}
+
+
+def by_name(value: Any) -> dict[str, str]:
+    """The check of a field that takes one target, a list of several, or several by the names of outputs."""
+    if not isinstance(value, dict):
+        value = {name: name for name in names(value)}
+    if not value or not all(isinstance(name, str) and name for pair in value.items() for name in pair):
+        raise refuse("the name of a target, a list of them, or {OUTPUT: NAME} for several")
+    return {str(name): str(held) for name, held in value.items()}
+
+
 UNPACK: Final = "Save it with numpy.save or numpy.savez, which is read a batch at a time"
 BY_ROWS: Final = "Save it row by row, as numpy.save does with numpy.ascontiguousarray(x), to read a batch at a time"
 

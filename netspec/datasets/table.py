@@ -205,6 +205,9 @@ class Tabular(Dataset):
         """The table in a file, if it takes no more than so many bytes of memory. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
 
+    def columns_of(self, target: str) -> tuple[str, ...]:
+        return self.target
+
     def beside(self, columns: Sequence[str]) -> Tabular:
         taken = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}
         taken |= {name for name in (self.series, self.time) if name}

@@ -145,6 +145,7 @@ class Level(model.Level):
     asked: bool
     left: set[str]
     outputs: Results | dict[str, Value] | None
+    training: frozenset[Value]
     exports: dict[model.Value, Value]
     repeats: list[Repeat]
     aliases: dict[str, Step]
@@ -153,6 +154,7 @@ class Level(model.Level):
         super().__init__(kind, name, parent, **given)
         self.measures, self.bound, self.inputs, self.members, self.exports, self.aliases = {}, {}, {}, {}, {}, {}
         self.steps, self.repeats, self.lists, self.left = [], [], set(), set()
+        self.training = frozenset()
 
 
 def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> Step:
@@ -266,6 +268,7 @@ class _Freezing:
             asked=level.asked,
             left=frozenset(level.left),
             outputs=outputs,
+            training=frozenset(map(self.value, level.training)),
             exports=_mapping({self.value(outer): self.value(inner) for outer, inner in level.exports.items()}),
             repeats=tuple(replace(each, steps=self._steps(each.steps)) for each in level.repeats),
             aliases=_mapping({name: self.step(step) for name, step in level.aliases.items()}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from netspec.datasets.base import Arrays, Gives
@@ -50,10 +50,19 @@ def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
     return told
 
 
-def check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
+def check_steps(
+    section: DataSection,
+    arrays: Arrays,
+    inputs: Sequence[Described],
+    target: Described,
+    others: Mapping[str, Described] | None = None,
+) -> None:
     """Hold the steps against what was read: a source may not know its shapes before. Raises DataError."""
     try:
-        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
+        faults = [
+            (step, misfit.message, misfit.hint)
+            for step, misfit in section.misfits(inputs, target, arrays.names, others)
+        ]
     except Misfit as misfit:
         raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
     for mixing in section.mixing:

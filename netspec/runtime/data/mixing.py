@@ -10,7 +10,9 @@ from numpy.random import RandomState
 from netspec.transforms.base import Mixing
 from netspec.transforms.mixing import blend
 
-Batch = tuple[tuple[torch.Tensor, ...], torch.Tensor]
+Target = torch.Tensor | dict[str, torch.Tensor]
+"""What a batch is compared with: one tensor, or several by their names, the one that leads first."""
+Batch = tuple[tuple[torch.Tensor, ...], Target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Mixer:
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The mixed batch. It follows from the generator's seed; numpy draws, because torch has no seeded Beta."""
         inputs, target = batch
+        assert isinstance(target, torch.Tensor)
         draw = RandomState(generator.initial_seed() % 2**32)
         way = self.ways[draw.randint(len(self.ways))]
         mixed, share = way.mix(inputs, draw)

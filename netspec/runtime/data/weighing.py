@@ -26,6 +26,10 @@ class Compared:
 
     loss: Loss
     predictions: tuple[Described, ...]
+    name: str = ""
+    """What the loss is told by, where there are several."""
+    target: str = ""
+    """Which of several targets it compares with."""
 
     @property
     def one_answer(self) -> bool:
