@@ -62,11 +62,18 @@ class Origin:
     noun: str = "row"
     way_out: str = ""
     """What to try where a target is none that is expected."""
+    targets: Mapping[str, str] = field(default_factory=dict)
+    """Of several targets what holds those besides the first, by their names."""
 
     @property
     def name(self) -> str:
         """What holds the target."""
         return self.names[-1]
+
+    def led_by(self, target: str) -> Origin:
+        """The same with what holds the target of that name in the place of the first."""
+        names = (*self.names[:-1], self.targets[target]) if target in self.targets else self.names
+        return replace(self, names=names, targets={})
 
     def holder(self, place: int) -> str:
         """What holds the input of that place; for -1 the target."""
@@ -104,7 +111,8 @@ class Part:
 
     def led_by(self, name: str) -> Part:
         """The part with the target of that name as its only one; with the one that leads, where there is none."""
-        return replace(self, target=self.others.get(name, self.target), others={})
+        target, origin = self.others.get(name, self.target), self.origin.led_by(name)
+        return replace(self, target=target, origin=origin, others={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,7 @@ class Arrays:
         def joined(which: str) -> Part | None:
             found: Part | None = getattr(first, which)
             others = {name: getattr(arrays, which).target for name, arrays in done.items()} if found else {}
-            return replace(found, others=others) if found else None
+            return replace(found, others=others, origin=getattr(self, which).origin) if found else None
 
         train = joined("train")
         assert train is not None

@@ -84,7 +84,10 @@ def with_targets(inputs: Sequence[Column], targets: Mapping[str, Any], names: Se
         for place, (name, column) in enumerate(targets.items())
     }
     lead = next((name for name, each in parts.items() if are_classes(each.target)), next(iter(parts)))
-    return replace(parts[lead], others={name: each.target for name, each in parts.items() if name != lead})
+    others = {name: each for name, each in parts.items() if name != lead}
+    labels = {name: each.origin.name for name, each in others.items()}
+    origin = replace(parts[lead].origin, targets=labels)
+    return replace(parts[lead], origin=origin, others={name: each.target for name, each in others.items()})
 
 
 def same_form(train: Part, other: Part) -> None:

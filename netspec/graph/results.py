@@ -43,7 +43,7 @@ Found = Sequence[tuple[_Output, list[Value], Path]]
 
 
 def _training(found: Found) -> frozenset[Value]:
-    """The values that are given in training only. Raises Refused where nothing else is, or they are given always too."""
+    """The values that are given in training only. Raises Refused where nothing else is, or they always are."""
     always = {value.actual for row, values, _ in found for value in values if not row.training}
     for row, values, path in found:
         if row.training and any(value.actual in always for value in values):

@@ -30,9 +30,10 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
         if not facts.outputs or not any(term.name for term in terms):
             return
         targets = facts.data.source.targets if facts.data is not None else ()
+        yield from self._outputs(facts, terms)
         for term in terms:
-            yield from self._outputs(facts, term)
-            if facts.data is not None and term.loss.takes_target:
+            there = all(name in facts.outputs for name in term.outputs)
+            if facts.data is not None and term.loss.takes_target and there:
                 yield from self._target(term, targets)
         yield from self._watched(facts, terms)
         taken = {name for term in terms for name in term.outputs}
@@ -42,19 +43,24 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
                 hint = f"Give it one, as in {{{name}: ...}}, or leave it out of outputs."
                 yield Problem(self.code, text, At(("train", "loss"), on_key=True), hint, "warning")
 
-    def _outputs(self, facts: Facts, term: Term) -> Iterator[Problem]:
-        """The outputs that a loss names and the network does not give."""
-        for name in term.outputs:
-            if name in facts.outputs:
-                continue
-            at = At(("train", "loss", term.name), on_key=not term.of)
-            text = f"the network has no output {name!r} for a loss"
-            inner = any(value.name == name for step in facts.graph.root.steps for value in (step.value,))
-            hint = did_you_mean(name, facts.outputs) or f"There are: {listed(facts.outputs)}."
-            if inner:
-                row = f"outputs: {{..., {name}: {name} when training}}"
-                hint = f"It is a value inside. To give it in training alone: {row}"
-            yield self.problem(text, at, hint)
+    def _outputs(self, facts: Facts, terms: tuple[Term, ...]) -> Iterator[Problem]:
+        """The outputs that losses name and the network does not give."""
+        missing = {name: term for term in terms for name in term.outputs if name not in facts.outputs}
+        if not missing:
+            return
+        (first, term), *others = missing.items()
+        path = ("train", "loss") if others else ("train", "loss", term.name)
+        many = "s" * bool(others)
+        text = f"the network has no output{many} {listed(map(repr, missing))} for the loss{'es' * bool(others)}"
+        hint = did_you_mean(first, facts.outputs) if not others else ""
+        hint = hint or f"There {'are' if len(facts.outputs) > 1 else 'is'}: {listed(facts.outputs)}. "
+        if any(step.value.name == first for step in facts.graph.root.steps):
+            row = f"outputs: {{..., {first}: {first} when training}}"
+            hint = f"It is a value inside. To give it in training alone: {row}"
+        elif len(missing) == len(terms):
+            row = ", ".join(f"{name}: ..." for name in missing)
+            hint += f"Name several as outputs: {{{row}}}; one loss of all, such as {term.loss.said}, has no name."
+        yield self.problem(text, At(path, on_key=True), hint)
 
     def _target(self, term: Term, targets: tuple[str, ...]) -> Iterator[Problem]:
         """The target that a loss names and the data does not have."""

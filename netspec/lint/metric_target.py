@@ -40,7 +40,7 @@ train: {loss: mse, optimizer: sgd lr=0.01, metrics: [accuracy]}
                     metric.expect(held[of].loss, (held[of].predictions or [])[0])
                 except Misfit as misfit:
                     yield self.problem(f"{metric.label} {misfit.message}", at, misfit.hint)
-            elif isinstance(metric, OfOutput) and facts.outputs:
+            elif isinstance(metric, OfOutput) and metric.of in [each.term.name for each in facts.comparisons]:
                 text = f"{metric.label} measures an output that the network gives in training only"
                 yield self.problem(text, at, "Leave it out: only its loss is told, as it is in training.")
 

@@ -200,7 +200,7 @@ class Split:
         if not self.lead:
             return self
         target, steps = self.others.get(name, self.target), self.steps.led_by(name)
-        return replace(self, target=target, steps=steps, others={}, lead="")
+        return replace(self, target=target, steps=steps, origin=self.origin.led_by(name), others={}, lead="")
 
     @property
     def augments(self) -> bool:
