@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -33,13 +34,18 @@ def names(value: Any) -> tuple[str, ...]:
 TARGETS: Final = {"anyOf": [NAMES, {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}]}
 
 
-def by_name(value: Any) -> dict[str, str]:
+def some_targets(value: Any) -> str | tuple[str, ...] | dict[str, str]:
     """The check of a field that takes one target, a list of several, or several by the names of outputs."""
-    if not isinstance(value, dict):
-        value = {name: name for name in names(value)}
-    if not value or not all(isinstance(name, str) and name for pair in value.items() for name in pair):
+    if isinstance(value, dict) and value and all(isinstance(x, str) and x for pair in value.items() for x in pair):
+        return dict(value)
+    if isinstance(value, dict) or not value or not isinstance(value, str | list | tuple):
         raise refuse("the name of a target, a list of them, or {OUTPUT: NAME} for several")
-    return {str(name): str(held) for name, held in value.items()}
+    return value if isinstance(value, str) else names(value)
+
+
+def by_name(value: str | tuple[str, ...] | Mapping[str, str]) -> dict[str, str]:
+    """What holds each target by the target's name."""
+    return dict(value) if isinstance(value, Mapping) else {name: name for name in names(value)}
 
 
 UNPACK: Final = "Save it with numpy.save or numpy.savez, which is read a batch at a time"

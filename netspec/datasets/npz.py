@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from netspec.datasets import checks
 from netspec.datasets.base import Arrays, Dataset, Part
 from netspec.datasets.files import MAX_UNPACKED, Budget, Files, show
-from netspec.datasets.npy import NAMES, TARGETS, by_name, counted, names, npy_rows, read_npy
+from netspec.datasets.npy import NAMES, TARGETS, by_name, counted, names, npy_rows, read_npy, some_targets
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, Text
@@ -48,7 +48,8 @@ class NPZ(Dataset):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return tuple(self.target) if len(self.target) > 1 else ()
+        named = by_name(self.target)
+        return tuple(named) if len(named) > 1 else ()
 
     path = Text("the .npz file")
     inputs = Checked(
@@ -60,9 +61,9 @@ class NPZ(Dataset):
     )
     target = Checked(
         "array that the network learns to give; a list of several, or {OUTPUT: ARRAY, ...}, which losses name",
-        by_name,
+        some_targets,
         TARGETS,
-        {"y": "y"},
+        "y",
         textual=True,
     )
     classes = Maybe(Text("array of the classes' names", None))
@@ -74,7 +75,7 @@ class NPZ(Dataset):
 
     def _arrays(self, archive: Archive) -> Arrays:
         """The arrays of an archive by parts, where their names say which. Raises DataError."""
-        wanted = (*self.inputs, *self.target.values())
+        wanted = (*self.inputs, *by_name(self.target).values())
         there = [p for p in PARTS if any(f"{name}_{p}" in archive.names for name in wanted)]
         if "train" in there:
             parts = {part: self._part(archive, f"_{part}") for part in there}
@@ -88,14 +89,14 @@ class NPZ(Dataset):
 
     def _lead(self, train: Part) -> str:
         """The target that leads, where there are several."""
-        return next(name for name in self.target if name not in train.others) if self.targets else ""
+        return next(name for name in self.targets if name not in train.others) if self.targets else ""
 
     def _part(self, archive: Archive, suffix: str) -> Part:
         """The arrays of one part, whose names end so. Raises DataError."""
-        wanted = [f"{name}{suffix}" for name in (*self.inputs, *self.target.values())]
+        wanted = [f"{name}{suffix}" for name in (*self.inputs, *by_name(self.target).values())]
         arrays, labels = [archive.read(name) for name in wanted], [archive.label(name) for name in wanted]
         inputs, held = arrays[: len(self.inputs)], arrays[len(self.inputs) :]
-        part = checks.with_targets(inputs, dict(zip(self.target, held, strict=True)), labels)
+        part = checks.with_targets(inputs, dict(zip(by_name(self.target), held, strict=True)), labels)
         part = checks.counted_from(part, self.first)
         return replace(part, key=partial(_key, archive.path, suffix, len(part)))
 

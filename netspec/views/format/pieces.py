@@ -24,8 +24,6 @@ Raw = str | bool | None | tuple[str, ...]
 """A value as it is written, `2e-3` or `$(4*c)`; a tuple of such; or what a flag such as `nobias` stands for."""
 
 _NAME: Final = re.compile(r"\$(\w+)$")
-BESIDE: Final = ("wrap", "between")
-"""Arguments that are no fields."""
 
 
 class OneForm(Exception):
@@ -113,7 +111,7 @@ def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
         if isinstance(known, Block):
             name, meant = parameter_of(arg, known, piece.args, path)
             piece.args[name] = True if meant is True else raw
-        elif arg.name in BESIDE:
+        elif arg.name in known.beside and arg.name not in known.fields:
             piece.args[arg.name] = raw
         else:
             ((name, meant),) = fields_of(arg, known, free, path, piece.op)
@@ -152,7 +150,7 @@ def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[En
         inputs = given.pop("inputs")
         named = inputs.items() if isinstance(inputs, dict) else [(None, text) for text in _listed(inputs)]
         piece.inputs = [(name, _input(text)) for name, text in named]
-    names = known.params if isinstance(known, Block) else {*known.fields, *BESIDE}
+    names = known.params if isinstance(known, Block) else {*known.fields, *known.beside}
     for name in given:
         if name not in names:
             hint = did_you_mean(name, names)
