@@ -26,7 +26,7 @@ class Loss(Entry):
     graph infers and once with those of the first batch, so both ways refuse the same things.
     """
 
-    beside = ("weight", "target", "of")
+    extra = ("weight", "target", "of")
     predictions: ClassVar[int] = 1
     """How many outputs of the network it takes."""
     takes_target: ClassVar[bool] = True

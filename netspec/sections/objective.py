@@ -109,7 +109,7 @@ def _term(name: str, value: Any, path: Path, lookup: Lookup) -> Term:
     if isinstance(value, str):
         _take_row(found, value, path, lookup)
         return _made(found, path)
-    words = [key for key in value if key not in Loss.beside] if isinstance(value, dict) else []
+    words = [key for key in value if key not in Loss.extra] if isinstance(value, dict) else []
     if len(words) != 1 or not (isinstance(value[words[0]], dict | str | int | float | None)):
         hint = f"As in: {{{name}: cross_entropy weight=0.5}}, or {{{name}: {Term.example}}}"
         raise Refused(Problem("bad-value", f"expected the loss of the output {name!r}", At(path), hint))
@@ -133,7 +133,7 @@ def _take_row(found: Arguments, text: str, path: Path, lookup: Lookup) -> None:
     cls, own = one_class(row.op, LOSSES, at), []
     for arg in row.args:
         place = At(path, arg.span)
-        value = compute(arg.value, lookup, place) if arg.kind == "keyword" and arg.name in Loss.beside else None
+        value = compute(arg.value, lookup, place) if arg.kind == "keyword" and arg.name in Loss.extra else None
         if value is not None and _is_beside(arg.name, value, cls):
             _put(found, arg.name, value, place)
         else:
@@ -147,7 +147,7 @@ def _take_long(found: Arguments, word: str, options: Mapping[str, Any], path: Pa
     cls = one_class(word, LOSSES, at)
     for key, given in options.items():
         place = At((*path, word, key))
-        value = long_value(given, lookup, place, textual=True) if key in Loss.beside else None
+        value = long_value(given, lookup, place, textual=True) if key in Loss.extra else None
         if value is not None and _is_beside(key, value, cls):
             _put(found, key, value, place)
         else:

@@ -111,7 +111,7 @@ def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
         if isinstance(known, Block):
             name, meant = parameter_of(arg, known, piece.args, path)
             piece.args[name] = True if meant is True else raw
-        elif arg.name in known.beside and arg.name not in known.fields:
+        elif arg.name in known.extra and arg.name not in known.fields:
             piece.args[arg.name] = raw
         else:
             ((name, meant),) = fields_of(arg, known, free, path, piece.op)
@@ -150,7 +150,7 @@ def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[En
         inputs = given.pop("inputs")
         named = inputs.items() if isinstance(inputs, dict) else [(None, text) for text in _listed(inputs)]
         piece.inputs = [(name, _input(text)) for name, text in named]
-    names = known.params if isinstance(known, Block) else {*known.fields, *known.beside}
+    names = known.params if isinstance(known, Block) else {*known.fields, *known.extra}
     for name in given:
         if name not in names:
             hint = did_you_mean(name, names)
