@@ -120,3 +120,35 @@ def test_an_exported_file_has_no_head(tmp_path: Path) -> None:
     graph = onnx.load(tmp_path / "net.onnx").graph
     assert len(graph.output) == 1
     assert not any("aux" in tensor.name for tensor in graph.initializer)
+
+
+# --- whole networks ---------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_inception_has_torchvisions_auxiliary_classifier() -> None:
+    """Its names stand in the order of torchvision's state_dict; outside training it is the network without it."""
+    spec = netspec.load(ROOT / "specs" / "inception_v3.yaml")
+    plain = netspec.load(ROOT / "tests" / "code" / "architectures" / "inception_v3.yaml")
+    with torch.device("meta"):
+        net, other = spec.build(), plain.build()
+        given = net.train()(torch.zeros(2, 3, 299, 299))
+        assert [tuple(x.shape) for x in given] == [(2, 1000), (2, 1000)]
+        assert tuple(net.eval()(torch.zeros(2, 3, 299, 299)).shape) == (2, 1000)
+    names = list(net.state_dict())
+    own = [name for name in names if name.startswith("AuxLogits.")]
+    norm = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+    convolutions = [[f"{conv}.conv.weight", *(f"{conv}.bn.{part}" for part in norm)] for conv in ("conv0", "conv1")]
+    parts = [*convolutions[0], *convolutions[1], "fc.weight", "fc.bias"]
+    assert own == [f"AuxLogits.{part}" for part in parts]
+    assert names[names.index(own[0]) - 1].startswith("Mixed_6e.")
+    assert names[names.index(own[-1]) + 1].startswith("Mixed_7a.")
+    assert [name for name in names if name not in own] == list(other.state_dict())
+    printed = [line.partition("  #")[0].strip() for line in spec.source().splitlines()]
+    assert printed[-9:-6] == [
+        "if self.training:",
+        "AuxLogits = self.AuxLogits(Mixed_6e)",
+        "x = self.Mixed_7a(Mixed_6e)",
+    ]
+    assert printed[-3:] == ["if self.training:", "return x, AuxLogits", "return x"]

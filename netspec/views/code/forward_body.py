@@ -341,7 +341,8 @@ class Forward:
             found = {self.shapes.of_step(each.unit, each.place) for each in rounds}
             return found.pop() if len(found) == 1 and item.step.training is None else ""
         said = self.shapes.of_step(item.unit, item.place)
-        other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
+        skipped = item.step.training is not None and item.step.passed is not None
+        other = self.shapes.of_passed(item.unit, item.place) if skipped else said
         if other == said or not said:
             return said
         return f"{said}, {'outside' if item.step.training else 'in'} training {other}" if other else ""
