@@ -206,7 +206,7 @@ class Tabular(Dataset):
         raise NotImplementedError(type(self).__name__)
 
     def columns_of(self, target: str) -> tuple[str, ...]:
-        return self.target
+        return tuple(self.target)
 
     def beside(self, columns: Sequence[str]) -> Tabular:
         taken = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}

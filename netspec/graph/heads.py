@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
+
 from netspec.errors import At, Problem
-from netspec.graph.draft import Level, Step, Value
+from netspec.graph import model
+from netspec.graph.draft import Level, Step
 from netspec.graph.model import flat
 from netspec.graph.report import Report
 from netspec.graph.uses import given, made, readings
@@ -27,7 +30,7 @@ def mark_heads(root: Level, report: Report) -> None:
             report.add(Problem("outputs", text, At(("outputs",), on_key=True), hint))
 
 
-def _needed(level: Level, values: list[Value]) -> set[Step]:
+def _needed(level: Level, values: Sequence[model.Value]) -> set[Step]:
     """The steps of a level that values come from."""
     wanted, found = {value.actual for value in values}, set[Step]()
     for step in reversed(level.steps):
@@ -37,12 +40,12 @@ def _needed(level: Level, values: list[Value]) -> set[Step]:
     return found
 
 
-def _read(step: Step) -> list[Value]:
+def _read(step: Step) -> list[model.Value]:
     """All that a step reads."""
     return [*given(step), *([step.passed] if step.passed is not None else []), *readings(step)]
 
 
-def _idle(call: Step, wanted: set[Value]) -> Step | None:
+def _idle(call: Step, wanted: Set[model.Value]) -> Step | None:
     """A step inside a level that nothing needs of what is `wanted` outside; None where there is none."""
     body = call.body
     assert body is not None

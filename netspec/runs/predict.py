@@ -171,7 +171,7 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     first = answers[names[0]]
     several = bool(objective and objective.several)
     held_in = {name: answer.values for name, answer in answers.items()}
-    about = {"names": new.names, "axis": first.axis, "labels": first.labels, "told": new.told}
+    about: dict[str, Any] = {"names": new.names, "axis": first.axis, "labels": first.labels, "told": new.told}
     result = Prediction(held_in, first.classes, **about, answers=answers if several else {})
     _need_finite(result, ", ".join(map(show, files)))
     return result

@@ -27,7 +27,7 @@ def calls(net: nn.Module, x: torch.Tensor) -> list[str]:
     """The modules that a pass calls, by their names."""
     found: list[str] = []
     handles = [
-        module.register_forward_pre_hook(lambda _, __, name=name: found.append(name))  # type: ignore[misc]
+        module.register_forward_pre_hook(lambda _, __, name=name: found.append(name))
         for name, module in net.named_modules()
     ]
     net(x)

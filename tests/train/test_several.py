@@ -20,6 +20,7 @@ from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import Record
 from netspec.runtime.train.run import train
+from netspec.views.training import text, training
 from tests.train.headed import AUX, LEARNED, TWO, Headed, headed, ignoring, plain, targets
 from tests.train.small import DEVICE, equal, section
 from tests.train.test_resume import same_whether_stopped_or_not
@@ -42,11 +43,12 @@ def by_hand(
 
 
 def two(found: dict[str, torch.Tensor], y: dict[str, torch.Tensor]) -> torch.Tensor:
-    return nn.CrossEntropyLoss()(found["cls"], y["cls"]) + nn.SmoothL1Loss(beta=0.5)(found["box"], y["box"]) * 0.3
+    box = nn.functional.smooth_l1_loss(found["box"], y["box"], beta=0.5)
+    return nn.functional.cross_entropy(found["cls"], y["cls"]) + box * 0.3
 
 
 def three(found: dict[str, torch.Tensor], y: dict[str, torch.Tensor]) -> torch.Tensor:
-    return two(found, y) + nn.CrossEntropyLoss()(found["aux"], y["cls"]) * 0.4
+    return two(found, y) + nn.functional.cross_entropy(found["aux"], y["cls"]) * 0.4
 
 
 @pytest.mark.parametrize(("loss", "make", "criterion"), [(TWO, plain, two), (AUX, headed, three)], ids=["two", "aux"])
@@ -64,7 +66,7 @@ def test_learnt_weights_are_those_of_a_hand_written_loop(tmp_path: Path) -> None
     s = {name: nn.Parameter(torch.zeros((), device=DEVICE)) for name in LEARNED}
 
     def criterion(found: dict[str, torch.Tensor], y: dict[str, torch.Tensor]) -> torch.Tensor:
-        cls, box = nn.CrossEntropyLoss()(found["cls"], y["cls"]), nn.MSELoss()(found["box"], y["box"])
+        cls, box = nn.functional.cross_entropy(found["cls"], y["cls"]), nn.functional.mse_loss(found["box"], y["box"])
         return (torch.exp(-s["cls"]) * cls + s["cls"] / 2) + (0.5 * torch.exp(-s["box"]) * box + s["box"] / 2)
 
     with RunFolder.create(tmp_path / "run", "") as run:
@@ -268,3 +270,9 @@ def test_a_metric_without_a_name_measures_what_it_can(tmp_path: Path) -> None:
     assert not spec.warnings
     record = spec.train().history.records[-1]
     assert {"val.accuracy", "val.mae"} <= record.keys()
+
+
+def test_a_summary_tells_each_loss(tmp_path: Path) -> None:
+    spec = netspec.load(written(tmp_path))
+    told = text(training(spec.name, spec.graph, spec.experiment, 48))
+    assert told.startswith("loss       cls: CrossEntropyLoss, box: SmoothL1Loss * 0.5, aux: CrossEntropyLoss * 0.4\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from numpy.random import RandomState
@@ -12,7 +13,8 @@ from netspec.transforms.mixing import blend
 
 Target = torch.Tensor | dict[str, torch.Tensor]
 """What a batch is compared with: one tensor, or several by their names, the one that leads first."""
-Batch = tuple[tuple[torch.Tensor, ...], Target]
+Batch = tuple[tuple[torch.Tensor, ...], Any]
+"""The inputs of a network, and the Target; which of its two kinds that is, the data says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _root_results(
     if isinstance(outputs, Mapping):
         keys = list(outputs)
         return [refs[v] for v in outputs.values()], lambda found: ast.Dict(list(map(valued, keys)), found)
-    values = flat(outputs) if outputs is not None else []
+    values: list[Value] = flat(outputs) if outputs is not None else []
     return [refs[v] for v in values], _joined
 
 
