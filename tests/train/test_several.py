@@ -16,6 +16,7 @@ from torch import nn
 import netspec
 from netspec.errors import NetspecError
 from netspec.runs.answers import records, table
+from netspec.runs.data import data_of
 from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import Record
@@ -276,3 +277,30 @@ def test_a_summary_tells_each_loss(tmp_path: Path) -> None:
     spec = netspec.load(written(tmp_path))
     told = text(training(spec.name, spec.graph, spec.experiment, 48))
     assert told.startswith("loss       cls: CrossEntropyLoss, box: SmoothL1Loss * 0.5, aux: CrossEntropyLoss * 0.4\n")
+
+
+def test_targets_read_from_their_files_are_those_of_memory(tmp_path: Path) -> None:
+    """A mask on the image's grid goes along with it, and numbers beside it stay; the rows of each stay together."""
+    random = np.random.RandomState(0)
+    x = random.randint(0, 256, (40, 1, 8, 8)).astype("u1")
+    np.savez(tmp_path / "maps.npz", x=x, mask=(x[:, 0] > 127).astype("i8"), kind=(x[:, 0, 0, 0] % 3).astype("i8"))
+    found = []
+    for memory in ("memory: 1KB, workers: 0", "memory: 1GB"):
+        text = f"""\
+netspec: 1
+input: 1x8x8
+layers: {{body: conv 4 k3 same, mask: conv 2 k1, kind: [gap(body), fc 3]}}
+outputs: {{mask: mask, kind: kind}}
+data: {{source: {{npz: {{path: maps.npz, target: [mask, kind]}}}}, augment: [flip, crop 8 pad=1], split: 0, {memory}}}
+train: {{loss: {{mask: cross_entropy, kind: cross_entropy}}, optimizer: sgd}}
+"""
+        (tmp_path / "maps.yaml").write_text(text)
+        data = data_of(netspec.load(tmp_path / "maps.yaml"), False)
+        found.append(data.train.batch(torch.arange(40), seeded(1)))
+    (inputs, target), (held, other) = found
+    assert [*target] == ["kind", "mask"]
+    assert torch.equal(inputs[0], held[0])
+    assert all(torch.equal(target[name], other[name]) for name in target)
+    inside = target["mask"] >= 0  # what comes in from outside is skipped
+    assert torch.equal(inputs[0][:, 0][inside] > 0.5, target["mask"][inside] == 1)
+    assert torch.equal(target["kind"], torch.tensor(x[:, 0, 0, 0] % 3).long())
