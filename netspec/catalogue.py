@@ -41,6 +41,8 @@ class Entry(Record):
     """A row that works."""
     origin: ClassVar[str] = ""
     """The module of the plugin that has the class; empty for what is here."""
+    extra: ClassVar[tuple[str, ...]] = ()
+    """Arguments of its row that are no fields, but are said of where it stands."""
     rule: ClassVar[str] = ""
     """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
 

@@ -55,7 +55,7 @@ class Run(run.Run):
         if tell is not None:
             for line in data.doubts:
                 tell(line)
-        objective = Objective(section.loss, learnt=data.learnt)
+        objective = Objective(section.loss, learnt=data.learnt, names=tuple(self.spec.graph.outputs))
         objective.restore(self.weights)
         with pointing_into(self.spec.document.source):
             found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)

@@ -13,7 +13,7 @@ from netspec.cli.targets import Target
 from netspec.words import printable
 
 if TYPE_CHECKING:
-    from netspec.runs.predict import Prediction
+    from netspec.runs.predict import Answer, Prediction
 
 SHOWN = 8
 """Values of a sample that a line has room for."""
@@ -74,7 +74,9 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
 def _lines(found: Prediction, top: int) -> list[str]:
     """A line for each sample."""
     chosen, places = found.best(top), found.places()
-    if chosen is not None:
+    if found.answers:
+        lines = ["; ".join(each) for each in zip(*(_of(*pair, top) for pair in found.answers.items()), strict=True)]
+    elif chosen is not None:
         lines = [", ".join(f"{name} ({share:.3f})" for name, share in best) for best in chosen]
     elif places is not None:
         lines = [_named(each) for each in places]
@@ -84,6 +86,16 @@ def _lines(found: Prediction, top: int) -> list[str]:
         lines = ["; ".join(_values(values[i], names) for values, names in pairs) for i in range(len(found.first))]
     heads = found.names.values() or [range(len(lines))]
     return [printable(f"{', '.join(map(str, head))}: {line}") for *head, line in zip(*heads, lines, strict=True)]
+
+
+def _of(name: str, answer: Answer, top: int) -> list[str]:
+    """What one of several outputs says of each sample."""
+    chosen, places = answer.best(top), answer.places()
+    if chosen is not None:
+        said = [", ".join(f"{each} ({share:.3f})" for each, share in best) for best in chosen]
+    else:
+        said = [_named(each) for each in places] if places is not None else [_values(each) for each in answer.values]
+    return [f"{name} {each}" for each in said]
 
 
 def _named(places: Any) -> str:

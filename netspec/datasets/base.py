@@ -46,6 +46,12 @@ class Gives:
     """The lowest class that a sample has, once that is known."""
     ranges: tuple[tuple[float, float] | None, ...] = ()
     """For each input the least and the largest value before any transform; empty where that is not known."""
+    others: Mapping[str, Gives] = field(default_factory=dict)
+    """Of several targets all but the first, by their names: each as if it were the only one."""
+
+    def of(self, name: str) -> Gives:
+        """The same with the target of that name in the place of the first, which nothing is known of if it is none."""
+        return self.others.get(name, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,18 @@ class Origin:
     noun: str = "row"
     way_out: str = ""
     """What to try where a target is none that is expected."""
+    targets: Mapping[str, str] = field(default_factory=dict)
+    """Of several targets what holds those besides the first, by their names."""
 
     @property
     def name(self) -> str:
         """What holds the target."""
         return self.names[-1]
+
+    def led_by(self, target: str) -> Origin:
+        """The same with what holds the target of that name in the place of the first."""
+        names = (*self.names[:-1], self.targets[target]) if target in self.targets else self.names
+        return replace(self, names=names, targets={})
 
     def holder(self, place: int) -> str:
         """What holds the input of that place; for -1 the target."""
@@ -89,9 +102,21 @@ class Part:
     key: Key | None = None
     """Gives a column of the source by name, a value for each sample, for splits to go by: equal for samples of one
     group, or a number for a time. None where the source has no columns. Raises DataError."""
+    others: Mapping[str, Column] = field(default_factory=dict)
+    """Of several targets all but the one that leads, by their names."""
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The inputs, the target, and further ones."""
+        return *self.inputs, self.target, *self.others.values()
+
+    def led_by(self, name: str) -> Part:
+        """The part with the target of that name as its only one; with the one that leads, where there is none."""
+        target, origin = self.others.get(name, self.target), self.origin.led_by(name)
+        return replace(self, target=target, origin=origin, others={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +146,42 @@ class Arrays:
     """What is told where other data than that of training may be on another scale."""
     span: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
     """For ordered samples that overlap, when the target of each begins and when it ends, as numbers."""
+    lead: str = ""
+    """Of several targets the name of the one by which samples are drawn and held out; empty where there is one."""
+    classes_of: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """The names of the classes of the others."""
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts that there are, by name."""
+        found = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: part for name, part in found.items() if part is not None}
+
+    def each_target(self, change: Callable[[str, Arrays], Arrays]) -> Arrays:
+        """The same with every target as `change` leaves it, which is given each by its name as if it were the only one.
+
+        One target has no name.
+        """
+        if not self.lead:
+            return change("", self)
+        first = change(self.lead, self._led_by(self.lead))
+        done = {name: change(name, self._led_by(name)) for name in self.train.others}
+
+        def joined(which: str) -> Part | None:
+            found: Part | None = getattr(first, which)
+            others = {name: getattr(arrays, which).target for name, arrays in done.items()} if found else {}
+            return replace(found, others=others, origin=getattr(self, which).origin) if found else None
+
+        train = joined("train")
+        assert train is not None
+        classes = {name: arrays.classes for name, arrays in done.items()}
+        return replace(first, train=train, val=joined("val"), test=joined("test"), lead=self.lead, classes_of=classes)
+
+    def _led_by(self, name: str) -> Arrays:
+        """The arrays with one target alone."""
+        val, test = (part.led_by(name) if part else None for part in (self.val, self.test))
+        classes = self.classes if name == self.lead else self.classes_of.get(name)
+        return replace(self, train=self.train.led_by(name), val=val, test=test, classes=classes, lead="", classes_of={})
 
 
 class Dataset(Entry):
@@ -132,6 +193,15 @@ class Dataset(Entry):
     def gives(self) -> Gives:
         """What is known without opening a file."""
         return Gives()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of several targets, by which losses compare with them; none where there is one."""
+        return ()
+
+    def columns_of(self, target: str) -> tuple[str, ...]:
+        """The columns of the target of that name, of the only one for no name; none where there are no columns."""
+        return ()
 
     def beside(self, columns: Sequence[str]) -> Self:
         """The same source with these columns left out of its inputs, because only the split goes by them."""

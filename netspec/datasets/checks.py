@@ -81,10 +81,28 @@ def part(inputs: Sequence[Column], target: Array | FileRows, names: Sequence[str
     return Part(tuple(inputs), target[:], origin)
 
 
+def with_targets(inputs: Sequence[Column], targets: Mapping[str, Any], names: Sequence[str]) -> Part:
+    """Inputs and targets by name as a part; `names` are theirs, in messages. Raises DataError.
+
+    Of several targets the one that leads is the first with one whole number a sample, which can be a class, or else
+    the first.
+    """
+    count = len(inputs)
+    parts = {
+        name: part(inputs, column, [*names[:count], names[count + place]])
+        for place, (name, column) in enumerate(targets.items())
+    }
+    lead = next((name for name, each in parts.items() if are_classes(each.target)), next(iter(parts)))
+    others = {name: each for name, each in parts.items() if name != lead}
+    labels = {name: each.origin.name for name, each in others.items()}
+    origin = replace(parts[lead].origin, targets=labels)
+    return replace(parts[lead], origin=origin, others={name: each.target for name, each in others.items()})
+
+
 def same_form(train: Part, other: Part) -> None:
     """Refuse a part whose samples have another shape or type than those of the training part."""
-    places = [*range(len(train.inputs)), -1]
-    for place, a, b in zip(places, (*train.inputs, train.target), (*other.inputs, other.target), strict=True):
+    places = [*range(len(train.inputs)), *([-1] * (1 + len(train.others)))]
+    for place, a, b in zip(places, train.columns, other.columns, strict=True):
         if a.shape[1:] != b.shape[1:] or a.dtype != b.dtype:
             text = f"{other.origin.holder(place)} holds {_form(b)}, {train.origin.holder(place)} holds {_form(a)}"
             raise DataError(f"{text}. The parts must be of the same form.")

@@ -73,6 +73,9 @@ class Images(Dataset):
         keyword=True,
     )
 
+    def columns_of(self, target: str) -> tuple[str, ...]:
+        return (self.labels,) if self.regression and self.masks is None else ()
+
     def gives(self) -> Gives:
         ranges: tuple[tuple[float, float], ...] = ((0, 1),) * len(self.files)
         target = None if self.masks else Tensor((BATCH, 1)) if self.regression else LABELS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,6 +31,23 @@ def names(value: Any) -> tuple[str, ...]:
     if not found or not all(isinstance(n, str) and n for n in found):
         raise refuse("a name, or a list of names")
     return found
+
+
+TARGETS: Final = {"anyOf": [NAMES, {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}]}
+
+
+def some_targets(value: Any) -> str | tuple[str, ...] | dict[str, str]:
+    """The check of a field that takes one target, a list of several, or several by the names of outputs."""
+    if isinstance(value, dict) and value and all(isinstance(x, str) and x for pair in value.items() for x in pair):
+        return dict(value)
+    if isinstance(value, dict) or not value or not isinstance(value, str | list | tuple):
+        raise refuse("the name of a target, a list of them, or {OUTPUT: NAME} for several")
+    return value if isinstance(value, str) else names(value)
+
+
+def by_name(value: str | tuple[str, ...] | Mapping[str, str]) -> dict[str, str]:
+    """What holds each target by the target's name."""
+    return dict(value) if isinstance(value, Mapping) else {name: name for name in names(value)}
 
 
 UNPACK: Final = "Save it with numpy.save or numpy.savez, which is read a batch at a time"

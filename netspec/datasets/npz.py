@@ -16,7 +16,19 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from netspec.datasets import checks
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part
 from netspec.datasets.files import MAX_UNPACKED, Budget, Files, show
-from netspec.datasets.npy import NAMES, Header, counted, foretold, names, npy_rows, read_header, read_npy
+from netspec.datasets.npy import (
+    NAMES,
+    TARGETS,
+    Header,
+    by_name,
+    counted,
+    foretold,
+    names,
+    npy_rows,
+    read_header,
+    read_npy,
+    some_targets,
+)
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, Text
@@ -47,6 +59,11 @@ class NPZ(Dataset):
 
     example = "npz data/train.npz"
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        named = by_name(self.target)
+        return tuple(named) if len(named) > 1 else ()
+
     path = Text("the .npz file")
     inputs = Checked(
         "arrays that the network takes, in its order",
@@ -55,7 +72,13 @@ class NPZ(Dataset):
         ("x",),
         textual=True,
     )
-    target = Text("array that the network learns to give", "y")
+    target = Checked(
+        "array that the network learns to give; a list of several, or {OUTPUT: ARRAY, ...}, which losses name",
+        some_targets,
+        TARGETS,
+        "y",
+        textual=True,
+    )
     classes = Maybe(Text("array of the classes' names", None))
     first = checks.FirstClass()
 
@@ -64,13 +87,16 @@ class NPZ(Dataset):
             return self._arrays(archive)
 
     def announced(self, files: Files) -> Gives | None:
+        if self.targets:  # which of several leads is found once they are read
+            return None
         try:
             path = files.file(self.path)
         except DataError:  # not there, or not for a check to open: a run says which
             return None
         with opened(path) as archive:
-            suffix = "_train" * any(f"{name}_train" in archive.names for name in (*self.inputs, self.target))
-            wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
+            held = (*self.inputs, *by_name(self.target).values())
+            suffix = "_train" * any(f"{name}_train" in archive.names for name in held)
+            wanted = [f"{name}{suffix}" for name in held]
             gives = foretold([(archive.header(name), archive.label(name)) for name in wanted])
             if self.classes is None or gives.target != LABELS:
                 return gives
@@ -78,20 +104,28 @@ class NPZ(Dataset):
 
     def _arrays(self, archive: Archive) -> Arrays:
         """The arrays of an archive by parts, where their names say which. Raises DataError."""
-        wanted = (*self.inputs, self.target)
+        wanted = (*self.inputs, *by_name(self.target).values())
         there = [p for p in PARTS if any(f"{name}_{p}" in archive.names for name in wanted)]
         if "train" in there:
             parts = {part: self._part(archive, f"_{part}") for part in there}
         else:
             parts = {"train": self._part(archive, "")}
+        lead = self._lead(parts["train"])
         classes = self._classes(archive, parts)
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), self.inputs, classes)
+        others = {name: counted([part.led_by(name) for part in parts.values()]) for name in parts["train"].others}
+        found = Arrays(parts["train"], parts.get("val"), parts.get("test"), self.inputs, classes)
+        return replace(found, lead=lead, classes_of=others)
+
+    def _lead(self, train: Part) -> str:
+        """The target that leads, where there are several."""
+        return next(name for name in self.targets if name not in train.others) if self.targets else ""
 
     def _part(self, archive: Archive, suffix: str) -> Part:
         """The arrays of one part, whose names end so. Raises DataError."""
-        wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
-        arrays = [archive.read(name) for name in wanted]
-        part = checks.part(arrays[:-1], arrays[-1], [archive.label(name) for name in wanted])
+        wanted = [f"{name}{suffix}" for name in (*self.inputs, *by_name(self.target).values())]
+        arrays, labels = [archive.read(name) for name in wanted], [archive.label(name) for name in wanted]
+        inputs, held = arrays[: len(self.inputs)], arrays[len(self.inputs) :]
+        part = checks.with_targets(inputs, dict(zip(by_name(self.target), held, strict=True)), labels)
         part = checks.counted_from(part, self.first)
         return replace(part, key=partial(_key, archive.path, suffix, len(part)))
 

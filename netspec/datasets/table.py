@@ -216,6 +216,10 @@ class Tabular(Dataset):
         """The table in a file, if it takes no more than so many bytes of memory. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
 
+    def columns_of(self, target: str) -> tuple[str, ...]:
+        ahead = range(1, self.horizon + 1) if self.window is not None and self.horizon > 1 else ()
+        return tuple(f"{name} +{row}" for name in self.target for row in ahead) or tuple(self.target)
+
     def beside(self, columns: Sequence[str]) -> Tabular:
         taken = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}
         taken |= {name for name in (self.series, self.time) if name}

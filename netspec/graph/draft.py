@@ -99,6 +99,7 @@ class Level(model.Level):
     asked: bool
     left: set[str]
     outputs: Results | dict[str, Value] | None
+    training: frozenset[Value]
     exports: dict[model.Value, Value]
     repeats: list[Repeat]
     aliases: dict[str, Step]
@@ -171,6 +172,6 @@ class _Freezing:
         if isinstance(held, dict):
             part = self.part
             return MappingProxyType({part(key): part(value) for key, value in held.items()}) if held else NONE
-        if kind is set:
-            return frozenset(held)
+        if kind is set or kind is frozenset:
+            return frozenset(map(self.part, held))
         return replace(held, steps=self.closed(held.steps)) if kind is Repeat else self.part(held)

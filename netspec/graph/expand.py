@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from netspec.errors import At, Path, Problem
 from netspec.graph.declared import Declared, unused_params
 from netspec.graph.draft import Level, Value, freeze
+from netspec.graph.heads import mark_heads
 from netspec.graph.inputs import read_input
 from netspec.graph.model import Graph
 from netspec.graph.names import check_input_name
@@ -43,6 +44,8 @@ def expand(
     building.inputs = _read_inputs(document, building, declared, report, sizes or {})
     _walk(document, building, walk, report)
     prune(building)
+    if building.training:
+        mark_heads(building, report)
     root = freeze(building)
     shapes = dict(root.parameters()) if not report.problems else {}
     ties = _ties(document, shapes, report) if shapes else {}

@@ -219,6 +219,8 @@ class Level:
     """Patterns of the names that members would have which a `when` leaves out."""
     outputs: Results | Mapping[str, Value] | None = None
     """What the network gives: a value, a tuple of them, or several by name. A level has exports."""
+    training: Set[Value] = frozenset()
+    """Those of the outputs that the network gives in training alone."""
     exports: Mapping[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
     repeats: Sequence[Repeat] = field(default_factory=list)
@@ -345,12 +347,26 @@ class Graph:
 
     @property
     def outputs(self) -> dict[str, Tensor]:
-        """What the network gives, by name."""
+        """What the network gives outside training, by name."""
+        given = self.results.items()
+        return {n: v.tensor for n, v in given if v.tensor is not None and not self.only_in_training(v)}
+
+    @property
+    def trained_outputs(self) -> dict[str, Tensor]:
+        """What it gives in training, by name."""
+        return {n: v.tensor for n, v in self.results.items() if v.tensor is not None}
+
+    @property
+    def results(self) -> dict[str, Value]:
+        """The values that it gives in training, by the names of the outputs."""
         given = self.root.outputs
         if isinstance(given, Mapping):
-            return {n: v.tensor for n, v in given.items() if v.tensor is not None}
-        values = flat(given) if given is not None else []
-        return {v.name: v.tensor for v in values if v.tensor is not None}
+            return dict(given)
+        return {value.name: value for value in flat(given)} if given is not None else {}
+
+    def only_in_training(self, value: Value) -> bool:
+        """Whether the network gives a value in training alone."""
+        return value in self.root.training
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Every parameter's shape by its name in the state_dict; a tied one under each of its names."""

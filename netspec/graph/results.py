@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from netspec.errors import At, Path, Problem
@@ -12,6 +14,55 @@ from netspec.graph.references import reference, references
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.language.refusals import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """An output as it is written: what it names, and whether it is given in training only."""
+
+    text: Any
+    training: bool = False
+
+    @classmethod
+    def read(cls, value: Any, path: Path, level: Level) -> _Output:
+        """`aux when training` taken apart. Raises Refused."""
+        if not isinstance(value, str) or len(words := value.split()) < 2 or words[1] != "when":
+            return cls(value)
+        place = At(path, (len(words[0]), len(value)))
+        if words[2:] != ["training"]:
+            text = "an output is given always, or `when training`"
+            raise Refused(Problem("outputs", text, place, f"As in: {words[0]} when training"))
+        if level.kind != "root":
+            text = "only an output of the whole network can be given in training alone"
+            raise Refused(Problem("outputs", text, place, "Write it in the `outputs` of the spec."))
+        return cls(words[0], training=True)
+
+
+Found = Sequence[tuple[_Output, list[Value], Path]]
+"""Outputs with the values that they name, and where each stands."""
+
+
+def _training(found: Found) -> frozenset[Value]:
+    """The values that are given in training only. Raises Refused where nothing else is, or they always are."""
+    always = {value.actual for row, values, _ in found for value in values if not row.training}
+    for row, values, path in found:
+        if row.training and any(value.actual in always for value in values):
+            text = f"{row.text} is an output already, in training and outside"
+            raise Refused(Problem("twice", text, At(path), "Keep one of them."))
+    given = frozenset(value for row, values, _ in found if row.training for value in values)
+    if given and not always:
+        text, hint = "the network gives nothing outside training", "Name an output without `when training`."
+        raise Refused(Problem("outputs", text, At(("outputs",), on_key=True), hint))
+    return given
+
+
+def _need_last(found: Found) -> None:
+    """Refuse a list in which an output behind one of training would change its place. Raises Refused."""
+    training = [row.training for row, _, _ in found]
+    if training != sorted(training):
+        row, _, path = next(each for each in found if each[0].training)
+        text = f"{row.text} stands before outputs that are always given, and these would move up without it"
+        raise Refused(Problem("outputs", text, At(path), "Put it last, or give outputs names: {logits: fc, ...}."))
 
 
 class Results:
@@ -30,11 +81,17 @@ class Results:
             if not outputs:
                 raise Refused(Problem("outputs", "outputs names nothing", At(path), "Leave it out for the last value."))
             if isinstance(outputs, dict):
-                named = {n: reference(r, (*path, n), scope) for n, r in outputs.items()}
+                rows = {n: _Output.read(r, (*path, n), level) for n, r in outputs.items()}
+                named = {n: reference(row.text, (*path, n), scope) for n, row in rows.items()}
                 level.outputs = named
+                level.training = _training([(row, [named[n]], (*path, n)) for n, row in rows.items()])
             else:
                 given = outputs if isinstance(outputs, list) else [outputs]
-                values = [v for i, r in enumerate(given) for v in references(r, (*path, i), scope)]
+                each = [(_Output.read(r, (*path, i), level), (*path, i)) for i, r in enumerate(given)]
+                found = [(row, references(row.text, at, scope), at) for row, at in each]
+                _need_last(found)
+                level.training = _training(found)
+                values = [v for _, some, _ in found for v in some]
                 seen: set[Value] = set()
                 for value in values:
                     if value in seen:

@@ -21,6 +21,8 @@ X = TypeVar("X")
 class Op(Entry):
     """One operation: what a row names."""
 
+    extra = ("wrap", "between")
+
     rank: ClassVar[int | tuple[int, ...] | None] = None
     """The rank or ranks of input, batch and channels included, that a general word chooses this class for."""
     example_input: ClassVar[str] = ""

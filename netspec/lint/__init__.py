@@ -37,6 +37,7 @@ RULES: dict[str, str] = {
     "value_range": "experiment",
     "schedule_length": "experiment",
     "sample_count": "experiment",
+    "loss_outputs": "training",
     "scores_activated": "training",
     "probabilities_missing": "training",
     "relu_under_regression": "training",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from netspec.errors import At, Problem, Severity
-from netspec.graph.model import Graph, Step, Value, flat
+from netspec.graph.model import Graph, Step, Value
 from netspec.lint.flow import Flow
 from netspec.losses.forms import as_taken
 from netspec.sections.experiment import Experiment
@@ -16,10 +16,60 @@ from netspec.tensors import Misfit, Tensor
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Gives
+    from netspec.losses.base import Loss
     from netspec.sections.data import DataSection
+    from netspec.sections.objective import Term
     from netspec.sections.train import Train
 
 Stage = Literal["network", "experiment", "training"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A loss with what it is given: outputs of the network, and a target."""
+
+    term: Term
+    facts: Facts
+    values: tuple[Value, ...]
+
+    @property
+    def loss(self) -> Loss:
+        """The loss itself."""
+        loss: Loss = self.term.loss
+        return loss
+
+    @property
+    def at(self) -> At:
+        """Where it stands in the spec."""
+        return At(("train", "loss", self.term.name) if self.term.name else ("train", "loss"))
+
+    @property
+    def predictions(self) -> list[Tensor] | None:
+        """What it is given, where all of that is known."""
+        found = [v.tensor for v in self.values]
+        known = [t for t in found if t is not None]
+        return known if known and len(known) == len(found) else None
+
+    @property
+    def gives(self) -> Gives:
+        """What the data gives, with the target that is compared as the only one."""
+        data = self.facts.data
+        return self.facts.gives.of(self.term.target_of(data.source.targets if data is not None else ()))
+
+    @property
+    def target(self) -> Tensor | None:
+        """The target as the loss takes it: one of more axes than a label has may come in several forms."""
+        target, predictions = self.gives.target, self.predictions
+        if self.facts.measured is not None or not predictions or target is None:
+            return target
+        return as_taken(target, partial(self.loss.accepts, predictions)) if len(target.shape) > 2 else target
+
+    @property
+    def ends(self) -> list[Step]:
+        """The operations that are the last to change the numbers of what it is given."""
+        flow = self.facts.flow
+        makers = [maker for value in self.values for maker in flow.makers(value)]
+        return [step for step in map(flow.through, makers) if step is not None]
 
 
 @dataclass(frozen=True)
@@ -62,12 +112,19 @@ class Facts:
             return Gives()
 
     @property
-    def target(self) -> Tensor | None:
-        """The target as the loss takes it: one of more axes than a label has may come in several forms."""
-        target, predictions = self.gives.target, self.predictions
-        if self.measured is not None or self.train is None or not predictions or target is None:
-            return target
-        return as_taken(target, partial(self.train.loss.accepts, predictions)) if len(target.shape) > 2 else target
+    def comparisons(self) -> list[Comparison]:
+        """The losses whose outputs are there, each with what it is given."""
+        outputs, found = self.outputs, list[Comparison]()
+        for term in self.train.terms if self.train is not None else ():
+            names = term.outputs or tuple(outputs)
+            if names and all(name in outputs for name in names):
+                found.append(Comparison(term, self, tuple(outputs[name] for name in names)))
+        return found
+
+    @property
+    def measured_comparisons(self) -> list[Comparison]:
+        """Those losses that are measured outside training too."""
+        return [each for each in self.comparisons if not any(map(self.graph.only_in_training, each.values))]
 
     @property
     def source(self) -> Gives:
@@ -94,26 +151,17 @@ class Facts:
     @property
     def results(self) -> list[Value]:
         """The values that the network returns."""
-        given = self.graph.root.outputs
-        return [*given.values()] if isinstance(given, Mapping) else flat(given) if given is not None else []
+        return [*self.outputs.values()]
+
+    @property
+    def outputs(self) -> dict[str, Value]:
+        """The same by their names."""
+        return self.graph.results
 
     @cached_property
     def flow(self) -> Flow:
         """The operations of the network without its levels."""
         return Flow(self.graph)
-
-    @property
-    def ends(self) -> list[Step]:
-        """The operations that are the last to change the numbers of what the network returns."""
-        makers = [maker for value in self.results for maker in self.flow.makers(value)]
-        return [step for step in map(self.flow.through, makers) if step is not None]
-
-    @property
-    def predictions(self) -> list[Tensor] | None:
-        """What the loss is given."""
-        found = [v.tensor for v in self.results]
-        known = [t for t in found if t is not None]
-        return known if known and len(known) == len(found) else None
 
 
 class Rule:

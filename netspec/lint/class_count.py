@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.errors import Problem, Severity
-from netspec.lint.base import Facts, Rule
+from netspec.lint.base import Comparison, Facts, Rule
 
 
 class ClassCount(Rule):
@@ -26,19 +26,23 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        classes, predictions = facts.gives.classes, facts.predictions
-        if facts.train is None or facts.data is None or classes is None or predictions is None:
+        for compared in facts.comparisons:
+            yield from self._compared(facts, compared)
+
+    def _compared(self, facts: Facts, compared: Comparison) -> Iterator[Problem]:
+        """What is wrong with the classes of one output."""
+        classes, predictions, loss = compared.gives.classes, compared.predictions, compared.loss
+        if facts.data is None or classes is None or predictions is None:
             return
-        loss = facts.train.loss
         if loss.target_kind != "class" or len(predictions) != 1 or len(predictions[0].shape) < 2:
             return
         found = loss.classes(predictions[0])
         if not isinstance(found, int) or found == classes:
             return
-        step = facts.results[0].step
+        step = compared.values[0].step
         text = f"the network tells {found} class{'es' * (found != 1)} apart, the data has {classes}"
         hint = f"End the network with {classes} outputs."
-        if first := facts.gives.first_class:
+        if first := compared.gives.first_class:
             way = f"write first={first} in its source" if "first" in facts.data.source.fields else ""
             way = way or f"take {first} off each of its labels"
             hint = f"Classes count from 0, and the data begins with {first}: {way}."

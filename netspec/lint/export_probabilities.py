@@ -29,7 +29,8 @@ export: {onnx: {output: probabilities}}
         section = facts.experiment.export
         for wanted in section.formats if section is not None else ():
             if facts.train is not None and wanted.output == "probabilities":
-                yield from self._made(facts.train.loss, At(("export", wanted.called(), "output")))
+                for compared in facts.measured_comparisons[:1]:
+                    yield from self._made(compared.loss, At(("export", wanted.called(), "output")))
 
     def _made(self, loss: Loss, at: At) -> Iterator[Problem]:
         """The problem of a loss that says nothing of how its scores become probabilities."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.errors import At, Problem
-from netspec.lint.base import Facts, Rule
+from netspec.errors import Problem
+from netspec.lint.base import Comparison, Facts, Rule
 from netspec.losses.labels import one_answer
 from netspec.tensors import Misfit
 
@@ -27,18 +27,23 @@ train: {loss: mse, optimizer: sgd lr=0.01}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        predictions = facts.predictions
-        if facts.train is None or predictions is None:
+        for compared in facts.comparisons:
+            yield from self._compared(facts, compared)
+
+    def _compared(self, facts: Facts, compared: Comparison) -> Iterator[Problem]:
+        """What is wrong with one loss."""
+        predictions = compared.predictions
+        if predictions is None:
             return
-        loss, target, classes = facts.train.loss, facts.target, facts.gives.classes
+        loss, target, classes = compared.loss, compared.target, compared.gives.classes
         named = target is not None and target.dtype == "int64" and len(target.shape) == 1
         if named and facts.measured is None and one_answer(loss, predictions):  # of two classes it becomes no and yes
             if classes not in (None, 2):
                 text = f"{loss.said} with one output says yes or no, the data has {classes} classes"
                 hint = f"End the network with {classes} outputs and take cross_entropy."
-                yield self.problem(text, At(("train", "loss")), hint)
+                yield self.problem(text, compared.at, hint)
             target = None
         try:
             loss.expect(predictions, target)
         except Misfit as misfit:
-            yield self.problem(f"{loss.said} {misfit.message}", At(("train", "loss")), misfit.hint)
+            yield self.problem(f"{loss.said} {misfit.message}", compared.at, misfit.hint)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.errors import At, Problem
-from netspec.lint.base import Facts, Rule
+from netspec.lint.base import Comparison, Facts, Rule
+from netspec.sections.data import DataSection
 from netspec.tensors import Misfit
+from netspec.words import listed
 
 
 class MixedTarget(Rule):
@@ -26,20 +28,29 @@ train: {loss: nll, optimizer: sgd lr=0.01}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        target, predictions = facts.target, facts.predictions
-        if facts.data is None or facts.train is None or target is None or predictions is None:
+        if facts.data is None or not facts.data.mixing:
             return
-        if not facts.data.mixing:
+        if targets := facts.data.source.targets:
+            way = facts.data.mixing[0].said
+            text = f"{way} mixes one target, the data has {listed(targets)}"
+            yield Problem(self.code, text, At(("data", "augment")), f"Drop {way}.")
             return
-        loss = facts.train.loss
-        way = facts.data.mixing[0].said
+        for compared in facts.comparisons:
+            yield from self._compared(facts.data, compared)
+
+    def _compared(self, data: DataSection, compared: Comparison) -> Iterator[Problem]:
+        """What is wrong with the target of one loss."""
+        target, predictions, loss = compared.target, compared.predictions, compared.loss
+        if target is None or predictions is None:
+            return
+        way = data.mixing[0].said
         at = At(("data", "augment"))
         try:
             loss.expect(predictions, target)
         except Misfit:  # reported as it is, by another rule
             return
         try:
-            for mixing in facts.data.mixing:
+            for mixing in data.mixing:
                 way = mixing.said
                 mixed = mixing.mixed_target(target, loss.classes(predictions[0]) or 1)
         except Misfit as misfit:

@@ -30,11 +30,11 @@ train: {loss: nll, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        wanted = facts.train.loss.wants if facts.train else ""
-        if facts.train is None or wanted not in WAYS:
-            return
-        write, instead = WAYS[wanted]
-        for last in facts.ends:
-            if last.op is not None and last.op.family in PLAIN and last.op.makes != wanted:
-                text = f"{facts.train.loss.said} takes {wanted}, {last.name} gives none"
+        for compared in facts.comparisons:
+            wanted = compared.loss.wants
+            for last in compared.ends if wanted in WAYS else ():
+                if last.op is None or last.op.family not in PLAIN or last.op.makes == wanted:
+                    continue
+                write, instead = WAYS[wanted]
+                text = f"{compared.loss.said} takes {wanted}, {last.name} gives none"
                 yield self.problem(text, last.at, f"End the network with {write}, or take {instead}.")

@@ -24,9 +24,9 @@ train: {loss: mse, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        if facts.train is None or not facts.train.loss.regression:
-            return
-        for last in facts.ends[:1]:
-            if last.op is not None and last.op.at_least_0:
-                text = f"{last.name} is the last to change what {facts.train.loss.said} compares"
+        for compared in facts.comparisons:
+            for last in compared.ends[:1] if compared.loss.regression else ():
+                if last.op is None or not last.op.at_least_0:
+                    continue
+                text = f"{last.name} is the last to change what {compared.loss.said} compares"
                 yield self.problem(text, last.at, "Leave it out; where only numbers above 0 make sense, take softplus.")

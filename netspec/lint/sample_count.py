@@ -27,9 +27,8 @@ train: {loss: cross_entropy, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        if facts.train is None or not facts.train.loss.takes_target:
-            return
-        for value in facts.results[: facts.train.loss.predictions]:
+        compared = [each for each in facts.comparisons if each.loss.takes_target]
+        for value in (value for each in compared for value in each.values[: each.loss.predictions]):
             tensor = value.tensor
             if tensor is None or not _misses(tensor):
                 continue

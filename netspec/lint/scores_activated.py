@@ -25,9 +25,9 @@ train: {loss: ce, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        if facts.train is None or facts.train.loss.wants != "scores":
-            return
-        for last in facts.ends:
-            if last.op is not None and last.op.makes:
-                text = f"{facts.train.loss.said} takes raw scores, and {last.name} has activated them already"
+        for compared in facts.comparisons:
+            for last in compared.ends if compared.loss.wants == "scores" else ():
+                if last.op is None or not last.op.makes:
+                    continue
+                text = f"{compared.loss.said} takes raw scores, and {last.name} has activated them already"
                 yield self.problem(text, last.at, "Leave it out; an export may add it: export.onnx.output.")

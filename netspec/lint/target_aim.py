@@ -26,8 +26,9 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
     def check(self, facts: Facts) -> Iterator[Problem]:
         if facts.data is None or facts.train is None:
             return
-        aim, loss, classes = facts.data.aim, facts.train.loss, facts.gives.classes
-        if aim.scale_target is not None and not loss.scales:
+        aim, losses, classes = facts.data.aim, [term.loss for term in facts.train.terms], facts.gives.classes
+        loss = losses[0]
+        if aim.scale_target is not None and not any(each.scales for each in losses):
             text = f"scale_target is for numbers, {loss.said} does not compare them on a scale of their own"
             yield self.problem(text, At(("data", "scale_target")), "Drop it, or take mse, l1, huber or smooth_l1.")
         if aim.sample is not None and loss.target_kind in ("value", "none"):

@@ -26,6 +26,7 @@ class Loss(Entry):
     graph infers and once with those of the first batch, so both ways refuse the same things.
     """
 
+    extra = ("weight", "target", "of")
     predictions: ClassVar[int] = 1
     """How many outputs of the network it takes."""
     takes_target: ClassVar[bool] = True
@@ -59,7 +60,11 @@ class Loss(Entry):
         if len(predictions) != self.predictions:
             taken = f"{self.predictions} prediction" + "s" * (self.predictions > 1)
             text = f"takes {taken}, the network has {len(predictions)} outputs"
-            raise Misfit(text, "Say in `outputs` which values the network returns.")
+            hint = "Say in `outputs` which values the network returns."
+            if len(predictions) > self.predictions:
+                hint = "Give each a loss, as in loss: {cls: cross_entropy, box: smooth_l1 weight=0.5}, or name "
+                hint += "fewer in `outputs`."
+            raise Misfit(text, hint)
         for prediction in predictions:
             need_floats(prediction, "prediction")
         self.fit(predictions, target)

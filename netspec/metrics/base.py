@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from netspec.catalogue import Entry
 from netspec.losses.base import Array, Loss
+from netspec.records import Checked, Text
 from netspec.tensors import Misfit, Tensor
 
 Counts = dict[str, Any]
@@ -46,6 +47,36 @@ class Metric(Entry):
     def value(self, counts: Counts) -> Any:
         """The measure: a float, or nested lists of numbers."""
         raise NotImplementedError(type(self).__name__)
+
+
+class OfOutput(Metric):
+    """A metric of one of several outputs, by the name of that output's loss."""
+
+    metric = Checked("what is measured", lambda value: value, {})
+    of = Text("the loss whose output and target are measured")
+
+    @property
+    def goal(self) -> Literal["max", "min"] | None:  # type: ignore[override]
+        found: Literal["max", "min"] | None = self.metric.goal
+        return found
+
+    @property
+    def gathers(self) -> bool:  # type: ignore[override]
+        return bool(self.metric.gathers)
+
+    @property
+    def label(self) -> str:
+        return f"{self.of}.{self.metric.label}"
+
+    def expect(self, loss: Loss, prediction: Tensor) -> None:
+        self.metric.expect(loss, prediction)
+
+    def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
+        found: Counts = self.metric.count(scores, target, loss)
+        return found
+
+    def value(self, counts: Counts) -> Any:
+        return self.metric.value(counts)
 
 
 def decided(scores: Array, target: Array, loss: Loss) -> tuple[Array, Array, int]:

@@ -13,7 +13,7 @@ from netspec.errors import UsageError
 from netspec.files import write_file
 from netspec.graph.model import Graph
 from netspec.json_text import json_text
-from netspec.runs.predict import Prediction
+from netspec.runs.predict import Answer, Prediction
 
 ROW: Final = "row"
 """What a sample is called by that has nothing but its number."""
@@ -25,6 +25,8 @@ def records(found: Prediction) -> list[dict[str, Any]]:
     Where the network chooses a class for each place, as for each token or point, these are lists in the form of the
     places.
     """
+    if found.answers:
+        return _named_records(found)
     heads, shares, places = _heads(found), found.shares, found.places()
     rest = dict(list(found.outputs.items())[shares is not None :])
     if shares is None and found.labels:
@@ -41,6 +43,22 @@ def records(found: Prediction) -> list[dict[str, Any]]:
     ]
 
 
+def _named_records(found: Prediction) -> list[dict[str, Any]]:
+    """The same of several outputs that are trained each by a loss of its own: what each says stands under its name."""
+    heads, told = _heads(found), list[dict[str, Any]]()
+    chosen = {name: (answer.places(), answer.shares) for name, answer in found.answers.items()}
+    for i in range(len(found.first)):
+        record = {_free(name, found.answers): column[i] for name, column in heads.items()}
+        for name, answer in found.answers.items():
+            places, shares = chosen[name]
+            if places is not None and shares is not None:
+                record[name] = _choice(places[i], shares[i], answer.classes)
+            else:
+                record[name] = answer.values[i].tolist()
+        told.append(record)
+    return told
+
+
 def _choice(chosen: Any, shares: Any, classes: Any) -> dict[str, Any]:
     """The class of each place, and the probabilities by class."""
     names = classes[: shares.shape[-1]]
@@ -51,13 +69,16 @@ def _choice(chosen: Any, shares: Any, classes: Any) -> dict[str, Any]:
 def table(found: Prediction) -> Iterator[list[Any]]:
     """The names of the columns, then a row for each sample, whose numbers are written with all their digits."""
     shares, places, columns = found.shares, found.places(), dict[str, Any]()
-    if shares is not None and places is not None:
+    if found.answers:
+        columns = {name: column for each in found.answers.items() for name, column in _columns(*each)}
+    elif shares is not None and places is not None:
         names = (found.classes or ())[: shares.shape[-1]]
         plain = not {*names} & {"class", *_heads(found), *list(found.outputs)[1:]}
         columns["class"] = places.tolist()
         for i, name in enumerate(names):
             columns[name if plain else f"probability of {name}"] = shares[:, i].tolist()
-    for place, (name, values) in enumerate(list(found.outputs.items())[shares is not None :]):
+    rest = [] if found.answers else list(found.outputs.items())[shares is not None :]
+    for place, (name, values) in enumerate(rest):
         labels = found.labels if shares is None and not place else ()
         flat = values.reshape(len(values), -1)
         called = labels or ([name] if flat.shape[1] == 1 else [f"{name} {i}" for i in range(flat.shape[1])])
@@ -65,6 +86,20 @@ def table(found: Prediction) -> Iterator[list[Any]]:
     heads = {_free(name, columns): column for name, column in _heads(found).items()}
     yield [*heads, *columns]
     yield from (list(row) for row in zip(*heads.values(), *columns.values(), strict=True))
+
+
+def _columns(name: str, answer: Answer) -> Iterator[tuple[str, Any]]:
+    """The columns of one of several outputs: its class and the probabilities, or its values."""
+    shares, places = answer.shares, answer.places()
+    flat = answer.values.reshape(len(answer.values), -1)
+    if shares is not None and places is not None:
+        yield name, places.tolist()
+        called = [f"{name} probability of {each}" for each in (answer.classes or ())[: shares.shape[-1]]]
+    elif answer.labels:
+        called = [f"{name} {label}" for label in answer.labels] if len(answer.labels) > 1 else [name]
+    else:
+        called = [name] if flat.shape[1] == 1 else [f"{name} {i}" for i in range(flat.shape[1])]
+    yield from ((each, flat[:, i].tolist()) for i, each in enumerate(called))
 
 
 def _heads(found: Prediction) -> Mapping[str, Sequence[Any]]:

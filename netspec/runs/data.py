@@ -17,7 +17,9 @@ from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data
 from netspec.runtime.data.weighing import Compared
 from netspec.runtime.store.notes import read_note, texts
+from netspec.sections.train import Train
 from netspec.spec import Spec
+from netspec.tensors import Tensor
 
 LEARNT: Final = "data.json"
 """The file of a run that keeps what its data has taught."""
@@ -46,6 +48,8 @@ def _fault(learnt: Any) -> str:
         "positive": lambda value: isinstance(value, str),
         "scale": _scale,
         "weights": _weights,
+        "targets": _targets,
+        "losses": lambda value: isinstance(value, dict) and not any(_fault(of) for of in value.values()),
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
     return f"{wrong[0]} is not what a run has learnt" if wrong else ""
@@ -54,6 +58,14 @@ def _fault(learnt: Any) -> str:
 def _seen_as(inputs: Any) -> bool:
     """Whether the names of the inputs and the largest byte are kept."""
     return isinstance(inputs, dict) and texts(inputs.get("names")) and inputs.get("peak") in range(1, 256)
+
+
+def _targets(targets: Any) -> bool:
+    """Whether the name of the first of several targets is kept, and the classes of the others, where they have some."""
+    if not isinstance(targets, dict) or targets.keys() != {"lead", "classes"} or not isinstance(targets["lead"], str):
+        return False
+    classes = targets["classes"]
+    return isinstance(classes, dict) and all(value is None or texts(value) for value in classes.values())
 
 
 def _scale(scale: Any) -> bool:
@@ -93,6 +105,17 @@ def data_of(
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
     training = spec.experiment.train
-    compared = Compared(training.loss, tuple(spec.graph.outputs.values())) if training is not None else None
+    compared = _compared(training, spec.graph.trained_outputs, section.source.targets) if training is not None else ()
     known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "compared": compared}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
+
+
+def _compared(train: Train, outputs: Mapping[str, Tensor], targets: tuple[str, ...]) -> tuple[Compared, ...]:
+    """What each loss of a run compares, where the network has its outputs."""
+    found = []
+    for term in train.terms:
+        names = term.outputs or tuple(outputs)
+        if all(name in outputs for name in names):
+            given = tuple(outputs[name] for name in names)
+            found.append(Compared(term.loss, given, term.name, term.target_of(targets)))
+    return tuple(found)

@@ -13,6 +13,7 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.exporters.base import Exporter
+from netspec.graph.model import Graph
 from netspec.losses.base import Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
@@ -21,6 +22,7 @@ from netspec.runtime.data.split import Data
 from netspec.runtime.export.export import Report, by_shape, export_network, metadata
 from netspec.runtime.export.subject import Probabilities
 from netspec.runtime.train.evaluate import batch_size
+from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.version import __version__
 from netspec.vocabulary import EXPORTERS
@@ -49,9 +51,11 @@ def export(
         raise UsageError(f"{path} is not called {known}, and no other format is written")
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
-    scale = Scale.of(learnt)
+    answered = _answered(training, spec.graph, learnt) if training is not None else {}
+    scales = {name: scale for name, (_, scale) in answered.items() if scale is not None}
+    first = next(iter(spec.graph.outputs), "")
     return export_network(
-        InOwnUnits(module, scale) if scale else module,
+        InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,
         path,
         exporter,
@@ -59,9 +63,20 @@ def export(
         validation=_validation(data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
-        probabilities=partial(_probabilities, training.loss) if training is not None else by_shape,
+        probabilities=partial(_probabilities, answered[first][0]) if first in answered else by_shape,
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
     )
+
+
+def _answered(train: Train, graph: Graph, learnt: Mapping[str, Any]) -> dict[str, tuple[Loss, Scale | None]]:
+    """The loss that each output was trained with, and the scale of its target, where that has one."""
+    found: dict[str, tuple[Loss, Scale | None]] = {}
+    for term in train.terms:
+        name = term.outputs[0] if term.outputs else next(iter(graph.outputs), "")
+        of = learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
+        if name in graph.outputs:
+            found.setdefault(name, (term.loss, Scale.of(of)))
+    return found
 
 
 def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:

@@ -13,9 +13,7 @@ import torch
 from netspec.datasets.base import Gives, numbered
 from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
-from netspec.datasets.images import Images
 from netspec.datasets.rows import Rows, pieces
-from netspec.datasets.table import Tabular
 from netspec.datasets.values import Values
 from netspec.dims import names
 from netspec.errors import DataError
@@ -30,7 +28,7 @@ from netspec.runtime.data.split import Split, Steps, described
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.train.evaluate import batch_size
-from netspec.runtime.train.loss import Objective, predictions
+from netspec.runtime.train.loss import Criterion, Objective, predictions
 from netspec.tensors import Tensor
 from netspec.words import printable
 
@@ -56,6 +54,36 @@ REARRANGED: Final[Mapping[str, Callable[[Array], Array]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a network gives as one output, a row for each sample; the fields are those of a Prediction."""
+
+    values: Array
+    classes: tuple[str, ...] | None = None
+    axis: int = 1
+    labels: tuple[str, ...] = ()
+
+    @property
+    def shares(self) -> Array | None:
+        """The probabilities with the classes on the last axis; None where nothing is chosen from classes."""
+        if self.classes is None or self.values.ndim <= self.axis:
+            return None
+        return np.moveaxis(self.values, self.axis, -1)
+
+    def places(self) -> Array | None:
+        """The name of the likeliest class of each place of each sample; None where nothing is chosen from classes."""
+        shares = self.shares
+        return None if shares is None else np.array(self.classes, dtype=object)[shares.argmax(-1)]
+
+    def best(self, count: int) -> list[list[tuple[str, float]]] | None:
+        """For each sample its likeliest classes with their probabilities; None where a sample has no one class."""
+        if self.classes is None or self.values.ndim != 2 or self.axis != 1:
+            return None
+        order = np.argsort(-self.values, axis=1, kind="stable")[:, :count]
+        pairs = zip(self.values, order, strict=True)
+        return [[(self.classes[i], float(row[i])) for i in places] for row, places in pairs]
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What a network gives for samples, by the names of its outputs, a row for each sample.
 
@@ -75,6 +103,8 @@ class Prediction:
     labels: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     """Lines for a person, about what was converted or looks odd."""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    """What each output says, where several are trained by losses of their own; the first holds the fields above."""
 
     @property
     def first(self) -> np.ndarray[Any, Any]:
@@ -89,23 +119,20 @@ class Prediction:
     @property
     def shares(self) -> np.ndarray[Any, Any] | None:
         """The probabilities with the classes on the last axis; None where nothing is chosen from classes."""
-        if self.classes is None or self.first.ndim <= self.axis:
-            return None
-        return np.moveaxis(self.first, self.axis, -1)
+        return self._answer.shares
 
     def places(self) -> np.ndarray[Any, Any] | None:
         """The name of the likeliest class of each place of each sample; None where nothing is chosen from classes."""
-        shares = self.shares
-        return None if shares is None else np.array(self.classes, dtype=object)[shares.argmax(-1)]
+        return self._answer.places()
 
     def best(self, count: int) -> list[list[tuple[str, float]]] | None:
         """For each sample its likeliest classes with their probabilities; None where a sample has no one class."""
-        if self.classes is None or self.first.ndim != 2 or self.axis != 1:
-            return None
-        order = np.argsort(-self.first, axis=1, kind="stable")[:, :count]
-        return [
-            [(self.classes[i], float(row[i])) for i in places] for row, places in zip(self.first, order, strict=True)
-        ]
+        return self._answer.best(count)
+
+    @property
+    def _answer(self) -> Answer:
+        """What the first output says."""
+        return Answer(self.first, self.classes, self.axis, self.labels)
 
 
 @kept_memory()
@@ -121,52 +148,79 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     new, samples = _samples(run, files, learnt, as_is)
     module = run.module().eval()
     section = run.spec.experiment.train
-    objective = Objective(section.loss, learnt=learnt) if section is not None else None
+    names = tuple(run.spec.graph.outputs)
+    objective = Objective(section.loss, learnt=learnt, names=names) if section is not None else None
     if objective:
         objective.restore(run.weights)
-    found, axis = [], 1
+    found, axes = [], dict[str, int]()
     with torch.inference_mode():
         for inputs, _ in samples.batches(batch_size(samples, 64)):
             given = module(*inputs)
-            first, *rest = predictions(given)
-            if objective:
-                axis = objective.loss.class_axis(first.ndim)
-                first = objective.loss.probabilities(objective.scores(given))
-                first = first if axis == 1 else first.movedim(1, axis)  # as the network has it
-            found.append((first, *rest))
+            held = dict(zip(names, predictions(given), strict=True))
+            for name, (criterion, taken) in _answered(objective, given, names).items():
+                axes[name] = axis = criterion.loss.class_axis(taken[0].ndim)
+                chances = criterion.loss.probabilities(criterion.scores(taken))
+                held[name] = chances if axis == 1 else chances.movedim(1, axis)  # as the network has it
+            found.append([*held.values()])
+    tensors = run.spec.graph.outputs.items()
     outputs = {
         name: torch.cat([part.movedim(_batch_axis(tensor), 0) for part in parts]).numpy()
-        for (name, tensor), parts in zip(run.spec.graph.outputs.items(), zip(*found, strict=True), strict=True)
+        for (name, tensor), parts in zip(tensors, zip(*found, strict=True), strict=True)
     }
-    answers = "positive" in learnt and objective is not None and objective.loss.target_kind == "label"
-    if answers:  # as of two classes, of which yes is the second
-        name, axis = next(iter(outputs)), 1
-        yes = outputs[name].reshape(-1)
-        outputs[name] = np.stack([1 - yes, yes], 1)
-    chosen = answers or (objective is not None and objective.loss.target_kind == "class")
-    scores = next(iter(outputs.values()))
-    count = scores.shape[axis] if chosen and scores.ndim > axis else 0
-    known = tuple(learnt.get("classes") or numbered(count))
-    known += tuple(f"class {i}" for i in range(len(known), count))  # that no sample has, and the network tells apart
-    labels = _labels(run, objective, learnt)
-    result = Prediction(outputs, known if count else None, new.names, axis, labels, new.told)
+    answered = _answered(objective, given, names)
+    answers = {
+        name: _answer(run, outputs[name], axes.get(name, 1), answered[name][0] if name in answered else None)
+        for name in names
+    }
+    first = answers[names[0]]
+    several = bool(objective and objective.several)
+    held_in = {name: answer.values for name, answer in answers.items()}
+    about: dict[str, Any] = {"names": new.names, "axis": first.axis, "labels": first.labels, "told": new.told}
+    result = Prediction(held_in, first.classes, **about, answers=answers if several else {})
     _need_finite(result, ", ".join(map(show, files)))
     return result
 
 
-def _labels(run: Run, objective: Objective | None, learnt: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the values of the first output are called, where the run's data has a name for each."""
-    section, shape = run.spec.experiment.data, next(iter(run.spec.graph.outputs.values())).shape
-    if objective is None or section is None or objective.loss.target_kind == "class" or len(shape) != 2:
+def _answered(
+    objective: Objective | None, given: Any, names: Sequence[str]
+) -> dict[str, tuple[Criterion, Sequence[torch.Tensor]]]:
+    """For each output that a loss compares first of all the loss, and the outputs that it takes."""
+    found: dict[str, tuple[Criterion, Sequence[torch.Tensor]]] = {}
+    for criterion, taken in objective.present(given) if objective is not None else ():
+        found.setdefault(criterion.term.outputs[0] if criterion.term.outputs else names[0], (criterion, taken))
+    return found
+
+
+def _answer(run: Run, values: Array, axis: int, criterion: Criterion | None) -> Answer:
+    """What the values of an output say, which a loss compared in training."""
+    if criterion is None:
+        return Answer(values)
+    learnt, target = run.learnt, ""
+    own, classes = learnt, learnt.get("classes")
+    if criterion.term.name:
+        own = learnt.get("losses", {}).get(criterion.term.name, {})
+        known = learnt.get("targets", {"lead": "", "classes": {}})
+        target = criterion.term.target_of((known["lead"],)) if known["lead"] else ""
+        classes = known["classes"].get(target, classes if target in ("", known["lead"]) else None)
+    answers = "positive" in own and criterion.loss.target_kind == "label"
+    if answers:  # as of two classes, of which yes is the second
+        yes, axis = values.reshape(-1), 1
+        values = np.stack([1 - yes, yes], 1)
+    chosen = answers or criterion.loss.target_kind == "class"
+    count = values.shape[axis] if chosen and values.ndim > axis else 0
+    named = tuple(classes or numbered(count))
+    named += tuple(f"class {i}" for i in range(len(named), count))  # that no sample has, and the network tells apart
+    labels = () if criterion.loss.target_kind == "class" else _labels(run, values, classes, target)
+    return Answer(values, named if count else None, axis, labels)
+
+
+def _labels(run: Run, values: Array, classes: Sequence[str] | None, target: str) -> tuple[str, ...]:
+    """What the values of an output are called, where the run's data has a name for each."""
+    section = run.spec.experiment.data
+    if section is None or values.ndim != 2:
         return ()
-    source, target = section.source, tuple[str, ...]()
-    if isinstance(source, Tabular):
-        ahead = range(1, source.horizon + 1) if source.window is not None and source.horizon > 1 else ()
-        target = tuple(f"{name} +{row}" for name in source.target for row in ahead) or source.target
-    elif isinstance(source, Images) and source.regression and source.masks is None:
-        target = (source.labels,)
-    named = learnt.get("classes") or target
-    return tuple(named) if len(named) == shape[1] else ()
+    named = classes or section.source.columns_of(target)
+    return tuple(named) if len(named) == values.shape[1] else ()
 
 
 def _need_finite(found: Prediction, label: str) -> None:

@@ -87,10 +87,9 @@ def train(
                 progress.warn(remark)
         shown = progress if world.main else None
         same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
+        about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
         with pointing_into(spec.document.source):
-            history = run_training(
-                module, section, data, run, resume=going_on, progress=shown, world=world, meaning=same, frozen=frozen
-            )
+            history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, **about)
     return Trained(module.eval(), history, folder)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -19,7 +19,7 @@ from netspec.sections.base import NOTHING, Around, Key, Places, Section, entry_s
 from netspec.sections.data_steps import read_steps, steps_schema
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
-from netspec.transforms.route import Chain, Placed, Way, Written, parted, placed, way
+from netspec.transforms.route import Chain, Placed, Way, Written, joined, parted, placed, way
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, TRANSFORMS
 
 if TYPE_CHECKING:
@@ -165,6 +165,8 @@ class DataSection:
     names: tuple[str, ...] = ()
     """The network's inputs, where they are known."""
     maps: Maps = TORCHS
+    maps_of: Mapping[str, Maps] = field(default_factory=dict)
+    """Of several targets, how each is moved that lies on an image's grid, by its name."""
 
     def gives(self) -> Gives:
         """What the network is given, as far as it is known without reading the data. Raises Misfit."""
@@ -199,23 +201,39 @@ class DataSection:
         target: Tensor | None,
         names: Sequence[str] = (),
         done: Sequence[Placed] | None = None,
+        others: Mapping[str, Tensor] | None = None,
     ) -> Ways:
         """What becomes of a source's inputs and target, with the transforms that are `done`, or those as written.
 
-        Raises Misfit where a step is for an input that is not there.
+        Of several targets the `others`, by their names, go along as the first does. Raises Misfit where a step is for
+        an input that is not there.
         """
         transforms = self.placed(inputs, names) if done is None else done
         before, after = parted(transforms)
         augment = placed(self.augment, inputs, self.names or names)
-        use = way((*before, *after), inputs, target, self.maps)
-        training = way((*before, *augment, *after), inputs, target, self.maps)
+        use, training = (
+            self._way(steps, inputs, target, others or {}) for steps in ((*before, *after), (*before, *augment, *after))
+        )
         return Ways(use, training, len(before), len(augment))
 
+    def _way(
+        self, steps: Sequence[Placed], inputs: Sequence[Tensor], target: Tensor | None, others: Mapping[str, Tensor]
+    ) -> Way:
+        """What these steps make of inputs and targets."""
+        own = way(steps, inputs, target, self.maps)
+        if not others:
+            return own
+        return joined(own, {n: way(steps, inputs, x, self.maps_of.get(n, TORCHS)) for n, x in others.items()})
+
     def misfits(
-        self, inputs: Sequence[Tensor], target: Tensor | None, names: Sequence[str] = ()
+        self,
+        inputs: Sequence[Tensor],
+        target: Tensor | None,
+        names: Sequence[str] = (),
+        others: Mapping[str, Tensor] | None = None,
     ) -> list[tuple[Step, Misfit]]:
         """Every step that does not take what the steps before it make of a source's samples. Raises Misfit."""
-        ways = self.ways(inputs, target, names)
+        ways = self.ways(inputs, target, names, others=others)
         found = ways.faults
         for mixing in self.mixing if not found else ():
             try:
@@ -378,7 +396,13 @@ class Data(Section):
 
     def read(self, value: Any, path: Path, around: Around) -> tuple[DataSection | None, list[Problem]]:
         train = around.value("train")  # targets on an image's grid are moved as the loss takes them
-        return read_data(value, path, around.lookup, around.inputs, _maps(train.loss) if train else TORCHS)
+        terms = [term for term in train.terms if term.loss.takes_target] if train else []
+        maps = _maps(terms[0].loss) if terms else TORCHS
+        section, problems = read_data(value, path, around.lookup, around.inputs, maps)
+        if section is None or not section.source.targets:
+            return section, problems
+        of = {term.target_of(section.source.targets): _maps(term.loss) for term in reversed(terms)}
+        return replace(section, maps_of={name: of.get(name, TORCHS) for name in section.source.targets}), problems
 
     def schema(self) -> dict[str, Any]:
         source = entry_schema(DATASETS, self.keys["source"].sentence)

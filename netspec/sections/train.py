@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Final, TypeVar
@@ -22,11 +22,12 @@ from netspec.language.calls import (
 )
 from netspec.language.refusals import Refused
 from netspec.losses.base import Loss
-from netspec.metrics.base import Metric
+from netspec.metrics.base import Metric, OfOutput
 from netspec.optimizers.base import Optimizer
 from netspec.records import Bool, Checked, Choice, Duration, Fault, Field, Float, Int, Invalid, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
+from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
 from netspec.sections.param_groups import Group, read_groups
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 from netspec.words import did_you_mean
@@ -65,12 +66,20 @@ class Checkpoint(Record):
     best = Text("the value that decides which weights are best; null is the first metric, else the loss", None)
 
 
-def Part(sentence: str, cls: type[Any], default: Any = None, *, json: dict[str, Any] | None = None) -> Field[Any]:
-    """A part of the section that has been read before: an entry of a catalogue, or a record."""
+def Part(
+    sentence: str,
+    cls: type[Any],
+    default: Any = None,
+    *,
+    several: type[Any] | None = None,
+    json: dict[str, Any] | None = None,
+) -> Field[Any]:
+    """A part of the section that has been read before: an entry of a catalogue, or a record; or `several` of a kind."""
 
     def check(value: Any) -> Any:
         items = value if isinstance(value, tuple) else (value,)
-        if not all(isinstance(item, cls) for item in items):
+        wanted = several if several is not None and isinstance(value, tuple) else cls
+        if not all(isinstance(item, wanted) for item in items):
             raise refuse(f"a {cls.__name__}")
         return value
 
@@ -89,7 +98,7 @@ _GROUPS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["
 class Train(Record):
     """How the network is trained."""
 
-    loss = Part("what is minimised", Loss, json=_row("loss"))
+    loss = Part("what is minimised, or a loss for each output by its name", Loss, several=Term, json=_row("loss"))
     optimizer = Part("how a step is made of gradients", Optimizer, json=_row("optimizer"))
     groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
@@ -121,6 +130,11 @@ class Train(Record):
     tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
 
     @property
+    def terms(self) -> tuple[Term, ...]:
+        """The losses that are added up; a single one has no name."""
+        return self.loss if isinstance(self.loss, tuple) else alone(self.loss)
+
+    @property
     def samples(self) -> int:
         """Samples in a step, all its batches together."""
         return self.batch * self.accumulate
@@ -148,7 +162,8 @@ class Train(Record):
     def monitors(self) -> list[str]:
         """The values that may be watched."""
         labels = ["loss", *(m.label for m in self.metrics if m.goal is not None)]
-        return ["train.loss", *(f"val.{label}" for label in labels)]
+        parts = [f"{part}.{term.name}.loss" for part in ("train", "val") for term in self.terms if term.name]
+        return ["train.loss", *(f"val.{label}" for label in labels), *parts]
 
 
 R_ = TypeVar("R_", Checkpoint, Evaluate)
@@ -184,9 +199,11 @@ class Training(Section):
     }
     entries = {
         ("loss",): LOSSES,
+        ("loss", "*"): LOSSES,
         ("optimizer",): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
         ("metrics",): METRICS,
+        ("metrics", "*"): METRICS,
     }
 
     def read(self, value: Any, path: Path, around: Around) -> tuple[Train | None, list[Problem]]:
@@ -202,7 +219,10 @@ class Training(Section):
             del properties[key]["default"]
         for key, catalogue in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
             properties[key] = entry_schema(catalogue, Train.fields[key].sentence)
-        properties["metrics"] = entries_schema(METRICS, Train.fields["metrics"].sentence)
+        properties["loss"]["anyOf"].append(terms_schema(properties["loss"]))
+        metrics = entries_schema(METRICS, Train.fields["metrics"].sentence)
+        of_outputs = {"type": "object", "additionalProperties": {"anyOf": [*metrics["anyOf"]]}}
+        properties["metrics"] = {**metrics, "anyOf": [*metrics["anyOf"], of_outputs]}
         for key in properties.keys() - {*_REQUIRED, "metrics"}:
             properties[key]["anyOf"].append(NOTHING)
         return {**schema, "required": list(_REQUIRED)}
@@ -217,6 +237,7 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
     for key, value in data.items():
         reader.take(key, value)
     reader.take_groups(data.get("groups"))
+    reader.take_metrics(data.get("metrics"), data.get("loss"))
     meant = {did_you_mean(key, Train.fields) for key in data if key not in Train.fields}
     for key, example in _REQUIRED.items():
         if data.get(key) is None and not any(repr(key) in hint for hint in meant):
@@ -247,7 +268,7 @@ class _Reader:
         if key not in Train.fields:
             self.problems += unknown_keys({key: value}, Train.fields, self.path)
             return
-        if value is None or key == "groups":
+        if value is None or key in ("groups", "metrics"):
             return
         try:
             self.values[key] = self._read(key, value, at)
@@ -264,6 +285,15 @@ class _Reader:
         except Refused as refused:
             self._refuse(refused)
 
+    def take_metrics(self, value: Any, loss: Any) -> None:
+        """Read the metrics, which are those of one loss, or by the names of several."""
+        if value is None:
+            return
+        try:
+            self.values["metrics"] = self._metrics(value, (*self.path, "metrics"), names_of(loss))
+        except Refused as refused:
+            self._refuse(refused)
+
     def _refuse(self, refused: Refused) -> None:
         """Keep the problems of a value that cannot be read."""
         self.problems += refused.problems
@@ -272,10 +302,9 @@ class _Reader:
     def _read(self, key: str, value: Any, at: At) -> Any:
         """The value of one key. Raises Refused."""
         readers: dict[str, Callable[[Any, Path], Any]] = {
-            "loss": lambda v, p: self._entry(v, p, LOSSES),
+            "loss": self._loss,
             "optimizer": lambda v, p: self._entry(v, p, OPTIMIZERS),
             "scheduler": lambda v, p: self._entry(v, p, SCHEDULERS),
-            "metrics": self._metrics,
             "early_stop": self._early_stop,
             "evaluate": lambda v, p: self._record(v, p, Evaluate),
             "checkpoint": lambda v, p: self._record(v, p, Checkpoint),
@@ -303,8 +332,29 @@ class _Reader:
             raise Refused(*found)
         return entry
 
-    def _metrics(self, value: Any, path: Path) -> tuple[Metric, ...]:
-        """The metrics, each at most once. Raises Refused."""
+    def _loss(self, value: Any, path: Path) -> Loss | tuple[Term, ...]:
+        """One loss, or those of several outputs by their names. Raises Refused."""
+        return read_terms(value, path, self.lookup) if names_of(value) else self._entry(value, path, LOSSES)
+
+    def _metrics(self, value: Any, path: Path, names: Sequence[str]) -> tuple[Metric, ...]:
+        """The metrics, each at most once, of one loss or of each of several by their `names`. Raises Refused."""
+        if not (names and isinstance(value, dict) and not (len(value) == 1 and METRICS.find(next(iter(value))))):
+            return self._listed(value, path)
+        found, refusals = list[Metric](), list[Refused]()
+        for name, inner in value.items():
+            try:
+                if name not in names:
+                    hint = did_you_mean(name, names) or f"There are: {', '.join(names)}."
+                    at = At((*path, name), on_key=True)
+                    raise Refused(Problem("unknown-value", f"there is no loss of an output {name!r}", at, hint))
+                found += [OfOutput(metric=metric, of=name) for metric in self._listed(inner, (*path, name))]
+            except Refused as refused:
+                refusals.append(refused)
+        raise_all(refusals)
+        return tuple(found)
+
+    def _listed(self, value: Any, path: Path) -> tuple[Metric, ...]:
+        """One metric or a list of them, each at most once. Raises Refused."""
         items = value if isinstance(value, list) else [value]
         found: dict[str, Metric] = {}
         refusals: list[Refused] = []
@@ -406,7 +456,7 @@ class _Reader:
         if train.parallel != "fsdp":
             return []
         refused = {
-            "loss": train.loss.owns_parameters and f"{train.loss.said} has weights of its own",
+            "loss": _own_weights(train),
             "optimizer": not train.optimizer.shardable and f"{train.optimizer.said} needs whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
@@ -416,6 +466,11 @@ class _Reader:
             for key, text in refused.items()
             if text
         ]
+
+
+def _own_weights(train: Train) -> str:
+    """Which loss has weights of its own; nothing where none has."""
+    return next((f"{term.loss.said} has weights of its own" for term in train.terms if term.owns_parameters), "")
 
 
 def _problem(fault: Fault, path: Path) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +32,8 @@ class Placed:
     carries: bool = False
     named: bool = False
     """Whether the spec names its one input, which it then moves without the others."""
+    others: tuple[str, ...] = ()
+    """Of several targets those besides the first that go along, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,17 @@ def way(steps: Iterable[Placed], inputs: Sequence[Tensor], target: Tensor | None
             return Way(tuple(taken), tuple(shapes), target, ((step, _several(misfit, inputs, each)),))
         taken.append(replace(each, carries=carries))
     return Way(tuple(taken), tuple(shapes), target)
+
+
+def joined(own: Way, others: Mapping[str, Way]) -> Way:
+    """One way for several targets: its steps carry each of the `others` that goes along with them."""
+    faults = own.faults or next((each.faults for each in others.values() if each.faults), ())
+    steps = own.steps
+    if not faults:
+        columns = zip(*([(name, step.carries) for step in each.steps] for name, each in others.items()), strict=True)
+        pairs = zip(steps, columns, strict=True)
+        steps = tuple(replace(step, others=tuple(n for n, carries in along if carries)) for step, along in pairs)
+    return Way(steps, own.inputs, own.target, faults)
 
 
 def _several(misfit: Misfit, inputs: Sequence[Tensor], each: Placed) -> Misfit:

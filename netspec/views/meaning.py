@@ -129,7 +129,8 @@ def _network(graph: Graph) -> Iterator[tuple[str, str]]:
     for name, tensor in graph.inputs.items():
         yield f"input {name}:", f"{tensor} {tensor.dtype}"
     yield from _steps(graph.root)
-    yield "outputs:", _given(graph.root.outputs)
+    only = ", ".join(_named(v) for v in graph.results.values() if graph.only_in_training(v))
+    yield "outputs:", _given(graph.root.outputs) + (f", in training only {only}" if only else "")
     for name, other in sorted(graph.ties.items()):
         yield f"{name}:", f"one tensor with {other}"
     for i, load in enumerate(graph.weights.loads):

@@ -16,6 +16,7 @@ from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve
 from netspec.schedulers.plateau import ReduceLROnPlateau
 from netspec.sections.experiment import Experiment
+from netspec.sections.objective import Term
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
 
@@ -99,7 +100,7 @@ def training(name: str, graph: Graph, experiment: Experiment, samples: int | Non
     scheduler = train.scheduler
     return Training(
         name,
-        shown(train.loss),
+        ", ".join(map(_loss, train.terms)),
         shown(train.optimizer),
         shown(scheduler) if scheduler else "",
         _moves(scheduler) if scheduler else "",
@@ -155,6 +156,12 @@ def _points(train: Train, groups: Sequence[Members], steps: int, per_epoch: int)
     for step, rates in enumerate(zip(*curves, strict=True)):
         if step in chosen:
             yield Point(step + 1, step // per_epoch + 1, rates)
+
+
+def _loss(term: Term) -> str:
+    """A loss, and of several what it is told by and what it counts: `box: SmoothL1Loss * 0.5`."""
+    weight = " * learned" if term.learned else f" * {term.weight:g}" if term.weight != 1 else ""
+    return f"{term.name}: {shown(term.loss)}{weight}" if term.name else shown(term.loss)
 
 
 def _moves(scheduler: Scheduler) -> str:

@@ -394,5 +394,5 @@ def test_points_that_come_in_from_outside_count_for_nothing(row: str, uneven: bo
     (image,), mask = train.batch(torch.arange(20), seeded(0))
     objective.check(torch.zeros(20, 5, SIZE, SIZE), mask, {"train": train})
     assert objective.uneven == uneven
-    assert objective.share(mask) == ((mask != -100).sum() if uneven else 20)
+    assert objective.criteria[0].share(mask) == ((mask != -100).sum() if uneven else 20)
     assert image.shape == (20, 3, SIZE, SIZE)

@@ -28,6 +28,7 @@ from netspec.runtime.train.history import Record
 from netspec.runtime.train.run import train
 from netspec.sections.train import Train
 from tests.data.writing import section as data_section
+from tests.train.headed import AUX, LEARNED, headed, ignoring, targets
 from tests.train.small import classes, data, perceptron, section
 
 FILES: Final = Path(tempfile.mkdtemp())
@@ -67,6 +68,16 @@ def still() -> nn.Module:
     net = perceptron(norm=True)
     hold(net[1].requires_grad_(False))
     return net
+
+
+def still_headed() -> nn.Module:
+    """A network with an auxiliary head, and without dropout, which each process draws for itself."""
+    return headed(0.0)
+
+
+def untroubled() -> nn.Module:
+    """The same without that head."""
+    return headed(0.0, aux=False)
 
 
 def images() -> Data:
@@ -178,6 +189,13 @@ CASES: dict[str, Case] = {
     "loss that learns": Case(
         section(epochs=3, loss="adaptive_log_softmax 12 3 cutoffs=1", optimizer="adamw lr=0.01"), features
     ),
+    "several losses": Case(
+        section(epochs=2, loss=AUX, batch=20, metrics={"cls": "accuracy", "box": "mae"}), still_headed, targets
+    ),
+    "several losses, ignored, in pieces": Case(
+        section(epochs=2, loss=AUX, batch=5, accumulate=3), still_headed, ignoring
+    ),
+    "several losses, learned": Case(section(epochs=2, loss=LEARNED, batch=15, accumulate=2), untroubled, targets),
     "not finite": Case(section(loss="mse", batch=32), data=outlier),
     "early stop": Case(section(epochs=30, early_stop="val.loss patience=1", optimizer="sgd lr=2")),
     "images": Case(section(epochs=1, batch=50, optimizer="adamw lr=0.003", metrics=["accuracy"]), convolutions, images),

@@ -113,7 +113,7 @@ def test_positive_is_measured_by_binary_metrics_of_two_outputs_too(tmp_path: Pat
         objective = Objective(CrossEntropyLoss())
         always = torch.tensor([[0.0, 1.0]]).expand(len(trained.train), 2)
         metric = made.experiment.train.metrics[0]  # type: ignore[union-attr]
-        values[positive] = metric.value(metric.count(always, trained.train.target, objective.loss))
+        values[positive] = metric.value(metric.count(always, trained.train.target, objective.criteria[0].loss))
         share = trained.train.target.float().mean().item()
         assert (share < 0.5) == (positive == "fraud")
     assert values == {"fraud": 1.0, "regular": 1.0}
@@ -372,9 +372,9 @@ def test_each_column_has_a_scale(tmp_path: Path) -> None:
     made = spec(tmp_path, "{source: npz a.npz, scale_target: standard, split: 0}", "l1", layers="fc 2")
     learnt = data_of(made, False).learnt["scale"]
     assert learnt["mean"] == pytest.approx([1000 * x[:, 0].mean(), 5 + 0.01 * x[:, 1].mean()], rel=1e-5)
-    objective = Objective(made.experiment.train.loss, learnt={"scale": learnt})  # type: ignore[union-attr]
+    (objective,) = Objective(made.experiment.train.loss, learnt={"scale": learnt}).criteria  # type: ignore[union-attr]
     right = torch.tensor([[1000 * 0.5, 5.005]])
-    assert objective.scores(objective.scale.taken_out(right)) == pytest.approx(right)  # type: ignore[union-attr]
+    assert objective.scores([objective.scale.taken_out(right)]) == pytest.approx(right)  # type: ignore[union-attr]
 
 
 def test_what_has_no_scale(tmp_path: Path) -> None:

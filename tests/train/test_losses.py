@@ -168,7 +168,7 @@ def test_what_only_the_first_batch_shows_has_its_line(tmp_path: Path) -> None:
 def test_classes_on_the_last_axis_are_compared_where_they_lie(row: str) -> None:
     objective = Objective(loss(row))
     scores, target = torch.randn(2, 7, 3, 5).log_softmax(-1), torch.randint(5, (2, 7, 3))
-    given, classes = objective.loss.inputs([scores], target)
+    given, classes = objective.criteria[0].loss.inputs([scores], target)
     assert given.shape == (42, 5)
     assert given.data_ptr() == scores.data_ptr()
     assert classes.shape == (42,)
@@ -179,4 +179,4 @@ def test_classes_on_the_last_axis_are_compared_where_they_lie(row: str) -> None:
 def test_so_are_probabilities_of_the_classes() -> None:
     objective = Objective(loss("ce"))
     scores, target = torch.randn(2, 5, 3), torch.rand(2, 5, 3)
-    assert objective.loss.inputs([scores], target)[0] is scores
+    assert objective.criteria[0].loss.inputs([scores], target)[0] is scores

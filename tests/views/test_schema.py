@@ -80,15 +80,16 @@ def test_whatever_section_is_accepted_is_valid(section: str) -> None:
     ],
     ids=lambda part: part.__name__ if isinstance(part, type) else ".".join(part),
 )
-def test_every_entry_by_each_of_its_words(path: tuple[str, str], cls: type[Entry]) -> None:
-    section, key = path
+def test_every_entry_by_each_of_its_words(path: tuple[str, ...], cls: type[Entry]) -> None:
+    section, key, *names = path
     base: dict[str, Any] = yaml.safe_load(TRAINED)
     example = yaml.safe_load(cls.example)
     _, found = read_entry(example, (), entries()[path])
     values = {n: list(v) if isinstance(v, tuple) else v for n, v in found.values.items()}
     for word in (cls.__name__, *cls.words):
         for form in (example, {word: values}, *({word: {**values, name: "$x"}} for name in cls.fields)):
-            assert VALIDATOR.is_valid({**base, section: {**base[section], key: form}}), form
+            held = {"out": form} if names else form
+            assert VALIDATOR.is_valid({**base, section: {**base[section], key: held}}), form
 
 
 @pytest.mark.parametrize(

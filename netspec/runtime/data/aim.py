@@ -58,7 +58,30 @@ def _count(classes: int) -> str:
     return f"{classes:,} class{'es' * (classes != 1)}"
 
 
-def aimed(data: Data, aim: Aim, compared: Compared | None, known: Mapping[str, Any]) -> Data:
+def aimed(data: Data, aim: Aim, compared: Sequence[Compared], known: Mapping[str, Any]) -> Data:
+    """The data with all that its training part teaches of its targets, as plain data to keep with a run.
+
+    What is learnt for one of several losses is kept by that loss's name. Raises DataError.
+    """
+    if not any(each.name for each in compared):
+        return _aimed(data, aim, compared[0] if compared else None, known)
+    first = data.led_by("")
+    train = replace(data.train, strata=strata(first.train, first.classes or ())) if aim.sample else data.train
+    before, losses, lines = known.get("losses", {}), dict[str, Any](), list(data.told)
+    for each in compared:
+        own = replace(data.led_by(each.target), learnt={}, told=())
+        leads = each.target not in data.train.others
+        scaled = aim.scale_target if each.loss.scales else None
+        said = Aim(scale_target=scaled, positive=aim.positive if leads else None)
+        done = _aimed(own, said, each, before.get(each.name, {}))
+        if done.learnt:
+            losses[each.name] = done.learnt
+        lines += [f"{each.name}: {line}" for line in done.told]
+    learnt = {**data.learnt, **({"losses": losses} if losses else {})}
+    return replace(data, train=train, learnt=learnt, told=tuple(lines))
+
+
+def _aimed(data: Data, aim: Aim, compared: Compared | None, known: Mapping[str, Any]) -> Data:
     """The data with all that its training part teaches of the target, as plain data to keep with a run.
 
     That are the `scale` of its numbers, the `weights` of the loss and the `positive` one of two classes, where there

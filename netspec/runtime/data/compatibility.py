@@ -61,7 +61,8 @@ def _left_behind(spec: Spec, data: Data) -> Iterator[str]:
 
 
 def class_remarks(data: Data) -> list[str]:
-    """Classes of which a part has no sample, and data that is of one class alone."""
+    """Classes of which a part has no sample, and data that is of one class alone; of several targets, of the first."""
+    data = data.led_by("")
     if not data.classes or len(data.target.shape) != 1 or data.target.dtype != "int64":
         return []
     counts = {name: _counted(part, len(data.classes)) for name, part in data.parts.items()}
@@ -93,7 +94,8 @@ def measured(data: Data) -> Gives:
     numbers = tuple(_bounds([part.inputs[i] for part in parts]) for i in range(len(data.train.inputs)))
     classes = len(data.classes) if data.classes else None
     targets = _bounds([part.target for part in parts]) if classes else None
-    return Gives(data.inputs, data.target, classes, len(data.train), numbers, targets[0] if targets else 0)
+    own = (data.inputs, data.target, classes, len(data.train), numbers, targets[0] if targets else 0)
+    return Gives(*own, others={name: measured(data.led_by(name)) for name in data.train.others})
 
 
 def _is_integer(x: torch.Tensor | Rows) -> bool:

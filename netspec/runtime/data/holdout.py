@@ -230,4 +230,5 @@ def _rows(part: Part, rows: Array) -> Part:
     def picked(column: Column) -> Column:
         return Picked(column, rows) if isinstance(column, Rows) else column[chosen]
 
-    return Part(tuple(map(picked, part.inputs)), picked(part.target), part.origin.only(rows))
+    others = {name: picked(column) for name, column in part.others.items()}
+    return Part(tuple(map(picked, part.inputs)), picked(part.target), part.origin.only(rows), others=others)

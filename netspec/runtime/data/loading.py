@@ -56,7 +56,7 @@ def load_data(
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
-    compared: Compared | None = None,
+    compared: Sequence[Compared] = (),
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
@@ -65,23 +65,24 @@ def load_data(
     Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
     Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. The
     target becomes what it is `compared` as: whole numbers floats for a loss that takes only these, and names of two
-    classes yes and no. Raises DataError.
+    classes yes and no; of several targets each by its name. Raises DataError.
     """
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     learnt = learnt or {}
     arrays, own = _read(section, files, learnt, compared)
-    inputs, target = _given(arrays)
-    check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()))
+    section = replace(section, maps=section.maps_of.get(arrays.lead, section.maps))
+    inputs, target, others = _given(arrays)
+    check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()), others)
     splits, room = _splits(section, arrays, torch.device(device), hold)
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
-    ways = section.ways(inputs, target, arrays.names, done)
-    plain = Steps(*ways.in_use, arrays.peak, section.maps)
-    train = _prepared(splits.pop("train"), Steps(*ways.in_training, arrays.peak, section.maps), room)
+    ways = section.ways(inputs, target, arrays.names, done, others)
+    plain = Steps(*ways.in_use, arrays.peak, section.maps, section.maps_of)
+    train = _prepared(splits.pop("train"), Steps(*ways.in_training, arrays.peak, section.maps, section.maps_of), room)
     if section.mixing:
         train = replace(train, mixer=Mixer(section.mixing, len(arrays.classes or ())))
-    others = {name: _prepared(part, plain, room) for name, part in splits.items()}
+    held_out = {name: _prepared(part, plain, room) for name, part in splits.items()}
     taught = {
         **arrays.learnt,
         "values": learnt.get("values") or [measured(column).kept() for column in arrays.train.inputs],
@@ -91,9 +92,11 @@ def load_data(
         **({"own": own} if own else {}),
     }
     raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
-    val, test = others.get("val"), others.get("test")
+    if arrays.lead:
+        taught["targets"] = {"lead": arrays.lead, "classes": dict(arrays.classes_of)}
+    val, test = held_out.get("val"), held_out.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
-    data = replace(data, doubts=(*arrays.doubts, *_doubts(arrays, learnt)))
+    data = replace(data, classes_of=arrays.classes_of, doubts=(*arrays.doubts, *_doubts(arrays, learnt)))
     return aimed(data, section.aim, compared, learnt)
 
 
@@ -110,21 +113,31 @@ def _doubts(arrays: Arrays, learnt: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _read(
-    section: DataSection, files: Files, learnt: Mapping[str, Any], compared: Compared | None
+    section: DataSection, files: Files, learnt: Mapping[str, Any], compared: Sequence[Compared]
 ) -> tuple[Arrays, Mapping[str, Any]]:
     """The parts of the data with their target as it is compared, and the source's own classes where others hold."""
     own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
     source, before = section.source.beside(section.split.columns), {**learnt, **own}
     arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
     own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
-    arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
-    if compared is not None:
-        arrays = as_answers(arrays, compared)
-        arrays = as_compared(arrays, partial(takes, compared.takes, section, _given(arrays)[0], arrays.names))
+    order = ordered(arrays, section.aim.positive, learnt.get("classes"))
+    named = {**learnt.get("targets", {}).get("classes", {}), arrays.lead: order}
+    arrays = arrays.each_target(lambda name, each: as_numbered(each, named.get(name)))
+    if compared:
+        # Of losses that share a target, the first says in which form it is compared.
+        arrays = arrays.each_target(partial(_compared, {each.target: each for each in reversed(compared)}, section))
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
     return arrays, own
+
+
+def _compared(compared: Mapping[str, Compared], section: DataSection, name: str, arrays: Arrays) -> Arrays:
+    """The arrays, whose only target has that name, with it in the form that its loss compares."""
+    if name not in compared:
+        return arrays
+    arrays = as_answers(arrays, compared[name])
+    return as_compared(arrays, partial(takes, compared[name].takes, section, _given(arrays)[0], arrays.names))
 
 
 def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bool) -> tuple[dict[str, Split], int]:
@@ -133,8 +146,8 @@ def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bo
     room, workers = room_for(section.reading.memory, device), workers_for(section.reading.workers)
     kept = _kept(parts.values(), room, hold)
     # What is done ahead is done where batches are, or it would not be the very bits that a batch at a time gets.
-    splits = {name: _split(part, kept, workers).to(device) for name, part in parts.items()}
-    return splits, room - sum(_bytes(field) for part in parts.values() for field in fields(part) if id(field) in kept)
+    splits = {name: _split(part, kept, workers, arrays.lead).to(device) for name, part in parts.items()}
+    return splits, room - sum(_bytes(field) for part in parts.values() for field in part.columns if id(field) in kept)
 
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:
@@ -171,17 +184,12 @@ def _as_taught(known: Any, place: int) -> Transform:
         raise DataError(f"what the run has learnt for transform {place} is none: {reason}") from None
 
 
-def fields(part: Part) -> tuple[Column, ...]:
-    """The inputs and the target, each with a row for a sample."""
-    return *part.inputs, part.target
-
-
 def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:
     """The fields that are held in memory, by their ids: those that are there, then the smallest as far as they fit.
 
     Raises DataError.
     """
-    everything = [field for part in parts for field in fields(part)]
+    everything = [field for part in parts for field in part.columns]
     there = [field for field in everything if not isinstance(field, Rows)]
     taken = sum(map(_bytes, there))
     if taken > room:
@@ -204,16 +212,18 @@ def _bytes(field: Column) -> int:
     return min(field.nbytes, int(reach) + field.itemsize)
 
 
-def _split(part: Part, kept: set[int], workers: int) -> Split:
-    """The part, with those of its fields that are kept in memory."""
+def _split(part: Part, kept: set[int], workers: int, lead: str) -> Split:
+    """The part, with those of its fields that are kept in memory; of several targets, `lead` is the first's name."""
     columns: list[Any] = [
-        field if isinstance(field, Rows) and id(field) not in kept else _held(field, workers) for field in fields(part)
+        field if isinstance(field, Rows) and id(field) not in kept else _held(field, workers) for field in part.columns
     ]
-    inputs, target, rows = tuple(columns[:-1]), columns[-1], [x for x in columns if isinstance(x, Rows)]
+    count, rows = len(part.inputs), [x for x in columns if isinstance(x, Rows)]
+    others = dict(zip(part.others, columns[count + 1 :], strict=True))
+    known: dict[str, Any] = {"inputs": tuple(columns[:count]), "target": columns[count], "others": others}
+    known |= {"origin": part.origin, "lead": lead}
     if not rows:
-        return Split(inputs, target, origin=part.origin)
-    reader = Reader(rows, workers)
-    return Streamed(inputs=inputs, target=target, origin=part.origin, reader=reader, place=torch.device("cpu"))
+        return Split(**known)
+    return Streamed(**known, reader=Reader(rows, workers), place=torch.device("cpu"))
 
 
 def _held(field: Column, workers: int) -> torch.Tensor:
@@ -234,8 +244,8 @@ def _prepared(part: Split, steps: Steps, room: int) -> Split:
     """The part with what is done to its batches; done already, where all of it is in memory and there is room."""
     if isinstance(part, Streamed):
         return replace(part, steps=steps)
-    (inputs, target), left = steps.ahead((part.inputs, part.target), room)
-    return replace(part, inputs=inputs, target=target, steps=left)
+    batch, left = steps.ahead(part.whole, room)
+    return part.holding(batch, left)
 
 
 def _fitted(written: Sequence[Placed], train: Split, peak: int, learnt: Sequence[Any]) -> list[Placed]:
@@ -259,11 +269,15 @@ def _taught(written: Sequence[Placed], done: Sequence[Placed]) -> list[dict[str,
     return [{type(step).__name__: step.given} if plain.learns else None for plain, step in pairs]
 
 
-def _given(arrays: Arrays) -> tuple[tuple[Described, ...], Described]:
-    """What the source gives, as the graph describes tensors."""
-    first = (described(torch.from_numpy(x[:1])) for x in (*arrays.train.inputs, arrays.train.target))
-    *inputs, target = first
-    return tuple(inputs), target
+def _given(arrays: Arrays) -> tuple[tuple[Described, ...], Described, dict[str, Described]]:
+    """What the source gives, as the graph describes tensors: the inputs, the target, and further ones by name."""
+
+    def first(column: Column) -> Described:
+        return described(torch.from_numpy(column[:1]))
+
+    part = arrays.train
+    others = {name: first(column) for name, column in part.others.items()}
+    return tuple(map(first, part.inputs)), first(part.target), others
 
 
 def _range(column: Column) -> tuple[float, float] | None:

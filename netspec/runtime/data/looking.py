@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -59,8 +59,9 @@ def fit(
     assert raw.inputs is not None
     assert raw.target is not None
     target, training, given = raw.target, spec.experiment.train, tuple(spec.graph.outputs.values())
-    if training is not None and raw.classes is None:  # classes with names are no numbers
-        target = as_taken(target, partial(takes, partial(training.loss.accepts, given), section, raw.inputs, names))
+    if training is not None and len(training.terms) == 1 and raw.classes is None:  # classes with names are no numbers
+        accepts = partial(training.terms[0].loss.accepts, given)
+        target = as_taken(target, partial(takes, accepts, section, raw.inputs, names))
     check_steps(section, raw.inputs, target, names, raw.classes or 0)
     use = section.ways(raw.inputs, target, names).use
     faults = unfit(use.inputs, spec.graph.inputs)
@@ -88,11 +89,18 @@ def takes(
 
 
 def check_steps(
-    section: DataSection, inputs: Sequence[Described], target: Described, names: Sequence[str], classes: int
+    section: DataSection,
+    inputs: Sequence[Described],
+    target: Described,
+    names: Sequence[str],
+    classes: int,
+    others: Mapping[str, Described] | None = None,
 ) -> None:
     """Hold the steps against what was read: a source may not know its shapes before. Raises DataError."""
     try:
-        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, names)]
+        faults = [
+            (step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, names, others)
+        ]
     except Misfit as misfit:
         raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
     for mixing in section.mixing:

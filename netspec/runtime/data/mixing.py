@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from numpy.random import RandomState
@@ -10,7 +11,10 @@ from numpy.random import RandomState
 from netspec.transforms.base import Mixing
 from netspec.transforms.mixing import blend
 
-Batch = tuple[tuple[torch.Tensor, ...], torch.Tensor]
+Target = torch.Tensor | dict[str, torch.Tensor]
+"""What a batch is compared with: one tensor, or several by their names, the one that leads first."""
+Batch = tuple[tuple[torch.Tensor, ...], Any]
+"""The inputs of a network, and the Target; which of its two kinds that is, the data says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Mixer:
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The mixed batch. It follows from the generator's seed; numpy draws, because torch has no seeded Beta."""
         inputs, target = batch
+        assert isinstance(target, torch.Tensor)
         draw = RandomState(generator.initial_seed() % 2**32)
         way = self.ways[draw.randint(len(self.ways))]
         mixed, share = way.mix(inputs, draw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -65,26 +65,29 @@ def learn(train: Split, loss: Loss | None) -> dict[str, list[float]]:
 
 
 class InOwnUnits(nn.Module):
-    """A network whose first output is put back into the units of its target."""
+    """A network whose outputs are put back into the units of their targets, by the outputs' names."""
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
-    def __init__(self, network: nn.Module, scale: Scale) -> None:
-        """`network` gives the scaled target."""
+    def __init__(self, network: nn.Module, scales: Mapping[str, Scale], names: Sequence[str]) -> None:
+        """`network` gives scaled targets, by the names of its outputs, which `names` has in their order."""
         super().__init__()
         self.network = network
-        self.register_buffer("mean", scale.mean)
-        self.register_buffer("deviation", scale.deviation)
+        self.places = {names.index(name): place for place, name in enumerate(scales)}
+        for place, scale in enumerate(scales.values()):
+            self.register_buffer(f"mean{place}", scale.mean)
+            self.register_buffer(f"deviation{place}", scale.deviation)
 
     def forward(self, *inputs: torch.Tensor) -> Any:
-        """The network's outputs, the first of them, which the target was compared with, in its own units."""
+        """The network's outputs, those which scaled targets were compared with in the targets' own units."""
         given = self.network(*inputs)
-        scale = Scale(self.mean, self.deviation)
         if isinstance(given, torch.Tensor):
-            return scale.put_back(given)
+            return self._put_back(0, given)
         if isinstance(given, Mapping):
-            first = next(iter(given))
-            return {**given, first: scale.put_back(given[first])}
-        first, *rest = given
-        return (scale.put_back(first), *rest)
+            return {name: self._put_back(place, x) for place, (name, x) in enumerate(given.items())}
+        return tuple(self._put_back(place, x) for place, x in enumerate(given))
+
+    def _put_back(self, place: int, x: torch.Tensor) -> torch.Tensor:
+        """The output at a place in its own units."""
+        if place not in self.places:
+            return x
+        number = self.places[place]
+        return Scale(self.get_buffer(f"mean{number}"), self.get_buffer(f"deviation{number}")).put_back(x)

@@ -45,6 +45,8 @@ class Steps:
     """Behind the augmentation, in training and in use."""
     peak: int = 255
     maps: Maps = TORCHS
+    maps_of: Mapping[str, Maps] = field(default_factory=dict)
+    """How further targets are moved, by their names."""
 
     def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
         """What becomes of a batch, samples first; augmented where there is a chance. Bytes come out as floats."""
@@ -64,11 +66,34 @@ class Steps:
                 inputs[place] = step.apply(x, *chance)
                 for each in chance:  # the next input, and the target, meet the same
                     each.again()
-            if placed.carries:
+            if placed.carries and isinstance(target, torch.Tensor):
                 target = step.carry(target, self.maps, *chance)
+            elif isinstance(target, dict) and (placed.carries or placed.others):
+                target = self._carried(placed, target, *chance)
             for each in chance:
                 each.onward()
         return tuple(inputs), target
+
+    def _carried(self, placed: Placed, targets: dict[str, torch.Tensor], *chance: Chance) -> dict[str, torch.Tensor]:
+        """Several targets, the first of which leads, each moved if it goes along."""
+        moved = dict(targets)
+        for place, (name, target) in enumerate(targets.items()):
+            if name in placed.others if place else placed.carries:
+                moved[name] = placed.step.carry(target, self.maps_of[name] if place else self.maps, *chance)
+                for each in chance:
+                    each.again()
+        return moved
+
+    def led_by(self, name: str) -> Steps:
+        """The steps that the target of that name goes along with, as if it were the only one."""
+        if name not in self.maps_of:
+            return self
+
+        def alone(steps: tuple[Placed, ...]) -> tuple[Placed, ...]:
+            return tuple(replace(each, carries=name in each.others, others=()) for each in steps)
+
+        ways = alone(self.before), alone(self.augment), alone(self.after)
+        return Steps(*ways, self.peak, self.maps_of[name])
 
     def target(self, target: torch.Tensor) -> torch.Tensor:
         """What becomes of a target outside training; its batch stays first."""
@@ -103,12 +128,11 @@ def in_chunks(batch: Batch, step: Callable[[Batch], Batch], limit: int) -> Batch
 
     What it gives back as it is stays what it is.
     """
-    fields = (*batch[0], batch[1])
+    fields = tensors(batch)
 
     def piece(rows: slice) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
         given = tuple(x[rows] for x in fields)
-        inputs, target = step((given[:-1], given[-1]))
-        return given, (*inputs, target)
+        return given, tensors(step(like(batch, given)))
 
     given, made = piece(slice(1))
     changed = [i for i, (x, y) in enumerate(zip(given, made, strict=True)) if x is not y]
@@ -122,7 +146,20 @@ def in_chunks(batch: Batch, step: Callable[[Batch], Batch], limit: int) -> Batch
         _, made = piece(rows)
         for i in changed:
             results[i][rows] = made[i]
-    return tuple(results[:-1]), results[-1]
+    return like(batch, results)
+
+
+def tensors(batch: Batch) -> tuple[torch.Tensor, ...]:
+    """The inputs and all targets of a batch."""
+    inputs, target = batch
+    return (*inputs, *target.values()) if isinstance(target, dict) else (*inputs, target)
+
+
+def like(batch: Batch, fields: Sequence[torch.Tensor]) -> Batch:
+    """A batch of these tensors, which are named as those of another."""
+    count, target = len(batch[0]), batch[1]
+    held = dict(zip(target, fields[count:], strict=True)) if isinstance(target, dict) else fields[count]
+    return tuple(fields[:count]), held
 
 
 def as_floats(x: torch.Tensor, peak: int) -> torch.Tensor:
@@ -146,9 +183,33 @@ class Split:
     """Where the samples stand, for messages."""
     strata: tuple[torch.Tensor, ...] = ()
     """The samples of each class, where training draws from all classes alike."""
+    others: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """Of several targets all but the one that leads, by their names."""
+    lead: str = ""
+    """The name of that one; empty where there is one."""
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def whole(self) -> Batch:
+        """All samples as they are."""
+        return self.inputs, {self.lead: self.target, **self.others} if self.lead else self.target
+
+    def holding(self, batch: Batch, steps: Steps) -> Split:
+        """The same part with other samples, to which these steps are done."""
+        inputs, target = batch
+        if not isinstance(target, dict):
+            return replace(self, inputs=inputs, target=target, steps=steps)
+        others = {name: x for name, x in target.items() if name != self.lead}
+        return replace(self, inputs=inputs, target=target[self.lead], others=others, steps=steps)
+
+    def led_by(self, name: str) -> Split:
+        """The part with the target of that name as its only one; with the one that leads, where there is none."""
+        if not self.lead:
+            return self
+        target, steps = self.others.get(name, self.target), self.steps.led_by(name)
+        return replace(self, target=target, steps=steps, origin=self.origin.led_by(name), others={}, lead="")
 
     @property
     def augments(self) -> bool:
@@ -196,6 +257,7 @@ class Split:
         if mixer is None or generator is None:
             return batch
         inputs, target = mixer(batch, generator)
+        assert isinstance(target, torch.Tensor)
         return (inputs, target) if isinstance(places, slice) else (tuple(x[1:] for x in inputs), target[1:])
 
     def _places(self, indices: torch.Tensor, rows: slice | None, mixes: bool) -> slice | torch.Tensor:
@@ -206,7 +268,8 @@ class Split:
 
     def _picked(self, indices: torch.Tensor) -> Batch:
         """The fields of these samples, as they are."""
-        return tuple(x.index_select(0, indices) for x in self.inputs), self.target.index_select(0, indices)
+        whole = self.whole
+        return like(whole, [x.index_select(0, indices) for x in tensors(whole)])
 
     def batches(self, size: int, rows: Share = slice) -> Iterator[Batch]:
         """All samples in their order, without augmentation; the last batch may be smaller.
@@ -216,11 +279,13 @@ class Split:
         for start in range(0, len(self), size):
             wanted = rows(min(size, len(self) - start))
             piece = slice(start + (wanted.start or 0), start + wanted.stop)
-            yield self.steps((tuple(x[piece] for x in self.inputs), self.target[piece]))
+            whole = self.whole
+            yield self.steps(like(whole, [x[piece] for x in tensors(whole)]))
 
     def to(self, device: torch.device | str) -> Split:
         """The same part with its tensors on `device`."""
-        return replace(self, inputs=tuple(x.to(device) for x in self.inputs), target=self.target.to(device))
+        whole = self.whole
+        return self.holding(like(whole, [x.to(device) for x in tensors(whole)]), self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +311,8 @@ class Data:
     """What was made of the source, line by line, for a person to know."""
     doubts: tuple[str, ...] = ()
     """Where its values may be on another scale than those of training, for a run that is measured on it."""
+    classes_of: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """The names of the classes of further targets, by the targets' names."""
 
     @property
     def parts(self) -> dict[str, Split]:
@@ -261,9 +328,17 @@ class Data:
 
     @property
     def target(self) -> Described:
-        """What the loss is given, as the graph describes tensors."""
+        """What the loss is given, as the graph describes tensors; of several targets, the one that leads."""
         _, target = self.train.batch(self._first())
-        return described(target)
+        return described(target[self.train.lead] if isinstance(target, dict) else target)
+
+    def led_by(self, name: str) -> Data:
+        """The data with the target of that name as its only one; with the one that leads, where there is none."""
+        if not self.train.lead:
+            return self
+        val, test = (part.led_by(name) if part else None for part in (self.val, self.test))
+        classes = self.classes if name == self.train.lead else self.classes_of.get(name)
+        return replace(self, train=self.train.led_by(name), val=val, test=test, classes=classes, classes_of={})
 
     def need_fit(self, wanted: Mapping[str, Described]) -> None:
         """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError."""
@@ -284,14 +359,15 @@ class Data:
         found = hashlib.blake2b(digest_size=8)
         words = []
         for part in (self.train, self.val, self.test):
-            for target in part.targets() if part else ():
-                found.update(target.cpu().reshape(-1).contiguous().numpy().data)
+            for name in ("", *part.others) if part else ():
+                for target in part.led_by(name).targets() if part else ():
+                    found.update(target.cpu().reshape(-1).contiguous().numpy().data)
             found.update(b"|")
             if part:
                 places = torch.linspace(0, len(part) - 1, min(SEEN, len(part)), device=part.device).long()
                 words += [f"{float(x.double().abs().sum()):.4g}" for x in part.batch(places)[0]]
         found.update(repr((words, self.steps, self.train.steps.augment, self.train.mixer)).encode())
-        aims = [self.learnt[key] for key in ("scale", "weights") if key in self.learnt]
+        aims = [self.learnt[key] for key in ("scale", "weights", "losses") if key in self.learnt]
         aims += ["alike"] * bool(self.train.strata)
         found.update(repr(aims).encode() if aims else b"")
         return found.hexdigest()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import torch
 
 from netspec.datasets.rows import pieces
 from netspec.runtime.data.mixing import Batch
 from netspec.runtime.data.prefetch import Reader
-from netspec.runtime.data.split import Share, Split
+from netspec.runtime.data.split import Share, Split, like, tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Streamed(Split):
 
     inputs: tuple[Any, ...]
     target: Any
+    others: Mapping[str, Any] = field(default_factory=dict)
     reader: Reader
     """Reads the fields that are Rows, in the order of the inputs and the target."""
     place: torch.device
@@ -55,16 +56,17 @@ class Streamed(Split):
     def to(self, device: torch.device | str) -> Streamed:
         """The same part with its batches on `device`."""
         place = torch.device(device)
-        inputs = tuple(x.to(place) if isinstance(x, torch.Tensor) else x for x in self.inputs)
-        target = self.target.to(place) if isinstance(self.target, torch.Tensor) else self.target
         self.reader.pinned = place.type == "cuda"
-        return replace(self, inputs=inputs, target=target, place=place)
+        whole = self.whole
+        fields = [x.to(place) if isinstance(x, torch.Tensor) else x for x in tensors(whole)]
+        return replace(cast("Streamed", self.holding(like(whole, fields), self.steps)), place=place)
 
     def _picked(self, indices: torch.Tensor) -> Batch:
         """The fields of these samples: what is in memory is picked there, the rest comes from the reader."""
         read, there = iter(self.reader.read(indices.cpu())), indices.to(self.place)
-        *inputs, target = (
+        whole = self.whole
+        found = [
             x.index_select(0, there) if isinstance(x, torch.Tensor) else next(read).to(self.place, non_blocking=True)
-            for x in (*self.inputs, self.target)
-        )
-        return tuple(inputs), target
+            for x in tensors(whole)
+        ]
+        return like(whole, found)

@@ -28,6 +28,10 @@ class Compared:
     """With class weights still as the spec has them."""
     predictions: tuple[Described, ...]
     """The network's outputs, batch first."""
+    name: str = ""
+    """What the loss is told by, where there are several."""
+    target: str = ""
+    """Which of several targets it compares with."""
 
     @property
     def one_answer(self) -> bool:

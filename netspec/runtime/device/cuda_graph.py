@@ -10,12 +10,14 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import nn
 
 from netspec.errors import UsageError
+from netspec.runtime.data.mixing import Batch, Target
+from netspec.runtime.data.split import like, tensors
 from netspec.runtime.device.process_group import World
 from netspec.runtime.train.optimizers import gives_sparse
 from netspec.sections.train import Train
@@ -24,9 +26,19 @@ KNOWN: Final = ("torch.nn.", "netspec.built.")
 """Where modules come from that compute the same whenever they are called: no Python of theirs depends on the call."""
 WAITS: Final = "called a synchronizing CUDA operation"
 """What torch says where the processor waits for the device."""
-Found = tuple[torch.Tensor, torch.Tensor | None]
-"""A loss, and what it counts for in a mean over several; None where that is known by its samples."""
-Compute = Callable[[tuple[torch.Tensor, ...], torch.Tensor], Found]
+
+
+class Found(NamedTuple):
+    """What a batch gave besides gradients."""
+
+    loss: torch.Tensor
+    share: torch.Tensor | None = None
+    """What it counts for in a mean over several; None where that is known by its samples."""
+    parts: torch.Tensor | None = None
+    """Of several losses each by itself, and what it counts for: 2 x losses. None where there is one."""
+
+
+Compute = Callable[[tuple[torch.Tensor, ...], Target], Found]
 """Leaves the gradients of the parameters, which have none before."""
 
 
@@ -107,12 +119,12 @@ class Recorder:
         self._recordings: dict[Any, Recording] = {}
         self._pool: Any = None
 
-    def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
+    def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
         """What `compute` does with this batch. It is the same each time. Raises UsageError."""
-        fields = (*inputs, target)
+        fields = tensors((inputs, target))
         shape = tuple((x.shape, x.stride(), x.dtype) for x in fields)
         if shape not in self._recordings and not self.failed:
-            reason = self._record(compute, shape, fields)
+            reason = self._record(compute, shape, (inputs, target))
             if reason and self.required:
                 raise UsageError(refusal(reason))
             self.failed = bool(reason)
@@ -120,12 +132,13 @@ class Recorder:
             return compute(inputs, target)
         return self._recordings[shape].launch(fields, self.parameters)
 
-    def _record(self, compute: Compute, shape: Any, fields: tuple[torch.Tensor, ...]) -> str:
+    def _record(self, compute: Compute, shape: Any, batch: Batch) -> str:
         """Record the computation over batches like this one, without having done it in the end; or say why not."""
-        mine = tuple(x.clone() for x in fields)
+        mine = tuple(x.clone() for x in tensors(batch))
+        given = like(batch, mine)
         with undone(self.module, self.parameters):
             # Torch's libraries set up in it, which must not be recorded.
-            waits = self._waits(lambda: compute(mine[:-1], mine[-1]))
+            waits = self._waits(lambda: compute(*given))
         if waits:
             return "it looks at numbers on its way"
         graph, self._pool = torch.cuda.CUDAGraph(), self._pool or torch.cuda.graph_pool_handle()
@@ -134,7 +147,7 @@ class Recorder:
         try:
             # What other threads do meanwhile, such as read the next batches, is not recorded.
             with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                found = compute(mine[:-1], mine[-1])
+                found = compute(*given)
         except RuntimeError as error:
             generator.graphsafe_set_state(random)  # the other one still believes that it is recorded
             forget_gradients(self.parameters)

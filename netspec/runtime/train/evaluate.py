@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from netspec.errors import At, Problem
-from netspec.lint.metric_target import MetricTarget
+from netspec.lint.metric_target import MetricTarget, metric_of
 from netspec.metrics.base import Counts, Metric
+from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.device.process_group import ALONE, World
-from netspec.runtime.train.loss import Objective, predictions
+from netspec.runtime.train.loss import Criterion, Objective
 from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
@@ -28,37 +29,46 @@ class Tally:
     def __init__(self, objective: Objective, metrics: Sequence[Metric]) -> None:
         self.objective = objective
         self.metrics = metrics
-        self.loss: Any = 0.0
-        self.share: Any = 0
+        self.measured: list[str] = []
+        """The loss whose output each metric measures, by its name."""
+        self.losses: dict[str, Any] = {}
+        self.shares: dict[str, Any] = {}
         self.counts: list[dict[str, Any]] = [{} for _ in metrics]
 
-    def add(self, outputs: Any, target: torch.Tensor) -> None:
+    def add(self, outputs: Any, target: Target) -> None:
         """Take in one batch: what the network gave, and the target, both batch first and on the same device."""
-        share = self.objective.loss.share(self.objective.module, target)
-        loss = self.objective(outputs, target).double()
-        if not self.objective.sums:
-            loss = loss * share
-            if isinstance(share, torch.Tensor):  # a mean over nothing is 0/0, and counts nothing
-                loss = loss.where(share > 0, 0)
-        self._add(loss, share)
-        scores = self.objective.scores(outputs) if self.metrics else None
-        for metric, counts in zip(self.metrics, self.counts, strict=True):
-            self._merge(metric, counts, metric.count(scores, target, self.objective.loss))
+        present = self.objective.present(outputs)
+        self.measured = self.measured or measured(self.metrics, present)
+        for criterion, given in present:
+            own = criterion.target(target)
+            share = criterion.loss.share(criterion.module, own)
+            loss = criterion(given, own).double()
+            if not criterion.sums:
+                loss = loss * share
+                if isinstance(share, torch.Tensor):  # a mean over nothing is 0/0, and counts nothing
+                    loss = loss.where(share > 0, 0)
+            self._add(criterion.term.name, loss, share)
+            scores = criterion.scores(given) if criterion.term.name in self.measured else None
+            for metric, of, counts in zip(self.metrics, self.measured, self.counts, strict=True):
+                if of == criterion.term.name:
+                    self._merge(metric, counts, metric.count(scores, own, criterion.loss))
 
     def exchange(self, world: World) -> None:
         """Add up what all processes have counted."""
         counts = [{k: _on_cpu(v) for k, v in whole.items()} for whole in self._gathered_counts()]
-        every = world.gathered((_on_cpu(self.loss), _on_cpu(self.share), counts))
-        self.loss, self.share, self.counts = 0.0, 0, [{} for _ in self.metrics]
-        for loss, share, others in every:
-            self._add(loss, share)
+        sums = {name: (_on_cpu(self.losses[name]), _on_cpu(self.shares[name])) for name in self.losses}
+        every = world.gathered((sums, counts))
+        self.losses, self.shares, self.counts = {}, {}, [{} for _ in self.metrics]
+        for found, others in every:
+            for name, (loss, share) in found.items():
+                self._add(name, loss, share)
             for metric, held, new in zip(self.metrics, self.counts, others, strict=True):
                 self._merge(metric, held, new)
 
-    def _add(self, loss: Any, share: Any) -> None:
+    def _add(self, name: str, loss: Any, share: Any) -> None:
         """Add a batch's loss, as a sum, and what it counts for in the mean."""
-        self.loss = self.loss + loss
-        self.share = self.share + share
+        self.losses[name] = self.losses.get(name, 0.0) + loss
+        self.shares[name] = self.shares.get(name, 0) + share
 
     def _gathered_counts(self) -> list[Counts]:
         """The counts of each metric, with what was gathered in one piece."""
@@ -74,10 +84,20 @@ class Tally:
                 counts[name] = counts[name] + value if name in counts else value
 
     def values(self) -> dict[str, Any]:
-        """The loss and each metric by its label."""
-        share = float(self.share)
-        found: dict[str, Any] = {"loss": float(self.loss) / share if share else float("nan")}
+        """The loss, each of several losses, and each metric by its label."""
+        means = {name: _mean(loss, float(self.shares[name])) for name, loss in self.losses.items()}
+        if self.objective.several:
+            with torch.no_grad():
+                total = self.objective.total({name: torch.tensor(mean).double() for name, mean in means.items()})
+            found: dict[str, Any] = {"loss": float(total), **{f"{name}.loss": mean for name, mean in means.items()}}
+        else:
+            found = {"loss": means[""]}
         return found | {m.label: m.value(whole) for m, whole in zip(self.metrics, self._gathered_counts(), strict=True)}
+
+
+def _mean(total: Any, share: float) -> float:
+    """A sum over what it counts for; nan of nothing."""
+    return float(total) / share if share else float("nan")
 
 
 def _on_cpu(value: Any) -> Any:
@@ -132,14 +152,26 @@ def batch_size(split: Split, batch: int) -> int:
 
 
 def check_metrics(metrics: Sequence[Metric], objective: Objective, outputs: Any) -> None:
-    """Refuse metrics that cannot measure what the loss compares. Raises SpecError."""
+    """Refuse metrics that cannot measure what a loss compares. Raises SpecError."""
+    present = objective.present(outputs)
+    named = dict(zip([criterion.term.name for criterion, _ in present], present, strict=True))
     problems = []
-    prediction = described(predictions(outputs)[0], open_batch=False)
-    for place, metric in enumerate(metrics):
+    for place, (metric, of) in enumerate(zip(metrics, measured(metrics, present), strict=True)):
+        if of not in named:
+            text = f"{metric.label} measures an output that the network gives in training only"
+            problems.append(Problem(MetricTarget.code, text, At(("train", "metrics", of)), "Leave it out."))
+            continue
+        criterion, given = named[of]
         try:
-            metric.expect(objective.loss, prediction)
+            metric.expect(criterion.loss, described(given[0], open_batch=False))
         except Misfit as misfit:
             text = f"{metric.label} {misfit.message}"
             problems.append(Problem(MetricTarget.code, text, At(("train", "metrics", place)), misfit.hint))
     if problems:
         raise SpecError(problems)
+
+
+def measured(metrics: Sequence[Metric], present: Sequence[tuple[Criterion, Sequence[torch.Tensor]]]) -> list[str]:
+    """Which loss's output each metric measures, by the loss's name: the one that it says, or that it can measure."""
+    losses = [(c.term.name, c.loss, described(given[0], open_batch=False)) for c, given in present]
+    return [metric_of(metric, losses) for metric in metrics]

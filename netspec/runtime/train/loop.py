@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import torch
@@ -57,10 +57,11 @@ class Trainer:
         world: World,
         meaning: Mapping[str, str] | None = None,
         frozen: Frozen = UNFROZEN,
+        outputs: Sequence[str] = (),
     ) -> None:
         self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
-        self.state = State(spread, train, data, world, meaning, frozen)
+        self.state = State(spread, train, data, world, meaning, frozen, outputs)
         self.position = self.state.position
         forward = make_forward(spread.call, train, self.state.device, channels_last)
         shown = self.state.shown
@@ -171,6 +172,8 @@ class Trainer:
         state.losses[position.index] = loss
         if self.stepper.share is not None:
             state.shares[position.index] = self.stepper.share
+        if self.stepper.losses is not None:
+            state.parts[position.index] = self.stepper.losses
         state.schedule.after(position.step)
         if state.average is not None:
             state.average.update_parameters(state.module)
@@ -213,7 +216,7 @@ class Trainer:
         since, index = self.stretch
         samples = min(position.index * state.samples, state.count) - index * state.samples
         speed = samples / (time.perf_counter() - since)
-        values = {"train.loss": state.mean_loss()}
+        values = {f"train.{name}": value for name, value in state.mean_losses().items()}
         if self.data.val is not None and self._validates():
             measured = evaluate(
                 state.shown,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -12,38 +12,55 @@ from torch import nn
 from netspec.errors import At, DataError, Problem, UsageError
 from netspec.lint.loss_target import LossTarget
 from netspec.losses.base import Loss
+from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.scale import Scale
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.data.weighing import WEIGHTS, settled
 from netspec.runtime.network.weights import load_weights, loss_file
+from netspec.sections.objective import Term, alone
 from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
 
-class Objective:
-    """A loss of torch's with the spec's arguments, on the outputs of a network.
+class Criterion:
+    """One loss of torch's with the spec's arguments, on the outputs that it names.
 
     Weights that the data decides, and the scale on which numbers are compared, are as a run has `learnt` them.
     """
 
-    def __init__(self, loss: Loss, device: torch.device | str = "cpu", learnt: Mapping[str, Any] | None = None) -> None:
-        """The loss on a device, with the class weights and the scale that the data has taught."""
-        self.loss = loss = settled(loss, learnt or {})
-        self.scale = Scale.of(learnt or {}, device)
+    def __init__(self, term: Term, device: torch.device | str, learnt: Mapping[str, Any], names: Sequence[str]) -> None:
+        """The loss on a device; `names` are those of the network's outputs, where it gives them one after the other."""
+        self.term, self.names = term, names
+        of = learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
+        self.loss = loss = settled(term.loss, of)
+        self.scale = Scale.of(of, device)
         self.module = make_loss(loss).to(device)
         self.sums = getattr(loss, "reduction", "mean") == "sum"
         self.uneven = any(getattr(loss, name, None) is not None for name in WEIGHTS)
         """Whether samples may count differently: by weights, or because targets that `check` has met are skipped."""
         self._seen: set[int] = set()
 
-    def __call__(self, outputs: Any, target: torch.Tensor) -> torch.Tensor:
+    def given(self, outputs: Any) -> Sequence[torch.Tensor] | None:
+        """Those of the outputs that it takes; None where the network does not give them, as outside training."""
+        if not self.term.outputs:
+            return predictions(outputs)
+        named = isinstance(outputs, Mapping)
+        held = outputs if named else dict(zip(self.names, predictions(outputs), strict=False))
+        found = [held[name] for name in self.term.outputs if name in held]
+        return found if len(found) == len(self.term.outputs) else None
+
+    def target(self, target: Target) -> torch.Tensor:
+        """The one of several targets that it compares with."""
+        return target[self.term.target or self.term.name] if isinstance(target, dict) else target
+
+    def __call__(self, given: Sequence[torch.Tensor], target: torch.Tensor) -> torch.Tensor:
         """The loss of one batch, a single number: a tensor without axes, on the device of the outputs.
 
-        `outputs` are what the network gave, `target` is as the data has it, both batch first; a scaled target is
+        `given` is what the network gave for it, `target` is as the data has it, both batch first; a scaled target is
         scaled here.
         """
         target = self.scale.taken_out(target) if self.scale else target
-        result = self.module(*self.loss.inputs(predictions(outputs), target))
+        result = self.module(*self.loss.inputs(given, target))
         # AdaptiveLogSoftmaxWithLoss gives (output, loss).
         number: torch.Tensor = result[-1] if isinstance(result, tuple) else result
         return number
@@ -57,40 +74,33 @@ class Objective:
             return None
         return self.loss.share(self.module, target) if self.uneven else len(target)
 
-    def parameters(self) -> dict[str, torch.Tensor]:
-        """The weights of the loss itself, which few losses have."""
-        return self.module.state_dict() if self.loss.owns_parameters else {}
-
-    def restore(self, weights: Path) -> None:
-        """Take up the loss's own weights from beside a network's weights, if it has some. Raises DataError."""
-        if self.loss.owns_parameters:
-            load_weights(self.module, loss_file(weights))
-
-    def scores(self, outputs: Any) -> torch.Tensor:
-        """The first output as metrics take it: batch x classes, or numbers in the target's own units."""
-        scores: torch.Tensor = self.loss.scores(self.module, predictions(outputs)[0])
+    def scores(self, given: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The first of its outputs as metrics take it: batch x classes, or numbers in the target's own units."""
+        scores: torch.Tensor = self.loss.scores(self.module, given[0])
         return self.scale.put_back(scores) if self.scale else scores
 
-    def check(self, outputs: Any, target: torch.Tensor, parts: Mapping[str, Split]) -> None:
+    def check(self, given: Sequence[torch.Tensor], target: torch.Tensor, parts: Mapping[str, Split]) -> None:
         """Refuse outputs and targets that the loss cannot compare, before anything is updated.
 
         Shapes and dtypes are those of a batch; the values of the targets are looked at in every
         part of the data. Raises SpecError or DataError.
         """
-        given = [described(p, open_batch=False) for p in predictions(outputs)]
+        shapes = [described(p, open_batch=False) for p in given]
         try:
-            self.loss.expect(given, described(target, open_batch=False))
+            self.loss.expect(shapes, described(target, open_batch=False))
         except Misfit as misfit:
             text = f"{self.loss.said} {misfit.message}"
-            raise SpecError([Problem(LossTarget.code, text, At(("train", "loss")), misfit.hint)]) from None
+            path = ("train", "loss", self.term.name) if self.term.name else ("train", "loss")
+            raise SpecError([Problem(LossTarget.code, text, At(path), misfit.hint)]) from None
         if not self.loss.takes_target:
             return
         for name, part in parts.items():
             if id(part) not in self._seen:
-                first = described(next(part.targets()), open_batch=False)
-                low, high = self.loss.target_range(given, first)
-                self.uneven |= self._check_fills(part, low, high)
-                self.uneven |= check_values(name, part, low, high, self.loss.ignored())
+                own = part.led_by(self.term.target or self.term.name)
+                first = described(next(own.targets()), open_batch=False)
+                low, high = self.loss.target_range(shapes, first)
+                self.uneven |= self._check_fills(own, low, high)
+                self.uneven |= check_values(name, own, low, high, self.loss.ignored())
                 self._seen.add(id(part))
 
     def _check_fills(self, part: Split, low: float | None, high: float | None) -> bool:
@@ -105,6 +115,116 @@ class Objective:
                 text = f"mask_fill is {fill}, a class of {limits} is expected"
                 raise DataError(f"{text}, or {self.loss.ignored()}, which the loss skips")
         return self.loss.ignored() in fills
+
+
+class Objective:
+    """What is minimised: one loss on the outputs of a network, or the weighted sum of several by name.
+
+    A weight that is learnt stands for the noise of its target: the loss is multiplied by exp(-s), halved for numbers,
+    and s/2 is added, where s is the logarithm of the variance (Kendall, Gal and Cipolla 2018, equations 7 and 10).
+    """
+
+    def __init__(
+        self,
+        loss: Loss | Sequence[Term],
+        device: torch.device | str = "cpu",
+        learnt: Mapping[str, Any] | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        terms = alone(loss) if isinstance(loss, Loss) else tuple(loss)
+        self.criteria = tuple(Criterion(term, device, learnt or {}, names) for term in terms)
+        self.several = any(term.name for term in terms)
+        """Whether losses are told by name besides their sum."""
+        self.module = _together(self.criteria, device) if self.several else self.criteria[0].module
+
+    @property
+    def sums(self) -> bool:
+        """Whether a batch's loss is a sum over its samples, and no mean."""
+        return all(criterion.sums for criterion in self.criteria)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether samples may count differently."""
+        return any(criterion.uneven for criterion in self.criteria)
+
+    @property
+    def owns_parameters(self) -> bool:
+        """Whether something of it is trained with the network."""
+        return any(criterion.term.owns_parameters for criterion in self.criteria)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What several losses are told by; none for one loss."""
+        return tuple(criterion.term.name for criterion in self.criteria) if self.several else ()
+
+    def present(self, outputs: Any) -> list[tuple[Criterion, Sequence[torch.Tensor]]]:
+        """The losses whose outputs the network gives, each with these: all of them in training."""
+        pairs = ((criterion, criterion.given(outputs)) for criterion in self.criteria)
+        return [(criterion, given) for criterion, given in pairs if given is not None]
+
+    def __call__(self, outputs: Any, target: Target) -> torch.Tensor:
+        """The loss of one batch, a single number: a tensor without axes, on the device of the outputs.
+
+        `outputs` are what the network gave, `target` is as the data has it, both batch first.
+        """
+        found = {c.term.name: c(given, c.target(target)) for c, given in self.present(outputs)}
+        return self.total(found)
+
+    def total(self, losses: Mapping[str, torch.Tensor], part: float = 1.0) -> torch.Tensor:
+        """The weighted sum of losses, single numbers by their names, each of which is `part` of a mean."""
+        if not self.several:
+            (only,) = losses.values()
+            return only
+        found: torch.Tensor | None = None
+        for criterion in self.criteria:
+            if criterion.term.name in losses:
+                addend = self._weighed(criterion, losses[criterion.term.name], part)
+                found = addend if found is None else found + addend
+        assert found is not None
+        return found
+
+    def _weighed(self, criterion: Criterion, loss: torch.Tensor, part: float) -> torch.Tensor:
+        """A loss, or `part` of one, times what it counts."""
+        term = criterion.term
+        if term.learned:
+            spread = self.module.get_parameter(f"{WEIGHING}.{term.name}")
+            half = 0.5 if criterion.loss.target_kind == "value" else 1.0
+            loss = half * torch.exp(-spread) * loss + spread * (part / 2)
+        return loss if term.weight == 1 else loss * term.weight
+
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """The weights of the loss itself, which few losses have."""
+        return self.module.state_dict() if self.owns_parameters else {}
+
+    def restore(self, weights: Path) -> None:
+        """Take up the loss's own weights from beside a network's weights, if it has some. Raises DataError."""
+        if self.owns_parameters:
+            load_weights(self.module, loss_file(weights))
+
+    def check(self, outputs: Any, target: Target, parts: Mapping[str, Split]) -> None:
+        """Refuse outputs and targets that a loss cannot compare, before anything is updated.
+
+        Shapes and dtypes are those of a batch; the values of the targets are looked at in every part of the data.
+        Raises SpecError or DataError.
+        """
+        for criterion, given in self.present(outputs):
+            criterion.check(given, criterion.target(target), parts)
+
+
+WEIGHING: Final = "log_variance"
+"""What holds the logarithms of variances that weigh losses, by their names."""
+
+
+def _together(criteria: Sequence[Criterion], device: torch.device | str) -> nn.Module:
+    """The modules of several losses by their names, which may be those of torch's own attributes."""
+    whole, learned = nn.Module(), nn.Module()
+    for criterion in criteria:
+        whole._modules[criterion.term.name] = criterion.module
+        if criterion.term.learned:
+            learned._parameters[criterion.term.name] = nn.Parameter(torch.zeros((), device=device))
+    if learned._parameters:
+        whole._modules[WEIGHING] = learned
+    return whole
 
 
 def make_loss(loss: Loss) -> nn.Module:

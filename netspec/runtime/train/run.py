@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -42,12 +42,14 @@ def train(
     world: World = ALONE,
     meaning: Mapping[str, str] | None = None,
     frozen: Frozen = UNFROZEN,
+    outputs: Sequence[str] = (),
 ) -> History:
     """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
 
     With a run folder, metrics, weights and checkpoints are written there; `resume` goes on from its
     newest whole checkpoint, and ends with the very bits of a run that was never stopped. `meaning` says what else
-    must be the same then, besides what of `train` shapes a run; `frozen` what of the network thaws, and when. Raises
+    must be the same then, besides what of `train` shapes a run; `frozen` what of the network thaws, and when; `outputs`
+    names what it gives, where it gives several values one after the other and losses name them. Raises
     UsageError where there is none to go on from, SpecError or DataError before the first step where network, loss and
     data do not go together, Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the
     state is saved.
@@ -68,7 +70,7 @@ def train(
             data = data.to(device)
             need_company(module, data.train, train.batch)
             network = spread(module, train, device, world)
-            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, meaning, frozen)
+            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, meaning, frozen, outputs)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))
             if resume:

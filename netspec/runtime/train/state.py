@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -77,8 +77,9 @@ class State:
         world: World = ALONE,
         meaning: Mapping[str, str] | None = None,
         frozen: Frozen = UNFROZEN,
+        outputs: Sequence[str] = (),
     ) -> None:
-        """The state before the first step."""
+        """The state before the first step; `outputs` names what the network gives one after the other."""
         self.spread, self.world, self.seed = spread, world, train.seed
         self.module = module = spread.module
         self.device = next(module.parameters()).device
@@ -89,7 +90,7 @@ class State:
         self.samples = train.samples
         self.per_epoch = train.per_epoch(self.count)
         self.total = train.steps(self.count)
-        self.objective = Objective(train.loss, self.device, data.learnt)
+        self.objective = Objective(train.loss, self.device, data.learnt, outputs)
         self.wanted = train
         self.named = named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.trained = [p for _, p in named if p.requires_grad]
@@ -111,6 +112,8 @@ class State:
         self.shares = torch.full_like(self.losses, self.samples)
         """What each of them counts for in the mean of the epoch: its samples, where they do not count differently."""
         self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
+        self.parts = torch.zeros(self.per_epoch, 2, len(self.objective.names), device=self.device)
+        """Of several losses each, and what it counts for in the mean of the epoch, step by step."""
         self._before, self._began = 0.0, time.perf_counter()
         self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
         self.fingerprint = data.fingerprint()
@@ -159,14 +162,15 @@ class State:
         held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
         return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())
 
-    def mean_loss(self) -> float:
-        """The mean loss of this epoch's unmeasured steps, each for its share."""
+    def mean_losses(self) -> dict[str, float]:
+        """The mean losses of this epoch's unmeasured steps, each for its share: `loss`, of several each: `aux.loss`."""
         index = self.position.index
         steps = slice(index - self.position.unmeasured, index)
-        losses, shares = self.losses[steps].double(), self.shares[steps].double()
-        total = losses.sum() if self.objective.sums else (losses * shares).sum()
-        whole = shares.sum()
-        return float(total / whole.where(whole > 0, 1))
+        found = {"loss": _mean(self.losses[steps], self.shares[steps], self.objective.sums)}
+        for place, criterion in enumerate(self.objective.criteria if self.objective.several else ()):
+            losses, shares = self.parts[steps, :, place].unbind(1)
+            found[f"{criterion.term.name}.loss"] = _mean(losses, shares, criterion.sums)
+        return found
 
     def pack(self) -> dict[str, Any]:
         """All of it, as plain data and tensors. Every process calls it, the main one gets it whole."""
@@ -184,6 +188,7 @@ class State:
             "random": self.world.gathered(self._random()),
             "losses": self.losses[: self.position.index],
             "shares": self.shares[: self.position.index],
+            **({"parts": self.parts[: self.position.index]} if self.objective.several else {}),
             "best": self.best.state(),
             "seconds": self.seconds,
         }
@@ -211,6 +216,8 @@ class State:
         self._set_random(state["random"])
         self.losses[: self.position.index] = state["losses"].to(self.device)
         self.shares[: self.position.index] = state["shares"].to(self.device)
+        if self.objective.several:
+            self.parts[: self.position.index] = state["parts"].to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
         # What was still frozen in the newest step has no state yet, and may thaw with the next one.
@@ -263,6 +270,8 @@ class State:
         need_held(state["optimizer"]["state"], self.optimizer, self.wanted, self.named)
         for name in ("losses", "shares"):
             need_tensor(state[name], (position["index"],), self.losses.dtype, name)
+        if self.objective.several:
+            need_tensor(state["parts"], (position["index"], *self.parts.shape[1:]), self.parts.dtype, "parts")
         if not isinstance(state["random"], list) or not state["random"]:
             raise ValueError("random holds the state of no process")
         for each in state["random"]:
@@ -283,6 +292,14 @@ class State:
         torch.set_rng_state(own["cpu"])
         if own["cuda"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(own["cuda"], self.device)
+
+
+def _mean(losses: torch.Tensor, shares: torch.Tensor, sums: bool) -> float:
+    """The mean of losses over steps, each for its share, or for all samples where they are sums."""
+    losses, shares = losses.double(), shares.double()
+    total = losses.sum() if sums else (losses * shares).sum()
+    whole = shares.sum()
+    return float(total / whole.where(whole > 0, 1))
 
 
 def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:

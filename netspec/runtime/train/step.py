@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, cast
 
@@ -10,13 +10,16 @@ import torch
 from torch import nn
 
 from netspec.errors import UsageError
-from netspec.runtime.data.mixing import Batch
+from netspec.runtime.data.mixing import Batch, Target
 from netspec.runtime.data.split import Split, seeded
 from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refusal, undone, unrecordable
 from netspec.runtime.device.device import needs_leave, strictly
-from netspec.runtime.train.loss import predictions
+from netspec.runtime.train.loss import Criterion
 from netspec.runtime.train.state import State
 from netspec.sections.train import Train
+
+Addend = tuple[torch.Tensor, torch.Tensor | None]
+"""A loss, and what it counts for in a mean over several; None where that is known by its samples."""
 
 
 class NotFinite(Exception):
@@ -57,6 +60,10 @@ class Stepper:
         self.checked = False
         self.share: torch.Tensor | None = None
         """What the newest step counts for in a mean over several; None where that is known by its samples."""
+        self.losses: torch.Tensor | None = None
+        """Of several losses each of the newest step, and what it counts for: 2 x losses. None where there is one."""
+        self.count = 0
+        """The samples of the batch at hand, in all processes."""
         self.recorder = _recorder(train, state)
         self.strict: bool | None = None if _repeatable(train, state) else False
         """Whether torch is held to deterministic kernels, because each operation has one: the first batch shows it."""
@@ -84,24 +91,31 @@ class Stepper:
         if len(rows) <= self.batch:
             batch = self._batch(rows, epoch, index, 0)
             with strictly(self.strict is True):
-                loss, self.share = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
+                found = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
+                loss, self.share, self.losses = found
+        elif self.objective.several:
+            loss, _, self.losses = self._several_in_pieces(rows, epoch, index)
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
+        if self.losses is not None and self.world.size > 1:
+            self.losses = torch.stack([self.world.sum(self.losses[0].clone()), self.losses[1]])
         if self.reads and not isfinite(value := loss.item()):
             raise NotFinite(value)
-        if self.objective.loss.owns_parameters:
+        if self.objective.owns_parameters:
             self.world.average_gradients(self.objective.module.parameters())
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
 
-    def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
+    def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
         """The loss of a batch that is all of a step, and its share; its gradients are left in the parameters."""
         self.spread.will_backward(last=True)
+        if self.objective.several:
+            return self._several(inputs, target)
         loss, share = self._loss(inputs, target)
         self.world.backward(loss)
-        return loss.detach(), share
+        return Found(loss.detach(), share)
 
     def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """The same for more samples than fit into a batch: each piece counts for its share of them."""
@@ -129,28 +143,101 @@ class Stepper:
                 parameter.grad.div_(whole)
         return total / whole
 
+    def _several_in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
+        """The same for several losses, each of which is a mean over the step before they are added up.
+
+        Where samples count differently, what all pieces count for has to be known before the first of them is passed
+        backward, and so they are held together; else each is read in its turn.
+        """
+        pieces = rows.split(self.batch)
+        batches = (self._batch(piece, epoch, index, number) for number, piece in enumerate(pieces))
+        held = [*batches] if self.objective.uneven or not self.checked else []
+        wholes: dict[str, torch.Tensor] = {}
+        total, parts = torch.zeros((), device=self.device), torch.zeros(())
+        for number, (piece, (inputs, target)) in enumerate(zip(pieces, held or batches, strict=True)):
+            self.spread.will_backward(last=number == len(pieces) - 1)
+            if held:
+                self.count = len(piece)
+                self.world.begin_batch(len(piece))
+            with strictly(self.strict is True):
+                outputs = self._outputs(inputs, target)
+                if held and not number:  # by now it is known which losses count samples differently
+                    wholes = self._wholes(pieces, held)
+                found = self._added(outputs, target, len(piece) / len(rows), wholes)
+            total += found.loss
+            assert found.parts is not None
+            parts = parts + found.parts if number else found.parts
+        return Found(total, None, parts)
+
+    def _wholes(self, pieces: Sequence[torch.Tensor], batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+        """What all batches of a step count for, by the losses under which samples count differently."""
+        found: dict[str, torch.Tensor] = {}
+        for criterion in self.objective.criteria:
+            for piece, (_, target) in zip(pieces, batches, strict=True):
+                share = criterion.share(criterion.target(target))
+                if isinstance(share, torch.Tensor):
+                    self.world.begin_batch(len(piece))
+                    whole, name = self.world.whole(share), criterion.term.name
+                    found[name] = found[name] + whole if name in found else whole
+        self.world.begin_batch(len(pieces[0]))
+        return found
+
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
         generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
+        self.count = len(rows)
         batch = self.split.batch(rows, generator, self.world.begin_batch(len(rows)))
         if self.strict is None:
             with undone(self.module, self.parameters):
                 self.strict = not needs_leave(lambda: self._one_batch(*batch))
         return batch
 
-    def _loss(self, inputs: tuple[torch.Tensor, ...], target: torch.Tensor) -> Found:
-        """This process's addend to the loss of a batch, and what the whole batch counts for if its samples differ."""
+    def _outputs(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Any:
+        """What the network gives, the first of which is held against the target."""
         outputs = self.forward(*inputs)
         if not self.checked:
             with self.world.all_or_none():
                 self.objective.check(outputs, target, self.parts)
             self.checked = True
-        loss = self.objective(outputs, target)
-        if self.world.size == 1 and not self.objective.uneven:
+        return outputs
+
+    def _loss(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Addend:
+        """This process's addend to the loss of a batch, and what the whole batch counts for if its samples differ."""
+        ((criterion, given),) = self.objective.present(self._outputs(inputs, target))
+        return self._addend(criterion, given, criterion.target(target))
+
+    def _addend(self, criterion: Criterion, given: Sequence[torch.Tensor], target: torch.Tensor) -> Addend:
+        """The same for one of several losses."""
+        loss = criterion(given, target)
+        if self.world.size == 1 and not criterion.uneven:
             return loss, None
-        share = self.objective.share(target)
+        share = criterion.share(target)
         whole = self.world.whole(share) if isinstance(share, torch.Tensor) else None
-        return self.world.local_loss(loss, share, whole, predictions(outputs)), whole
+        return self.world.local_loss(loss, share, whole, given), whole
+
+    def _several(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
+        """The sum of several losses of a batch that is all of a step; its gradients are left in the parameters."""
+        return self._added(self._outputs(inputs, target), target, 1.0, {})
+
+    def _added(self, outputs: Any, target: Target, part: float, wholes: Mapping[str, torch.Tensor]) -> Found:
+        """The sum of several losses over a batch that is `part` of a step, and each of them.
+
+        `wholes` are what all of the step counts for, by the losses under which samples count differently.
+        """
+        losses: dict[str, torch.Tensor] = {}
+        counts = []
+        for criterion, given in self.objective.present(outputs):
+            name = criterion.term.name
+            loss, share = self._addend(criterion, given, criterion.target(target))
+            if share is not None and name in wholes:
+                loss = loss * (share / wholes[name].where(wholes[name] > 0, 1))
+            elif part < 1 and not criterion.sums:
+                loss = loss * part
+            losses[name] = loss
+            counts.append(loss.new_full((), self.count) if share is None else share.to(loss.dtype))
+        total = self.objective.total(losses, part / self.world.size)
+        self.world.backward(total)
+        return Found(total.detach(), None, torch.stack([torch.stack([*losses.values()]).detach(), torch.stack(counts)]))
 
 
 def _recorder(train: Train, state: State) -> Recorder | None:

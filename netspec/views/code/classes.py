@@ -23,7 +23,7 @@ from netspec.python.nodes import (
 )
 from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, repeated
-from netspec.views.code.forward_body import Bound, Forward
+from netspec.views.code.forward_body import Bound, Ending, Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Class, Plan, Saying, Signature
@@ -62,8 +62,8 @@ class ClassWriter:
         self.kept: dict[str, tuple[str, ast.expr]] = {}
         """Constructor arguments that forward needs, by their text: the attribute that holds each, and what it holds."""
 
-    def written(self, results: Sequence[Ref], ending: Callable[[list[ast.expr]], ast.expr]) -> Class:
-        """The whole class."""
+    def written(self, results: Sequence[Ref], ending: Ending, lean: tuple[list[Ref], Ending] | None = None) -> Class:
+        """The whole class; `lean` is what its forward returns outside training, where that is less."""
         if self.pattern.sequential and self.pattern.levels[0].kind != "root":
             return self._class("nn.Sequential", self._sequence(), [])
         base = self.pattern.base
@@ -71,7 +71,7 @@ class ClassWriter:
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
         shapes = Shapes(self.pattern, self.slots.told, self.slots.is_settled)
         forward = Forward(self.pattern, results, self, shapes, self.sayings, self.bound)
-        run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending))
+        run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending, lean))
         self.sayings[run] = shapes.of_input
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)

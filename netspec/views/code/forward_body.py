@@ -26,7 +26,7 @@ from netspec.python.nodes import (
 )
 from netspec.python.nodes import item as indexed
 from netspec.tensors import sample
-from netspec.views.code.calls import Calls, Keeper
+from netspec.views.code.calls import TRAINING, Calls, Keeper
 from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
@@ -35,6 +35,8 @@ from netspec.views.code.program import Saying
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.variables import Variables, is_unread
 
+Ending = Callable[[list[ast.expr]], ast.expr]
+"""Makes the expression that is returned of the variables that hold the results."""
 Bound = Mapping[str, tuple[int, ...]]
 """The axes of inputs, by name, whose sizes are as they are."""
 NESTED: Final = 76
@@ -75,13 +77,19 @@ class Forward:
         self.stop = len(self.items)
         """The item before which a statement must end."""
 
-    def statements(self, ending: Callable[[list[ast.expr]], ast.expr]) -> list[ast.stmt]:
-        """The statements of the body. `ending` makes the return expression of the results' variables."""
+    def statements(self, ending: Ending, lean: tuple[list[Ref], Ending] | None = None) -> list[ast.stmt]:
+        """The statements of the body. `ending` makes the return expression of the results' variables.
+
+        Where less is returned outside training, `lean` are those results and what makes their return expression.
+        """
         found = [*self._insisted(), *self.calls.unpacked_members()]
         at = 0
         while at < len(self.items):
             item = self.items[at]
-            if (loop := self.loops.at(at)) is not None:
+            if _only_in_training(item):
+                at, condition = self._in_training(at)
+                found.append(condition)
+            elif (loop := self.loops.at(at)) is not None:
                 found += self._loop(loop)
                 at = loop.stop
             elif self.pattern.varies(item.unit):
@@ -90,12 +98,37 @@ class Forward:
             else:
                 at, line = self._statement(at)
                 found += line
-        returns = ending(self.variables.each(self.results))
-        if isinstance(returns, ast.Starred):
-            returns = returns.value
+        returns = _unstarred(ending(self.variables.each(self.results)))
+        if lean is not None:
+            rest, end = lean
+            return self._lean(found, returns, _unstarred(end(self.variables.each(rest))))
         if found and (merged := self._merged_return(found[-1], returns)):
             return [*found[:-1], merged]
         return [*found, ast.Return(returns)]
+
+    def _lean(self, found: list[ast.stmt], returns: ast.expr, less: ast.expr) -> list[ast.stmt]:
+        """The statements with two returns, that of training behind what else is done in training alone."""
+        last = found[-1] if found else None
+        if isinstance(last, ast.If) and last.test is TRAINING:
+            last.body.append(ast.Return(returns))
+        else:
+            found.append(ast.If(TRAINING, [ast.Return(returns)], []))
+        return [*found, ast.Return(less)]
+
+    def _in_training(self, at: int) -> tuple[int, ast.stmt]:
+        """The statements from item `at` on that only training runs, under one condition, and where the next begins."""
+        stop = at
+        while stop < len(self.items) and _only_in_training(self.items[stop]):
+            stop += 1
+        inner: list[ast.stmt] = []
+        while at < stop:
+            if (loop := self.loops.at(at)) is not None:
+                inner += self._loop(loop)
+                at = loop.stop
+            else:
+                at, some = self._statement(at)
+                inner += some
+        return at, ast.If(TRAINING, inner, [])
 
     def _insisted(self) -> Iterator[ast.stmt]:
         """The refusal of inputs of other sizes, for which another program would be right."""
@@ -315,10 +348,21 @@ class Forward:
             found = {self.shapes.of_step(each.unit, each.place) for each in rounds}
             return found.pop() if len(found) == 1 and item.step.training is None else ""
         said = self.shapes.of_step(item.unit, item.place)
-        other = self.shapes.of_passed(item.unit, item.place) if item.step.training is not None else said
+        skipped = item.step.training is not None and item.step.passed is not None
+        other = self.shapes.of_passed(item.unit, item.place) if skipped else said
         if other == said or not said:
             return said
         return f"{said}, {'outside' if item.step.training else 'in'} training {other}" if other else ""
+
+
+def _only_in_training(item: Item) -> bool:
+    """Whether nothing goes on in a step's place outside training, as where an output is given in training alone."""
+    return item.step.training is True and item.step.passed is None
+
+
+def _unstarred(returns: ast.expr) -> ast.expr:
+    """What is returned, a list by itself as it is."""
+    return returns.value if isinstance(returns, ast.Starred) else returns
 
 
 def _is(target: ast.expr, held: ast.expr) -> bool:

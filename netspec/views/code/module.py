@@ -7,7 +7,7 @@ program becomes text.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from textwrap import wrap
@@ -101,10 +101,11 @@ def _classes(graph: Graph, plan: Plan) -> list[Class]:
     signatures: dict[Pattern, Signature] = {}
     for pattern in plan.names:
         results, ending = _results(pattern, graph)
+        lean = _lean(graph, pattern.refs[0]) if pattern is last else None
         closing = partial(_closing, graph, path) if pattern is last else _nothing
         bound, lengths = (graph.bound, graph.lengths) if pattern is last else ({}, {})
         writer = ClassWriter(pattern, plan, signatures, closing, bound, lengths)
-        found.append(writer.written(results, ending))
+        found.append(writer.written(results, ending, lean))
         signatures[pattern] = found[-1].signature
     return found
 
@@ -168,13 +169,24 @@ def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
     return [refs[inner] for inner in level.exports.values()], _joined
 
 
-def _root_results(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], Ending]:
-    """What the network gives, and how forward returns it: a tensor, a tuple, or a dictionary by name."""
+def _lean(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], Ending] | None:
+    """What the network's forward returns outside training, where that is not what it returns in training."""
+    return _root_results(graph, refs, graph.root.training) if graph.root.training else None
+
+
+def _root_results(
+    graph: Graph, refs: Mapping[Value, Ref], without: Set[Value] = frozenset()
+) -> tuple[list[Ref], Ending]:
+    """What the network gives but for some of it, and how forward returns it: a tensor, a tuple, or a dictionary."""
     outputs = graph.root.outputs
+    if isinstance(outputs, Mapping):
+        outputs = {name: value for name, value in outputs.items() if value not in without}
+    elif outputs is not None:
+        outputs = tuple(value for value in flat(outputs) if value not in without)
     if isinstance(outputs, Mapping):
         keys = list(outputs)
         return [refs[v] for v in outputs.values()], lambda found: ast.Dict(list(map(valued, keys)), found)
-    values = flat(outputs) if outputs is not None else []
+    values: list[Value] = flat(outputs) if outputs is not None else []
     return [refs[v] for v in values], _joined
 
 

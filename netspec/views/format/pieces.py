@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
@@ -21,9 +21,6 @@ from netspec.words import did_you_mean
 
 Raw = str | bool | None | tuple[str, ...]
 """A value as it is written, `2e-3` or `$(4*c)`; a tuple of such; or what a flag such as `nobias` stands for."""
-
-BESIDE: Final = ("wrap", "between")
-"""Arguments that are no fields."""
 
 
 class OneForm(Exception):
@@ -111,7 +108,7 @@ def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
         if isinstance(known, Block):
             name, meant = parameter_of(arg, known, piece.args, path)
             piece.args[name] = True if meant is True else raw
-        elif arg.name in BESIDE:
+        elif arg.name in known.extra and arg.name not in known.fields:
             piece.args[arg.name] = raw
         else:
             ((name, meant),) = fields_of(arg, known, free, path, piece.op)
@@ -150,7 +147,7 @@ def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[En
         inputs = given.pop("inputs")
         named = inputs.items() if isinstance(inputs, dict) else [(None, text) for text in _listed(inputs)]
         piece.inputs = [(name, _input(text)) for name, text in named]
-    names = known.params if isinstance(known, Block) else {*known.fields, *BESIDE}
+    names = known.params if isinstance(known, Block) else {*known.fields, *known.extra}
     for name in given:
         if name not in names:
             hint = did_you_mean(name, names)
