@@ -30,12 +30,14 @@ LEARNED: Final = "learned"
 
 
 def _loss(value: Any) -> Loss:
+    """The check of a field that takes a loss."""
     if not isinstance(value, Loss):
         raise refuse("a Loss")
     return value
 
 
 def _names(value: Any) -> tuple[str, ...]:
+    """The check of a field that takes names of outputs."""
     found = value if isinstance(value, list | tuple) else (value,)
     if not found or not all(isinstance(name, str) for name in found):
         raise refuse("the name of an output, or a list of them")

@@ -48,14 +48,16 @@ def remarks(spec: Spec, data: Data) -> list[str]:
 def _left_behind(spec: Spec, data: Data) -> Iterator[str]:
     """Augmentation that moves images, whose target is several numbers: they may say where things are, as boxes do."""
     section, training, raw = spec.experiment.data, spec.experiment.train, data.raw
-    if section is None or training is None or training.loss.target_kind != "value" or raw is None:
+    images = [x for x in raw.inputs or () if len(x.shape) == 4] if raw is not None else []
+    if section is None or training is None or not images:
         return
-    target, images = raw.target, [x for x in raw.inputs or () if len(x.shape) == 4]
-    if target is None or len(target.shape) != 2 or target.shape[1] == 1 or not images:
-        return
-    for each in section.augment:
+    names = (data.train.lead, *data.train.others) if data.train.lead else ()
+    numbers = [data.led_by(t.target_of(names)).target for t in training.terms if t.loss.target_kind == "value"]
+    sizes = [target.shape[1] for target in numbers if len(target.shape) == 2]
+    count = max((size for size in sizes if isinstance(size, int)), default=1)
+    for each in section.augment if count != 1 else ():
         if each.to is None and each.step.moves:
-            text = f"{each.step.said} moves images, and leaves the {target.shape[1]} numbers of each target as they are"
+            text = f"{each.step.said} moves images, and leaves the {count} numbers of each target as they are"
             row = f"augment: {{{next(iter(spec.graph.inputs))}: {each.step.said}}}"
             yield f"{text}. Where they say where things are, drop it; where not, name the input: {row}"
 
