@@ -18,6 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator
 from pydantic_core import core_schema as cs
 
 from netspec.dims import Dim
+from netspec.text.scalars import ungrouped
 from netspec.words import did_you_mean
 
 T = TypeVar("T")
@@ -318,6 +319,8 @@ def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> 
         return f"Write {int(found)}."
     if isinstance(found, float) and "whole number" in expected:
         return "Write a whole number; in an expression, // divides without a rest."
+    if isinstance(found, str) and "number" in expected and (plain := ungrouped(found)):
+        return f"Write {plain}."
     if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
         return f"Write a number, or ${found} for a parameter of that name."
     return f"{field.name}: {field.sentence}."

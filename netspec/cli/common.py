@@ -180,6 +180,7 @@ def inputs_of(spec: Spec) -> list[Path]:
     named = [word for value in words for word in (value if isinstance(value, tuple) else [value])]
     return [
         *map(Path, spec.document.source.files),
+        *([spec.root / spec.file] if spec.file else []),
         *(plugins.files() if plugins else ()),
         *(spec.root / word for word in named if isinstance(word, str) and word and "\0" not in word),
     ]

@@ -65,7 +65,8 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         problems += wrong
         if kept is not None:
             found[name] = kept
-    problems += _missing({*found, *refused}, found)
+    if "extends" not in refused:  # what it has is unknown
+        problems += _missing({*found, *refused}, found)
     return (
         Document(
             source,

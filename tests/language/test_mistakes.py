@@ -39,6 +39,12 @@ SPECS = {
     "an optimizer with its word as a value": HEAD
     + "layers: [fc 10]\ntrain: {loss: mse, optimizer: {type: SGD, lr: 0.1, momentum: 0.9}}\n",
     "a source with its word as a value": HEAD + "layers: [fc 10]\ndata: {source: {name: csv, path: my table.csv}}\n",
+    "digits in groups": HEAD + "layers: [fc 1_000]\n",
+    "digits in groups in a section": HEAD + "layers: [fc 3]\ntrain: {loss: mse, optimizer: adamw, epochs: 1_000}\n",
+    "digits in groups by commas": HEAD + "layers: [fc 3]\ntrain: {loss: mse, optimizer: adamw, epochs: '1,000'}\n",
+    "a minus before a 0": HEAD + "layers: [fc 3, scale -010]\n",
+    "a minus before a 0 in a section": HEAD + "layers: [fc 3]\ntrain: {loss: mse, optimizer: adamw, epochs: -010}\n",
+    "an extends of another form": "netspec: 1\nextends: null\n",
     "an input of another form": "netspec: 1\ninput: [3, 32, 32]\nlayers: {a: conv 4 k3 same, b: add(a input)}\n",
     "inputs of another form": "netspec: 1\ninputs: [3x32x32]\nlayers: {a: conv(image) 4 k3}\n",
     "blocks of another form": HEAD + "blocks: [unit]\nlayers: [unit 4]\n",
