@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from netspec.cli.common import painted, speaks, talk
+from netspec.cli.common import speaks, talk
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
 from netspec.errors import DataError, NetspecError, UsageError
 from netspec.text.report import MisfitError, SpecError
@@ -99,4 +99,4 @@ def _run(arguments: Sequence[str]) -> int:
 def _message(error: NetspecError) -> str:
     """An error as a person is shown it."""
     text = str(error)
-    return painted(text) if isinstance(error, SpecError | MisfitError) else f"netspec: {printable(text)}"
+    return text if isinstance(error, SpecError | MisfitError) else f"netspec: {text}"
