@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, show, show_json, tell_weights
+from netspec.cli.common import allow_outside, as_json, show, show_json, tell_of
 from netspec.words import printable
 
 Part = Literal["train", "val", "test"]
@@ -24,7 +24,7 @@ def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bo
     from netspec.api.run import Run
 
     read = Run.read(run, overrides)
-    tell_weights(read)
+    tell_of(read)
     found = read.evaluate(part, allow_outside=allow_outside)
     positive = {name: read.learnt[name] for name in ("positive",) if name in read.learnt}
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, tell_weights
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, tell_of
 from netspec.cli.targets import Exported
 from netspec.errors import UsageError
 from netspec.vocabulary import EXPORTERS
@@ -63,7 +63,7 @@ def command(
         run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
         output = output or source / f"model{_extension(run.spec, extension)}"
         need_writable(output, [*inputs_of(run.spec), *run.files])
-        tell_weights(run)
+        tell_of(run)
         report = run.export(output, allow_outside=allow_outside)
     else:
         spec = load(str(source), overrides, max_params, max_memory)

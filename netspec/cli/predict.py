@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.common import as_json, show, show_json, talk, tell_weights
+from netspec.cli.common import as_json, show, show_json, talk, tell_of
 from netspec.cli.targets import Target
 from netspec.words import printable
 
@@ -53,7 +53,7 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
 
         need_format(output, read.spec.graph)
         need_writable(output, [*files, *read.files])
-    tell_weights(read)
+    tell_of(read)
     found = read.predict(*files, as_is=as_is)
     for line in found.told:
         talk(printable(line))
