@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from netspec.dims import Dim, Size
 from netspec.graph.model import Level, Step, Value
-from netspec.graph.uses import given, made, readings, taken
+from netspec.graph.uses import given, made, open_sizes, readings, taken
 from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written
@@ -50,7 +49,7 @@ class Flow:
             for s, step in enumerate(self.pattern.units[use][u].steps):
                 inputs = [refs[v] for v in given(step)]
                 aligned = self.pattern.aligned(u, s)
-                own = len({tuple(_sizes(other)) for other in aligned if other is not None}) > 1
+                own = len({tuple(open_sizes(other)) for other in aligned if other is not None}) > 1
                 dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
                 items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
         return items
@@ -60,7 +59,7 @@ class Flow:
         return list(dict.fromkeys([*readings(step), *self._telling(step, level, own)]))
 
     def _telling(self, step: Step, level: Level, own: bool) -> list[Value]:
-        sizes = _sizes(step)
+        sizes = open_sizes(step)
         if not sizes and not (step.op and not step.member and step.op.needs_device):
             return []
         sources = [*taken(level), *given(step)] if own else [*given(step), *taken(level)]
@@ -129,19 +128,6 @@ class Flow:
 
 def _has_buffers(step: Step) -> bool:
     return bool(step.buffers()) or (step.body is not None and any(True for _ in step.body.buffers()))
-
-
-def _sizes(step: Step) -> list[Dim]:
-    """The run-time sizes among the arguments of a step that is no member."""
-    if step.op is None or step.member:
-        return []
-    return [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
-
-
-def _dims(value: Any) -> list[Dim]:
-    if isinstance(value, Dim):
-        return [value]
-    return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
 
 
 class _Read(dict[Dim, ast.expr]):
