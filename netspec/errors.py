@@ -45,6 +45,8 @@ class Problem:
     severity: Severity = "error"
     used_at: tuple[At, ...] = field(default=())
     """For a problem inside a block: the lines that use the block, innermost first."""
+    takes: tuple[At, ...] = field(default=())
+    """For a step that does not go with what it takes: the steps that give it that."""
 
 
 class NetspecError(Exception):

@@ -114,6 +114,12 @@ class KaimingNormal(Kaiming):
     example, words = "kaiming_normal mode=fan_out", ("kaiming_normal",)
 
 
+class LecunNormal(Initializer):
+    """LeCun et al.'s (1998), drawn normally: variance 1 / fan_in, as SELU networks want it."""
+
+    example, words, ranks = "lecun_normal", ("lecun_normal",), (2, 99)
+
+
 class Orthogonal(Initializer):
     """A random orthogonal matrix (Saxe et al., 2013)."""
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from netspec.errors import At, Problem
+from netspec.errors import Problem
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
 from netspec.graph.size import Limits, beyond, beyond_machine
@@ -16,8 +16,8 @@ from netspec.lint import Facts, lint
 from netspec.paths import real
 from netspec.sections.document import Document, read_document
 from netspec.sections.experiment import Experiment, read_experiment
+from netspec.sections.extending import laid
 from netspec.sections.overrides import not_laid, overridden, override_path
-from netspec.text.overlay import merged
 from netspec.text.reader import read_file, read_text
 from netspec.text.report import MisfitError, SpecError
 from netspec.text.source import Source
@@ -25,9 +25,6 @@ from netspec.words import sparing
 
 if TYPE_CHECKING:
     from netspec.weights.fit import Fit
-
-MAX_EXTENDS = 8
-"""How many specs may extend each other in a row."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +52,16 @@ class Spec:
         *,
         max_params: int | None = None,
         max_memory: int | None = None,
+        root: str | Path | None = None,
     ) -> Self:
         """The spec in the file at `path`, with `section.key=value` overrides laid over it.
 
-        `max_params` and `max_memory`, in bytes, are limits that the network must keep.
+        `max_params` and `max_memory`, in bytes, are limits that the network must keep. Specs that it extends may
+        stand anywhere in `root`, by default the repository that it is part of.
         """
         with sparing():
             limits = Limits(max_params, max_memory)
-            spec = cls.of(read_file(path), Path(path).parent, overrides, limits)
+            spec = cls.of(read_file(path), Path(path).parent, overrides, limits, root)
             return replace(spec, file=Path(path).name)
 
     @classmethod
@@ -77,13 +76,21 @@ class Spec:
     ) -> Self:
         """The same for a spec that is already in memory, which has no folder and so extends no other."""
         with sparing():
-            return cls._checked(_laid(read_text(text, name), None, overrides), Limits(max_params, max_memory))
+            return cls._checked(laid(read_text(text, name), None, overrides), Limits(max_params, max_memory))
 
     @classmethod
-    def of(cls, source: Source, folder: Path, overrides: Sequence[str] = (), limits: Limits | None = None) -> Self:
+    def of(
+        cls,
+        source: Source,
+        folder: Path,
+        overrides: Sequence[str] = (),
+        limits: Limits | None = None,
+        root: str | Path | None = None,
+    ) -> Self:
         """The same for one that has been read, with its paths starting from `folder`."""
         with sparing():
-            return cls._checked(_laid(source, folder, overrides), limits or Limits()).at(real(folder))
+            whole = laid(source, folder, overrides, Path(root) if root is not None else None)
+            return cls._checked(whole, limits or Limits()).at(real(folder))
 
     @property
     def name(self) -> str:
@@ -169,35 +176,3 @@ class Spec:
         if any(p.severity == "error" for p in problems):
             raise SpecError(problems, source)
         return cls(document, graph, experiment, tuple(problems), limits)
-
-
-def _laid(source: Source, folder: Path | None, overrides: Sequence[str]) -> Source:
-    """`source` over the spec that it extends, with the overrides over both; one of `extends` says which that is."""
-    of_extends = [text for text in overrides if override_path(text.partition("=")[0])[:1] == ("extends",)]
-    source = _extended(overridden(source, of_extends), folder, 0)
-    return overridden(source, [text for text in overrides if text not in of_extends])
-
-
-def _extended(source: Source, folder: Path | None, depth: int) -> Source:
-    """`source` laid over the spec that it extends, which lies in its folder or below. Raises SpecError."""
-    name = source.data.get("extends") if isinstance(source.data, dict) else None
-    if not isinstance(name, str):
-        return source
-    if folder is None:
-        raise _not_extended(source, "a spec in memory has no folder to find another in")
-    path = folder / name
-    if not real(path).is_relative_to(real(folder)):
-        raise _not_extended(source, f"{name!r} lies outside the folder of this spec")
-    if not path.is_file():
-        raise _not_extended(source, f"{name!r} is not a file")
-    if depth >= MAX_EXTENDS:
-        raise _not_extended(source, f"more than {MAX_EXTENDS} specs extend each other")
-    whole = merged(_extended(read_file(path), path.parent, depth + 1), source)
-    del whole.data["extends"]
-    return whole
-
-
-def _not_extended(source: Source, message: str) -> SpecError:
-    """The error of a spec that another cannot be laid over."""
-    problem = Problem("extends", message, At(("extends",)), "Name a spec in the folder of this one, as in base.yaml.")
-    return SpecError([problem], source)

@@ -207,7 +207,6 @@ INITIALIZERS: Final = _meaning(
 """Initialisers."""
 NOT_INITIALIZERS: Final = _explained(
     {
-        "lecun_normal lecunnormal": "Write kaiming_normal nonlinearity=linear",
         "lecun_uniform lecununiform": "Write kaiming_uniform nonlinearity=linear",
         "none torch": "Leave the rule out, or write default: torch's own values.",
     }

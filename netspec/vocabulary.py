@@ -47,8 +47,8 @@ INITIALIZERS: Catalogue[Initializer] = Catalogue(
     {
         "netspec.initializers": (
             "Zeros Ones Constant Uniform Normal TruncNormal XavierUniform XavierNormal KaimingUniform KaimingNormal "
-            "Orthogonal Sparse Eye Dirac Default trunc_normal xavier_uniform xavier_normal kaiming_uniform "
-            "kaiming_normal"
+            "LecunNormal Orthogonal Sparse Eye Dirac Default trunc_normal xavier_uniform xavier_normal kaiming_uniform "
+            "kaiming_normal lecun_normal"
         )
     },
     synonyms.INITIALIZERS,

@@ -14,7 +14,7 @@ from netspec import SpecError, loads
 from netspec.emit.torch import WRAPS as WRITTEN
 from netspec.emit.torch import fill_name
 from netspec.graph.wrapping import WRAPS
-from netspec.initializers import Default, Initializer
+from netspec.initializers import Default, Initializer, LecunNormal
 from netspec.language.calls import read_entry
 from netspec.vocabulary import INITIALIZERS
 from tests import written
@@ -24,7 +24,9 @@ OF_TORCH = {
     for name, function in vars(nn.init).items()
     if name.endswith("_") and not name.startswith("_") and inspect.isfunction(function)
 }
-OWN = {fill_name(cls).removeprefix("nn.init."): cls for cls in INITIALIZERS.classes() if cls is not Default}
+APART = (Default, LecunNormal)
+"""What torch has under no name of its own."""
+OWN = {fill_name(cls).removeprefix("nn.init."): cls for cls in INITIALIZERS.classes() if cls not in APART}
 
 
 def test_every_initialiser_of_torch_is_here() -> None:
@@ -52,6 +54,15 @@ def test_what_is_printed_fills_as_torch_does(cls: type[Initializer]) -> None:
     torch.manual_seed(0)
     OF_TORCH[f"{cls.called()}_"](theirs, **entry.given)
     assert torch.equal(mine, theirs)
+
+
+def test_lecun_normal_keeps_the_variance_of_what_goes_through() -> None:
+    mine, theirs = torch.empty(40, 30, 3), torch.empty(40, 30, 3)
+    torch.manual_seed(0)
+    eval(written.filled(LecunNormal(), "mine"), {"nn": nn, "mine": mine})
+    torch.manual_seed(0)
+    theirs.normal_(0, (1 / 90) ** 0.5)
+    assert torch.allclose(mine, theirs)
 
 
 def test_every_parametrisation_of_torch_is_here() -> None:

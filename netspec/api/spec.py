@@ -157,14 +157,20 @@ def _taken(value: Any) -> Spec:
 
 
 def load(
-    path: str | Path, overrides: Sequence[str] = (), *, max_params: int | None = None, max_memory: int | None = None
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    max_params: int | None = None,
+    max_memory: int | None = None,
+    root: str | Path | None = None,
 ) -> Spec:
     """The spec in the file at `path`, with `section.key=value` overrides laid over it.
 
-    `max_params` and `max_memory`, in bytes, are limits that the network must keep.
+    `max_params` and `max_memory`, in bytes, are limits that the network must keep. Specs that it extends may stand
+    anywhere in `root`, by default the repository that it is part of.
     Raises SpecError with every problem found, each with its file, line and column.
     """
-    return Spec.load(path, overrides, max_params=max_params, max_memory=max_memory)
+    return Spec.load(path, overrides, max_params=max_params, max_memory=max_memory, root=root)
 
 
 def loads(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json
+from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json, within
 from netspec.errors import DataError, Problem
 from netspec.text.report import MisfitError, SpecError
 from netspec.weights.fit import FILE
@@ -53,6 +53,7 @@ class Checked:
 @click.command()
 @click.argument("words", metavar="SPEC... [PATH.TO.VALUE=NEW]...", nargs=-1, required=True, type=click.Path())
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@within
 @limited
 @as_json
 @click.pass_context

@@ -31,10 +31,39 @@ allow_outside = click.option(
 )
 
 
+ROOT: Final = "netspec.root"
+"""Where a command keeps its --root."""
+
+
+def _keep_root(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    """Keep the root for what loads specs."""
+    context.meta[ROOT] = value
+
+
+within = click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    callback=_keep_root,
+    expose_value=False,
+    help="Where specs that a spec extends may stand, by default the repository that it is part of.",
+)
+
+
+def root() -> Path | None:
+    """The --root that the running command was given."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(ROOT) if context is not None else None
+
+
+def root_words() -> tuple[str, ...]:
+    """The words that give another command the same --root."""
+    return ("--root", str(found)) if (found := root()) is not None else ()
+
+
 def reads_spec(command: F) -> F:
     """Gives a command its SPEC and any number of overrides."""
     overrides = click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
-    return click.argument("spec", metavar="SPEC", type=click.Path())(overrides(command))
+    return click.argument("spec", metavar="SPEC", type=click.Path())(overrides(within(command)))
 
 
 class Count(click.ParamType[int]):
@@ -86,7 +115,8 @@ def load(
     from netspec.api.spec import load as load_spec
     from netspec.text.report import report
 
-    loaded = (read if or_stdin else load_spec)(spec, overrides, max_params=max_params, max_memory=max_memory)
+    limits: Any = {"max_params": max_params, "max_memory": max_memory}
+    loaded = read(spec, overrides, **limits) if or_stdin else load_spec(spec, overrides, root=root(), **limits)
     if loaded.warnings:
         talk(report(loaded.warnings, loaded.document.source))
     return loaded
@@ -100,9 +130,9 @@ def read(
     from netspec.graph.size import Limits
 
     if spec != STDIN:
-        return load(spec, overrides, max_params=max_params, max_memory=max_memory)
+        return load(spec, overrides, max_params=max_params, max_memory=max_memory, root=root())
     with sparing():
-        return Spec.of(read_source(spec), Path.cwd(), overrides, Limits(max_params, max_memory))
+        return Spec.of(read_source(spec), Path.cwd(), overrides, Limits(max_params, max_memory), root())
 
 
 def read_source(spec: str | Path) -> Source:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import STDIN, as_json, load, show, show_json
+from netspec.cli.common import STDIN, as_json, load, show, show_json, within
 
 
 @click.command()
 @click.argument("before", metavar="BEFORE", type=click.Path())
 @click.argument("after", metavar="AFTER", type=click.Path())
+@within
 @as_json
 def command(before: str, after: str, as_json: bool) -> None:
     """Show what changed from one spec's network to another's: steps, shapes, parameters, MACs.

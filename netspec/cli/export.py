@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, tell_of
+from netspec.cli.common import (
+    allow_outside,
+    as_json,
+    inputs_of,
+    limited,
+    load,
+    show,
+    show_json,
+    talk,
+    tell_of,
+    within,
+)
 from netspec.cli.targets import Exported
 from netspec.errors import UsageError
 from netspec.vocabulary import EXPORTERS
@@ -35,6 +46,7 @@ def formats(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @formats
 @click.option("-o", "--output", type=Exported(), metavar="FILE", help="The file; its ending says the format.")
+@within
 @limited
 @allow_outside
 @as_json

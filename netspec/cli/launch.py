@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import load, reads_spec, show
+from netspec.cli.common import load, reads_spec, root_words, show
 from netspec.errors import UsageError
 from netspec.records import seconds
 from netspec.views.jobs import FILES, Job, rendered
@@ -51,6 +51,6 @@ def command(
     if section is None or loaded.experiment.data is None:
         raise UsageError(f"{loaded.name} cannot be trained: its spec has no {'data' if section else 'train'} section")
     place = folder or Path("runs") / loaded.name
-    words = ("netspec", "train", spec, *overrides, "--run", str(place), "--resume", "auto")
+    words = ("netspec", "train", spec, *overrides, *root_words(), "--run", str(place), "--resume", "auto")
     job = Job(loaded.name, words, nodes, nproc, time, section.device != "cpu", image, claim)
     show(rendered(job, kind).rstrip("\n"))

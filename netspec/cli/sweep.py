@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netspec.cli.common import Count, allow_outside, as_json, load, show, show_json, talk
+from netspec.cli.common import Count, allow_outside, as_json, load, root_words, show, show_json, talk, within
 from netspec.cli.targets import Folder
 from netspec.errors import Diverged
 from netspec.text.report import SpecError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--max-params", type=Count(), help="Train no network with more parameters.")
 @click.option("--max-macs", type=Count(), help="Train no network with more multiply-accumulates.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="What the drawn values follow from.")
+@within
 @allow_outside
 @as_json
 def command(
@@ -89,7 +90,7 @@ def _tell(found: Sweep, spec: str, as_json: bool) -> None:
 
     best = found.best
     ended = _code(found)
-    again = None if best is None else in_shell("netspec", "train", spec, *best.overrides)
+    again = None if best is None else in_shell("netspec", "train", spec, *best.overrides, *root_words())
     if as_json:
         show_json({**found.listed(), "command": again})
         sys.exit(ended)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk, within
 from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
 from netspec.words import in_shell
@@ -54,6 +54,7 @@ def _names_run(word: str) -> bool:
 @click.command(cls=Resuming)
 @click.argument("spec", metavar="[SPEC]", type=click.Path(), required=False)
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
+@within
 @limited
 @click.option("--run", "folder", type=Folder(), help="The run's folder; runs/NAME-1 and so on without.")
 @click.option(

@@ -71,7 +71,7 @@ class BlockUses:
         self.report.count(at)
         self._check_depth(block, at)
         self.declared.used.add(block.name)
-        label = name or scope.flow.next_name(block.name, scope.level.members)
+        label = name or scope.flow.next_name(block.word, scope.level.members)
         level = Level("block", label, scope.level, header=block, source=block.path)
         inner = self.open(block, given, level)
         level.measures = inside(given.asked, inputs, level)
@@ -117,8 +117,8 @@ class BlockUses:
     def around(self, level: Level) -> Scope:
         """What is in sight in a block before its parameters are."""
         start = next(iter(level.inputs.values()))
-        params = self.declared.params
-        outer = Scope(level, start, Flow(start, "names"), params=params.values, blind=params.lost)
+        params = self.declared.params_of(level.header)
+        outer = Scope(level, start, Flow(start, "names"), params=params, blind=self.declared.params.lost)
         return Scope(level, start, Flow(start, "names"), outer, names=dict(level.inputs))
 
     def _check_depth(self, block: Block, at: At) -> None:

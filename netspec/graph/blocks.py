@@ -12,6 +12,7 @@ from netspec.language import rows
 from netspec.language.calls import Arguments, Lookup, compute, long_value, one_call, plain_value, source_of
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, Word
+from netspec.sections.blocks import block_name
 from netspec.sections.params import check_param_name
 from netspec.words import FEW, did_you_mean
 
@@ -31,11 +32,26 @@ class Block:
     path: Path
 
     @property
+    def space(self) -> str:
+        """The name that its file was brought in under; empty for a block of the spec itself."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def word(self) -> str:
+        """What it is called in its own file."""
+        return self.name.rpartition(".")[2]
+
+    @property
     def usage(self) -> str:
         given = [n if d is ... else f"{n}={_default(d)}" for n, d in islice(self.params.items(), FEW)]
         more = ["..."] if len(self.params) > FEW else []
         inputs = f"({' '.join(self.inputs[:FEW])})" if self.inputs != ("in",) else ""
         return " ".join([f"{self.name}{inputs}", *given, *more])
+
+
+def space_of(path: Path) -> str:
+    """The name that the file of what stands at a path was brought in under; empty where the spec has it itself."""
+    return block_name(str(path[1])).rpartition(".")[0] if path[:1] == ("blocks",) and len(path) > 1 else ""
 
 
 def read_block(header: str, body: Any, path: Path) -> Block:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.graph.blocks import Block, read_block
+from netspec.graph.blocks import Block, read_block, space_of
 from netspec.graph.bodies import Row, is_group, opened, rows_of
-from netspec.graph.defaults import Default, idle
+from netspec.graph.defaults import WRAP, Default, idle
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
-from netspec.graph.rows import read_row, untorn
-from netspec.graph.written import calls_of
-from netspec.language.calls import Arguments, arguments, bare_call, first_taking, long_arguments
+from netspec.graph.rows import Short, read_row, untorn
+from netspec.graph.written import Long, calls_of
+from netspec.language.calls import Arguments, bare_call, first_taking
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
 from netspec.sections.document import Document
-from netspec.sections.params import Params
+from netspec.sections.params import Params, bare, spaces
 from netspec.vocabulary import OPERATIONS
 from netspec.words import command, did_you_mean
 
@@ -40,6 +40,7 @@ class Declared:
         self._left: set[str | Expr] | None = None
         self.params = self.read_params()
         self.blocks: dict[str, Block] = {}
+        self._seen: dict[str, Mapping[str, Block]] = {}
         self.defaults: list[Default] = []
         self.walked: set[At] = set()
         """The calls of operations that the network is made of."""
@@ -60,6 +61,20 @@ class Declared:
     def read_params(self) -> Params:
         """The parameters of the whole network."""
         return Params(self.document)
+
+    def params_of(self, block: Block | None) -> dict[str, Any]:
+        """The parameters of the whole network that a block sees: those of its file, by the names they have there."""
+        return self.params.values if block is None or not block.space else self.params.brought(block.space)
+
+    def seen(self, path: Path) -> Mapping[str, Block]:
+        """The blocks by the names that they have at a path: in a block of a file that is used, those of that file."""
+        space = space_of(path)
+        if not space:
+            return self.blocks
+        if space not in self._seen:
+            own = [(name, block) for name, block in self.blocks.items() if name.startswith(f"{space}.")]
+            self._seen[space] = {name.removeprefix(f"{space}."): block for name, block in own}
+        return self._seen[space]
 
     def _read_blocks(self, document: Document) -> None:
         for header, body in untorn(document.blocks.items()):
@@ -105,23 +120,25 @@ class Declared:
         """The blocks that each use of a block is sure to use, with where it does."""
         found: dict[str, At] = {}
         _, body, path = opened(block.body, block.path)
-        for row in rows_of(body, path, self.blocks):
+        seen = self.seen(block.path)
+        for row in rows_of(body, path, seen):
             with suppress(Refused):
-                for call in calls_of(row.written, row.path, self.blocks) or ():
-                    if call.op in self.blocks and call.certain and not _conditional(block, row.path):
-                        found.setdefault(str(call.op), call.at)
+                for call in calls_of(row.written, row.path, seen) or ():
+                    if call.op in seen and call.certain and not _conditional(block, row.path):
+                        found.setdefault(seen[str(call.op)].name, call.at)
         return found
 
     def _read_defaults(self, document: Document) -> None:
-        for word, value in document.defaults.items():
-            path = ("defaults", word)
+        for key, value in document.defaults.items():
+            path = ("defaults", key)
+            space, _, word = key.rpartition(".") if not OPERATIONS.find(key) else ("", "", key)
             classes = OPERATIONS.find(word)
             if not classes:
                 hint = "Arguments have spaces between them, as in: {conv: k3 s2}" if value is None else ""
                 hint = hint or OPERATIONS.unknown(word)
                 self.report.add(Problem("unknown-op", f"there is no operation {word!r}", At(path, on_key=True), hint))
                 continue
-            line = Default(word, classes, path)
+            line = Default(word, classes, path, space=space)
             self.defaults.append(line)
             with self.report.catching():
                 line.values = self._default(word, classes, value, path).values
@@ -129,23 +146,36 @@ class Declared:
     def _default(self, word: str, classes: Sequence[type[Op]], value: Any, path: Path) -> Arguments:
         """The arguments of one line of `defaults`. Raises Refused."""
         if isinstance(value, dict):
-            return first_taking(classes, lambda cls: long_arguments(value, cls, self.params, path, word))
+            return self._given(classes, Long(str(path[-1]), value, {}, path[:-1]))
         calls = read_row(f"{word} {value}", path)
         if len(calls) > 1 or calls[0].times is not None or calls[0].when is not None:
             text = "defaults are the arguments of one operation, without a comma, a repetition or a condition"
             raise Refused(Problem("row", text, At(path), "As in: {bn: eps=0.001 momentum=0.01}"))
-        call = bare_call(str(value), path, word)
-        return first_taking(classes, lambda cls: arguments(call, cls, self.params, path))
+        return self._given(classes, Short(bare_call(str(value), path, word), path))
+
+    def _given(self, classes: Sequence[type[Op]], call: Short | Long) -> Arguments:
+        """What a line says: arguments, and what wraps the weight. Raises Refused."""
+        given = first_taking(classes, lambda cls: call.arguments(cls, self.params))
+        wrap = call.wrap(classes[0], self.params)
+        if wrap is not None:
+            given.values[WRAP] = wrap
+        return given
 
     def check_word(self, word: str, at: At) -> None:
         """Raises Refused for a word that is no operation and no block."""
         if word in self.refused:
             raise Unknown
-        if word in ("use", "alias") or word in self.blocks or OPERATIONS.find(word):
+        seen = self.seen(at.path)
+        if word in ("use", "alias") or word in seen or OPERATIONS.find(word):
             return
         if self.lost:
             raise Unknown
-        hint = OPERATIONS.unknown(word, f"{command('ops', word)} searches the operations.", self.blocks)
+        brought = next((name for name in seen if name.endswith(f".{word}")), "")
+        hint = (
+            f"Did you mean {brought!r}?"
+            if brought
+            else OPERATIONS.unknown(word, f"{command('ops', word)} searches the operations.", seen)
+        )
         raise Refused(Problem("unknown-op", f"there is no operation or block {word!r}", at, hint))
 
     def check_defaults(self) -> list[Path]:
@@ -158,7 +188,7 @@ class Declared:
                 problem = idle(line, name, self.defaults, self.document.source)
                 if problem is not None:
                     self.report.add(problem)
-                elif isinstance(self.document.defaults[line.word], dict):
+                elif isinstance(self.document.defaults[str(line.path[-1])], dict):
                     passed.append((*line.path, name))
                 elif not line.wins:
                     passed.append(line.path)
@@ -170,7 +200,7 @@ class Declared:
         A `computed` word may be any.
         """
         if self._left is None:
-            calls = [call for row in self._rows() for call in calls_of(row.written, row.path, self.blocks) or ()]
+            calls = [c for row in self._rows() for c in calls_of(row.written, row.path, self.seen(row.path)) or ()]
             self._left = {call.op for call in calls if call.op_at not in self.walked or isinstance(call.op, Expr)}
         return any(
             computed if isinstance(op, Expr) else not set(OPERATIONS.find(op)).isdisjoint(classes) for op in self._left
@@ -186,7 +216,7 @@ class Declared:
             if row.path in walked and "," not in row.written:
                 continue  # its one call was walked
             with self.report.catching():
-                for call in calls_of(row.written, row.path, self.blocks) or ():
+                for call in calls_of(row.written, row.path, self.seen(row.path)) or ():
                     if isinstance(call.op, str) and call.op_at not in self.walked:
                         self.check_word(call.op, call.op_at)
 
@@ -197,7 +227,7 @@ class Declared:
         for block in self.blocks.values():
             if not unused or block.name not in self.used:
                 _, body, path = opened(block.body, block.path)
-                yield from rows_of(body, path, self.blocks)
+                yield from rows_of(body, path, self.seen(path))
 
 
 def _conditional(block: Block, path: Path) -> bool:
@@ -218,6 +248,9 @@ def unused_params(document: Document) -> Iterator[Problem]:
     own = {name: Counter(_words(value)) for name, value in document.params.items()}
     for counted in own.values():
         words.update(counted)
+    for name in document.params:
+        for there in (bare(name, space) for space in spaces(document.blocks)):
+            words[name] += words[there] if there else 0
     unused = [name for name in document.params if words[name] <= own[name][name]]
     used = [name for name in document.params if words[name]]
     for number, name in enumerate(unused):

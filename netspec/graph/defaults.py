@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import Arguments
 from netspec.layers.base import Op
 from netspec.text.source import Source
 from netspec.words import listed
+
+WRAP: Final = "wrap"
+"""What a line may say besides arguments."""
 
 
 @dataclass(slots=True)
@@ -23,15 +26,17 @@ class Default:
     """By field; None where they cannot be read."""
     wins: set[str] = field(default_factory=set)
     """The fields that it gives to some call."""
+    space: str = ""
+    """The name that its file was brought in under, in whose blocks alone it holds."""
     takers: dict[str, set[str]] = field(default_factory=dict)
     """Of each field that was there already, the lines that gave it; an empty word stands for the calls themselves."""
 
 
-def fill(given: Arguments, cls: type[Op], defaults: list[Default]) -> None:
-    """Give a call of `cls` what it does not say itself, each argument from the first line that has it."""
+def fill(given: Arguments, cls: type[Op], defaults: list[Default], space: str = "") -> None:
+    """Give a call of `cls`, in a block of `space`, what it does not say, each from the first line that has it."""
     from_line: dict[str, str] = {}
     for line in defaults:
-        if cls not in line.classes:
+        if cls not in line.classes or line.space not in ("", space):
             continue
         for name in line.values or ():
             assert line.values is not None
@@ -43,6 +48,21 @@ def fill(given: Arguments, cls: type[Op], defaults: list[Default]) -> None:
             given.values[name] = line.values[name]
             from_line[name] = line.word
             line.wins.add(name)
+
+
+def wrap_of(cls: type[Op], asked: str | None, defaults: list[Default], space: str = "") -> str:
+    """What wraps the weight of a call of `cls`: what it asks for itself, else what the first line says that does."""
+    from_line = ""
+    for line in defaults:
+        if cls not in line.classes or line.space not in ("", space) or WRAP not in (line.values or {}):
+            continue
+        assert line.values is not None
+        if asked is not None:
+            line.takers.setdefault(WRAP, set()).add(from_line)
+            continue
+        asked, from_line = line.values[WRAP], line.word
+        line.wins.add(WRAP)
+    return asked or ""
 
 
 def idle(line: Default, name: str, defaults: list[Default], source: Source) -> Problem | None:

@@ -139,7 +139,7 @@ def owns(op: Op) -> bool:
 def counted_word(word: str) -> str:
     """What unnamed members of a word are counted under."""
     classes = OPERATIONS.find(word)
-    return base_word(classes[0], word) if classes else word
+    return base_word(classes[0], word) if classes else word.rpartition(".")[2]
 
 
 def registers(op: Op) -> bool:

@@ -207,8 +207,8 @@ class Level:
 
     @property
     def block(self) -> str:
-        """The name of the block that it is a use of; empty for any other level."""
-        return self.header.name if self.header is not None else ""
+        """The word of the block that it is a use of; empty for any other level."""
+        return self.header.word if self.header is not None else ""
 
     @property
     def path(self) -> str:

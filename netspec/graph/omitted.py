@@ -63,7 +63,7 @@ class Omitted:
 
     def entry(self, body: Any, path: Path, scope: Scope) -> Value:
         """The first input of a body's first step: what goes on where the body does not run."""
-        call = first_call(body, path, self.declared.blocks)
+        call = first_call(body, path, self.declared.seen(path))
         values = values_of(call, scope) if call is not None else ()
         return values[0] if values else scope.flow.prev
 

@@ -196,10 +196,10 @@ class Short:
     def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind(block, self.call, lookup, self.path)
 
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str | None:
         arg = next((a for a in self.call.args if a.name == "wrap"), None)
         if arg is None:
-            return ""
+            return None
         at = At(self.path, arg.span)
         return wrapping.read(compute(arg.value, lookup, at), at, cls)
 

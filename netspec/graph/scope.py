@@ -25,6 +25,8 @@ class Flow:
     naming: Naming
     index: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    ends: list[Value] | None = None
+    """The value at the end of each round of the call that was repeated last."""
     lost: bool = False
     """Whether a step without a name could not be read, so that it has no count, and others perhaps a wrong one."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from netspec.dims import Dim, names
 from netspec.errors import At, Problem
 from netspec.graph import wrapping
+from netspec.graph.blocks import space_of
 from netspec.graph.declared import Declared
-from netspec.graph.defaults import Default, fill
+from netspec.graph.defaults import Default, fill, wrap_of
 from netspec.graph.draft import Results, Step, Value
 from netspec.graph.measured import measures
 from netspec.graph.members import Members, base_word, module_only, owns, registers
@@ -56,12 +58,14 @@ class Operations:
         step = Step(label, scope.level, inputs, value, at, op, row=row)
         step.written = given.written
         step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
-        step.wrap = written.wrap(type(op), scope.lookup)
+        asked = written.wrap(type(op), scope.lookup)
+        step.wrap = wrap_of(type(op), asked, self.declared.defaults, space_of(written.path))
         if step.wrap:
             wrapping.need_no_zero_row(step.wrap, op, at)
         value.step = step
+        takes = tuple(given_by.step.at for given_by in inputs if given_by.step is not None)
         for problem in infer(step, given, written):
-            self.report.add(problem)
+            self.report.add(replace(problem, takes=takes))
         scope.level.steps.append(step)
         if not name:
             op = step.op or op
@@ -122,7 +126,7 @@ def _made(
     construct: Construct,
 ) -> tuple[Op, Arguments]:
     given = written.arguments(cls, lookup)
-    fill(given, cls, defaults)
+    fill(given, cls, defaults, space_of(written.path))
     low, high = cls.inputs
     if not low <= len(inputs) <= high:
         count = str(low) if low == high else f"{low} to {high}" if high < 99 else f"at least {low}"

@@ -29,7 +29,7 @@ from netspec.language.calls import Arguments, construct, expression, long_value,
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
-from netspec.sections.params import Params
+from netspec.sections.params import Params, bare
 from netspec.tensors import Tensor
 
 
@@ -52,6 +52,15 @@ class TracedDeclared(Declared):
             nodes[name] = _computed(written, nodes) if computed else symbols.name(symbols.root_symbol(name))
         params.values = Known(params.values, nodes)
         return params
+
+    def params_of(self, block: Block | None) -> dict[str, Any]:
+        params = super().params_of(block)
+        if isinstance(params, Known):
+            return params
+        assert isinstance(self.params.values, Known)
+        assert block is not None
+        nodes = {bare(name, block.space): node for name, node in self.params.values.nodes.items()}
+        return Known({name: plain(value) for name, value in params.items()}, nodes)
 
 
 def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:

@@ -76,7 +76,7 @@ class Walk:
             self._chain(item, path, scope, "")
         elif is_group(item):
             self._group(item, path, scope)
-        elif is_row(item, path, self.declared.blocks):
+        elif is_row(item, path, self.declared.seen(path)):
             self._chain(item, path, scope, "")
         elif isinstance(item, dict):
             self.body(item, path, scope)
@@ -103,7 +103,7 @@ class Walk:
 
     def _step(self, name: str, step: Any, path: Path, scope: Scope) -> None:
         """What stands at a name. Raises Refused."""
-        if isinstance(step, str) or is_row(step, path, self.declared.blocks):
+        if isinstance(step, str) or is_row(step, path, self.declared.seen(path)):
             self._chain(step, path, scope, name)
         elif is_group(step):
             body = step["layers"]
@@ -193,18 +193,21 @@ class Walk:
         return self._only(step, training, passed)
 
     def _inside(self, options: dict[str, Any], body: Any, where: Path, path: Path, inner: Scope) -> list[Value] | None:
-        """Walk what is inside a level; gives the value at the end of each round where it repeats."""
+        """Walk what is inside a level; gives the value at the end of each round where it is one that repeats."""
         if "repeat" in options:
             return self._repeat(options, body, where, path, inner)
         self.body(body, path, inner)
-        return None
+        ends = inner.flow.ends
+        return ends if ends is not None and len(ends) == len(inner.level.steps) else None
 
     def _chain(self, item: Any, path: Path, scope: Scope, name: str) -> None:
         """The calls of one row. A name goes to the one piece that owns parameters, and to the end."""
         row = object()
         try:
             calls: Sequence[Written] = (
-                calls_of_row(item, path) if isinstance(item, str) else calls_of(item, path, self.declared.blocks) or ()
+                calls_of_row(item, path)
+                if isinstance(item, str)
+                else calls_of(item, path, self.declared.seen(path)) or ()
             )
         except Refused as refused:
             self._refuse(refused, scope, name)
@@ -247,11 +250,14 @@ class Walk:
             if not call.repeats:
                 self._piece(call, scope, "", row)
                 return
+            ends = []
             for params in self.counted(call.rounds(scope)):
                 self.report.count(call.at)
                 each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
                 self._piece(call, each, "", row)
                 scope.names.update(each.names)
+                ends.append(scope.flow.prev)
+            scope.flow.ends = ends
         except Refused as refused:
             self._refuse(refused, scope, "")
 
@@ -268,7 +274,7 @@ class Walk:
                 return self._only(self.reuse.use(call, scope, name), training)
             self.reuse.alias(call, scope, name)
             return None
-        block = self.declared.blocks.get(word)
+        block = self.declared.seen(call.path).get(word)
         if block is not None:
             step = self.uses.step(call, block, scope, name, row)
         else:

@@ -56,7 +56,9 @@ def buffers(wrap: str, shapes: Shapes, weight: tuple[int, ...], transposed: bool
 
 
 def read(word: object, at: At, cls: type[Op]) -> str:
-    """The wrap that a spec names for a class of operations. Raises Refused."""
+    """The wrap that a spec names for a class of operations; empty for `none`. Raises Refused."""
+    if word in ("none", None):
+        return ""
     if not isinstance(word, str) or word not in WRAPS:
         hint = did_you_mean(str(word), WRAPS) or f"There are: {', '.join(WRAPS)}."
         raise Refused(Problem("bad-argument", f"there is no wrap {word!r}", at, hint))

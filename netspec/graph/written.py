@@ -64,8 +64,8 @@ class Written(Protocol):
     def bind(self, block: Block, lookup: Lookup) -> Arguments:
         """What it gives for a block's parameters. Raises Refused."""
 
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
-        """The reparametrisation of the weight that it asks for; empty without one. Raises Refused."""
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str | None:
+        """The reparametrisation of the weight that it asks for; empty for `none`. Raises Refused."""
 
     def narrowed(self, at: At) -> At:
         """Of an argument written as an arrow, the part before it."""
@@ -128,9 +128,9 @@ class Long:
     def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind_long(block, self._given("inputs"), lookup, self.path)
 
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str:
+    def wrap(self, cls: type[Op], lookup: Lookup) -> str | None:
         if "wrap" not in self.options:
-            return ""
+            return None
         return wrapping.read(self.options["wrap"], At((*self.path, "wrap")), cls)
 
     def narrowed(self, at: At) -> At:

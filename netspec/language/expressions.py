@@ -68,6 +68,8 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "sqrt": math.sqrt,
     "sin": math.sin,
     "cos": math.cos,
+    "exp": math.exp,
+    "log": math.log,
     "abs": abs,
     "int": int,
     "len": len,
@@ -85,7 +87,7 @@ _HABITS: Final = (
     (re.compile(r"\$"), "Names stand without a $ in an expression."),
 )
 """How other languages write it, and what to write instead."""
-_WORDS: Final = {"true": True, "false": False, "null": None}
+_WORDS: Final = {"true": True, "false": False, "null": None, "pi": math.pi}
 _IN = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?<![\w.'"])in(?=\s*\.)""")
 IN: Final = "_i"
 """How `in`, a word of Python's, is called while Python's parser reads the expression."""

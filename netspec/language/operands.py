@@ -88,6 +88,8 @@ def check_arguments(name: str, arguments: list[Any]) -> None:
         raise ExpressionError(text, hint=f"As in: {name}(a, b)")
     if name == "sqrt" and isinstance(arguments[0], int | float) and arguments[0] < 0:
         raise ExpressionError(f"sqrt of a number below 0, {arguments[0]}", hint="Take abs(x), or max(x, 0).")
+    if name == "log" and isinstance(arguments[0], int | float) and arguments[0] <= 0:
+        raise ExpressionError(f"log of a number that is not above 0, {arguments[0]}", hint="Take max(x, 1).")
     inner = arguments[0] if name in ("min", "max", "sum") and isinstance(arguments[0], list) else arguments
     taken = (int, float, str) if name == "int" else (int, float, Dim) if name == "sum" else (int, float)
     for value in [*inner, *(arguments[1:] if inner is arguments[0] else ())]:

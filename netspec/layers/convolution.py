@@ -7,8 +7,8 @@ from math import gcd
 from typing import Any, Self
 
 from netspec.dims import Size, product
-from netspec.layers.windows import Spatial, need_window, spread, window
-from netspec.records import Bool, Choice, Field, Int, Numbers, Sizes
+from netspec.layers.windows import Spatial, need_window, same_padding, spread, window
+from netspec.records import Bool, Choice, Field, Int, Numbers
 from netspec.tensors import Misfit, Tensor
 
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -55,19 +55,10 @@ class DirectConvolution(Convolution):
 
     def fitted(self, *inputs: Tensor) -> Self:
         fitted = super().fitted(*inputs)
-        return fitted.replace(same=False, padding=self._same_padding()) if self.same else fitted
-
-    def _same_padding(self) -> Sizes:
-        if self.padding != 0:
-            text = "sets the padding twice, by same and by padding"
-            raise Misfit(text, "Keep one of them.", field="same", code="contradiction")
+        if not self.same:
+            return fitted
         kernel, dilation = self.per_axis("kernel_size", "dilation")
-        total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        if any(t % 2 for t in total):
-            text = f"cannot pad an even kernel of {self.kernel_size} equally on both sides"
-            raise Misfit(text, "Use an odd kernel, or write the padding.", field="same", code="even-kernel")
-        each = tuple(t // 2 for t in total)
-        return each[0] if len(set(each)) == 1 else each
+        return fitted.replace(same=False, padding=same_padding(kernel, dilation, self.padding))
 
     def shape(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]

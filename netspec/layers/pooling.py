@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.layers.windows import Spatial, need_window, spread, window
+from netspec.layers.windows import Spatial, need_window, same_padding, spread, window
 from netspec.records import Bool, Field, Float, Int, Numbers
 from netspec.tensors import Misfit, Tensor
 
 INDICES = "also give where each largest value stands, as max_unpool wants it"
+SAME = "pad by dilation * (kernel - 1) / 2"
 CEIL = "let the last window reach beyond the input"
 STRIDE = "step of the window; the window's own size if left out"
 
@@ -39,6 +40,14 @@ class Pool(Spatial):
 
     kernel_size = Numbers("size of the window", ge=1)
     stride = Numbers(STRIDE, None, ge=1)
+
+    def fitted(self, *inputs: Tensor) -> Self:
+        fitted = super().fitted(*inputs)
+        if not getattr(self, "same", False):
+            return fitted
+        kernel, _, padding, dilation = self._windows(getattr(self, "padding", 0), getattr(self, "dilation", 1))
+        given = 0 if not any(padding) else padding
+        return fitted.replace(same=False, padding=same_padding(kernel, dilation, given))
 
     def pooled(self, x: Tensor, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Tensor:
         """The input's shape with each axis of space counted in windows."""
@@ -72,6 +81,7 @@ class MaxPool(Pool):
     dilation = Numbers("spacing between the window's points", 1, ge=1)
     return_indices = Bool(INDICES, False)
     ceil_mode = Bool(CEIL, False)
+    same = Bool(SAME, False, torch=False, keyword=True)
 
     def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
         return with_indices(self.pooled(inputs[0], self.padding, self.dilation, self.ceil_mode), self.return_indices)
@@ -117,6 +127,7 @@ class AvgPool(Pool):
     padding = Numbers("zeros added on both sides of each axis", 0)
     ceil_mode = Bool(CEIL, False)
     count_include_pad = Bool("count the zeros of the padding in the mean", True)
+    same = Bool(SAME, False, torch=False, keyword=True)
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return self.pooled(inputs[0], self.padding, ceil_mode=self.ceil_mode)

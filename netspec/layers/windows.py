@@ -24,6 +24,23 @@ def window(size: Size, kernel: int, stride: int, padding: int, dilation: int) ->
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
+def same_padding(kernel: Sequence[int], dilation: Sequence[int], padding: Any) -> Any:
+    """What `same` pads on both sides of each axis, dilation (kernel - 1) / 2; one number where they are equal.
+
+    Raises Misfit for even kernels, and where a `padding` is given too.
+    """
+    if padding != 0:
+        text = "sets the padding twice, by same and by padding"
+        raise Misfit(text, "Keep one of them.", field="same", code="contradiction")
+    total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    if any(t % 2 for t in total):
+        shown = kernel[0] if len(set(kernel)) == 1 else tuple(kernel)
+        text = f"cannot pad an even kernel of {shown} equally on both sides"
+        raise Misfit(text, "Use an odd kernel, or write the padding.", field="same", code="even-kernel")
+    each = tuple(t // 2 for t in total)
+    return each[0] if len(set(each)) == 1 else each
+
+
 CHANNELS: Final = (1, 3, 4)
 """How many channels images have: grey, colours, colours and transparency."""
 SMALL: Final = 8

@@ -90,7 +90,11 @@ class ClassLoss(Loss):
         return getattr(self, "ignore_index", None)
 
     def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
-        return self.scores(None, predictions[0]), target
+        prediction = predictions[0]
+        last = self.class_axis(prediction.dim()) == prediction.dim() - 1
+        if last and prediction.dim() > 2 and not target.is_floating_point():
+            return prediction.flatten(0, -2), target.flatten()  # moved, torch would walk through memory in strides
+        return self.scores(None, prediction), target
 
     def share(self, module: Any, target: Array) -> Any:
         return places(target, self.ignored(), getattr(module, "weight", None))

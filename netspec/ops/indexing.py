@@ -130,6 +130,84 @@ class Gather(Op):
         return x.with_shape(*places.shape)
 
 
+class Scattering(Op):
+    """What scatter and scatter_add share."""
+
+    rule = "The shape of the first input stays."
+    inputs = (3, 3)
+    takes = ("input", "index", "src")
+
+    dim = Axis("axis that the places stand on")
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x, places, source = inputs
+        at = axis(self.dim, x)
+        need_index(places)
+        need_alike(x, source)
+        if len({len(each.shape) for each in inputs}) > 1:
+            raise Misfit(f"takes inputs of as many axes, they are {x}, {places} and {source}", code="rank")
+        for i, (size, taken, given) in enumerate(zip(x.shape, places.shape, source.shape, strict=True)):
+            need_within(taken, given, f"puts {places} places from {source}", i)
+            if i != at:
+                need_within(taken, size, f"puts {places} places into {x}", i)
+        return x
+
+
+class Scatter(Scattering):
+    """Puts values of the third input into the first, at the places on an axis that the second tells for each."""
+
+    example, example_input = "scatter(x index y) 1", "{x: 10x32, index: int 4x32, y: 4x32}"
+
+
+class ScatterAdd(Scattering):
+    """Adds values of the third input to the first, at the places on an axis that the second tells for each."""
+
+    words = ("scatter_add",)
+    example, example_input = "scatter_add(x index y) 1", "{x: 10x32, index: int 4x32, y: 4x32}"
+
+
+class IndexAdd(Op):
+    """Adds the third input to the first, at the places on an axis that the second lists."""
+
+    rule = "The shape of the first input stays."
+    inputs = (3, 3)
+    takes = ("input", "index", "source")
+    words = ("index_add",)
+    example = "index_add(table index rows) 0"
+    example_input = "{table: parameter 10x32, index: buffer 4 init=arange, rows: parameter 4x32}"
+
+    dim = Axis("axis that the places stand on")
+
+    def shape(self, *inputs: Tensor) -> Tensor:
+        x, places, source = inputs
+        at = axis(self.dim, x)
+        need_index(places)
+        need_alike(x, source)
+        if len(places.shape) != 1:
+            raise Misfit(f"takes a list of places, its second input is {places}", code="rank")
+        wanted = put(x.shape, at, places.shape[0])
+        if len(source.shape) != len(wanted):
+            raise Misfit(f"adds {Tensor(wanted, x.dtype)}, its third input is {source}", code="rank")
+        for i, (size, given) in enumerate(zip(wanted, source.shape, strict=True)):
+            if size != given:
+                text = f"adds {Tensor(wanted, x.dtype)}, its third input is {source}: {size} and {given} on axis {i}"
+                raise Misfit(text, code=differ(size, given))
+        return x
+
+
+def need_within(part: Size, whole: Size, doing: str, at: int) -> None:
+    """Refuse a size that is larger than another one, or not known to be as small."""
+    if part != whole and not (isinstance(part, int) and isinstance(whole, int) and part < whole):
+        raise Misfit(f"{doing}: {part} and {whole} on axis {at}", code=differ(part, whole))
+
+
+def need_alike(x: Tensor, other: Tensor) -> None:
+    """Refuse values of another dtype than those that they are put among."""
+    if x.dtype != other.dtype:
+        hint = "Turn one of them into the other's by `to`."
+        raise Misfit(f"puts {other.dtype} among {x.dtype}", hint, code="dtype")
+
+
 def need_index(x: Tensor) -> None:
     """Refuse places that are no whole numbers."""
     if x.dtype != "int64":

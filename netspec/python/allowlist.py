@@ -28,7 +28,7 @@ _IMPORTS: Final = {"torch": "torch", "torch.nn.functional": "F", "math": "math"}
 """The modules that are imported whole, by what they are called."""
 _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch"}
 """The modules that one name is imported from."""
-MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin", "cos")}
+MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin", "cos", "exp", "log")}
 """The functions of expressions that are Python's, but no builtins."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",

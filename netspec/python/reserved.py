@@ -11,7 +11,9 @@ PRINTED: Final = frozenset(
     | {"zip", "isinstance", "int", "len", "max", "min", "round", "abs", "sum", "list", "next", "ValueError"}
 )
 """Modules and functions that the source calls."""
-HELPERS: Final = frozenset({"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos"})
+HELPERS: Final = frozenset(
+    {"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos", "straight_through"}
+)
 """Functions that the source defines above its classes; a test holds this against the operations that need them."""
 BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 """What variables and arguments are not called, though no source may call it: Python's own functions."""

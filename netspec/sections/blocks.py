@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from netspec.sections.base import BODY, Section
 from netspec.vocabulary import OPERATIONS
+
+
+def block_name(header: str) -> str:
+    """The name of a block, which its inputs and parameters follow."""
+    return re.split(r"[\s(]", header, maxsplit=1)[0]
 
 
 class Blocks(Section):

@@ -10,7 +10,6 @@ from netspec.errors import At, Problem
 from netspec.sections.base import Section
 from netspec.sections.known import find, section, sections
 from netspec.text.foreign import WRITE
-from netspec.text.overlay import renamed
 from netspec.text.source import COMMAND_LINE, Source
 from netspec.words import few, nearest
 
@@ -54,7 +53,7 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
             problems.append(problem)
             if not name or name in data or name in found:
                 continue
-            source = renamed(source, key, name)  # what follows reads it as the one that it must mean
+            source = source.renamed(key, name)  # what follows reads it as the one that it must mean
             own = section(name)
         if isinstance(value, bool) or not isinstance(value, own.forms):
             refused.add(name)

@@ -8,7 +8,7 @@ from netspec.sections.base import Section
 class Extends(Section):
     key = "extends"
     after = "weights"
-    sentence = "a spec that this one is laid over"
+    sentence = "a spec that this one is laid over, or several, later ones over earlier"
     example = "extends: base.yaml"
-    forms = (str,)
-    json = {"type": "string"}
+    forms = (str, list)
+    json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}

@@ -15,7 +15,7 @@ from netspec.words import did_you_mean
 
 class Lint(Section):
     key = "lint"
-    after = "extends"
+    after = "use"
     sentence = "warnings that this spec does not want, `{ignore: [bias-before-norm]}`"
     example = "lint: {ignore: [bias-before-norm]}"
     forms = (dict,)

@@ -19,7 +19,7 @@ from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, RowError, Word
 from netspec.sections.known import find
-from netspec.text.overlay import RULES
+from netspec.sections.overlay import RULES
 from netspec.text.reader import MAX_DEPTH, MAX_DIGITS, Reader, read_text
 from netspec.text.report import SpecError
 from netspec.text.source import COMMAND_LINE, File, Mark, Source

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from netspec.errors import At, Problem
 from netspec.language.calls import LOST, found, long_value, plain_value
 from netspec.language.refusals import Refused, Unknown
 from netspec.sections.base import Section
+from netspec.sections.blocks import block_name
 from netspec.sections.document import Document
 from netspec.words import did_you_mean, printable
 
@@ -54,6 +56,26 @@ class Params:
         if name in self.names:
             raise KeyError(f"A param is computed from those above it; write {name} first.")
         raise KeyError(did_you_mean(name, self.values) or EXAMPLE)
+
+    def brought(self, space: str) -> dict[str, Any]:
+        """Those of a file that is used under a name, by the names that they have in it."""
+        return {there: value for name, value in self.values.items() if (there := bare(name, space))}
+
+
+def spaces(headers: Iterable[str]) -> set[str]:
+    """The names that files are used under, the blocks of which have these headers."""
+    return {space for header in headers if (space := block_name(header).rpartition(".")[0])}
+
+
+def brought(name: str, space: str) -> str:
+    """What a param of a file is called where the file is used under a name: `vit_width`."""
+    return f"{space.replace('.', '_')}_{name}"
+
+
+def bare(name: str, space: str) -> str:
+    """What a param that was brought in under a name is called in its file; empty where it was not."""
+    start = brought("", space)
+    return name.removeprefix(start) if name.startswith(start) else ""
 
 
 def check_param_name(name: str, at: At) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from netspec.errors import DataError, NetspecError, Problem
-from netspec.text.source import Place, Source
+from netspec.errors import At, DataError, NetspecError, Problem
+from netspec.text.source import COMMAND_LINE, Place, Source
 from netspec.words import printable
 
 WIDTH: Final = 240
@@ -68,9 +68,17 @@ def _lines(place: Place, problem: Problem, source: Source) -> Iterator[str]:
         yield f"  {' ' * len(number)} | {' ' * (place.column - 1 - begin)}{carets}"
     if problem.hint:
         yield f"  {_clipped(problem.hint)}"
-    for used in dict.fromkeys(problem.used_at):
-        where = source.place(used)
-        yield f"  used at {where}: {printable(where.text.strip()[:WIDTH])}"
+    for word, at in _along(problem, source, place):
+        where = source.place(at)
+        yield f"  {word} {where}: {printable(where.text.strip()[:WIDTH])}"
+
+
+def _along(problem: Problem, source: Source, place: Place) -> Iterator[tuple[str, At]]:
+    """Other places that a person has to know of: uses of a block, and what was written in other files."""
+    yield from (("used at", at) for at in dict.fromkeys(problem.used_at))
+    yield from (("takes", at) for at in dict.fromkeys(problem.takes) if source.place(at).file != place.file)
+    if place.file != source.file and ("extends",) in source.marks and place.file.name != COMMAND_LINE:
+        yield "extended by", At(("extends",))
 
 
 def _clipped(text: str, most: int = LONG) -> str:

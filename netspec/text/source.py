@@ -118,6 +118,11 @@ class Source:
 
         return Source(self.file, kept(self.data, ()), self.marks)
 
+    def renamed(self, key: str, name: str) -> Source:
+        """The same with the section `key` also found under another name; its places stay where they are."""
+        marks = {(name, *path[1:]): mark for path, mark in self.marks.items() if path[:1] == (key,)}
+        return Source(self.file, self.data, self.marks | marks)
+
     def place(self, at: At) -> Place:
         """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
         path = at.path

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.errors import At
+from netspec.sections.overlay import merged
 from netspec.sections.overrides import overridden
-from netspec.text.overlay import merged
 from netspec.text.reader import MAX_BYTES, MAX_NODES, read_file, read_text
 from netspec.text.report import SpecError, report
 from netspec.text.source import Place

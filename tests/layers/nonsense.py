@@ -69,7 +69,7 @@ REASONS: dict[str, Judge] = {
     "whole numbers or booleans where a network computes with floats": _code("dtype"),
     "a result without elements": lambda case, refusal, result: any(0 in t.shape for t in _tensors(result)),
     "`same` is the spec's own word, torch is not asked about it": _all(
-        _layer("Conv"), _code("even-kernel", "contradiction")
+        _layer("Conv", "MaxPool", "AvgPool"), _code("even-kernel", "contradiction")
     ),
     "another rank than the class is named for": _all(
         _layer("ZeroPad", "ConstantPad", "Dropout", "FeatureAlphaDropout", "AdaptiveAvgPool", "Upsampling"),

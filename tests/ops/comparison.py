@@ -39,6 +39,7 @@ STRICTER_DTYPES = {
     "Lerp": "torch takes a single whole number as weight",
     "MaskedFill": "torch takes infinity for true",
     "Interpolate": "torch copies booleans where the size stays",
+    "StraightThrough": "torch subtracts and adds whole numbers",
     "DropPath": "torch multiplies whole numbers with the noise",
 }
 """Classes that are particular about dtypes where torch is not."""

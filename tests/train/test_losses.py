@@ -133,3 +133,23 @@ def test_class_numbers_are_spread_as_torch_spreads_them(row: str) -> None:
     assert torch.equal(Objective(loss(row))(scores, target), plain(scores, spread))
     assert loss(row).target_kind == "class"
     assert loss(row).target_range([described(scores)], described(target)) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "row", ["ce axis=-1 label_smoothing=0.1", "ce axis=-1 ignore_index=3 weight=1x2x3x4x5", "nll axis=-1"]
+)
+def test_classes_on_the_last_axis_are_compared_where_they_lie(row: str) -> None:
+    objective = Objective(loss(row))
+    scores, target = torch.randn(2, 7, 3, 5).log_softmax(-1), torch.randint(5, (2, 7, 3))
+    given, classes = objective.loss.inputs([scores], target)
+    assert given.shape == (42, 5)
+    assert given.data_ptr() == scores.data_ptr()
+    assert classes.shape == (42,)
+    moved = objective.module(scores.movedim(-1, 1), target)
+    assert torch.allclose(objective(scores, target), moved)
+
+
+def test_so_are_probabilities_of_the_classes() -> None:
+    objective = Objective(loss("ce"))
+    scores, target = torch.randn(2, 5, 3), torch.rand(2, 5, 3)
+    assert objective.loss.inputs([scores], target)[0] is scores

@@ -111,7 +111,7 @@ def test_the_example_of_a_section_or_a_key_may_stand_in_a_spec(page: Page) -> No
     if "data" in example:
         example["data"] = {"source": "digits", **example["data"]}
         spec["input"] = "1x32x32" if "transform" in example["data"] else "1x8x8"
-    if page.name in ("extends", "outputs", "order", "tie", "freeze", "weights", "blocks", "layers", "input"):
+    if page.name in ("extends", "use", "outputs", "order", "tie", "freeze", "weights", "blocks", "layers", "input"):
         return  # they name what the spec around them has, and other tests read them
     assert netspec.loads(json.dumps(spec | example))
 

@@ -46,5 +46,10 @@ def sincos(*size):
     angles = torch.arange(length)[:, None] * 10000.0 ** (-torch.arange(0, width, 2) / width)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).view(size)
 ''',
+    "straight_through": '''\
+def straight_through(hard, soft):
+    """The values of `hard`, and for `soft` the gradient that they get."""
+    return soft + (hard - soft).detach()
+''',
 }
 """Each by its name, which stands among the names of the rules that call it."""

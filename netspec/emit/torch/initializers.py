@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from netspec.initializers import Initializer
+from netspec.initializers import Initializer, LecunNormal
 from netspec.python.nodes import call, keyword, valued
 
 WRAPS: Final = {
@@ -20,6 +20,8 @@ WRAPS: Final = {
 
 def fill_name(cls: type[Initializer]) -> str:
     """The function that fills a tensor: `nn.init.normal_`."""
+    if cls is LecunNormal:
+        return "nn.init.kaiming_normal_"  # of gain 1, where its nonlinearity is none
     return f"nn.init.{cls.called()}_"
 
 
@@ -29,4 +31,6 @@ def filled(initializer: Initializer, tensor: ast.expr) -> ast.Call:
     leading = [valued(getattr(initializer, name)) for name, field in fields.items() if field.required]
     others = {name: value for name, value in initializer.given.items() if not fields[name].required}
     named = [keyword(name, valued(value)) for name, value in others.items()]
+    if isinstance(initializer, LecunNormal):
+        named.append(keyword("nonlinearity", valued("linear")))
     return call(fill_name(type(initializer)), tensor, *leading, *named)

@@ -256,6 +256,14 @@ FUNCTIONS: Final = Table({
     "Narrow": of_method("narrow", "dim", "start", "length"),
     "IndexSelect": of_method("index_select", "dim", "$"),
     "Gather": of_method("gather", "dim", "$"),
+    "Scattering": of_method("{}", "dim", "$"),
+    "IndexAdd": of_method("index_add", "dim", "$"),
+    # sorting, gradients
+    "TopK": of_method("topk", "k", "dim=?", "largest=?", "sorted=?"),
+    "Sort": of_method("sort", "dim=?", "descending=?"),
+    "ArgSort": of_method("argsort", "dim=?", "descending=?"),
+    "Detach": of_method("detach"),
+    "StraightThrough": of_function("straight_through"),
     # reshaping
     "Reshape": of_method("reshape", "*sizes"),
     "Permute": of_method("permute", "*dims"),

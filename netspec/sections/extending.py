@@ -1,0 +1,131 @@
+"""Reads the specs that a spec extends, and those whose blocks it uses, and lays it over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from netspec.errors import At, Problem
+from netspec.paths import real
+from netspec.sections.bringing import brought_in
+from netspec.sections.overlay import merged
+from netspec.sections.overrides import overridden, override_path
+from netspec.text.reader import read_file
+from netspec.text.report import SpecError
+from netspec.text.source import Source
+from netspec.vocabulary import OPERATIONS
+from netspec.words import offered, printable
+
+EXTENDS: Final = "extends"
+USE: Final = "use"
+MAX_EXTENDS: Final = 8
+"""How many specs may extend each other in a row."""
+MAX_FILES: Final = 64
+"""How many specs may be read for one."""
+
+
+def laid(source: Source, folder: Path | None, overrides: Sequence[str], root: Path | None = None) -> Source:
+    """`source` over the specs that it extends and uses, with the overrides over all; some may say which those are.
+
+    It stands in `folder`; the others may stand in any folder of `root`, by default of the repository that it is part
+    of. Raises SpecError.
+    """
+    first = [text for text in overrides if override_path(text.partition("=")[0])[:1] in ((EXTENDS,), (USE,))]
+    whole = _Others(folder, root).under(overridden(source, first), folder, 0)
+    return overridden(whole, [text for text in overrides if text not in first])
+
+
+def top_of(folder: Path) -> Path:
+    """The top of the repository that a folder is part of; the folder itself where it is part of none."""
+    folder = real(folder)
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
+
+
+@dataclass
+class _Others:
+    """The specs that are read for one, which stands in `folder`, all of them in `root`."""
+
+    folder: Path | None
+    root: Path | None
+    count: int = 0
+
+    def under(self, source: Source, folder: Path | None, depth: int) -> Source:
+        """`source`, which stands in a folder, over the specs that it extends, of which later ones lie over earlier."""
+        if not isinstance(source.data, dict):
+            return source
+        source = self._using(source, folder, depth)
+        named = source.data.get(EXTENDS)
+        if named is None:
+            return source
+        names = named if isinstance(named, list) else [named]
+        whole: Source | None = None
+        for place, name in enumerate(names):
+            at = At((EXTENDS, place) if isinstance(named, list) else (EXTENDS,))
+            base = self._read(name, at, source, folder, depth)
+            whole = base if whole is None else merged(whole, base)
+        whole = source if whole is None else merged(whole, source)
+        return _without(whole, EXTENDS)
+
+    def _using(self, source: Source, folder: Path | None, depth: int) -> Source:
+        """`source` over the blocks of the files that it uses."""
+        named = source.data.get(USE)
+        if not isinstance(named, dict):
+            return source
+        for name, file in named.items():
+            at = At((USE, name), on_key=True)
+            problem = _no_name(name, at)
+            if problem is not None:
+                raise SpecError([problem], source)
+            other = self._read(file, At((USE, name)), source, folder, depth)
+            brought = brought_in(other, name)
+            if not brought.data["blocks"]:
+                text = f"{printable(str(file))!r} has no blocks"
+                raise SpecError(
+                    [Problem(USE, text, At((USE, name)), "`extends` lays a spec over a whole one.")], source
+                )
+            source = merged(brought, source)
+        return _without(source, USE)
+
+    def _read(self, name: object, at: At, source: Source, folder: Path | None, depth: int) -> Source:
+        """One of the specs that a spec extends, over those that it extends itself. Raises SpecError."""
+
+        def refused(message: str, hint: str) -> SpecError:
+            return SpecError([Problem(str(at.path[0]), message, at, hint)], source)
+
+        if not isinstance(name, str):
+            raise refused(
+                "the name of a spec is expected here", "As in extends: base.yaml, or use: {vit: blocks/vit.yaml}"
+            )
+        if folder is None:
+            raise refused("a spec in memory has no folder to find another in", "Write it to a file, and load that.")
+        path = folder / name
+        root = real(self.root) if self.root is not None else top_of(self.folder or folder)
+        if not real(path).is_relative_to(root):
+            hint = "Name a folder that holds both, as in --root .., or copy it here."
+            raise refused(f"{printable(name)!r} lies outside of {printable(str(root))}", hint)
+        if not path.is_file():
+            there = [str(other.relative_to(folder)) for other in islice(sorted(path.parent.glob("*.yaml")), MAX_FILES)]
+            raise refused(f"{printable(name)!r} is not a file", offered(name, there))
+        self.count += 1
+        if depth >= MAX_EXTENDS or self.count > MAX_FILES:
+            what = f"more than {MAX_EXTENDS} specs extend each other in a row"
+            raise refused(
+                what if depth >= MAX_EXTENDS else f"more than {MAX_FILES} specs are extended", "Do with fewer."
+            )
+        return self.under(read_file(path), path.parent, depth + 1)
+
+
+def _without(source: Source, key: str) -> Source:
+    """The same without a section, whose places are still known."""
+    return replace(source, data={each: value for each, value in source.data.items() if each != key})
+
+
+def _no_name(name: str, at: At) -> Problem | None:
+    """What is wrong with a name that a file is used under."""
+    if name.isascii() and name.isidentifier() and not name.startswith("_") and not OPERATIONS.find(name):
+        return None
+    what = "is an operation already" if OPERATIONS.find(name) else "is not a name that a block can have"
+    return Problem(USE, f"{printable(name)!r} {what}", at, "As in use: {vit: blocks/vit.yaml}")
