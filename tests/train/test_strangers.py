@@ -341,9 +341,9 @@ def test_a_run_is_held_to_the_limits_of_whoever_asks(
     command: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, file = project / "runs" / "a", project / "net.onnx"
-    more = {"export": ["-o", file], "predict": [project / "none.npy"]}.get(command, [])
+    more: dict[str, list[object]] = {"export": ["-o", file], "predict": [project / "none.npy"]}
     for limit in ("--max-params=10", "--max-memory=10B"):
-        assert ended(command, run, *more, limit) == 3
+        assert ended(command, run, *more.get(command, []), limit) == 3
     assert capsys.readouterr().err.count("error[too-large]") == 2
     assert not file.exists()
 
