@@ -96,6 +96,11 @@ class Dim:
     __repr__ = __str__
 
     @property
+    def factor(self) -> int:
+        """What the size is a multiple of, whatever its letters are: 16 of 16*H + 32."""
+        return gcd(*self.terms.values())
+
+    @property
     def names(self) -> frozenset[str]:
         """The letters in it."""
         found: set[str] = set()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Final
 
-from netspec.dims import Dim
+from netspec.dims import Dim, Size
 from netspec.layers.windows import CHANNELS
 from netspec.tensors import Dtype, Tensor, show
 
@@ -33,7 +33,15 @@ def _agree(x: Tensor, y: Tensor) -> bool:
     """Whether the shapes can be the same: a size that only the run decides agrees with any."""
     if len(x.shape) != len(y.shape):
         return False
-    return all(a == b or isinstance(a, Dim) or isinstance(b, Dim) for a, b in zip(x.shape, y.shape, strict=True))
+    return all(_meet(a, b) for a, b in zip(x.shape, y.shape, strict=True))
+
+
+def _meet(a: Size, b: Size) -> bool:
+    """Whether two sizes can be the same; one of `16*H` is a multiple of 16."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a == b
+    size, factor = (a, b.factor) if isinstance(b, Dim) else (b, a.factor if isinstance(a, Dim) else 1)
+    return not isinstance(size, int) or size % factor == 0
 
 
 def _kind(x: Tensor, y: Tensor) -> str:

@@ -25,6 +25,7 @@ _MEANT = {
 _SEPARATED = re.compile(r"[\[({]?\s*-?\d+(\s*[,*xX\u00d7 ]\s*\d+)*\s*,?\s*[\])}]?")
 """Numbers with other things than an x between them."""
 _INPUT = re.compile(r"(?:(?P<dtype>[a-z]+\d*)\s+)?(?P<shape>\S+)|(?P<alone>[a-z]+)")
+_MULTIPLE = re.compile(r"(?P<number>\d{1,10})|(?:(?P<factor>[1-9]\d{0,5})\*)?(?P<letter>[A-Z][A-Z0-9_]*)")
 HINT = "Write sizes with x between them, as 1x32x32; letters such as T are sizes known only at run time."
 
 
@@ -41,6 +42,8 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
         raise Refused(Problem("input", f"there is no dtype {word!r}", At(path), hint))
     offset = match.start("shape")
     at = At(path, (offset, match.end("shape")))
+    if "*" in match["shape"]:
+        return _tensor(_multiples(match["shape"], at), _DTYPES[word], at)
     try:
         parsed = rows.parse_value(match["shape"])
         sizes = compute(parsed, lookup, At(path), symbols=True)
@@ -51,6 +54,18 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
             return _tensor((), _DTYPES[sizes], at)
         raise _no_shape(match["shape"], at)
     return _tensor(sizes if isinstance(sizes, tuple) else (sizes,), _DTYPES[word], at)
+
+
+def _multiples(text: str, at: At) -> tuple[Any, ...]:
+    """Sizes with multiples of letters among them: `3x16*Hx16*W`. Raises Refused."""
+    found: list[Any] = []
+    for part in text.split("x"):
+        each = _MULTIPLE.fullmatch(part)
+        if each is None:
+            raise _no_shape(text, at)
+        factor = int(each["factor"] or 1)
+        found.append(factor * named(each["letter"]) if each["letter"] else int(each["number"]))
+    return tuple(found)
 
 
 def _no_shape(text: Any, at: At) -> Refused:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from netspec.dims import BATCH, named, names
 from netspec.graph.draft import Level, Value
 from netspec.graph.model import Guard
 from netspec.language.calls import found
@@ -99,12 +100,22 @@ class Scope:
                 return found(scope.params[name])
             scope = scope.parent
         value = self.value(name)
+        if value is None and name in self.letters():
+            return named(name)
         if value is None and self.lost(name):
             raise Unknown
         if value is None:
             known = (each for each in self.known() if each not in ("in", "prev"))
             raise KeyError(did_you_mean(name, known) or EXAMPLE)
         return value
+
+    def letters(self) -> frozenset[str]:
+        """The sizes of the network's inputs that only the run knows, by their letters."""
+        level = self.level
+        while level.parent is not None:
+            level = level.parent
+        tensors = [value.tensor for value in level.inputs.values() if value.tensor is not None]
+        return frozenset().union(*(names(size) for tensor in tensors for size in tensor.shape)) - names(BATCH)
 
     def lose(self, name: str) -> None:
         """Let what follows find an unknown value: what stood here, under a name or without, could not be read."""

@@ -171,9 +171,10 @@ def _dynamic(inputs: Mapping[str, Described]) -> tuple[tuple[dict[int, Any], ...
 
     def dimension(size: Dim) -> Any:
         (monomial, factor), *more = size.terms.items()
-        if more or factor != 1 or len(monomial) != 1 or not isinstance(monomial[0], Name):
+        if more or len(monomial) != 1 or not isinstance(monomial[0], Name):
             return torch.export.Dim.DYNAMIC
         name = dimension_name(monomial[0].text)
-        return known.setdefault(name, torch.export.Dim(name))
+        letter = known.setdefault(name, torch.export.Dim(name))
+        return letter if factor == 1 else factor * letter
 
     return (tuple({i: dimension(s) for i, s in enumerate(x.shape) if isinstance(s, Dim)} for x in inputs.values()),)
