@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -30,8 +31,18 @@ class Run(run.Run):
     spec_type: ClassVar[type[Spec]] = Spec
 
     @kept_memory()
-    def evaluate(self, part: Literal["train", "val", "test"] = "val", *, allow_outside: bool = False) -> dict[str, Any]:
-        """The loss and the metrics of the best weights on one part of the data. Raises UsageError and DataError."""
+    def evaluate(
+        self,
+        part: Literal["train", "val", "test"] = "val",
+        *,
+        allow_outside: bool = False,
+        tell: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """The loss and the metrics of the best weights on one part of the data.
+
+        `tell` is told where that may be on another scale than the data that the run was trained on. Raises UsageError
+        and DataError.
+        """
         section = self.spec.experiment.train
         if section is None:
             raise UsageError(f"{self.folder} has no train section that says what to measure")
@@ -40,6 +51,9 @@ class Run(run.Run):
         if split is None:
             raise DataError(f"the data of {self.spec.name} has no {part} part")
         need_fit(self.spec, data)
+        if tell is not None:
+            for line in data.doubts:
+                tell(line)
         objective = Objective(section.loss, learnt=data.learnt)
         objective.restore(self.weights)
         found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)

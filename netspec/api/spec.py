@@ -39,22 +39,26 @@ class Spec(spec.Spec):
         return build(self, weights)
 
     def look(self, *, allow_outside: bool = False) -> tuple[str, ...]:
-        """What becomes of each column of the spec's table, line by line.
+        """What becomes of each column of the spec's table, line by line; of arrays their headers are looked at.
 
-        Nothing for other data, nor where the table's file is not there or too large to be read for this alone. Raises
-        DataError where the table does not go with the spec, SpecError where its target does not go with the loss.
+        Nothing for other data, nor where its file is not there, or a table too large to be read for this alone. Raises
+        DataError where the data does not go with the spec, SpecError where its target does not go with the loss.
         """
         from netspec.datasets.files import Files
 
         section = self.experiment.data
         if section is None:
             return ()
-        arrays = section.source.beside(section.split.columns).glance(Files(self.root, allow_outside))
-        if arrays is None:
+        files, source = Files(self.root, allow_outside), section.source.beside(section.split.columns)
+        arrays = source.glance(files)
+        announced = source.announced(files) if arrays is None else None
+        if arrays is None and announced is None:
             return ()
-        from netspec.runtime.data.looking import look  # needs numpy, as the arrays did
+        from netspec.runtime.data.looking import fit, look  # needs numpy, as reading did
 
-        return look(self, section, arrays)
+        if announced is not None:
+            fit(self, section, announced)
+        return look(self, section, arrays) if arrays is not None else ()
 
     def train(
         self,

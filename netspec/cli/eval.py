@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, limited, show, show_json, tell_of
+from netspec.cli.common import allow_outside, as_json, limited, show, show_json, talk, tell_of
 from netspec.words import printable
 
 Part = Literal["train", "val", "test"]
@@ -34,7 +34,7 @@ def command(
 
     read = Run.read(run, overrides, max_params=max_params, max_memory=max_memory)
     tell_of(read)
-    found = read.evaluate(part, allow_outside=allow_outside)
+    found = read.evaluate(part, allow_outside=allow_outside, tell=talk)
     positive = {name: read.learnt[name] for name in ("positive",) if name in read.learnt}
     if as_json:
         show_json({f"{part}.{name}": value for name, value in found.items()} | positive)

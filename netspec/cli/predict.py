@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,9 @@ def _lines(found: Prediction, top: int) -> list[str]:
     elif places is not None:
         lines = [_named(each) for each in places]
     else:
-        lines = ["; ".join(_values(values[i]) for values in found.outputs.values()) for i in range(len(found.first))]
+        labels = [found.labels, *[()] * (len(found.outputs) - 1)]
+        pairs = list(zip(found.outputs.values(), labels, strict=True))
+        lines = ["; ".join(_values(values[i], names) for values, names in pairs) for i in range(len(found.first))]
     heads = found.names.values() or [range(len(lines))]
     return [printable(f"{', '.join(map(str, head))}: {line}") for *head, line in zip(*heads, lines, strict=True)]
 
@@ -100,8 +103,11 @@ def _named(places: Any) -> str:
     return " ".join(places.ravel().tolist())
 
 
-def _values(values: Any) -> str:
-    """What was predicted of a sample, or only how much where that is much."""
+def _values(values: Any, labels: Sequence[str] = ()) -> str:
+    """What was predicted of a sample, by name where there are several `labels`; or only how much where that is much."""
     if values.ndim > 1 or values.size > SHOWN:
         return f"{' x '.join(map(str, values.shape))} values, which -o FILE writes"
-    return " ".join(f"{value:.4g}" for value in values.ravel().tolist())
+    shown = [f"{value:.4g}" for value in values.ravel().tolist()]
+    if len(labels) > 1:
+        return ", ".join(f"{label} {value}" for label, value in zip(labels, shown, strict=True))
+    return " ".join(shown)

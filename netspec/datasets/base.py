@@ -109,6 +109,8 @@ class Arrays:
     ordered: bool = False
     learnt: Mapping[str, Any] = field(default_factory=dict)
     told: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What is told where other data than that of training may be on another scale."""
     span: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
     """For ordered samples that overlap, when the target of each begins and when it ends, as numbers."""
 
@@ -133,6 +135,10 @@ class Dataset(Entry):
 
     def glance(self, files: Files) -> Arrays | None:
         """All of the data, where a look at it is quick and tells more than the spec; else None. Raises DataError."""
+        return None
+
+    def announced(self, files: Files) -> Gives | None:
+        """What headers of its files say of the training part, where they tell more than the spec. Raises DataError."""
         return None
 
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:

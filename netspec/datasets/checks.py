@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,7 @@ from netspec.datasets.base import Origin, Part
 from netspec.datasets.rows import FileRows, pieces
 from netspec.errors import DataError
 from netspec.records import Field, Int
+from netspec.tensors import Dtype
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MAX_CLASSES: Final = 100_000
+KINDS: Final[Mapping[str, Dtype]] = {"b": "bool", "f": "float32", "i": "int64", "u": "int64"}
+"""The kinds of numbers that numpy has, and what they are to a network."""
 
 
 def same_count(inputs: Column, target: Column, name: str, target_name: str) -> None:
@@ -36,6 +39,11 @@ def are_classes(target: Column) -> bool:
         return False
     whole: Array = target[:]
     return int(whole.min()) >= 0 and int(whole.max()) < MAX_CLASSES
+
+
+def are_labels(shape: tuple[int, ...], kind: str) -> bool:
+    """Whether a target of this shape and kind of dtype is one whole number a sample, an axis of size 1 aside."""
+    return shape[1:] in ((), (1,)) and kind in "iu"
 
 
 def FirstClass() -> Field[int]:
@@ -66,6 +74,7 @@ def part(inputs: Sequence[Column], target: Array | FileRows, names: Sequence[str
     for column, name in zip(inputs, names, strict=False):
         same_count(column, target, name, names[-1])
     target = target.astype("int64") if target.dtype.kind == "u" else target
+    target = target.reshape(len(target)) if are_labels(target.shape, target.dtype.kind) else target
     origin = Origin(tuple(names))
     if target.ndim > 1:
         return Part(tuple(inputs), target, origin)
@@ -117,17 +126,23 @@ def settling(dtype: np.dtype[Any], count: int) -> int:
     return 8 * count if dtype.kind in "iu" and dtype.itemsize not in (1, 8) else 0
 
 
+def need_rows(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+    """Refuse an array that is no row of numbers for each sample. Raises DataError."""
+    if not shape:
+        raise DataError(f"{name} is a single value, expected a row for each sample")
+    if dtype.kind not in KINDS:
+        names = "Names of classes become numbers by numpy.unique(y, return_inverse=True)[1]." * (dtype.kind in "US")
+        raise DataError(f"{name} holds {dtype}, expected numbers. {names}".rstrip())
+
+
 def settled(values: Array | FileRows, name: str) -> Array | FileRows:
     """`values` in one of the dtypes that training knows: bytes, float32, int64 or bool. Raises DataError."""
     import numpy as np
 
     kind = values.dtype.kind
-    if values.ndim == 0:
-        raise DataError(f"{name} is a single value, expected a row for each sample")
+    need_rows(values.shape, values.dtype, name)
     if values.dtype == np.uint8 or kind == "b":
         return values
-    if kind not in "fiu":
-        raise DataError(f"{name} holds {values.dtype}, expected numbers")
     finite(values, name)
     if kind == "u" and values.dtype.itemsize == 8:
         highest = max((int(piece.max()) for _, piece in pieces(values)), default=0)

@@ -191,7 +191,7 @@ class Table:
         """What to do about a cell that is no number."""
         if self.settled:
             return f"The run reads numbers such as {self.writing.example()}."
-        if cell.lower() in HOLES:
+        if cell.lower() in HOLES or cell.lower().lstrip("+-") in ("inf", "infinity"):
             return f"If that is an empty cell, write {option('empty', cell)}, and with missing= what becomes of it."
         way = guessed([text for text in self.texts(name) if text], self.writing)
         return f"Write {way[0].with_signs(self.writing).options()}." if way else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from netspec.datasets.base import Origin
-from netspec.datasets.columns import Table, Texts, twice
+from netspec.datasets.columns import Table, Texts, shown, twice
 from netspec.datasets.files import MEMORY, content_of, is_packed, show
 from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
 from netspec.errors import DataError
@@ -44,6 +44,9 @@ GUESSED: Final = ",;\t|"
 AGREEING: Final = 0.9
 """The share of the rows that must have as many cells as the first line has names, for a separator to be the one."""
 _SAID: Final = re.compile(r'"?sep=(.)"?(\r\n|\n|\r)')
+_LINE: Final = re.compile(r"\r\n|\r|\n")
+SHOWN: Final = 24
+"""Characters of a cell that are shown."""
 _NUMBER: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 
 
@@ -109,7 +112,8 @@ class CSV(Tabular):
         header = [unnamed.get(place, name) for place, name in enumerate(header)]
         double = twice(header)
         if double is not None:
-            raise DataError(f"{label} has two columns called {printable(double)!r}")
+            line = f"{label}, line {1 + int(said is not None)}"
+            raise DataError(f"{line}: two columns are called {printable(double)!r}. Give each a name of its own.")
         if not rows:
             raise DataError(f"{label} holds no rows below the line that names its columns")
         if all(map(_NUMBER.fullmatch, header)):
@@ -203,7 +207,8 @@ def _rows(
                 line = f"{label}, line {reader.line_num + skipped}"
                 told = f"{line}: {len(row)} columns, the first line names {len(header)}"
                 if len(header) == 1:
-                    raise DataError(f"{told}. Delete what stands above the names of the columns, such as a title.")
+                    way_out = "Delete what stands above the names of the columns, such as a title"
+                    raise DataError(f"{told}. {way_out}; a cell that holds {separator!r} stands in quotes.")
                 more = " A cell that holds one stands in quotes." * (len(row) > len(header))
                 raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
             if (len(rows) + 1) * len(header) > most:
@@ -213,5 +218,24 @@ def _rows(
                 rows.append(row)
                 lines.append(reader.line_num + skipped)
     except csv.Error as error:
-        raise DataError(f"{label}, line {reader.line_num + skipped}: {error}") from None
+        raise DataError(_unquoted(label, text, separator, skipped) or f"{label}: {error}") from None
     return header, rows, lines
+
+
+def _unquoted(label: str, text: str, separator: str, skipped: int) -> str:
+    """Where a cell in quotes begins that does not end as one, and what to do; empty where all do."""
+    ends = f"{separator}\r\n"
+    for cell in re.finditer(rf'(?:(?<=[{re.escape(ends)}])|\A)"[^"]*(?:""[^"]*)*("|\Z)', text):
+        line, last = (skipped + 1 + len(_LINE.findall(text[:place])) for place in cell.span())
+        if text[cell.end() : cell.end() + 1] in ends and cell[1]:
+            continue
+        found = shown(_LINE.split(cell[0])[0][:SHOWN])
+        if not cell[1]:
+            return f"{label}, line {line}: the quote of {found} is never closed. Close it, or take it out."
+        after = shown(_LINE.split(text[cell.end() : cell.end() + 2 * SHOWN])[0][:SHOWN])
+        if last > line:
+            text = f"the quote of {found} is closed on line {last}, before {after}"
+            return f"{label}, line {line}: {text}. Close it where its cell ends, or take it out."
+        way_out = "Take the quotes out, or put all of the cell in quotes and write those within it twice."
+        return f"{label}, line {line}: the cell {found} goes on behind its quotes with {after}. {way_out}"
+    return ""

@@ -141,5 +141,9 @@ def _nearest(path: Path) -> str:
         folder = folder.parent
     if folder != path.parent:
         return f"There is no folder {show(path.parent)} either."
-    names = sorted(p.name for p in folder.iterdir())[:6]
+    names = sorted(p.name for p in folder.iterdir())
+    blanks = [name for name in names if name.startswith(f"{path.name} ")][:1]
+    if blanks:
+        return f"There is {printable(blanks[0])!r}: a path with blanks is written long, {{csv: {{path: my data.csv}}}}."
+    names = names[:6]
     return f"{show(folder)} holds: {printable(', '.join(names)) or 'nothing'}."

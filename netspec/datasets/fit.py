@@ -72,11 +72,17 @@ def _way_out(x: Tensor, y: Tensor, name: str) -> str:
             return f"{declared}; where the network itself moves the channels, {last[0].lower()}{last[1:]}"
     if _regroups(given, wanted):
         if len(given) == 1 and len(wanted) == 3 and wanted[0] > 1:
-            channels, height, width = wanted
             split = _written([*steps, f"reshape {_x(wanted)}"], name)
+            if _channels_last(wanted):
+                first = _written([*steps, f"reshape {_x((wanted[2], *wanted[:2]))}", "channels_last"], name)
+                return f"{split}, if a point's channels stand together; {first[0].lower()}{first[1:]}, if they do not."
+            channels, height, width = wanted
             last = _written([*steps, f"reshape {height}x{width}x{channels}", "channels_first"], name)
             return f"{split}, if all of a channel comes before the next; {last[0].lower()}{last[1:]}, if it comes last."
         return _written([*steps, f"reshape {_x(wanted)}"], name)
+    if len(given) == 2 and len(wanted) == 3 and (given == wanted[1:] or wanted[0] in CHANNELS):
+        grey = _written([*steps, f"reshape 1x{_x(given)}"], name)
+        return f"{grey}, and declare {name or 'input'}: 1x{_x(given)}, for images in grey, or take other data."
     if _channels_last(given):
         first = _written([*steps, "channels_first"], name)
         return f"{first}, and declare {name or 'input'}: {_x((given[2], *given[:2]))}, or take other data."

@@ -177,7 +177,8 @@ class Images(Dataset):
         """A table of the images and labels that a .csv file names."""
         table = CSV(path=path, target=self.labels).table(files.file(path))
         found = {column: Texts(list(self._opened(files, path, table, column))) for column in columns}
-        return Table(table.origin, {**table.columns, **found})
+        # The source has no options for how its table is written, so none is advised.
+        return Table(table.origin, {**table.columns, **found}, settled=True)
 
     def _opened(self, files: Files, path: str, table: Table, column: str) -> Iterator[str]:
         """The paths in a column of a table that lies at `path`."""

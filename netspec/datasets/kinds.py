@@ -166,7 +166,8 @@ class Numbers(Kind):
                     if len({*ways.values()}) > 1
                     else ""
                 )
-                yield f"empty cells of numbers{of or f', in {holes:,} rows'}, take {way}"
+                plural = "s" * (holes != 1)
+                yield f"empty cells of numbers{of or f', in {holes:,} row{plural}'}, take {way}"
         for name, way in self.ways.items():
             short = f"; of their years {dates.PIVOT}" if dates.is_short(way) else ""
             yield f"dates: {printable(name)}, written as {_example(way)}{short}"

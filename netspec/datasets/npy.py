@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from netspec.datasets import checks
-from netspec.datasets.base import Arrays, Dataset, Part, numbered
+from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
 from netspec.datasets.files import Budget, Files, show
 from netspec.datasets.rows import FileRows
+from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, Text, refuse
+from netspec.tensors import Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +61,13 @@ class NPY(Dataset):
         classes = counted([part for part in (train, val, test) if part], self.first)
         return Arrays(train, val, test, tuple(Path(i).stem for i in self.inputs), classes)
 
+    def announced(self, files: Files) -> Gives | None:
+        try:
+            paths = [files.file(path) for path in (*self.inputs, self.target)]
+        except DataError:  # not there, or not for a check to open: a run says which
+            return None
+        return foretold([(header_of(path), show(path)) for path in paths])
+
     def _held(self, files: Files, part: str, inputs: tuple[str, ...] | None, target: str | None) -> Part | None:
         """A part with files of its own, where there is one."""
         if inputs and target:
@@ -84,6 +94,15 @@ def read_file(path: Path, budget: Budget | None = None) -> Array | FileRows:
     return checks.settled(found, show(path))
 
 
+def header_of(path: Path) -> Header:
+    """The header of the file at `path`. Raises DataError."""
+    try:
+        with path.open("rb") as stream:
+            return read_header(stream, path.stat().st_size, show(path))
+    except OSError as error:
+        raise DataError(f"{show(path)} cannot be read: {error.strerror or error}") from None
+
+
 def counted(parts: list[Part], first: int = 0) -> tuple[str, ...] | None:
     """Names for the classes in the targets, by their numbers from `first` on; None where a target holds no classes."""
     if not all(checks.are_classes(part.target) for part in parts):
@@ -99,6 +118,17 @@ class Header(NamedTuple):
     """Whether the first axis changes fastest, so that no row lies in one place."""
     dtype: np.dtype[Any]
     start: int
+
+
+def foretold(headers: Sequence[tuple[Header, str]]) -> Gives:
+    """What arrays give by their headers, each with its name in messages, the target last. Raises DataError."""
+    found: list[Tensor] = []
+    for header, label in headers:
+        checks.need_rows(header.shape, header.dtype, label)
+        image = header.dtype.kind == "u" and header.dtype.itemsize == 1 and len(found) < len(headers) - 1
+        found.append(Tensor((BATCH, *header.shape[1:]), "float32" if image else checks.KINDS[header.dtype.kind]))
+    last = headers[-1][0]
+    return Gives(tuple(found[:-1]), LABELS if checks.are_labels(last.shape, last.dtype.kind) else found[-1])
 
 
 def read_header(stream: IO[bytes], size: int, label: str) -> Header:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from netspec.datasets import checks
-from netspec.datasets.base import Arrays, Dataset, Part
+from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part
 from netspec.datasets.files import MAX_UNPACKED, Budget, Files, show
-from netspec.datasets.npy import NAMES, counted, names, npy_rows, read_npy
+from netspec.datasets.npy import NAMES, Header, counted, foretold, names, npy_rows, read_header, read_npy
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, Text
@@ -61,6 +62,19 @@ class NPZ(Dataset):
     def read(self, files: Files) -> Arrays:
         with opened(files.file(self.path), files.budget) as archive:
             return self._arrays(archive)
+
+    def announced(self, files: Files) -> Gives | None:
+        try:
+            path = files.file(self.path)
+        except DataError:  # not there, or not for a check to open: a run says which
+            return None
+        with opened(path) as archive:
+            suffix = "_train" * any(f"{name}_train" in archive.names for name in (*self.inputs, self.target))
+            wanted = [f"{name}{suffix}" for name in (*self.inputs, self.target)]
+            gives = foretold([(archive.header(name), archive.label(name)) for name in wanted])
+            if self.classes is None or gives.target != LABELS:
+                return gives
+            return replace(gives, classes=prod(archive.header(self.classes).shape))
 
     def _arrays(self, archive: Archive) -> Arrays:
         """The arrays of an archive by parts, where their names say which. Raises DataError."""
@@ -129,6 +143,12 @@ class Archive:
             else:
                 found = self._unpacked(stream, member, label)
         return checks.settled(found, label)
+
+    def header(self, name: str) -> Header:
+        """What one array announces. Raises DataError."""
+        member = self._member(name)
+        with self._archive.open(member) as stream:
+            return read_header(stream, member.file_size, self.label(name))
 
     def plain(self, name: str) -> Array:
         """One array as it was saved. Raises DataError."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, shown
-from netspec.datasets.writing import HOLES, Writing, guessed, option
+from netspec.datasets.writing import HOLES, Writing, below, guessed, option
 from netspec.errors import DataError
 from netspec.words import printable
 
@@ -85,6 +85,8 @@ def puzzle(table: Table, name: str, way_out: Callable[[str, str], str]) -> Puzzl
     if table.column(name).floats() is not None:
         return _coded(table, name, cells, way_out) or _numbered_rows(table, name, way_out)
     known = set(cells)
+    if (odd := below(cells)) is not None:
+        return Puzzle(f"{_at(table, name, odd)}, as some write a number below 0", way_out("below", name))
     way = guessed(cells, table.writing)
     if way:
         odd = next(text for text in cells if not table.is_number(text))
@@ -184,6 +186,8 @@ def as_input(kind: str, name: str) -> str:
     match kind:
         case "numbers":
             return f"Write {OPTIONS} to read them; or leave the column out: {one}."
+        case "below":
+            return f"Write it with a minus in front, -, into the file; or leave the column out: {one}."
         case "dates":
             return f"Write {option('dates', name)} to take them as numbers, or leave the column out: {one}."
         case "holes":
@@ -207,6 +211,8 @@ def as_target(kind: str, name: str) -> str:
             return (
                 f"If that is an empty cell, write {option('empty', name)}, and take out the rows that have no target."
             )
+        case "below":
+            return "Write it with a minus in front, -, into the file."
         case "dates":
             return "A date is no target: write it into the file as a number. regression=false takes each as a class."
     return "Is this the right column? regression=false takes each text as a class."

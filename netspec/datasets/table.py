@@ -19,7 +19,7 @@ from netspec.datasets.targets import Target
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
 from netspec.datasets.values import apart, extent
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
-from netspec.datasets.writing import SIGNS, Writing
+from netspec.datasets.writing import MINUS, SIGNS, Writing
 from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, refuse
@@ -82,6 +82,13 @@ def _way(value: Any) -> str:
     if isinstance(value, str) and value in found:
         return found[value]
     raise refuse(f"one of {', '.join(SIGNS)}")
+
+
+def _beside(value: Any) -> tuple[str, ...]:
+    found = names(value)
+    if any(set(sign) & MINUS for sign in found):
+        raise refuse("what is no part of a number; a minus is")
+    return found
 
 
 def _parts(value: Any) -> tuple[str, ...]:
@@ -174,7 +181,7 @@ class Tabular(Dataset):
     )
     signs = Checked(
         "what stands beside numbers and is no part of them: currency, percent, or a text such as kg",
-        names,
+        _beside,
         NAMES,
         (),
         textual=True,
@@ -358,7 +365,17 @@ class Tabular(Dataset):
 
         val, test = (seen(part) if part else None for part in (arrays.val, arrays.test))
         done = replace(arrays, train=seen(train), val=val, test=test, learnt={"columns": taught})
-        return replace(done, told=(*_told(plan, train, taught, done), *arrays.told))
+        doubts = tuple(self._doubts(plan, arrays, learnt["columns"])) if "columns" in learnt else ()
+        return replace(done, told=(*_told(plan, train, taught, done), *arrays.told), doubts=doubts)
+
+    def _doubts(self, plan: Plan, arrays: Arrays, known: Mapping[str, Any]) -> Iterator[str]:
+        """Which columns of numbers may be on another scale than a run's, by the part that each file gives most of."""
+        parts = [part for part in (arrays.train, arrays.val, arrays.test) if part is not None]
+        for part in {part.origin.name: part for part in reversed(parts)}.values():
+            for kind, raw in zip(plan.kinds, part.inputs, strict=True):
+                seen = kind.learn(rows_of(raw), part.origin.name).get("extents", {})
+                for name in seen.keys() & known.get("extents", {}).keys():
+                    yield from _off_scale(part.origin.name, name, seen[name], known["extents"][name])
 
     def _taught(self, plan: Plan, part: Part) -> dict[str, Any]:
         """What the training part teaches of all columns."""
@@ -406,7 +423,9 @@ class Tabular(Dataset):
         if extra:
             yield f"{table.origin.name}: {few(map(printable, extra))} left aside, which the run does not take"
         for name, known in columns.get("extents", {}).items():
-            yield from _off_scale(table, name, known, columns.get("units", {}).get(name, ""))
+            numbers = table.column(name).floats()
+            yield from _off_scale(table.origin.name, name, extent(numbers) if numbers is not None else [], known)
+            yield from _bare(table, name, columns.get("units", {}).get(name, ""))
         for name, texts in columns["categories"].items():
             cells = table.texts(name)
             other = [row for row, text in enumerate(cells) if text not in texts]
@@ -415,13 +434,15 @@ class Tabular(Dataset):
                 yield f"{text}. It is taken as any other text, in {len(other):,} of {len(table):,} rows."
 
 
-def _off_scale(table: Table, name: str, known: list[float], unit: str) -> Iterator[str]:
-    """What is told of a column of new numbers that may be on another scale than the `known` ones of training."""
-    column = table.column(name).floats()
-    seen = extent(column) if column is not None else []
+def _off_scale(label: str, name: str, seen: list[float], known: list[float]) -> Iterator[str]:
+    """What is told of a column whose extent is `seen`, and may be on another scale than the `known` one of training."""
     if seen and apart(seen, known):
-        text = f"{table.origin.name}: numbers of {printable(name)} are as large as {_span(seen)}, in training as"
-        yield f"{text} {_span(known)}. Are they on the same scale?"
+        text = f"{label}: numbers of {printable(name)} are as large as {_span(seen)}, in training as {_span(known)}"
+        yield f"{text}. Are they on the same scale?"
+
+
+def _bare(table: Table, name: str, unit: str) -> Iterator[str]:
+    """What is told of numbers without the unit that those of training have beside them."""
     if unit and (bare := table.writing.units(table.texts(name)).get("")):
         row = list(table.texts(name)).index(bare)
         yield f"{table.cell(name, row)} is {shown(bare)}, which is taken as {printable(unit)}, as training has it"

@@ -93,10 +93,13 @@ class Text(Dataset):
         parts = {part: self._windows(encode(path, files.budget), path) for part, path in found.items()}
         return Arrays(parts["train"], parts.get("val"), parts.get("test"), ("text",), names, ordered=True, learnt=kept)
 
-    def lines(self, texts: Sequence[str], names: Sequence[str], learnt: Mapping[str, Any]) -> Array:
+    def lines(
+        self, texts: Sequence[str], names: Sequence[str], learnt: Mapping[str, Any], taken: int | None = None
+    ) -> Array:
         """The last tokens of new texts, as many of each as a window has; `names` are theirs, in messages.
 
-        Raises DataError for texts of fewer tokens that are not all of one length.
+        Raises DataError for texts of fewer tokens that are not all of one length, and for fewer than are `taken`, where
+        the network takes no other number.
         """
         import numpy as np
 
@@ -114,6 +117,10 @@ class Text(Dataset):
         windows = [tokens[-self.length :] for tokens in found]
         shortest = min(range(len(windows)), key=lambda i: len(windows[i]))
         longest = max(map(len, windows))
+        if taken is not None and len(windows[shortest]) < taken:
+            text = f"{names[shortest]} has {len(windows[shortest]):,} tokens, the network takes {taken:,} and no fewer"
+            way_out = "Give longer texts, whose last tokens count; a network with input: int T, which takes any number"
+            raise DataError(f"{text}. {way_out}, has to be trained anew.")
         if len(windows[shortest]) < longest or not longest:
             text = f"{names[shortest]} has {len(windows[shortest]):,} tokens, expected {longest or 1:,} as in others"
             raise DataError(f"{text}: nothing fills up what is shorter. Give texts of one length at a time.")

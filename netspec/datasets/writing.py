@@ -26,6 +26,9 @@ NEARLY: Final = 0.9
 """The share of cells from which on nearly all of a column are meant."""
 YAML_WORDS: Final = frozenset({"null", "true", "false"})
 """Texts that are none to YAML unless they stand in quotes, in small letters."""
+MINUS: Final = frozenset("-\u2212\u2013()")
+"""What makes a number one below 0, beside it: it is never left out as a sign."""
+_BELOW: Final = re.compile(r"[\u2212\u2013] ?\S*\d\S*|\(\S*\d\S*\)|[^-\s]*\d\S* ?[-\u2212\u2013]", re.ASCII)
 _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -99,6 +102,19 @@ def guessed(cells: Sequence[str], known: Writing) -> list[Writing]:
     best = [way for way in best if way.thousands is None or Writing(way.decimal) not in best]
     simple = [way for way in best if way.decimal == "point" or way.thousands is None]
     return [Writing(way.decimal, way.thousands, signs) for way in simple or best[:1]]
+
+
+def below(cells: Sequence[str]) -> str | None:
+    """The first number below 0 that is written as others do, `12-`, `(12)` or with a longer minus; None without.
+
+    None, too, where not nearly all cells are numbers, in whatever way of writing.
+    """
+    known = {cell: bool(_BELOW.fullmatch(cell)) for cell in set(cells)}
+    bare = {cell: cell.strip("".join(MINUS) + BLANKS) if odd else cell for cell, odd in known.items()}
+    numbers = {cell for cell, text in bare.items() if any(Writing(*way).number(text) for way in _WAYS)}
+    if not any(known.values()) or sum(cell in numbers for cell in cells) < NEARLY * len(cells):
+        return None
+    return next((cell for cell in cells if known[cell] and cell in numbers), None)
 
 
 def option(key: str, value: str) -> str:
@@ -177,6 +193,8 @@ def _before(sign: str) -> str:
 
 
 def _behind(sign: str) -> str:
+    if set(sign) & MINUS:
+        return ""
     return CURRENCY if _is_currency(sign) else PERCENT if sign == "%" else sign if len(sign) <= MAX_SIGN else ""
 
 

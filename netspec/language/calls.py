@@ -132,7 +132,7 @@ def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Argum
             for name, value in fields_of(arg, cls, free, path, found.word):
                 _take(found, name, value, arg, cls, lookup, At(path, arg.span))
         except Refused as refused:
-            refusals.append(_as_parameter(refused, arg, lookup))
+            refusals.append(_as_parameter(_as_path(refused, arg, call, cls), arg, lookup))
     raise_all(refusals)
     found.values.update({name: tuple(value) for name, value in found.values.items() if isinstance(value, Rest)})
     return found
@@ -150,6 +150,18 @@ def _as_parameter(refused: Refused, arg: Arg, lookup: Lookup) -> Refused:
     if not isinstance(known, int | float | str | list):
         return refused
     return Refused(*(replace(problem, hint=f"Write ${arg.value.text} for its value.") for problem in refused.problems))
+
+
+def _as_path(refused: Refused, arg: Arg, call: Call, cls: type[Entry]) -> Refused:
+    """The same, with what to write where the word may belong to a path with blanks: `images my photos`."""
+    before = call.args[: call.args.index(arg)]
+    plain = before and all(each.kind in ("word", "positional") for each in (*before, arg))
+    codes = {problem.code for problem in refused.problems}
+    if not plain or cls.positional()[:1] != ["path"] or codes != {"unknown-argument"}:
+        return refused
+    words = " ".join(each.text for each in (*before, arg))
+    hint = f"A path with blanks is written long: {{{call.op}: {{path: {words}}}}}"
+    return Refused(*(replace(problem, hint=f"{problem.hint} {hint}") for problem in refused.problems))
 
 
 def raise_all(refusals: Sequence[Refused]) -> None:

@@ -46,7 +46,7 @@ class ClassLoss(Loss):
     def fit_target(self, prediction: Tensor, target: Tensor) -> None:
         """The rule for the target, given the prediction with its classes on axis 1."""
         shape = (prediction.shape[0], *prediction.shape[2:])
-        need_integers(target, "Numbers to predict go with mse or l1.")
+        need_integers(target, _whole(prediction, target) or "Numbers to predict go with mse or l1.")
         hint = ""
         if alike((*shape, 1), target.shape):
             hint = "The target has an axis of size 1 too many."
@@ -108,6 +108,15 @@ class ClassLoss(Loss):
         return scores.log_softmax(1)
 
 
+def _whole(prediction: Tensor, target: Tensor) -> str:
+    """What to do with floats of one number a place, an axis of size 1 aside; the classes are on axis 1."""
+    batch, classes, *places = prediction.shape
+    if not any(alike((batch, *sizes), target.shape) for sizes in (places, (1, *places), (*places, 1))):
+        return ""
+    found = "Class numbers are whole: save them as y.astype('int64')."
+    return f"{found} Shares of yes, from 0.0 to 1.0, go with bce_logits and one output." if classes == 2 else found
+
+
 def ClassAxis() -> Field[int]:
     """Where the prediction has its classes."""
     return Int("the axis of the prediction that holds the classes; -1 is the last", 1, torch=False, keyword=True)
@@ -136,12 +145,8 @@ class CrossEntropyLoss(ClassLoss):
     def fit_target(self, prediction: Tensor, target: Tensor) -> None:
         """Refuse a target that is neither class numbers, nor a probability for each class. Raises Misfit."""
         if target.dtype == "float32":
-            grid, what = (
-                (*prediction.shape[:1], *prediction.shape[2:]),
-                "class numbers, or a probability for each class",
-            )
-            hint = "Class numbers are whole: save them as y.astype('int64')." if alike(grid, target.shape) else ""
-            need_target_shape(prediction, target, prediction.shape, what, hint)
+            what = "class numbers, or a probability for each class"
+            need_target_shape(prediction, target, prediction.shape, what, _whole(prediction, target))
         else:
             super().fit_target(prediction, target)
 

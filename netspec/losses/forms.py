@@ -34,7 +34,7 @@ def _shapes(target: Tensor) -> Iterator[tuple[Size, ...]]:
     if not sizes and target.dtype == "float32":
         return
     plain = [sizes]
-    if len(sizes) > 1:
+    if sizes:
         plain += [sizes[1:]] * (sizes[0] == 1) + [sizes[:-1]] * (sizes[-1] == 1)
     for each in plain:
         yield (batch, *each)

@@ -20,13 +20,16 @@ ROW: Final = "row"
 
 
 def records(found: Prediction) -> list[dict[str, Any]]:
-    """A mapping for each sample: what names it, then its class and the probabilities, or its values by output.
+    """A mapping for each sample: what names it, then its class and the probabilities, or its values by label or output.
 
     Where the network chooses a class for each place, as for each token or point, these are lists in the form of the
     places.
     """
     heads, shares, places = _heads(found), found.shares, found.places()
     rest = dict(list(found.outputs.items())[shares is not None :])
+    if shares is None and found.labels:
+        (_, first), *others = rest.items()
+        rest = {**{label: first[:, place] for place, label in enumerate(found.labels)}, **dict(others)}
     taken = {"class", "probabilities", *rest}
     return [
         {

@@ -13,6 +13,7 @@ import torch
 from netspec.datasets.base import Gives, numbered
 from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
+from netspec.datasets.images import Images
 from netspec.datasets.rows import Rows, pieces
 from netspec.datasets.table import Tabular
 from netspec.datasets.values import Values
@@ -154,8 +155,13 @@ def _labels(run: Run, objective: Objective | None, learnt: Mapping[str, Any]) ->
     section, shape = run.spec.experiment.data, next(iter(run.spec.graph.outputs.values())).shape
     if objective is None or section is None or objective.loss.target_kind == "class" or len(shape) != 2:
         return ()
-    target = getattr(section.source, "target", ()) if isinstance(section.source, Tabular) else ()
-    named = learnt.get("classes") or ((target,) if isinstance(target, str) else target)
+    source, target = section.source, tuple[str, ...]()
+    if isinstance(source, Tabular):
+        ahead = range(1, source.horizon + 1) if source.window is not None and source.horizon > 1 else ()
+        target = tuple(f"{name} +{row}" for name in source.target for row in ahead) or source.target
+    elif isinstance(source, Images) and source.regression and source.masks is None:
+        target = (source.labels,)
+    named = learnt.get("classes") or target
     return tuple(named) if len(named) == shape[1] else ()
 
 
@@ -236,7 +242,7 @@ def _on_scale(given: Handed, learnt: Mapping[str, Any], label: str) -> Handed:
         return given
     heads = [f"{label}, {name}" for name in names] if len(names) > 1 else [label]
     pairs = zip(given.inputs, kept, heads, strict=True)
-    found = [on_scale(x, Values.of(values), peak, head) for x, values, head in pairs]
+    found = [on_scale(x, Values.of(values), peak, head, given.photos) for x, values, head in pairs]
     return replace(given, inputs=[x for x, _ in found], told=(*given.told, *(said for _, said in found if said)))
 
 

@@ -81,3 +81,15 @@ def test_a_shell_reads_the_word_that_was_meant(word: str) -> None:
 
 def test_half_of_a_pair_is_shown_too() -> None:
     assert in_shell("a\ud800") == r"$'a\xed\xa0\x80'"
+
+
+def test_problems_on_standard_error_show_no_colour_as_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Colours are put on once, after control characters were made visible."""
+    Path("wrong.yaml").write_text(SPEC.replace("fc 10", "fcc 10"))
+    for command in ("train", "build", "summary"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "wrong.yaml"])
+        assert ended.value.code == 3
+        said = capsys.readouterr().err
+        assert "wrong.yaml:5:10  error[" in said
+        assert "u001b" not in said

@@ -337,7 +337,7 @@ def test_missing_value_and_category(tmp_path: Path) -> None:
     text = table(price=["1", "", "3", "4"], city=["x", "y", "", "x"])
     arrays = read(tmp_path, text, missing="value", fill=-1)
     assert arrays.train.inputs[0][:, 0].tolist() == [1, -1, 3, 4]
-    assert "  empty cells of numbers, in 1 rows, take -1" in arrays.told
+    assert "  empty cells of numbers, in 1 row, take -1" in arrays.told
     assert arrays.learnt["columns"]["categories"] == {"city": ["", "x", "y"]}
     assert "line 3: price is empty, expected a finite number. Write missing: mean" in refused(
         tmp_path, text, missing="category"

@@ -99,6 +99,19 @@ def test_other_channels_than_those_of_the_network() -> None:
     assert hint((3, 32, 32), (1, 32, 32)) == "Declare input: 3x32x32, or take other data."
 
 
+@pytest.mark.parametrize("wanted", [(3, 9, 11), (4, 9, 11), (3, 18, 22)])
+def test_grey_images_without_an_axis_for_channels_are_no_signals(wanted: tuple[int, ...]) -> None:
+    advice = "Write transform: reshape 1x9x11, and declare input: 1x9x11, for images in grey, or take other data."
+    assert hint((9, 11), wanted) == advice
+    assert hint((9, 11), (1, 9, 11)) == "Write transform: reshape 1x9x11"  # as advised
+
+
+def test_rows_of_numbers_for_a_network_with_the_channels_last() -> None:
+    found = hint((12 * 10 * 3,), (12, 10, 3))
+    assert found.startswith("Write transform: reshape 12x10x3, if a point's channels stand together")
+    assert found.endswith("write transform: [reshape 3x12x10, channels_last], if they do not.")
+
+
 def test_whole_numbers_and_another_order_are_told_together() -> None:
     assert hint((12, 12, 3), (3, 12, 12), "int64") == "Write transform: [scale 1, channels_first]"
     assert hint((3, 12, 12), (3, 12, 12), "int64") == "Write transform: scale 1"

@@ -119,11 +119,27 @@ def test_masks_of_0_and_255_are_told_what_to_save(last: str, loss: str, words: s
         assert netspec.loads(text).at(tmp_path).train().history.records
 
 
-def test_float_masks_of_classes_are_told_what_to_save(tmp_path: Path) -> None:
-    text = SPEC.replace("LAST", "conv 2 k1").replace("LOSS", "cross_entropy")
-    write(tmp_path, "float32 HW")
-    with pytest.raises(SpecError, match=r"Class numbers are whole: save them as y\.astype"):
-        netspec.loads(text).at(tmp_path).train()
+@pytest.mark.parametrize("axes", ["HW", "1HW", "HW1"])
+@pytest.mark.parametrize(("last", "loss"), [("conv 2 k1", "cross_entropy"), ("conv 2 k1, log_softmax 1", "nll")])
+def test_float_masks_of_classes_are_told_what_to_save(last: str, loss: str, axes: str, tmp_path: Path) -> None:
+    text = SPEC.replace(", augment: [flip, rotate 20 mask_fill=0]", "")
+    spec = netspec.loads(text.replace("LAST", last).replace("LOSS", loss)).at(tmp_path)
+    write(tmp_path, f"float32 {axes}")
+    for verb in (spec.look, spec.train):
+        with pytest.raises(SpecError, match=r"Class numbers are whole: save them as y\.astype\('int64'\)\. Shares"):
+            verb()
+    shares = netspec.loads(text.replace("LAST", "conv 1 k1").replace("LOSS", "bce_logits")).at(tmp_path)
+    assert shares.train().history.records  # as advised
+    write(tmp_path, f"int64 {axes}")
+    assert spec.train().history.records  # as advised
+
+
+def test_numbers_of_another_grid_are_not_told_to_be_classes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=masks()[:, None].astype(np.float32), y=np.zeros((16, 4, 4), np.float32))
+    text = SPEC.replace(", augment: [flip, rotate 20 mask_fill=0]", "").replace("LAST", "conv 2 k1")
+    with pytest.raises(SpecError) as refused:
+        netspec.loads(text.replace("LOSS", "cross_entropy")).at(tmp_path).look()
+    assert "whole" not in str(refused.value)
 
 
 def test_channels_last_are_told_before_masks_are_moved(tmp_path: Path) -> None:

@@ -305,6 +305,18 @@ def test_windows_of_a_plain_table_are_called_by_their_last_row(tmp_path: Path) -
     netspec.loads(text).at(tmp_path).train(tmp_path / "run")
     run = netspec.Run.read(tmp_path / "run")
     assert run.predict(tmp_path / "a.csv").names["row"][:2] == ["5", "6"]
+    assert run.predict(tmp_path / "a.csv").labels == ("load",)
     (tmp_path / "few.csv").write_text("load\n1\n2\n")
     with pytest.raises(DataError, match=r"the longest series has 2 rows, too few for a window of 6$"):
         run.predict(tmp_path / "few.csv")
+
+
+def test_values_ahead_are_called_by_how_many_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(["load", *map(str, range(40))]))
+    text = "netspec: 1\ninput: 1x6\nlayers: [fc 3]\n"
+    text += "data: {source: {csv: {path: a.csv, target: load, numbers: load, window: 6, horizon: 3}}}\n"
+    netspec.loads(f"{text}train: {{loss: mse, optimizer: sgd lr=1e-9, epochs: 1}}\n").at(tmp_path).train(
+        tmp_path / "run"
+    )
+    found = netspec.Run.read(tmp_path / "run").predict(tmp_path / "a.csv")
+    assert found.labels == ("load +1", "load +2", "load +3")

@@ -170,7 +170,7 @@ def test_gzip_byte_order_mark_and_quotes(tmp_path: Path) -> None:
         (TABLE.replace("20,", "x,"), {}, "line 3: size is 'x', other cells of size are numbers. Say in the spec which"),
         (TABLE.replace("Oslo", ""), {}, "line 3: city is empty"),
         (TABLE.replace("house", ""), {"target": "kind"}, "line 3: kind is empty"),
-        (TABLE.replace("rooms", "size"), {}, "two columns called 'size'"),
+        (TABLE.replace("rooms", "size"), {}, "two columns are called 'size'"),
         (TABLE.splitlines()[0], {}, "holds no rows"),
         ("", {}, "holds no rows"),
         ("price\n1\n2\n", {}, "has no column besides 'price'"),

@@ -383,7 +383,10 @@ def test_values_in_a_csv_are_called_by_the_target(tmp_path: Path) -> None:
         "train: {loss: mse, optimizer: sgd lr=0.001, epochs: 1, device: cpu}\n",
     )
     assert ended("predict", run, tmp_path / "data.csv", "-o", tmp_path / "out.csv") == 0
-    assert list(rows(tmp_path / "out.csv")[0]) == ["row", "price"]
+    (row, *_), listed = rows(tmp_path / "out.csv"), tmp_path / "out.json"
+    assert list(row) == ["row", "price"]
+    assert ended("predict", run, tmp_path / "data.csv", "-o", listed) == 0
+    assert json.loads(listed.read_text())[0] == {"row": 0, "price": pytest.approx(float(row["price"]))}
 
 
 def test_names_that_meet_stay_apart() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from netspec.datasets.base import Column
 
 Array = np.ndarray[Any, Any]
+
+LISTS: Final = {"pipe": "|", "semicolon": ";", "comma": ","}
+"""What may stand between the labels that a cell lists, by the word for it."""
 
 
 def ordered(arrays: Arrays, positive: str | None, known: Sequence[str] | None) -> Sequence[str] | None:
@@ -48,9 +51,16 @@ def ordered(arrays: Arrays, positive: str | None, known: Sequence[str] | None) -
     return [*(name for name in classes if name != alike[0]), alike[0]]
 
 
-def as_amounts(problem: Problem, classes: Sequence[str]) -> Problem:
-    """What a loss says of class numbers, with the way out for classes whose names are numbers themselves."""
-    if problem.code != "loss-target" or len(classes) <= 2 or not all(map(str.isdecimal, classes)):
+def as_meant(problem: Problem, classes: Sequence[str]) -> Problem:
+    """What a loss says of class numbers, with the way out where their names are no classes: numbers, or lists."""
+    if problem.code != "loss-target" or len(classes) <= 2:
+        return problem
+    for word, sign in LISTS.items():
+        parts = {part.strip() for name in classes for part in name.split(sign)}
+        if any(sign in name for name in classes) and len(parts) <= len(classes):
+            listed = f"Where a cell such as {printable(next(n for n in classes if sign in n))!r} lists several labels"
+            return replace(problem, hint=f"{listed}, write several={word}. {problem.hint}".rstrip())
+    if not all(map(str.isdecimal, classes)):
         return problem
     amounts = f"Where {classes[0]} to {classes[-1]} are amounts, give the source regression."
     return replace(problem, hint=f"{problem.hint} {amounts}".lstrip())

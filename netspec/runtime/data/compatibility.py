@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from netspec.datasets.base import Gives
 from netspec.datasets.rows import Rows, pieces
 from netspec.errors import DataError, Problem
 from netspec.lint import Facts, rules
-from netspec.runtime.data.classes import as_amounts
+from netspec.runtime.data.classes import as_meant
 from netspec.runtime.data.split import Data, Split
 from netspec.spec import Spec
 from netspec.text.report import SpecError
@@ -32,16 +33,31 @@ def need_fit(spec: Spec, data: Data) -> None:
         raise DataError("\n".join(f"{p.message}. {p.hint} {_met(p, data)}".rstrip() for p in faults))
     faults = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
     if faults:
-        raise SpecError([as_amounts(p, data.classes or ()) for p in faults], spec.document.source)
+        raise SpecError([as_meant(p, data.classes or ()) for p in faults], spec.document.source)
 
 
 def remarks(spec: Spec, data: Data) -> list[str]:
     """What a person should know of data that was read, and can be trained on all the same."""
-    found = [*class_remarks(data)]
+    found = [*class_remarks(data), *_left_behind(spec, data)]
     if spec.experiment.data is not None and spec.experiment.data.trained_on() is None:  # else it is told by `check`
         facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
         found += [f"{p.message}. {p.hint}" for rule in rules(["schedule_length"]) for p in rule.check(facts)]
     return found
+
+
+def _left_behind(spec: Spec, data: Data) -> Iterator[str]:
+    """Augmentation that moves images, whose target is several numbers: they may say where things are, as boxes do."""
+    section, training, raw = spec.experiment.data, spec.experiment.train, data.raw
+    if section is None or training is None or training.loss.target_kind != "value" or raw is None:
+        return
+    target, images = raw.target, [x for x in raw.inputs or () if len(x.shape) == 4]
+    if target is None or len(target.shape) != 2 or target.shape[1] == 1 or not images:
+        return
+    for each in section.augment:
+        if each.to is None and each.step.moves:
+            text = f"{each.step.said} moves images, and leaves the {target.shape[1]} numbers of each target as they are"
+            row = f"augment: {{{next(iter(spec.graph.inputs))}: {each.step.said}}}"
+            yield f"{text}. Where they say where things are, drop it; where not, name the input: {row}"
 
 
 def class_remarks(data: Data) -> list[str]:

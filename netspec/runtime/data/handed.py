@@ -24,7 +24,7 @@ from netspec.datasets.table import Tabular, only
 from netspec.datasets.text import Text
 from netspec.datasets.values import BYTE, Values, measured
 from netspec.errors import DataError
-from netspec.runtime.data.ranges import MANY, converted
+from netspec.runtime.data.ranges import MANY, SLACK, converted
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -41,6 +41,10 @@ APART: Final = 0.4
 """How far means of black and white are apart where light and dark may be swapped."""
 FAR: Final = 3
 """How many times the largest value of images may be that of training, before it is told."""
+DEPTH: Final = 8
+"""Bits of a byte."""
+FULL: Final = 2**16 - 1
+"""The largest number of a point of 16 bits."""
 STANDARD_INPUT: Final = Path("-")
 
 
@@ -53,6 +57,8 @@ class Handed:
     told: tuple[str, ...] = ()
     judged: bool = True
     """Whether the values may be on another scale than those of training."""
+    photos: str = ""
+    """What to do where they are images in files and on another scale."""
 
 
 def handed(
@@ -61,13 +67,13 @@ def handed(
     """The samples in files; `inputs` are the shapes of the network's inputs, by name. Raises DataError."""
     if source is None:
         return Handed(_arrays(files, tuple(inputs)))
-    lines = _lines(source, files, learnt)
+    lines = _lines(source, files, learnt, next(iter(inputs.values())))
     if lines is not None:
         return lines
     if all(file.suffix in ARRAYS for file in files) or not all(file.exists() for file in files):
         return Handed(_arrays(files, learnt["inputs"]["names"]))
     if isinstance(source, Images):
-        return _own(source.samples(files, learnt), learnt)
+        return _own(source.samples(files, learnt), learnt, source.bits)
     if all(file.is_dir() or file.suffix.lower() in PHOTOS for file in files):
         return _photos(files, learnt, next(iter(inputs.values())))
     if isinstance(source, Tabular):
@@ -120,10 +126,10 @@ def _as_csv(source: Tabular) -> CSV:
 # --- texts ----------------------------------------------------------------------------------------
 
 
-def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) -> Handed | None:
+def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any], shape: Sequence[Any]) -> Handed | None:
     """The lines of texts as samples, for a run that takes nothing but a text; None where that is not what is given.
 
-    Raises DataError.
+    `shape` is that of the network's first input. Raises DataError.
     """
     column = _text_column(source, learnt)
     tables = isinstance(source, Tabular) and any(file.exists() and file.suffix != ".txt" for file in files)
@@ -143,7 +149,8 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any]) ->
     if not texts:
         raise DataError(f"{', '.join(map(show, files))}: there is no line of text")
     if isinstance(source, Text):
-        return Handed([source.lines(texts, names, learnt)], {"line": names})
+        taken = shape[-1] if len(shape) == 2 and isinstance(shape[-1], int) else None
+        return Handed([source.lines(texts, names, learnt, taken)], {"line": names})
     assert isinstance(source, Tabular)
     origin = Origin((show(files[0]),), np.arange(1, len(texts) + 1), "line") if len(files) == 1 else Origin()
     table = Table(origin, {column: Texts(texts)})
@@ -181,9 +188,10 @@ def _text(file: Path) -> tuple[list[str], str]:
 # --- photos ---------------------------------------------------------------------------------------
 
 
-def _own(inputs: Sequence[Column], learnt: Mapping[str, Any]) -> Handed:
+def _own(inputs: Sequence[Column], learnt: Mapping[str, Any], bits: int) -> Handed:
     """Images for a run over images: those without a size of its own are brought to that of its data, which is told."""
     told, kept = [], learnt.get("values") or [None] * len(inputs)
+    stretched = f"Save them so that {2**bits - 1:,} of {bits} bits is white, as 255 is of 8."
     found: list[Column] = []
     for x, values in zip(inputs, kept, strict=True):
         if isinstance(x, Pictures) and not x.resized and values is not None:
@@ -193,11 +201,21 @@ def _own(inputs: Sequence[Column], learnt: Mapping[str, Any]) -> Handed:
             x = replace(x, size=(height, width), resized=True)
         if isinstance(x, Pictures) and x.deep and values is not None:
             told += _fainter(x, Values.of(values))
+        stretched = (_unused(Values.of(values), bits) if values is not None else "") or stretched
         found.append(x)
     first = found[0]
     names = {"file": first.paths} if isinstance(first, Pictures) else {}
     deep = {x.dtype for x in found} | {np.dtype(values["dtype"]) for values in kept if values} != {np.dtype(np.uint8)}
-    return Handed(found, names, tuple(dict.fromkeys(told)), judged=deep)
+    return Handed(found, names, tuple(dict.fromkeys(told)), judged=deep, photos=stretched)
+
+
+def _unused(trained: Values, bits: int) -> str:
+    """What to do where the images that a run was trained on use fewer bits than its source says; else nothing."""
+    used = max(round(trained.high * (2**bits - 1)).bit_length(), DEPTH)
+    if trained.dtype == "uint8" or used >= bits:
+        return ""
+    way_out = f"Train it with bits={used} in its source, which makes {2**used - 1:,} white, as 255 is of 8 bits."
+    return f"The run's own images use {used} of {bits} bits. {way_out}"
 
 
 def _fainter(pictures: Pictures, trained: Values) -> Iterator[str]:
@@ -222,20 +240,30 @@ def _photos(files: Sequence[Path], learnt: Mapping[str, Any], taken: Sequence[An
     form = _form(Values.of(kept[0]).shape, taken)
     if form is None:
         shown = " x ".join(map(str, kept[0]["shape"])) or "one number"
-        raise DataError(f"{label}: the run takes {shown} a sample, which is no image")
+        raise DataError(f"{label}: the run takes {shown} a sample, which is no image. Give arrays, as numpy.save does.")
     channels, height, width, arrange = form
     (pictures,) = Images(path=".", size=(height, width), grey=channels == 1).samples(files, learnt)
+    trained, column, lines = Values.of(kept[0]), converted(pictures, arrange), []
     told = f"images are taken {'in grey' if channels == 1 else 'in colours'}, {height} x {width} points"
-    lines = (f"{told}, as the run's data is", *_swapped(pictures, Values.of(kept[0]), learnt["inputs"]["peak"]))
-    return Handed([converted(pictures, arrange)], {"file": pictures.paths}, lines)
+    lines.append(f"{told}, as the run's data is")
+    if pictures.deep and trained.dtype != "uint8" and trained.high > 1 + SLACK:
+        lines.append(
+            "their points are taken as the numbers of 16 bits that they are, as the run's data has such numbers"
+        )
+        column = converted(column, lambda x: np.round(x * np.float32(FULL)))
+    lines += _swapped(column, trained, learnt["inputs"]["peak"])
+    sizes = " x ".join(map(str, trained.shape))
+    way_out = f"Give an array on that scale, of images x {sizes}, as numpy.save writes it: new.npy."
+    return Handed([column], {"file": pictures.paths}, tuple(lines), photos=way_out)
 
 
-def _swapped(pictures: Pictures, trained: Values, peak: int) -> Iterator[str]:
+def _swapped(photos: Column, trained: Values, peak: int) -> Iterator[str]:
     """What is told of photos that are bright where the images of training are dark, or the other way round."""
     full = peak if trained.dtype == "uint8" else trained.high
     if trained.mean is None or trained.low < 0 or not full:
         return
-    own, known = float(pictures[:LOOKED].mean()) / BYTE, trained.mean / full
+    white = BYTE if photos.dtype == np.uint8 else full if full > 1 + SLACK and trained.dtype != "uint8" else 1
+    own, known = float(photos[:LOOKED].mean()) / white, trained.mean / full
     if abs(own - known) > APART and (own > 0.5) != (known > 0.5):
         yield f"their mean is {own:.2f} of white, that of the run's data {known:.2f}: are light and dark swapped?"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from netspec.datasets.base import Arrays, Gives, Part
 from netspec.datasets.checks import same_form
 from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
-from netspec.datasets.values import measured
+from netspec.datasets.values import Values, measured
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.language.refusals import Refused
@@ -23,10 +23,11 @@ from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered
 from netspec.runtime.data.holdout import split
-from netspec.runtime.data.looking import check_steps
+from netspec.runtime.data.looking import check_steps, takes
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
 from netspec.runtime.data.prefetch import Reader
+from netspec.runtime.data.ranges import doubt
 from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.data.weighing import Compared
@@ -71,7 +72,7 @@ def load_data(
     learnt = learnt or {}
     arrays, own = _read(section, files, learnt, compared)
     inputs, target = _given(arrays)
-    check_steps(section, arrays, inputs, target)
+    check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()))
     splits, room = _splits(section, arrays, torch.device(device), hold)
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
@@ -92,7 +93,20 @@ def load_data(
     raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
     val, test = others.get("val"), others.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
+    data = replace(data, doubts=(*arrays.doubts, *_doubts(arrays, learnt)))
     return aimed(data, section.aim, compared, learnt)
+
+
+def _doubts(arrays: Arrays, learnt: Mapping[str, Any]) -> Iterator[str]:
+    """Which inputs may be on another scale than those that a run was trained on; a table judges its own columns."""
+    known, peak = learnt.get("values", ()), learnt.get("inputs", {}).get("peak", arrays.peak)
+    if "columns" in learnt or len(known) != len(arrays.train.inputs):
+        return
+    parts = [part for part in (arrays.train, arrays.val, arrays.test) if part is not None]
+    for part in {part.origin.name: part for part in reversed(parts)}.values():
+        for place, (column, values) in enumerate(zip(part.inputs, known, strict=True)):
+            said = doubt(column, Values.of(values), peak, arrays.peak, part.origin.holder(place))
+            yield from (said,) * bool(said)
 
 
 def _read(
@@ -106,20 +120,11 @@ def _read(
     arrays = as_numbered(arrays, ordered(arrays, section.aim.positive, learnt.get("classes")))
     if compared is not None:
         arrays = as_answers(arrays, compared)
-        arrays = as_compared(arrays, partial(_takes, compared, section, arrays))
+        arrays = as_compared(arrays, partial(takes, compared.takes, section, _given(arrays)[0], arrays.names))
     for part in (arrays.val, arrays.test):
         if part is not None:
             same_form(arrays.train, part)
     return arrays, own
-
-
-def _takes(compared: Compared, section: DataSection, arrays: Arrays, target: Described) -> bool:
-    """Whether the loss takes such a target of the source, once the transforms that move it have done so."""
-    try:
-        use = section.ways(_given(arrays)[0], target, arrays.names).use
-    except Misfit:  # told where the steps are held against the data
-        return False
-    return use.target is not None and not use.faults and compared.takes(use.target)
 
 
 def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bool) -> tuple[dict[str, Split], int]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from netspec.datasets.base import Arrays, Gives
 from netspec.datasets.fit import unfit
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
-from netspec.runtime.data.classes import as_amounts, described, ordered
+from netspec.losses.forms import as_taken
+from netspec.runtime.data.classes import as_meant, described, ordered
 from netspec.runtime.data.holdout import split
 from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
@@ -30,35 +33,71 @@ def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
 
     Raises DataError where it is not what the network takes, and SpecError where its target is not what the loss takes.
     """
-    wanted = spec.graph.inputs
     source = section.source.beside(section.split.columns)
     arrays = source.fitted(split(arrays, section.split, source.default_val), {})
     told = tuple(map(one_line, arrays.told))
     ordered(arrays, section.aim.positive, None)
-    given = [described(x) for x in arrays.train.inputs]
-    target = described(arrays.train.target)
-    check_steps(section, arrays, given, target)
-    use = section.ways(given, target, arrays.names).use
-    faults = unfit(use.inputs, wanted)
-    if faults:
-        raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *told]))
-    gives = Gives(tuple(use.inputs), use.target, len(arrays.classes) if arrays.classes else None)
-    facts = Facts(spec.graph, spec.experiment, looked=gives)
-    problems = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
-    if problems:
-        raise SpecError([as_amounts(p, arrays.classes or ()) for p in problems], spec.document.source)
+    classes = arrays.classes
+    inputs, target = tuple(described(x) for x in arrays.train.inputs), described(arrays.train.target)
+    fit(spec, section, Gives(inputs, target, len(classes) if classes else None), arrays.names, classes or (), told)
     return told
 
 
-def check_steps(section: DataSection, arrays: Arrays, inputs: Sequence[Described], target: Described) -> None:
+def fit(
+    spec: Spec,
+    section: DataSection,
+    raw: Gives,
+    names: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    told: Sequence[str] = (),
+) -> None:
+    """Hold what a source gives before any transform against the steps, the network and its loss.
+
+    `names` are its inputs', `told` is what was made of it. Raises DataError, and SpecError where the target is not
+    what the loss takes.
+    """
+    assert raw.inputs is not None
+    assert raw.target is not None
+    target, training, given = raw.target, spec.experiment.train, tuple(spec.graph.outputs.values())
+    if training is not None and raw.classes is None:  # classes with names are no numbers
+        target = as_taken(target, partial(takes, partial(training.loss.accepts, given), section, raw.inputs, names))
+    check_steps(section, raw.inputs, target, names, raw.classes or 0)
+    use = section.ways(raw.inputs, target, names).use
+    faults = unfit(use.inputs, spec.graph.inputs)
+    if faults:
+        raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *told]))
+    facts = Facts(spec.graph, spec.experiment, looked=replace(raw, inputs=use.inputs, target=use.target))
+    problems = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
+    if problems:
+        raise SpecError([as_meant(p, classes) for p in problems], spec.document.source)
+
+
+def takes(
+    accepts: Callable[[Described], bool],
+    section: DataSection,
+    inputs: Sequence[Described],
+    names: Sequence[str],
+    target: Described,
+) -> bool:
+    """Whether the loss `accepts` such a target of the source, once the transforms that move it have done so."""
+    try:
+        use = section.ways(inputs, target, names).use
+    except Misfit:  # told where the steps are held against the data
+        return False
+    return use.target is not None and not use.faults and accepts(use.target)
+
+
+def check_steps(
+    section: DataSection, inputs: Sequence[Described], target: Described, names: Sequence[str], classes: int
+) -> None:
     """Hold the steps against what was read: a source may not know its shapes before. Raises DataError."""
     try:
-        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, arrays.names)]
+        faults = [(step, misfit.message, misfit.hint) for step, misfit in section.misfits(inputs, target, names)]
     except Misfit as misfit:
         raise DataError(f"a step {misfit.message}. {misfit.hint}".rstrip()) from None
     for mixing in section.mixing:
         try:
-            mixing.mixed_target(target, len(arrays.classes or ()))
+            mixing.mixed_target(target, classes)
         except Misfit as misfit:
             faults.append((mixing, misfit.message, misfit.hint))
     if faults:

@@ -75,16 +75,17 @@ class Way:
         return converted(column, lambda rows: (rows / np.float32(divisor)).astype(np.float32))
 
 
-def on_scale(column: Column, trained: Values, peak: int, label: str) -> tuple[Column, str]:
+def on_scale(column: Column, trained: Values, peak: int, label: str, photos: str = "") -> tuple[Column, str]:
     """New samples of an input on the scale of training, and what is to be told; `peak` is the byte that is 1.0.
 
-    Raises DataError for values that are most likely on another scale.
+    `photos` is what to do where they are images in files and on another scale. Raises DataError for values that are
+    most likely on another scale.
     """
     kinds = {trained.dtype, column.dtype.name}
     if "bool" in kinds or kinds == {"int64"}:
         return column, ""
-    if trained.dtype == "int64":
-        return (converted(column, lambda x: x.astype(np.int64)), "") if "uint8" in kinds else (column, "")
+    if trained.dtype == "int64" and column.dtype == np.uint8 and not photos:  # they may be tokens
+        return converted(column, lambda x: x.astype(np.int64)), ""
     seen = measured(column)
     fitting = [way for way in _ways(column, seen, trained, peak) if _fits(way, column, seen, trained, peak)]
     if fitting and (len(fitting) == 1 or not seen.extent):
@@ -94,7 +95,23 @@ def on_scale(column: Column, trained: Values, peak: int, label: str) -> tuple[Co
     text = f"{label}: the values go {_range(seen)}, those that the run was trained on {_range(trained)}"
     if kinds == {"float32"} and trained.size < MANY:
         return column, f"{text}. Are they on the same scale?"
-    raise DataError(f"{text}. {_advice(seen, trained, peak)} {AS_IS}")
+    raise DataError(f"{text}. {photos or _advice(seen, trained, peak)} {AS_IS}")
+
+
+def doubt(column: Column, trained: Values, peak: int, own_peak: int, label: str) -> str:
+    """What is told of data that is measured as it is, where it may be on another scale than that of training.
+
+    `peak` is the byte that is 1.0 in training, `own_peak` the one that is here.
+    """
+    kinds = {trained.dtype, column.dtype.name}
+    if "bool" in kinds or kinds == {"int64"}:
+        return ""
+    seen, way = measured(column), Way(own_peak if column.dtype == np.uint8 else None)
+    if _fits(way, column, seen, trained, peak):
+        return ""
+    text = f"{label}: the values go {_range(seen)}, those that the run was trained on {_range(trained)}"
+    full = f", of which {peak} is 1.0" * (trained.dtype == "uint8")
+    return f"{text}{full}. Are they on the same scale?"
 
 
 def _ways(column: Column, seen: Values, trained: Values, peak: int) -> Iterator[Way]:
@@ -111,9 +128,11 @@ def _ways(column: Column, seen: Values, trained: Values, peak: int) -> Iterator[
             fulls = [full for full in dict.fromkeys((peak, BYTE)) if seen.high <= full]
             yield from (Way(full, f"are taken as 0 to {full}, which the run's data has as bytes") for full in fulls)
     elif column.dtype == np.uint8:
-        if trained.low >= 0:
+        whole = trained.dtype == "int64"
+        if trained.low >= 0 and not whole:
             yield Way(peak, "are bytes and are taken as 0.0 to 1.0, which the run's data has as floats")
-        yield Way(1, "are bytes and are taken as those numbers, which the run's data has as floats")
+        kind = "whole numbers" if whole else "floats"
+        yield Way(1, f"are bytes and are taken as those numbers, which the run's data has as {kind}")
     else:
         yield Way() if column.dtype == np.float32 else Way(1)
 
@@ -151,7 +170,8 @@ def _advice(seen: Values, trained: Values, peak: int) -> str:
     full, wanted = _full(seen), peak if trained.dtype == "uint8" and peak < BYTE else _full(trained)
     if full is None:
         return f"Bring them to that scale{', or as floats to 0.0 to 1.0' * (trained.dtype == 'uint8')}."
-    divided, times = f" / {full}" * (full != 1), f" * {wanted or trained.high:.3g}" * (wanted != 1)
+    most = wanted or (trained.high if trained.high < 1000 else round(trained.high))
+    divided, times = f" / {full}" * (full != 1), f" * {most if wanted or most >= 1000 else f'{most:.3g}'}" * (most != 1)
     return f"Where {full} is the most that a value can be, save x{divided}{times}."
 
 

@@ -231,6 +231,8 @@ class Data:
     """What the source gives before any transform."""
     told: tuple[str, ...] = ()
     """What was made of the source, line by line, for a person to know."""
+    doubts: tuple[str, ...] = ()
+    """Where its values may be on another scale than those of training, for a run that is measured on it."""
 
     @property
     def parts(self) -> dict[str, Split]:
