@@ -18,6 +18,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator
 from pydantic_core import core_schema as cs
 
 from netspec.dims import Dim
+from netspec.text.scalars import ungrouped
 from netspec.words import did_you_mean
 
 T = TypeVar("T")
@@ -320,7 +321,7 @@ def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> 
         return f"Leave {field.name} out."
     if isinstance(found, int) and expected.endswith("true or false"):
         return f"Write {'true' if found else 'false'}."
-    if isinstance(found, str) and (meant := _meant(found, _options(field.kind(cls)[1]))):
+    if meant := meant_word(found, field.kind(cls)[1]):
         return f"Write {meant}."
     if isinstance(found, str) and (hint := did_you_mean(found, _options(field.kind(cls)[1]))) and hint not in expected:
         return hint
@@ -330,16 +331,20 @@ def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> 
         return f"Write {int(found)}."
     if isinstance(found, float) and "whole number" in expected:
         return "Write a whole number; in an expression, // divides without a rest."
+    if isinstance(found, str) and "number" in expected and (plain := ungrouped(found)):
+        return f"Write {plain}."
     if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
         return f"Write a number, or ${found} for a parameter of that name."
     return f"{field.name}: {field.sentence}."
 
 
-def _meant(found: str, options: Sequence[str]) -> str:
-    """The word among these that others call so, `gpu` or `cuda:0`; empty where none is."""
+def meant_word(found: Any, json: dict[str, Any]) -> str:
+    """The word among those that a JSON Schema allows that others call so, `gpu` or `cuda:0`; empty where none is."""
+    if not isinstance(found, str):
+        return ""
     word = found.lower().partition(":")[0]
     meant = CALLED.get(word, word)
-    return meant if meant in options and meant != found else ""
+    return meant if meant in _options(json) and meant != found else ""
 
 
 def _options(json: dict[str, Any]) -> list[str]:
@@ -475,10 +480,11 @@ def Choice(sentence: str, options: Sequence[str], default: Any = REQUIRED, **mor
     def check(value: Any) -> str:
         if isinstance(value, str) and value in options:
             return value
-        hint = did_you_mean(value, options) if isinstance(value, str) and not _meant(value, options) else ""
+        hint = did_you_mean(value, options) if isinstance(value, str) and not meant_word(value, schema) else ""
         raise refuse(f"one of {', '.join(options)}" + (f". {hint}" if hint else ""))
 
-    return Checked(sentence, check, {"enum": list(options)}, default, textual=True, **more)
+    schema = {"enum": list(options)}
+    return Checked(sentence, check, schema, default, textual=True, **more)
 
 
 def Numbers(

@@ -117,6 +117,20 @@ def test_a_run_is_resumed_with_the_plugin_that_it_began_with(tmp_path: Path) -> 
         longer.train(tmp_path / "run", resume=True)
 
 
+def test_a_plugin_that_has_changed_since_is_told(tmp_path: Path) -> None:
+    """Its layers may compute something else than what was trained: the numbers are not the run's own."""
+    own = tmp_path / "gates.py"
+    own.write_text(GATES.read_text())
+    given = ["--plugin", str(own)]
+    assert run("train", str(GATED), "train.max_steps=1", "--run", "run", *given, cwd=tmp_path).returncode == 0
+    assert run("eval", "run", *given, cwd=tmp_path).stderr == ""
+    loading._loaded["gates.py"] = "another"
+    for command in (["eval", "run"], ["export", "run", "-o", "m.onnx"]):
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode == 0
+        assert "warning: the plugin gates.py has changed since the run in run began" in done.stderr
+
+
 def test_sizes_of_the_run_are_measured(tmp_path: Path) -> None:
     text = """
 @netspec.register

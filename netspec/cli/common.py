@@ -180,8 +180,12 @@ def talk(text: str) -> None:
         click.echo(painted(printable(text)), err=True, color=_color())
 
 
-def tell_weights(run: Run) -> None:
-    """Say which weights of a run are used, where they are not the best ones."""
+def tell_of(run: Run) -> None:
+    """Say what is not as a person expects who uses a run: weights that are not the best, changed plugins."""
+    from netspec.plugins.loading import changed
+
+    for name in changed(run.folder):
+        talk(f"warning: the plugin {name} has changed since the run in {run.folder} began; its network may be another")
     if run.weights.name != "best.safetensors" and run.weights.is_file():
         talk(f"{run.folder} has no best weights, because nothing was measured; the last ones are used")
 
@@ -212,6 +216,7 @@ def inputs_of(spec: Spec) -> list[Path]:
     named = [word for value in words for word in (value if isinstance(value, tuple) else [value])]
     return [
         *map(Path, spec.document.source.files),
+        *([spec.root / spec.file] if spec.file else []),
         *(plugins.files() if plugins else ()),
         *(spec.root / word for word in named if isinstance(word, str) and word and "\0" not in word),
     ]

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, show, show_json, talk, tell_weights
+from netspec.cli.common import allow_outside, as_json, limited, show, show_json, talk, tell_of
 from netspec.words import printable
 
 Part = Literal["train", "val", "test"]
@@ -17,14 +17,23 @@ Part = Literal["train", "val", "test"]
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @click.option("--part", type=click.Choice(get_args(Part)), default="val", help="Which part of the data.")
+@limited
 @allow_outside
 @as_json
-def command(run: Path, overrides: tuple[str, ...], part: Part, allow_outside: bool, as_json: bool) -> None:
+def command(
+    run: Path,
+    overrides: tuple[str, ...],
+    part: Part,
+    max_params: int | None,
+    max_memory: int | None,
+    allow_outside: bool,
+    as_json: bool,
+) -> None:
     """Measure the best weights of the run in the folder RUN; its last ones where nothing was measured yet."""
     from netspec.api.run import Run
 
-    read = Run.read(run, overrides)
-    tell_weights(read)
+    read = Run.read(run, overrides, max_params=max_params, max_memory=max_memory)
+    tell_of(read)
     found = read.evaluate(part, allow_outside=allow_outside, tell=talk)
     positive = {name: read.learnt[name] for name in ("positive",) if name in read.learnt}
     if as_json:

@@ -17,7 +17,7 @@ from netspec.cli.common import (
     show,
     show_json,
     talk,
-    tell_weights,
+    tell_of,
     within,
 )
 from netspec.cli.targets import Exported
@@ -75,7 +75,7 @@ def command(
         run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
         output = output or source / f"model{_extension(run.spec, extension)}"
         need_writable(output, [*inputs_of(run.spec), *run.files])
-        tell_weights(run)
+        tell_of(run)
         report = run.export(output, allow_outside=allow_outside)
     else:
         spec = load(str(source), overrides, max_params, max_memory)

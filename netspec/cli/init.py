@@ -94,7 +94,8 @@ def command(
         from netspec.views.schema import schema
 
         write(path.with_name(SCHEMA), json_text(schema()) + "\n")
-    talk(f"wrote {path}; next: {in_shell('netspec', 'train' if data else 'check', str(path))}")
+    following = "" if into_stream else f"; next: {in_shell('netspec', 'train' if data else 'check', str(path))}"
+    talk(f"wrote {path}{following}")
 
 
 # --- reference specs ----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> Non
     is searched for in names, arguments and sentences: `netspec ops pool`, `netspec ops learning rate`.
     """
     from netspec.views.reference.search import named, search, suggest
-    from netspec.views.reference.text import listing, whole
+    from netspec.views.reference.text import listing, meanings, whole
 
     if markdown is not None:
         _write(markdown)
@@ -44,7 +44,7 @@ def command(words: tuple[str, ...], markdown: Path | None, as_json: bool) -> Non
     if not pages:
         show(listing(found))
         return
-    show("\n\n".join(map(whole, pages)))
+    show(meanings(words[0], pages) + "\n\n".join(map(whole, pages)))
 
 
 def _write(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.common import as_json, show, show_json, talk, tell_weights
+from netspec.cli.common import as_json, inputs_of, limited, show, show_json, talk, tell_of
 from netspec.cli.targets import Target
 from netspec.words import printable
 
@@ -34,8 +34,18 @@ FORMATS = (".csv", ".json", ".npy", ".npz")
     ".npy or .npz with the values alone. A pipe takes what .csv has.",
 )
 @click.option("--as-is", is_flag=True, help="Take values as they are, whatever the scale of those of training.")
+@limited
 @as_json
-def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, as_is: bool, as_json: bool) -> None:
+def command(
+    run: Path,
+    files: tuple[Path, ...],
+    top: int,
+    output: Path | None,
+    as_is: bool,
+    max_params: int | None,
+    max_memory: int | None,
+    as_json: bool,
+) -> None:
     """Predict from the best weights of the run in the folder RUN.
 
     INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
@@ -48,13 +58,13 @@ def command(run: Path, files: tuple[Path, ...], top: int, output: Path | None, a
     from netspec.api.run import Run
     from netspec.files import need_writable
 
-    read = Run.read(run)
+    read = Run.read(run, max_params=max_params, max_memory=max_memory)
     if output is not None:
         from netspec.runs.answers import need_format
 
         need_format(output, read.spec.graph)
-        need_writable(output, [*files, *read.files])
-    tell_weights(read)
+        need_writable(output, [*files, *inputs_of(read.spec), *read.files])
+    tell_of(read)
     found = read.predict(*files, as_is=as_is)
     for line in found.told:
         talk(printable(line))

@@ -58,7 +58,8 @@ def impossible_parameters(step: str, shapes: Mapping[str, tuple[int, ...]], at: 
     """What is wrong with parameters and buffers of a step that no machine can hold."""
     for name, shape in shapes.items():
         if (size := 4 * prod(map(int, shape))) > machine.ADDRESSABLE:
-            text = f"{step}'s {name} is {show(shape)}: {shown_bytes(size)}, more than any machine holds"
+            whose = f"{step}'s {name}" if name else step
+            text = f"{whose} is {show(shape)}: {shown_bytes(size)}, more than any machine holds"
             yield Problem("too-large", text, at, SMALLER)
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
+from netspec.dims import Dim
 from netspec.graph import measured
 from netspec.graph.model import Level, Step, Value, flat
 
 
 def taken(level: Level) -> list[Value]:
-    """The values that a level is called with: a block's inputs, or all it uses from around it."""
+    """The values that a level is called with: a block's inputs, or all it uses from around it, if only for a size."""
     if level.inputs:
         return list(level.inputs.values())
+    found = _read(level)
+    return [*found, *_telling(level, found)]
+
+
+def _read(level: Level) -> list[Value]:
+    """The values that the steps of a level use from around it, and those that it gives on."""
     found: dict[Value, None] = {}
     own = {value for step in level.steps for value in made(step)}
     for step in level.steps:
@@ -22,6 +30,39 @@ def taken(level: Level) -> list[Value]:
         if value not in own:
             found[value] = None
     return list(found)
+
+
+def _telling(level: Level, found: Collection[Value]) -> Iterator[Value]:
+    """The inputs of the block around, or of the network, that tell sizes which no other value does."""
+    wanted = {name for step in level.steps for size in open_sizes(step) for name in size.names}
+    wanted -= {name for value in found for name in _names(value)}
+    around = level.parent
+    while wanted and around is not None and not around.inputs:
+        around = around.parent
+    for value in around.inputs.values() if wanted and around is not None else ():
+        if value not in found and (told := wanted & set(_names(value))):
+            wanted -= told
+            yield value
+
+
+def _names(value: Value) -> Iterator[str]:
+    """The names in the sizes of a value."""
+    for size in value.tensor.shape if value.tensor is not None else ():
+        if isinstance(size, Dim):
+            yield from size.names
+
+
+def open_sizes(step: Step) -> list[Dim]:
+    """The sizes that only the run knows among the arguments of a step that is no member."""
+    if step.op is None or step.member:
+        return []
+    return [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
+
+
+def _dims(value: Any) -> list[Dim]:
+    if isinstance(value, Dim):
+        return [value]
+    return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
 
 
 def readings(step: Step) -> Iterator[Value]:
@@ -37,7 +78,9 @@ def given(step: Step) -> list[Value]:
         return list(step.inputs)
     if step.again:  # what is read there under several names is one value, or there could be no further run
         first = step.level.member_at(step.member.split("."))
-        return list(step.inputs[:1]) * (len(taken(first.body)) if first is not None and first.body is not None else 1)
+        read = _read(first.body) if first is not None and first.body is not None else [step.value]
+        told = _telling(first.body, read) if first is not None and first.body is not None else ()
+        return [*list(step.inputs[:1]) * len(read), *told]
     return taken(step.body)
 
 

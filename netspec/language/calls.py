@@ -12,12 +12,12 @@ from typing import Any, Final, TypeVar
 from netspec.catalogue import Catalogue, Entry
 from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem
-from netspec.language import expressions, rows
+from netspec.language import expressions, misshapen, rows
 from netspec.language.habits import MEANT, PYTHON, advice
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 from netspec.records import Invalid, shown
-from netspec.words import did_you_mean, few
+from netspec.words import did_you_mean
 
 Lookup = Callable[[str], Any]
 """Gives the value of a name in an expression; raises KeyError with a hint."""
@@ -340,7 +340,7 @@ def read_entry(
         cls = one_class(call.op, catalogue, at)
         given = arguments(call, cls, lookup, path)
         return construct(cls, given, at), given
-    if isinstance(value, dict) and len(value) == 1:
+    if isinstance(value, dict) and len(value) == 1 and not misshapen.is_none(value, catalogue):
         (word, options), *_ = value.items()
         at = At((*path, word), on_key=True)
         cls = one_class(word, catalogue, at)
@@ -354,26 +354,7 @@ def read_entry(
         given = long_arguments(options or {}, cls, lookup, (*path, word), word)
         return construct(cls, given, at), given
     text = f"expected the name of {_one(catalogue.noun)}, alone or with its arguments"
-    example = next(iter(catalogue.words()), "")
-    hint = f"For example: {example}" if example else ""
-    if isinstance(value, dict) and len(value) > 1:
-        hint = _one_of(value, catalogue, several)
-    raise Refused(Problem("bad-value", text, At(path), hint))
-
-
-def _one_of(given: dict[str, Any], catalogue: Catalogue[Any], several: bool) -> str:
-    """What to write for a mapping of several words where one entry stands, or a list of them."""
-    if all(catalogue.find(word) for word in given):
-        if not several:
-            return f"Keep one of them: {few(given)}."
-        items = (f"{word}: {value if isinstance(value, str | int | float) else '...'}" for word, value in given.items())
-        return f"Several are a list: [{few(items)}]"
-    named = list(dict.fromkeys(v for v in given.values() if isinstance(v, str) and catalogue.find(v.split(" ")[0])))
-    if not named:
-        return f"There is no {catalogue.noun} {next(word for word in given if not catalogue.find(word))!r}."
-    whole = named[0] if len(named) == 1 else f"[{few(named)}]" if several else ""
-    alone = f"as in {whole}" if whole else f"such as {named[0]}"
-    return f"What stands there holds for all outputs, {alone}; it has no names of outputs or targets."
+    raise Refused(Problem("bad-value", text, At(path), misshapen.advice(value, catalogue, several)))
 
 
 def _one(noun: str) -> str:

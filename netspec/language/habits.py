@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from netspec.errors import Span
+from netspec.text.scalars import ungrouped
 
 EQUATION: Final = re.compile(r"[A-Za-z.]+(?: *, *[A-Za-z.]+)* *-> *[A-Za-z.]*")
 """An equation as torch.einsum has it."""
@@ -45,6 +46,8 @@ def advice(text: str, span: Span) -> str:
         return IN_PLACE
     if "einsum" in text and (equation := EQUATION.search(text)):
         return f"In a row, write the equation as {in_a_row(equation[0])}"
+    if plain := ungrouped(piece.rpartition("=")[2].lstrip("kspdg")):
+        return f"Write {plain}."
     if sizes := _SIZES.search(piece):
         return f"Write sizes with x between them: {joined(sizes[1])}"
     inside = text[: span[0]].count("(") > text[: span[0]].count(")")

@@ -365,7 +365,8 @@ def _number(text: str, negative: bool, span: Span) -> int | float:
     if len(text) > MAX_DIGITS:
         raise TooLong(f"the number {text[:12]}... is too large", span, f"A number has at most {MAX_DIGITS} digits.")
     if text[0] == "0" and text[1:2].isdigit():
-        raise TooLong(f"the number {text} begins with 0", span, f"Write {text.lstrip('0') or 0}.")
+        sign = "-" * negative
+        raise TooLong(f"the number {sign}{text} begins with 0", span, f"Write {sign}{text.lstrip('0') or 0}.")
     number = int(text) if text.isdecimal() else float(text)
     return -number if negative else number
 

@@ -46,15 +46,25 @@ def need(folder: Path, unchanged: bool = False) -> None:
 
     They are never loaded from here: only a person says which code runs.
     """
-    path = folder / NOTED
-    noted: dict[str, str] = read_note(path, _fault) if kind(path) else {}
-    for name, digest in noted.items():
+    for name, digest in _noted(folder).items():
         if name not in _loaded:
             name = printable(name)
             raise UsageError(f"the run in {folder} was begun with the plugin {name}. Name it: --plugin {name}")
         if unchanged and _loaded[name] != digest:
             text = f"the plugin {name} is not the one that the run in {folder} was begun with"
             raise UsageError(f"{text}. Resume with that one, or begin another run.")
+
+
+def changed(folder: Path) -> list[str]:
+    """The plugins of a run that are loaded and whose files are not as they were when it began."""
+    return [name for name, digest in _noted(folder).items() if _loaded.get(name, digest) != digest]
+
+
+def _noted(folder: Path) -> dict[str, str]:
+    """The plugins that a run was begun with, each with the SHA-256 of its file. Raises DataError for a broken note."""
+    path = folder / NOTED
+    noted: dict[str, str] = read_note(path, _fault) if kind(path) else {}
+    return noted
 
 
 def _fault(noted: object) -> str:

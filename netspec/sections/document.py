@@ -10,7 +10,7 @@ from netspec.errors import At, Problem
 from netspec.sections.base import Section
 from netspec.sections.known import find, section, sections
 from netspec.text.foreign import WRITE
-from netspec.text.source import Source
+from netspec.text.source import COMMAND_LINE, Source
 from netspec.words import few, nearest
 
 NETWORK = ("netspec", "input", "inputs", "blocks", "layers", "extends")
@@ -52,7 +52,7 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
     for key, value in data.items():
         name, own = key, find(key)
         if own is None:
-            problem, name = _unknown(key)
+            problem, name = _unknown(key, source)
             problems.append(problem)
             if not name or name in data or name in found:
                 continue
@@ -67,7 +67,8 @@ def read_document(source: Source) -> tuple[Document, list[Problem]]:
         problems += wrong
         if kept is not None:
             found[name] = kept
-    problems += _missing({*found, *refused}, found)
+    if "extends" not in refused:  # what it has is unknown
+        problems += _missing({*found, *refused}, found)
     return (
         Document(
             source,
@@ -101,15 +102,17 @@ def _called() -> dict[str, str]:
     return {word: one.key for one in sections() for word in one.meant}
 
 
-def _unknown(key: str) -> tuple[Problem, str]:
+def _unknown(key: str, source: Source) -> tuple[Problem, str]:
     """The problem with a key that is no section, and the section that it must mean; empty where none is near."""
-    from netspec.sections.train import Train  # only a mistake pays for it
+    from netspec.sections.elsewhere import belongs  # only a mistake pays for it
 
     known = [one.key for one in sections()]
-    meant = _called().get(key.lower()) or nearest(key, known) if key not in Train.fields else ""
-    hint = f"Did you mean {meant!r}?" if meant else f"There are: {', '.join(known)}."
-    if key in Train.fields:
-        hint = f"It belongs into `train`, as in train: {{{key}: ...}}"
+    called = _called().get(key.lower(), "")
+    file = source.file_of((key,))
+    typed = "\n".join(file.lines) if file.name == COMMAND_LINE else ""
+    hint = "" if called else belongs(key, source.data, typed)
+    meant = called or ("" if hint else nearest(key, known))
+    hint = hint or (f"Did you mean {meant!r}?" if meant else f"There are: {', '.join(known)}.")
     return Problem("unknown-section", f"there is no section {key!r}", At((key,), on_key=True), hint), meant
 
 

@@ -32,6 +32,9 @@ def read_export(
     if not isinstance(data, str | dict):
         hint = "For example: export: {onnx: {opset: 20}}"
         return None, [Problem("bad-section", "export holds formats", At(path), hint)]
+    if isinstance(data, dict) and data and not any(map(EXPORTERS.find, data)) and (row := _meant(data)):
+        text = "export holds formats, each with its options"
+        return None, [Problem("bad-section", text, At((*path, next(iter(data))), on_key=True), f"Write export: {row}")]
     for item in [{word: options} for word, options in data.items()] if isinstance(data, dict) else [data]:
         try:
             entry, _ = read_entry(item, path, EXPORTERS, lookup)
@@ -39,6 +42,15 @@ def read_export(
         except Refused as refused:
             problems += refused.problems
     return (None if problems else ExportSection(tuple(found.values()))), problems
+
+
+def _meant(data: dict[str, Any]) -> str:
+    """The row that options without their format mean, or beside it as `format: onnx`; empty for anything else."""
+    from netspec.language.misshapen import with_options, written  # only a mistake pays for it
+
+    format_, *others = EXPORTERS.classes()
+    alone = not others and any(key in format_.fields for key in data)
+    return written(data, EXPORTERS) or (with_options(format_.called(), data) if alone else "")
 
 
 class Export(Section):

@@ -11,14 +11,14 @@ def _said(sentences: dict[str, str]) -> dict[str, str]:
 
 
 def _called(**names: str) -> dict[str, str]:
-    """What to say of keys that others use, by our own name for them."""
-    return {key: f"It is called {name} here." for name, keys in names.items() for key in keys.split()}
+    """Our own name for keys that others use."""
+    return {key: name for name, keys in names.items() for key in keys.split()}
 
 
 SOURCE: Final = "Name the kind and the path, as in source: csv table.csv label; `netspec ops data.source` says more."
 """What is said of what stands for the source of data."""
 TARGET: Final = "It belongs to the source, as in source: csv table.csv target=label"
-KEYS: Final[dict[str, dict[str, str]]] = {
+NAMES: Final[dict[str, dict[str, str]]] = {
     "train": _called(
         loss="criterion loss_fn loss_function objective",
         optimizer="opt optim",
@@ -31,8 +31,14 @@ KEYS: Final[dict[str, dict[str, str]]] = {
         ema="ema_decay use_ema weight_ema",
         evaluate="eval_every val_every eval_interval evaluation",
         early_stop="earlystopping early_stopping",
-    )
-    | _said(
+    ),
+    "data": _called(
+        augment="augmentation augmentations", transform="transforms preprocessing preprocess", workers="num_workers"
+    ),
+}
+"""Keys of sections, by what others call them."""
+KEYS: Final[dict[str, dict[str, str]]] = {
+    "train": _said(
         {
             "lr learning_rate base_lr": "It belongs to the optimizer, as in optimizer: sgd lr=0.01",
             "weight_decay": "It belongs to the optimizer, as in optimizer: adamw weight_decay=0.1",
@@ -55,17 +61,17 @@ KEYS: Final[dict[str, dict[str, str]]] = {
             "wandb logger mlflow": "Write tensorboard: true; metrics.jsonl in the run's folder has all values.",
         }
     ),
-    "data": _called(
-        augment="augmentation augmentations", transform="transforms preprocessing preprocess", workers="num_workers"
-    )
-    | _said(
+    "data": _said(
         {
             "dataset name type path file files root dir folder train url format kind": SOURCE,
             "target label labels target_column label_column": TARGET,
             "val test validation val_split test_split validation_split test_size": (
                 "It belongs to split, as in split: {val: 0.1}"
             ),
-            "batch batch_size epochs": "It belongs into `train`, as in train: {batch: 64}",
+            "batch batch_size": "It belongs into `train`, as in train: {batch: 64}",
+            "epochs": "It belongs into `train`, as in train: {epochs: 10}",
+            "loss optimizer": "It belongs into `train`, as in train: {loss: cross_entropy, optimizer: adamw}",
+            "device seed": "It belongs into `train`, as in train: {device: cuda, seed: 1}",
             "shuffle": "Leave it out: training data is always drawn anew, as the seed has it.",
             "image_size input_size img_size imgsz": "Write transform: resize 64",
         }
@@ -76,4 +82,6 @@ KEYS: Final[dict[str, dict[str, str]]] = {
 
 def meant(section: str, key: str) -> str:
     """What to do about a key that a section does not have; empty for one that nobody else has."""
-    return KEYS.get(section, {}).get(key.lower().replace("-", "_"), "")
+    word = key.lower().replace("-", "_")
+    name = NAMES.get(section, {}).get(word)
+    return f"It is called {name} here." if name else KEYS.get(section, {}).get(word, "")

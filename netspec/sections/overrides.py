@@ -104,7 +104,11 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
     """The override, as one of the whole row where it goes into a row, with that row."""
     dotted, _, value = text.partition("=")
     path, parts, node, depth = override_path(dotted), dotted.split("."), data, 0
-    while depth < len(path) and isinstance(node, dict | list):
+    while depth < len(path):
+        if _another(node, path, depth):
+            raise _not_beside(text, node, parts, depth)
+        if not isinstance(node, dict | list):
+            break
         if word := _long_form(node, path, depth):
             return ".".join([*parts[:depth], word, *parts[depth:]]) + f"={value}", None
         if cls := _misfitting(node, path, depth):
@@ -114,11 +118,11 @@ def _in_row(data: Any, text: str) -> tuple[str, str | None]:
     if depth == len(path) or not isinstance(node, str):
         return text, None
     place, name = ".".join(parts[:depth]), parts[-1]
-    takers = [t for t in _takers(node, path, data) if parts[depth:-1] in ([], [t.call.op])]
-    taking = [taker for taker in takers if name in taker.names]
+    calls = [t for t in takers(node, path, data) if parts[depth:-1] in ([], [t.call.op])]
+    taking = [taker for taker in calls if name in taker.names]
     whole = f"Set it whole: {place}=..."
     if not taking:
-        prefix = {name: f"{taker.call.op}." * (len(takers) > 1) for taker in takers for name in taker.names}
+        prefix = {name: f"{taker.call.op}." * (len(calls) > 1) for taker in calls for name in taker.names}
         raise _not_taken(text, f"{place} is {node!r}", place, ".".join(parts[depth:]), prefix)
     if len(taking) > 1:
         words = [str(taker.call.op) for taker in taking]
@@ -140,6 +144,27 @@ def _not_taken(text: str, what: str, place: str, rest: str, prefix: dict[str, st
     return not_laid(text, f"{what}, which takes no {rest!r}", hint)
 
 
+def _another(node: Any, path: Path, depth: int) -> bool:
+    """Whether a path goes on from an entry, a row or a long form, by the word of another one of its catalogue."""
+    own = find(path[0])
+    catalogue = (
+        own.entries.get(tuple(part for part in path[1:depth] if isinstance(part, str))) if own is not None else None
+    )
+    if catalogue is None or not (isinstance(node, str) or (isinstance(node, dict) and len(node) == 1)):
+        return False
+    word = node.split(" ")[0] if isinstance(node, str) else str(next(iter(node)))
+    there, other = catalogue.find(word), catalogue.find(str(path[depth]))
+    return bool(there and other) and there != other
+
+
+def _not_beside(text: str, node: Any, parts: list[str], depth: int) -> SpecError:
+    """What is raised for an override that would put a second entry beside the one that is there."""
+    place, (word, *rest), value = ".".join(parts[:depth]), parts[depth:], text.partition("=")[2]
+    there = node if isinstance(node, str) else next(iter(node))
+    whole = f"{word} {'.'.join(rest)}={value}" if rest else f"{{{word}: {value}}}" if value else word
+    return not_laid(text, f"{place} is {there!r}, not {word}", f"To take {word}, write {in_shell(f'{place}={whole}')}")
+
+
 def _inside(node: dict[str, Any] | list[Any], part: str | int) -> Any:
     """What a mapping or a list has at a key; None where it has nothing there."""
     if isinstance(node, dict):
@@ -152,7 +177,7 @@ def _long_form(node: Any, path: Path, depth: int) -> str | None:
     if not isinstance(node, dict) or len(node) != 1 or path[depth] in node:
         return None
     word = str(next(iter(node)))
-    return word if any(path[depth] in cls.fields for cls in _classes(word, path)) else None
+    return word if any(path[depth] in cls.fields for cls in classes_of(word, path)) else None
 
 
 def _misfitting(node: Any, path: Path, depth: int) -> type[Entry] | None:
@@ -165,7 +190,7 @@ def _misfitting(node: Any, path: Path, depth: int) -> type[Entry] | None:
     return next(iter(catalogue.find(str(next(iter(node))))), None)
 
 
-def _classes(word: Any, path: Path) -> list[type[Entry]]:
+def classes_of(word: Any, path: Path) -> list[type[Entry]]:
     """What a word may mean in the section that the path begins with."""
     own = find(path[0])
     return own.classes(str(word), path) if own is not None else []
@@ -206,7 +231,7 @@ class _Taker:
                     yield fields_of(arg, self.cls, free, ())[0][0], arg
 
 
-def _takers(row: str, path: Path, data: dict[str, Any]) -> Iterator[_Taker]:
+def takers(row: str, path: Path, data: dict[str, Any]) -> Iterator[_Taker]:
     """The calls of a row with what each takes; none where the text is no row."""
     try:
         calls = rows.parse(row)
@@ -216,7 +241,7 @@ def _takers(row: str, path: Path, data: dict[str, Any]) -> Iterator[_Taker]:
     for call in calls:
         if isinstance(blocks, dict) and (params := _parameters(blocks, call.op)) is not None:
             yield _Taker(call, params)
-        elif isinstance(call.op, str) and (classes := _classes(call.op, path)):
+        elif isinstance(call.op, str) and (classes := classes_of(call.op, path)):
             cls = next((c for c in classes if path[-1] in c.fields), classes[0])
             yield _Taker(call, tuple(cls.fields), cls)
 

@@ -10,6 +10,8 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 ZEROS = re.compile(r"[-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 """Octal to some readers, decimal to others: 010."""
 HEX_OR_SIZES = re.compile(r"0x[0-9]+")
+GROUPED = re.compile(r"[-+]?[1-9](\d{0,2}([,']\d{3}){1,6}|\d{0,20}(_\d{1,20}){1,20})", re.ASCII)
+"""With its digits in groups, as Python and people have it: 1_000."""
 NUMERIC: Final = frozenset("+-.0123456789")
 """What a number begins with."""
 WORDS: Final = {
@@ -27,11 +29,16 @@ def is_word(text: str) -> bool:
     return text not in WORDS and not any(form.fullmatch(text) for form in (INT, FLOAT, ZEROS, HEX_OR_SIZES))
 
 
+def ungrouped(text: str) -> str:
+    """The plain number that a text with its digits in groups means, `1_000` or `1,000`; empty for any other."""
+    return re.sub("[_,']", "", text) if GROUPED.fullmatch(text) else ""
+
+
 def odd_number(text: str) -> tuple[str, str] | None:
     """What is wrong with a number that readers take differently, and what to write; None for any other text."""
     if ZEROS.fullmatch(text):
-        plain = text.lstrip("+-0")
-        return f"the number {text[:40]} begins with 0", f'Write {plain[:40] or 0}, or "{text[:40]}" for a text.'
+        plain = ("-" if text[0] == "-" else "") + (text.lstrip("+-0") or "0")
+        return f"the number {text[:40]} begins with 0", f'Write {plain[:40]}, or "{text[:40]}" for a text.'
     if HEX_OR_SIZES.fullmatch(text):
         text = text[:40]
         hint = f"Write {int(text, 16)} for the number, or [{text.replace('x', ', ')}] for the sizes."

@@ -49,11 +49,16 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         if old is None:
             found.append(f"without {name} {new}, which it has now")
         elif old != new:
-            found.append(f"with {name} {old}, now it has {new or 'none'}")
+            found.append(f"with {name} {_plain(old)}, now it has {_plain(new)}")
     if not found and list(before) != list(now):
         old, new = next((a, b) for a, b in zip(before, now, strict=True) if a != b)
         found.append(f"with {old} in the place where now it has {new}")
     return found
+
+
+def _plain(value: str | None) -> str:
+    """A value as a person has it."""
+    return "none" if value in (None, "", "None") else str(value)
 
 
 def refusal(found: list[str]) -> str:

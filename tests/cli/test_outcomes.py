@@ -13,6 +13,7 @@ import pytest
 import netspec.api.spec
 from netspec.cli import main
 from netspec.cli.common import painted
+from tests.cli.test_commands import run
 from tests.effort import HANGING
 
 ROOT = Path(__file__).parent.parent.parent
@@ -90,3 +91,21 @@ def test_no_colours_where_no_terminal_is(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 3
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "summary", "build", "graph", "fmt", "train", "export"])
+def test_a_refused_spec_is_reported_alike_by_every_command(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In plain lines where it goes into a file, and in colours, never as their escapes, on a terminal."""
+    spec = tmp_path / "net.yaml"
+    spec.write_text("netspec: 1\ninput: 4\nlayers: [fc 3 k]\n")
+    done = run(command, str(spec))
+    assert done.returncode == 3
+    told = done.stdout + done.stderr
+    assert told.startswith(f"{spec}:3:15  error[unknown-argument]  fc has no argument 'k'\n  3 | layers: [fc 3 k]\n")
+    assert "\\u001b" not in told
+    monkeypatch.setattr("netspec.cli.common._color", lambda: True)
+    done = run(command, str(spec))
+    assert "\x1b[31m" in done.stdout + done.stderr
+    assert "\\u001b" not in done.stdout + done.stderr

@@ -48,6 +48,18 @@ def test_the_spec_is_not_written_over(command: str, spec: Path, capsys: pytest.C
     assert spec.read_text() == SPEC
 
 
+def test_nor_is_the_spec_that_a_run_was_trained_from(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = "netspec: 1\ninput: 1x8x8\nlayers: [fc 10]\ndata: digits\n"
+    spec.write_text(head + "train: {loss: cross_entropy, optimizer: sgd lr=0.1, max_steps: 1}\n")
+    text = spec.read_text()
+    assert ended("train", spec, "--run", spec.parent / "run") == 0
+    link = spec.with_name("net.onnx")
+    link.symlink_to(spec)
+    assert ended("export", spec.parent / "run", "-o", link) == 2
+    assert "is what this command reads" in capsys.readouterr().err
+    assert spec.read_text() == text
+
+
 def test_nor_is_a_spec_that_it_extends_or_a_plugin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "base.yaml").write_text(SPEC)
     (tmp_path / "top.yaml").write_text("extends: base.yaml\nname: Top\n")

@@ -96,3 +96,30 @@ def test_networks_whose_parameters_hold_the_size_are_not_guarded() -> None:
 def test_a_mistake_in_a_size_stays_a_problem() -> None:
     with pytest.raises(SpecError, match="q"):
         loads("input: 3x8x8\nlayers: {a: 'interpolate $(in.q)'}")
+
+
+TOLD = "{table: buffer 20x1x8 init=sincos, positions: slice(table) 0 0 T}"
+ASKED = TOLD.replace("slice(table) 0 0 T", "'slice(table) 0 0 $(in.shape[0])'")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        f"{{e: embedding 9 8, p: {TOLD}, x: add(e p)}}",
+        f"{{e: embedding 9 8, p: {ASKED}, x: add(e p)}}",
+        f"{{e: embedding 9 8, p: {{q: {TOLD}}}, x: add(e p)}}",
+        "{e: embedding 9 8, table: buffer 20x1x8, p: ['slice(table) 0 0 T', relu], x: add(e p)}",
+        "{e: embedding 9 8, p: {a: arange T, b: to(a) float32}, x: linear(e) 3, y: permute 1 2 0, z: mul(y p)}",
+        f"{{e: embedding 9 8, p: {TOLD}, turned: permute(e) 1 0 2, again: use(turned) p, x: add(e again)}}",
+        f"{{l: {{repeat: 2, layers: {{p$i: {TOLD}}}}}, x: linear 3}}",
+    ],
+)
+def test_a_level_that_takes_no_value_is_given_one_that_tells_its_sizes(layers: str) -> None:
+    """Positions made in a level of their own know how many they are from what the network is given."""
+    spec = loads(f"inputs: {{words: int TxB}}\nlayers: {layers}\n")
+    assert_source_formatted(spec.source())
+    net = spec.build().eval()
+    (result,) = spec.graph.outputs.values()
+    for length in (3, 5):
+        found = net(torch.zeros(length, 2, dtype=torch.int64))
+        assert found.shape == tuple({"T": length, "B": 2}.get(str(size), size) for size in result.shape), spec.source()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,14 @@ def test_names_in_an_archive_cannot_write_on_the_terminal(tmp_path: Path) -> Non
     save(tmp_path / "a.npz", **{"\x1b[31mred": np.zeros(2), "y": np.zeros(2)})
     with pytest.raises(DataError, match=r"It has: \\u001b\[31mred, y"):
         read("npz a.npz", tmp_path)
+
+
+PIPES = ["csv p target=y", "csv p.gz target=y", "parquet p target=y", "npz p.npz", "npy p.npy p.npy", "text p length=4"]
+
+
+@pytest.mark.parametrize("source", PIPES)
+def test_a_pipe_is_not_waited_for(source: str, tmp_path: Path) -> None:
+    """Whoever reads one that nobody writes to would never end, nor heed a signal."""
+    os.mkfifo(tmp_path / source.split()[1])
+    with pytest.raises(DataError, match="is not a regular file, expected a file"):
+        read(source, tmp_path)

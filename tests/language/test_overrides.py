@@ -90,9 +90,44 @@ def test_what_a_long_form_does_not_take(assignment: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_another_word_beside_a_long_form_is_no_argument_of_it() -> None:
-    with_other = overridden(read_text(SPEC), ["train.loss.mse.reduction=sum"])
-    assert set(at(with_other.data, "train.loss")) == {"cross_entropy", "mse"}  # type: ignore[call-overload]
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("train.optimizer.sgd.lr=3", "To take sgd, write 'train.optimizer=sgd lr=3'"),
+        ("train.optimizer.sgd=", "To take sgd, write train.optimizer=sgd"),
+        ("train.loss.mse.reduction=sum", "To take mse, write 'train.loss=mse reduction=sum'"),
+        ("data.source.csv={path: a b.csv}", "To take csv, write 'data.source={csv: {path: a b.csv}}'"),
+        ("train.metrics.1.f1.average=micro", "To take f1, write 'train.metrics.1=f1 average=micro'"),
+    ],
+)
+def test_another_word_over_an_entry_is_not_put_beside_it(assignment: str, words: str) -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        overridden(read_text(SPEC), [assignment])
+    assert words in str(caught.value)
+    overridden(read_text(SPEC), [words.partition("write ")[2].strip("'")])  # which is taken
+
+
+@pytest.mark.parametrize(
+    ("assignment", "meant"),
+    [
+        ("device=gpu", "train.device=cuda"),
+        ("epochs=3", "train.epochs=3"),
+        ("batch_size=32", "train.batch=32"),
+        ("lr=0.1", "train.optimizer.lr=0.1"),
+        ("learning_rate=0.1", "train.optimizer.lr=0.1"),
+        ("label_smoothing=0.2", "train.loss.label_smoothing=0.2"),
+        ("patience=9", "train.early_stop.patience=9"),
+        ("split.val=0.2", "data.split.val=0.2"),
+        ("optimizer=sgd lr=1", "'train.optimizer=sgd lr=1'"),
+        ("width=9", "params.width=9"),
+    ],
+)
+def test_a_key_without_its_section_is_told_with_it(assignment: str, meant: str) -> None:
+    text = SPEC.replace("layers:", "input: 1x9x9\nparams: {width: 3}\nlayers:")
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(text, [assignment])
+    assert f"\n  Did you mean {meant}?" in str(caught.value)
+    assert meant.strip("'").partition("=")[0] not in str(caught.value).replace(f"mean {meant}?", "")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +137,6 @@ def test_another_word_beside_a_long_form_is_no_argument_of_it() -> None:
         ("train.optimizer.learning_rate=3", "Did you mean train.optimizer.lr=3?"),
         ("train.optimizer.weight-decay=0 # a", "Did you mean 'train.optimizer.weight_decay=0 # a'?"),
         ("layers.0.filters=9", "Did you mean layers.0.conv.out_channels=9?"),
-        ("train.optimizer.sgd.lr=3", "takes no 'sgd.lr'"),
         ("train.optimizer.lr.x=1", "takes no 'lr.x'"),
         ("train.optimizer.lr=1, relu", "cannot be set as 'lr'"),
         ("train.optimizer.lr=1 2", "cannot be set as 'lr'"),

@@ -336,12 +336,28 @@ def test_more_metrics_than_the_state_knows_are_no_loss(project: Path, capsys: py
     assert "damaged" not in capsys.readouterr().err
 
 
-def test_an_export_keeps_the_limits_of_whoever_asks(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = project / "runs" / "a"
+@pytest.mark.parametrize("command", ["export", "eval", "predict"])
+def test_a_run_is_held_to_the_limits_of_whoever_asks(
+    command: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, file = project / "runs" / "a", project / "net.onnx"
+    more: dict[str, list[object]] = {"export": ["-o", file], "predict": [project / "none.npy"]}
     for limit in ("--max-params=10", "--max-memory=10B"):
-        assert ended("export", run, "-o", project / "net.onnx", limit) == 3
+        assert ended(command, run, *more.get(command, []), limit) == 3
     assert capsys.readouterr().err.count("error[too-large]") == 2
-    assert not (project / "net.onnx").exists()
+    assert not file.exists()
+
+
+def test_predictions_do_not_replace_what_the_run_was_trained_on(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A link called .csv leads to the spec that the run comes from."""
+    spec = next(project.glob("*.yaml"))
+    text = spec.read_text()
+    (project / "out.csv").symlink_to(spec)
+    assert ended("predict", project / "runs" / "a", project / "none.npy", "-o", project / "out.csv") == 2
+    assert "is what this command reads" in capsys.readouterr().err
+    assert spec.read_text() == text
 
 
 def test_a_long_line_of_metrics_takes_little_memory(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from netspec.views.reference.markdown import files
 from netspec.views.reference.page import Page
 from netspec.views.reference.pages import pages
 from netspec.views.reference.search import named, search, suggest
-from netspec.views.reference.text import listing, whole
+from netspec.views.reference.text import listing, meanings, whole
 from netspec.views.reference.values import accepted
 from tests.cli.test_commands import run
 
@@ -166,6 +167,26 @@ def test_a_name_that_rooms_share_has_several_pages() -> None:
     assert [page.name for page in named("Conv2d")] == ["Conv2d"]
     assert named("conv") == []  # a word of three classes is searched for
     assert suggest(["conv2"]) == "Did you mean 'conv2d'?"
+
+
+SHARED = [word for word, times in Counter(word for page in PAGES for word in page.words).items() if times > 1]
+
+
+@pytest.mark.parametrize("word", SHARED)
+def test_a_word_of_several_rooms_is_told_first_with_all_that_it_is(word: str) -> None:
+    """`split` cuts an axis and holds out data: who asks is not left with the one that stands first."""
+    pages = named(word)
+    head, *kinds = meanings(word, pages).splitlines()
+    assert head == f"{word} is {len(pages)} things, which follow:"
+    alone = [line.partition(": netspec ops ")[2] for line in kinds if line]
+    assert [named(asked) for asked in alone] == [[page] for page in pages]
+    assert meanings("conv2d", named("conv2d")) == ""
+
+
+def test_the_command_tells_all_that_a_word_is() -> None:
+    whole = run("ops", "split").stdout
+    assert whole.startswith("split is 2 things, which follow:\n  operation in layers: netspec ops layers.split\n")
+    assert run("ops", "data.split").stdout.startswith("split, key, in data\n")
 
 
 def test_the_list_has_a_line_for_each_page() -> None:

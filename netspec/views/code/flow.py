@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from netspec.dims import Dim, Size
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.symbols import symbols
-from netspec.graph.uses import given, made, readings, taken
+from netspec.graph.uses import given, made, open_sizes, readings, taken
 from netspec.layers.dropout import Dropping
 from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
@@ -63,7 +63,7 @@ class Flow:
                 if _is_idle(aligned) and not self.pattern.varies(u):
                     self.idle[refs[step.value]] = inputs[0]
                     continue
-                own = len({tuple(_sizes(other)) for other in aligned if other is not None}) > 1
+                own = len({tuple(open_sizes(other)) for other in aligned if other is not None}) > 1
                 dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
                 items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
         return items
@@ -73,8 +73,7 @@ class Flow:
         return list(dict.fromkeys([*readings(step), *self._telling(step, level, own)]))
 
     def _telling(self, step: Step, level: Level, own: bool) -> list[Value]:
-        """The values that are asked for the run-time sizes of a step's arguments, or for the device."""
-        sizes = _sizes(step)
+        sizes = open_sizes(step)
         if not sizes and not (step.op and not step.member and step.op.needs_device):
             return []
         sources = [*taken(level), *given(step)] if own else [*given(step), *taken(level)]
@@ -157,20 +156,6 @@ def _is_idle(aligned: Sequence[Step | None]) -> bool:
 def _has_buffers(step: Step) -> bool:
     """Whether a step has buffers, its own or of what it calls."""
     return bool(step.buffers()) or (step.body is not None and any(True for _ in step.body.buffers()))
-
-
-def _sizes(step: Step) -> list[Dim]:
-    """The run-time sizes among the arguments of a step that is no member."""
-    if step.op is None or step.member:
-        return []
-    return [size for name in step.op.fields for size in _dims(getattr(step.op, name))]
-
-
-def _dims(value: Any) -> list[Dim]:
-    """The sizes of the run in a value, however it nests them."""
-    if isinstance(value, Dim):
-        return [value]
-    return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []
 
 
 class _Read(dict[Dim, ast.expr]):

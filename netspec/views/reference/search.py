@@ -12,12 +12,15 @@ from netspec.words import did_you_mean
 def named(word: str) -> list[Page]:
     """The pages that are called so; several where kinds share a word, as `linear` does.
 
-    A path ends in a key of a key, or in an argument: `early_stop.patience`, `train.early_stop.patience`.
+    A path begins with where the word stands, `train.metrics.precision`, or ends in a key of a key, or in an argument:
+    `early_stop.patience`, `train.early_stop.patience`.
     """
     word = word.lower().replace("-", "_")
     if found := [page for page in pages() if word in page.words]:
         return found
     before, _, last = word.rpartition(".")
+    if found := [page for page in pages() if before in (page.place, page.kind) and last in page.words]:
+        return found
     holds = [page for page in pages() if before in page.words and last in {arg.name.lower() for arg in page.arguments}]
     return [page for page in holds if page.noun == "key"] or holds
 

@@ -32,6 +32,15 @@ def whole(page: Page) -> str:
     return "\n".join(_page(page))
 
 
+def meanings(word: str, pages: Sequence[Page]) -> str:
+    """What the pages of one word are, each with the command that shows it alone; empty for a single page."""
+    if len(pages) < 2:
+        return ""
+    places = (page.kind if " " in page.place else page.place for page in pages)
+    kinds = (f"  {p.noun} in {p.place}: netspec ops {place}.{word}" for p, place in zip(pages, places, strict=True))
+    return "\n".join([f"{word} is {len(pages)} things, which follow:", *kinds, "", ""])
+
+
 def _page(page: Page) -> Iterator[str]:
     """A page in lines for a terminal."""
     yield f"{page.name}, {page.noun}, in {page.place}"
