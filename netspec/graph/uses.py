@@ -60,6 +60,7 @@ def open_sizes(step: Step) -> list[Dim]:
 
 
 def _dims(value: Any) -> list[Dim]:
+    """The sizes of the run in a value, however it nests them."""
     if isinstance(value, Dim):
         return [value]
     return [d for v in value for d in _dims(v)] if isinstance(value, tuple | list) else []

@@ -37,11 +37,11 @@ from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
 from netspec.python.nodes import Code, named, same, valued, walk
 from netspec.python.reserved import BUILTINS, RESERVED
-from netspec.views.code import proving
 from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
 from netspec.views.code.proving import Unproved, decides, proved
 from netspec.views.code.proving import equal as equal
+from netspec.views.code.proving import value as value_of
 from netspec.views.code.sequences import around
 from netspec.vocabulary import OPERATIONS
 
@@ -435,7 +435,7 @@ def in_round(node: Node, counter: str, turn: int) -> Node:
     """What an expression over the counter of rounds is in one of them."""
     if isinstance(node, ast.JoinedStr):
         try:
-            return ast.Constant(proving.value(node, {counter: turn}))
+            return ast.Constant(value_of(node, {counter: turn}))
         except Unproved:
             return node
     if not any(isinstance(part, _BUILT) for part in walk(node)):
