@@ -55,7 +55,7 @@ def _decided(part: ast.stmt) -> ast.stmt:
     """A constructor that asks nothing twice; any other function as it is."""
     if not isinstance(part, ast.FunctionDef) or part.name != "__init__":
         return part
-    if not any(isinstance(statement, ast.If) for statement in part.body):
+    if ast.If not in map(type, part.body):
         return part
     return ast.FunctionDef(part.name, part.args, [_asked(statement, {}) for statement in part.body], [])
 
