@@ -218,6 +218,6 @@ def test_texts_are_handed_to_a_run_over_the_tokens_of_a_tokenizer(tmp_path: Path
     assert found.first.shape == (2, 3, 40)
     assert (found.first[0] == found.first[1]).all()  # the last tokens, as many as a window has
     (tmp_path / "short.txt").write_text("a\n" + " ".join(words[:3]) + "\n")
-    with pytest.raises(DataError, match=r"short\.txt, line 1 has 1 tokens, expected 3 as in others"):
+    with pytest.raises(DataError, match=r"short\.txt, line 1 has 1 tokens, the network takes 3 and no fewer"):
         run.predict(tmp_path / "short.txt")
     assert run.evaluate("val")

@@ -22,7 +22,7 @@ TRAINED = "data: digits\ntrain: {loss: cross_entropy, optimizer: adam, batch: 51
         ("input: 8\nlayers: [fc 9000000000000000]", "fc1's weight is 9000000000000000 x 8: 288 PB"),
         ("input: 3x2147483647x2147483647\nlayers: [relu]", "input has B x 3 x 2147483647 x 2147483647: 55.3 EB"),
         ("inputs: {a: 2147483647x2147483647xT}\nlayers: [relu]", "a has"),
-        ("input: 4\nlayers: {p: parameter 99999999x99999999, q: add(input p)}", "p's"),
+        ("input: 4\nlayers: {p: parameter 99999999x99999999, q: add(input p)}", "p is 99999999 x 99999999: 40 PB"),
         ("input: 3x9x9\nlayers: [pad 900000000 900000000 900000000 900000000]", "pad1 gives"),
         ("input: 8\nlayers: [fc 4000000, fc 4000000, fc 4000000, fc 4000000]", "192 TB of parameters"),
         ("input: " + "x".join("1" * 64) + "\nlayers: [relu]", "65 axes"),

@@ -205,7 +205,7 @@ def test_brackets_around_nothing_are_left_out() -> None:
         *("print('x')", "nn.Linear(a.b, 3)", "x = self.conv1(x)", "conv(a)", "nn.Conv2d(3", "f()", "F.linear(x, w)"),
         *(
             "Conv1D(64, 5, padding='causal')",
-            "MaxPooling2D(3, padding='same')",
+            "MaxPooling2D(2, padding='same')",
             "Conv2D(8, kernel_size=4, padding='same')",
         ),
         *("Bidirectional(LSTM(64))", "LSTM(64, activation='relu')", "x.view(-1, 400)", "hk.Conv2D(32, kernel_shape=3)"),

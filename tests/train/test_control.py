@@ -124,7 +124,7 @@ def test_the_seconds_of_all_parts_are_added_up(clock: Clock, tmp_path: Path) -> 
         ({"batch": 8}, "began with batch 16, now it has 8"),
         ({"optimizer": "adamw"}, r"began with optimizer SGD\(lr=0.1\), now it has AdamW\(\)"),
         ({"scheduler": "cosine"}, r"began with scheduler none, now it has CosineAnnealingLR\(\) over 8 steps"),
-        ({"ema": 0.9}, "began with ema None, now it has 0.9"),
+        ({"ema": 0.9}, "began with ema none, now it has 0.9"),
         ({"seed": 1}, "began with seed 0, now it has 1"),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
