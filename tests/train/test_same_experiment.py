@@ -58,7 +58,7 @@ OTHERS: dict[str, str] = {
     "train.scheduler=step 3": "scheduler none, now it has StepLR",
     "train.seed=5": "seed 0, now it has 5",
     "train.batch=64": "batch 128, now it has 64",
-    "train.ema=0.9": "ema None, now it has 0.9",
+    "train.ema=0.9": "ema none, now it has 0.9",
     "data.transform=normalize 0.4 0.5": r"data\.transform Normalize\(mean=0\.5, std=0\.5\), now it has Normalize",
     "data.transform=[]": r"data\.transform Normalize\(mean=0\.5, std=0\.5\), now it has none",
     "data.augment=crop 8 pad=2": r"data\.augment Crop\(size=8, pad=1\), now it has Crop\(size=8, pad=2\)",
