@@ -17,7 +17,7 @@ from netspec.language.habits import MEANT, PYTHON, advice
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
 from netspec.records import Invalid, shown
-from netspec.words import did_you_mean
+from netspec.words import FEW, did_you_mean
 
 Lookup = Callable[[str], Any]
 """Gives the value of a name in an expression; raises KeyError with a hint."""
@@ -129,12 +129,12 @@ def arguments(call: Call, cls: type[Entry], lookup: Lookup, path: Path) -> Argum
     found = Arguments(word=call.op if isinstance(call.op, str) else "")
     refusals: list[Refused] = []
     free = cls.positional()
-    for arg in call.args:
+    for place, arg in enumerate(call.args):
         try:
             for name, value in fields_of(arg, cls, free, path, found.word):
                 _take(found, name, value, arg, cls, lookup, At(path, arg.span))
         except Refused as refused:
-            refusals.append(_as_parameter(_as_path(refused, arg, call, cls), arg, lookup))
+            refusals.append(_as_parameter(_as_path(refused, place, call, cls), arg, lookup))
     raise_all(refusals)
     found.values.update({name: tuple(value) for name, value in found.values.items() if isinstance(value, Rest)})
     return found
@@ -154,15 +154,15 @@ def _as_parameter(refused: Refused, arg: Arg, lookup: Lookup) -> Refused:
     return Refused(*(replace(problem, hint=f"Write ${arg.value.text} for its value.") for problem in refused.problems))
 
 
-def _as_path(refused: Refused, arg: Arg, call: Call, cls: type[Entry]) -> Refused:
+def _as_path(refused: Refused, place: int, call: Call, cls: type[Entry]) -> Refused:
     """The same, with what to write where the word may belong to a path with blanks: `images my photos`."""
-    before = call.args[: call.args.index(arg)]
-    plain = before and all(each.kind in ("word", "positional") for each in (*before, arg))
     codes = {problem.code for problem in refused.problems}
-    if not plain or cls.positional()[:1] != ["path"] or codes != {"unknown-argument"}:
+    if not 0 < place < FEW or cls.positional()[:1] != ["path"] or codes != {"unknown-argument"}:
         return refused
-    words = " ".join(each.text for each in (*before, arg))
-    hint = f"A path with blanks is written long: {{{call.op}: {{path: {words}}}}}"
+    words = call.args[: place + 1]
+    if not all(each.kind in ("word", "positional") for each in words):
+        return refused
+    hint = f"A path with blanks is written long: {{{call.op}: {{path: {' '.join(each.text for each in words)}}}}}"
     return Refused(*(replace(problem, hint=f"{problem.hint} {hint}") for problem in refused.problems))
 
 
