@@ -37,6 +37,12 @@ LATER: Final = (
     "test_every_benchmark_runs[streaming]",
     "test_data_larger_than_its_memory_stays_outside_of_it",
     "test_nothing_is_lost[--refusals]",
+    "test_nothing_is_lost[--signals]",
+    "test_a_fault_of_all_is_told_once",
+    "test_a_long_text_in_many_cells_is_held_once",
+    "test_few_networks_are_tried_to_print_one_and_all",
+    "test_ready_specs_are_printed_as_the_formatter_leaves_them",
+    "test_what_cannot_be_compiled_is_said_before_the_first_update",
     "test_a_compiled_network",
 )
 """Tests that take long, of what other tests hold in the small."""
