@@ -32,8 +32,8 @@ def is_none(given: dict[str, Any], catalogue: Catalogue[Any]) -> bool:
 
 def written(given: dict[str, Any], catalogue: Catalogue[Any]) -> str:
     """The entry that a mapping with its word under a key of its own means, `{type: sgd, lr: 0.1}`; empty for others."""
-    key = next((key for key in _KIND if isinstance(given.get(key), str)), "")
-    word = given.get(key, "")
+    key = next((key for key in _KIND if isinstance(given.get(key), str)), None)
+    word = given[key] if key is not None else ""
     word = word if catalogue.find(word) else catalogue.meant(word)
     if not catalogue.find(word):
         return ""

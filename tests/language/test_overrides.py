@@ -185,3 +185,8 @@ def test_an_override_goes_through_few_files() -> None:
         setprofile(None)
     assert {"/sections/overrides.py", "/language/rows.py", "/sections/train.py", "/records.py"} <= seen
     assert len(seen) <= 6, sorted(seen)
+
+
+def test_a_word_that_is_empty_is_refused_as_any_other() -> None:
+    with pytest.raises(netspec.SpecError, match="there is no dataset ''"):
+        netspec.loads("input: 4\nlayers: [fc 2]\ndata: {source: {'': {path: a.csv}}}\n")
