@@ -16,7 +16,7 @@ from netspec.lint import Facts, lint
 from netspec.paths import real
 from netspec.sections.document import Document, read_document
 from netspec.sections.experiment import Experiment, read_experiment
-from netspec.sections.extending import laid
+from netspec.sections.extending import FIRST, laid
 from netspec.sections.overrides import not_laid, overridden, override_path
 from netspec.text.reader import read_file, read_text
 from netspec.text.report import MisfitError, SpecError
@@ -117,8 +117,9 @@ class Spec:
     def over(self, overrides: Sequence[str]) -> Self:
         """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
         for text in overrides:
-            if override_path(text.partition("=")[0])[:1] == ("extends",):
-                raise not_laid(text, "what this spec extends is part of it already", "Set it where the file is read.")
+            if override_path(text.partition("=")[0])[:1] in FIRST:
+                what = "what this spec extends and uses is part of it already"
+                raise not_laid(text, what, "Set it where the file is read.")
         with sparing():
             return self._checked(overridden(self.document.source, overrides), self.limits).at(self.root, self.file)
 

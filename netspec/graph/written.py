@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
@@ -16,14 +16,9 @@ from netspec.graph.rows import Short, calls_of_row, read_row
 from netspec.graph.scope import Scope
 from netspec.language.calls import Arguments, Lookup, long_arguments, long_value
 from netspec.language.refusals import Refused
-from netspec.language.rows import Expr, Input
+from netspec.language.rows import APART, AROUND, Expr, Input
 from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
-
-AROUND: Final = {"when", "repeat", "as"}
-"""What may stand beside the word of a long call."""
-APART: Final = {"inputs", "wrap"}
-"""Options of a long call that are no arguments."""
 
 
 class Written(Protocol):

@@ -52,6 +52,10 @@ class Expr:
         return expressions.parse(self.text)
 
 
+AROUND: Final = {"when", "repeat", "as"}
+"""What may stand beside the word of a long call."""
+APART: Final = {"inputs", "wrap"}
+"""Options of a long call that are no arguments."""
 Template = tuple[str | Expr, ...]
 """A name cut into its plain and its computed parts."""
 

@@ -21,6 +21,8 @@ from netspec.words import offered, printable
 
 EXTENDS: Final = "extends"
 USE: Final = "use"
+FIRST: Final = ((EXTENDS,), (USE,))
+"""Sections that say which other files are read, and are part of no spec once these are."""
 MAX_EXTENDS: Final = 8
 """How many specs may extend each other in a row."""
 MAX_FILES: Final = 64
@@ -33,7 +35,7 @@ def laid(source: Source, folder: Path | None, overrides: Sequence[str], root: Pa
     It stands in `folder`; the others may stand in any folder of `root`, by default of the repository that it is part
     of. Raises SpecError.
     """
-    first = [text for text in overrides if override_path(text.partition("=")[0])[:1] in ((EXTENDS,), (USE,))]
+    first = [text for text in overrides if override_path(text.partition("=")[0])[:1] in FIRST]
     whole = _Others(folder, root).under(overridden(source, first), folder, 0)
     return overridden(whole, [text for text in overrides if text not in first])
 

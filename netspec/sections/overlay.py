@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.language.rows import APART, AROUND
 from netspec.sections.blocks import block_name
 from netspec.sections.known import find
 from netspec.text.reader import MAX_DIGITS
@@ -27,10 +28,6 @@ KEPT: Final[tuple[Path, ...]] = (("params",),)
 """Mappings in which null is a value."""
 ANCHORS: Final = ("after", "before")
 """What puts a step beside another one of the spec below."""
-AROUND: Final = {"when", "repeat", "as"}
-"""What may stand beside the word of a long call."""
-APART: Final = {"inputs", "wrap"}
-"""Options of a long call that are no arguments."""
 
 
 @dataclass(frozen=True, slots=True)

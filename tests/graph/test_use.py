@@ -136,3 +136,9 @@ def test_the_command_line_says_which(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(HOME.replace("ratio: 2", "ratio: 4"))
     spec = used(tmp_path, TOP, HOME, "use.home=other.yaml")
     assert spec.graph.parameters()["one.branch.0.0.weight"] == (32, 6, 1, 1)
+
+
+@pytest.mark.parametrize("override", ["use.home=other.yaml", "extends=other.yaml"])
+def test_it_is_not_said_again_of_a_spec_that_was_read(tmp_path: Path, override: str) -> None:
+    with pytest.raises(netspec.SpecError, match="is part of it already"):
+        used(tmp_path).over([override])

@@ -90,10 +90,9 @@ def load_data(
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written, done),
         **({"own": own} if own else {}),
+        **({"targets": {"lead": arrays.lead, "classes": dict(arrays.classes_of)}} if arrays.lead else {}),
     }
     raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
-    if arrays.lead:
-        taught["targets"] = {"lead": arrays.lead, "classes": dict(arrays.classes_of)}
     val, test = held_out.get("val"), held_out.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
     data = replace(data, classes_of=arrays.classes_of, doubts=(*arrays.doubts, *_doubts(arrays, learnt)))

@@ -9,11 +9,10 @@ from typing import Any
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, parameter_of
-from netspec.graph.written import AROUND
 from netspec.language import lexer, rows
 from netspec.language.calls import arrow_of, fields_of
 from netspec.language.refusals import Refused
-from netspec.language.rows import Call, RowError, Word
+from netspec.language.rows import AROUND, Call, RowError, Word
 from netspec.layers.base import Op
 from netspec.views.format.sites import Quoted
 from netspec.views.format.style import Style, is_size, style_of

@@ -13,11 +13,11 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, read_block
 from netspec.graph.bodies import Row
-from netspec.graph.written import AROUND, is_chain, long_call, not_a_call
+from netspec.graph.written import is_chain, long_call, not_a_call
 from netspec.language import rows
 from netspec.language.calls import first_taking
 from netspec.language.refusals import Refused
-from netspec.language.rows import RowError
+from netspec.language.rows import AROUND, RowError
 from netspec.text.report import SpecError
 from netspec.text.source import Source
 from netspec.views.format.pieces import OneForm, Piece, from_long, from_row
