@@ -65,6 +65,7 @@ def export(
         metadata=metadata(__version__, spec.name, spec.text, learnt),
         probabilities=partial(_probabilities, answered[first][0]) if first in answered else by_shape,
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
+        graph=spec.graph,
     )
 
 

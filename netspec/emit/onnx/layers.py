@@ -277,7 +277,7 @@ def _lp_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         raise Unwritable("rounds up the number of its windows (ceil_mode)")
     power = w.node("Pow", x[0], w.number(op.norm_type, "float32"))
     mean = w.node("AveragePool", power, kernel_shape=kernel, strides=stride)
-    total = w.node("Mul", w.node("Relu", mean), w.number(float(product(kernel)), "float32"))
+    total = w.node("Mul", mean, w.number(float(product(kernel)), "float32"))
     return w.node("Pow", total, w.number(1 / op.norm_type, "float32"))
 
 
@@ -363,7 +363,9 @@ def _response_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 def _padding(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     sides = op.padding if isinstance(op.padding, tuple) else (op.padding,) * (2 * op.dims)
     mode = _MODES[op.mode or "zeros"]
-    return at_the_end(w, x[0], sides, mode, float(getattr(op, "value", 0.0)))
+    if x[0].dtype == "bool":
+        raise Unwritable("pads booleans")
+    return at_the_end(w, x[0], sides, mode, getattr(op, "value", 0), x[0].dtype)
 
 
 def _flatten(w: Writer, op: Any, x: Wires, out: Results) -> Made:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 PRODUCER: Final = "netspec"
 BATCH: Final = "batch"
 """What the dimension B is called in a file."""
+Behind = tuple[str, Sequence[Array], Mapping[str, Any]]
+"""An operator that is put behind an output: its name, its further operands, its attributes."""
+NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 def emit(
@@ -30,19 +34,27 @@ def emit(
     opset: int,
     outputs: Sequence[str],
     metadata: Mapping[str, str],
-    version: str = "",
+    behind: Mapping[int, Sequence[Behind]] = NONE,
 ) -> ModelProto:
     """The network as it is in use, with dimensions that only the run decides open, by their names.
 
     `weights` are all tensors that it owns, by their names in the state_dict, those included that are not saved.
-    `outputs` name what it gives, flattened. Raises Unwritable for a step that has no form, named in the message.
+    `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places. Raises
+    Unwritable for a step that has no form, named in the message.
     """
-    writer = Writer(weights, graph.inputs, opset)
+    writer = Writer(weights, graph.inputs, opset, graph.ties)
     network = _Network(writer)
     network.wires = {value: name for name, value in graph.root.inputs.items()}
     network.level(graph.root, "")
     given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
-    return network.finished(graph, given, outputs, metadata, version)
+    if len(given) != len(outputs):
+        raise Unwritable(f"the network gives {len(given)} values, and there are names for {len(outputs)}")
+    wires = [network.wire(value) for value in given]
+    for place, more in behind.items():
+        for kind, operands, attributes in more:
+            name = writer.node(kind, wires[place], *map(writer.constant, operands), **attributes)
+            wires[place] = Wire(name, wires[place].tensor)
+    return network.finished(graph, wires, outputs, metadata)
 
 
 class _Network:
@@ -109,17 +121,16 @@ class _Network:
     def finished(
         self,
         graph: Graph,
-        given: Sequence[Value],
+        wires: Sequence[Wire],
         outputs: Sequence[str],
         metadata: Mapping[str, str],
-        version: str,
     ) -> ModelProto:
         """The model: the nodes, the tensors that they read, and what goes in and out by name."""
         from onnx import helper
 
         w = self.writer
-        results = [(name, self.wire(value)) for name, value in zip(outputs, given, strict=True)]
-        self._name_outputs([name for name, _ in results], [wire.name for _, wire in results], graph.inputs)
+        results = list(zip(outputs, wires, strict=True))
+        self._name_outputs(outputs, [wire.name for wire in wires])
         read = {name for node in w.nodes for name in node.input}
         tensors = [_tensor(name, array) for name, array in w.initializers.items() if name in read]
         named = {*graph.inputs, *outputs, *w.initializers}
@@ -137,14 +148,14 @@ class _Network:
         model = helper.make_model(
             body,
             producer_name=PRODUCER,
-            producer_version=version,
+            producer_version=metadata.get("netspec.version", ""),
             opset_imports=imports,
             ir_version=helper.find_min_ir_version_for(imports),
         )
         helper.set_model_props(model, dict(metadata))
         return model
 
-    def _name_outputs(self, outputs: Sequence[str], wires: Sequence[str], inputs: Mapping[str, Tensor]) -> None:
+    def _name_outputs(self, outputs: Sequence[str], wires: Sequence[str]) -> None:
         """Let what is given have the names of the outputs; a copy where it is an input, a weight, or given twice."""
         w = self.writer
         renamed: dict[str, str] = {}

@@ -173,7 +173,9 @@ def _slice(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _narrow(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    return w.sliced(x[0], x[0].axis(op.dim), op.start, op.start + op.length)
+    at = x[0].axis(op.dim)
+    start = op.start + x[0].shape[at] if isinstance(op.start, int) and op.start < 0 else op.start
+    return w.sliced(x[0], at, start, start + op.length)
 
 
 def _index_select(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -333,6 +335,8 @@ _SAMPLES_VOLUMES: Final = 20
 def _affine_grid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     if w.opset < _SAMPLES_VOLUMES:
         raise Unwritable(f"makes a grid, which opset {_SAMPLES_VOLUMES} can")
+    if op.align_corners and any(size == 1 for size in op.size[2:]):
+        raise Unwritable("aligns the corners of an axis of one place, which ONNX lays elsewhere")
     return w.node("AffineGrid", x[0], w.sizes(op.size), align_corners=int(bool(op.align_corners)))
 
 
@@ -433,7 +437,18 @@ def _cdist(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _einsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    return w.node("Einsum", *x, equation=op.equation)
+    left, _, right = op.equation.partition("->")
+    sides = left.split(",")
+    more = [each.rank - len(side.replace(".", "")) for side, each in zip(sides, x, strict=True)]
+    given = []
+    for side, count, each in zip(sides, more, x, strict=True):
+        at, missing = side.find("."), max(more) - count
+        front = "." in side and missing
+        given.append(w.node("Unsqueeze", each, w.ints(*range(at, at + missing))) if front else each.name)
+    if "." in left and "." not in right:  # ONNX keeps the axes of dots
+        whole = w.node("Einsum", *given, equation=f"{left}->...{right}")
+        return w.reduced("ReduceSum", whole, range(max(more))) if max(more) else whole
+    return w.node("Einsum", *given, equation=op.equation)
 
 
 def _masked_fill(w: Writer, op: Any, x: Wires, out: Results) -> Made:

@@ -61,9 +61,15 @@ class Wire:
 class Writer:
     """Collects the nodes of one graph, in order."""
 
-    def __init__(self, weights: Mapping[str, Array], inputs: Mapping[str, Tensor], opset: int) -> None:
-        """`weights` are all tensors that the network owns, by their names in the state_dict."""
+    def __init__(
+        self, weights: Mapping[str, Array], inputs: Mapping[str, Tensor], opset: int, ties: Mapping[str, str]
+    ) -> None:
+        """`weights` are all tensors that the network owns, by their names in the state_dict.
+
+        `ties` tell, for a name of a tensor that is another's, the name under which the file keeps it.
+        """
         self.weights = weights
+        self.ties = ties
         self.opset = opset
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, Array] = {}
@@ -114,6 +120,7 @@ class Writer:
 
     def weight(self, path: str) -> str:
         """The name of a weight, which stands in the file from now on."""
+        path = self.ties.get(path, path)
         if path not in self.weights:
             raise Unwritable(f"has no weight {path} that could be written")
         self.initializers.setdefault(path, self.weights[path])
