@@ -75,8 +75,8 @@ def test_the_names_of_the_spec_stand_in_the_file(tmp_path: Path) -> None:
     assert owned == [
         "body.0.weight",
         "body.0.bias",
-        "head.fc.weight",
-        "head.fc.bias",
+        "head.0.weight",
+        "head.0.bias",
     ]
     names = [node.name for node in model.graph.node]
     assert names == ["body.0/Conv", "body.1/Relu", "head.0/Flatten", "head.0/Gemm"]

@@ -132,7 +132,8 @@ class _Network:
         results = list(zip(outputs, wires, strict=True))
         self._name_outputs(outputs, [wire.name for wire in wires])
         read = {name for node in w.nodes for name in node.input}
-        tensors = [_tensor(name, array) for name, array in w.initializers.items() if name in read]
+        kept = [name for name in (*w.weights, *w.initializers) if name in read and name in w.initializers]
+        tensors = [_tensor(name, w.initializers[name]) for name in dict.fromkeys(kept)]
         named = {*graph.inputs, *outputs, *w.initializers}
         made = {name for node in w.nodes for name in node.output}
         between = [_described(n, x) for n, x in self.shapes.items() if n in made and n not in named]
