@@ -13,11 +13,11 @@ import onnxruntime as ort
 import torch
 
 from netspec.dims import BATCH
-from netspec.emit.onnx import Unwritable, emit
 from netspec.errors import At
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer, Op
 from netspec.tensors import Misfit, Tensor
+from netspec.views.onnx import Unwritable, emit
 from tests import written
 from tests.layers import reference as modules
 from tests.ops import reference as functions

@@ -13,10 +13,10 @@ import onnx
 import pytest
 
 import netspec
-from netspec.emit.onnx import Unwritable, emit
 from netspec.runtime.export.export import export_network
 from netspec.runtime.export.formats.onnx import NEWEST_OPSET, OLDEST_OPSET, ONNX
 from netspec.tensors import Tensor
+from netspec.views.onnx import Unwritable, emit
 from netspec.views.reference.examples import RESULT, network
 from tests.drawn import MORE
 from tests.export.campaign import RANDOM, drawn, problem
@@ -120,5 +120,5 @@ def test_what_has_no_form_is_traced_and_said(tmp_path: Path) -> None:
 
 
 def test_no_torch_is_imported() -> None:
-    code = "import sys, netspec.emit.onnx; assert 'torch' not in sys.modules and 'onnx' not in sys.modules"
+    code = "import sys, netspec.views.onnx; assert 'torch' not in sys.modules and 'onnx' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

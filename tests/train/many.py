@@ -28,6 +28,7 @@ from netspec.runtime.train.history import Record
 from netspec.runtime.train.run import train
 from netspec.sections.train import Train
 from tests.data.writing import section as data_section
+from tests.drawn import MORE
 from tests.train.headed import AUX, LEARNED, headed, ignoring, targets
 from tests.train.small import classes, data, perceptron, section
 
@@ -208,9 +209,10 @@ CASES: dict[str, Case] = {
         section(epochs=1, batch=50, optimizer="adamw lr=0.003", max_steps=5, parallel="fsdp"), convolutions, images
     ),
 }
+OPTIMIZERS = ("adam amsgrad", "nadam", "radam", "rmsprop centered", "adagrad", "adadelta", "adamax", "asgd")
 CASES |= {
     f"fsdp {row}": Case(section(epochs=1, batch=21, optimizer=row, parallel="fsdp"), partial(perceptron, 0.0))
-    for row in ("adam amsgrad", "nadam", "radam", "rmsprop centered", "adagrad", "adadelta", "adamax", "asgd")
+    for row in OPTIMIZERS[: 2 * MORE]
 }
 MOVES: dict[str, Case] = {
     "ddp": Case(section(**ALL | {"scheduler": None, "checkpoint": {"steps": 1}})),

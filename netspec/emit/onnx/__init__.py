@@ -1,4 +1,1 @@
-"""Writes a network as ONNX, from its graph and its weights alone: no torch is imported."""
-
-from netspec.emit.onnx.model import emit as emit
-from netspec.emit.onnx.writer import Unwritable as Unwritable
+"""How ONNX computes each operation: its nodes, in tables by class, as `emit.torch` has torch's words."""

@@ -53,6 +53,7 @@ class Sequences:
 
 
 def _sequences(query: Wire, key: Wire, first: bool) -> Sequences:
+    """How queries and keys lie, from the sequences themselves."""
     batch, queries = query.shape[:2] if first else query.shape[1::-1]
     return Sequences(batch, queries, key.shape[1 if first else 0], first)
 
@@ -183,6 +184,7 @@ def normed(w: Writer, op: Any, x: str, path: str) -> str:
 
 
 def _encoded(w: Writer, op: Any, x: str, path: str, of: Sequences, mask: str) -> str:
+    """One layer of an encoder."""
     layer = Layer(w, op, path)
     return layer.run(x, [lambda y: layer.attend(y, y, "self_attn", of, mask), layer.feed])
 
@@ -190,6 +192,7 @@ def _encoded(w: Writer, op: Any, x: str, path: str, of: Sequences, mask: str) ->
 def _decoded(
     w: Writer, op: Any, x: str, memory: str, path: str, of: tuple[Sequences, Sequences], masks: tuple[str, str]
 ) -> str:
+    """One layer of a decoder."""
     layer = Layer(w, op, path)
     parts = [
         lambda y: layer.attend(y, y, "self_attn", of[0], masks[0]),
@@ -207,6 +210,7 @@ def _read(w: Writer, op: Any, source: Wire, given: Mapping[str, Wire], names: tu
 
 
 def _encoding(w: Writer, op: Any, x: Wires, paths: list[str]) -> Made:
+    """The layers of an encoder at these paths, and the norm behind them."""
     given = op.by_name(x)
     of, mask = _read(w, op, x[0], given, (op.mask_name, "src_key_padding_mask"), op.is_causal)
     found = of.front(w, x[0])
@@ -228,6 +232,7 @@ def encoder(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _decoding(w: Writer, op: Any, tgt: Wire, memory: Wire, given: Mapping[str, Wire], paths: list[str]) -> Any:
+    """The layers of a decoder at these paths, batch first, and how the target lies."""
     own, mask = _read(w, op, tgt, given, ("tgt_mask", "tgt_key_padding_mask"), op.tgt_is_causal)
     across = _sequences(tgt, memory, op.batch_first)
     names = {"places": "memory_mask", "padding": "memory_key_padding_mask"}

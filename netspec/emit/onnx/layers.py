@@ -6,7 +6,8 @@ A class that is not in the table is written as those above it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from math import prod
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,9 +37,6 @@ from netspec.emit.table import Table
 from netspec.layers.windows import spread
 from netspec.tensors import Tensor
 
-if TYPE_CHECKING:
-    pass
-
 EXACT_GELU: Final = 20
 """The first opset that has GELU as an operator."""
 
@@ -65,6 +63,7 @@ def refused(reason: str) -> Rule:
 
 
 def _prelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`PRelu`, its slopes laid along axis 1."""
     slope = w.own("weight")
     if op.num_parameters > 1 and x[0].rank > 2:
         slope = w.node("Reshape", slope, w.ints(-1, *[1] * (x[0].rank - 2)))
@@ -72,10 +71,13 @@ def _prelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _rrelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`LeakyRelu` with the mean of both slopes, which is what counts in use."""
     return w.node("LeakyRelu", x[0], alpha=(op.lower + op.upper) / 2)
 
 
 def _clipped(low: str | float, high: str | float) -> Rule:
+    """`Clip` between two bounds, each a number or the field that holds it."""
+
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         bounds = [getattr(op, b) if isinstance(b, str) else b for b in (low, high)]
         return w.node("Clip", x[0], *(w.number(float(b), "float32") for b in bounds))
@@ -84,6 +86,7 @@ def _clipped(low: str | float, high: str | float) -> Rule:
 
 
 def _gelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Gelu`, which older opsets compute by its formula."""
     if w.opset >= EXACT_GELU:
         return w.node("Gelu", x[0], approximate=op.approximate)
     half, one = w.number(0.5, "float32"), w.number(1.0, "float32")
@@ -96,22 +99,27 @@ def _gelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _silu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """x sigmoid(x)."""
     return w.node("Mul", x[0], w.node("Sigmoid", x[0]))
 
 
 def _log_sigmoid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """-softplus(-x)."""
     return w.node("Neg", w.node("Softplus", w.node("Neg", x[0])))
 
 
 def _hardsigmoid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`HardSigmoid` with torch's slope of 1/6."""
     return w.node("HardSigmoid", x[0], alpha=1 / 6, beta=0.5)
 
 
 def _tanhshrink(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """x - tanh(x)."""
     return w.node("Sub", x[0], w.node("Tanh", x[0]))
 
 
 def _softplus(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """softplus(beta x) / beta, and x itself above the threshold."""
     if op.beta == 1:
         soft = w.node("Softplus", x[0])
         sharp = x[0].name
@@ -123,6 +131,8 @@ def _softplus(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _shrunk(bias: bool) -> Rule:
+    """`Shrink`, which pulls numbers by lambd too where `bias` is true."""
+
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         return w.node("Shrink", x[0], lambd=op.lambd, bias=op.lambd if bias else 0.0)
 
@@ -130,6 +140,7 @@ def _shrunk(bias: bool) -> Rule:
 
 
 def _threshold(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """What is above the threshold, and the value for all else."""
     above = w.node("Greater", x[0], w.number(op.threshold, "float32"))
     return w.node("Where", above, x[0], w.number(op.value, "float32"))
 
@@ -146,6 +157,7 @@ def _along(kind: str, negative: bool = False) -> Rule:
 
 
 def _glu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """One half of an axis times the sigmoid of the other."""
     value, gate = w.nodes_of("Split", x[0], outputs=2, axis=x[0].axis(op.dim), num_outputs=2)
     return w.node("Mul", value, w.node("Sigmoid", gate))
 
@@ -154,23 +166,27 @@ def _glu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _linear(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Gemm` over batch and features, `MatMul` where there are more axes."""
     flat = getattr(op, "flattens", False)
     source = w.node("Flatten", x[0], axis=1) if flat else x[0]
     return linear(w, source, 2 if flat else x[0].rank, w.own("weight"), w.own("bias") if w.has("bias") else "")
 
 
 def _bilinear(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """x1 A x2 + b for each output."""
     found = w.node("Einsum", x[0], w.own("weight"), x[1], equation="...i,oij,...j->...o")
     return w.node("Add", found, w.own("bias")) if w.has("bias") else found
 
 
 def _embedding(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Rows of a table."""
     if op.max_norm is not None:
         raise Unwritable("rescales its rows where it reads them (max_norm)")
     return w.node("Gather", w.own("weight"), x[0])
 
 
 def _embedding_bag(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Rows of a table, and one number for each column of them."""
     if op.max_norm is not None or op.padding_idx is not None or len(x) > 1 or x[0].rank != 2:
         raise Unwritable("has bags of several lengths, or rows that do not count")
     kind = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode]
@@ -178,6 +194,7 @@ def _embedding_bag(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _cosine(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """x1 x2 / (|x1| |x2|), neither length being below eps."""
     at = x[0].axis(op.dim)
     eps = w.number(op.eps, "float32")
     lengths = [w.node("Max", w.reduced("ReduceL2", each, [at]), eps) for each in x]
@@ -185,6 +202,7 @@ def _cosine(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _pairwise(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """|x1 - x2 + eps|."""
     apart = w.node("Add", w.node("Sub", *x), w.number(op.eps, "float32"))
     return norm(w, apart, op.p, [x[0].rank - 1], op.keepdim)
 
@@ -193,6 +211,7 @@ def _pairwise(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _convolution(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Conv`; padding of anything but zeros comes before it."""
     kernel, stride, dilation = op.per_axis("kernel_size", "stride", "dilation")
     if op.padding == "same":
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
@@ -213,6 +232,7 @@ _MODES: Final = {"zeros": "constant", "reflect": "reflect", "replicate": "edge",
 
 
 def _transposed(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`ConvTranspose`."""
     names = ("kernel_size", "stride", "padding", "output_padding", "dilation")
     kernel, stride, padding, extra, dilation = op.per_axis(*names)
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": op.groups}
@@ -241,6 +261,7 @@ def _windows(op: Any) -> list[tuple[int, ...]]:
 
 
 def _max_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`MaxPool`; places count within each map, as torch's do."""
     kernel, stride, padding, dilation = windows = _windows(op)
     more = _overhang(op, x[0], out[0], windows) if op.ceil_mode else [0] * op.dims
     pads = [*padding, *(p + m for p, m in zip(padding, more, strict=True))]
@@ -252,6 +273,7 @@ def _max_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _avg_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`AveragePool`; what hangs over the padding by rounding up does not count."""
     kernel, stride, padding, _ = windows = _windows(op)
     source: Wire | str = x[0]
     more = _overhang(op, x[0], out[0], windows) if op.ceil_mode else [0] * op.dims
@@ -268,20 +290,22 @@ def _avg_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     mean = w.node("AveragePool", source, count_include_pad=int(counted), **how)
     if divisor is None:
         return mean
-    return w.node("Mul", mean, w.number(float(product(kernel)) / divisor, "float32"))
+    return w.node("Mul", mean, w.number(float(prod(kernel)) / divisor, "float32"))
 
 
 def _lp_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The p-th root of the windows' sums of p-th powers."""
     kernel, stride, *_ = _windows(op)
     if op.ceil_mode:
         raise Unwritable("rounds up the number of its windows (ceil_mode)")
     power = w.node("Pow", x[0], w.number(op.norm_type, "float32"))
     mean = w.node("AveragePool", power, kernel_shape=kernel, strides=stride)
-    total = w.node("Mul", mean, w.number(float(product(kernel)), "float32"))
+    total = w.node("Mul", mean, w.number(float(prod(kernel)), "float32"))
     return w.node("Pow", total, w.number(1 / op.norm_type, "float32"))
 
 
 def _unpooled(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Values laid at their places on zeros."""
     values, places = x
     batch, channels, *space = values.shape
     flat = (batch, channels, product(space))
@@ -303,6 +327,7 @@ def _adaptive(kind: str) -> Rule:
 
 
 def _global(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`GlobalAveragePool`."""
     return w.node("GlobalAveragePool", x[0])
 
 
@@ -310,6 +335,7 @@ def _global(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _batch_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`BatchNormalization` with the running statistics; without these, by those of the batch."""
     if not op.track_running_stats:
         return _by_axes(w, op, x[0], [at for at in range(x[0].rank) if at != 1])
     count = op.num_features
@@ -320,6 +346,7 @@ def _batch_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _instance_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`InstanceNormalization`, or the running statistics where they are kept."""
     if op.track_running_stats:
         return _batch_norm(w, op, x, out)
     count = op.num_features
@@ -337,21 +364,25 @@ def _by_axes(w: Writer, op: Any, x: Wire, axes: Sequence[int]) -> str:
 
 
 def _group_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A group norm with weights of its own."""
     return group_norm(w, x[0], op.num_groups, op.eps, *(w.own(n) if w.has(n) else "" for n in ("weight", "bias")))
 
 
 def _layer_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`LayerNormalization` with weights of its own."""
     sizes = op.normalized_shape if isinstance(op.normalized_shape, tuple) else (op.normalized_shape,)
     scale = w.own("weight") if w.has("weight") else w.constant(np.ones(sizes, np.float32))
     return layer_norm(w, x[0], len(sizes), op.eps, scale, w.own("bias") if w.has("bias") else "")
 
 
 def _rms_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A root mean square norm with a weight of its own."""
     axes = len(op.normalized_shape) if isinstance(op.normalized_shape, tuple) else 1
     return rms_norm(w, x[0], axes, op.eps, w.own("weight") if w.has("weight") else "")
 
 
 def _response_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`LRN`."""
     if op.size % 2 == 0 or x[0].rank != 4:
         raise Unwritable("has a window of an even size, or no map to work on")
     return w.node("LRN", x[0], size=op.size, alpha=op.alpha, beta=op.beta, bias=float(op.k))
@@ -361,6 +392,7 @@ def _response_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _padding(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Pad` by the sides that the layer names."""
     sides = op.padding if isinstance(op.padding, tuple) else (op.padding,) * (2 * op.dims)
     mode = _MODES[op.mode or "zeros"]
     if x[0].dtype == "bool":
@@ -369,12 +401,14 @@ def _padding(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _flatten(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Flatten` where that is all axes but the batch."""
     if x[0].rank > 1 and x[0].axis(op.start_dim) == 1 and x[0].axis(op.end_dim) == x[0].rank - 1:
         return w.node("Flatten", x[0], axis=1)
     return reshaped(w, op, x, out)
 
 
 def _channel_shuffle(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Channels in rows of groups, read by columns."""
     batch, channels, *space = x[0].shape
     assert isinstance(channels, int)
     grouped = (batch, op.groups, channels // op.groups, product(space))
@@ -383,12 +417,14 @@ def _channel_shuffle(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _pixel_shuffle(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`DepthToSpace`."""
     if x[0].rank != 4:
         raise Unwritable("shuffles something else than a batch of maps")
     return w.node("DepthToSpace", x[0], blocksize=op.upscale_factor, mode="CRD")
 
 
 def _pixel_unshuffle(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Blocks of a map as channels."""
     if x[0].rank != 4:
         raise Unwritable("shuffles something else than a batch of maps")
     (batch, channels, *_), r = x[0].shape, op.downscale_factor
@@ -400,11 +436,12 @@ def _pixel_unshuffle(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 def _hot(channels: int, kernel: Sequence[int]) -> np.ndarray[Any, Any]:
     """For each channel and each place of a window a filter that takes just that."""
-    points = int(product(kernel))
+    points = prod(kernel)
     return np.tile(np.eye(points, dtype=np.float32).reshape(points, 1, *kernel), (channels, *[1] * (len(kernel) + 1)))
 
 
 def _unfold(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Windows cut by a convolution with filters that take one place each."""
     channels = x[0].shape[1]
     assert isinstance(channels, int)
     kernel, stride, padding, dilation = (spread(getattr(op, n), 2) for n in _PATCHES)
@@ -417,6 +454,7 @@ _PATCHES: Final = ("kernel_size", "stride", "padding", "dilation")
 
 
 def _fold(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Windows laid down by the transpose of that convolution, which sums where they overlap."""
     channels = out[0].shape[1]
     assert isinstance(channels, int)
     kernel, stride, padding, dilation = (spread(getattr(op, n), 2) for n in _PATCHES)

@@ -68,6 +68,7 @@ def _logical(kind: str, bools: str) -> Rule:
 
 
 def _power(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Pow`, and a product for a square."""
     if type(op).__name__ != "RPow" and op.other == 2:
         source = w.cast(x[0], out[0].dtype)
         return w.node("Mul", source, source)
@@ -93,29 +94,35 @@ def _rounding(kind: str, *dtypes: Dtype) -> Rule:
 
 
 def _square(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """x x."""
     source = w.cast(x[0], out[0].dtype)
     return w.node("Mul", source, source)
 
 
 def _rsqrt(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """1 / sqrt(x)."""
     return w.node("Reciprocal", w.node("Sqrt", w.cast(x[0], "float32")))
 
 
 def _log1p(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """log(1 + x)."""
     return w.node("Log", w.node("Add", w.cast(x[0], "float32"), w.number(1.0, "float32")))
 
 
 def _clamp(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Clip`, a missing bound being none."""
     dtype = out[0].dtype
     bounds = ["" if bound is None else w.number(bound, dtype) for bound in (op.min, op.max)]
     return w.node("Clip", w.cast(x[0], dtype), *bounds)
 
 
 def _to(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Cast`."""
     return w.cast(x[0], out[0].dtype)
 
 
 def _lerp(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """a + weight (b - a)."""
     part = x[2].name if len(x) > 2 else w.number(op.weight, "float32")
     return w.node("Add", x[0], w.node("Mul", part, w.node("Sub", x[1], x[0])))
 
@@ -134,6 +141,7 @@ def _compared(kind: str, negated: bool = False) -> Rule:
 
 
 def _where(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Where`, a number standing for the second choice."""
     return w.node("Where", x[0], *promoted(w, op, x[1:], out[0].dtype))
 
 
@@ -141,15 +149,18 @@ def _where(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _concat(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Concat`."""
     return w.node("Concat", *(w.cast(each, out[0].dtype) for each in x), axis=x[0].axis(op.dim))
 
 
 def _stack(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Concat` along a new axis."""
     at = op.dim % (x[0].rank + 1)
     return w.node("Concat", *(w.node("Unsqueeze", w.cast(each, out[0].dtype), w.ints(at)) for each in x), axis=at)
 
 
 def _cut(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Split` into parts of the sizes that the results have."""
     at = x[0].axis(op.dim)
     if len(out) == 1:
         return [x[0].name]
@@ -157,6 +168,7 @@ def _cut(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _unbind(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Each place of an axis by itself."""
     at = x[0].axis(op.dim)
     return [w.node("Gather", x[0], w.constant(np.array(i, np.int64)), axis=at) for i in range(len(out))]
 
@@ -165,25 +177,30 @@ def _unbind(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _select(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """One place of an axis."""
     return w.node("Gather", x[0], w.scalar(op.index), axis=x[0].axis(op.dim))
 
 
 def _slice(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A stretch of an axis."""
     return w.sliced(x[0], x[0].axis(op.dim), op.start, op.stop, op.step)
 
 
 def _narrow(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A stretch of a length."""
     at = x[0].axis(op.dim)
     start = op.start + x[0].shape[at] if isinstance(op.start, int) and op.start < 0 else op.start
     return w.sliced(x[0], at, start, start + op.length)
 
 
 def _index_select(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Places of an axis in the order of an index."""
     index = x[1].name if x[1].rank else w.node("Reshape", x[1], w.ints(1))
     return w.node("Gather", x[0], index, axis=x[0].axis(op.dim))
 
 
 def _gather(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`GatherElements`."""
     at = x[0].axis(op.dim)
     return w.node("GatherElements", _cropped(w, x[0], x[1], at), x[1], axis=at)
 
@@ -198,6 +215,8 @@ def _cropped(w: Writer, x: Wire, index: Wire, axis: int) -> str:
 
 
 def _scattered(reduction: str) -> Rule:
+    """`ScatterElements`, which puts or adds."""
+
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         table, index, rows = x
         source = rows.name
@@ -210,6 +229,7 @@ def _scattered(reduction: str) -> Rule:
 
 
 def _index_add(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Rows added at the places of an index, which is spread over them."""
     table, index, rows = x
     at = table.axis(op.dim)
     column = w.node("Reshape", index, w.ints(*[-1 if i == at else 1 for i in range(rows.rank)]))
@@ -221,6 +241,7 @@ def _index_add(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _topk(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`TopK`."""
     at = x[0].axis(op.dim)
     dtype: Dtype = "int64" if x[0].dtype == "bool" else x[0].dtype
     how = {"axis": at, "largest": int(op.largest), "sorted": int(op.sorted)}
@@ -229,6 +250,7 @@ def _topk(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _sort(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`TopK` of all, its places alone for argsort."""
     at = x[0].axis(op.dim)
     dtype: Dtype = "int64" if x[0].dtype == "bool" else x[0].dtype
     how = {"axis": at, "largest": int(op.descending), "sorted": 1}
@@ -240,10 +262,12 @@ def _sort(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _permute(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Transpose`."""
     return w.swapped(x[0], *(x[0].axis(dim) for dim in op.dims))
 
 
 def _transpose(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Transpose` of two axes."""
     order = list(range(x[0].rank))
     a, b = x[0].axis(op.dim0), x[0].axis(op.dim1)
     order[a], order[b] = order[b], order[a]
@@ -251,32 +275,38 @@ def _transpose(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _movedim(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Transpose` that moves one axis."""
     order = list(range(x[0].rank))
     order.insert(x[0].axis(op.destination), order.pop(x[0].axis(op.source_dim)))
     return w.swapped(x[0], *order)
 
 
 def _squeeze(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Squeeze` of the axes that have a size of 1."""
     dims = op.dim if isinstance(op.dim, tuple) else (op.dim,)
     gone = [at for at in map(x[0].axis, dims) if x[0].shape[at] == 1]
     return w.node("Squeeze", x[0], w.ints(*gone)) if gone else x[0].name
 
 
 def _unsqueeze(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Unsqueeze`."""
     return w.node("Unsqueeze", x[0], w.ints(op.dim % (x[0].rank + 1)))
 
 
 def _expand(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Expand`."""
     return w.node("Expand", x[0], w.sizes(out[0].shape))
 
 
 def _tile(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Tile`, with axes put before where more are named."""
     more = len(op.dims) - x[0].rank
     source = w.node("Unsqueeze", x[0], w.ints(*range(more))) if more > 0 else x[0].name
     return w.node("Tile", source, w.sizes([*[1] * -more, *op.dims]))
 
 
 def _repeat_interleave(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Each place several times, by a new axis behind it."""
     at = x[0].axis(op.dim)
     shape = (*x[0].shape[: at + 1], op.repeats, *x[0].shape[at + 1 :])
     wide = w.node("Expand", w.node("Unsqueeze", x[0], w.ints(at + 1)), w.sizes(shape))
@@ -284,6 +314,7 @@ def _repeat_interleave(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _roll(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The end of an axis put before its beginning."""
     found = x[0].name
     shifts = op.shifts if isinstance(op.shifts, tuple) else (op.shifts,)
     dims = op.dims if isinstance(op.dims, tuple) else (op.dims,)
@@ -299,6 +330,7 @@ def _roll(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _flip(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Slice` backwards."""
     axes = [x[0].axis(dim) for dim in op.dims]
     ones = [-1] * len(axes)
     return w.node("Slice", x[0], w.ints(*ones), w.ints(*[BACKWARDS] * len(axes)), w.ints(*axes), w.ints(*ones))
@@ -308,6 +340,7 @@ def _flip(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _pad(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Pad`."""
     mode = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[op.mode]
     if x[0].dtype == "bool":
         raise Unwritable("pads booleans")
@@ -315,11 +348,13 @@ def _pad(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _interpolate(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Resize`."""
     how: dict[str, Any] = {"mode": op.mode, "align_corners": op.align_corners, "antialias": op.antialias}
     return resized(w, x[0], out[0], factors=op.scale_factor, **how)
 
 
 def _grid_sample(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`GridSample`, whose modes have other names in later opsets."""
     words = {"bilinear": "bilinear", "bicubic": "bicubic"}
     if w.opset >= _SAMPLES_VOLUMES:
         words = {"bilinear": "linear", "bicubic": "cubic"}
@@ -333,6 +368,7 @@ _SAMPLES_VOLUMES: Final = 20
 
 
 def _affine_grid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`AffineGrid`."""
     if w.opset < _SAMPLES_VOLUMES:
         raise Unwritable(f"makes a grid, which opset {_SAMPLES_VOLUMES} can")
     if op.align_corners and any(size == 1 for size in op.size[2:]):
@@ -344,6 +380,7 @@ def _affine_grid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _axes(op: Any, x: Wire) -> list[int]:
+    """The axes of a reduction from the front; all where none is named."""
     dims = op.dim if isinstance(op.dim, tuple) else (op.dim,)
     return [x.axis(dim) for dim in dims] or list(range(x.rank))
 
@@ -362,6 +399,7 @@ def _reduction(kind: str) -> Rule:
 
 
 def _variance(w: Writer, op: Any, x: Wires, out: Results) -> str:
+    """The sum of squares around the mean, over the count less the correction."""
     axes = _axes(op, x[0])
     centred = w.node("Sub", x[0], w.reduced("ReduceMean", x[0], axes, keep=True))
     total = w.reduced("ReduceSum", w.node("Mul", centred, centred), axes, op.keepdim)
@@ -372,10 +410,12 @@ def _variance(w: Writer, op: Any, x: Wires, out: Results) -> str:
 
 
 def _std(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The root of the variance."""
     return w.node("Sqrt", _variance(w, op, x, out))
 
 
 def _vector_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The p-norm."""
     return norm(w, x[0], op.ord, _axes(op, x[0]), op.keepdim)
 
 
@@ -393,6 +433,8 @@ def _extreme(kind: str) -> Rule:
 
 
 def _place(kind: str) -> Rule:
+    """`ArgMax` or `ArgMin`."""
+
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         return w.node(kind, x[0], axis=x[0].axis(op.dim), keepdims=int(op.keepdim))
 
@@ -400,6 +442,7 @@ def _place(kind: str) -> Rule:
 
 
 def _cumsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`CumSum`."""
     return w.node("CumSum", w.cast(x[0], out[0].dtype), w.constant(np.array(x[0].axis(op.dim), np.int64)))
 
 
@@ -407,19 +450,23 @@ def _cumsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _normalize(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """x over its length, which is not below eps."""
     length = norm(w, x[0], op.p, [x[0].axis(op.dim)], keep=True)
     return w.node("Div", x[0], w.node("Max", length, w.number(op.eps, "float32")))
 
 
 def _layer_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A layer norm with weights that are values."""
     return layer_norm(w, x[0], x[1].rank, op.eps, x[1].name, x[2].name if len(x) > 2 else "")
 
 
 def _rms_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A root mean square norm with a weight that is a value."""
     return rms_norm(w, x[0], x[1].rank, op.eps, x[1].name)
 
 
 def _group_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A group norm with weights that are values."""
     return group_norm(w, x[0], op.num_groups, op.eps, x[1].name, x[2].name if len(x) > 2 else "")
 
 
@@ -427,16 +474,19 @@ def _group_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _matmul(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`MatMul`."""
     return w.node("MatMul", *x)
 
 
 def _cdist(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The norm of all differences."""
     rank = x[0].rank
     apart = w.node("Sub", w.node("Unsqueeze", x[0], w.ints(rank - 1)), w.node("Unsqueeze", x[1], w.ints(rank - 2)))
     return norm(w, apart, op.p, [rank], keep=False)
 
 
 def _einsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Einsum`; axes of dots that an input lacks are put in."""
     left, _, right = op.equation.partition("->")
     sides = left.split(",")
     more = [each.rank - len(side.replace(".", "")) for side, each in zip(sides, x, strict=True)]
@@ -452,11 +502,14 @@ def _einsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _masked_fill(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Where` the mask is true, the number."""
     value = float("-inf") if op.value is None else op.value
     return w.node("Where", x[1], w.number(value, x[0].dtype), x[0])
 
 
 def _triangle(upper: bool) -> Rule:
+    """`Trilu`."""
+
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         source = w.cast(x[0], "int64") if x[0].dtype == "bool" else x[0].name
         found = w.node("Trilu", source, w.constant(np.array(op.diagonal, np.int64)), upper=int(upper))
@@ -478,6 +531,7 @@ def _number(value: float) -> Rule:
 
 
 def _full(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """One number everywhere."""
     return w.filled(out[0].shape, op.value, out[0].dtype)
 
 
@@ -491,6 +545,7 @@ def _like(value: float) -> Rule:
 
 
 def _eye(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Ones on the diagonal."""
     if all(isinstance(size, int) for size in out[0].shape):
         return w.constant(np.eye(*map(_known, out[0].shape), dtype=np.float32))
     return w.node("EyeLike", w.filled(out[0].shape, 0.0, "float32"))
@@ -503,44 +558,53 @@ def _known(size: Size) -> int:
 
 
 def _arange(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Range`, or its numbers where they are known."""
     if isinstance(op.start, int) and isinstance(op.end, int):
-        return w.constant(np.arange(op.start, op.end, op.step, np.int64))
+        return w.constant(np.arange(op.start, op.end, int(op.step), dtype=np.int64))
     return w.node("Range", w.scalar(op.start), w.scalar(op.end), w.scalar(op.step))
 
 
 def _linspace(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Its numbers."""
     if not isinstance(op.steps, int):
         raise Unwritable("has a number of places that only the run knows")
     return w.constant(np.linspace(op.start, op.end, op.steps, dtype=np.float32))
 
 
 def _causal(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Minus infinity above the diagonal."""
     return w.hidden(op.size)
 
 
 def _constant(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The numbers that the spec has."""
     return w.constant(op.value, out[0].dtype)
 
 
 def _state(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """A tensor that the network owns."""
     return w.own("")
 
 
 def _random(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Refused, for a file is to give the same each time."""
     raise Unwritable("draws random numbers")
 
 
 def _one_hot(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`OneHot`."""
     numbers = x[0].name if x[0].rank else w.node("Reshape", x[0], w.ints(1))
     found = w.node("OneHot", numbers, w.constant(np.array(op.num_classes, np.int64)), w.ints(0, 1), axis=-1)
     return found if x[0].rank else w.node("Squeeze", found, w.ints(0))
 
 
 def _straight_through(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """The first input, in the shape of both."""
     return x[0].name if x[0].shape == out[0].shape else w.node("Expand", x[0], w.sizes(out[0].shape))
 
 
 def _lookup(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """Rows of a table that is a value."""
     return w.node("Gather", x[1], x[0])
 
 

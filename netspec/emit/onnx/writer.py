@@ -266,7 +266,7 @@ class Writer:
 
 def _letters(inputs: Mapping[str, Tensor]) -> Iterator[tuple[str, tuple[str, int, int]]]:
     """Each letter that an input tells, with the input, the axis and what the size there is a multiple of it by."""
-    for name, x in reversed(inputs.items()):
+    for name, x in reversed([*inputs.items()]):
         for at, size in enumerate(x.shape):
             if isinstance(size, Dim) and len(size.terms) == 1:
                 (monomial, factor), *_ = size.terms.items()

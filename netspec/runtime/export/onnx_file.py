@@ -11,8 +11,6 @@ from typing import Any, Final
 import onnx
 from torch import nn
 
-from netspec.emit.onnx import Unwritable, emit
-from netspec.emit.onnx.model import Behind
 from netspec.errors import ExportFailed, UsageError
 from netspec.graph.model import Graph
 from netspec.runtime.data.scale import InOwnUnits
@@ -20,6 +18,8 @@ from netspec.runtime.export import onnx_graph
 from netspec.runtime.export.onnx_blame import stumbled
 from netspec.runtime.export.subject import TRACED_BATCH, Subject, Written, tensors
 from netspec.runtime.network.remove_parametrizations import unwrapped
+from netspec.views.onnx import Unwritable, emit
+from netspec.views.onnx.model import Behind
 
 ONE_FILE: Final = 2**31 - 2**20
 """What a single file of ONNX can hold, in bytes."""
@@ -62,12 +62,11 @@ def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
     weights = {name: tensor.detach().numpy() for name, tensor in owned}
     model = emit(graph, weights, opset=opset, outputs=subject.outputs, metadata=subject.metadata, behind=behind)
     size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
-    apart = {"save_as_external_data": True, "location": f"{file.name}.data"} if size > ONE_FILE else {}
-    sizes = [{x.name: _read(x) for x in values} for values in (model.graph.input, model.graph.output)]
+    taken, given = ({x.name: _read(x) for x in values} for values in (model.graph.input, model.graph.output))
     facts = {"opset": opset, "nodes": len(model.graph.node)}
     with _writing(file):
-        onnx.save_model(model, file, **apart)
-    return Written(*sizes, facts)
+        onnx.save_model(model, file, save_as_external_data=size > ONE_FILE, location=f"{file.name}.data")
+    return Written(taken, given, facts)
 
 
 def _units(network: InOwnUnits, place: int) -> list[Behind]:
