@@ -152,7 +152,7 @@ def test_twice_as_much_is_twice_the_work_of_each_reader(
     read, text = READERS[reader], READ[kind]
     work(text(3), read)  # imports
     fixed = work(text(20), read)
-    small, large = (work(text(n), read) - fixed for n in (40, 80))
+    small, large = (work(text(n), read) - fixed for n in (60, 120))
     assert large < 2.6 * small + 20_000
 
 
