@@ -396,7 +396,7 @@ class Data(Section):
 
     def read(self, value: Any, path: Path, around: Around) -> tuple[DataSection | None, list[Problem]]:
         train = around.value("train")  # targets on an image's grid are moved as the loss takes them
-        terms = [term for term in train.terms if term.loss.takes_target] if train else []
+        terms = [term for term in train.all_terms if term.takes_data] if train else []
         maps = _maps(terms[0].loss) if terms else TORCHS
         section, problems = read_data(value, path, around.lookup, around.inputs, maps)
         if section is None or not section.source.targets:

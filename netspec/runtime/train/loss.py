@@ -17,6 +17,7 @@ from netspec.runtime.data.scale import Scale
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.data.weighing import WEIGHTS, settled
 from netspec.runtime.network.weights import load_weights, loss_file
+from netspec.runtime.train import own_losses
 from netspec.sections.objective import Term, alone
 from netspec.tensors import Misfit
 from netspec.text.report import SpecError
@@ -234,7 +235,7 @@ def make_loss(loss: Loss) -> nn.Module:
         own: nn.Module = build()
         return own
     name = type(loss).__name__
-    cls = getattr(nn, name, None)
+    cls = getattr(own_losses, name, None) or getattr(nn, name, None)
     if cls is None:
         raise UsageError(f"this torch ({torch.__version__}) has no loss {name}. Install a newer one.")
     keywords = loss.keywords()
