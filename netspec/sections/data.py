@@ -16,6 +16,7 @@ from netspec.machine import bytes_of
 from netspec.records import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.sections.aim import Aim
 from netspec.sections.base import NOTHING, Around, Key, Places, Section, entry_schema, unknown_keys
+from netspec.sections.draw import Draw, read_draw
 from netspec.sections.data_steps import read_steps, steps_schema
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
@@ -165,6 +166,8 @@ class DataSection:
     names: tuple[str, ...] = ()
     """The network's inputs, where they are known."""
     maps: Maps = TORCHS
+    draw: Mapping[str, Draw] = field(default_factory=dict)
+    """How inputs of the network are drawn that are no data, by their names."""
     maps_of: Mapping[str, Maps] = field(default_factory=dict)
     """Of several targets, how each is moved that lies on an image's grid, by its name."""
 
@@ -287,6 +290,11 @@ def _section(
             problems += refused.problems
     reading: Reading | None = None
     aim: Aim | None = None
+    drawn: Mapping[str, Draw] = {}
+    try:
+        drawn = read_draw(data.get("draw"), (*path, "draw"), lookup, names)
+    except Refused as refused:
+        problems += refused.problems
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
     except Refused as refused:
@@ -307,7 +315,8 @@ def _section(
     augment = tuple(each.written for each in random if not isinstance(each.written.step, Mixing))
     mixing = tuple(each.written.step for each in random if isinstance(each.written.step, Mixing))
     steps = tuple(each.written for each in transform)
-    section = DataSection(source, split, steps, augment, mixing, reading, aim, At(paths["source"]), names, maps)
+    about = (reading, aim, At(paths["source"]), names, maps, drawn)
+    section = DataSection(source, split, steps, augment, mixing, *about)
     return section, _misfits(section, {id(each.written.step): each.places for each in (*transform, *random)})
 
 
@@ -347,7 +356,7 @@ def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
 def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     """The steps that do not fit what the source is known to give, in use and in training."""
     gives = section.source.gives()
-    if not gives.inputs or (section.names and len(section.names) != len(gives.inputs)):
+    if not gives.inputs or (section.names and len(section.names) != len(gives.inputs)) or section.draw:
         return []
     problems = []
     for step, misfit in section.misfits(gives.inputs, gives.target):
@@ -384,6 +393,10 @@ class Data(Section):
         "transform": Key("what is done to all data on its way to the network; {NAME: ...} says for which input"),
         "augment": Key("random changes to training data; {NAME: ...} says of which input"),
         **{name: Key(field.sentence) for name, field in Aim.fields.items()},
+        "draw": Key(
+            "inputs of the network that are no data, but drawn anew in every step, by name: normal or uniform",
+            {"input": "normal"},
+        ),
         "memory": Key(Reading.fields["memory"].sentence, "2GB", field_of=Reading),
         "workers": Key(Reading.fields["workers"].sentence, 4, field_of=Reading),
     }
@@ -411,6 +424,7 @@ class Data(Section):
             "split": {"description": self.keys["split"].sentence, "anyOf": [SHARE, Split.json_schema(), NOTHING]},
             "transform": steps_schema(TRANSFORMS, self.keys["transform"].sentence),
             "augment": steps_schema(AUGMENTATIONS, self.keys["augment"].sentence),
+            "draw": {"description": self.keys["draw"].sentence, "type": ["string", "object", "null"]},
             **Aim.json_schema()["properties"],
             **Reading.json_schema()["properties"],
         }
