@@ -65,7 +65,8 @@ class Run(run.Run):
         about: dict[str, Any] = {"batch": section.batch, "networks": networks}
         with pointing_into(self.spec.document.source):
             found = evaluate(self.module(), split, objective, section.metrics, **about)
-        assert found is not None
+        if not found:
+            raise UsageError("nothing of its losses is measured outside training, where there is no other pass")
         return found
 
     def predict(self, *files: str | Path, as_is: bool = False) -> Prediction:

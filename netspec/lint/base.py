@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -109,6 +109,8 @@ class Facts:
     """What a look at the data found it to give, before it is read for training, where that is known."""
     beside: Mapping[str, Graph] = field(default_factory=dict)
     """The networks of a teacher and of players, by what they are called."""
+    names: tuple[str, ...] = ()
+    """What the inputs of the data are called, once it has been read."""
 
     @property
     def data(self) -> DataSection | None:
@@ -173,6 +175,14 @@ class Facts:
         found = self.graph.inputs
         return found if found and len(found) == len(self.graph.root.inputs) else None
 
+    def of_data(self, given: Sequence[Tensor]) -> tuple[Sequence[Tensor], Mapping[str, Tensor]]:
+        """Those of the data's inputs that the network takes, and its inputs that the data is to give.
+
+        What is drawn is no data, and passes may be over inputs of the data that come behind those of the network.
+        """
+        inputs = self.inputs or {}
+        return taken(given, inputs, self.data.draw if self.data is not None else {}, self.train)
+
     @property
     def results(self) -> list[Value]:
         """The values that the network returns."""
@@ -198,6 +208,15 @@ class Facts:
         beside = (graph for graph in self.beside.values() if any(value is own for own in graph.results.values()))
         other = next(beside, None)
         return self.flow if other is None else Flow(other)
+
+
+def taken(
+    given: Sequence[Tensor], wanted: Mapping[str, Tensor], drawn: Collection[str], train: Train | None
+) -> tuple[Sequence[Tensor], Mapping[str, Tensor]]:
+    """Those of the data's inputs that a network takes, and its inputs, by name, that the data is to give."""
+    wanted = {name: tensor for name, tensor in wanted.items() if name not in drawn}
+    passes = [each for holder in (train, *train.players) for each in holder.passes] if train is not None else []
+    return (given[: len(wanted)] if any(each.over for each in passes) else given), wanted
 
 
 class Rule:

@@ -27,5 +27,5 @@ data: {source: digits}
         given, wanted = facts.gives.inputs, facts.inputs
         if facts.data is None or given is None or wanted is None:
             return
-        for message, hint in unfit(given, wanted):
+        for message, hint in unfit(*facts.of_data(given)):
             yield Problem(self.code, message, facts.data.source_at, hint)

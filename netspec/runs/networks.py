@@ -20,8 +20,6 @@ def networks_of(spec: Spec, data: Data, *, undrawn: bool = False, teaching: bool
     draws = section.draw if section is not None else {}
     if train is None or not (train.composed or draws or any(term.within for term in train.terms)):
         return None
-    shapes = {name: tuple(map(int, spec.graph.inputs[name].shape[1:])) for name in draws}
-    drawn = {name: Drawn(way, shapes[name]) for name, way in draws.items()}
     players = {
         player.name: build(spec.beside[player.name], undrawn=undrawn) for player in train.players if player.spec
     }
@@ -35,5 +33,14 @@ def networks_of(spec: Spec, data: Data, *, undrawn: bool = False, teaching: bool
     given = {name: tuple(other.graph.trained_outputs) for name, other in spec.beside.items()}
     if TEACHER in given:
         given[TEACHER] = tuple(spec.beside[TEACHER].graph.outputs)
-    inputs = Inputs(tuple(spec.graph.inputs), data.names, drawn)
-    return Networks(train, inputs, tuple(spec.graph.trained_outputs), teacher, players, given)
+    return Networks(train, inputs_of(spec, data), tuple(spec.graph.trained_outputs), teacher, players, given)
+
+
+def inputs_of(spec: Spec, data: Data) -> Inputs:
+    """What a step is given: the inputs of the data, and what is drawn beside."""
+    section = spec.experiment.data
+    drawn = {
+        name: Drawn(way, tuple(map(int, spec.graph.inputs[name].shape[1:])))
+        for name, way in (section.draw if section is not None else {}).items()
+    }
+    return Inputs(tuple(spec.graph.inputs), data.names, drawn)

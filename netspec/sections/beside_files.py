@@ -29,6 +29,14 @@ def network_places(data: Any) -> Iterator[PathTo]:
             yield "train", "players", name, "spec"
 
 
+def in_network(path: PathTo) -> bool:
+    """Whether a path leads into such a network, and not only to it."""
+    match path:
+        case ("train", "teacher", "spec", _, *_) | ("train", "players", _, "spec", _, *_):
+            return True
+    return False
+
+
 def network_of(source: Source, folder: Path, run: str = "") -> Source:
     """The network of a spec alone; files of weights that it names stand in `folder`, from where the other spec is.
 

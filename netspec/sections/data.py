@@ -196,7 +196,12 @@ class DataSection:
 
         Raises Misfit for a name that is none of an input.
         """
-        return placed(self.transform, inputs, self.names or names)
+        return placed(self.transform, inputs, self.called(inputs, names))
+
+    def called(self, inputs: Sequence[Tensor], names: Sequence[str]) -> Sequence[str]:
+        """What steps call the data's inputs: as the network does, or by `names` where it does not take just these."""
+        own = self.names if len(self.names) == len(inputs) and not self.draw else ()
+        return own or names
 
     def ways(
         self,
@@ -213,7 +218,7 @@ class DataSection:
         """
         transforms = self.placed(inputs, names) if done is None else done
         before, after = parted(transforms)
-        augment = placed(self.augment, inputs, self.names or names)
+        augment = placed(self.augment, inputs, self.called(inputs, names))
         use, training = (
             self._way(steps, inputs, target, others or {}) for steps in ((*before, *after), (*before, *augment, *after))
         )
@@ -252,18 +257,20 @@ def read_data(
     lookup: Lookup = nothing,
     names: Sequence[str] = (),
     maps: Maps = TORCHS,
+    further: bool = False,
 ) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section and everything that is wrong with it; None where that leaves no section.
 
     `data` is the source alone, as a row, or a mapping with the keys of Data. `names` are those of the network's inputs,
-    `maps` says how the loss wants a target moved that lies on an image's grid.
+    `maps` says how the loss wants a target moved that lies on an image's grid, `further` whether the data may have
+    inputs besides the network's.
     """
     if isinstance(data, str):
         return _section({"source": data}, path, lookup, {"source": path})
     if not isinstance(data, dict):
         hint = "For example: data: {source: digits}"
         return None, [Problem("bad-section", "data holds a source, alone or with split and transform", At(path), hint)]
-    return _section(data, path, lookup, {key: (*path, key) for key in Data.keys}, tuple(names), maps)
+    return _section(data, path, lookup, {key: (*path, key) for key in Data.keys}, tuple(names), maps, further)
 
 
 def _section(
@@ -273,6 +280,7 @@ def _section(
     paths: dict[str, Path],
     names: tuple[str, ...] = (),
     maps: Maps = TORCHS,
+    further: bool = False,
 ) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section of plain data, and everything that is wrong with it; `paths` say where its keys stand."""
     problems = [_as_source(problem) for problem in unknown_keys(data, Data.keys, path)]
@@ -307,8 +315,9 @@ def _section(
         aim = _plain(Aim, data, path, lookup)
     except Refused as refused:
         problems += refused.problems
-    transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, names)
-    random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, names)
+    own = () if further or drawn else names
+    transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, own)
+    random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, own)
     problems += [*wrong, *more]
     if source is None or split is None or reading is None or aim is None or problems or not (whole and all_random):
         return None, problems
@@ -411,7 +420,9 @@ class Data(Section):
         train = around.value("train")  # targets on an image's grid are moved as the loss takes them
         terms = [term for term in train.all_terms if term.takes_data] if train else []
         maps = _maps(terms[0].loss) if terms else TORCHS
-        section, problems = read_data(value, path, around.lookup, around.inputs, maps)
+        passes = [each for holder in (train, *train.players) for each in holder.passes] if train else []
+        further = any(each.over for each in passes)
+        section, problems = read_data(value, path, around.lookup, around.inputs, maps, further)
         if section is None or not section.source.targets:
             return section, problems
         of = {term.target_of(section.source.targets): _maps(term.loss) for term in reversed(terms)}

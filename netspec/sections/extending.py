@@ -11,7 +11,7 @@ from typing import Any, Final
 from netspec.errors import At, Problem
 from netspec.errors import Path as PathTo
 from netspec.paths import real
-from netspec.sections.beside_files import network_of, network_places
+from netspec.sections.beside_files import in_network, network_of, network_places
 from netspec.sections.bringing import brought_in
 from netspec.sections.overlay import merged
 from netspec.sections.overrides import overridden, override_path
@@ -40,7 +40,9 @@ def laid(source: Source, folder: Path | None, overrides: Sequence[str], root: Pa
     first = [text for text in overrides if override_path(text.partition("=")[0])[:1] in FIRST]
     others = _Others(folder, root)
     whole = others.under(overridden(source, first), folder, 0)
-    return others.beside(overridden(whole, [text for text in overrides if text not in first]))
+    late = [text for text in overrides if in_network(override_path(text.partition("=")[0]))]
+    whole = overridden(whole, [text for text in overrides if text not in (*first, *late)])
+    return overridden(others.beside(whole), late)
 
 
 def top_of(folder: Path) -> Path:

@@ -88,6 +88,8 @@ class Tally:
     def values(self) -> dict[str, Any]:
         """The loss, each of several losses, and each metric by its label."""
         means = {name: _mean(loss, float(self.shares[name])) for name, loss in self.losses.items()}
+        if not means:
+            return {}
         if self.objective.several:
             with torch.no_grad():
                 total = self.objective.total({name: torch.tensor(mean).double() for name, mean in means.items()})

@@ -64,13 +64,14 @@ class Inputs:
     """Those of the network's inputs that are drawn anew in each step."""
 
     def named(self, given: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The tensors of one view by their names: those of the data, then what is drawn."""
-        return dict(zip((*self.data, *self.drawn), given, strict=True))
+        """The tensors of one view by their names: what is drawn, and the inputs of the data, whose names go first."""
+        count = len(self.data)
+        return {**dict(zip(self.drawn, given[count:], strict=True)), **dict(zip(self.data, given, strict=False))}
 
     def of_network(self, given: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """What the network takes of them."""
-        held, rest = self.named(given), iter(given)
-        return tuple(held[name] if name in self.drawn else next(rest) for name in self.network)
+        drawn, rest = dict(zip(self.drawn, given[len(self.data) :], strict=True)), iter(given)
+        return tuple(drawn[name] if name in drawn else next(rest) for name in self.network)
 
     def draw(
         self, count: int, device: torch.device, place: tuple[int, ...], rows: slice

@@ -458,7 +458,7 @@ def _origin(train: Train, length: int, meaning: Mapping[str, str]) -> dict[str, 
 def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:
     """What chooses the best weights, and what stops early. Raises UsageError for a value that is never measured."""
     early = train.early_stop
-    best = train.best if validated or train.checkpoint.best else "train.loss"
+    best = train.best if validated or train.checkpoint.best or train.players else "train.loss"
     for monitor in (best, early and early.monitor, getattr(train.scheduler, "monitor", None)):
         if monitor and monitor.startswith("val.") and not validated:
             raise UsageError(f"{monitor} is watched, but there is no validation data. Write data.split.val=0.1.")
