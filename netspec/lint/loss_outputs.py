@@ -70,7 +70,11 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
     def _used(self, facts: Facts, taken: set[str]) -> set[str]:
         """The outputs that something is learnt by: those of losses, in whatever pass, and what players are given."""
         values = {id(facts.signals[name]) for name in taken if name in facts.signals}
-        given = {name for player in facts.train.players for each in player.passes for name in each.over} if facts.train else ()
+        given = (
+            {name for player in facts.train.players for each in player.passes for name in each.over}
+            if facts.train
+            else ()
+        )
         return {name for name, value in facts.outputs.items() if id(value) in values or name in given}
 
     def _made(self, facts: Facts, term: Term) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from netspec.datasets.fit import unfit
-from netspec.errors import At, Problem
+from netspec.errors import At, Path, Problem
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph
 from netspec.lint.base import Facts, Rule
@@ -42,16 +42,20 @@ train:
         if train is None or not train.composed or inputs is None:
             return
         own = {*facts.outputs}
-        for name in sorted(own & {each.name for each in (*train.passes, *train.players)}):
+        taught = {TEACHER} if train.teacher is not None else set()
+        for name in sorted(own & {*(each.name for each in train.passes), *facts.beside, *taught}):
+            path = ("train", "passes", name) if name in {each.name for each in train.passes} else place_of(name)
             text = f"{name!r} is an output of the network already"
-            yield self.problem(text, At(("train",), on_key=True), "Call the pass, or the player, otherwise.")
+            yield self.problem(text, At(path, on_key=True), "Call one of them otherwise.")
         if (other := facts.beside.get(TEACHER)) is not None and len(other.inputs) == len(other.root.inputs):
             for text, _ in unfit([*inputs.values()], other.inputs):
                 text = text.replace("the data gives", "the network takes").replace("the data has", "the network has")
                 at = At((*place_of(TEACHER), "spec"))
                 yield self.problem(f"the teacher sees what the network sees: {text}", at, "Take another teacher.")
         known = {**self._data(facts), **{n: v.tensor for n, v in facts.signals.items() if _of_network(n, facts)}}
-        yield from self._passes(facts, train.passes, ("train", "passes"), inputs, known, {TEACHER, *(p.name for p in train.players)})
+        yield from self._passes(
+            facts, train.passes, ("train", "passes"), inputs, known, {TEACHER, *(p.name for p in train.players)}
+        )
         for place, player in enumerate(train.players):
             later = {each.name for each in train.players[place:]}
             graph = facts.beside.get(player.name)
@@ -66,7 +70,7 @@ train:
         source = facts.data.source if facts.data is not None else None
         given = facts.gives.inputs
         names: Sequence[str] = facts.names or getattr(source, "inputs", None) or ()
-        found: dict[str, Tensor | None] = {name: None for name in (source.targets if source is not None else ())}
+        found: dict[str, Tensor | None] = dict.fromkeys(source.targets if source is not None else ())
         if given is not None and len(names) == len(given):
             found |= dict(zip(names, given, strict=True))
         elif names:
@@ -79,7 +83,7 @@ train:
         self,
         facts: Facts,
         passes: Sequence[Pass],
-        path: tuple[str, ...],
+        path: Path,
         wanted: Mapping[str, Tensor],
         known: Mapping[str, Tensor | None],
         later: set[str],
@@ -89,16 +93,24 @@ train:
             at = At((*path, each.name))
             if each.augmented:
                 if path[-2] != "train":
-                    yield self.problem("only the network itself sees its inputs augmented once more", at, "Name what it sees.")
+                    yield self.problem(
+                        "only the network itself sees its inputs augmented once more", at, "Name what it sees."
+                    )
                 elif facts.data is not None and facts.data.mixing:
                     text = f"{facts.data.mixing[0].said} mixes samples, each pass by other draws"
                     yield self.problem(text, At(("data", "augment")), "Drop it, or the pass.")
-                elif facts.data is not None and not facts.data.augment and path[-2] == "train" and not _drops(facts.graph):
+                elif (
+                    facts.data is not None
+                    and not facts.data.augment
+                    and path[-2] == "train"
+                    and not _drops(facts.graph)
+                ):
                     text = f"the pass {each.name} sees the very inputs of the step: nothing is augmented or dropped"
                     yield Problem(self.code, text, at, "Augment the data: augment: [crop 32 pad=4, flip]", "warning")
                 continue
             if len(each.over) != len(wanted):
-                text = f"the pass {each.name} is over {listed(each.over)}, the network takes {len(wanted)}: {listed(wanted)}"
+                takes = f"the network takes {len(wanted)}: {listed(wanted)}"
+                text = f"the pass {each.name} is over {listed(each.over)}, {takes}"
                 yield self.problem(text, at, f"Name as many, in this order: [{', '.join(wanted)}]")
                 continue
             for name, (taken, tensor) in zip(each.over, wanted.items(), strict=True):
@@ -121,7 +133,9 @@ train:
         elif name in known:
             found = known[name]
             for text, _ in unfit([found], dict([wanted])) if found is not None else ():
-                yield self.problem(f"the pass {each.name} is over {name}: {text.replace('the data gives', 'it is')}", at)
+                yield self.problem(
+                    f"the pass {each.name} is over {name}: {text.replace('the data gives', 'it is')}", at
+                )
         elif facts.names or (facts.data is not None and getattr(facts.data.source, "inputs", None)):
             hint = did_you_mean(name, known) or f"There are: {listed(known)}."
             yield self.problem(f"nothing in the step is called {name!r}, which the pass {each.name} is over", at, hint)

@@ -20,9 +20,7 @@ def networks_of(spec: Spec, data: Data, *, undrawn: bool = False, teaching: bool
     draws = section.draw if section is not None else {}
     if train is None or not (train.composed or draws or any(term.within for term in train.terms)):
         return None
-    players = {
-        player.name: build(spec.beside[player.name], undrawn=undrawn) for player in train.players if player.spec
-    }
+    players = {player.name: build(spec.beside[player.name], undrawn=undrawn) for player in train.players if player.spec}
     teacher = None
     if TEACHER in spec.beside and teaching:
         other = spec.beside[TEACHER]
@@ -40,7 +38,7 @@ def inputs_of(spec: Spec, data: Data) -> Inputs:
     """What a step is given: the inputs of the data, and what is drawn beside."""
     section = spec.experiment.data
     drawn = {
-        name: Drawn(way, tuple(map(int, spec.graph.inputs[name].shape[1:])))
+        name: Drawn(way, tuple(size for size in spec.graph.inputs[name].shape[1:] if isinstance(size, int)))
         for name, way in (section.draw if section is not None else {}).items()
     }
     return Inputs(tuple(spec.graph.inputs), data.names, drawn)

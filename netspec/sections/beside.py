@@ -20,7 +20,6 @@ from netspec.language.calls import (
     read_entry,
 )
 from netspec.language.refusals import Refused
-from netspec.optimizers.base import Optimizer
 from netspec.records import Checked, Float, Int, Invalid, Record, Text, refuse
 from netspec.sections.objective import Term, read_terms
 from netspec.text.source import Source
@@ -157,7 +156,7 @@ def moved(problem: Problem, path: Path) -> Problem:
 
 def settled(train: Train) -> Train:
     """The same with every loss told apart by whether it compares with something of the step or of the data."""
-    known = {TEACHER, OWN, *(each.name for each in (*train.passes, *train.players))}
+    known = {TEACHER, OWN, *(each.name for each in train.passes), *train.beside}
 
     def told(term: Term) -> Term:
         within = term.constant is not None or term.named_target.partition(".")[0] in known

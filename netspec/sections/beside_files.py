@@ -10,7 +10,20 @@ from netspec.errors import Path as PathTo
 from netspec.text.source import Source
 
 NETWORK: Final = (
-    *("netspec", "name", "params", "defaults", "input", "inputs", "blocks", "layers", "outputs", "tie", "order", "init"),
+    *(
+        "netspec",
+        "name",
+        "params",
+        "defaults",
+        "input",
+        "inputs",
+        "blocks",
+        "layers",
+        "outputs",
+        "tie",
+        "order",
+        "init",
+    ),
     "weights",
 )
 """The sections of a spec that make its network."""

@@ -16,8 +16,8 @@ from netspec.machine import bytes_of
 from netspec.records import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.sections.aim import Aim
 from netspec.sections.base import NOTHING, Around, Key, Places, Section, entry_schema, unknown_keys
-from netspec.sections.draw import Draw, read_draw
 from netspec.sections.data_steps import read_steps, steps_schema
+from netspec.sections.draw import Draw, read_draw
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
 from netspec.transforms.route import Chain, Placed, Way, Written, joined, parted, placed, way

@@ -109,7 +109,9 @@ class _Others:
         """One of the specs that a spec extends, over those that it extends itself. Raises SpecError."""
 
         def refused(message: str, hint: str) -> SpecError:
-            return SpecError([Problem(str(at.path[-1] if at.path[0] == "train" else at.path[0]), message, at, hint)], source)
+            return SpecError(
+                [Problem(str(at.path[-1] if at.path[0] == "train" else at.path[0]), message, at, hint)], source
+            )
 
         if not isinstance(name, str):
             raise refused(

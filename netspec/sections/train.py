@@ -27,7 +27,17 @@ from netspec.optimizers.base import Optimizer
 from netspec.records import Bool, Checked, Choice, Duration, Fault, Field, Float, Int, Invalid, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
-from netspec.sections.beside import TEACHER, Pass, Player, Teacher, in_turns, read_passes, read_players, read_teacher, settled
+from netspec.sections.beside import (
+    TEACHER,
+    Pass,
+    Player,
+    Teacher,
+    in_turns,
+    read_passes,
+    read_players,
+    read_teacher,
+    settled,
+)
 from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
 from netspec.sections.param_groups import Group, read_groups
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS

@@ -12,14 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 import netspec
-from netspec.errors import Interrupted, NetspecError, SpecError
+from netspec.errors import Interrupted
 from netspec.runs.data import data_of
 from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.train.networks import DRAWN
-from netspec.views.training import text, training
 from tests.train.small import equal
 from tests.train.test_resume import StopAfter
 
@@ -117,7 +116,7 @@ init: {conv: normal std=0.02, bn: {weight: normal mean=1.0 std=0.02, bias: zeros
 """
 PARTS = """\
 input: 8
-layers: {encoder: [fc 4], decoder: [fc 8], adversary: [fc(encoder) 3]}
+layers: {encoder: [fc 4, relu], decoder: [fc 8], adversary: [fc(encoder) 3]}
 outputs: {decoder: decoder, adversary: adversary when training}
 data: {source: {npz: {path: d.npz, target: {decoder: x, adversary: y}}}, split: {val: 8}}
 train:
@@ -140,7 +139,8 @@ def folder(tmp_path: Path) -> Path:
     x = random.randn(56, 8).astype("f4")
     arrays = {"other": x[::-1].copy(), "alike": np.where(x[:, 0] * x[::-1, 0] > 0, 1, -1).astype("f4")}
     arrays |= {"image": random.randn(56, 1, 4, 4).astype("f4"), "text": random.randint(10, size=(56, 5))}
-    np.savez(tmp_path / "d.npz", x=x, y=(x[:, 0] > 0).astype("i8") + (x[:, 1] > 0), **arrays)
+    known: dict[str, Any] = {"x": x, "y": (x[:, 0] > 0).astype("i8") + (x[:, 1] > 0), **arrays}
+    np.savez(tmp_path / "d.npz", **known)
     (tmp_path / "big.yaml").write_text("netspec: 1\ninput: 8\nlayers: [fc 16, bn, relu, dropout 0.5, fc 3]\n")
     (tmp_path / "critic.yaml").write_text(CRITIC)
     torch.manual_seed(9)
@@ -174,7 +174,9 @@ def fresh(spec: netspec.Spec) -> nn.Module:
     return spec.build()
 
 
-def plain(spec: netspec.Spec, net: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[..., torch.Tensor]) -> None:
+def plain(
+    spec: netspec.Spec, net: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[..., torch.Tensor]
+) -> None:
     """The loop of one loss over the inputs and the target of a batch."""
     for x, y, _ in batches(data_of(spec, allow_outside=False)):
         optimizer.zero_grad()
@@ -182,17 +184,24 @@ def plain(spec: netspec.Spec, net: nn.Module, optimizer: torch.optim.Optimizer, 
         optimizer.step()
 
 
+def arranged(net: nn.Module) -> None:
+    """Store its weights pixel by pixel, as a run does."""
+    for p in net.parameters():
+        if p.dim() == 4:
+            p.data = p.data.contiguous(memory_format=torch.channels_last)
+
+
 def siamese(net: nn.Module, x: tuple[torch.Tensor, ...], y: torch.Tensor) -> torch.Tensor:
-    return F.cosine_embedding_loss(net(x[0]), net(x[1]), y, margin=0.2)
+    return functional.cosine_embedding_loss(net(x[0]), net(x[1]), y, margin=0.2)
 
 
 def towers(net: nn.Module, x: tuple[torch.Tensor, ...], scale: torch.Tensor) -> torch.Tensor:
     """CLIP's loss, as its paper has it."""
     found = net(*x)
-    image, words = (F.normalize(found[name], dim=1) for name in ("image", "text"))
+    image, words = (functional.normalize(found[name], dim=1) for name in ("image", "text"))
     logits = scale.exp() * image @ words.t()
     own = torch.arange(len(image))
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)) / 2
+    return (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.t(), own)) / 2
 
 
 def test_a_siamese_network_is_that_of_a_hand_written_loop(folder: Path) -> None:
@@ -204,7 +213,8 @@ def test_a_siamese_network_is_that_of_a_hand_written_loop(folder: Path) -> None:
 
 def test_two_views_are_those_of_a_hand_written_loop(folder: Path) -> None:
     spec = written(folder, VIEWS)
-    mine, theirs = spec.train().module, fresh(spec).to(memory_format=torch.channels_last)
+    mine, theirs = spec.train().module, fresh(spec)
+    arranged(theirs)
     optimizer = torch.optim.SGD(theirs.parameters(), 0.1, fused=True)
     data = data_of(spec, allow_outside=False)
     for epoch in range(3):
@@ -212,10 +222,10 @@ def test_two_views_are_those_of_a_hand_written_loop(folder: Path) -> None:
             one, other = (
                 theirs(data.train.batch(rows, seeded(0, epoch, index, 0, *view))[0][0]) for view in ((), (1,))
             )
-            z = F.normalize(torch.cat([one, other]), dim=1)
+            z = functional.normalize(torch.cat([one, other]), dim=1)
             scores = (z @ z.t() / 0.3).masked_fill(torch.eye(len(z), dtype=torch.bool), float("-inf"))
             optimizer.zero_grad()
-            F.cross_entropy(scores, torch.arange(len(z)).roll(len(one))).backward()
+            functional.cross_entropy(scores, torch.arange(len(z)).roll(len(one))).backward()
             optimizer.step()
     assert equal(mine, theirs)
 
@@ -229,9 +239,12 @@ def test_a_taught_network_is_that_of_a_hand_written_loop(folder: Path) -> None:
     def loss(net: nn.Module, x: tuple[torch.Tensor, ...], y: torch.Tensor) -> torch.Tensor:
         scores = net(*x)
         with torch.no_grad():
-            soft = F.log_softmax(teacher(*x) / 4, 1)
-        taught = F.kl_div(F.log_softmax(scores / 4, 1), soft, reduction="batchmean", log_target=True) * 4**2
-        return F.cross_entropy(scores, y) * 0.3 + taught * 0.7
+            soft = functional.log_softmax(teacher(*x) / 4, 1)
+        taught = (
+            functional.kl_div(functional.log_softmax(scores / 4, 1), soft, reduction="batchmean", log_target=True)
+            * 4**2
+        )
+        return functional.cross_entropy(scores, y) * 0.3 + taught * 0.7
 
     plain(spec, theirs, torch.optim.AdamW(theirs.parameters(), 0.01, fused=True), loss)
     assert equal(mine, theirs)
@@ -245,7 +258,7 @@ def test_an_averaged_teacher_is_that_of_a_hand_written_loop(folder: Path) -> Non
     for x, y, _ in batches(data_of(spec, allow_outside=False)):
         optimizer.zero_grad()
         scores = theirs(*x)
-        (F.cross_entropy(scores, y) + F.mse_loss(scores, teacher(*x)) * 2).backward()
+        (functional.cross_entropy(scores, y) + functional.mse_loss(scores, teacher(*x)) * 2).backward()
         optimizer.step()
         for slow, fast in zip(teacher.state_dict().values(), theirs.state_dict().values(), strict=True):
             slow.copy_(slow.lerp(fast, 1 - 0.9) if slow.is_floating_point() else fast)
@@ -269,7 +282,7 @@ def test_a_gan_is_that_of_the_loop_of_its_tutorial(folder: Path) -> None:
     mine = spec.train(folder / "run").module
     net_g = fresh(spec)
     net_d = netspec.load(folder / "critic.yaml").build()
-    net_g.to(memory_format=torch.channels_last)
+    arranged(net_g)
     optimizer_d = torch.optim.Adam(net_d.parameters(), lr=2e-3, betas=(0.5, 0.999), fused=True)
     optimizer_g = torch.optim.Adam(net_g.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=True)
     criterion = nn.BCELoss()
@@ -302,11 +315,11 @@ def test_players_of_one_network_train_their_own_parameters(folder: Path) -> None
     first, second = torch.optim.SGD(other, 0.5, fused=True), torch.optim.Adam(own, 0.01, fused=True)
     for step, (x, y, _) in enumerate(batches(data_of(spec, allow_outside=False))):
         theirs.zero_grad()
-        F.cross_entropy(theirs(*x)["adversary"], y["adversary"]).backward()
+        functional.cross_entropy(theirs(*x)["adversary"], y["adversary"]).backward()
         first.step()
         if step % 2 == 0:
             theirs.zero_grad()
-            F.mse_loss(theirs(*x)["decoder"], y["decoder"]).backward()
+            functional.mse_loss(theirs(*x)["decoder"], y["decoder"]).backward()
             second.step()
     assert equal(mine, theirs)
 
@@ -328,6 +341,8 @@ def test_resumed_to_the_bit(title: str, stops: list[int], folder: Path, monkeypa
         one, other = (folder / each / f"{name}.safetensors" for each in ("whole", "parts"))
         assert one.exists() == other.exists()
         if one.exists():
-            assert all(torch.equal(a, b) for a, b in zip(load_file(one).values(), load_file(other).values(), strict=True))
+            assert all(
+                torch.equal(a, b) for a, b in zip(load_file(one).values(), load_file(other).values(), strict=True)
+            )
     timeless = [[{**r, "seconds": 0, "samples_per_s": 0} for r in t.history.records] for t in (whole, parts)]
     assert timeless[0] == timeless[1]

@@ -29,9 +29,7 @@ into floats a batch at a time for ten epochs."""
 CHUNK: Final = 1024
 SEEN: Final = 64
 """Samples of each part by which data is known again."""
-Take = Callable[
-    [Sequence[Described], Mapping[str, Described]], tuple[Sequence[Described], Mapping[str, Described]]
-]
+Take = Callable[[Sequence[Described], Mapping[str, Described]], tuple[Sequence[Described], Mapping[str, Described]]]
 Share = Callable[[int], slice]
 """Says for the number of samples in a batch which of its rows are wanted."""
 
@@ -352,7 +350,8 @@ class Data:
         if not faults and self.train.augments:
             augmented, _ = self.train.batch(self._first(), seeded(0, device=self.train.device))
             faults = [
-                (f"{text}, after augmentation", "") for text, _ in unfit(*take([described(x) for x in augmented], wanted))
+                (f"{text}, after augmentation", "")
+                for text, _ in unfit(*take([described(x) for x in augmented], wanted))
             ]
         if faults:
             raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *self.told]))

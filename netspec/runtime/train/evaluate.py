@@ -125,7 +125,8 @@ def evaluate(
 
     Of several processes each measures its rows of every batch, and all get the same values.
     The module is in evaluation mode meanwhile, and no random number is drawn. `forward` is called
-    in its place if given; `networks` are those that losses compare with it. Raises SpecError and DataError where outputs, targets and loss do not go together.
+    in its place if given; `networks` are those that losses compare with it. Raises SpecError and DataError where
+    outputs, targets and loss do not go together.
     """
     was_training = module.training
     module.eval()
@@ -152,7 +153,12 @@ def evaluate(
 
 
 def _scene(
-    networks: Networks, run: Callable[..., Any], inputs: tuple[torch.Tensor, ...], target: Target, number: int, world: World
+    networks: Networks,
+    run: Callable[..., Any],
+    inputs: tuple[torch.Tensor, ...],
+    target: Target,
+    number: int,
+    world: World,
 ) -> Any:
     """What losses compare of a batch, by the networks of a step; what is drawn follows from the batch's number."""
     drawn = networks.inputs.draw(len(inputs[0]), inputs[0].device, (number, world.rank), slice(None))

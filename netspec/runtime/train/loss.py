@@ -226,7 +226,8 @@ class Objective:
         """A loss, or `part` of one, times what it counts."""
         term = criterion.term
         if term.learned:
-            spread = self.module._modules[WEIGHING]._parameters[term.name]
+            spread = self.module.get_submodule(WEIGHING)._parameters[term.name]
+            assert spread is not None
             half = 0.5 if criterion.loss.target_kind == "value" else 1.0
             loss = half * torch.exp(-spread) * loss + spread * (part / 2)
         return loss if term.weight == 1 else loss * term.weight

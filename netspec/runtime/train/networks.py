@@ -73,9 +73,7 @@ class Inputs:
         drawn, rest = dict(zip(self.drawn, given[len(self.data) :], strict=True)), iter(given)
         return tuple(drawn[name] if name in drawn else next(rest) for name in self.network)
 
-    def draw(
-        self, count: int, device: torch.device, place: tuple[int, ...], rows: slice
-    ) -> tuple[torch.Tensor, ...]:
+    def draw(self, count: int, device: torch.device, place: tuple[int, ...], rows: slice) -> tuple[torch.Tensor, ...]:
         """What is drawn of it for these `rows` of a batch, as the place in the run says alone."""
         if not self.drawn:
             return ()
@@ -252,5 +250,3 @@ def _by_name(outputs: Any, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         return outputs
     given = (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
     return dict(zip(names, given, strict=False))
-
-

@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 HIGHEST: Final = 100.0
 """What the inverse of a learned temperature is at most, as in CLIP."""
@@ -26,14 +26,14 @@ class InfoNCELoss(nn.Module):
     def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         """The loss of two outputs, both batch x features."""
         if self.normalize:
-            one, other = F.normalize(one, dim=1), F.normalize(other, dim=1)
+            one, other = functional.normalize(one, dim=1), functional.normalize(other, dim=1)
         if self.logit_scale is not None:
             scores = self.logit_scale.exp().clamp(max=HIGHEST) * one @ other.t()
         else:
             scores = one @ other.t() / self.temperature
         own = torch.arange(len(one), device=one.device)
-        loss = F.cross_entropy(scores, own)
-        return (loss + F.cross_entropy(scores.t(), own)) / 2 if self.symmetric else loss
+        loss = functional.cross_entropy(scores, own)
+        return (loss + functional.cross_entropy(scores.t(), own)) / 2 if self.symmetric else loss
 
 
 class NTXentLoss(nn.Module):
@@ -45,11 +45,11 @@ class NTXentLoss(nn.Module):
 
     def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         """The loss of two outputs, both batch x features."""
-        rows = F.normalize(torch.cat([one, other]), dim=1)
+        rows = functional.normalize(torch.cat([one, other]), dim=1)
         scores = rows @ rows.t() / self.temperature
         scores = scores.masked_fill(torch.eye(len(rows), dtype=torch.bool, device=rows.device), float("-inf"))
         own = torch.arange(len(rows), device=rows.device).roll(len(one))
-        return F.cross_entropy(scores, own)
+        return functional.cross_entropy(scores, own)
 
 
 class DistillationLoss(nn.Module):
@@ -61,6 +61,6 @@ class DistillationLoss(nn.Module):
 
     def forward(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """The loss of scores and a teacher's scores of the same shape, a mean over all but the classes."""
-        soft, wanted = (F.log_softmax(x / self.temperature, self.dim) for x in (scores, target))
-        loss = F.kl_div(soft, wanted, reduction="sum", log_target=True)
+        soft, wanted = (functional.log_softmax(x / self.temperature, self.dim) for x in (scores, target))
+        loss = functional.kl_div(soft, wanted, reduction="sum", log_target=True)
         return loss / (scores.numel() // scores.shape[self.dim]) * self.temperature**2

@@ -29,6 +29,7 @@ from netspec.sections.train import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
 
+
 @dataclass(frozen=True)
 class Turn:
     """Who moves in a step: what is trained, by which losses, and how often."""
@@ -120,9 +121,7 @@ class State:
         self.samples = train.samples
         self.per_epoch = train.per_epoch(self.count)
         self.total = train.steps(self.count)
-        self.objective = Objective(
-            train.all_terms if train.players else train.loss, self.device, data.learnt, outputs
-        )
+        self.objective = Objective(train.all_terms if train.players else train.loss, self.device, data.learnt, outputs)
         self.networks = networks
         if networks is not None:
             if train.teacher is not None and train.teacher.averaged:
@@ -175,7 +174,9 @@ class State:
             schedule = Schedule(train.scheduler, optimizer, self.total, train.epochs, fallback)
             network = player.name if player.spec is not None else MAIN
             losses = tuple(term.name for term in player.terms)
-            found.append(Turn(player.name, network, losses, *_parts(named), optimizer, schedule, wanted, named, player.every))
+            found.append(
+                Turn(player.name, network, losses, *_parts(named), optimizer, schedule, wanted, named, player.every)
+            )
         losses = tuple(term.name for term in train.terms)
         own = _parts(self.named)
         return (*found, Turn(MAIN, MAIN, losses, *own, self.optimizer, self.schedule, train, self.named, train.every))
@@ -421,7 +422,7 @@ def _owner(name: str, train: Train) -> str:
     """The player that trains a parameter, of a network or of a player's own; empty for the network itself."""
     for player in train.players:
         if name.startswith(f"loss.{PLAYERS}.{player.name}.") or player.owns(name):
-            return player.name
+            return str(player.name)
     return MAIN
 
 
