@@ -1,4 +1,4 @@
-"""Everything that losses may name in a step of training: outputs of the network, of further passes, of others beside."""
+"""Everything that losses may name in a step of training: outputs of the network, of passes, of others beside."""
 
 from __future__ import annotations
 

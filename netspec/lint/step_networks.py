@@ -64,6 +64,26 @@ train:
                 yield from self._passes(facts, player.passes, path, graph.inputs, known, later)
             known |= {n: v.tensor for n, v in facts.signals.items() if n.partition(".")[0] == player.name}
         yield from self._trained(facts)
+        yield from self._idle(facts)
+
+    def _idle(self, facts: Facts) -> Iterator[Problem]:
+        """What runs, or would, for nothing: a teacher that knows nothing, and what no loss names."""
+        train = facts.train
+        assert train is not None
+        other = facts.beside.get(TEACHER)
+        if other is not None and not other.weights.loads:
+            text = "the teacher has no weights, and what it was drawn with would be taught"
+            yield self.problem(text, At(place_of(TEACHER), on_key=True), "Write teacher: {spec: ..., weights: FILE}.")
+        named = {name for term in train.all_terms for name in (*term.outputs, term.named_target)}
+        named |= {name for player in train.players for each in player.passes for name in each.over}
+        parts = {part for name in named for part in name.split(".")[:2]}
+        ways = {each.name: ("train", "passes", each.name) for each in train.passes}
+        ways |= {TEACHER: ("train", TEACHER)} if train.teacher is not None else {}
+        for name, path in ways.items():
+            if name not in parts:
+                text = f"no loss names what {'the teacher' if name == TEACHER else f'the pass {name}'} gives"
+                hint = f"As in {{..., of: ..., target: {name}.{next(iter(facts.outputs), 'NAME')}}}, or leave it out."
+                yield Problem(self.code, text, At(path, on_key=True), hint, "warning")
 
     def _data(self, facts: Facts) -> dict[str, Tensor | None]:
         """What the data has by name, as far as that is known; drawn inputs too."""

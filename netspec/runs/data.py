@@ -42,6 +42,7 @@ def _fault(learnt: Any) -> str:
         "inputs": _seen_as,
         "values": lambda value: isinstance(value, list) and all(map(is_kept, value)),
         "transform": lambda value: isinstance(value, list) and all(isinstance(x, dict | None) for x in value),
+        "places": lambda value: isinstance(value, list) and all(isinstance(x, list) for x in value),
         "columns": are_learnt,
         "tokenizer": lambda value: isinstance(value, str),
         "units": lambda value: isinstance(value, str),

@@ -181,7 +181,10 @@ def in_turns(train: Train, path: Path) -> Iterator[Problem]:
         }
         for key, text in refused.items():
             if text:
-                hint = "Name it, as in {fooled: bce of=critic.fake target=1}." if key == "loss" else "Leave it out."
+                hint = {
+                    "loss": "Name it, as in {fooled: bce of=critic.fake target=1}.",
+                    "optimizer": "Take another, such as adam.",
+                }.get(key, "Leave it out.")
                 yield Problem("contradiction", f"{text}, and players take turns", At((*path, key)), hint)
     elif train.every > 1:
         text = "every says how often the network takes its turn, and no players take turns with it"

@@ -164,7 +164,7 @@ class DataSection:
     """What the target is taken for."""
     source_at: At = field(default=At())
     names: tuple[str, ...] = ()
-    """The network's inputs, where they are known."""
+    """The network's inputs, where they are known, and the data's as well."""
     maps: Maps = TORCHS
     draw: Mapping[str, Draw] = field(default_factory=dict)
     """How inputs of the network are drawn that are no data, by their names."""
@@ -196,12 +196,7 @@ class DataSection:
 
         Raises Misfit for a name that is none of an input.
         """
-        return placed(self.transform, inputs, self.called(inputs, names))
-
-    def called(self, inputs: Sequence[Tensor], names: Sequence[str]) -> Sequence[str]:
-        """What steps call the data's inputs: as the network does, or by `names` where it does not take just these."""
-        own = self.names if len(self.names) == len(inputs) and not self.draw else ()
-        return own or names
+        return placed(self.transform, inputs, self.names or names)
 
     def ways(
         self,
@@ -218,7 +213,7 @@ class DataSection:
         """
         transforms = self.placed(inputs, names) if done is None else done
         before, after = parted(transforms)
-        augment = placed(self.augment, inputs, self.called(inputs, names))
+        augment = placed(self.augment, inputs, self.names or names)
         use, training = (
             self._way(steps, inputs, target, others or {}) for steps in ((*before, *after), (*before, *augment, *after))
         )
@@ -324,7 +319,7 @@ def _section(
     augment = tuple(each.written for each in random if not isinstance(each.written.step, Mixing))
     mixing = tuple(each.written.step for each in random if isinstance(each.written.step, Mixing))
     steps = tuple(each.written for each in transform)
-    about = (reading, aim, At(paths["source"]), names, maps, drawn)
+    about = (reading, aim, At(paths["source"]), own, maps, drawn)
     section = DataSection(source, split, steps, augment, mixing, *about)
     return section, _misfits(section, {id(each.written.step): each.places for each in (*transform, *random)})
 
@@ -365,8 +360,10 @@ def _read_split(value: Any, path: Path, lookup: Lookup) -> Split:
 def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     """The steps that do not fit what the source is known to give, in use and in training."""
     gives = section.source.gives()
-    if not gives.inputs or (section.names and len(section.names) != len(gives.inputs)) or section.draw:
+    if not gives.inputs or (section.names and len(section.names) != len(gives.inputs)):
         return []
+    if not section.names and any(each.to is not None for each in (*section.transform, *section.augment)):
+        return []  # what its inputs are called, only the data tells
     problems = []
     for step, misfit in section.misfits(gives.inputs, gives.target):
         at = places[id(step)].get(misfit.field) or places[id(step)][None]

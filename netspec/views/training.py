@@ -220,7 +220,7 @@ def _loss(term: Term) -> str:
     """A loss, and of several what it is told by and what it counts: `box: SmoothL1Loss * 0.5`."""
     weight = " * learned" if term.learned else f" * {term.weight:g}" if term.weight != 1 else ""
     own = f" of {' and '.join(term.of)}" * (bool(term.of) and term.of != (term.name,))
-    aim = f" against {term.target if term.constant is None else f'{term.constant:g}'}" * (term.target != "")
+    aim = f" against {term.target if term.constant is None else f'{term.constant:g}'}" * term.within
     return f"{term.name}: {shown(term.loss)}{own}{aim}{weight}" if term.name else shown(term.loss)
 
 

@@ -188,7 +188,7 @@ def arranged(net: nn.Module) -> None:
     """Store its weights pixel by pixel, as a run does."""
     for p in net.parameters():
         if p.dim() == 4:
-            p.data = p.data.contiguous(memory_format=torch.channels_last)
+            p.data = p.data.to(memory_format=torch.channels_last)
 
 
 def siamese(net: nn.Module, x: tuple[torch.Tensor, ...], y: torch.Tensor) -> torch.Tensor:
