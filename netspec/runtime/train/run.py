@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -62,6 +63,9 @@ def train(
     if world.size > 1 and frozen.whens:
         text = "what is frozen cannot thaw in a run of several processes, which agree on gradients once"
         raise UsageError(f"{text}. Begin another run from the weights of this one: weights: {{load: RUN}}.")
+    if world.size > 1 and any(player.trains for player in train.players):
+        text = "players of one network cannot take turns in a run of several processes, whose ways to agree are fixed"
+        raise UsageError(f"{text}. Give each a network of its own, spec, or train with one process.")
     device = choose_device(train.device, world)
     parted = world.size > 1 and train.parallel == "fsdp"
     channels_last = wants_channels_last(module, train) and not parted
@@ -79,7 +83,9 @@ def train(
                 torch.manual_seed(world.seed(train.seed))
             if resume:
                 trainer.resume()
-            with joint_statistics(network.module, world):
+            with contextlib.ExitStack() as joint:
+                for module in (network.module, *(networks.players.values() if networks is not None else ())):
+                    joint.enter_context(joint_statistics(module, world))
                 history = trainer.run_all()
         if parted:
             module.load_state_dict(network.gather(trainer.state.shown.state_dict(), everywhere=True))

@@ -132,7 +132,7 @@ class Stepper:
         for turn in moving:
             for each in self.turns:
                 each.optimizer.zero_grad()
-            self.spread.will_backward(last=turn.network == MAIN)
+            self.spread.will_backward(last=True)
             scene.begin(turn.network)
             with strictly(self.strict is True):
                 if turn.name not in self.checked_turns:
