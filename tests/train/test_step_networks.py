@@ -15,10 +15,11 @@ from torch import nn
 from torch.nn import functional
 
 import netspec
-from netspec.errors import Interrupted
+from netspec.errors import Interrupted, NetspecError
 from netspec.runs.data import data_of
 from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.train.networks import DRAWN
+from netspec.views.training import text, training
 from tests.train.small import equal
 from tests.train.test_resume import StopAfter
 
@@ -346,3 +347,126 @@ def test_resumed_to_the_bit(title: str, stops: list[int], folder: Path, monkeypa
             )
     timeless = [[{**r, "seconds": 0, "samples_per_s": 0} for r in t.history.records] for t in (whole, parts)]
     assert timeless[0] == timeless[1]
+
+
+TOO = "{trains: 'adv*', loss: {adversary: cross_entropy target=adversary}, optimizer: adam}"
+WRONG: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
+    "a teacher that is not there": (TAUGHT, (("big.yaml", "bog.yaml"),), "'bog.yaml' is not a file"),
+    "a teacher's broken spec": (TAUGHT, (("spec: big.yaml", "spec: {input: 8, layers: [fcc 3]}"),), "'fcc'"),
+    "a teacher of other inputs": (
+        TAUGHT,
+        (("{spec: big.yaml", "{spec: {input: 9, layers: {fc2: fc 3}}"),),
+        "the teacher sees what",
+    ),
+    "a teacher of other classes": (TAUGHT, (("{spec: big.yaml", "{spec: {input: 8, layers: {fc2: fc 5}}"),), "B x 5"),
+    "a teacher that knows nothing": (TAUGHT, ((", weights: big.safetensors", ""),), "the teacher has no weights"),
+    "an output that it lacks": (TAUGHT, (("teacher.fc2", "teacher.fc9"),), "Did you mean 'teacher.fc2'"),
+    "a key that it lacks": (TAUGHT, (("weights: big", "wieghts: big"),), "Did you mean 'weights'"),
+    "an average that stands still": (MEAN, (("decay=0.9", "decay=1"),), "less than 1"),
+    "a pass over nothing": (SIAMESE, (("second: other", "second: otter"),), "Did you mean 'other'"),
+    "a pass over itself": (DCGAN, (("fake: main", "fake: critic.fake"),), "runs behind it or is itself"),
+    "a critic of other pictures": (DCGAN, (("conv_transpose 1 k4 s2 p1", "conv_transpose 2 k4 s2 p1"),), "2 x 4 x 4"),
+    "a drawn input that is none": (DCGAN, (("draw: normal", "draw: {nose: normal}"),), "no input 'nose'"),
+    "a way of drawing that is none": (DCGAN, (("draw: normal", "draw: gaussian"),), "no way of drawing 'gaussian'"),
+    "a loss without a name": (DCGAN, (("{fooled: bce of=critic.fake target=1}", "mse"),), "each loss has a name"),
+    "turns of several batches": (DCGAN, (("epochs: 3", "accumulate: 2"),), "a turn is taken with one batch"),
+    "turns of several calls": (DCGAN, (("adam lr=1e-3 betas=0.5x0.999\n  epochs", "lbfgs\n  epochs"),), "Take another"),
+    "nobody takes turns": (MEAN, (("epochs: 3", "every: 2"),), "no players take turns"),
+    "patterns of nothing": (PARTS, (("trains: adversary", "trains: adversity"),), "matches no parameter"),
+    "all parameters taken": (PARTS, (("trains: adversary", "trains: '*'"),), "none is left"),
+    "two of one parameter": (
+        PARTS,
+        (("  players:\n", f"  players:\n    too: {TOO}\n"),),
+        "is trained by too and adversary",
+    ),
+    "an output as a target of the data": (
+        TAUGHT,
+        (("fc: cross_entropy weight=0.3", "fc: {mse: , target: fc}"),),
+        "target=outputs.fc",
+    ),
+    "mixed samples": (VIEWS, (("flip]", "flip, mixup]"),), "mixes samples, each pass by other draws"),
+}
+
+
+@pytest.mark.parametrize("title", WRONG)
+def test_what_is_wrong_is_told_where_it_stands(title: str, folder: Path) -> None:
+    recipe, changes, said = WRONG[title]
+    with pytest.raises(NetspecError) as caught:
+        written(folder, recipe, *changes)
+    assert said in str(caught.value)
+    assert str(caught.value).count("error[") == 1
+    assert "net.yaml:" in str(caught.value)
+
+
+def test_weights_of_a_teacher_are_held_against_it_before_training(folder: Path) -> None:
+    spec = written(folder, TAUGHT, ("big.safetensors", "small.safetensors"))
+    save_file({"fc1.weight": torch.zeros(2, 2)}, folder / "small.safetensors")
+    with pytest.raises(NetspecError, match=r"net\.yaml:7:38"):
+        spec.fitted()
+
+
+def test_a_run_that_goes_on_has_the_same_teacher(folder: Path) -> None:
+    spec = written(folder, TAUGHT)
+    spec.train(folder / "run")
+    torch.manual_seed(10)
+    save_file(netspec.load(folder / "big.yaml").build().state_dict(), folder / "big.safetensors")
+    with pytest.raises(NetspecError, match="another teacher"):
+        spec.over(["train.epochs=4"]).train(folder / "run", resume=True)
+
+
+def test_a_run_teaches_by_its_folder(folder: Path) -> None:
+    """A teacher is called by the folder of its run, which has both its spec and its weights."""
+    written(folder, MEAN).train(folder / "runs")
+    spec = written(
+        folder, TAUGHT, ("{spec: big.yaml, weights: big.safetensors}", "{spec: runs}"), ("teacher.fc2", "teacher")
+    )
+    spec.train(folder / "student")
+    assert netspec.Run.read(folder / "student").evaluate()["soft.loss"] >= 0
+
+
+def test_a_summary_tells_what_a_step_runs(folder: Path) -> None:
+    def told(recipe: str) -> str:
+        spec = written(folder, recipe)
+        beside = {name: each.graph for name, each in spec.beside.items()}
+        return text(training(spec.name, spec.graph, spec.experiment, 48, beside))
+
+    assert "pass       view: the inputs, augmented anew\n" in told(VIEWS)
+    assert "teacher    an average of the network, of which each step keeps 0.9\n" in told(MEAN)
+    found = told(DCGAN)
+    assert "loss       fooled: BCELoss of critic.fake against 1\n" in found
+    assert "player     critic: critic.real: BCELoss against 1, critic.fake: BCELoss against 0\n" in found
+    assert "turns      critic, then the network\n" in found
+    found = told(PARTS)
+    assert "turns      adversary, then the network, every 2 steps\n" in found
+    assert "  76 parameters: encoder.0.weight, encoder.0.bias, decoder.0.weight, decoder.0.bias\n" in found
+    assert "  15 parameters by SGD lr=0.5: adversary.0.weight, adversary.0.bias\n" in found
+
+
+@pytest.mark.parametrize("title", ["siamese", "DCGAN"])
+def test_a_run_is_measured_asked_and_exported(title: str, folder: Path) -> None:
+    spec = written(folder, RECIPES[title])
+    run = folder / "run"
+    last = spec.train(run).history.records[-1]
+    read = netspec.Run.read(run)
+    part = "val" if title == "siamese" else "train"
+    found = read.evaluate(part)
+    assert {f"{part}.{name}" for name in found} <= last.keys()
+    shape = next(iter(spec.graph.inputs.values())).shape[1:]
+    given = np.random.RandomState(1).randn(3, *shape).astype("f4")
+    np.save(folder / "new.npy", given)
+    with torch.no_grad():
+        wanted = read.module()(torch.from_numpy(given))
+    torch.testing.assert_close(torch.from_numpy(read.predict(folder / "new.npy").first), wanted)
+
+
+def test_a_generator_is_exported(folder: Path) -> None:
+    spec = written(folder, DCGAN)
+    spec.train(folder / "run")
+    report = netspec.Run.read(folder / "run").export(folder / "net.onnx")
+    assert report.path.exists()
+
+
+def test_what_a_pass_is_over_is_held_against_the_network_once_it_is_read(folder: Path) -> None:
+    spec = written(folder, SIAMESE, ("inputs: [x, other]", "inputs: [x, image]"), ("second: other", "second: image"))
+    with pytest.raises(NetspecError, match="the pass second is over image: it is 1 x 4 x 4, input takes 8"):
+        spec.train()
