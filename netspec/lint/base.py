@@ -216,7 +216,8 @@ def taken(
     """Those of the data's inputs that a network takes, and its inputs, by name, that the data is to give."""
     wanted = {name: tensor for name, tensor in wanted.items() if name not in drawn}
     passes = [each for holder in (train, *train.players) for each in holder.passes] if train is not None else []
-    return (given[: len(wanted)] if any(each.over for each in passes) else given), wanted
+    further = any(each.over for each in passes) or (drawn and not wanted)
+    return (given[: len(wanted)] if further else given), wanted
 
 
 class Rule:

@@ -20,6 +20,7 @@ class Contrast(Together):
     predictions = 2
     takes_target = False
     kind = "none"
+    torchs = False
     compares_samples = True
 
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:

@@ -17,6 +17,7 @@ class DistillationLoss(Loss):
     """
 
     rule = "Takes scores and a target of scores of the same shape."
+    torchs = False
     wants = "scores"
     activation = "softmax"
     words = ("distillation", "distill", "distillation_loss")

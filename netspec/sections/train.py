@@ -219,12 +219,19 @@ class Train(Record):
 R_ = TypeVar("R_", Checkpoint, Evaluate)
 _REQUIRED: Final = {"loss": "cross_entropy", "optimizer": "adamw lr=1e-3"}
 """Keys that must be there, each as it may be."""
+_PLAYING: Final[dict[str, Any]] = {
+    "players": {"head": {"trains": "fc", "loss": {"fc": "cross_entropy"}, "optimizer": "sgd lr=0.1"}},
+    "loss": {"fc": "cross_entropy"},
+}
+_BESIDE: Final[dict[str, Any]] = {"players": {"loss": _PLAYING["loss"]}, "every": _PLAYING}
+"""What else has to be there for a key to mean something."""
 _EXAMPLES: Final[dict[str, Any]] = {
     "groups": {"norm": "weight_decay=0"},
     "clip_grad": 1.0,
     "ema": 0.999,
     "passes": {"view": "augmented"},
     "teacher": "ema decay=0.999",
+    "players": _PLAYING["players"],
     "every": 5,
     "max_steps": 10_000,
     "max_time": "2h",
@@ -247,7 +254,10 @@ class Training(Section):
     network = False
     meant = ("training", "trainer")
     keys = {
-        name: Key(field.sentence, _EXAMPLES.get(name), None, Train, _HELD.get(name), name in _REQUIRED)
+        name: Key(
+            *(field.sentence, _EXAMPLES.get(name), None, Train, _HELD.get(name), name in _REQUIRED),
+            _BESIDE.get(name, {}),
+        )
         for name, field in Train.fields.items()
     }
     entries = {

@@ -21,6 +21,7 @@ from netspec.text.report import SpecError
 from netspec.words import one_line
 
 if TYPE_CHECKING:
+    from netspec.datasets.base import Column
     from netspec.sections.data import DataSection
     from netspec.spec import Spec
 
@@ -39,9 +40,16 @@ def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
     told = tuple(map(one_line, arrays.told))
     ordered(arrays, section.aim.positive, None)
     classes = arrays.classes
-    inputs, target = tuple(described(x) for x in arrays.train.inputs), described(arrays.train.target)
-    fit(spec, section, Gives(inputs, target, len(classes) if classes else None), arrays.names, classes or (), told)
+    inputs = tuple(described(x) for x in arrays.train.inputs)
+    others = {name: _gives(inputs, column, arrays.classes_of.get(name)) for name, column in arrays.train.others.items()}
+    gives = replace(_gives(inputs, arrays.train.target, classes), others=others)
+    fit(spec, section, gives, arrays.names, classes or (), told)
     return told
+
+
+def _gives(inputs: tuple[Described, ...], target: Column, classes: Sequence[str] | None) -> Gives:
+    """What a source gives with a target, which may hold these classes."""
+    return Gives(inputs, described(target), len(classes) if classes else None)
 
 
 def fit(
