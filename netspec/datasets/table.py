@@ -47,8 +47,8 @@ error that says what to write. Which column became what is told by `check` and w
 
 The target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
 `B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell
-of the target lists labels, and it is `B x labels` floats. `{OUTPUT: COLUMN, ...}` are several targets, each for a loss of
-its name, with one column or a list.
+of the target lists labels, and it is `B x labels` floats. `{OUTPUT: COLUMN, ...}` are several targets, each for a loss
+of its name, with one column or a list.
 
 With `window` a sample is a stretch of rows: the inputs are `B x columns x window`, as conv1d takes them and standardize
 sees them (`transpose 1 2` gives them to a recurrent layer), the target's own past among them where no columns are
@@ -129,7 +129,7 @@ class Tabular(Dataset):
 
     path = Word("the file")
     target = Checked(
-        "column that the network learns to give, or a list of them; {OUTPUT: COLUMN, ...} for several, which losses name",
+        "column that the network learns to give, or a list of them; {OUTPUT: COLUMN, ...} for several by name",
         named_columns,
         TARGETS,
         textual=True,

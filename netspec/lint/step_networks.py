@@ -77,7 +77,7 @@ train:
         named = {name for term in train.all_terms for name in (*term.outputs, term.named_target)}
         named |= {name for player in train.players for each in player.passes for name in each.over}
         parts = {part for name in named for part in name.split(".")[:2]}
-        ways = {each.name: ("train", "passes", each.name) for each in train.passes}
+        ways: dict[str, Path] = {each.name: ("train", "passes", each.name) for each in train.passes}
         ways |= {TEACHER: ("train", TEACHER)} if train.teacher is not None else {}
         for name, path in ways.items():
             if name not in parts:

@@ -448,10 +448,10 @@ def test_a_run_is_measured_asked_and_exported(title: str, folder: Path) -> None:
     run = folder / "run"
     last = spec.train(run).history.records[-1]
     read = netspec.Run.read(run)
-    part = "val" if title == "siamese" else "train"
+    part: Any = "val" if title == "siamese" else "train"
     found = read.evaluate(part)
     assert {f"{part}.{name}" for name in found} <= last.keys()
-    shape = next(iter(spec.graph.inputs.values())).shape[1:]
+    shape: Any = next(iter(spec.graph.inputs.values())).shape[1:]
     given = np.random.RandomState(1).randn(3, *shape).astype("f4")
     np.save(folder / "new.npy", given)
     with torch.no_grad():

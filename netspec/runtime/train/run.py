@@ -84,8 +84,8 @@ def train(
             if resume:
                 trainer.resume()
             with contextlib.ExitStack() as joint:
-                for module in (network.module, *(networks.players.values() if networks is not None else ())):
-                    joint.enter_context(joint_statistics(module, world))
+                for each in (network.module, *(networks.players.values() if networks is not None else ())):
+                    joint.enter_context(joint_statistics(each, world))
                 history = trainer.run_all()
         if parted:
             module.load_state_dict(network.gather(trainer.state.shown.state_dict(), everywhere=True))
