@@ -45,6 +45,7 @@ LATER: Final = (
     "test_what_cannot_be_compiled_is_said_before_the_first_update",
     "test_a_compiled_network",
     "test_a_generator_is_exported",
+    "test_an_example_runs[distillation]",
 )
 """Tests that take long, of what other tests hold in the small."""
 
