@@ -215,6 +215,11 @@ def _beside(source: Source, train: Train | None, limits: Limits) -> tuple[dict[s
         document, wrong = read_document(part)
         graph, more = expand(document)
         errors = [problem for problem in (*wrong, *more) if problem.severity == "error"]
-        problems += [moved(problem, (*path, "spec")) for problem in errors]
-        found[name] = Spec(document, graph, limits=limits)
+        apart = each.weights is not None
+        problems += [
+            moved(problem, path if apart and problem.at.path[:1] == ("weights",) else (*path, "spec"))
+            for problem in errors
+        ]
+        if not errors:
+            found[name] = Spec(document, graph, limits=limits)
     return found, problems
