@@ -77,7 +77,7 @@ def still() -> nn.Module:
 def beside(train_: Train) -> Networks:
     """A critic with a norm, where there is one, over the scores of a perceptron and over its points."""
     torch.manual_seed(2)
-    critic = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+    critic = nn.Sequential(nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
     players = {player.name: critic for player in train_.players if player.spec is not None}
     given = dict.fromkeys(players, ("score",))
     return Networks(train_, Inputs(("input",), ("input",)), ("out",), None, players, given)
