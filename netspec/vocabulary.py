@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netspec.optimizers.base import Optimizer
     from netspec.schedulers.base import Scheduler
     from netspec.transforms.base import Random, Transform
+    from netspec.wraps import Wrap
 
 
 def _in(package: str, families: dict[str, str]) -> dict[str, str]:
@@ -55,6 +56,18 @@ INITIALIZERS: Catalogue[Initializer] = Catalogue(
     synonyms.NOT_INITIALIZERS,
 )
 """How parameters are filled before training."""
+
+WRAPS: Catalogue[Wrap] = Catalogue(
+    "wrap",
+    "netspec.wraps.Wrap",
+    {
+        "netspec.wraps": (
+            "WeightNorm WeightNormHook SpectralNorm SpectralNormHook Orthogonal Lora weight_norm weight_norm_hook "
+            "spectral_norm spectral_norm_hook"
+        )
+    },
+)
+"""What wraps the weight of a layer."""
 
 DATASETS: Catalogue[Dataset] = Catalogue(
     "dataset",

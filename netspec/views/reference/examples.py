@@ -21,6 +21,7 @@ from netspec.sections.document import read_document
 from netspec.tensors import Tensor, show
 from netspec.text.reader import read_text
 from netspec.views.reference.kinds import Kind
+from netspec.vocabulary import WRAPS
 
 RESULT: Final = "layer"
 """The name of the step that an example of an operation is about."""
@@ -83,8 +84,11 @@ def _operation(cls: type[Op]) -> Example:
 
 def wrapped(word: str) -> Example:
     """The example of what wraps a weight."""
-    row = f"linear 4 wrap={word}"
-    return _counted(row, {"Linear": {"out_features": 4, "wrap": word}}, _network({"x": "8"}, {RESULT: row}))
+    (cls,) = WRAPS.find(word)
+    row = f"linear 4 wrap={cls.example}"
+    options = {name: getattr(cls, name) for name in cls.fields if f" {name}=" in cls.example}
+    long = {"Linear": {"out_features": 4, "wrap": word, **dict.fromkeys(options)}}
+    return _counted(row, long, _network({"x": "8"}, {RESULT: row}))
 
 
 def _counted(short: str, long: dict[str, Any], graph: Graph) -> Example:
