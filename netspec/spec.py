@@ -123,6 +123,12 @@ class Spec:
         with sparing():
             return self._checked(overridden(self.document.source, overrides), self.limits).at(self.root, self.file)
 
+    def folded(self) -> Self:
+        """The same spec without small matrices of lora: the network that weights are for which have them folded in."""
+        document = replace(self.document, folded=True)
+        with sparing():
+            return replace(self, document=document, graph=expand(document)[0])
+
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
         return self._printed
