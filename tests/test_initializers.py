@@ -18,6 +18,7 @@ from netspec.language.calls import read_entry
 from netspec.vocabulary import INITIALIZERS, WRAPS
 from tests import written
 
+TORCHS = sorted({cls.called() for cls in WRAPS.classes()} - {"orthogonal", "lora"})
 OF_TORCH = {
     name: function
     for name, function in vars(nn.init).items()
@@ -77,9 +78,7 @@ def initialised(rows: str, init: str, given: str = "3x8x8") -> Any:
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 @pytest.mark.parametrize("key", ["conv", "'*.weight'", "'a*'", "a.0"])
-@pytest.mark.parametrize(
-    "wrap", [wrap for cls in WRAPS.classes() if (wrap := cls.called()) not in ("orthogonal", "lora")]
-)
+@pytest.mark.parametrize("wrap", TORCHS)
 def test_a_rule_reaches_the_weight_that_a_wrap_trains(wrap: str, key: str) -> None:
     net = initialised(f"{{a: [conv 4 k3 wrap={wrap}]}}", f"{{{key}: constant 0.5}}")
     trained = dict(net.named_parameters())

@@ -57,7 +57,10 @@ class LoraEmbedding(nn.Embedding):
 ''',
     "LoraMultiheadAttention": '''\
 class LoraMultiheadAttention(nn.MultiheadAttention):
-    """Attention whose projections are changed by products of two small matrices, which alone are trained."""
+    """Attention whose projections are changed by products of two small matrices, which alone are trained.
+
+    That of the output counts twice, as in peft, so that adapters of either are those of the other.
+    """
 
     def __init__(self, *args, rank, alpha, rslora=False, **options):
         super().__init__(*args, **options)
@@ -73,7 +76,7 @@ class LoraMultiheadAttention(nn.MultiheadAttention):
     def forward(self, query, key, value, key_padding_mask=None, attn_mask=None, **options):
         out, masks = self.out_proj, {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
         into = self.in_proj_weight + self.lora_B.weight @ self.lora_A.weight * self.scaling
-        weight = out.weight + out.lora_B.weight @ out.lora_A.weight * self.scaling
+        weight = out.weight + out.lora_B.weight @ out.lora_A.weight * (2 * self.scaling)
         shape = (self.embed_dim, self.num_heads, into, self.in_proj_bias, self.bias_k, self.bias_v, self.add_zero_attn)
         if self.batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))

@@ -35,9 +35,9 @@ def build(
 
     An `undrawn` one has no weights yet, because those of a checkpoint are to come: none are drawn, and no file is read.
     Where small matrices stand beside its weights, what a run saved is what was trained alone; the rest then comes from
-    where the spec loads it and from the run's `folder`. It calls a max pool that stands behind a relu before it where it is to `reorder`. What the spec freezes has no
-    gradients, and norms in it keep their statistics. Raises DataError where weights cannot be read, do not fit, or lie
-    outside the spec's folder.
+    where the spec loads it and from the run's `folder`. It calls a max pool that stands behind a relu before it where
+    it is to `reorder`. What the spec freezes has no gradients, and norms in it keep their statistics. Raises DataError
+    where weights cannot be read, do not fit, or lie outside the spec's folder.
     """
     frozen = spec.graph.weights.freeze
     partial = bool(frozen.adapters) and (undrawn or (isinstance(weights, Path) and is_partial(weights)))

@@ -50,7 +50,9 @@ def _changes(module: nn.Module) -> Iterator[tuple[nn.Module, str, torch.Tensor]]
         rows, columns = module.get_parameter("lora_embedding_A"), module.get_parameter("lora_embedding_B")
         yield module, "weight", rows.mT @ columns.mT * scaling
         return
-    several = isinstance(module, nn.MultiheadAttention)
-    for owner, name in [(module, "in_proj_weight"), (module.out_proj, "weight")] if several else [(module, "weight")]:
+    changed: list[tuple[nn.Module, str, float]] = [(module, "weight", scaling)]
+    if isinstance(module, nn.MultiheadAttention):
+        changed = [(module, "in_proj_weight", scaling), (module.out_proj, "weight", 2 * scaling)]  # as peft counts it
+    for owner, name, times in changed:
         first, second = owner.get_parameter("lora_A.weight"), owner.get_parameter("lora_B.weight")
-        yield owner, name, second.flatten(1) @ first.flatten(1) * scaling
+        yield owner, name, second.flatten(1) @ first.flatten(1) * times
