@@ -177,6 +177,12 @@ class Spec:
             experiment = experiment.over(train=experiment.train.replace(groups=groups))
             graph = replace(graph, idle=(*graph.idle, *idle))
             problems += unfit
+        if whole and experiment.train and experiment.train.penalties:
+            from netspec.graph.groups import penalised
+
+            lines, unfit = penalised(graph, experiment.train.penalties)
+            experiment = experiment.over(train=experiment.train.replace(penalties=lines))
+            problems += unfit
         if whole:
             batch = experiment.train.batch if experiment.train else 1
             problems += beyond(graph, limits, batch=batch, training=experiment.train is not None)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netspec.losses.base import Loss
     from netspec.metrics.base import Metric
     from netspec.optimizers.base import Optimizer
+    from netspec.penalties import Penalty
     from netspec.schedulers.base import Scheduler
     from netspec.transforms.base import Random, Transform
     from netspec.wraps import Wrap
@@ -109,6 +110,9 @@ LOSSES: Catalogue[Loss] = Catalogue(
     synonyms.NOT_LOSSES,
 )
 """What training minimises."""
+
+PENALTIES: Catalogue[Penalty] = Catalogue("penalty", "netspec.penalties.Penalty", {"netspec.penalties": "L1 L2"})
+"""What is added to the loss for parameters."""
 
 OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
     "optimizer",

@@ -29,7 +29,8 @@ from netspec.schedulers.base import Scheduler
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
 from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
 from netspec.sections.param_groups import Group, read_groups
-from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
+from netspec.sections.penalties_of import Penalised, read_penalties
+from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, PENALTIES, SCHEDULERS
 from netspec.words import did_you_mean
 
 E_ = TypeVar("E_", bound=Entry)
@@ -102,6 +103,7 @@ class Train(Record):
     optimizer = Part("how a step is made of gradients", Optimizer, json=_row("optimizer"))
     groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
+    penalties = Part("what is added to the loss for parameters, by kind or pattern", Penalised, (), json=_GROUPS)
     epochs = Int("how often all training data is passed", 10, ge=1)
     batch = Int("samples in a step", 64, ge=1, le=2**31 - 1)
     metrics = Part("what is measured besides the loss", Metric, (), json={"type": ["array", "string"]})
@@ -171,6 +173,7 @@ _REQUIRED: Final = {"loss": "cross_entropy", "optimizer": "adamw lr=1e-3"}
 """Keys that must be there, each as it may be."""
 _EXAMPLES: Final[dict[str, Any]] = {
     "groups": {"norm": "weight_decay=0"},
+    "penalties": {"*.weight": "l2 1e-4"},
     "clip_grad": 1.0,
     "ema": 0.999,
     "max_steps": 10_000,
@@ -202,6 +205,8 @@ class Training(Section):
         ("loss", "*"): LOSSES,
         ("optimizer",): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
+        ("penalties", "*"): PENALTIES,
+        ("penalties", "*", "*"): PENALTIES,
         ("metrics",): METRICS,
         ("metrics", "*"): METRICS,
     }
@@ -306,6 +311,7 @@ class _Reader:
             "optimizer": lambda v, p: self._entry(v, p, OPTIMIZERS),
             "scheduler": lambda v, p: self._entry(v, p, SCHEDULERS),
             "early_stop": self._early_stop,
+            "penalties": lambda v, p: read_penalties(v, p, self.lookup),
             "evaluate": lambda v, p: self._record(v, p, Evaluate),
             "checkpoint": lambda v, p: self._record(v, p, Checkpoint),
         }
@@ -458,6 +464,7 @@ class _Reader:
         refused = {
             "loss": _own_weights(train),
             "optimizer": not train.optimizer.shardable and f"{train.optimizer.said} needs whole parameters",
+            "penalties": train.penalties and "penalties are on whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }

@@ -91,6 +91,7 @@ def train_words(train: Train) -> Meaning:
     if hasattr(train.scheduler, "monitor"):  # its rates follow from what is measured, and when
         found["evaluate"] = worded(train.evaluate)
     found |= {name: worded(getattr(train, name)) for name in SHAPING}
+    found |= {f"penalties.{each.key}": worded(each.penalties) for each in train.penalties}
     return found | {"precision": train.precision}
 
 

@@ -100,7 +100,7 @@ def training(name: str, graph: Graph, experiment: Experiment, samples: int | Non
     scheduler = train.scheduler
     return Training(
         name,
-        ", ".join(map(_loss, train.terms)),
+        ", ".join([*map(_loss, train.terms), *_penalties(train)]),
         shown(train.optimizer),
         shown(scheduler) if scheduler else "",
         _moves(scheduler) if scheduler else "",
@@ -114,6 +114,12 @@ def training(name: str, graph: Graph, experiment: Experiment, samples: int | Non
         _thawing(graph),
         tuple(_points(train, groups, steps, per_epoch)) if steps and per_epoch else (),
     )
+
+
+def _penalties(train: Train) -> Iterator[str]:
+    """What is added to the loss for parameters: `l1 1e-05 on fc.*.weight`."""
+    for line in train.penalties:
+        yield from (f"{shown(penalty)} on {line.key}" for penalty in line.penalties)
 
 
 def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:

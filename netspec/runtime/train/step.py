@@ -15,6 +15,7 @@ from netspec.runtime.data.split import Split, seeded
 from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refusal, undone, unrecordable
 from netspec.runtime.device.device import needs_leave, strictly
 from netspec.runtime.train.loss import Criterion
+from netspec.runtime.train.penalties import Penalties
 from netspec.runtime.train.state import State
 from netspec.sections.train import Train
 
@@ -46,6 +47,7 @@ class Stepper:
         self.spread, self.world = state.spread, state.world
         self.objective = state.objective
         self.optimizer = state.optimizer
+        self.penalties = Penalties(train.penalties, state.module.named_parameters())
         self.split = parts["train"]
         self.parts = parts
         self.device = state.device
@@ -98,6 +100,8 @@ class Stepper:
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
+        if self.penalties:
+            loss = self.penalties.added(loss)
         if self.losses is not None and self.world.size > 1:
             self.losses = torch.stack([self.world.sum(self.losses[0].clone()), self.losses[1]])
         if self.reads and not isfinite(value := loss.item()):
