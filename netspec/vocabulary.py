@@ -63,8 +63,8 @@ WRAPS: Catalogue[Wrap] = Catalogue(
     "netspec.wraps.Wrap",
     {
         "netspec.wraps": (
-            "WeightNorm WeightNormHook SpectralNorm SpectralNormHook Orthogonal Lora weight_norm weight_norm_hook "
-            "spectral_norm spectral_norm_hook"
+            "lora orthogonal spectral_norm spectral_norm_hook weight_norm weight_norm_hook SpectralNorm "
+            "SpectralNormHook WeightNorm WeightNormHook"
         )
     },
 )

@@ -109,7 +109,7 @@ class SpectralNormHook(SpectralNorm):
 class Orthogonal(Wrap):
     """Keeps the weight an orthogonal matrix."""
 
-    example = "orthogonal"
+    example, words = "orthogonal", ("orthogonal",)
 
     def parts(self, weight: tuple[int, ...]) -> Shapes:
         return {"parametrizations.weight.original": weight}
@@ -133,7 +133,7 @@ class Lora(Wrap):
     attention have it.
     """
 
-    example = "lora rank=8 alpha=16"
+    example, words = "lora rank=8 alpha=16", ("lora",)
     beside = True
 
     rank = Int("columns of the first small matrix, which are the rows of the second", 8, ge=1)

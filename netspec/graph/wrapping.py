@@ -174,6 +174,6 @@ def _unmet(
         path, step = meant[0]
         assert step.op is not None
         why, hint = refusal(wrap, step.op) or ("", "")
-        return Problem("wrap", f"{pattern!r} means no {kinds}: {path}: {why}", at, hint)
+        return Problem("wrap", f"{path}: {why}", at, hint)
     known = [path for path, step in members if wrap is None or _may_have(wrap, step)]
     return Problem("wrap", f"{pattern!r} matches no {kinds}", at, offered(pattern, known))

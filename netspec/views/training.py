@@ -19,6 +19,7 @@ from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
+from netspec.weights.freezing import EVER
 
 ROWS: Final = 16
 """The most rates that are shown, besides the first and the last."""
@@ -128,7 +129,7 @@ def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
     frozen, shapes = 0, graph.parameters()
     for tensor in tensors(graph):
         name = tensor.names[0]
-        if any(map(graph.weights.frozen, tensor.names)):
+        if graph.weights.freeze.frozen(tensor.names, *EVER):
             frozen += prod(shapes[name])
         else:
             options = options_of(name, train.groups)

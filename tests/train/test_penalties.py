@@ -111,5 +111,5 @@ def test_a_line_that_says_nothing_is_refused(lines: str, message: str, hint: str
 
 def test_a_run_that_goes_on_has_the_same(tmp_path: Path) -> None:
     netspec.loads(SPEC.replace("LINES", "{head: l1 1e-3}")).train(tmp_path / "run")
-    with pytest.raises(netspec.errors.UsageError, match="penalties.head"):
+    with pytest.raises(netspec.errors.UsageError, match=r"penalties\.head"):
         netspec.loads(SPEC.replace("LINES", "{head: l1 2e-3}")).train(tmp_path / "run", resume=True)

@@ -86,8 +86,8 @@ def wrapped(word: str) -> Example:
     """The example of what wraps a weight."""
     (cls,) = WRAPS.find(word)
     row = f"linear 4 wrap={cls.example}"
-    options = {name: getattr(cls, name) for name in cls.fields if f" {name}=" in cls.example}
-    long = {"Linear": {"out_features": 4, "wrap": word, **dict.fromkeys(options)}}
+    given = read_entry(cls.example, (), WRAPS)[0].given
+    long = {"Linear": {"out_features": 4, "wrap": word, **given}}
     return _counted(row, long, _network({"x": "8"}, {RESULT: row}))
 
 
@@ -136,7 +136,7 @@ def _lines(graph: Graph) -> tuple[str, ...]:
     heads = (f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"')
     made = next((at for at, line in enumerate(printed) if line.startswith(heads)), len(printed))
     rest = takewhile(lambda line: line.startswith((INDENT, ")")), printed[made + 1 :])
-    start = next(at for at, line in enumerate(printed) if line.lstrip().startswith("def forward"))
+    start = max(at for at, line in enumerate(printed) if line.lstrip().startswith("def forward"))
     run = (line for line in printed[start + 1 :] if line and line != f"return {RESULT}")
     return (*printed[made : made + 1], *rest, *run)
 
