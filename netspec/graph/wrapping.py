@@ -59,6 +59,8 @@ def read_long(value: Any, cls: type[Op], options: Mapping[str, Any], path: Path,
             where = At((*path, name))
             given.put(name, long_value(option, lookup, where), where, None)
         return construct(found, given, at)
+    if not isinstance(value, str | dict):
+        raise Refused(Problem("bad-argument", f"there is no wrap {value!r}", at, f"There are: {', '.join(words())}."))
     _need_layer(cls, at)
     return read_entry(value, (*path, "wrap"), WRAPS, lookup)[0]
 
