@@ -19,7 +19,7 @@ from netspec.weights.patterns import means
 from netspec.weights.renaming import Renaming, renamed
 from netspec.weights.resizing import grid, misfit, shapes
 from netspec.weights.stored import Held, stored
-from netspec.words import offered
+from netspec.words import offered, one_line
 
 FILE: Final = "weights"
 """The code of what is wrong with a file of weights, or with how it fits."""
@@ -212,7 +212,7 @@ class Reader:
                 unknown.append((source, name))
             elif name in self.takers:
                 other = self.takers[name]
-                text = f"{source} and {other.source} both become {name}"
+                text = one_line(f"{source} and {other.source} both become {name}")
                 self._problem(text, load.at, "Let rename or into tell them apart, or skip one of them.")
             else:
                 for hint, why in self._take(name, source, held, way[0] if way else ""):
@@ -311,7 +311,7 @@ def _both(source: str, name: str) -> str:
 
 def _few(words: Iterable[str]) -> str:
     """The first of some texts, and how many there are more."""
-    listed = list(words)
+    listed = list(map(one_line, words))
     more = f", and {len(listed) - TOLD:,} more" if len(listed) > TOLD else ""
     return f"{'; '.join(listed[:TOLD])}{more}"
 
