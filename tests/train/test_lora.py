@@ -212,3 +212,18 @@ def test_pickled_and_copied_it_is_the_same() -> None:
     x = torch.rand(2, 1, 8, 8)
     for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
         assert torch.equal(other(x), net(x))
+
+
+def test_an_adapter_file_of_peft_is_loaded_by_two_rules(tmp_path: Path) -> None:
+    layers = (
+        "netspec: 1\ninput: int 5\nlayers: {e: embedding 7 6, a: attention 2, f: linear 3}\nwrap: {'*': lora rank=2}\n"
+    )
+    net = moved(netspec.loads(layers).build())
+    tensors = net.state_dict()
+    named = {n: f"base_model.model.{n}".replace("a.out_proj", "a.base_layer.out_proj") for n in tensors if "lora" in n}
+    save_file({named[n]: tensors[n] for n in named}, tmp_path / "adapter_model.safetensors")
+    save_file({n: t for n, t in tensors.items() if n not in named}, tmp_path / "base.safetensors")
+    rules = r'{"base_model.model.": "", "(.*)[.]base_layer[.](.*)": "$1.$2"}'
+    load = f"weights: {{load: [base.safetensors, {{load: adapter_model.safetensors, rename: {rules}}}]}}\n"
+    found = netspec.loads(layers + load).at(tmp_path).build().state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
