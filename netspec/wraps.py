@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod, sqrt
 from typing import ClassVar, Final
 
@@ -172,16 +173,20 @@ class Lora(Wrap):
         return any(_is(op, name) for name in ADAPTED)
 
     def refusal(self, op: Layer) -> tuple[str, str] | None:
-        word = type(op).called()
+        word, given = type(op).called(), partial(getattr, op)
         if not self.takes(op):
             text = f"lora is for linear layers, convolutions, embeddings and attention, {word} is none of them"
             return text, "Leave it out there; a line of wrap with none, above the other, does so by name."
         without = f"Leave it out there, as a line of wrap with none does, or change the {word}."
-        if getattr(op, "groups", 1) > 1:
-            return f"{word} has {op.groups} groups, and the change of a grouped convolution is none", without
-        if getattr(op, "max_norm", None) is not None or getattr(op, "sparse", False):
-            return f"an embedding with {'sparse' if op.sparse else 'max_norm'} cannot be changed beside it", without
-        if _is(op, "MultiheadAttention") and {op.kdim or op.embed_dim, op.vdim or op.embed_dim} != {op.embed_dim}:
+        if given("groups", 1) > 1:
+            return f"{word} has {given('groups')} groups, and the change of a grouped convolution is none", without
+        if given("max_norm", None) is not None or given("sparse", False):
+            return (
+                f"an embedding with {'sparse' if given('sparse') else 'max_norm'} cannot be changed beside it",
+                without,
+            )
+        widths = {given(name, None) for name in ("embed_dim", "kdim", "vdim")} - {None}
+        if _is(op, "MultiheadAttention") and len(widths) > 1:
             return "lora takes an attention whose queries, keys and values are equally wide", without
         if self.dropout and not any(_is(op, name) for name in DROPPING):
             return f"dropout of lora is for linear layers and convolutions, and not for {word}", "Leave out dropout."

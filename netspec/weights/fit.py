@@ -275,7 +275,7 @@ class Reader:
         for at, names in missing.items():
             skip = names[0].partition(" ")[0].rpartition(".")[0] or names[0].partition(" ")[0]
             hint = f'What is to begin fresh is said: skip: ["{skip}"]. Or say which level the file is for: into'
-            if self.alone and not self.adapters.issuperset(name.partition(" ")[0] for name in names):
+            if self.alone and any(name.partition(" ")[0] not in self.adapters for name in names):
                 file = self.alone[0].file
                 hint = f"{file} holds what was trained beside a base alone. Name that too: load: [BASE, {file}]"
             self._problem(f"no file of weights has {_few(names)}", at, hint)

@@ -96,7 +96,7 @@ def test_rules_of_init_leave_the_small_matrices_alone() -> None:
     rules = 'init: {conv: kaiming_normal, linear: {weight: normal std=0.02, bias: zeros}, "*.weight": ones}\n'
     net = netspec.loads(EVERY + 'wrap: {"*": lora rank=2}\n' + rules).build()
     assert not any(t.any() for n, t in net.state_dict().items() if n.endswith(("lora_B.weight", "embedding_A")))
-    assert net.f.weight.std() < 0.05
+    assert net.get_parameter("f.weight").std() < 0.05
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def folder(tmp_path: Path) -> Path:
     """The folder of a spec that trains small matrices, with the weights that they stand beside."""
     torch.manual_seed(0)
     net = netspec.loads(SPEC).build()
-    net.body[1].running_mean.uniform_()
+    net.get_buffer("body.1.running_mean").uniform_()
     save_file({n: t for n, t in net.state_dict().items() if "head" not in n}, tmp_path / "base.safetensors")
     (tmp_path / "small.yaml").write_text(SPEC + LORA.replace("train:", 'skip: ["head.*"], train:'))
     return tmp_path

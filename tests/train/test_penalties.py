@@ -33,19 +33,25 @@ lint: {ignore: [bias-before-norm]}
 """
 
 
+def linear(net: nn.Sequential, place: int) -> nn.Linear:
+    found = net[place]
+    assert isinstance(found, nn.Linear)
+    return found
+
+
 @pytest.mark.parametrize("optimizer", ["sgd lr=0.1 momentum=0.9", "adamw lr=0.01"])
 def test_steps_are_those_of_a_hand_written_loop_to_the_bit(optimizer: str) -> None:
     mine, theirs, data = perceptron(), perceptron(), classes().to(DEVICE)
     history = train(mine, section(optimizer=optimizer, epochs=3).replace(penalties=LINES), data)
-    options = {"momentum": 0.9} if "sgd" in optimizer else {}
-    cls = torch.optim.SGD if "sgd" in optimizer else torch.optim.AdamW
-    found = cls(theirs.parameters(), 0.1 if options else 0.01, fused=True, **options)  # type: ignore[operator]
+    parameters = theirs.parameters()
+    momentum = torch.optim.SGD(parameters, 0.1, momentum=0.9, fused=True) if "sgd" in optimizer else None
+    found = momentum or torch.optim.AdamW(parameters, 0.01, fused=True)
     (x,), y, losses = data.train.inputs, data.train.target, []
     for epoch in range(3):
         for rows in torch.randperm(len(x), generator=seeded(0, epoch)).split(16):
             found.zero_grad()
             loss = nn.functional.cross_entropy(theirs(x[rows]), y[rows])
-            first, last = theirs[0], theirs[3]
+            first, last = linear(theirs, 0), linear(theirs, 3)
             loss = loss + 1e-3 * (first.weight.abs().sum() + first.bias.abs().sum())
             loss = loss + 1e-2 * (first.weight.square().sum() + first.bias.square().sum())
             loss = loss + 1e-2 * last.weight.abs().sum()
