@@ -126,6 +126,12 @@ class Spec:
         with sparing():
             return self._checked(overridden(self.document.source, overrides), self.limits).at(self.root, self.file)
 
+    def folded(self) -> Self:
+        """The same spec without small matrices of lora: the network that weights are for which have them folded in."""
+        document = replace(self.document, folded=True)
+        with sparing():
+            return replace(self, document=document, graph=expand(document)[0])
+
     def source(self) -> str:
         """The network as a readable Python file that needs only torch."""
         return self._printed
@@ -188,6 +194,12 @@ class Spec:
             groups, unfit, idle = assigned(graph, experiment.train.groups, source)
             experiment = experiment.over(train=experiment.train.replace(groups=groups))
             graph = replace(graph, idle=(*graph.idle, *idle))
+            problems += unfit
+        if whole and experiment.train and experiment.train.penalties:
+            from netspec.graph.groups import penalised
+
+            lines, unfit = penalised(graph, experiment.train.penalties)
+            experiment = experiment.over(train=experiment.train.replace(penalties=lines))
             problems += unfit
         if whole:
             batch = experiment.train.batch if experiment.train else 1

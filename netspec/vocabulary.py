@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from netspec.losses.base import Loss
     from netspec.metrics.base import Metric
     from netspec.optimizers.base import Optimizer
+    from netspec.penalties import Penalty
     from netspec.schedulers.base import Scheduler
     from netspec.transforms.base import Random, Transform
+    from netspec.wraps import Wrap
 
 
 def _in(package: str, families: dict[str, str]) -> dict[str, str]:
@@ -55,6 +57,18 @@ INITIALIZERS: Catalogue[Initializer] = Catalogue(
     synonyms.NOT_INITIALIZERS,
 )
 """How parameters are filled before training."""
+
+WRAPS: Catalogue[Wrap] = Catalogue(
+    "wrap",
+    "netspec.wraps.Wrap",
+    {
+        "netspec.wraps": (
+            "lora orthogonal spectral_norm spectral_norm_hook weight_norm weight_norm_hook SpectralNorm "
+            "SpectralNormHook WeightNorm WeightNormHook"
+        )
+    },
+)
+"""What wraps the weight of a layer."""
 
 DATASETS: Catalogue[Dataset] = Catalogue(
     "dataset",
@@ -96,6 +110,9 @@ LOSSES: Catalogue[Loss] = Catalogue(
     synonyms.NOT_LOSSES,
 )
 """What training minimises."""
+
+PENALTIES: Catalogue[Penalty] = Catalogue("penalty", "netspec.penalties.Penalty", {"netspec.penalties": "L1 L2"})
+"""What is added to the loss for parameters."""
 
 OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
     "optimizer",

@@ -21,7 +21,7 @@ FLOORS = [
     {"tensors", "records", "several", "catalogue", "language", "weights"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
-        "exporters", "synonyms", "vocabulary", "emit",
+        "wraps", "penalties", "exporters", "synonyms", "vocabulary", "emit",
     },
     {"sections", "graph", "lint"},
     {"views", "spec", "proposals"},

@@ -11,14 +11,14 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from netspec import SpecError, loads
-from netspec.emit.torch import WRAPS as WRITTEN
+from netspec.emit.torch import WRAPPING as WRITTEN
 from netspec.emit.torch import fill_name
-from netspec.graph.wrapping import WRAPS
 from netspec.initializers import Default, Initializer, LecunNormal
 from netspec.language.calls import read_entry
-from netspec.vocabulary import INITIALIZERS
+from netspec.vocabulary import INITIALIZERS, WRAPS
 from tests import written
 
+TORCHS = sorted({cls.called() for cls in WRAPS.classes()} - {"orthogonal", "lora"})
 OF_TORCH = {
     name: function
     for name, function in vars(nn.init).items()
@@ -68,7 +68,7 @@ def test_lecun_normal_keeps_the_variance_of_what_goes_through() -> None:
 def test_every_parametrisation_of_torch_is_here() -> None:
     known = {f"nn.utils.parametrizations.{name}" for name in parametrizations.__all__}
     assert known == {path for path in WRITTEN.values() if "parametrizations" in path}
-    assert set(WRITTEN) == set(WRAPS)
+    assert set(WRITTEN) == {cls.__name__ for cls in WRAPS.classes() if not cls.beside}
 
 
 def initialised(rows: str, init: str, given: str = "3x8x8") -> Any:
@@ -78,7 +78,7 @@ def initialised(rows: str, init: str, given: str = "3x8x8") -> Any:
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 @pytest.mark.parametrize("key", ["conv", "'*.weight'", "'a*'", "a.0"])
-@pytest.mark.parametrize("wrap", [wrap for wrap in WRAPS if wrap != "orthogonal"])
+@pytest.mark.parametrize("wrap", TORCHS)
 def test_a_rule_reaches_the_weight_that_a_wrap_trains(wrap: str, key: str) -> None:
     net = initialised(f"{{a: [conv 4 k3 wrap={wrap}]}}", f"{{{key}: constant 0.5}}")
     trained = dict(net.named_parameters())

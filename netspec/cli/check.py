@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,4 +172,6 @@ def described(graph: Graph) -> str:
     given, made = sizes(graph.inputs), sizes(graph.outputs)
     macs = graph.macs()
     cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
-    return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{cost}"
+    count = sum(prod(shape) for shape in graph.trained().values()) if graph.weights.freeze else graph.parameter_count
+    trained = f", {count:,} of them trained" if count != graph.parameter_count else ""
+    return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{trained}{cost}"

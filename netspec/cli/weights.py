@@ -20,12 +20,13 @@ class OfFile(click.Group):
         return super().parse_args(ctx, args if own else ["list", *args])
 
 
-@click.group(cls=OfFile, subcommand_metavar="FILE | convert FROM TO", no_args_is_help=True)
+@click.group(cls=OfFile, subcommand_metavar="FILE | convert FROM TO | fold RUN TO", no_args_is_help=True)
 def command() -> None:
     """List the tensors of a file of weights: `netspec weights FILE`.
 
     FILE is a .safetensors file, an index of several, or a folder such as a run's. Only its header is read.
-    `netspec weights convert FROM.pth TO.safetensors` makes one of a file of torch.save.
+    `netspec weights convert FROM.pth TO.safetensors` makes one of a file of torch.save,
+    `netspec weights fold RUN TO.safetensors` one of a run with lora, for the network without.
     """
 
 
@@ -61,5 +62,24 @@ def convert(source: Path, target: Path) -> None:
         talk(line)
 
 
-for each in (of_file, convert):
+@command.command("fold")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("target", metavar="TO.safetensors", type=Target(".safetensors"))
+def fold(run: Path, target: Path) -> None:
+    """Write the best weights of RUN with its small matrices of lora added to the weights that they stand beside.
+
+    They are for the network without lora, which `netspec build SPEC --fold` prints.
+    """
+    from netspec.api.run import Run
+    from netspec.files import need_writable
+    from netspec.runtime.network.weights import save_weights
+
+    read = Run.read(run)
+    need_writable(target, read.files)
+    weights = read.module(fold=True).state_dict()
+    save_weights(weights, target)
+    talk(f"wrote {target}: {len(weights):,} tensors, {sum(t.numel() for t in weights.values()):,} numbers")
+
+
+for each in (of_file, convert, fold):
     each.params.append(traceback_option())

@@ -12,6 +12,7 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, read_block, space_of
 from netspec.graph.bodies import Row, is_group, opened, rows_of
 from netspec.graph.defaults import WRAP, Default, idle
+from netspec.graph.draft import Step
 from netspec.graph.references import check_columns
 from netspec.graph.report import Report
 from netspec.graph.rows import Short, read_row, untorn
@@ -43,6 +44,10 @@ class Declared:
         self.blocks: dict[str, Block] = {}
         self._seen: dict[str, Mapping[str, Block]] = {}
         self.defaults: list[Default] = []
+        self.wrapping: set[Step] = set()
+        """The steps whose calls say themselves whether something wraps them."""
+        self.folded = document.folded
+        """Whether small matrices are added to the weights that they stand beside, so that there are none."""
         self.walked: set[At] = set()
         """The calls of operations that the network is made of."""
         self.refused: set[str] = set()

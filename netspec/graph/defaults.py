@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import Arguments
 from netspec.layers.base import Op
 from netspec.text.source import Source
 from netspec.words import listed
+from netspec.wraps import Wrap
 
 WRAP: Final = "wrap"
 """What a line may say besides arguments."""
@@ -51,7 +52,11 @@ def fill(given: Arguments, cls: type[Op], defaults: list[Default], space: str = 
             line.wins.add(name)
 
 
-def wrap_of(cls: type[Op], asked: str | None, defaults: list[Default], space: str = "") -> str:
+Asked = Wrap | Literal[""] | None
+"""A wrap that is asked for; empty where none is to be, and None where nothing is said."""
+
+
+def wrap_of(cls: type[Op], asked: Asked, defaults: list[Default], space: str = "") -> Wrap | None:
     """What wraps the weight of a call of `cls`: what it asks for itself, else what the first line says that does."""
     from_line = ""
     for line in defaults:
@@ -63,7 +68,7 @@ def wrap_of(cls: type[Op], asked: str | None, defaults: list[Default], space: st
             continue
         asked, from_line = line.values[WRAP], line.word
         line.wins.add(WRAP)
-    return asked or ""
+    return asked or None
 
 
 def idle(line: Default, name: str, defaults: list[Default], source: Source) -> Problem | None:

@@ -22,6 +22,7 @@ from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.tensors import Tensor
 from netspec.words import few
+from netspec.wraps import Wrap
 
 
 class Value(model.Value):
@@ -68,7 +69,7 @@ class Step(model.Step):
     template: Template
     training: bool | None
     passed: Value | None
-    wrap: str
+    wrap: Wrap | None
     guard: Guard | None
     written: Mapping[str, Expr]
     measures: Mapping[str, Any]

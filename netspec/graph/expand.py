@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -44,11 +44,16 @@ def expand(
     building.inputs = _read_inputs(document, building, declared, report, sizes or {})
     _walk(document, building, walk, report)
     prune(building)
+    if "wrap" in document.sections and not report.problems:
+        from netspec.graph.wrapping import wrap_by_name
+
+        wrap_by_name(building, document.sections["wrap"], declared, report)
     if building.training:
         mark_heads(building, report)
     root = freeze(building)
     shapes = dict(root.parameters()) if not report.problems else {}
-    ties = _ties(document, shapes, report) if shapes else {}
+    adapters = root.adapters() if shapes else frozenset()
+    ties = _ties(document, shapes, adapters, report) if shapes else {}
     rules: list[Rule] = []
     owners: tuple[Owner, ...] = ()
     idle = declared.check_defaults() if not report.problems else []
@@ -62,7 +67,7 @@ def expand(
             owners, more = assign(root, rules, ties, _may_be(left, declared), report.add)
             idle += more
     held = [name for name in dict(root.buffers()) if "running_" in name] if shapes else []
-    weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report)
+    weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report, adapters)
     graph = Graph(document.name, root, MappingProxyType(ties), tuple(rules), owners, weights, tuple(idle))
     return graph, list(report.problems.values()) or list(unused_params(document))
 
@@ -126,9 +131,12 @@ def _read_inputs(
     return found
 
 
-def _ties(document: Document, shapes: dict[str, tuple[int, ...]], report: Report) -> dict[str, str]:
+def _ties(
+    document: Document, shapes: dict[str, tuple[int, ...]], adapters: Collection[str], report: Report
+) -> dict[str, str]:
     """Parameters that share a tensor with another, by the other's name."""
     ties = {}
+    changed = {name.partition(".lora_")[0] for name in adapters}
     for name, target in document.sections.get("tie", {}).items():
         at = At(("tie", name), on_key=True)
         missing = [n for n in (name, target) if not isinstance(n, str) or n not in shapes]
@@ -138,6 +146,9 @@ def _ties(document: Document, shapes: dict[str, tuple[int, ...]], report: Report
         elif shapes[name] != shapes[target]:
             text = f"{name} is {show(shapes[name])}, {target} is {show(shapes[target])}; only equal shapes can be tied"
             report.add(Problem("shape-mismatch", text, at, "Change the sizes of one, or leave the tie out."))
+        elif beside := next((n for n in (name, target) if n.rpartition(".")[0] in changed), ""):
+            text = f"{beside} is changed by lora beside it, and would be changed under its other name as well"
+            report.add(Problem("tie", text, at, "Wrap other layers, or leave out the tie."))
         else:
             ties[name] = target
     return _ends(ties, report)

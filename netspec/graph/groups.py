@@ -11,6 +11,7 @@ from netspec.graph.model import Graph, Step
 from netspec.graph.report import too_many
 from netspec.layers import KINDS
 from netspec.sections.param_groups import Group
+from netspec.sections.penalties_of import Penalised
 from netspec.text.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
 from netspec.weights.patterns import means
@@ -58,6 +59,15 @@ def assigned(
     return tuple(group for group in found if group.path not in idle), problems, idle
 
 
+def penalised(graph: Graph, lines: Sequence[Penalised]) -> tuple[tuple[Penalised, ...], list[Problem]]:
+    """The lines of penalties with the names of the parameters that they match, and a problem for each without any."""
+    known = list(tensors(graph))
+    if problem := too_many(len(lines), len(known), At(("train", "penalties"), on_key=True)):
+        return tuple(lines), [problem]
+    found = [replace(line, parameters=frozenset(_matched(line.key, known))) for line in lines]
+    return tuple(found), [_unmatched(line, known) for line in found if not line.parameters]
+
+
 def _never_holds(group: Group, option: str, takers: Sequence[Group], source: Source) -> Problem:
     """The problem with an option that earlier groups give to all parameters that this one matches."""
     at = At((*group.path, option) if (*group.path, option) in source.marks else group.path, on_key=True)
@@ -102,7 +112,7 @@ def _keys(known: Sequence[Tensor]) -> Iterator[str]:
     yield from (*names, *sorted(levels), *KINDS, *OPERATIONS.words())
 
 
-def _unmatched(group: Group, known: Sequence[Tensor]) -> Problem:
+def _unmatched(group: Group | Penalised, known: Sequence[Tensor]) -> Problem:
     """The problem of a group that no parameter belongs to."""
     at = At(group.path, on_key=True)
     if kind_of_layer(group.key):

@@ -55,6 +55,8 @@ class Owner:
     wrap: str = ""
     parts: frozenset[str] = frozenset()
     """The parts of a wrapped weight."""
+    beside: tuple[str, ...] = ()
+    """Small matrices beside its weight, which are filled where they are made and by no rule."""
     plan: Mapping[str, tuple[int, Initializer]] = field(default_factory=dict)
     """For each tensor that a rule fills, the number of that rule and what fills it."""
 
@@ -247,6 +249,10 @@ def _owners(level: Level, prefix: str) -> Iterator[Owner]:
             own.update({name: shape for shape in step.op.parameters().values()})  # noqa: B035
         elif step.op is not None and (shapes := step.parameters()):
             whole = step.op.parameters()
-            yield Owner(path, step.op, whole | shapes, step.wrap, frozenset(shapes.keys() - whole.keys()))
+            inner = tuple(name for name in shapes if step.wrap and step.wrap.beside and name not in whole)
+            if step.wrap is None or inner:
+                yield Owner(path, step.op, whole, beside=inner)
+            else:
+                yield Owner(path, step.op, whole | shapes, step.wrap.word, frozenset(shapes.keys() - whole.keys()))
     if own:
         yield Owner(prefix.removesuffix("."), None, own)

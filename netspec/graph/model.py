@@ -15,12 +15,12 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from netspec.dims import Size, substitute
 from netspec.errors import At, Path
-from netspec.graph import wrapping
 from netspec.graph.blocks import Block
 from netspec.language.rows import Expr, Template
-from netspec.layers.base import Op
+from netspec.layers.base import Layer, Op
 from netspec.sections.weights import Weights
 from netspec.tensors import Tensor
+from netspec.wraps import Wrap, is_adapter
 
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 """No entries; all that has none shares it."""
@@ -107,8 +107,8 @@ class Step:
     """True where it runs only in training, False where only in evaluation."""
     passed: Value | None = None
     """What goes on instead where `training` keeps it from running."""
-    wrap: str = ""
-    """How its weight is reparametrised: weight_norm and its kin."""
+    wrap: Wrap | None = None
+    """How its weight comes about, or is changed: weight_norm, lora and their kin."""
     guard: Guard | None = None
     """The `when` that let it in or left it out."""
     written: Mapping[str, Expr] = field(default_factory=_none)
@@ -139,13 +139,21 @@ class Step:
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters of its own operation, by name."""
-        return wrapping.parameters(self.wrap, self.op.parameters()) if self.op is not None else {}
+        if self.op is None or self.wrap is None:
+            return self.op.parameters() if self.op is not None else {}
+        return self.wrap.parameters(self._layer)
 
     def buffers(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the buffers of its own operation, by name."""
-        if self.op is None or not self.wrap:
+        if self.op is None or self.wrap is None:
             return self.op.buffers() if self.op is not None else {}
-        return wrapping.buffers(self.wrap, self.op.buffers(), self.op.parameters()["weight"], self.op.transposed)
+        return self.op.buffers() | self.wrap.buffers(self._layer)
+
+    @property
+    def _layer(self) -> Layer:
+        """The operation of a wrapped step."""
+        assert isinstance(self.op, Layer)
+        return self.op
 
     def macs(self) -> Size | None:
         """Multiply-accumulates at batch 1, those of a level included; None where one of them is unknown."""
@@ -158,6 +166,8 @@ class Step:
         if self.op is None or output is None or any(t is None for t in tensors):
             return None
         count = self.op.macs([t for t in tensors if t], output)
+        if count is not None and self.wrap is not None:
+            count = self.wrap.macs(self._layer, count)
         return None if count is None else substitute(count, {"B": 1})
 
 
@@ -301,6 +311,11 @@ class Level:
                 yield from step.body.owners(f"{where}.")
             elif step.value.tensor is not None:
                 yield where, step
+
+    def adapters(self) -> frozenset[str]:
+        """The names of the small matrices beside the weights of its layers."""
+        changed = ((path, step) for path, step in self.owners() if step.wrap is not None and step.wrap.beside)
+        return frozenset(f"{path}.{name}" for path, step in changed for name in step.parameters() if is_adapter(name))
 
 
 def _named(path: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem, Span
@@ -23,6 +23,7 @@ from netspec.language.rows import Arg, Call, Expr, Input, RowError, Word
 from netspec.layers.base import Op
 from netspec.records import shown
 from netspec.vocabulary import OPERATIONS
+from netspec.wraps import Wrap
 
 
 def read_row(text: str, path: Path) -> tuple[Call, ...]:
@@ -191,19 +192,21 @@ class Short:
         return condition(self.call.when, self.path, scope), Guard(self.at, self.call.when)
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
-        args = tuple(arg for arg in self.call.args if arg.name != "wrap")
-        call = self.call if len(args) == len(self.call.args) else replace(self.call, args=args)
+        if not any(arg.name == "wrap" for arg in self.call.args) or not issubclass(cls, Op):
+            return arguments(self.call, cls, lookup, self.path)
+        call = replace(self.call, args=tuple(arg for arg in self.call.args if not wrapping.of_wrap(arg, cls)))
         return arguments(call, cls, lookup, self.path)
 
     def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind(block, self.call, lookup, self.path)
 
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str | None:
+    def wrap(self, cls: type[Op], lookup: Lookup) -> Wrap | Literal[""] | None:
         arg = next((a for a in self.call.args if a.name == "wrap"), None)
         if arg is None:
             return None
         at = At(self.path, arg.span)
-        return wrapping.read(compute(arg.value, lookup, at), at, cls)
+        beside = [other for other in self.call.args if other is not arg and wrapping.of_wrap(other, cls)]
+        return wrapping.read(compute(arg.value, lookup, at), cls, beside, self.path, at, lookup) or ""
 
     def narrowed(self, at: At) -> At:
         arrow = next((a for a in self.call.args if a.kind == "arrow" and a.span == at.span), None)

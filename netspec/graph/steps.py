@@ -59,13 +59,16 @@ class Operations:
         step.written = given.written
         step.measures = measures(given.sources, {n: getattr(op, n) for n in given.sources}, scope)
         asked = written.wrap(type(op), scope.lookup)
-        step.wrap = wrap_of(type(op), asked, self.declared.defaults, space_of(written.path))
-        if step.wrap:
-            wrapping.need_no_zero_row(step.wrap, op, at)
+        if asked is not None:
+            self.declared.wrapping.add(step)
+        wrap = wrap_of(type(op), asked, self.declared.defaults, space_of(written.path))
         value.step = step
         takes = tuple(given_by.step.at for given_by in inputs if given_by.step is not None)
         for problem in infer(step, given, written):
             self.report.add(replace(problem, takes=takes))
+        if wrap is not None and step.value.tensor is not None and not (wrap.beside and self.declared.folded):
+            step.wrap = wrap
+            wrapping.need_fit(step, at)
         scope.level.steps.append(step)
         if not name:
             op = step.op or op

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
@@ -19,6 +19,7 @@ from netspec.language.refusals import Refused
 from netspec.language.rows import APART, AROUND, Expr, Input
 from netspec.layers.base import Op
 from netspec.vocabulary import OPERATIONS
+from netspec.wraps import OPTIONS, Wrap
 
 
 class Written(Protocol):
@@ -67,8 +68,8 @@ class Written(Protocol):
     def bind(self, block: Block, lookup: Lookup) -> Arguments:
         """What it gives for a block's parameters. Raises Refused."""
 
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str | None:
-        """The reparametrisation of the weight that it asks for; empty for `none`. Raises Refused."""
+    def wrap(self, cls: type[Op], lookup: Lookup) -> Wrap | Literal[""] | None:
+        """The wrap that it asks for; empty for `none`, and None where it says nothing. Raises Refused."""
 
     def narrowed(self, at: At) -> At:
         """Of an argument written as an arrow, the part before it."""
@@ -130,15 +131,21 @@ class Long:
         return {name: value for name, value in self.options.items() if name not in apart}
 
     def arguments(self, cls: type[Entry], lookup: Lookup) -> Arguments:
-        return long_arguments(self._given(*APART), cls, lookup, self.path, self.op)
+        return long_arguments(self._given(*APART, *self._of_wrap(cls)), cls, lookup, self.path, self.op)
 
     def bind(self, block: Block, lookup: Lookup) -> Arguments:
         return bind_long(block, self._given("inputs"), lookup, self.path)
 
-    def wrap(self, cls: type[Op], lookup: Lookup) -> str | None:
+    def _of_wrap(self, cls: type[Entry]) -> dict[str, Any]:
+        """Its options that are those of its wrap."""
+        if "wrap" not in self.options or not issubclass(cls, Op):
+            return {}
+        return {name: value for name, value in self.options.items() if wrapping.is_option(name, cls)}
+
+    def wrap(self, cls: type[Op], lookup: Lookup) -> Wrap | Literal[""] | None:
         if "wrap" not in self.options:
             return None
-        return wrapping.read(self.options["wrap"], At((*self.path, "wrap")), cls)
+        return wrapping.read_long(self.options["wrap"], cls, self._of_wrap(cls), self.path, lookup) or ""
 
     def narrowed(self, at: At) -> At:
         return at
@@ -196,7 +203,7 @@ def _arguments(word: str, blocks: Mapping[str, Block]) -> set[str] | None:
     if word in blocks:
         return {*blocks[word].params, *APART}
     classes = OPERATIONS.find(word)
-    return {*(name for cls in classes for name in cls.fields), *APART} if classes else None
+    return {*(name for cls in classes for name in cls.fields), *APART, *OPTIONS} if classes else None
 
 
 def _is_class(word: str, blocks: Mapping[str, Block]) -> bool:

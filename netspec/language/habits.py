@@ -30,6 +30,10 @@ MEANT: Final[dict[str, tuple[str, ...]]] = {
     "use_bias": ("bias",),
     "pad": ("padding",),
     "learning_rate": ("lr",),
+    "r": ("rank",),
+    "lora_alpha": ("alpha",),
+    "lora_dropout": ("dropout",),
+    "use_rslora": ("rslora",),
     "in": ("in_channels", "in_features"),
 }
 """Arguments by what others call them."""

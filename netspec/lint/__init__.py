@@ -44,6 +44,7 @@ RULES: dict[str, str] = {
     "norm_of_one": "training",
     "no_gradient": "training",
     "step_networks": "experiment",
+    "random_base": "training",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 

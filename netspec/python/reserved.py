@@ -13,7 +13,8 @@ PRINTED: Final = frozenset(
 )
 """Modules and functions that the source calls."""
 HELPERS: Final = frozenset(
-    {"Permute", "Slice", "Transpose"}
+    {"LoraConv1d", "LoraConv2d", "LoraConv3d", "LoraEmbedding", "LoraLinear", "LoraMultiheadAttention"}
+    | {"Permute", "Slice", "Transpose"}
     | {"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos", "straight_through"}
 )
 """Functions and classes that the source defines above the network's; a test holds this against what needs them."""

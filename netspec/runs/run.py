@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from netspec.errors import DataError
-from netspec.files import kind
+from netspec.files import kind, shown
 from netspec.paths import real
 from netspec.plugins.loading import need
 from netspec.runs.data import learnt_in
 from netspec.runtime.network.build import build
+from netspec.runtime.network.folding import folded
 from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
 from netspec.runtime.store.run_folder import EXPORTED, OWN, no_run
@@ -78,12 +79,17 @@ class Run:
         """What its training data taught of how data is to be seen: classes, categories, means."""
         return learnt_in(self.folder)
 
-    def module(self) -> nn.Module:
+    def module(self, *, fold: bool = False) -> nn.Module:
         """The network with those weights, in evaluation mode: dropout is off, and norms use what they have stored.
 
-        `module().train()` is for training on. Raises DataError where the run has no weights yet.
+        `module().train()` is for training on. Where it is to `fold`, small matrices of lora are added to the weights
+        that they stand beside. Raises DataError where the run has no weights yet.
         """
         if not self.weights.exists():
             text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
             raise DataError(f"{text}. Go on with it: {command('train', '--resume', str(self.folder))}")
-        return build(self.spec, self.weights).eval()
+        if self.doubt and self.spec.graph.weights.freeze.adapters and self.spec.graph.weights.loads:
+            base = self.spec.graph.weights.loads[0].file
+            raise DataError(f"{self.doubt}, so the base of its weights, {shown(base)}, is not read there")
+        module = build(self.spec, self.weights).eval()
+        return folded(module) if fold else module

@@ -21,6 +21,7 @@ from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
 from netspec.runtime.device.process_group import World, joined
+from netspec.runtime.network.base import save_own
 from netspec.runtime.network.build import build
 from netspec.runtime.store.origin import ORIGIN, origin_note
 from netspec.runtime.store.run_folder import RunFolder
@@ -77,7 +78,7 @@ def train(
             known = learnt_in(folder) if folder and going_on else None
             section, data = _read(spec, world, known, allow_outside=allow_outside, doubt=doubt)
             torch.manual_seed(section.seed)
-            module = build(spec, undrawn=going_on, reorder=section.reorder)
+            module = build(spec, undrawn=going_on, reorder=section.reorder, folder=folder)
             need_fit(spec, data)
             networks = networks_of(spec, data, undrawn=going_on)
             if world.main:
@@ -85,6 +86,8 @@ def train(
             if folder and world.main:
                 run = run or stack.enter_context(RunFolder.create(folder, spec.text))
                 _note(run, spec, data, progress, there=there, saved=going_on)
+                if spec.graph.weights.freeze.adapters and not going_on:
+                    save_own(module, spec.graph.weights.freeze, spec.fitted(), run.path)
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
         shown = progress if world.main else None

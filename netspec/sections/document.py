@@ -34,6 +34,8 @@ class Document:
     """Every section that is there, by name."""
     refused: frozenset[str] = frozenset()
     """Sections that are there and cannot be read; what they would have said is unknown."""
+    folded: bool = False
+    """Whether the network is meant as it is once its small matrices are added to the weights that they stand beside."""
 
 
 def read_document(source: Source) -> tuple[Document, list[Problem]]:

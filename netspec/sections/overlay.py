@@ -19,8 +19,9 @@ from netspec.text.report import SpecError
 from netspec.text.source import Mark, Source
 from netspec.vocabulary import OPERATIONS
 from netspec.words import few, offered
+from netspec.wraps import OPTIONS
 
-RULES: Final[tuple[Path, ...]] = (("init",), ("defaults",), ("train", "groups"))
+RULES: Final[tuple[Path, ...]] = (("init",), ("defaults",), ("wrap",), ("train", "groups"))
 """Sections whose first rule that matches wins."""
 SUMS: Final[tuple[Path, ...]] = (("lint", "ignore"),)
 """Lists that another one is added to, and goes before."""
@@ -186,7 +187,7 @@ class _Laying:
         if path[0] in ("layers", "blocks"):
             if len(path) == (1 if path[0] == "layers" else 2):
                 return None
-            fields = {name for cls in OPERATIONS.find(word) for name in cls.fields} | APART
+            fields = {name for cls in OPERATIONS.find(word) for name in cls.fields} | APART | OPTIONS
             return word if word in self.blocks or (OPERATIONS.find(word) and options <= fields) else None
         own = find(path[0])
         catalogue = own.entries.get(path[1:]) if own is not None else None

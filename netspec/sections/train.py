@@ -40,7 +40,8 @@ from netspec.sections.beside import (
 )
 from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
 from netspec.sections.param_groups import Group, read_groups
-from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
+from netspec.sections.penalties_of import Penalised, read_penalties
+from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, PENALTIES, SCHEDULERS
 from netspec.words import did_you_mean
 
 E_ = TypeVar("E_", bound=Entry)
@@ -119,6 +120,7 @@ class Train(Record):
     optimizer = Part("how a step is made of gradients", Optimizer, json=_row("optimizer"))
     groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
+    penalties = Part("what is added to the loss for parameters, by kind or pattern", Penalised, (), json=_GROUPS)
     passes = Part("further passes of the network in a step, by what their outputs are called", Pass, (), json=_NAMED)
     teacher = Part("another network, or an average of this one, whose outputs are targets", Teacher, json=_TEACHER)
     players = Part("who takes turns with the network, each with losses and an optimizer", Player, (), json=_NAMED)
@@ -227,6 +229,7 @@ _BESIDE: Final[dict[str, Any]] = {"players": {"loss": _PLAYING["loss"]}, "every"
 """What else has to be there for a key to mean something."""
 _EXAMPLES: Final[dict[str, Any]] = {
     "groups": {"norm": "weight_decay=0"},
+    "penalties": {"*.weight": "l2 1e-4"},
     "clip_grad": 1.0,
     "ema": 0.999,
     "passes": {"view": "augmented"},
@@ -267,6 +270,8 @@ class Training(Section):
         ("players", "*", "loss", "*"): LOSSES,
         ("players", "*", "optimizer"): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
+        ("penalties", "*"): PENALTIES,
+        ("penalties", "*", "*"): PENALTIES,
         ("metrics",): METRICS,
         ("metrics", "*"): METRICS,
     }
@@ -371,6 +376,7 @@ class _Reader:
             "optimizer": lambda v, p: self._entry(v, p, OPTIMIZERS),
             "scheduler": lambda v, p: self._entry(v, p, SCHEDULERS),
             "early_stop": self._early_stop,
+            "penalties": lambda v, p: read_penalties(v, p, self.lookup),
             "passes": read_passes,
             "teacher": lambda v, p: read_teacher(v, p, self.lookup),
             "players": lambda v, p: read_players(v, p, self.lookup),
@@ -526,6 +532,7 @@ class _Reader:
         refused = {
             "loss": _own_weights(train),
             "optimizer": not train.optimizer.shardable and f"{train.optimizer.said} needs whole parameters",
+            "penalties": train.penalties and "penalties are on whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }

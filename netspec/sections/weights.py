@@ -28,6 +28,7 @@ EXAMPLES: Final = {
     "skip": 'skip: ["fc.*"]',
     "resize": "resize: {conv1.weight: mean, pos_embed: interpolate}",
     "freeze": 'freeze: ["conv1", "layer1.*"], or freeze: {names: [backbone], statistics: move, until: {epoch: 3}}',
+    "train": "train: [head], which freezes all else but small matrices of lora",
     "unfreeze": 'unfreeze: {epoch: 3}, or by pattern: {"layer4.*": {epoch: 1}, "layer3.*": {step: 500}}',
 }
 
@@ -124,6 +125,9 @@ class Start(Section):
         "freeze": Key(
             "names and patterns of parameters that training leaves as they are", ["conv1", "layer1.*"], _FREEZE
         ),
+        "train": Key(
+            "names and patterns of what alone is trained, besides the small matrices of lora", ["head"], _RULES["skip"]
+        ),
         "unfreeze": Key(
             "the epoch or the step after which what is frozen is trained, for all of it or by pattern",
             {"epoch": 3},
@@ -137,11 +141,15 @@ class Start(Section):
         return {"anyOf": [whole, {"type": "string"}, {"type": "array", "items": _PLACE}]}
 
 
-def read_weights(section: Any, names: Collection[str], report: Report) -> Weights:
-    """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown."""
+def read_weights(section: Any, names: Collection[str], report: Report, adapters: Collection[str] = ()) -> Weights:
+    """The section, checked; `names` are those of the network's parameters and statistics, empty where unknown.
+
+    Those of `adapters`, small matrices beside weights, are trained, and all others frozen where there are any.
+    """
     path: Path = (Start.key,)
     if not isinstance(section, dict):
-        return Weights(tuple(_loads(section, path, {}, report)))
+        loads = tuple(_loads(section, path, {}, report))
+        return Weights(loads, _frozen({}, path, names, report, adapters))
     for problem in unknown_keys(section, Start.keys, path):
         report.add(problem)
     rules = {key: (section[key], (*path, key)) for key in RULES if section.get(key) is not None}
@@ -150,31 +158,49 @@ def read_weights(section: Any, names: Collection[str], report: Report) -> Weight
         text = f"{key} is about weights that are loaded, and none are"
         report.add(Problem("unused", text, At((*path, key), on_key=True), f"For example: {EXAMPLES['load']}"))
     loads = tuple(_loads(section["load"], (*path, "load"), rules, report)) if "load" in section else ()
-    return Weights(loads, _frozen(section, path, names, report))
+    return Weights(loads, _frozen(section, path, names, report, adapters))
 
 
-def _frozen(section: dict[str, Any], path: Path, names: Collection[str], report: Report) -> Frozen:
+def _frozen(
+    section: dict[str, Any], path: Path, names: Collection[str], report: Report, adapters: Collection[str]
+) -> Frozen:
     """What is frozen, and when what of it thaws, each pattern held against the names."""
     where = (*path, "freeze")
     rules = list(_freeze(section.get("freeze") or [], where, report))
     thaws = list(_thaws(section["unfreeze"], (*path, "unfreeze"), report)) if section.get("unfreeze") else []
-    frozen = Frozen(tuple(rule for rule, _ in rules), tuple((pattern, when) for pattern, when, _ in thaws))
-    if thaws and not rules:
+    trained = list(_trained(section["train"], (*path, "train"), report)) if section.get("train") is not None else []
+    alone = tuple(pattern for pattern, _ in trained) if section.get("train") is not None or adapters else None
+    times = tuple((pattern, when) for pattern, when, _ in thaws)
+    frozen = Frozen(tuple(rule for rule, _ in rules), times, alone, frozenset(adapters))
+    if thaws and not frozen:
         text = "unfreeze is about what is frozen, and nothing is"
         report.add(Problem("unused", text, At((*path, "unfreeze"), on_key=True), f"For example: {EXAMPLES['freeze']}"))
-    if not report.affords(len(rules) + len(thaws), len(names), At(where, on_key=True)) or not names:
+    if not report.affords(len(rules) + len(thaws) + len(trained), len(names), At(where, on_key=True)) or not names:
         return frozen
     for rule, at in rules:
         if not any(means(rule.pattern, name) for name in names):
             hint = offered(rule.pattern, names)
             report.add(Problem("unknown-name", f"{rule.pattern!r} matches no parameter", at, hint))
+    for pattern, at in trained:
+        if not any(means(pattern, name) for name in names):
+            report.add(Problem("unknown-name", f"{pattern!r} matches no parameter", at, offered(pattern, names)))
     for pattern, _, at in thaws:
-        if rules and not any(frozen.frozen([name]) and means(pattern, name) for name in names):
+        if frozen and not any(frozen.frozen([name]) and means(pattern, name) for name in names):
             text = f"{pattern!r} matches nothing that is frozen"
             report.add(
                 Problem("unknown-name", text, at, offered(pattern, (name for name in names if frozen.frozen([name]))))
             )
     return frozen
+
+
+def _trained(value: Any, path: Path, report: Report) -> Iterator[tuple[str, At]]:
+    """The patterns of what alone is trained, each with its place."""
+    for i, item in enumerate(value) if isinstance(value, list) else [(None, value)]:
+        at = At(path if i is None else (*path, i))
+        if isinstance(item, str):
+            yield item, at
+        else:
+            _bad(report, "train", "is a list of names and patterns", at)
 
 
 def _freeze(value: Any, path: Path, report: Report) -> Iterator[tuple[Freezing, At]]:

@@ -96,6 +96,7 @@ def train_words(train: Train) -> Meaning:
     found |= {name: worded(getattr(train, name)) for name in SHAPING}
     if train.composed:
         found |= {name: worded(getattr(train, name)) for name in BESIDE}
+    found |= {f"penalties.{each.key}": worded(each.penalties) for each in train.penalties}
     return found | {"precision": train.precision}
 
 
@@ -168,7 +169,7 @@ def _step(step: Step, before: Value | None) -> str:
     given = [value.actual for value in step.inputs]
     inputs = " and ".join(map(_named, given)) if given != [before] else ""
     words = [what, f"of {inputs}" if inputs else ""]
-    words += [f"wrapped in {step.wrap}" if step.wrap else ""]
+    words += [f"wrapped in {step.wrap.told}" if step.wrap else ""]
     words += [f"as {step.member}" if step.member and step.member != step.name else ""]
     words += ["once more" if step.again else ""]
     if step.training is not None:

@@ -17,6 +17,7 @@ from netspec.python import expressions
 from netspec.python.literals import literal
 from netspec.python.nodes import call
 from netspec.tensors import Tensor, sample
+from netspec.weights.freezing import EVER
 
 OP_WIDTH: Final = 44
 HEADS: Final = ("name", "op", "output", "parameters", "MACs", "memory")
@@ -88,7 +89,7 @@ def summary(graph: Graph) -> Summary:
     rows = (*inputs, *_rows(graph.root, graph, 0, ""))
     total = graph.parameter_count
     shapes = graph.parameters()
-    frozen = sum(prod(shapes[t.names[0]]) for t in tensors(graph) if any(map(graph.weights.frozen, t.names)))
+    frozen = sum(prod(shapes[t.names[0]]) for t in tensors(graph) if graph.weights.freeze.frozen(t.names, *EVER))
     activations = _sum(row.memory for row in rows if not row.level)
     return Summary(graph.name, rows, total, total - frozen, graph.macs(), total * 4, activations)
 

@@ -20,6 +20,7 @@ from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
+from netspec.weights.freezing import EVER
 
 ROWS: Final = 16
 """The most rates that are shown, besides the first and the last."""
@@ -134,7 +135,7 @@ def training(
     scheduler = train.scheduler
     return Training(
         name,
-        ", ".join(map(_loss, train.terms)),
+        ", ".join([*map(_loss, train.terms), *_penalties(train)]),
         shown(train.optimizer),
         shown(scheduler) if scheduler else "",
         _moves(scheduler) if scheduler else "",
@@ -174,13 +175,19 @@ def _playing(player: Player, graph: Graph, beside: Mapping[str, Graph]) -> Playi
     return Playing(player.name, loss, shown(player.optimizer), player.every, tuple(shapes), count)
 
 
+def _penalties(train: Train) -> Iterator[str]:
+    """What is added to the loss for parameters: `l1 1e-05 on fc.*.weight`."""
+    for line in train.penalties:
+        yield from (f"{shown(penalty)} on {line.key}" for penalty in line.penalties)
+
+
 def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
     """The parameters by their options, those without any first, and how many numbers are frozen."""
     found: dict[tuple[tuple[str, Any], ...], dict[str, int]] = {(): {}}
     frozen, shapes = 0, graph.parameters()
     for tensor in tensors(graph):
         name = tensor.names[0]
-        if any(map(graph.weights.frozen, tensor.names)):
+        if graph.weights.freeze.frozen(tensor.names, *EVER):
             frozen += prod(shapes[name])
         elif not any(player.owns(each) for player in train.players for each in tensor.names):
             options = options_of(name, train.groups)

@@ -20,7 +20,9 @@ SHOWN: Final = 12
 
 def fitted(graph: Graph, root: Path) -> Fit | None:
     """How the weights that a spec in the folder `root` names fit its network; None where it names none."""
-    return fit(graph.weights.loads, wanted(graph), root) if graph.weights.loads else None
+    if not graph.weights.loads:
+        return None
+    return fit(graph.weights.loads, wanted(graph), root, graph.weights.freeze.adapters)
 
 
 def wanted(graph: Graph) -> Iterator[Wanted]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,18 +12,21 @@ from typing import Final, NamedTuple
 from netspec.errors import At, DataError, Problem
 from netspec.files import shown
 from netspec.tensors import show
+from netspec.weights.freezing import ADAPTER
 from netspec.weights.header import Entry
 from netspec.weights.kinds import FLOATS, holds
 from netspec.weights.patterns import means
 from netspec.weights.renaming import Renaming, renamed
 from netspec.weights.resizing import grid, misfit, shapes
 from netspec.weights.stored import Held, stored
-from netspec.words import offered
+from netspec.words import offered, one_line
 
 FILE: Final = "weights"
 """The code of what is wrong with a file of weights, or with how it fits."""
 COUNT: Final = "num_batches_tracked"
 """A norm's count of batches, which files of before its time lack; it begins at 0 then."""
+BASE: Final = "base"
+"""Under this name the metadata of adapters has the checksum of the weights that they stand beside."""
 TOLD: Final = 5
 """Tensors that a message names."""
 TRIED: Final = 20
@@ -131,8 +134,16 @@ class Fit:
 class Reader:
     """Fits one file after the other into the same network."""
 
-    def __init__(self, loads: Sequence[Load], wanted: Iterable[Wanted], root: Path) -> None:
-        """`wanted` are the tensors of the network, `root` is where paths of files start."""
+    def __init__(
+        self, loads: Sequence[Load], wanted: Iterable[Wanted], root: Path, adapters: Set[str] = frozenset()
+    ) -> None:
+        """`wanted` are the tensors of the network, `root` is where paths of files start.
+
+        Its `adapters`, small matrices beside weights, begin fresh where no file has any.
+        """
+        self.adapters = adapters
+        self.alone: list[Load] = []
+        """The places that have adapters and not the weights that they stand beside."""
         self.fit, self.root = Fit(tuple(loads)), root
         self.wanted = list(wanted)
         self.by_name = {name: each for each in self.wanted for name in each.names}
@@ -171,6 +182,7 @@ class Reader:
             self.lost = True
             return None
         self.fit.notes += [found.note] * bool(found.note)
+        self.alone += [load] * (BASE in found.metadata)
         letters = sum(map(len, found.tensors)) + sum(map(len, self.by_name))
         patterns = sum(len(rule.expression.program) for rule in load.rename)
         patterns += sum(len(pattern) for pattern in (*dict(load.skip), *(pattern for pattern, *_ in load.resize)))
@@ -200,7 +212,7 @@ class Reader:
                 unknown.append((source, name))
             elif name in self.takers:
                 other = self.takers[name]
-                text = f"{source} and {other.source} both become {name}"
+                text = one_line(f"{source} and {other.source} both become {name}")
                 self._problem(text, load.at, "Let rename or into tell them apart, or skip one of them.")
             else:
                 for hint, why in self._take(name, source, held, way[0] if way else ""):
@@ -211,6 +223,8 @@ class Reader:
             text = f"the network has no place for {_few(source for source, _ in unknown)} of {load.file}"
             sure = self._elsewhere(load, tensors, [name for _, name in unknown])
             skip = unknown[0][0].rpartition(".")[0]
+            if all(ADAPTER in name for _, name in unknown) and self.adapters.isdisjoint(n for _, n in unknown):
+                sure = "They are small matrices of lora. Fold them first: netspec weights fold RUN FILE.safetensors"
             otherwise = f'Leave such a tensor out by name, skip: ["{skip or unknown[0][0]}"], or rename it.'
             self._problem(text, load.at, sure or otherwise)
             if sure:  # what else does not fit follows from that
@@ -251,8 +265,9 @@ class Reader:
     def _missing(self, skipped: set[str]) -> None:
         """A problem for what no file gives, though one is for the level that it is in."""
         missing: dict[At, list[str]] = {}
+        fresh = self.adapters if self.adapters.isdisjoint(self.takers) else frozenset()
         for each in self.wanted:
-            if any(n in self.takers or n in skipped for n in each.names) or self._counts(each.names[0]):
+            if any(n in self.takers or n in skipped or n in fresh for n in each.names) or self._counts(each.names[0]):
                 continue
             load = next((load for load in self.fit.loads if any(map(load.covers, each.names))), None)
             if load is not None:
@@ -260,6 +275,9 @@ class Reader:
         for at, names in missing.items():
             skip = names[0].partition(" ")[0].rpartition(".")[0] or names[0].partition(" ")[0]
             hint = f'What is to begin fresh is said: skip: ["{skip}"]. Or say which level the file is for: into'
+            if self.alone and any(name.partition(" ")[0] not in self.adapters for name in names):
+                file = self.alone[0].file
+                hint = f"{file} holds what was trained beside a base alone. Name that too: load: [BASE, {file}]"
             self._problem(f"no file of weights has {_few(names)}", at, hint)
 
     def _counts(self, name: str) -> bool:
@@ -293,7 +311,7 @@ def _both(source: str, name: str) -> str:
 
 def _few(words: Iterable[str]) -> str:
     """The first of some texts, and how many there are more."""
-    listed = list(words)
+    listed = list(map(one_line, words))
     more = f", and {len(listed) - TOLD:,} more" if len(listed) > TOLD else ""
     return f"{'; '.join(listed[:TOLD])}{more}"
 
@@ -305,6 +323,6 @@ def _levels(names: Iterable[str]) -> Iterator[str]:
         yield from (".".join(parts[:i]) for i in range(1, len(parts)))
 
 
-def fit(loads: Sequence[Load], wanted: Iterable[Wanted], root: Path) -> Fit:
+def fit(loads: Sequence[Load], wanted: Iterable[Wanted], root: Path, adapters: Set[str] = frozenset()) -> Fit:
     """How the weights at some places fit a network, by the headers of their files. No tensor is read."""
-    return Reader(loads, wanted, root).read()
+    return Reader(loads, wanted, root, adapters).read()

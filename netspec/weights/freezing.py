@@ -43,6 +43,12 @@ class Freezing:
     """Whether norms that it freezes keep the statistics that they have stored."""
 
 
+REST: Final = Freezing("*")
+"""What holds for all that is not among what alone is trained."""
+ADAPTER: Final = "lora_"
+"""What is in the name of each small matrix beside a weight."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """All that a spec freezes, and when what of it thaws."""
@@ -51,15 +57,19 @@ class Frozen:
     """The first that matches a name decides."""
     thaws: tuple[tuple[str, When], ...] = ()
     """Patterns of frozen names, and when they begin to be trained, whatever their rule says."""
+    trained: tuple[str, ...] | None = None
+    """Patterns of what alone is trained, besides adapters; None where all is that no rule freezes."""
+    adapters: frozenset[str] = frozenset()
+    """The names of small matrices beside weights, which only a rule freezes that names them."""
 
     def __bool__(self) -> bool:
-        return bool(self.rules)
+        return bool(self.rules) or self.trained is not None
 
     @property
     def whens(self) -> list[When]:
         """When something thaws."""
-        found = (when for rule in self.rules for when in (rule.until, *(when for _, when in self.thaws)) if when)
-        return list(dict.fromkeys(found))
+        thaws = [when for _, when in self.thaws] if self else []
+        return list(dict.fromkeys(when for when in (*(rule.until for rule in self.rules), *thaws) if when))
 
     def until(self, name: str) -> When | None:
         """When a name that is frozen begins to be trained; None for never, and for one that is not frozen."""
@@ -67,8 +77,12 @@ class Frozen:
         return next((when for pattern, when in self.thaws if means(pattern, name)), rule.until) if rule else None
 
     def frozen(self, names: Iterable[str], epoch: float = 0, step: float = 0) -> bool:
-        """Whether a parameter is frozen, by any of its names, after so many whole epochs and so many steps."""
-        return any(self._now(name, epoch, step) is not None for name in names)
+        """Whether a parameter is frozen, by any of its names, after so many whole epochs and so many steps.
+
+        What is frozen because it is not among those that alone are trained is so by all of its names.
+        """
+        rules = [self._now(name, epoch, step) for name in names]
+        return any(rule not in (None, REST) for rule in rules) or (bool(rules) and None not in rules)
 
     def holds(self, path: str, parameters: Iterable[str], epoch: float = 0, step: float = 0) -> bool:
         """Whether the norm at a path with these parameters keeps its statistics then.
@@ -90,7 +104,12 @@ class Frozen:
 
     def _rule(self, name: str) -> Freezing | None:
         """The first rule that means a parameter; None where none does."""
-        return next((rule for rule in self.rules if means(rule.pattern, name)), None)
+        if name in self.adapters:
+            return next((rule for rule in self.rules if ADAPTER in rule.pattern and means(rule.pattern, name)), None)
+        found = next((rule for rule in self.rules if means(rule.pattern, name)), None)
+        if found is None and self.trained is not None and not any(means(pattern, name) for pattern in self.trained):
+            return REST
+        return found
 
     def _now(self, name: str, epoch: float, step: float) -> Freezing | None:
         """The rule that freezes a name then."""

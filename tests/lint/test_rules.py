@@ -110,6 +110,10 @@ FINE = {
         "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: [scale 2 -1, normalize -0.5 1]}\n"
     ),
     "no-gradient": "input: int 5\nlayers: [embedding 8 4, fc 2]\ntrain: {loss: ce, optimizer: adam}\n",
+    "random-base": (
+        "input: 8\nlayers: [fc 8 wrap=lora rank=2, relu, fc 4]\nweights: {load: base.safetensors}\n"
+        "train: {loss: mse, optimizer: adam}\n"
+    ),
     "no-gradient frozen": (
         "input: 8\nlayers: {a: fc 8, b: argmax 1, c: embedding 8 4}\nweights: {freeze: [a]}\n"
         "train: {loss: mse, optimizer: adam}\n"

@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
+import netspec
 from netspec.errors import Diverged, UsageError
+from netspec.penalties import L1, L2
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data
 from netspec.runtime.data.streaming import Streamed
@@ -27,6 +29,7 @@ from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import Record
 from netspec.runtime.train.networks import Inputs, Networks
 from netspec.runtime.train.run import train
+from netspec.sections.penalties_of import Penalised
 from netspec.sections.train import Train
 from tests.data.writing import section as data_section
 from tests.drawn import MORE
@@ -45,10 +48,15 @@ class Case:
     module: Callable[[], nn.Module] = perceptron
     data: Callable[[], Data] = classes
     networks: Callable[[Train], Networks] | None = None
+    spec: str = ""
+    """The layers of a network whose spec says what is frozen, in place of the module."""
 
     def run(self, world: World = ALONE, run: RunFolder | None = None, **more: Any) -> dict[str, Any]:
         """Train, and return all that the run ended with."""
-        module = self.module()
+        torch.manual_seed(1)
+        spec = netspec.loads(f"netspec: 1\ninput: 8\n{self.spec}\n") if self.spec else None
+        module = self.module() if spec is None else spec.build()
+        more |= {"frozen": spec.graph.weights.freeze} if spec is not None else {}
         networks = self.networks(self.train) if self.networks is not None else None
         about: dict[str, Any] = {"outputs": ("out",), "networks": networks} if networks is not None else {}
         try:
@@ -176,6 +184,7 @@ def features() -> nn.Module:
     return nn.Sequential(nn.Linear(8, 12), nn.Tanh())
 
 
+PENALISED = Penalised("*.weight", (L1(weight=1e-2), L2(weight=0.1)), (), frozenset({"0.weight", "3.weight"}))
 ALL: dict[str, Any] = {
     "optimizer": "adamw lr=0.01",
     "scheduler": "cosine warmup=5",
@@ -204,6 +213,11 @@ TAUGHT: Final[dict[str, Any]] = {
 CASES: dict[str, Case] = {
     "players": Case(section(**PLAYING, epochs=2, batch=15, every=2), normed, networks=beside),
     "taught": Case(section(**TAUGHT, epochs=2, batch=15), normed, networks=beside),
+    "lora": Case(
+        section(optimizer="adamw lr=0.01", batch=8, accumulate=2, ema=0.8, epochs=2),
+        spec='layers: [linear 16, bn, relu, linear 3]\nwrap: {"*": lora rank=2}\nweights: {train: [bn1]}',
+    ),
+    "penalties": Case(section(clip_grad=0.05, epochs=2).replace(penalties=(PENALISED,))),
     "plain": Case(section(epochs=3, optimizer="sgd lr=0.1 momentum=0.9")),
     "uneven": Case(section(epochs=3, batch=15)),
     "one row left": Case(section(epochs=3, batch=21)),

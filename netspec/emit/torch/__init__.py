@@ -9,9 +9,12 @@ from __future__ import annotations
 import ast
 
 from netspec.emit.torch.helpers import HELPERS as HELPERS
-from netspec.emit.torch.initializers import WRAPS as WRAPS
+from netspec.emit.torch.initializers import ADAPTERS as ADAPTERS
+from netspec.emit.torch.initializers import WRAPPING as WRAPPING
 from netspec.emit.torch.initializers import fill_name as fill_name
 from netspec.emit.torch.initializers import filled as filled
+from netspec.emit.torch.initializers import wrap_names as wrap_names
+from netspec.emit.torch.initializers import wrapped as wrapped
 from netspec.emit.torch.modules import FUNCTIONS as LAYER_FUNCTIONS
 from netspec.emit.torch.modules import PASSED, function, function_name, making
 from netspec.emit.torch.modules import arguments as arguments

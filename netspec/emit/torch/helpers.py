@@ -5,6 +5,86 @@ from __future__ import annotations
 from typing import Final
 
 HELPERS: Final[dict[str, str]] = {
+    "LoraLinear": '''\
+class LoraLinear(nn.Linear):
+    """A linear layer, and beside it the product of two small matrices, which alone are trained."""
+
+    def __init__(self, *args, rank, alpha, dropout=0.0, rslora=False, **options):
+        super().__init__(*args, **options)
+        self.lora_A = nn.Linear(self.in_features, rank, bias=False)
+        self.lora_B = nn.Linear(rank, self.out_features, bias=False)
+        self.lora_dropout = nn.Dropout(dropout)
+        self.scaling = alpha / (math.sqrt(rank) if rslora else rank)
+        nn.init.zeros_(self.lora_B.weight)
+
+    def forward(self, x):
+        return super().forward(x) + self.lora_B(self.lora_A(self.lora_dropout(x))) * self.scaling
+''',
+    **{
+        f"LoraConv{dims}d": f'''\
+class LoraConv{dims}d(nn.Conv{dims}d):
+    """A convolution, and beside it one of few channels and one of a single point, which alone are trained."""
+
+    def __init__(self, *args, rank, alpha, dropout=0.0, rslora=False, **options):
+        super().__init__(*args, **options)
+        window = (self.kernel_size, self.stride, self.padding, self.dilation)
+        mode = self.padding_mode
+        self.lora_A = nn.Conv{dims}d(self.in_channels, rank, *window, bias=False, padding_mode=mode)
+        self.lora_B = nn.Conv{dims}d(rank, self.out_channels, 1, bias=False)
+        self.lora_dropout = nn.Dropout(dropout)
+        self.scaling = alpha / (math.sqrt(rank) if rslora else rank)
+        nn.init.zeros_(self.lora_B.weight)
+
+    def forward(self, x):
+        return super().forward(x) + self.lora_B(self.lora_A(self.lora_dropout(x))) * self.scaling
+'''
+        for dims in (1, 2, 3)
+    },
+    "LoraEmbedding": '''\
+class LoraEmbedding(nn.Embedding):
+    """An embedding, and beside it the product of two small matrices, which alone are trained."""
+
+    def __init__(self, *args, rank, alpha, rslora=False, **options):
+        super().__init__(*args, **options)
+        self.lora_embedding_A = nn.Parameter(torch.zeros(rank, self.num_embeddings))
+        self.lora_embedding_B = nn.Parameter(torch.empty(self.embedding_dim, rank))
+        self.scaling = alpha / (math.sqrt(rank) if rslora else rank)
+        nn.init.normal_(self.lora_embedding_B)
+
+    def forward(self, x):
+        rows = F.embedding(x, self.lora_embedding_A.mT, self.padding_idx, scale_grad_by_freq=self.scale_grad_by_freq)
+        return super().forward(x) + rows @ self.lora_embedding_B.mT * self.scaling
+''',
+    "LoraMultiheadAttention": '''\
+class LoraMultiheadAttention(nn.MultiheadAttention):
+    """Attention whose projections are changed by products of two small matrices, which alone are trained.
+
+    That of the output counts twice, as in peft, so that adapters of either are those of the other.
+    """
+
+    def __init__(self, *args, rank, alpha, rslora=False, **options):
+        super().__init__(*args, **options)
+        width = self.embed_dim
+        self.lora_A = nn.Linear(width, rank, bias=False)
+        self.lora_B = nn.Linear(rank, 3 * width, bias=False)
+        self.out_proj.lora_A = nn.Linear(width, rank, bias=False)
+        self.out_proj.lora_B = nn.Linear(rank, width, bias=False)
+        self.scaling = alpha / (math.sqrt(rank) if rslora else rank)
+        nn.init.zeros_(self.lora_B.weight)
+        nn.init.zeros_(self.out_proj.lora_B.weight)
+
+    def forward(self, query, key, value, key_padding_mask=None, attn_mask=None, **options):
+        out, masks = self.out_proj, {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
+        into = self.in_proj_weight + self.lora_B.weight @ self.lora_A.weight * self.scaling
+        weight = out.weight + out.lora_B.weight @ out.lora_A.weight * (2 * self.scaling)
+        shape = (self.embed_dim, self.num_heads, into, self.in_proj_bias, self.bias_k, self.bias_v, self.add_zero_attn)
+        if self.batch_first:
+            query, key, value = (x.transpose(0, 1) for x in (query, key, value))
+        result, weights = F.multi_head_attention_forward(
+            query, key, value, *shape, self.dropout, weight, out.bias, self.training, **masks, **options
+        )
+        return result.transpose(0, 1) if self.batch_first else result, weights
+''',
     "Permute": '''\
 class Permute(nn.Module):
     """Puts the axes into another order."""

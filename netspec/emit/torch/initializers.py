@@ -6,16 +6,33 @@ import ast
 from typing import Final
 
 from netspec.initializers import Initializer, LecunNormal
-from netspec.python.nodes import call, keyword, valued
+from netspec.python.nodes import call, keyword, named, valued
+from netspec.wraps import ADAPTED, Wrap
 
-WRAPS: Final = {
-    "weight_norm": "nn.utils.parametrizations.weight_norm",
-    "weight_norm_hook": "nn.utils.weight_norm",
-    "spectral_norm": "nn.utils.parametrizations.spectral_norm",
-    "spectral_norm_hook": "nn.utils.spectral_norm",
-    "orthogonal": "nn.utils.parametrizations.orthogonal",
+WRAPPING: Final = {
+    "WeightNorm": "nn.utils.parametrizations.weight_norm",
+    "WeightNormHook": "nn.utils.weight_norm",
+    "SpectralNorm": "nn.utils.parametrizations.spectral_norm",
+    "SpectralNormHook": "nn.utils.spectral_norm",
+    "Orthogonal": "nn.utils.parametrizations.orthogonal",
 }
-"""What wraps a module's weight."""
+"""The functions that wrap a module's weight, by the classes of wraps."""
+ADAPTERS: Final = {f"nn.{name}": f"Lora{name}" for name in ADAPTED}
+"""The classes that stand in place of torch's own where small matrices stand beside a weight."""
+
+
+def wrapped(wrap: Wrap, made: ast.Call) -> ast.Call:
+    """The call that makes a module, with what wraps it: `nn.utils.parametrizations.weight_norm(nn.Linear(8, 4))`."""
+    if not wrap.beside:
+        return call(WRAPPING[type(wrap).__name__], made)
+    options = [keyword(name, valued(value)) for name, value in wrap.given.items() if name not in ("rank", "alpha")]
+    needed = [keyword(name, valued(getattr(wrap, name))) for name in ("rank", "alpha")]
+    return ast.Call(named(ADAPTERS[ast.unparse(made.func)]), made.args, [*made.keywords, *needed, *options])
+
+
+def wrap_names(wrap: Wrap, layer: str) -> frozenset[str]:
+    """What the text of a wrapped layer may name besides that, the layer itself being called `layer` there."""
+    return frozenset({ADAPTERS[layer] if wrap.beside else WRAPPING[type(wrap).__name__]})
 
 
 def fill_name(cls: type[Initializer]) -> str:

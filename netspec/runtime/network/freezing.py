@@ -9,7 +9,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from netspec.weights.freezing import STATISTICS, Frozen
+from netspec.weights.freezing import EVER, STATISTICS, Frozen
 
 
 def freeze(network: nn.Module, frozen: Frozen, epoch: float = 0, step: float = 0) -> None:
@@ -50,6 +50,19 @@ def later(network: nn.Module, frozen: Frozen) -> dict[str, str]:
 def frozen_then(network: nn.Module, frozen: Frozen, epoch: float, step: float) -> set[nn.Parameter]:
     """The parameters that are frozen after so many epochs and steps."""
     return {p for p, called in _names(network).items() if frozen and frozen.frozen(called, epoch, step)}
+
+
+def changing(network: nn.Module, frozen: Frozen) -> frozenset[str]:
+    """The names of all that training changes one day: parameters that are trained, and what moves beside them."""
+    if frozen.whens:
+        freeze(network, frozen, *EVER)
+    names = {name for name, p in network.named_parameters(remove_duplicate=False) if p.requires_grad}
+    for path, module in network.named_modules(remove_duplicate=False):
+        if _moves(module) and "train" not in module.__dict__:
+            names |= {f"{path}.{name}".removeprefix(".") for name, _ in module.named_buffers()}
+    if frozen.whens:
+        freeze(network, frozen)
+    return frozenset(names)
 
 
 def _names(network: nn.Module) -> dict[nn.Parameter, list[str]]:

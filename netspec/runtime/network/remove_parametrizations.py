@@ -9,6 +9,8 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
+from netspec.runtime.network.folding import folded
+
 
 def copied(network: nn.Module) -> nn.Module:
     """A copy. What the older wraps computed last has a history that torch does not copy, and is computed anew."""
@@ -22,8 +24,11 @@ def copied(network: nn.Module) -> nn.Module:
 def unwrapped(network: nn.Module) -> nn.Module:
     """A network in evaluation that computes the same with plain weights: itself where nothing is wrapped, or a copy.
 
+    Small matrices beside a weight are added to it.
+
     torch's `remove_parametrizations` would take the weight from the class that a copy shares with the original.
     """
+    network = folded(network)
     if not any(parametrize.is_parametrized(module) or _hooks(module) for module in network.modules()):
         return network
     plain = copied(network)

@@ -66,18 +66,23 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
 
 def start(module: nn.Module, fit: Fit) -> None:
     """Let `module` begin with the weights that fit it; what begins fresh stays as it is. Raises DataError."""
-    given: dict[str, torch.Tensor] = {}
-    for path in dict.fromkeys(taken.file for taken in fit.taken):
-        try:
-            with safe_open(path, "pt") as file:
-                for taken in (taken for taken in fit.taken if taken.file == path):
-                    tensor = file.get_tensor(taken.source)
-                    given[taken.name] = resized(tensor, taken.resize, taken.shape) if taken.resize else tensor.clone()
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"{shown(path)} holds no weights that can be read: {printable(str(error))}") from None
     own = module.state_dict()
     files = " and ".join(dict.fromkeys(shown(load.file) for load in fit.loads))
-    give_weights(module, {**{name: own[name] for name in fit.fresh}, **given}, f"the weights in {files}")
+    give_weights(module, {**{name: own[name] for name in fit.fresh}, **taken(fit)}, f"the weights in {files}")
+
+
+def taken(fit: Fit) -> dict[str, torch.Tensor]:
+    """The tensors of the files that fit a network, by their names there. Raises DataError."""
+    given: dict[str, torch.Tensor] = {}
+    for path in dict.fromkeys(each.file for each in fit.taken):
+        try:
+            with safe_open(path, "pt") as file:
+                for each in (each for each in fit.taken if each.file == path):
+                    tensor = file.get_tensor(each.source)
+                    given[each.name] = resized(tensor, each.resize, each.shape) if each.resize else tensor.clone()
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"{shown(path)} holds no weights that can be read: {printable(str(error))}") from None
+    return given
 
 
 def give_weights(module: nn.Module, weights: Weights, origin: str = "the weights") -> None:

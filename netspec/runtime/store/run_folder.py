@@ -5,6 +5,7 @@ spec-1.yaml, ...        those before it, of a run that went on with other epochs
 environment.json        versions and hardware
 data.json               what the training data taught: names of classes, numbers of categories, means
 metrics.jsonl           a line for each evaluation
+base.safetensors        what of the base of adapters is in no other file
 best.safetensors        weights of the best evaluation
 last.safetensors        weights of the last one
 tensorboard/            the same for TensorBoard, where the spec asks for it
@@ -38,7 +39,7 @@ EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.class
 """What a run is exported to where no name is given."""
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
-    *("best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
+    *("base.safetensors", "best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
     *(*EXPORTED, "tensorboard", "checkpoints"),
 )
 """What of a folder is a run's own. Anything else in it is left alone."""

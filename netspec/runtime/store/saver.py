@@ -17,6 +17,7 @@ from netspec.runtime.store.tensorboard import Board
 from netspec.runtime.train.history import Record
 from netspec.runtime.train.state import Position, State, Weights
 from netspec.sections.train import Train
+from netspec.weights.fit import BASE
 
 BETWEEN: Final = 5.0
 """Seconds. Where the spec does not say, an evaluation that ends sooner after a checkpoint writes none of its own."""
@@ -141,7 +142,8 @@ def _of_a_run(place: Path) -> Iterator[None]:
 
 def _metadata(state: State) -> dict[str, str]:
     """Where in the run a state is, as the metadata of a safetensors file."""
-    return {"epoch": str(state.position.current), "step": str(state.position.step)}
+    where = {"epoch": str(state.position.current), "step": str(state.position.step)}
+    return where | ({BASE: state.base} if state.base else {})
 
 
 def _save(path: Path, weights: Weights, metadata: dict[str, str]) -> None:

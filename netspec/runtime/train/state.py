@@ -15,7 +15,8 @@ from netspec.errors import DataError, UsageError
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.parallel import Whole
 from netspec.runtime.device.process_group import ALONE, World
-from netspec.runtime.network.freezing import freeze, frozen_then, later
+from netspec.runtime.network.base import base_of, checksum
+from netspec.runtime.network.freezing import changing, freeze, frozen_then, later
 from netspec.runtime.network.weights import need_same
 from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
@@ -115,6 +116,10 @@ class State:
         self.module = module = spread.module
         self.device = next(module.parameters()).device
         self.frozen, self.thawed = frozen, 0
+        self.kept = changing(module, frozen) if frozen.adapters else None
+        """The names of what is saved where the rest is the base of adapters; None where all is."""
+        base = spread.gather({} if self.kept is None else base_of(module, frozen))
+        self.base = checksum(base) if self.kept is not None and world.main else ""
         if frozen.whens:  # the optimizer is made for all that it is to train one day
             freeze(module, frozen, *EVER)
         self.count = len(data.train)
@@ -158,6 +163,8 @@ class State:
         """Of several losses each, and what it counts for in the mean of the epoch, step by step."""
         self._before, self._began = 0.0, time.perf_counter()
         self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
+        if self.base:
+            self.origin["the base of lora"] = self.base[:16]
         self.fingerprint = data.fingerprint()
         self._taken_up: set[torch.Tensor] | None = None
         """The parameters of which the optimizer held something when the run went on, until the step after that."""
@@ -208,7 +215,16 @@ class State:
 
     def weights(self) -> Weights:
         """What is saved for use: the network's weights, and those of a loss that has some."""
-        return self.spread.gather(self.shown.state_dict()), self.objective.parameters()
+        return self.spread.gather(self._saved(self.shown)), self.objective.parameters()
+
+    def _saved(self, module: nn.Module) -> dict[str, torch.Tensor]:
+        """What of the network, or of its average, is saved: all of it, but the base of adapters."""
+        held = module.state_dict()
+        if self.kept is None:
+            return held
+        before = "module." if module is self.average else ""
+        base = {f"{before}{name}" for name in self.module.state_dict() if name not in self.kept}
+        return {name: tensor for name, tensor in held.items() if name not in base}
 
     def newest_loss(self) -> float:
         """The loss of the newest step of this epoch."""
@@ -246,11 +262,11 @@ class State:
             "samples": self.count,
             "origin": self.origin,
             "fingerprint": self.fingerprint,
-            "module": gather(self.module.state_dict()),
+            "module": gather(self._saved(self.module)),
             "loss": self.objective.module.state_dict(),
             "optimizer": gather(self.optimizer.state_dict()),
             "schedule": self.schedule.state(),
-            "average": gather(self.average.state_dict()) if self.average is not None else None,
+            "average": gather(self._saved(self.average)) if self.average is not None else None,
             **({"players": self._players()} if self.turns else {}),
             **({"teacher": self._teacher()} if self.networks is not None and self.networks.teacher is not None else {}),
             "random": self.world.gathered(self._random()),
@@ -288,18 +304,20 @@ class State:
         if state["fingerprint"] != self.fingerprint:
             text = "the run began with other data: other samples, another split, or transforms that differ"
             raise DataError(f"{text}. Resume it with the data it began with, or begin another.")
-        need_same(self.module.state_dict(), state["module"], "the weights of the checkpoint")
+        need_same(self._saved(self.module), state["module"], "the weights of the checkpoint")
         if found := differences(state["origin"], self.origin):
             raise UsageError(refusal(found))
         self._need_alike(state)
         self.position = Position(**state["position"])
-        self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()))
+        whole = self.kept is None
+        self.module.load_state_dict(self.spread.scatter(state["module"], self.module.state_dict()), strict=whole)
         self.objective.module.load_state_dict(state["loss"])
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         restore_optimizer(self.optimizer, self.spread.scatter_optimizer(state["optimizer"], parameters))
         self.schedule.load(state["schedule"])
         if self.average is not None:
-            self.average.load_state_dict(self.spread.scatter(state["average"], self.average.state_dict()))
+            averaged = self.spread.scatter(state["average"], self.average.state_dict())
+            self.average.load_state_dict(averaged, strict=whole)
         for turn in self.turns:
             if turn.name != MAIN:
                 kept = state["players"][turn.name]
@@ -346,11 +364,11 @@ class State:
         whole = position["epoch"] * self.per_epoch + position["index"] == position["step"]
         if min(position.values()) < 0 or not whole or position["index"] > self.per_epoch:
             raise ValueError("the position is not one of this run")
-        average = self.average.state_dict() if self.average is not None else None
+        average = self._saved(self.average) if self.average is not None else None
         if (average is None) != (state["average"] is None):
             raise ValueError("average is there without train.ema, or missing with it")
         owns = {
-            "module": self.module.state_dict(),
+            "module": self._saved(self.module),
             "loss": self.objective.module.state_dict(),
             "average": average or {},
         }

@@ -16,6 +16,7 @@ from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refus
 from netspec.runtime.device.device import needs_leave, strictly
 from netspec.runtime.train.loss import Criterion
 from netspec.runtime.train.networks import MAIN
+from netspec.runtime.train.penalties import Penalties
 from netspec.runtime.train.state import State
 from netspec.sections.train import Train
 
@@ -47,6 +48,7 @@ class Stepper:
         self.spread, self.world = state.spread, state.world
         self.objective = state.objective
         self.optimizer = state.optimizer
+        self.penalties = Penalties(train.penalties, state.module.named_parameters())
         self.split = parts["train"]
         self.parts = parts
         self.device = state.device
@@ -104,6 +106,8 @@ class Stepper:
         else:
             loss = self._in_pieces(rows, epoch, index)
         loss = self.world.sum(loss.detach())
+        if self.penalties:
+            loss = self.penalties.added(loss)
         if self.losses is not None and self.world.size > 1:
             self.losses = torch.stack([self.world.sum(self.losses[0].clone()), self.losses[1]])
         if self.reads and not isfinite(value := loss.item()):
@@ -141,6 +145,8 @@ class Stepper:
                     self.checked_turns.add(turn.name)
                 found = self._added(scene, target, 1.0, {}, turn.name)
             loss = self.world.sum(found.loss)
+            if self.penalties and turn.name == MAIN:
+                loss = self.penalties.added(loss)
             if self.reads and not isfinite(value := loss.item()):
                 raise NotFinite(value)
             self.world.average_gradients(turn.apart)

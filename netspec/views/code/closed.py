@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 
-from netspec.emit.torch import HELPERS, WRAPS, fill_name, helpers, torch_class, torch_names
-from netspec.graph.model import Graph
+from netspec.emit.torch import ADAPTERS, HELPERS, WRAPPING, fill_name, helpers, torch_class, torch_names, wrap_names
+from netspec.graph.model import Graph, Step
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.layers.base import Layer, Op
 from netspec.python.allowlist import METHODS, TORCH, Closed, parsed, paths
@@ -16,7 +16,7 @@ from netspec.vocabulary import INITIALIZERS, OPERATIONS
 def closed(graph: Graph) -> Closed:
     """What the text of this network may name."""
     steps = list(graph.root.walk())
-    found = {WRAPS[step.wrap] for step in steps if step.wrap}
+    found = _known(*(name for step in steps for name in wrap_of(step)))
     for op in {type(step.op) for step in steps if step.op is not None}:
         found |= _names(op)
     found |= {fill_name(type(i)) for rule in graph.init for i in rule.tensors.values()}
@@ -35,7 +35,7 @@ def closed(graph: Graph) -> Closed:
 def catalogue(plugins: Collection[str] = ()) -> Closed:
     """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
     operations = OPERATIONS.classes()
-    found = {name for cls in operations for name in _names(cls)} | set(WRAPS.values())
+    found = {name for cls in operations for name in _names(cls)} | _known(*WRAPPING.values(), *ADAPTERS.values())
     found |= set(map(fill_name, INITIALIZERS.classes()))
     return Closed(
         TORCH | {name for name in found if not name.startswith(".")},
@@ -44,6 +44,18 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
         frozenset(plugins),
         frozenset(MODULE_ATTRIBUTES),
     )
+
+
+def wrap_of(step: Step) -> frozenset[str]:
+    """What wraps the layer of a step, by its name in the text; nothing where none does."""
+    if step.wrap is None or not isinstance(step.op, Layer):
+        return frozenset()
+    return wrap_names(step.wrap, torch_class(type(step.op)))
+
+
+def _known(*names: str) -> set[str]:
+    """These names of torch, and in place of those of helpers what their texts name."""
+    return {found for name in names for found in (_of_helper(name) if name in HELPERS else (name,))}
 
 
 def _names(cls: type[Op]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from netspec.emit.torch import WRAPS, construct, seated, torch_class
+from netspec.emit.torch import construct, seated, torch_class, wrapped
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.rounds import name_over_counter, over_counter
 from netspec.graph.symbols import counted, symbols
@@ -140,7 +140,10 @@ class Making:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
             values[name] = self.slots.code(series, name, origins(aligned, name))
         made = construct(op.replace(**values)) if shown.member else seated(op.replace(**values))
-        return call(WRAPS[shown.wrap], made) if shown.wrap else made
+        if shown.wrap is None:
+            return made
+        assert isinstance(made, ast.Call)
+        return wrapped(shown.wrap, made)
 
     def is_argument(self, aligned: Sequence[Step | None]) -> bool:
         """Whether an argument says which operation a step is: it varies, or is a parameter of the network."""

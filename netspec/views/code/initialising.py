@@ -40,7 +40,7 @@ Plan = dict[str, ast.stmt]
 Branches = dict["Test", tuple[Plan, bool]]
 """The tests of the loop in order, each with what it fills and whether only some of its modules have a bias."""
 
-_INNER: Final = {"nn.Linear", "nn.LayerNorm"}
+_INNER: Final = {"nn.Linear", "nn.LayerNorm", "nn.Conv1d", "nn.Conv2d", "nn.Conv3d"}
 """What torch's own modules have modules of."""
 
 
@@ -172,7 +172,7 @@ def padding(graph: Graph, path: Path) -> list[ast.stmt]:
     for name, step in graph.root.owners():
         row = getattr(step.op, "padding_idx", None)
         tensor = f"{name}.weight"
-        if row is not None and not step.wrap and (tensor in graph.ties or tensor in filled):
+        if row is not None and (step.wrap is None or step.wrap.beside) and (tensor in graph.ties or tensor in filled):
             rows = item(attribute(path(name), "weight"), valued(row))
             found.append(ast.Expr(call("nn.init.zeros_", rows)))
     return found
@@ -281,7 +281,12 @@ def _branches(rules: Sequence[Rule], modules: Sequence[Owner]) -> Branches | Non
     for owner in modules:
         if next((test for test in found if test.holds(owner)), None) != tests.get(id(owner)):
             return None
-    inner = {f"{owner.path}.{name.rpartition('.')[0]}" for owner in modules for name in owner.shapes if "." in name}
+    inner = {
+        f"{owner.path}.{name.rpartition('.')[0]}"
+        for owner in modules
+        for name in (*owner.shapes, *owner.beside)
+        if "." in name
+    }
     return None if any(test.may_find(path) for test, (plan, _) in found.items() if plan for path in inner) else found
 
 

@@ -22,7 +22,7 @@ from netspec.python.names import Namespace, class_name
 from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
-from netspec.views.code.closed import closed
+from netspec.views.code.closed import closed, wrap_of
 from netspec.views.code.containers import Run
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
@@ -123,8 +123,9 @@ def _nothing(_: Slots) -> list[ast.stmt]:
 
 def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
     """The helpers among these names, and all names that are used with them."""
-    called = dict.fromkeys(n for s in graph.root.walk() if s.op is not None for n in helpers(type(s.op)))
-    found = [HELPERS[name] for name in called if name in used]
+    steps = [(step, step.op) for step in graph.root.walk() if step.op is not None]
+    called = dict.fromkeys(n for step, op in steps for n in (*helpers(type(op)), *wrap_of(step)))
+    found = [HELPERS[name] for name in called if name in used and name in HELPERS]
     return found[::-1], used | names(parsed(helper) for helper in found)
 
 

@@ -298,7 +298,7 @@ def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving:
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
     member = label(step) if named else bool(step.member)
     kind = "by its argument" if is_chosen(step) else (type(step.op), rigid(step))
-    return (kind, step.wrap, member, inputs, step.training, step.again, inner)
+    return (kind, step.wrap.told if step.wrap else "", member, inputs, step.training, step.again, inner)
 
 
 def is_chosen(step: Step) -> bool:

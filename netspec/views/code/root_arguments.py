@@ -38,7 +38,9 @@ class _Known:
 
 def source(document: Document) -> str:
     """The network of a document as a Python file that needs only torch. Its last class is the network's own."""
-    return _source(_Known(repr((document.name, document.source.data)), tuple(OPERATIONS.added()), document))
+    return _source(
+        _Known(repr((document.name, document.source.data, document.folded)), tuple(OPERATIONS.added()), document)
+    )
 
 
 @lru_cache(maxsize=256)  # a run is read again to be measured and exported

@@ -9,6 +9,7 @@ from typing import Any
 from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, parameter_of
+from netspec.graph.wrapping import is_option, of_wrap
 from netspec.language import lexer, rows
 from netspec.language.calls import arrow_of, fields_of
 from netspec.language.refusals import Refused
@@ -97,6 +98,7 @@ def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
     piece.repeat = None if call.times is None else rows.written(call.times)
     piece.when = None if call.when is None else " ".join(call.when.text.split())
     free = [] if isinstance(known, Block) else known.positional()
+    wrapped = any(arg.name == "wrap" for arg in call.args)
     for arg in call.args:
         written = arg.text.replace("\u2192", "->")
         if arg.kind == "arrow" and not isinstance(known, Block):
@@ -107,6 +109,8 @@ def from_row(call: Call, known: type[Entry] | Block, path: Path) -> Piece:
         if isinstance(known, Block):
             name, meant = parameter_of(arg, known, piece.args, path)
             piece.args[name] = True if meant is True else raw
+        elif wrapped and issubclass(known, Op) and of_wrap(arg, known):
+            piece.args[arg.name or arg.text] = "true" if arg.kind == "word" else raw
         elif arg.name in known.extra and arg.name not in known.fields:
             piece.args[arg.name] = raw
         else:
@@ -147,6 +151,8 @@ def from_long(word: str, options: Any, around: Mapping[str, Any], known: type[En
         named = inputs.items() if isinstance(inputs, dict) else [(None, text) for text in _listed(inputs)]
         piece.inputs = [(name, _input(text)) for name, text in named]
     names = known.params if isinstance(known, Block) else {*known.fields, *known.extra}
+    if "wrap" in given and not isinstance(known, Block) and issubclass(known, Op):
+        names = {*names, *(name for name in given if is_option(name, known))}
     for name in given:
         if name not in names:
             hint = did_you_mean(name, names)

@@ -21,6 +21,7 @@ from netspec.sections.document import read_document
 from netspec.tensors import Tensor, show
 from netspec.text.reader import read_text
 from netspec.views.reference.kinds import Kind
+from netspec.vocabulary import WRAPS
 
 RESULT: Final = "layer"
 """The name of the step that an example of an operation is about."""
@@ -83,8 +84,11 @@ def _operation(cls: type[Op]) -> Example:
 
 def wrapped(word: str) -> Example:
     """The example of what wraps a weight."""
-    row = f"linear 4 wrap={word}"
-    return _counted(row, {"Linear": {"out_features": 4, "wrap": word}}, _network({"x": "8"}, {RESULT: row}))
+    (cls,) = WRAPS.find(word)
+    row = f"linear 4 wrap={cls.example}"
+    given = read_entry(cls.example, (), WRAPS)[0].given
+    long = {"Linear": {"out_features": 4, "wrap": word, **given}}
+    return _counted(row, long, _network({"x": "8"}, {RESULT: row}))
 
 
 def _counted(short: str, long: dict[str, Any], graph: Graph) -> Example:
@@ -132,7 +136,7 @@ def _lines(graph: Graph) -> tuple[str, ...]:
     heads = (f"self.{RESULT} = ", f'self.register_buffer("{RESULT}"')
     made = next((at for at, line in enumerate(printed) if line.startswith(heads)), len(printed))
     rest = takewhile(lambda line: line.startswith((INDENT, ")")), printed[made + 1 :])
-    start = next(at for at, line in enumerate(printed) if line.lstrip().startswith("def forward"))
+    start = max(at for at, line in enumerate(printed) if line.lstrip().startswith("def forward"))
     run = (line for line in printed[start + 1 :] if line and line != f"return {RESULT}")
     return (*printed[made : made + 1], *rest, *run)
 

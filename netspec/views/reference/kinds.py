@@ -16,6 +16,7 @@ from netspec.vocabulary import (
     METRICS,
     OPERATIONS,
     OPTIMIZERS,
+    PENALTIES,
     SCHEDULERS,
     TRANSFORMS,
 )
@@ -52,6 +53,7 @@ KINDS: Final = (
     Kind("layers", "layer", "layers", OPERATIONS, holds=_is_layer),
     Kind("operations", "operation", "layers", OPERATIONS, holds=lambda cls: not _is_layer(cls)),
     Kind("losses", "loss", "train.loss", LOSSES, "nn."),
+    Kind("penalties", "penalty", "train.penalties", PENALTIES),
     Kind("optimizers", "optimizer", "train.optimizer", OPTIMIZERS, "torch.optim.", ("parameters",)),
     Kind("schedulers", "scheduler", "train.scheduler", SCHEDULERS, "lr_scheduler.", ("optimizer",)),
     Kind("metrics", "metric", "train.metrics", METRICS),

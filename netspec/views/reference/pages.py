@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from netspec.catalogue import Entry
-from netspec.graph.wrapping import WRAPS
 from netspec.layers.base import Op
 from netspec.lint import rules
 from netspec.views.reference.keys import key_pages, section_pages
 from netspec.views.reference.kinds import KINDS, Kind
 from netspec.views.reference.page import Page, argument, shown
+from netspec.vocabulary import WRAPS
 
 
 def pages() -> tuple[Page, ...]:
@@ -47,8 +47,12 @@ def _inputs(cls: type[Op]) -> Iterator[str]:
 
 def _wraps() -> Iterator[Page]:
     """The pages of wraps."""
-    for word in WRAPS:
-        yield Page("wraps", "wrap", "layers, as wrap=", word, (word,), (), WRAPS[word], "", (), {})
+    for cls in WRAPS.classes():
+        text = "\n\n".join(" ".join(part.split()) for part in (cls.__doc__ or "").split("\n\n"))
+        arguments = tuple(argument(name, field, cls) for name, field in cls.fields.items())
+        flags = {name: f"{name}=true" for name, field in cls.fields.items() if field.default is False}
+        word = cls.called()
+        yield Page("wraps", "wrap", "layers, as wrap=", word, (word,), (), text.strip(), "", arguments, flags)
 
 
 def _checks() -> Iterator[Page]:
