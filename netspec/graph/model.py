@@ -175,14 +175,19 @@ def flat(results: V_ | tuple[Any, ...]) -> list[V_]:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A repeat of a count of rounds: the expression of that over the symbols of the block around, and its steps."""
+    """A repeat: over the symbols of the block around what says how many rounds it has, and its steps."""
 
     number: int
     """What tells it from others in the symbols of its counter."""
     times: ast.expr
+    """The count of rounds, or the list of rows that it goes over."""
     count: int
-    """The number of rounds that it gives here."""
+    """The number of rounds that it has here."""
     steps: tuple[Step, ...]
+    ends: tuple[int, ...] = ()
+    """How many of its steps there are when each round ends."""
+    names: tuple[str, ...] = ()
+    """What `as` calls the values of a row; one name stands for the row itself."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -224,7 +229,9 @@ class Level:
     exports: Mapping[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
     repeats: Sequence[Repeat] = field(default_factory=list)
-    """The repeats in it, where the graph is traced."""
+    """The repeats of a count in it, where the graph is traced."""
+    tables: Sequence[Repeat] = field(default_factory=list)
+    """The repeats over rows of a table in it, where the graph is traced."""
     aliases: Mapping[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
     source: object = None
