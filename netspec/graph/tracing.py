@@ -179,14 +179,13 @@ class TracedWalk(Walk):
         known = self.given[self.repeats] = _Given(given(), tuple(names))
         found: list[dict[str, Any]] = []
         for turn, params in enumerate(rounds):
-            held = Known({}, known.nodes(symbols.name(symbols.counter_symbol(self.repeats, turn)), params))
-            held.update(params)
+            nodes = known.nodes(symbols.name(symbols.counter_symbol(self.repeats, turn)), params)
+            held = Known({name: plain(params[name]) for name in known.names}, nodes)
             found.append(held)
+            held.update({name: value for name, value in params.items() if name not in held})
         return found
 
-    def _note_repeat(
-        self, scope: Scope, begin: int, number: int, turns: Sequence[int], ends: Sequence[Value]
-    ) -> None:
+    def _note_repeat(self, scope: Scope, begin: int, number: int, turns: Sequence[int], ends: Sequence[Value]) -> None:
         """Note the steps that a repeat has made, `turns` of them with each round; `ends` are what its rounds give."""
         given = self.given[number]
         steps, count = tuple(scope.level.steps[begin:]), given.value

@@ -36,7 +36,8 @@ from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
 from netspec.views.code.slots import ABSENT, Slots, equal, in_round
-from netspec.views.code.tables import Unsaid, Writing, has_rounds
+from netspec.views.code.table_sites import Unsaid, has_rounds
+from netspec.views.code.tables import Writing
 
 
 class Making:
@@ -89,9 +90,7 @@ class Making:
         statements, modules = self.row(columns)
         return statements, call("nn.Sequential", modules)
 
-    def _tabled(
-        self, levels: Sequence[Level | None], inner: Pattern | None
-    ) -> tuple[list[ast.stmt], ast.expr] | None:
+    def _tabled(self, levels: Sequence[Level | None], inner: Pattern | None) -> tuple[list[ast.stmt], ast.expr] | None:
         """The same for a row in which rounds go over a table; None for any other, and if no loop says all of it."""
         level = levels[0] if len(levels) == 1 else None
         if level is None or (inner is not None and not inner.in_place) or not has_rounds(level, False):
