@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -51,6 +51,8 @@ class Making:
         self.rules = plan.rules
         self.found: dict[str, Run] = {}
         """What the rounds of repeats have in common, by the level and the repeat."""
+        self.behind: dict[Hashable, str] = {}
+        """The variables that are, behind loops over tables, what an expression over the arguments is."""
         self.looped: set[str] = set()
         """The names of the variables of loops over tables."""
         self.layers = ""
@@ -97,7 +99,7 @@ class Making:
             return None
         before = self.slots.state()
         try:
-            statements, modules = Writing(self.slots, self._over, self.looped).written(level, self.serving)
+            statements, modules = Writing(self.slots, self._over, self.looped, self.behind).written(level, self.serving)
         except Unsaid:
             self.slots.back(before)
             return None

@@ -180,6 +180,8 @@ class Flow:
         """The variable for an axis."""
         self.begun: dict[str, ast.expr] = {}
         """What each is before the loop."""
+        self.last: Step | None = None
+        """The last module of the loop."""
         self.ended: dict[str, Any] = {}
         """What each is behind the loop."""
         self.changes: dict[str, dict[int, Node]] = {}
@@ -195,8 +197,17 @@ class Flow:
             begun = self.outer.code([plain(size)], name, [node_of(size)])
             self.found[axis], self.begun[symbol] = symbol, valued(begun)
             self.ended[symbol] = _size_after(steps[-1], axis)
+            self.last = steps[-1]
             self.changes[symbol] = {at: change for at, change in changes.items() if change is not None}
         return self.found[axis]
+
+    def behind(self, axis: int) -> Node | None:
+        """The size along an axis behind the loop, over the constructor's arguments."""
+        tensor = self.last.value.tensor if self.last is not None else None
+        if tensor is None:
+            return None
+        size = tensor.shape[axis]
+        return valued(self.outer.code([plain(size)], "", [node_of(size)]))
 
     def _change(self, symbol: str, axis: int, site: Site, slots: PassSlots) -> Node | None:
         """What the modules of a place make of the size; None if they leave it as it is. Raises Unsaid."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Level, Repeat, Step
@@ -32,8 +32,17 @@ class Writing:
     slots: Mapping[int, PassSlots]
     """What is written over at each place in the loop, by the identity of that."""
 
-    def __init__(self, outer: Slots, construct: Callable[[Slots, Sequence[Step]], ast.expr], own: set[str]) -> None:
-        """`construct` makes a module over some slots; `own` are names of variables of loops, which others take too."""
+    def __init__(
+        self,
+        outer: Slots,
+        construct: Callable[[Slots, Sequence[Step]], ast.expr],
+        own: set[str],
+        behind: dict[Hashable, str],
+    ) -> None:
+        """`construct` makes a module over some slots; `own` are names of variables of loops, which others take too.
+
+        `behind` gets the variables that are, behind the loops, what an expression over the arguments is.
+        """
         self.outer = outer
         self.construct = construct
         self.own = own
@@ -41,6 +50,7 @@ class Writing:
         """The variables that passes leave, and what they are before the outermost loop."""
         self.ended: dict[str, Any] = {}
         """What each of them is behind the loops so far."""
+        self.behind = behind
 
     def written(self, level: Level, serving: Mapping[Level, Pattern]) -> tuple[list[ast.stmt], list[ast.expr]]:
         """The statements, and the arguments of what holds the modules. Raises Unsaid."""
@@ -79,7 +89,7 @@ class Writing:
     def _statements(self, site: Site, layers: ast.expr, top: Body, named_: bool) -> list[ast.stmt] | ast.expr:
         """The statements of a place outside of all loops, or what makes the module there. Raises Unsaid."""
         if not site.repeats and site.body is None and not site.parts:
-            return self.construct(self.outer, site.steps)
+            return read_on(self.construct(self.outer, site.steps), self.behind)
         sites = list(within(site, top))
         self.slots = {id(s): PassSlots(self.outer, body, s.passes, self.variables, s.steps) for s, body in sites}
         flow = Flow(self.outer, self.variables, [(each, self.slots[id(each)]) for each, _ in sites])
@@ -97,6 +107,9 @@ class Writing:
         chosen = self._chosen({symbol: self.variables.called[symbol] for symbol in flow.begun}, asked)
         for symbol, first in flow.begun.items():
             self._begin(chosen[symbol], first, flow.ended[symbol])
+        for axis, symbol in flow.found.items():
+            if isinstance(size := flow.behind(axis), ast.BinOp):
+                self.behind[key(size)] = chosen[symbol]
         ended = _renamed(ended, chosen)
         if not site.repeats and len(ended) == 1 and isinstance(only := ended[0], ast.Expr):
             assert isinstance(only.value, ast.Call)
@@ -111,10 +124,8 @@ class Writing:
         for one in statements:
             match one:
                 case _Behind():
-                    known = flow.changes.items()
-                    found += [
-                        assign(stored(s), changes[id(one.site)]) for s, changes in known if id(one.site) in changes
-                    ]
+                    at = id(one.site)
+                    found += [_changed(s, known[at]) for s, known in flow.changes.items() if at in known]
                 case ast.If():
                     found.append(ast.If(one.test, self.ended_by(one.body, flow), []))
                 case _Loop():
@@ -253,6 +264,15 @@ class Writing:
         return tupled(node.elts) if isinstance(node, ast.List) else node
 
 
+def read_on(made: ast.expr, behind: Mapping[Hashable, str]) -> ast.expr:
+    """What makes a module behind loops, whose sizes are read in the variables that these have left."""
+    if not isinstance(made, ast.Call) or not behind:
+        return made
+    sizes = (behind.get(key(each)) if isinstance(each, ast.BinOp) else None for each in made.args)
+    arguments = [each if name is None else named(name) for each, name in zip(made.args, sizes, strict=True)]
+    return ast.Call(made.func, arguments, made.keywords)
+
+
 class _Behind(ast.stmt):
     """Stands behind the modules of a place, where they change variables."""
 
@@ -280,6 +300,18 @@ def _set(symbol: str, then: Node) -> ast.stmt:
     """The statement that changes a variable: `c += growth` for `c = c + growth`."""
     if isinstance(then, ast.BinOp) and isinstance(then.left, ast.Name) and then.left.id == symbol:
         return ast.AugAssign(stored(symbol), then.op, then.right)
+    return assign(stored(symbol), then)
+
+
+def _changed(symbol: str, then: Node) -> ast.stmt:
+    """The statement that changes a variable: `c += growth` for `c = c + growth`, `c *= 2` for `c = 2 * c`."""
+    match then:
+        case ast.BinOp(left=ast.Name(id=name), op=operator, right=other) if name == symbol:
+            return ast.AugAssign(stored(symbol), operator, other)
+        case ast.BinOp(left=ast.Constant() as other, op=ast.Mult() as operator, right=ast.Name(id=name)) if (
+            name == symbol
+        ):
+            return ast.AugAssign(stored(symbol), operator, other)
     return assign(stored(symbol), then)
 
 
