@@ -114,7 +114,7 @@ class ClassWriter:
         called = self.slots.called
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
         known = {name: self.slots.as_given(name, value) for name, value in found.items()}
-        fixed = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        fixed = {name: _fixed(value) for name, value in known.items()}
         return {name: value for name, value in fixed.items() if value is not ABSENT}
 
     def _sequence(self) -> list[ast.stmt]:
@@ -176,6 +176,11 @@ class ClassWriter:
             known = key if isinstance(code, ast.Name) else self.slots.parameter(code) or _along(code) or name
             self.kept[key] = (self.attributes.fresh(identifier(known)), code)
         return attribute(SELF, self.kept[key][0])
+
+
+def _fixed(value: Any) -> Any:
+    """A list, and those in it, as tuples, which no call can change."""
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 
 def _insisted(name: str, count: int) -> ast.stmt:

@@ -82,9 +82,15 @@ def _trials(document: Document, graph: Graph) -> Trials:
 def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
     node, param = graph.root.origins.get(name), graph.root.params[name]
-    numbers = isinstance(param, list) and bool(param) and all(type(plain(item)) in (int, float) for item in param)
-    known = isinstance(param, bool | int | float) or is_word(param) or numbers
+    known = isinstance(param, bool | int | float) or is_word(param) or _are_numbers(param)
     return known and isinstance(node, ast.Name) and node.id == root_symbol(name)
+
+
+def _are_numbers(param: Any) -> bool:
+    """Whether a parameter is a list of numbers, or of rows of numbers."""
+    if not isinstance(param, list) or not param:
+        return False
+    return all(type(plain(item)) in (int, float) or _are_numbers(item) for item in param)
 
 
 def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:

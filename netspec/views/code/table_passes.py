@@ -339,6 +339,20 @@ class Variables:
             found.append(row[int(column)] if column and len(repeat.names) > 1 else row)
         return found
 
+    def entries(self, node: Node, place: Place) -> dict[str, Node]:
+        """What the symbols of loops in an expression are in one pass, over the constructor's arguments."""
+        found: dict[str, Node] = {}
+        for symbol in symbols(node):
+            depth, _, column = symbol[1:].partition(".")
+            if symbol[0] == "%" and depth.isdecimal():
+                repeat, turn = place[int(depth)]
+                row: Node = ast.Constant(turn)
+                if column:
+                    row = ast.Subscript(self.table(repeat), row, ast.Load())
+                    row = ast.Subscript(row, ast.Constant(int(column)), ast.Load()) if len(repeat.names) > 1 else row
+                found[symbol] = row
+        return found
+
     def left(self, name: str) -> str:
         """The symbol of a new variable that a pass leaves."""
         symbol = f"%={len(self.called)}"

@@ -7,14 +7,14 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Level, Repeat, Step
-from netspec.graph.symbols import Node, key, number
+from netspec.graph.symbols import Node, key, number, replaced
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import assign, call, every, listed, method, named, same, stored, tupled, valued, walk
 from netspec.views.code.containers import mapping, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.proving import value
 from netspec.views.code.sequences import positional
-from netspec.views.code.slots import Slots, class_of
+from netspec.views.code.slots import Slots, class_of, tidied
 from netspec.views.code.table_passes import Flow, PassSlots, Variables
 from netspec.views.code.table_sites import Body, Item, Pass, Site, Unsaid, body_of, items_of
 
@@ -210,6 +210,9 @@ class Writing:
         for symbol, (first, then) in site.body.left.items():
             ended = value(then, {name: values[0] for name, values in slots._series(then, last).items()})
             self._begin(left[symbol], first, ended)
+            whole = tidied(replaced(then, self.variables.entries(then, last[0])))
+            if isinstance(whole, ast.BinOp | ast.Subscript):
+                self.behind[key(whole)] = left[symbol]
         found = _renamed(loop, {**chosen, **left})
         assert isinstance(found, ast.stmt)
         return found
@@ -232,6 +235,9 @@ class Writing:
         """A name for a variable of a loop, which loops behind it may have as well."""
         found = Namespace((self.outer.names.taken - self.own) | self.outer.in_use | taken).fresh(identifier(name))
         self.own.add(found)
+        for size, variable in [*self.behind.items()]:
+            if variable == found:  # from here on it is another's
+                del self.behind[size]
         self.outer.names.taken.add(found)
         return found
 
@@ -268,7 +274,7 @@ def read_on(made: ast.expr, behind: Mapping[Hashable, str]) -> ast.expr:
     """What makes a module behind loops, whose sizes are read in the variables that these have left."""
     if not isinstance(made, ast.Call) or not behind:
         return made
-    sizes = (behind.get(key(each)) if isinstance(each, ast.BinOp) else None for each in made.args)
+    sizes = (behind.get(key(each)) for each in made.args)
     arguments = [each if name is None else named(name) for each, name in zip(made.args, sizes, strict=True)]
     return ast.Call(made.func, arguments, made.keywords)
 

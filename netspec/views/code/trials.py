@@ -53,21 +53,39 @@ class Trials:
     def deeper(self) -> Graph | None:
         """The network with so many rounds of each repeat that what they have in common can be told."""
         params = self.document.params
-        counts = {name: value for name in self.live if name in self.counts and (value := params[name]) is not None}
+        counts = {name: params[name] for name in self.live if name in self.counts and not _is_table(params[name])}
         more = {n: [v + FEW for v in value] if isinstance(value, list) else value + FEW for n, value in counts.items()}
         return self._with(more)
 
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
-        names = self._proven([name for name in self.live if _takes(self.meant, name)])
-        lying = self._lying(names)
-        return [name for name in names if name not in lying]
+        taken = [name for name in self.live if _takes(self.meant, name)]
+        tables = {name for name in taken if _is_table(self.document.params[name])}
+        names = self._proven([name for name in taken if name not in tables])
+        proven = {*names, *filter(self._is_read, tables)} - self._lying(names)
+        return [name for name in taken if name in proven]
+
+    def _is_read(self, name: str) -> bool:
+        """Whether the network is that program with another value in any column of a table.
+
+        Only one is changed at a time: rows that are all other ones have other classes, and may be no network.
+        """
+        rows = self.document.params[name]
+        columns = len(rows[0]) if isinstance(rows[0], list) else 0
+        if not columns or any(not isinstance(row, list) or len(row) != columns for row in rows):
+            return False
+        return all(any(self._holds({name: other}) for other in _changed(rows, column)) for column in range(columns))
 
     def lengths(self, names: Sequence[str]) -> dict[str, int]:
         """How many values each list among these has, where a network with one more is not that program."""
         params = self.document.params
         lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
-        return {n: len(params[n]) for n, longer in lists.items() if not self._holds({n: longer})}
+        found = {n: len(params[n]) for n, longer in lists.items() if not self._holds({n: longer})}
+        beside = {
+            count: {n: longer for n, longer in lists.items() if len(params[n]) == count} for count in found.values()
+        }
+        free = {count for count, longer in beside.items() if len(longer) > 1 and self._holds(longer)}
+        return {n: count for n, count in found.items() if count not in free}
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the network with these values is there, and is that program."""
@@ -108,8 +126,10 @@ class Trials:
 
     def _tried(self, name: str) -> Sequence[Any]:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
-        tried = variations(self.document.params[name])
-        return [value for value in tried if name not in self.counts or all(each >= FEW for each in _each(value))]
+        given = self.document.params[name]
+        if name not in self.counts or _is_table(given):
+            return variations(given)
+        return [value for value in variations(given) if all(each >= FEW for each in _each(value))]
 
     def _odd(self, name: str) -> Any:
         """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others.
@@ -118,7 +138,7 @@ class Trials:
         """
         given = self.document.params[name]
         whole = [value for value in _each(given) if isinstance(value, int) and not isinstance(value, bool)]
-        if name in self.counts or len(whole) < len(_each(given)) or max(whole) < 2:
+        if name in self.counts or _is_table(given) or len(whole) < len(_each(given)) or max(whole) < 2:
             return None
         found = [next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) for value in whole]
         odd = [value if known > SMALL else 1 for value, known in zip(found, whole, strict=True)]
@@ -168,14 +188,27 @@ def variations(value: Any) -> Sequence[Any]:
     return [v for v in _near(value) if v != value]
 
 
+def _changed(rows: Sequence[Sequence[Any]], column: int) -> Iterator[list[Any]]:
+    """A table with another value in one of the rows, the last ones first."""
+    for at in reversed(range(len(rows))):
+        for other in variations(rows[at][column])[:2]:
+            row = [*rows[at][:column], other, *rows[at][column + 1 :]]
+            yield [*rows[:at], row, *rows[at + 1 :]]
+
+
 def _near(value: int) -> list[int]:
     """Numbers near a count, and its multiples."""
     return [2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2]
 
 
-def _of_entry(value: int | float) -> Sequence[int | float]:
-    """The same of a number in a list, so that none of them is left as it is."""
+def _of_entry(value: Any) -> Sequence[Any]:
+    """The same of a number or a row in a list, so that no number is left as it is."""
     return [other or 3 for other in _near(value)] if isinstance(value, int) else variations(value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value is a list of rows."""
+    return isinstance(value, list) and any(isinstance(item, list) for item in value)
 
 
 def _each(value: Any) -> list[Any]:
