@@ -9,10 +9,13 @@ from itertools import combinations
 from math import comb, gcd
 from typing import Any, Final
 
+from netspec.errors import Problem
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
+from netspec.graph.report import Report, Stopped
 from netspec.python.nodes import same
 from netspec.sections.document import Document
+from netspec.tensors import Tensor
 from netspec.views.code.containers import Run
 from netspec.views.code.module import program
 from netspec.views.code.slots import class_of, equal
@@ -28,10 +31,25 @@ SMALL: Final = 16
 """Up to here a number may be one of heads or groups, which divides others."""
 
 
-def traced(document: Document) -> Graph | None:
-    """The network of a document with where its numbers come from; None if it does not fit together."""
-    graph, problems = expand(document, traced=True)
+def traced(document: Document, sizes: Mapping[str, Tensor] | None = None) -> Graph | None:
+    """The network of a document with where its numbers come from; None if it does not fit together.
+
+    `sizes` are inputs in place of those that it declares.
+    """
+    try:
+        graph, problems = expand(document, sizes, traced=True, report=_Hasty())
+    except Stopped:
+        return None
     return None if any(problem.severity == "error" for problem in problems) else graph
+
+
+class _Hasty(Report):
+    """Ends at the first problem, since nobody reads of it."""
+
+    def add(self, problem: Problem) -> None:
+        super().add(problem)
+        if problem.severity == "error":
+            raise Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +63,8 @@ class Trials:
     """Those that say how many rounds a repeat has."""
     meant: Sequence[Part]
     """The program that is meant, with all of them as arguments that it can say."""
-    divided: bool = False
-    """Whether an expression divides by one of them, so that others have no rest only while that is as it is."""
+    divided: Collection[str] = ()
+    """Those that stand where one of them divides, so that others have no rest only while that is as it is."""
     rules: Mapping[str, Run] = field(default_factory=dict)
     """What rounds have in common where there are more of them than here."""
 
@@ -80,12 +98,10 @@ class Trials:
         """How many values each list among these has, where a network with one more is not that program."""
         params = self.document.params
         lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
-        found = {n: len(params[n]) for n, longer in lists.items() if not self._holds({n: longer})}
-        beside = {
-            count: {n: longer for n, longer in lists.items() if len(params[n]) == count} for count in found.values()
-        }
-        free = {count for count, longer in beside.items() if len(longer) > 1 and self._holds(longer)}
-        return {n: count for n, count in found.items() if count not in free}
+        counts = [len(longer) for longer in lists.values()]
+        beside = ({n: longer for n, longer in lists.items() if len(longer) == count} for count in {*counts})
+        free = {n for several in beside if len(several) > 1 and self._holds(several) for n in several}
+        return {n: len(params[n]) for n, longer in lists.items() if n not in free and not self._holds({n: longer})}
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the network with these values is there, and is that program."""
@@ -96,16 +112,29 @@ class Trials:
         """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
         if len(names) < 2:
             return [name for name in names if self._all_alike(self._others(name), [name])]
-        if self._all_alike(map(self._with, self.turns(names)), names):
+        if self._in_turns(names):
             return list(names)
         half = len(names) // 2
         return [name for part in (names[:half], names[half:]) for name in self._proven(part)]
 
+    def _in_turns(self, names: Sequence[str]) -> bool:
+        """Whether the network is that program in all turns in which there is one, and these have every value tried."""
+        seen: dict[str, list[Any]] = {name: [] for name in names}
+        for values in self.turns(names):
+            if (other := self._with(values)) is None:
+                continue
+            if not self._alike(other, names):
+                return False
+            for name, value in values.items():
+                seen[name] += [] if value in seen[name] else [value]
+        return all(len(values) == len(self._either(name)) for name, values in seen.items())
+
     def _lying(self, names: Sequence[str]) -> set[str]:
         """Those with values of no common factor of which it is not: what is divided has no rest only by chance."""
         odd = {name: value for name in names if (value := self._odd(name)) is not None}
-        if not odd or (not self.divided and self._holds(odd)):
-            return set()
+        together = {name: value for name, value in odd.items() if name not in self.divided}
+        if len(names) == 1 or not together or self._holds(together):
+            odd = {name: value for name, value in odd.items() if name in self.divided}
         alone = ((name, self._with({name: value})) for name, value in odd.items())
         return {name for name, other in alone if other is not None and not self._alike(other, [name])}
 
@@ -127,9 +156,10 @@ class Trials:
     def _tried(self, name: str) -> Sequence[Any]:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
         given = self.document.params[name]
-        if name not in self.counts or _is_table(given):
-            return variations(given)
-        return [value for value in variations(given) if all(each >= FEW for each in _each(value))]
+        if name in self.counts and not _is_table(given):
+            few = [[n for n in (FEW + 1, FEW, FEW + 2) if n != value] for value in _each(given)]
+            return [list(column) for column in zip(*few, strict=False)] if isinstance(given, list) else few[0]
+        return variations(given)
 
     def _odd(self, name: str) -> Any:
         """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others.
@@ -147,7 +177,9 @@ class Trials:
     def _others(self, name: str) -> Iterator[Graph]:
         """The network with other values of a parameter, as far as it fits together with them."""
         found = 0
-        for value in self._tried(name):
+        larger, *others = self._tried(name)
+        odd = self._odd(name)
+        for value in [larger, *([] if odd is None else [odd]), *others]:
             if (graph := self._with({name: value})) is not None:
                 yield graph
                 found += 1
