@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import comb, gcd
@@ -67,6 +67,10 @@ class Trials:
     """Those that stand where one of them divides, so that others have no rest only while that is as it is."""
     rules: Mapping[str, Run] = field(default_factory=dict)
     """What rounds have in common where there are more of them than here."""
+    verdicts: dict[str, bool | None] = field(default_factory=dict, init=False)
+    """What has been found so far, by the values."""
+    few: dict[str, Any] = field(default_factory=dict, init=False)
+    """Counts of few rounds, once these are proven, with which other parameters are tried sooner."""
 
     def deeper(self) -> Graph | None:
         """The network with so many rounds of each repeat that what they have in common can be told."""
@@ -79,8 +83,12 @@ class Trials:
         """The parameters with other values of which the network is that program."""
         taken = [name for name in self.live if _takes(self.meant, name)]
         tables = {name for name in taken if _is_table(self.document.params[name])}
-        names = self._proven([name for name in taken if name not in tables])
-        proven = {*names, *filter(self._is_read, tables)} - self._lying(names)
+        others = [name for name in taken if name not in tables]
+        if len(others) < 2 or not self._in_turns(others):
+            counts = self._proven([name for name in others if name in self.counts])
+            self.few.update({name: self._tried(name)[0] for name in counts})
+            others = [*counts, *self._proven([name for name in others if name not in self.counts])]
+        proven = {*others, *filter(self._is_read, tables)} - self._lying(others)
         return [name for name in taken if name in proven]
 
     def _is_read(self, name: str) -> bool:
@@ -105,13 +113,21 @@ class Trials:
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the network with these values is there, and is that program."""
-        other = self._with(values)
-        return other is not None and self._alike(other, values)
+        return self._verdict(values) is True
+
+    def _verdict(self, values: Mapping[str, Any]) -> bool | None:
+        """Whether the network with these values is that program; None where there is no such network."""
+        tried = {**self.few, **values}
+        known = repr(sorted(tried.items()))
+        if known not in self.verdicts:
+            other = self._with(tried)
+            self.verdicts[known] = None if other is None else self._alike(other, tried)
+        return self.verdicts[known]
 
     def _proven(self, names: Sequence[str]) -> list[str]:
         """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
         if len(names) < 2:
-            return [name for name in names if self._all_alike(self._others(name), [name])]
+            return [name for name in names if self._alone(name)]
         if self._in_turns(names):
             return list(names)
         half = len(names) // 2
@@ -121,9 +137,9 @@ class Trials:
         """Whether the network is that program in all turns in which there is one, and these have every value tried."""
         seen: dict[str, list[Any]] = {name: [] for name in names}
         for values in self.turns(names):
-            if (other := self._with(values)) is None:
+            if (verdict := self._verdict(values)) is None:
                 continue
-            if not self._alike(other, names):
+            if not verdict:
                 return False
             for name, value in values.items():
                 seen[name] += [] if value in seen[name] else [value]
@@ -135,8 +151,7 @@ class Trials:
         together = {name: value for name, value in odd.items() if name not in self.divided}
         if len(names) == 1 or not together or self._holds(together):
             odd = {name: value for name, value in odd.items() if name in self.divided}
-        alone = ((name, self._with({name: value})) for name, value in odd.items())
-        return {name for name, other in alone if other is not None and not self._alike(other, [name])}
+        return {name for name, value in odd.items() if self._verdict({name: value}) is False}
 
     def turns(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Other values of parameters, so that each has a larger and a smaller one, and any two both ways round.
@@ -174,30 +189,22 @@ class Trials:
         odd = [value if known > SMALL else 1 for value, known in zip(found, whole, strict=True)]
         return odd if isinstance(given, list) else odd[0]
 
-    def _others(self, name: str) -> Iterator[Graph]:
-        """The network with other values of a parameter, as far as it fits together with them."""
-        found = 0
+    def _alone(self, name: str) -> bool:
+        """Whether there are networks with other values of a parameter, and all that are tried are that program."""
         larger, *others = self._tried(name)
         odd = self._odd(name)
+        found = 0
         for value in [larger, *([] if odd is None else [odd]), *others]:
-            if (graph := self._with({name: value})) is not None:
-                yield graph
-                found += 1
+            if self._verdict({name: value}) is False:
+                return False
+            found += self._holds({name: value})
             if found == ALONE:
                 break
+        return found > 0
 
     def _with(self, values: Mapping[str, Any]) -> Graph | None:
         """The graph of the spec with these parameters; None where that is no network."""
         return traced(replace(self.document, params={**self.document.params, **values}))
-
-    def _all_alike(self, others: Iterable[Graph | None], names: Collection[str]) -> bool:
-        """Whether there are other networks, and all of them are the program that is meant."""
-        found = False
-        for other in others:
-            if other is None or not self._alike(other, names):
-                return False
-            found = True
-        return found
 
     def _alike(self, other: Graph, names: Collection[str]) -> bool:
         """Whether a network with other values of these is the same program, but for their defaults."""
@@ -229,7 +236,9 @@ def _changed(rows: Sequence[Sequence[Any]], column: int) -> Iterator[list[Any]]:
 
 
 def _near(value: int) -> list[int]:
-    """Numbers near a count, and its multiples."""
+    """Numbers near a count, and its multiples; odd ones first where it is odd, as the width of a window has to be."""
+    if value % 2 and value > 1:
+        return [3 * value, value // 2 | 1, value + 2, value - 2, 2 * value, value + 1]
     return [2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2]
 
 
