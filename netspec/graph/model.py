@@ -344,8 +344,8 @@ class Graph:
     """Rules of a spec that this one extends, in whose place its own hold."""
     bound: Mapping[str, tuple[int, ...]] = field(default_factory=_none)
     """The axes of inputs whose sizes the printed network takes as they are here, and no others."""
-    lengths: Mapping[str, int] = field(default_factory=_none)
-    """How many values the printed network wants of those of its arguments that are lists."""
+    lengths: Mapping[str, int | str] = field(default_factory=_none)
+    """How many values the printed network wants of arguments that are lists, or which other has as many."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

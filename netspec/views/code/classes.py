@@ -41,7 +41,7 @@ class ClassWriter:
         known: Mapping[Pattern, Signature],
         closing: Callable[[Slots], Sequence[ast.stmt]],
         bound: Bound,
-        lengths: Mapping[str, int],
+        lengths: Mapping[str, int | str],
     ) -> None:
         """`known` are the constructors of classes that are written already, `bound` the sizes that forward insists on.
 
@@ -183,10 +183,14 @@ def _fixed(value: Any) -> Any:
     return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 
-def _insisted(name: str, count: int) -> ast.stmt:
-    """The refusal of a list of another length, for which another program would be right."""
-    test = ast.Compare(call("len", named(name)), [ast.NotEq()], [valued(count)])
-    error = call("ValueError", valued(f"{name} takes {count} value{'s' if count > 1 else ''}"))
+def _insisted(name: str, count: int | str) -> ast.stmt:
+    """The refusal of a list of another length than this, or than that of another argument."""
+    if isinstance(count, str):
+        length, said = call("len", named(count)), f"{name} takes as many values as {count}"
+    else:
+        length, said = valued(count), f"{name} takes {count} value{'s' if count > 1 else ''}"
+    test = ast.Compare(call("len", named(name)), [ast.NotEq()], [length])
+    error = call("ValueError", valued(said))
     return ast.If(test, [ast.Raise(error, None)], [])
 
 

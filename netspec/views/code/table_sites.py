@@ -33,14 +33,18 @@ class Pass:
     """The pass before it; None for the first."""
 
 
+Left = dict[str, tuple[Node, Node]]
+"""Variables by their symbols: what they are at first, and what a pass leaves in them."""
+
+
 @dataclass(slots=True)
 class Body:
     """What is done in every pass of a loop, or once outside of all."""
 
     passes: Sequence[Pass]
     sites: list[Site] = field(default_factory=list)
-    left: dict[str, tuple[Node, Node]] = field(default_factory=dict)
-    """The variables that a pass leaves for the next: what they are at first, and what they then are."""
+    left: Left = field(default_factory=dict)
+    """The variables that a pass leaves for the next."""
 
 
 @dataclass(slots=True)
@@ -84,14 +88,19 @@ def items_of(steps: Sequence[Step], repeats: Sequence[Repeat]) -> list[Item]:
     return found
 
 
-def body_of(passes: Sequence[Pass], rows: Sequence[Sequence[Item]], serving: Mapping[Level, Pattern]) -> Body:
-    """What all these passes do, each of which does the items of its row. Raises Unsaid."""
-    body = Body(passes)
+def body_of(
+    passes: Sequence[Pass], rows: Sequence[Sequence[Item]], serving: Mapping[Level, Pattern], left: Left | None = None
+) -> Body:
+    """What all these passes do, each of which does the items of its row. Raises Unsaid.
+
+    `left` are the variables of the loop that it stands in, if it is not the body of a loop itself.
+    """
+    body = Body(passes, left={} if left is None else left)
     rows = [list(_joined(row)) for row in rows]
     if len(set(map(len, rows))) > 1:
         raise Unsaid
     for column in zip(*rows, strict=True):
-        body.sites += _sites(passes, column, serving)
+        body.sites += _sites(passes, column, serving, body.left)
     return body
 
 
@@ -111,7 +120,9 @@ def _joined(row: Sequence[Item]) -> Iterator[Any]:
         yield run
 
 
-def _sites(passes: Sequence[Pass], column: Sequence[Any], serving: Mapping[Level, Pattern]) -> Iterator[Site]:
+def _sites(
+    passes: Sequence[Pass], column: Sequence[Any], serving: Mapping[Level, Pattern], left: Left
+) -> Iterator[Site]:
     """The places that one item of all passes is. Raises Unsaid."""
     if all(isinstance(each, tuple) for each in column):
         yield _loop(passes, column, serving)
@@ -124,11 +135,11 @@ def _sites(passes: Sequence[Pass], column: Sequence[Any], serving: Mapping[Level
     if len({len(rows[at]) for at in there}) > 1 or len({guard.at for _, guard, _ in tested}) > 1:
         raise Unsaid
     for steps in zip(*(rows[at] for at in there), strict=True):
-        yield _module([passes[at] for at in there], steps, tested, serving)
+        yield _module([passes[at] for at in there], steps, tested, serving, left)
 
 
 def _module(
-    passes: Sequence[Pass], steps: Sequence[Step], tested: Sequence[Any], serving: Mapping[Level, Pattern]
+    passes: Sequence[Pass], steps: Sequence[Step], tested: Sequence[Any], serving: Mapping[Level, Pattern], left: Left
 ) -> Site:
     """The place of one module. Raises Unsaid."""
     if not all(alike(steps[0], step, serving) for step in steps) or any(step.again for step in steps):
@@ -138,11 +149,11 @@ def _module(
         return Site(passes, steps, tested)
     if any(level.tables or level.repeats for level in bodies):
         rows = [items_of(level.steps, [*level.tables, *level.repeats]) for level in bodies]
-        return Site(passes, steps, tested, body=body_of(passes, rows, serving))
+        return Site(passes, steps, tested, body=body_of(passes, rows, serving, left))
     present = [[step for step in level.steps if not step.left_out] for level in bodies]
     if len(set(map(len, present))) > 1 or len({tuple(level.members) for level in bodies}) > 1:
         raise Unsaid
-    parts = [_module(passes, column, (), serving) for column in zip(*present, strict=True)]
+    parts = [_module(passes, column, (), serving, left) for column in zip(*present, strict=True)]
     return Site(passes, steps, tested, parts=parts)
 
 

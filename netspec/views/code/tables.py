@@ -335,31 +335,48 @@ def within(site: Site, body: Body) -> Iterator[tuple[Site, Body]]:
 
 
 def _tightened(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Statements with a comprehension for a list that a loop alone fills: `*[Block(c) for _ in range(n)]`."""
+    """Statements with a list written where it is asked for, if it is filled at once: `*[Cell(c) for _ in range(n)]`."""
     found: list[ast.stmt] = []
     for one in statements:
         match [*found[-2:], one]:
             case [
-                ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=[])),
-                ast.For(target=ast.Name() as variable, iter=over, body=[ast.Expr(ast.Call(args=[made]))]),
+                *_,
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=items)),
+                ast.Expr(value=ast.Call() as added),
+            ] if _appends(added, name):
+                found[-1] = assign(stored(name), listed([*items, *added.args]))
+            case [
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=items)),
+                ast.For(target=ast.Name() as variable, iter=over, body=[ast.Expr(ast.Call(args=[made]) as added)]),
                 ast.Expr(),
-            ]:
+            ] if _appends(added, name):
                 del found[-2:]
-                whole = every(made, variable, over)
-                one = _put(one, name, whole)
-        found.append(one)
+                found.append(_put(one, name, [*items, ast.Starred(every(made, variable, over), ast.Load())]))
+            case _:
+                found.append(one)
     return found
 
 
-def _put(node: Any, name: str, other: ast.expr) -> Any:
-    """A tree with another expression in place of a name."""
+def _appends(added: ast.Call, name: str) -> bool:
+    """Whether a call puts something in the list of that name."""
+    match added.func:
+        case ast.Attribute(value=ast.Name(id=known), attr="append"):
+            return known == name
+    return False
+
+
+def _put(node: Any, name: str, items: list[ast.expr]) -> Any:
+    """A tree with the items of a list in place of it, where it is unpacked."""
     if isinstance(node, list):
-        return [_put(each, name, other) for each in node]
-    if isinstance(node, ast.Name) and node.id == name:
-        return other
+        return [one for each in node for one in (items if _is_spread(each, name) else [_put(each, name, items)])]
     if not isinstance(node, ast.AST):
         return node
-    return type(node)(**{field: _put(getattr(node, field, None), name, other) for field in node._fields})
+    return type(node)(**{field: _put(getattr(node, field, None), name, items) for field in node._fields})
+
+
+def _is_spread(node: Any, name: str) -> bool:
+    """Whether a node is `*name`."""
+    return isinstance(node, ast.Starred) and isinstance(node.value, ast.Name) and node.value.id == name
 
 
 def _flat(item: Item) -> Iterator[Item]:

@@ -102,14 +102,20 @@ class Trials:
             return False
         return all(any(self._holds({name: other}) for other in _changed(rows, column)) for column in range(columns))
 
-    def lengths(self, names: Sequence[str]) -> dict[str, int]:
-        """How many values each list among these has, where a network with one more is not that program."""
+    def lengths(self, names: Sequence[str]) -> dict[str, int | str]:
+        """For lists among these of which a network with one value more is not that program: how many they have.
+
+        Where it is if another list has one more as well, the name of that.
+        """
         params = self.document.params
         lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
-        counts = [len(longer) for longer in lists.values()]
-        beside = ({n: longer for n, longer in lists.items() if len(longer) == count} for count in {*counts})
-        free = {n for several in beside if len(several) > 1 and self._holds(several) for n in several}
-        return {n: len(params[n]) for n, longer in lists.items() if n not in free and not self._holds({n: longer})}
+        found: dict[str, int | str] = {}
+        for name, longer in lists.items():
+            if not self._holds({name: longer}):
+                others = (other for other in lists if other != name and len(lists[other]) == len(longer))
+                beside = (other for other in others if self._holds({name: longer, other: lists[other]}))
+                found[name] = next(beside, len(params[name]))
+        return found
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the network with these values is there, and is that program."""
