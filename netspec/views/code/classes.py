@@ -185,6 +185,7 @@ def _fixed(value: Any) -> Any:
 
 def _insisted(name: str, count: int | str) -> ast.stmt:
     """The refusal of a list of another length than this, or than that of another argument."""
+    length: ast.expr
     if isinstance(count, str):
         length, said = call("len", named(count)), f"{name} takes as many values as {count}"
     else:

@@ -215,7 +215,7 @@ class Registering:
         aligned = self.pattern.aligned(unit, step)
         behind = dict(self.making.behind) if self._in_order() else {}
         before, making = self.making.made(aligned)
-        made = read_on(making, behind)
+        made = read_on(making, behind) if behind else making
         shown = next(s for s in aligned if s is not None)
         if shown.template and self.pattern.renamed:
             name = self.making.name(aligned)

@@ -42,7 +42,7 @@ class PassSlots(Slots):
         outer: Slots,
         body: Body,
         passes: Sequence[Pass],
-        variables: Variables,
+        loops: Variables,
         steps: Sequence[Step] = (),
     ) -> None:
         """`steps` are those that the passes come to, where these are modules."""
@@ -51,7 +51,7 @@ class PassSlots(Slots):
         self.passes = passes
         self.steps = steps
         self.flow: Flow | None = None
-        self.variables = variables
+        self.loops = loops
         self.live = outer.live
 
     def code(self, values: Sequence[Any], name: str, origins: Sequence[Node | None] = ()) -> Any:
@@ -77,9 +77,9 @@ class PassSlots(Slots):
         """Which operation it is, where an entry of the row is its word. Raises Unsaid."""
         places = [relative(node, each.place) for node, each in zip(nodes, self.passes, strict=True)]
         if isinstance(first := places[0], ast.Name) and all(same(first, place) for place in places):
-            words = self.variables.series(first.id, [each.place for each in self.passes])
+            words = self.loops.series(first.id, [each.place for each in self.passes])
             if words and all(_equal(class_of(word), v) for word, v in zip(words, values, strict=True)):
-                self.variables.words.add(first.id)
+                self.loops.words.add(first.id)
                 return Code(first)
         if all(_equal(v, values[0]) for v in values):
             return self.outer.code(values[:1], "activation", nodes[:1])
@@ -101,7 +101,7 @@ class PassSlots(Slots):
 
     def _series(self, tree: Node, places: Sequence[Place]) -> dict[str, Sequence[Any]]:
         """What each symbol of an expression is in these passes."""
-        own = {s: self.variables.series(s, places) for s in symbols(tree) if s.startswith("%")}
+        own = {s: self.loops.series(s, places) for s in symbols(tree) if s.startswith("%")}
         return {**{s: values * len(places) for s, values in self.outer.params.items()}, **own}
 
     def condition_of(self, tested: Sequence[tuple[Pass, Guard, bool]]) -> Node | None:
@@ -156,7 +156,7 @@ class PassSlots(Slots):
         for symbol, (first, then) in self.body.left.items():
             if same(first, begun) and same(then, tree):
                 return name_node(symbol)
-        symbol = self.variables.left(name)
+        symbol = self.loops.left(name)
         self.body.left[symbol] = begun, tree
         return name_node(symbol)
 
@@ -335,8 +335,8 @@ class Variables:
         found = []
         for place in places:
             repeat, turn = place[int(depth)]
-            row = self.rows(repeat)[turn] if column else turn
-            found.append(row[int(column)] if column and len(repeat.names) > 1 else row)
+            entry: Any = self.rows(repeat)[turn] if column else turn
+            found.append(entry[int(column)] if column and len(repeat.names) > 1 else entry)
         return found
 
     def entries(self, node: Node, place: Place) -> dict[str, Node]:

@@ -89,7 +89,8 @@ class Writing:
     def _statements(self, site: Site, layers: ast.expr, top: Body, named_: bool) -> list[ast.stmt] | ast.expr:
         """The statements of a place outside of all loops, or what makes the module there. Raises Unsaid."""
         if not site.repeats and site.body is None and not site.parts:
-            return read_on(self.construct(self.outer, site.steps), self.behind)
+            made = self.construct(self.outer, site.steps)
+            return read_on(made, self.behind) if self.behind else made
         sites = list(within(site, top))
         self.slots = {id(s): PassSlots(self.outer, body, s.passes, self.variables, s.steps) for s, body in sites}
         flow = Flow(self.outer, self.variables, [(each, self.slots[id(each)]) for each, _ in sites])
@@ -272,7 +273,7 @@ class Writing:
 
 def read_on(made: ast.expr, behind: Mapping[Hashable, str]) -> ast.expr:
     """What makes a module behind loops, whose sizes are read in the variables that these have left."""
-    if not isinstance(made, ast.Call) or not behind:
+    if not isinstance(made, ast.Call):
         return made
     sizes = (behind.get(key(each)) for each in made.args)
     arguments = [each if name is None else named(name) for each, name in zip(made.args, sizes, strict=True)]
