@@ -25,7 +25,7 @@ blocks:
   res c s=1: {conv: conv $c k3 s$s same, out: add(conv in) when s == 1 and in.c == c}
   grow k: {conv: conv $k k1, out: concat(in conv)}
   half: {conv: conv $(in.c // 2) k1}
-  sized: {out: reshape B $(in.c) $(in.h // 2) 2 $(in.w), flatten 2 3, conv $(in.c) k1}
+  sized: {places: parameter $(in.c)x$(in.h)x$(in.w), out: mul(in places)}
   down: [maxpool 2, conv $(2 * in.c) k1]
 layers:
 """
@@ -54,7 +54,7 @@ PRINTED = {
         "in_height //= 2",
     ],
     "features: {a: conv 4 k1, r: {repeat: [8, 12, 8], as: c, layers: {stage$(i + 1): res $c}}}": [],
-    "features: {layers: [{a: conv 4 k1}, {repeat: [8, 12, 8], as: c, layers: {stage$(i + 1): cell $c}}, {z: bn}]}": [
+    "features: [{a: conv 4 k1}, {repeat: [8, 12, 8], as: c, layers: {stage$(i + 1): cell $c}}, {z: bn}]": [
         "layers = OrderedDict(",
         'layers[f"stage{i + 1}"] = Cell(in_channels, c)',
         "self.features = nn.Sequential(layers)",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from netspec.graph import uses
@@ -152,6 +153,9 @@ class PassSlots(Slots):
         tree = self._said(given, seen, places)
         if tree is None or not all(isinstance(v, int) for v in values):
             return self._flowing(values, nodes, name)
+        if isinstance(tree, ast.BinOp):
+            with suppress(Unsaid):
+                return self._flowing(values, nodes, name)
         begun = valued(self.outer.code(values[:1], name, nodes[:1]))
         for symbol, (first, then) in self.body.left.items():
             if same(first, begun) and same(then, tree):

@@ -6,13 +6,13 @@ come to in passes, one for each module that it makes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.graph.model import Guard, Level, Repeat, Step
 from netspec.graph.symbols import Node
-from netspec.views.code.patterns import Pattern, rigid
+from netspec.views.code.patterns import Pattern, is_chosen, rigid
 from netspec.views.code.sequences import is_inline, positional
 
 
@@ -181,11 +181,7 @@ def _loop(passes: Sequence[Pass], column: Sequence[tuple[Repeat, Any]], serving:
 
 def alike(one: Step, other: Step, serving: Mapping[Level, Pattern]) -> bool:
     """Whether two steps are made by the same call, but for its arguments."""
-    if (type(one.op), one.wrap, rigid(one) if one.op else None) != (
-        type(other.op),
-        other.wrap,
-        rigid(other) if other.op else None,
-    ):
+    if _kind(one) != _kind(other):
         return False
     if one.body is None or other.body is None:
         return one.body is other.body and one.training is other.training
@@ -197,3 +193,10 @@ def alike(one: Step, other: Step, serving: Mapping[Level, Pattern]) -> bool:
     steps, others = ([step for step in level.steps if not step.left_out] for level in (one.body, other.body))
     names = (positional(one.body) and positional(other.body)) or list(one.body.members) == list(other.body.members)
     return names and len(steps) == len(others) and all(alike(a, b, serving) for a, b in zip(steps, others, strict=True))
+
+
+def _kind(step: Step) -> Hashable:
+    """What must agree in steps that one call makes."""
+    if step.op is None:
+        return None
+    return is_chosen(step) or (type(step.op), step.wrap, rigid(step))
