@@ -52,6 +52,8 @@ class ResBottleneckBlock(nn.Module):
 class RegNet(nn.Module):
     def __init__(self, depths=(1, 3, 6, 6), widths=(48, 104, 208, 440), group_width=8, classes=1000):
         super().__init__()
+        if len(depths) != len(widths):
+            raise ValueError("depths takes as many values as widths")
         self.stem = Conv2dNormActivation(3, 32, s=2)
         layers = OrderedDict()
         in_channels = 32
