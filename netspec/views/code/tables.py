@@ -89,18 +89,29 @@ class Writing:
     def _statements(self, site: Site, layers: ast.expr, top: Body, named_: bool) -> list[ast.stmt] | ast.expr:
         """The statements of a place outside of all loops, or what makes the module there. Raises Unsaid."""
         if not site.repeats and site.body is None and not site.parts:
-            made = self.construct(self.outer, site.steps)
-            return read_on(made, self.behind) if self.behind else made
+            module = self.construct(self.outer, site.steps)
+            return read_on(module, self.behind) if self.behind else module
         sites = list(within(site, top))
         self.slots = {id(s): PassSlots(self.outer, body, s.passes, self.variables, s.steps) for s, body in sites}
         flow = Flow(self.outer, self.variables, [(each, self.slots[id(each)]) for each, _ in sites])
         for slots in self.slots.values():
             slots.flow = flow
+        made: list[ast.stmt]
         if site.repeats:
             made = [self.loop(site, layers, 0, top, named_)]
         else:
             before, module = self.module(site, 0)
             made = [*before, _added(layers, module, _key(site) if named_ else None)]
+        ended = self.flowing(made, flow)
+        begun = [assign(stored(name), first) for name, first in self.begun]
+        self.begun = []
+        match [*begun, *ended]:
+            case [ast.Expr(value=ast.Call(args=[module]))] if not site.repeats:  # no statement is left but its own
+                return module
+        return [*begun, *ended]
+
+    def flowing(self, made: Sequence[ast.stmt], flow: Flow) -> list[ast.stmt]:
+        """The statements of loops that are whole, with the names of the sizes that flow through them. Raises Unsaid."""
         said = sorted({node.id for one in made for node in walk(one) if isinstance(node, ast.Name)})
         self.counters = dict(zip((s for s in said if s[0] == "%" and s[1:].isdecimal()), COUNTERS, strict=False))
         ended = self.ended_by(made, flow)
@@ -111,13 +122,7 @@ class Writing:
         for axis, symbol in flow.found.items():
             if isinstance(size := flow.behind(axis), ast.BinOp):
                 self.behind[key(size)] = chosen[symbol]
-        ended = _renamed(ended, chosen)
-        if not site.repeats and len(ended) == 1 and isinstance(only := ended[0], ast.Expr):
-            assert isinstance(only.value, ast.Call)
-            return only.value.args[0]
-        begun = [assign(stored(name), first) for name, first in self.begun]
-        self.begun = []
-        return [*begun, *ended]
+        return [_renamed(one, chosen) for one in ended]
 
     def ended_by(self, statements: Sequence[ast.stmt], flow: Flow) -> list[ast.stmt]:
         """Statements of loops as they are printed, with their variables. Raises Unsaid."""
