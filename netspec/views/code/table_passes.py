@@ -66,13 +66,19 @@ class PassSlots(Slots):
         if (tree := self._said(values, nodes, here)) is not None:
             return Code(tree)
         once = [self.outer.code([v], name, [node]) for v, node in zip(values, nodes, strict=True)]
-        if all(_equal(each, once[0]) for each in once):
+        by_chance = isinstance(once[0], Code) and any(self._counts(node) for node in nodes)
+        if all(_equal(each, once[0]) for each in once) and not by_chance:
             return once[0]
         if all(isinstance(v, tuple) and len(v) == len(values[0]) for v in values):
             parts = range(len(values[0]))
             entries = [[_entry(node, v, i) for v, node in zip(values, nodes, strict=True)] for i in parts]
             return tuple(self.code([v[i] for v in values], name, entries[i]) for i in parts)
         return Code(self._left(values, nodes, name))
+
+    def _counts(self, node: Node) -> bool:
+        """Whether an expression asks for a round of the loops around: what it is in one, it need not be in others."""
+        numbers = {repeat.number for each in self.passes for repeat, _ in each.place}
+        return any((known := counted(symbol)) is not None and known[0] in numbers for symbol in symbols(node))
 
     def _class(self, values: Sequence[Any], nodes: Sequence[Node]) -> Any:
         """Which operation it is, where an entry of the row is its word. Raises Unsaid."""
@@ -149,9 +155,11 @@ class PassSlots(Slots):
         """A variable that the pass before has left. Raises Unsaid."""
         known = zip(values, nodes, self.passes, strict=True)
         later = [(v, node, each.before) for v, node, each in known if each.before is not None]
-        given, seen, places = zip(*later, strict=True) if later else ((), (), ())
-        tree = self._said(given, seen, places)
-        if tree is None or not all(isinstance(v, int) for v in values):
+        before, seen, places = zip(*later, strict=True) if later else ((), (), ())
+        tree = self._said(before, seen, places)
+        given = any(not isinstance(self.loops.table(r), ast.List) for r, _ in self.passes[0].place if r.names)
+        if tree is None or given or not all(isinstance(v, int) for v in values):
+            # Rows that are an argument may have no rounds, so that only the modules themselves tell what they change.
             return self._flowing(values, nodes, name)
         if isinstance(tree, ast.BinOp):
             with suppress(Unsaid):

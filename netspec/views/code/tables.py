@@ -120,7 +120,7 @@ class Writing:
         for symbol, first in flow.begun.items():
             self._begin(chosen[symbol], first, flow.ended[symbol])
         for axis, symbol in flow.found.items():
-            if isinstance(size := flow.behind(axis), ast.BinOp):
+            if isinstance(size := flow.behind(axis), ast.BinOp | ast.Subscript):
                 self.behind[key(size)] = chosen[symbol]
         return [_renamed(one, chosen) for one in ended]
 
