@@ -90,7 +90,7 @@ def test_a_table_is_an_argument_that_can_be_another() -> None:
         "  head: gap, fc 5\n"
     )
     cls = module_class(loads(text).source(), "Net")
-    other = [[1, 4, 1, 1], [2, 6, 3, 2], [3, 6, 1, 1], [2, 9, 2, 2]]
+    other = [[1, 4, 1, 1], [2, 6, 3, 2], [3, 6, 1, 1], [2, 9, 2, 2], [2, 5, 0, 1]]
     assert taken(cls) == {"settings": ((1, 8, 2, 1), (4, 12, 2, 2), (4, 16, 3, 1))}
     torch.manual_seed(0)
     wanted = loads(text, [f"params.settings={other}"]).build().eval()
