@@ -103,6 +103,7 @@ class Level(model.Level):
     training: frozenset[Value]
     exports: dict[model.Value, Value]
     repeats: list[Repeat]
+    tables: list[Repeat]
     aliases: dict[str, Step]
 
 

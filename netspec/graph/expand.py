@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 
 
 def expand(
-    document: Document, sizes: Mapping[str, Tensor] | None = None, *, traced: bool = False
+    document: Document,
+    sizes: Mapping[str, Tensor] | None = None,
+    *,
+    traced: bool = False,
+    report: Report | None = None,
 ) -> tuple[Graph, list[Problem]]:
     """The graph of a document, and every problem in it. `sizes` are inputs in place of those that it declares.
 
-    Where it is `traced`, its numbers know the expressions that they came from.
+    Where it is `traced`, its numbers know the expressions that they came from. `report` is what takes the problems.
     """
-    report = Report()
+    report = report or Report()
     walk = _walker(document, report, traced)
     declared = walk.declared
     building = walk.root(document.name)

@@ -185,14 +185,19 @@ def flat(results: V_ | tuple[Any, ...]) -> list[V_]:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A repeat of a count of rounds: the expression of that over the symbols of the block around, and its steps."""
+    """A repeat: over the symbols of the block around what says how many rounds it has, and its steps."""
 
     number: int
     """What tells it from others in the symbols of its counter."""
     times: ast.expr
+    """The count of rounds, or the list of rows that it goes over."""
     count: int
-    """The number of rounds that it gives here."""
+    """The number of rounds that it has here."""
     steps: tuple[Step, ...]
+    ends: tuple[int, ...] = ()
+    """How many of its steps there are when each round ends."""
+    names: tuple[str, ...] = ()
+    """What `as` calls the values of a row; one name stands for the row itself."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -234,7 +239,9 @@ class Level:
     exports: Mapping[Value, Value] = field(default_factory=dict)
     """For each value outside that the level gives, the value inside; the first is what its name stands for."""
     repeats: Sequence[Repeat] = field(default_factory=list)
-    """The repeats in it, where the graph is traced."""
+    """The repeats of a count in it, where the graph is traced."""
+    tables: Sequence[Repeat] = field(default_factory=list)
+    """The repeats over rows of a table in it, where the graph is traced."""
     aliases: Mapping[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
     source: object = None
@@ -352,8 +359,8 @@ class Graph:
     """Rules of a spec that this one extends, in whose place its own hold."""
     bound: Mapping[str, tuple[int, ...]] = field(default_factory=_none)
     """The axes of inputs whose sizes the printed network takes as they are here, and no others."""
-    lengths: Mapping[str, int] = field(default_factory=_none)
-    """How many values the printed network wants of those of its arguments that are lists."""
+    lengths: Mapping[str, int | str] = field(default_factory=_none)
+    """How many values the printed network wants of arguments that are lists, or which other has as many."""
 
     @property
     def inputs(self) -> dict[str, Tensor]:

@@ -183,6 +183,8 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
             return nodes.get(node.id, node)
         case ast.Constant():
             return node
+        case ast.List() if not symbols(node):
+            return node
         case ast.BinOp():
             return combined(node.op, replaced(node.left, nodes), replaced(node.right, nodes), is_exact(node))
         case ast.Call():
@@ -370,7 +372,9 @@ def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, r
 
 
 def _weight(node: ast.AST) -> int:
-    """How many expressions are in one, itself included, which it then remembers."""
+    """How many expressions are in one, itself included, which it then remembers; a list counts as one."""
+    if isinstance(node, ast.List):
+        return 1
     known: int | None = getattr(node, "weight", None)
     if known is None:
         known = node.weight = isinstance(node, ast.expr) + sum(map(_weight, _parts(node)))  # type: ignore[attr-defined]

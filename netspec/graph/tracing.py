@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netspec.dims import Dim, Size
@@ -19,6 +19,7 @@ from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.model import Guard, Repeat
+from netspec.graph.report import Report
 from netspec.graph.rounds import over_counter
 from netspec.graph.scope import Scope
 from netspec.graph.steps import Operations, make
@@ -26,10 +27,11 @@ from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, 
 from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions
-from netspec.language.calls import Arguments, construct, expression, long_value, nothing
+from netspec.language.calls import Arguments, construct, expression, nothing
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
+from netspec.python.nodes import same
 from netspec.sections.params import Params, bare
 from netspec.tensors import Tensor
 
@@ -137,6 +139,13 @@ class TracedWalk(Walk):
     repeats = 0
     """How many repeats have begun."""
 
+    def __init__(self, declared: Declared, report: Report) -> None:
+        super().__init__(declared, report)
+        self.given: dict[int, _Given] = {}
+        """What each of them is given, by its number."""
+        self.ends: list[int] = []
+        """How many steps the level had at the end of each round so far of the repeat that is walked."""
+
     def root(self, name: str) -> Level:
         level = super().root(name)
         assert isinstance(level.params, Known)
@@ -144,28 +153,48 @@ class TracedWalk(Walk):
         return level
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
-        begin, number = len(scope.level.steps), self.repeats + 1
+        begin, number, around = len(scope.level.steps), self.repeats + 1, self.ends
+        self.ends = []
         ends = super()._repeat(group, body, path, inner, scope)
-        _note_repeat(scope, begin, number, long_value(group["repeat"], scope.lookup, At(path)), ends)
+        self._note_repeat(scope, begin, number, [at - begin for at in self.ends], ends)
+        self.ends = around
         return ends
+
+    def round(self, body: Any, path: Path, scope: Scope) -> Value:
+        end = super().round(body, path, scope)
+        self.ends.append(len(scope.level.steps))
+        return end
 
     def _rounds(self, call: Written, scope: Scope, row: object) -> None:
         begin, number = len(scope.level.steps), self.repeats + 1
         super()._rounds(call, scope, row)
         if call.repeats and self.repeats >= number:
-            _note_repeat(scope, begin, number, call.times(scope), [s.value for s in scope.level.steps[begin:]])
+            made = [step.value for step in scope.level.steps[begin:]]
+            self._note_repeat(scope, begin, number, range(1, len(made) + 1), made)
 
-    def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The parameters of the rounds of a repeat that begins, whose counter is a symbol."""
+    def counted(self, rounds: list[dict[str, Any]], given: Callable[[], Any]) -> list[dict[str, Any]]:
+        """The parameters of the rounds of a repeat that begins, whose counter and whose row are symbols."""
         self.repeats += 1
+        names = (name for name in rounds[0] if name != "i") if rounds else ()
+        known = self.given[self.repeats] = _Given(given(), tuple(names))
         found: list[dict[str, Any]] = []
         for turn, params in enumerate(rounds):
-            plain_ = all(value == turn and type(value) is int for value in params.values())
-            counter = symbols.name(symbols.counter_symbol(self.repeats, turn))
-            held = Known({}, {name: counter if plain_ else node_of(value) for name, value in params.items()})
-            held.update(params)
+            nodes = known.nodes(symbols.name(symbols.counter_symbol(self.repeats, turn)), params)
+            held = Known({name: plain(params[name]) for name in known.names}, nodes)
             found.append(held)
+            held.update({name: value for name, value in params.items() if name not in held})
         return found
+
+    def _note_repeat(self, scope: Scope, begin: int, number: int, turns: Sequence[int], ends: Sequence[Value]) -> None:
+        """Note the steps that a repeat has made, `turns` of them with each round; `ends` are what its rounds give."""
+        given = self.given[number]
+        steps, count = tuple(scope.level.steps[begin:]), given.value
+        if given.table is not None:
+            scope.level.tables.append(Repeat(number, given.table, len(count), steps, tuple(turns), given.names))
+        elif isinstance(count, int):
+            scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps, tuple(turns)))
+        if isinstance(count, Traced) and 0 < len(ends) == count and all(end.tensor is not None for end in ends):
+            ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:
         holds, guard = judged
@@ -178,13 +207,50 @@ class TracedWalk(Walk):
         step.spelling = tuple(origin(part, scope) if isinstance(part, Expr) else part for part in parts)
 
 
-def _note_repeat(scope: Scope, begin: int, number: int, count: Any, ends: Sequence[Value]) -> None:
-    """Note the steps that a repeat has made, if it is given a count; `ends` are what its rounds give."""
-    if isinstance(count, int) and not isinstance(count, bool):
-        steps = tuple(scope.level.steps[begin:])
-        scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps))
-        if isinstance(count, Traced) and 0 < len(ends) == count and all(end.tensor is not None for end in ends):
-            ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a repeat is given: how many rounds it has, or a row for each."""
+
+    value: Any
+    names: tuple[str, ...]
+    """What `as` calls the values of a row."""
+
+    @property
+    def table(self) -> Node | None:
+        """The rows, if it has such: the list that they are the entries of, where they are those of one."""
+        if not isinstance(self.value, list) or (len(self.names) == 1 and any(map(_is_single, self.value))):
+            return None
+        rows = node_of(self.value)
+        assert isinstance(rows, ast.List)
+        heads = [_list_of(node, place) for place, node in enumerate(rows.elts)]
+        head = heads[0] if heads else None
+        return head if head is not None and all(each is not None and same(each, head) for each in heads) else rows
+
+    def nodes(self, counter: Node, params: Mapping[str, Any]) -> dict[str, Node]:
+        """What the names of a round stand for."""
+        if not isinstance(self.value, list):
+            return dict.fromkeys(params, counter)
+        if (table := self.table) is None:
+            return {**{name: node_of(value) for name, value in params.items()}, "i": counter}
+        row = ast.Subscript(table, counter, ast.Load())
+        if len(self.names) == 1:
+            return {self.names[0]: row, "i": counter}
+        entries = (ast.Subscript(row, ast.Constant(place), ast.Load()) for place in range(len(self.names)))
+        return {**dict(zip(self.names, entries, strict=True)), "i": counter}
+
+
+def _is_single(row: Any) -> bool:
+    """Whether a row is a list of one value, which a single name then stands for."""
+    return isinstance(row, list) and len(row) == 1
+
+
+def _list_of(node: Node, place: int) -> Node | None:
+    """The list that a node is the entry of, if it stands at this place of one; a row is known by its first value."""
+    if isinstance(node, ast.List | ast.Tuple):
+        inner = node.elts[0] if node.elts else None
+        return _list_of(inner.value, place) if isinstance(inner, ast.Subscript) else None
+    entry = isinstance(node, ast.Subscript) and symbols.number(node.slice) == place
+    return node.value if entry and isinstance(node, ast.Subscript) else None
 
 
 def _grown(tensors: Sequence[Tensor], number: int, times: Node) -> Tensor:
@@ -203,7 +269,7 @@ def _size_after(sizes: Sequence[Size], number: int, times: Node) -> Size:
     said = frozenset[str]().union(*map(symbols.symbols, nodes))
     if isinstance(last, Dim) or "?" in said or all(size == sizes[0] for size in sizes):
         return last
-    counts = any(symbols.counted(symbol) for symbol in said)
+    counts = any((symbols.counted(symbol) or (0, 0))[0] == number for symbol in said)
     over = over_counter(nodes, (number,), _TIMES, lambda *_: True, begin=0 if counts else 1)
     many = symbols.combined(ast.Sub(), times, ast.Constant(1)) if counts else times
     return last if over is None else traced(last, symbols.replaced(over, {_TIMES: many}))

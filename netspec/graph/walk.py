@@ -7,7 +7,8 @@ unknown values give no further problems.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from netspec.errors import At, Path, Problem
@@ -27,6 +28,7 @@ from netspec.graph.rows import Short, calls_of_row, untorn
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
 from netspec.graph.written import Written, calls_of
+from netspec.language.calls import long_value
 from netspec.language.refusals import Refused
 from netspec.language.rows import Template
 
@@ -150,20 +152,24 @@ class Walk:
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         """Unroll a repeat into `scope`; gives the value at the end of each round."""
-        rounds = self.counted(rounds_of(group, path, scope))
+        given = partial(long_value, group["repeat"], scope.lookup, At(path))
+        rounds = self.counted(rounds_of(group, path, scope), given)
         ends: list[Value] = []
         if not rounds:
             self.omitted.names(self.omitted.of(body), path, scope)
         for params in rounds:
             self.report.count(At((*path, "repeat")))
-            flow = scope.flow
-            each = Scope(scope.level, scope.block_input, flow, scope, params=params, guard=scope.guard)
-            self.body(body, inner, each)
-            ends.append(flow.prev)
+            each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params, guard=scope.guard)
+            ends.append(self.round(body, inner, each))
             for name, value in each.names.items():
                 scope.names[name] = value
                 scope.rounds.setdefault(name, []).append(value)
         return ends
+
+    def round(self, body: Any, path: Path, scope: Scope) -> Value:
+        """Walk one round of a repeat; gives the value at its end."""
+        self.body(body, path, scope)
+        return scope.flow.prev
 
     def _level(self, kind: Any, name: str, body: Any, path: Path, scope: Scope, options: dict[str, Any]) -> Step | None:
         """A level of the module tree: a list, a mapping, or the long form of one."""
@@ -257,7 +263,7 @@ class Walk:
                 self._piece(call, scope, "", row)
                 return
             ends = []
-            for params in self.counted(call.rounds(scope)):
+            for params in self.counted(call.rounds(scope), partial(call.times, scope)):
                 self.report.count(call.at)
                 each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params)
                 self._piece(call, each, "", row)
@@ -289,8 +295,8 @@ class Walk:
         step.guard = guard or scope.guard
         return self._only(step, training)
 
-    def counted(self, rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The parameters of the rounds of a repeat that begins."""
+    def counted(self, rounds: list[dict[str, Any]], given: Callable[[], Any]) -> list[dict[str, Any]]:
+        """The parameters of the rounds of a repeat that begins; `given` gives the count or the rows of it."""
         return rounds
 
     def judged(self, judged: tuple[bool | str, Guard | None], scope: Scope) -> tuple[bool | str, Guard | None]:

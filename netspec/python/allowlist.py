@@ -31,8 +31,8 @@ _FROM: Final = {"torch": "nn", "collections": "OrderedDict", "fnmatch": "fnmatch
 MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin", "cos", "exp", "log")}
 """The functions of expressions that are Python's, but no builtins."""
 BUILTINS: Final = {
-    "super", "getattr", "setattr", "isinstance", "range", "zip", "float", "int", "len", "max", "min", "round", "abs",
-    "sum", "list", "tuple", "slice", "next", "ValueError",
+    "super", "getattr", "setattr", "isinstance", "range", "enumerate", "zip", "float", "int", "len", "max", "min",
+    "round", "abs", "sum", "list", "tuple", "slice", "next", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 TORCH: Final = frozenset({

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from netspec.python.expressions import DOT, Brackets, Break, Piece, Pieces, bare, flat, pieces
+from netspec.python.precedence import BINARY
 
 WIDTH: Final = 120
 INDENT: Final = "    "
@@ -51,6 +52,8 @@ def statement(node: ast.stmt, depth: int) -> list[str]:
     match node:
         case ast.Assign(targets=[target], value=value):
             return _assignment(target, pieces(value), depth)
+        case ast.AugAssign(target=target, op=operator, value=value):
+            return _broken(f"{flat(bare(target))} {BINARY[type(operator)][0]}= ", pieces(value), depth)
         case ast.Expr(value=value):
             return _broken("", pieces(value), depth)
         case ast.Return(value=ast.expr() as value):

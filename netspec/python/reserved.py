@@ -8,7 +8,22 @@ from typing import Final
 
 PRINTED: Final = frozenset(
     {"self", "super", "torch", "nn", "F", "OrderedDict", "fnmatch", "math", "range", "float", "getattr", "setattr"}
-    | {"zip", "isinstance", "int", "len", "max", "min", "round", "abs", "sum", "list", "tuple", "slice", "next"}
+    | {
+        "enumerate",
+        "zip",
+        "isinstance",
+        "int",
+        "len",
+        "max",
+        "min",
+        "round",
+        "abs",
+        "sum",
+        "list",
+        "tuple",
+        "slice",
+        "next",
+    }
     | {"ValueError"}
 )
 """Modules and functions that the source calls."""

@@ -32,8 +32,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(of, name, counting)
 
-    for trying in (trials, bound):
-        count(trying, "expand", "graphs")
+    count(trials, "expand", "graphs")
     for writing in (root_arguments, trials, bound, module):
         count(writing, "program", "programs")
     count(shapes.Shapes, "_said", "shapes")

@@ -200,8 +200,9 @@ def test_a_list_of_another_length_is_refused_where_the_network_would_be_another(
         module_class(spec.source(), spec.name)
         for spec in (netspec.loads(STAGES.replace("STAGES", stages)) for stages in (BY_ROUNDS, BY_INDEX))
     )
-    with pytest.raises(ValueError, match="depths takes 3 values"):
+    with pytest.raises(ValueError, match="depths takes as many values as widths"):
         by_rounds(depths=(2, 3, 2, 2))
+    assert len(by_rounds(depths=(2, 3, 2, 2), widths=(8, 16, 32, 8)).stages) == 4
     by_index(depths=(2, 3, 2, 2))  # as in the spec, nobody asks for the fourth
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Level
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.tensors import Tensor
 from netspec.views.code.module import program
+from netspec.views.code.trials import traced
 
 Axes = tuple[int, ...]
 
@@ -45,9 +45,10 @@ def _resized(document: Document, graph: Graph, name: str, tensor: Tensor, axes: 
     shape = tuple(resized)
     if 0 in shape:
         return None
-    other, problems = expand(document, {name: replace(tensor, shape=shape)}, traced=True)
-    fits = not any(problem.severity == "error" for problem in problems)
-    same = fits and other.parameters() == graph.parameters() and other.buffers() == graph.buffers()
+    other = traced(document, {name: replace(tensor, shape=shape)})
+    if other is None:
+        return None
+    same = other.parameters() == graph.parameters() and other.buffers() == graph.buffers()
     return other if same else None
 
 

@@ -41,7 +41,7 @@ class ClassWriter:
         known: Mapping[Pattern, Signature],
         closing: Callable[[Slots], Sequence[ast.stmt]],
         bound: Bound,
-        lengths: Mapping[str, int],
+        lengths: Mapping[str, int | str],
     ) -> None:
         """`known` are the constructors of classes that are written already, `bound` the sizes that forward insists on.
 
@@ -114,7 +114,7 @@ class ClassWriter:
         called = self.slots.called
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
         known = {name: self.slots.as_given(name, value) for name, value in found.items()}
-        fixed = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        fixed = {name: _fixed(value) for name, value in known.items()}
         return {name: value for name, value in fixed.items() if value is not ABSENT}
 
     def _sequence(self) -> list[ast.stmt]:
@@ -178,10 +178,20 @@ class ClassWriter:
         return attribute(SELF, self.kept[key][0])
 
 
-def _insisted(name: str, count: int) -> ast.stmt:
-    """The refusal of a list of another length, for which another program would be right."""
-    test = ast.Compare(call("len", named(name)), [ast.NotEq()], [valued(count)])
-    error = call("ValueError", valued(f"{name} takes {count} value{'s' if count > 1 else ''}"))
+def _fixed(value: Any) -> Any:
+    """A list, and those in it, as tuples, which no call can change."""
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
+
+
+def _insisted(name: str, count: int | str) -> ast.stmt:
+    """The refusal of a list of another length than this, or than that of another argument."""
+    length: ast.expr
+    if isinstance(count, str):
+        length, said = call("len", named(count)), f"{name} takes as many values as {count}"
+    else:
+        length, said = valued(count), f"{name} takes {count} value{'s' if count > 1 else ''}"
+    test = ast.Compare(call("len", named(name)), [ast.NotEq()], [length])
+    error = call("ValueError", valued(said))
     return ast.If(test, [ast.Raise(error, None)], [])
 
 

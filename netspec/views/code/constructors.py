@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -36,6 +36,8 @@ from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
 from netspec.views.code.slots import ABSENT, Slots, equal, in_round
+from netspec.views.code.table_sites import Unsaid, has_rounds
+from netspec.views.code.tables import Writing
 
 
 class Making:
@@ -49,6 +51,10 @@ class Making:
         self.rules = plan.rules
         self.found: dict[str, Run] = {}
         """What the rounds of repeats have in common, by the level and the repeat."""
+        self.behind: dict[Hashable, str] = {}
+        """The variables that are, behind loops over tables, what an expression over the arguments is."""
+        self.looped: set[str] = set()
+        """The names of the variables of loops over tables."""
         self.layers = ""
         """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
@@ -82,9 +88,30 @@ class Making:
         inner = next((self.serving.get(level) for level in levels if level is not None), None)
         columns = inner.columns(levels) if inner is not None and inner.in_place else []
         if not any(column.varies for column in columns):
-            return [], self.construct(aligned)
+            return self._tabled(levels, inner) or ([], self.construct(aligned))
         statements, modules = self.row(columns)
         return statements, call("nn.Sequential", modules)
+
+    def _tabled(self, levels: Sequence[Level | None], inner: Pattern | None) -> tuple[list[ast.stmt], ast.expr] | None:
+        """The same for a row in which rounds go over a table; None for any other, and if no loop says all of it."""
+        level = levels[0] if len(levels) == 1 else None
+        if level is None or (inner is not None and not inner.in_place) or not has_rounds(level, False):
+            return None
+        before = self.slots.state()
+        try:
+            statements, modules = Writing(self.slots, self._over, self.looped, self.behind).written(level, self.serving)
+        except Unsaid:
+            self.slots.back(before)
+            return None
+        return statements, call("nn.Sequential", *modules)
+
+    def _over(self, slots: Slots, steps: Sequence[Step]) -> ast.expr:
+        """The expression that makes a member in each pass of a loop, over the variables of that."""
+        own, self.slots = self.slots, slots
+        try:
+            return self.construct(steps)
+        finally:
+            self.slots = own
 
     def row(self, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr]:
         """The statements that put the modules of a row in a list, each where it is there, and that as arguments."""

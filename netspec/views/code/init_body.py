@@ -26,6 +26,7 @@ from netspec.python.nodes import (
 from netspec.views.code.constructors import Making, repeats_at
 from netspec.views.code.containers import SELF, SUPER, containers, filled, made, reference
 from netspec.views.code.paths import Paths
+from netspec.views.code.tables import read_on
 
 NONE = valued(None)
 
@@ -212,12 +213,20 @@ class Registering:
     def _register(self, unit: int, step: int) -> list[ast.stmt]:
         """The statements that register a step under its name, which may be computed."""
         aligned = self.pattern.aligned(unit, step)
-        before, made = self.making.made(aligned)
+        behind = dict(self.making.behind) if self._in_order() else {}
+        before, making = self.making.made(aligned)
+        made = read_on(making, behind) if behind else making
         shown = next(s for s in aligned if s is not None)
         if shown.template and self.pattern.renamed:
             name = self.making.name(aligned)
             return [*before, ast.Expr(method(SELF, "add_module", name, made))]
         return [*before, self._registered(shown, made)]
+
+    def _in_order(self) -> bool:
+        """Whether members are registered in the order in which they run, so that what one leaves the next can read."""
+        level = self.pattern.levels[0]
+        run = [step.member for step in level.steps if level.members.get(step.member) is step]
+        return run == list(level.members)
 
     def _registered(self, step: Step, made: ast.expr) -> ast.stmt:
         """The statement that registers what `made` makes under the step's name, whatever characters it has."""

@@ -7,7 +7,7 @@ other values of its parameters (trials.py), and but for the defaults that must b
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -77,16 +77,22 @@ def _trials(document: Document, graph: Graph) -> Trials:
     live = [name for name in live if name not in deciding]
     if not live:
         return Trials(document, (), (), ())
-    counts, divided = set(_counts(graph.root)), any(map(_divides, _expressions(graph.root)))
+    counts, divided = set(_counts(graph.root)), _parameters(filter(_divides, _expressions(graph.root)))
     return Trials(document, live, counts, program(graph, live).parts, divided)
 
 
 def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
     node, param = graph.root.origins.get(name), graph.root.params[name]
-    numbers = isinstance(param, list) and bool(param) and all(type(plain(item)) in (int, float) for item in param)
-    known = isinstance(param, bool | int | float) or is_word(param) or numbers
+    known = isinstance(param, bool | int | float) or is_word(param) or _are_numbers(param)
     return known and isinstance(node, ast.Name) and node.id == root_symbol(name)
+
+
+def _are_numbers(param: Any) -> bool:
+    """Whether a parameter is a list of numbers, or of rows of numbers."""
+    if not isinstance(param, list) or not param:
+        return False
+    return all(type(plain(item)) in (int, float) or _are_numbers(item) for item in param)
 
 
 def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:
@@ -136,13 +142,18 @@ def _holds(condition: ast.expr, symbol: str, of: Any) -> bool | None:
 
 
 def _expressions(level: Level) -> Iterator[ast.expr]:
-    """The expressions of the spec in a level and below it, over the symbols of the blocks that they stand in."""
-    yield from level.origins.values()
-    yield from level.bound.values()
+    """The expressions of the spec in a level and below it, over the parameters of the network."""
+    yield from (over_root(node, level) for node in level.origins.values())
+    yield from (over_root(node, level.parent) for node in level.bound.values() if level.parent is not None)
     for step in level.steps:
-        yield from step.origins.values()
+        yield from (over_root(node, level) for node in step.origins.values())
         if step.body is not None:
             yield from _expressions(step.body)
+
+
+def _parameters(nodes: Iterable[ast.expr]) -> set[str]:
+    """The parameters of the network that expressions ask for."""
+    return {symbol[1:] for node in nodes for symbol in symbols(node) if symbol.startswith("$")}
 
 
 def _divides(node: ast.expr) -> bool:

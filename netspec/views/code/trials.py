@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import comb, gcd
 from typing import Any, Final
 
+from netspec.errors import Problem
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
+from netspec.graph.report import Report, Stopped
 from netspec.python.nodes import same
 from netspec.sections.document import Document
+from netspec.tensors import Tensor
 from netspec.views.code.containers import Run
 from netspec.views.code.module import program
 from netspec.views.code.slots import class_of, equal
@@ -28,10 +31,25 @@ SMALL: Final = 16
 """Up to here a number may be one of heads or groups, which divides others."""
 
 
-def traced(document: Document) -> Graph | None:
-    """The network of a document with where its numbers come from; None if it does not fit together."""
-    graph, problems = expand(document, traced=True)
+def traced(document: Document, sizes: Mapping[str, Tensor] | None = None) -> Graph | None:
+    """The network of a document with where its numbers come from; None if it does not fit together.
+
+    `sizes` are inputs in place of those that it declares.
+    """
+    try:
+        graph, problems = expand(document, sizes, traced=True, report=_Hasty())
+    except Stopped:
+        return None
     return None if any(problem.severity == "error" for problem in problems) else graph
+
+
+class _Hasty(Report):
+    """Ends at the first problem, since nobody reads of it."""
+
+    def add(self, problem: Problem) -> None:
+        super().add(problem)
+        if problem.severity == "error":
+            raise Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +63,101 @@ class Trials:
     """Those that say how many rounds a repeat has."""
     meant: Sequence[Part]
     """The program that is meant, with all of them as arguments that it can say."""
-    divided: bool = False
-    """Whether an expression divides by one of them, so that others have no rest only while that is as it is."""
+    divided: Collection[str] = ()
+    """Those that stand where one of them divides, so that others have no rest only while that is as it is."""
     rules: Mapping[str, Run] = field(default_factory=dict)
     """What rounds have in common where there are more of them than here."""
+    verdicts: dict[str, bool | None] = field(default_factory=dict, init=False)
+    """What has been found so far, by the values."""
+    few: dict[str, Any] = field(default_factory=dict, init=False)
+    """Counts of few rounds, once these are proven, with which other parameters are tried sooner."""
 
     def deeper(self) -> Graph | None:
         """The network with so many rounds of each repeat that what they have in common can be told."""
         params = self.document.params
-        counts = {name: value for name in self.live if name in self.counts and (value := params[name]) is not None}
+        counts = {name: params[name] for name in self.live if name in self.counts and not _is_table(params[name])}
         more = {n: [v + FEW for v in value] if isinstance(value, list) else value + FEW for n, value in counts.items()}
         return self._with(more)
 
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
-        names = self._proven([name for name in self.live if _takes(self.meant, name)])
-        lying = self._lying(names)
-        return [name for name in names if name not in lying]
+        taken = [name for name in self.live if _takes(self.meant, name)]
+        tables = {name for name in taken if _is_table(self.document.params[name])}
+        others = [name for name in taken if name not in tables]
+        if len(others) < 2 or not self._in_turns(others):
+            counts = self._proven([name for name in others if name in self.counts])
+            self.few.update({name: self._tried(name)[0] for name in counts})
+            others = [*counts, *self._proven([name for name in others if name not in self.counts])]
+        proven = {*others, *filter(self._is_read, tables)} - self._lying(others)
+        return [name for name in taken if name in proven]
 
-    def lengths(self, names: Sequence[str]) -> dict[str, int]:
-        """How many values each list among these has, where a network with one more is not that program."""
+    def _is_read(self, name: str) -> bool:
+        """Whether the network is that program with another value in any column of a table.
+
+        Only one is changed at a time: rows that are all other ones have other classes, and may be no network.
+        """
+        rows = self.document.params[name]
+        columns = len(rows[0]) if isinstance(rows[0], list) else 0
+        if not columns or any(not isinstance(row, list) or len(row) != columns for row in rows):
+            return False
+        return all(any(self._holds({name: other}) for other in _changed(rows, column)) for column in range(columns))
+
+    def lengths(self, names: Sequence[str]) -> dict[str, int | str]:
+        """For lists among these of which a network with one value more is not that program: how many they have.
+
+        Where it is if another list has one more as well, the name of that.
+        """
         params = self.document.params
         lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
-        return {n: len(params[n]) for n, longer in lists.items() if not self._holds({n: longer})}
+        found: dict[str, int | str] = {}
+        for name, longer in lists.items():
+            if not self._holds({name: longer}):
+                others = (other for other in lists if other != name and len(lists[other]) == len(longer))
+                beside = (other for other in others if self._holds({name: longer, other: lists[other]}))
+                found[name] = next(beside, len(params[name]))
+        return found
 
     def _holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the network with these values is there, and is that program."""
-        other = self._with(values)
-        return other is not None and self._alike(other, values)
+        return self._verdict(values) is True
+
+    def _verdict(self, values: Mapping[str, Any]) -> bool | None:
+        """Whether the network with these values is that program; None where there is no such network."""
+        tried = {**self.few, **values}
+        known = repr(sorted(tried.items()))
+        if known not in self.verdicts:
+            other = self._with(tried)
+            self.verdicts[known] = None if other is None else self._alike(other, tried)
+        return self.verdicts[known]
 
     def _proven(self, names: Sequence[str]) -> list[str]:
         """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
         if len(names) < 2:
-            return [name for name in names if self._all_alike(self._others(name), [name])]
-        if self._all_alike(map(self._with, self.turns(names)), names):
+            return [name for name in names if self._alone(name)]
+        if self._in_turns(names):
             return list(names)
         half = len(names) // 2
         return [name for part in (names[:half], names[half:]) for name in self._proven(part)]
 
+    def _in_turns(self, names: Sequence[str]) -> bool:
+        """Whether the network is that program in all turns in which there is one, and these have every value tried."""
+        seen: dict[str, list[Any]] = {name: [] for name in names}
+        for values in self.turns(names):
+            if (verdict := self._verdict(values)) is None:
+                continue
+            if not verdict:
+                return False
+            for name, value in values.items():
+                seen[name] += [] if value in seen[name] else [value]
+        return all(len(values) == len(self._either(name)) for name, values in seen.items())
+
     def _lying(self, names: Sequence[str]) -> set[str]:
         """Those with values of no common factor of which it is not: what is divided has no rest only by chance."""
         odd = {name: value for name in names if (value := self._odd(name)) is not None}
-        if not odd or (not self.divided and self._holds(odd)):
-            return set()
-        alone = ((name, self._with({name: value})) for name, value in odd.items())
-        return {name for name, other in alone if other is not None and not self._alike(other, [name])}
+        together = {name: value for name, value in odd.items() if name not in self.divided}
+        if len(names) == 1 or not together or self._holds(together):
+            odd = {name: value for name, value in odd.items() if name in self.divided}
+        return {name for name, value in odd.items() if self._verdict({name: value}) is False}
 
     def turns(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Other values of parameters, so that each has a larger and a smaller one, and any two both ways round.
@@ -108,8 +176,11 @@ class Trials:
 
     def _tried(self, name: str) -> Sequence[Any]:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
-        tried = variations(self.document.params[name])
-        return [value for value in tried if name not in self.counts or all(each >= FEW for each in _each(value))]
+        given = self.document.params[name]
+        if name in self.counts and not _is_table(given):
+            few = [[n for n in (FEW + 1, FEW, FEW + 2) if n != value] for value in _each(given)]
+            return [list(column) for column in zip(*few, strict=False)] if isinstance(given, list) else few[0]
+        return variations(given)
 
     def _odd(self, name: str) -> Any:
         """The largest value up to half of a whole number that has no factor of it; 1 for few, which divide others.
@@ -118,34 +189,28 @@ class Trials:
         """
         given = self.document.params[name]
         whole = [value for value in _each(given) if isinstance(value, int) and not isinstance(value, bool)]
-        if name in self.counts or len(whole) < len(_each(given)) or max(whole) < 2:
+        if name in self.counts or _is_table(given) or len(whole) < len(_each(given)) or max(whole) < 2:
             return None
         found = [next((v for v in range(value // 2, 0, -1) if gcd(v, value) == 1), 1) for value in whole]
         odd = [value if known > SMALL else 1 for value, known in zip(found, whole, strict=True)]
         return odd if isinstance(given, list) else odd[0]
 
-    def _others(self, name: str) -> Iterator[Graph]:
-        """The network with other values of a parameter, as far as it fits together with them."""
+    def _alone(self, name: str) -> bool:
+        """Whether there are networks with other values of a parameter, and all that are tried are that program."""
+        larger, *others = self._tried(name)
+        odd = self._odd(name)
         found = 0
-        for value in self._tried(name):
-            if (graph := self._with({name: value})) is not None:
-                yield graph
-                found += 1
+        for value in [larger, *([] if odd is None else [odd]), *others]:
+            if self._verdict({name: value}) is False:
+                return False
+            found += self._holds({name: value})
             if found == ALONE:
                 break
+        return found > 0
 
     def _with(self, values: Mapping[str, Any]) -> Graph | None:
         """The graph of the spec with these parameters; None where that is no network."""
         return traced(replace(self.document, params={**self.document.params, **values}))
-
-    def _all_alike(self, others: Iterable[Graph | None], names: Collection[str]) -> bool:
-        """Whether there are other networks, and all of them are the program that is meant."""
-        found = False
-        for other in others:
-            if other is None or not self._alike(other, names):
-                return False
-            found = True
-        return found
 
     def _alike(self, other: Graph, names: Collection[str]) -> bool:
         """Whether a network with other values of these is the same program, but for their defaults."""
@@ -168,14 +233,29 @@ def variations(value: Any) -> Sequence[Any]:
     return [v for v in _near(value) if v != value]
 
 
+def _changed(rows: Sequence[Sequence[Any]], column: int) -> Iterator[list[Any]]:
+    """A table with another value in one of the rows, the last ones first."""
+    for at in reversed(range(len(rows))):
+        for other in variations(rows[at][column])[:2]:
+            row = [*rows[at][:column], other, *rows[at][column + 1 :]]
+            yield [*rows[:at], row, *rows[at + 1 :]]
+
+
 def _near(value: int) -> list[int]:
-    """Numbers near a count, and its multiples."""
+    """Numbers near a count, and its multiples; odd ones first where it is odd, as the width of a window has to be."""
+    if value % 2 and value > 1:
+        return [3 * value, value // 2 | 1, value + 2, value - 2, 2 * value, value + 1]
     return [2 * value, value // 2, value + 1, value - 1, 3 * value, value + 2]
 
 
-def _of_entry(value: int | float) -> Sequence[int | float]:
-    """The same of a number in a list, so that none of them is left as it is."""
+def _of_entry(value: Any) -> Sequence[Any]:
+    """The same of a number or a row in a list, so that no number is left as it is."""
     return [other or 3 for other in _near(value)] if isinstance(value, int) else variations(value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value is a list of rows."""
+    return isinstance(value, list) and any(isinstance(item, list) for item in value)
 
 
 def _each(value: Any) -> list[Any]:

@@ -60,16 +60,14 @@ class Cn(nn.Module):
 class ConvNeXt(nn.Module):
     def __init__(self, classes=1000):
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Norm2d(96)),
-            nn.Sequential(*[Cn(96, 0.1 * i / 17) for i in range(3)]),
-            nn.Sequential(Norm2d(96), nn.Conv2d(96, 192, 2, stride=2)),
-            nn.Sequential(*[Cn(192, 0.1 * (3 + i) / 17) for i in range(3)]),
-            nn.Sequential(Norm2d(192), nn.Conv2d(192, 384, 2, stride=2)),
-            nn.Sequential(*[Cn(384, 0.1 * (6 + i) / 17) for i in range(9)]),
-            nn.Sequential(Norm2d(384), nn.Conv2d(384, 768, 2, stride=2)),
-            nn.Sequential(*[Cn(768, 0.1 * (15 + i) / 17) for i in range(3)]),
-        )
+        layers = [nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Norm2d(96))]
+        in_channels = 96
+        for i, (c, n, b) in enumerate([(96, 3, 0), (192, 3, 3), (384, 9, 6), (768, 3, 15)]):
+            if i > 0:
+                layers.append(nn.Sequential(Norm2d(in_channels), nn.Conv2d(in_channels, c, 2, stride=2)))
+            layers.append(nn.Sequential(*[Cn(c, 0.1 * (b + j) / 17) for j in range(n)]))
+            in_channels = c
+        self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(Norm2d(768), nn.Flatten(), nn.Linear(768, classes))
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):

@@ -37,46 +37,27 @@ class Transition(nn.Module):
 class DenseNet(nn.Module):
     def __init__(self, growth=32, classes=1000):
         super().__init__()
-        self.features = nn.Sequential(
-            OrderedDict(
-                {
-                    "conv0": nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
-                    "norm0": nn.BatchNorm2d(64),
-                    "0": nn.ReLU(),
-                    "1": nn.MaxPool2d(3, stride=2, padding=1),
-                    "denseblock1": nn.Sequential(
-                        OrderedDict({f"denselayer{i + 1}": Dense(64 + i * growth, growth) for i in range(6)})
-                    ),
-                    "transition1": Transition(64 + 6 * growth),
-                    "denseblock2": nn.Sequential(
-                        OrderedDict({f"denselayer{i + 1}": Dense(32 + (i + 3) * growth, growth) for i in range(12)})
-                    ),
-                    "transition2": Transition(32 + 15 * growth),
-                    "denseblock3": nn.Sequential(
-                        OrderedDict(
-                            {
-                                f"denselayer{i + 1}": Dense((32 + 15 * growth) // 2 + i * growth, growth)
-                                for i in range(24)
-                            }
-                        )
-                    ),
-                    "transition3": Transition((32 + 15 * growth) // 2 + 24 * growth),
-                    "denseblock4": nn.Sequential(
-                        OrderedDict(
-                            {
-                                f"denselayer{i + 1}": Dense(
-                                    ((32 + 15 * growth) // 2 + 24 * growth) // 2 + i * growth,
-                                    growth,
-                                )
-                                for i in range(16)
-                            }
-                        )
-                    ),
-                    "norm5": nn.BatchNorm2d(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth),
-                }
-            )
+        layers = OrderedDict(
+            {
+                "conv0": nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
+                "norm0": nn.BatchNorm2d(64),
+                "0": nn.ReLU(),
+                "1": nn.MaxPool2d(3, stride=2, padding=1),
+            }
         )
-        self.classifier = nn.Linear(((32 + 15 * growth) // 2 + 24 * growth) // 2 + 16 * growth, classes)
+        in_channels = 64
+        for i, n in enumerate([6, 12, 24, 16]):
+            stage = OrderedDict()
+            for j in range(n):
+                stage[f"denselayer{j + 1}"] = Dense(in_channels, growth)
+                in_channels += growth
+            layers[f"denseblock{i + 1}"] = nn.Sequential(stage)
+            if i < 3:
+                layers[f"transition{i + 1}"] = Transition(in_channels)
+                in_channels //= 2
+        layers["norm5"] = nn.BatchNorm2d(in_channels)
+        self.features = nn.Sequential(layers)
+        self.classifier = nn.Linear(in_channels, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)

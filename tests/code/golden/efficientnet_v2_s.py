@@ -75,31 +75,21 @@ class MBConv(nn.Module):
 class EfficientNetV2(nn.Module):
     def __init__(self, classes=1000):
         super().__init__()
-        self.features = nn.Sequential(
-            Conv2dNormActivation(3, 24, s=2),
-            nn.Sequential(FusedMBConv(24, 1, 1, 24, 0.0), FusedMBConv(24, 1, 1, 24, 0.005)),
-            nn.Sequential(
-                FusedMBConv(24, 4, 2, 48, 0.01),
-                *[FusedMBConv(48, 4, 1, 48, 0.2 * (2 + i) / 40) for i in range(1, 4)],
-            ),
-            nn.Sequential(
-                FusedMBConv(48, 4, 2, 64, 0.2 * 6 / 40),
-                *[FusedMBConv(64, 4, 1, 64, 0.2 * (6 + i) / 40) for i in range(1, 4)],
-            ),
-            nn.Sequential(
-                MBConv(64, 4, 2, 128, 0.05),
-                *[MBConv(128, 4, 1, 128, 0.2 * (10 + i) / 40) for i in range(1, 6)],
-            ),
-            nn.Sequential(
-                MBConv(128, 6, 1, 160, 0.08),
-                *[MBConv(160, 6, 1, 160, 0.2 * (16 + i) / 40) for i in range(1, 9)],
-            ),
-            nn.Sequential(
-                MBConv(160, 6, 2, 256, 0.125),
-                *[MBConv(256, 6, 1, 256, 0.2 * (25 + i) / 40) for i in range(1, 15)],
-            ),
-            Conv2dNormActivation(256, 1280, k=1),
-        )
+        layers = [Conv2dNormActivation(3, 24, s=2)]
+        in_channels = 24
+        for t, s, c, n, b in [(1, 1, 24, 2, 0), (4, 2, 48, 4, 2), (4, 2, 64, 4, 6)]:
+            stage = []
+            for i in range(n):
+                stage.append(FusedMBConv(in_channels, t, s if i == 0 else 1, c, 0.2 * (b + i) / 40))
+                in_channels = c
+            layers.append(nn.Sequential(*stage))
+        for t, s, c, n, b in [(4, 2, 128, 6, 10), (6, 1, 160, 9, 16), (6, 2, 256, 15, 25)]:
+            stage = []
+            for i in range(n):
+                stage.append(MBConv(in_channels, t, s if i == 0 else 1, c, 0.2 * (b + i) / 40))
+                in_channels = c
+            layers.append(nn.Sequential(*stage))
+        self.features = nn.Sequential(*layers, Conv2dNormActivation(256, 1280, k=1))
         self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

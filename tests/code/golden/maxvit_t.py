@@ -68,16 +68,16 @@ class MBConv(nn.Module):
 
 
 class RelativePositionalMultiHeadAttention(nn.Module):
-    def __init__(self, in_channels):
+    def __init__(self, in_channels, window):
         super().__init__()
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(169, in_channels // 32))
-        self.register_buffer("relative_position_index", relative_index(7, 7))
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, in_channels // 32))
+        self.register_buffer("relative_position_index", relative_index(window, window))
         self.to_qkv = nn.Linear(in_channels, 3 * in_channels)
         self.merge = nn.Linear(in_channels, in_channels)
 
     def forward(self, x):  # H x W x in_channels
-        out = F.embedding(self.relative_position_index, self.relative_position_bias_table)  # 49 x 49 x in_channels//32
-        bias = out.permute(2, 0, 1)  # in_channels//32 x 49 x 49
+        out = F.embedding(self.relative_position_index, self.relative_position_bias_table)
+        bias = out.permute(2, 0, 1)  # in_channels//32 x window*window x window*window
         out = self.to_qkv(x).unflatten(-1, (3, x.shape[-1] // 32, 32))  # H x W x 3 x in_channels//32 x 32
         to_qkv0, to_qkv1, to_qkv2 = out.permute(3, 0, 1, 4, 2, 5).unbind(0)  # H x in_channels//32 x W x 32
         x = F.scaled_dot_product_attention(to_qkv0, to_qkv1, to_qkv2, attn_mask=bias, scale=x.shape[-1] ** -0.5)
@@ -85,7 +85,7 @@ class RelativePositionalMultiHeadAttention(nn.Module):
 
 
 class PartitionAttentionLayer(nn.Module):
-    def __init__(self, in_channels, in_height, in_width, size, p, grid=False):
+    def __init__(self, in_channels, in_height, in_width, size, p, grid=False, *, window):
         super().__init__()
         self.size = size
         self.height = in_height // size
@@ -94,7 +94,7 @@ class PartitionAttentionLayer(nn.Module):
         self.p = p
         self.attn_layer = nn.Sequential(
             nn.LayerNorm(in_channels),
-            RelativePositionalMultiHeadAttention(in_channels),
+            RelativePositionalMultiHeadAttention(in_channels, window),
             nn.Dropout(p=0),
         )
         self.mlp_layer = nn.Sequential(
@@ -122,19 +122,27 @@ class PartitionAttentionLayer(nn.Module):
 
 
 class MaxVitLayer(nn.Module):
-    def __init__(self, in_channels, in_height, in_width, c, s, p):
+    def __init__(self, in_channels, in_height, in_width, c, s, p, window):
         super().__init__()
         self.layers = nn.Sequential(
             OrderedDict(
                 MBconv=MBConv(in_channels, c, s, p),
-                window_attention=PartitionAttentionLayer(c, (in_height - 1) // s + 1, (in_width - 1) // s + 1, 7, p),
+                window_attention=PartitionAttentionLayer(
+                    c,
+                    (in_height - 1) // s + 1,
+                    (in_width - 1) // s + 1,
+                    window,
+                    p,
+                    window=window,
+                ),
                 grid_attention=PartitionAttentionLayer(
                     c,
                     (in_height - 1) // s + 1,
                     (in_width - 1) // s + 1,
-                    ((in_height - 1) // s + 1) // 7,
+                    ((in_height - 1) // s + 1) // window,
                     p,
                     grid=True,
+                    window=window,
                 ),
             )
         )
@@ -144,37 +152,24 @@ class MaxVitLayer(nn.Module):
 
 
 class MaxVit(nn.Module):
-    def __init__(self, classes=1000):
+    def __init__(self, classes=1000, window=7):
         super().__init__()
         self.stem = nn.Sequential(Conv2dNormActivation(3, 64, s=2), nn.Sequential(nn.Conv2d(64, 64, 3, padding=1)))
-        self.blocks = nn.Sequential(
-            nn.Sequential(
-                OrderedDict(
-                    layers=nn.Sequential(MaxVitLayer(64, 112, 112, 64, 2, 0.0), MaxVitLayer(64, 56, 56, 64, 1, 0.02))
+        layers = []
+        in_channels = 64
+        in_height = 112
+        in_width = 112
+        for c, n, b in [(64, 2, 0), (128, 2, 2), (256, 5, 4), (512, 2, 9)]:
+            stage = []
+            for i in range(n):
+                stage.append(
+                    MaxVitLayer(in_channels, in_height, in_width, c, 2 if i == 0 else 1, 0.2 * (b + i) / 10, window)
                 )
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    layers=nn.Sequential(
-                        MaxVitLayer(64, 56, 56, 128, 2, 0.04),
-                        MaxVitLayer(128, 28, 28, 128, 1, 0.2 * 3 / 10),
-                    )
-                )
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    layers=nn.Sequential(
-                        MaxVitLayer(128, 28, 28, 256, 2, 0.08),
-                        *[MaxVitLayer(256, 14, 14, 256, 1, 0.2 * (4 + i) / 10) for i in range(1, 5)],
-                    )
-                )
-            ),
-            nn.Sequential(
-                OrderedDict(
-                    layers=nn.Sequential(MaxVitLayer(256, 14, 14, 512, 2, 0.18), MaxVitLayer(512, 7, 7, 512, 1, 0.2))
-                )
-            ),
-        )
+                in_height = (in_height - 1) // (2 if i == 0 else 1) + 1
+                in_width = (in_width - 1) // (2 if i == 0 else 1) + 1
+                in_channels = c
+            layers.append(nn.Sequential(OrderedDict(layers=nn.Sequential(*stage))))
+        self.blocks = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),

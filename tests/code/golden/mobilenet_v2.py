@@ -34,25 +34,21 @@ class Inverted(nn.Module):
 class MobileNetV2(nn.Module):
     def __init__(self, classes=1000):
         super().__init__()
-        self.features = nn.Sequential(
-            Cbr(3, 32, s=2),
-            Inverted(32, 1, 16, 1),
-            Inverted(16, 6, 24, 2),
-            Inverted(24, 6, 24, 1),
-            Inverted(24, 6, 32, 2),
-            Inverted(32, 6, 32, 1),
-            Inverted(32, 6, 32, 1),
-            Inverted(32, 6, 64, 2),
-            *[Inverted(64, 6, 64, 1) for _ in range(3)],
-            Inverted(64, 6, 96, 1),
-            Inverted(96, 6, 96, 1),
-            Inverted(96, 6, 96, 1),
-            Inverted(96, 6, 160, 2),
-            Inverted(160, 6, 160, 1),
-            Inverted(160, 6, 160, 1),
-            Inverted(160, 6, 320, 1),
-            Cbr(320, 1280, k=1),
-        )
+        layers = [Cbr(3, 32, s=2)]
+        in_channels = 32
+        for t, c, n, s in [
+            (1, 16, 1, 1),
+            (6, 24, 2, 2),
+            (6, 32, 3, 2),
+            (6, 64, 4, 2),
+            (6, 96, 3, 1),
+            (6, 160, 3, 2),
+            (6, 320, 1, 1),
+        ]:
+            for i in range(n):
+                layers.append(Inverted(in_channels, t, c, s if i == 0 else 1))
+                in_channels = c
+        self.features = nn.Sequential(*layers, Cbr(320, 1280, k=1))
         self.classifier = nn.Sequential(nn.Dropout(p=0.2), nn.Linear(1280, classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -47,25 +47,28 @@ class InvertedResidual(nn.Module):
 class MobileNetV3(nn.Module):
     def __init__(self, classes=1000):
         super().__init__()
-        self.features = nn.Sequential(
-            Conv2dNormActivation(3, 16, s=2, act=nn.Hardswish),
-            InvertedResidual(16, 3, 16, 16, 0, nn.ReLU),
-            InvertedResidual(16, 3, 64, 24, 0, nn.ReLU, s=2),
-            InvertedResidual(24, 3, 72, 24, 0, nn.ReLU),
-            InvertedResidual(24, 5, 72, 40, 24, nn.ReLU, s=2),
-            InvertedResidual(40, 5, 120, 40, 32, nn.ReLU),
-            InvertedResidual(40, 5, 120, 40, 32, nn.ReLU),
-            InvertedResidual(40, 3, 240, 80, 0, nn.Hardswish, s=2),
-            InvertedResidual(80, 3, 200, 80, 0, nn.Hardswish),
-            InvertedResidual(80, 3, 184, 80, 0, nn.Hardswish),
-            InvertedResidual(80, 3, 184, 80, 0, nn.Hardswish),
-            InvertedResidual(80, 3, 480, 112, 120, nn.Hardswish),
-            InvertedResidual(112, 3, 672, 112, 168, nn.Hardswish),
-            InvertedResidual(112, 5, 672, 160, 168, nn.Hardswish, s=2),
-            InvertedResidual(160, 5, 960, 160, 240, nn.Hardswish),
-            InvertedResidual(160, 5, 960, 160, 240, nn.Hardswish),
-            Conv2dNormActivation(160, 960, k=1, act=nn.Hardswish),
-        )
+        layers = [Conv2dNormActivation(3, 16, s=2, act=nn.Hardswish)]
+        in_channels = 16
+        for k, expand, c, squeeze, act, s in [
+            (3, 16, 16, 0, nn.ReLU, 1),
+            (3, 64, 24, 0, nn.ReLU, 2),
+            (3, 72, 24, 0, nn.ReLU, 1),
+            (5, 72, 40, 24, nn.ReLU, 2),
+            (5, 120, 40, 32, nn.ReLU, 1),
+            (5, 120, 40, 32, nn.ReLU, 1),
+            (3, 240, 80, 0, nn.Hardswish, 2),
+            (3, 200, 80, 0, nn.Hardswish, 1),
+            (3, 184, 80, 0, nn.Hardswish, 1),
+            (3, 184, 80, 0, nn.Hardswish, 1),
+            (3, 480, 112, 120, nn.Hardswish, 1),
+            (3, 672, 112, 168, nn.Hardswish, 1),
+            (5, 672, 160, 168, nn.Hardswish, 2),
+            (5, 960, 160, 240, nn.Hardswish, 1),
+            (5, 960, 160, 240, nn.Hardswish, 1),
+        ]:
+            layers.append(InvertedResidual(in_channels, k, expand, c, squeeze, act, s=s))
+            in_channels = c
+        self.features = nn.Sequential(*layers, Conv2dNormActivation(160, 960, k=1, act=nn.Hardswish))
         self.classifier = nn.Sequential(
             nn.Linear(960, 1280),
             nn.Hardswish(),

@@ -52,66 +52,24 @@ class ResBottleneckBlock(nn.Module):
 class RegNet(nn.Module):
     def __init__(self, depths=(1, 3, 6, 6), widths=(48, 104, 208, 440), group_width=8, classes=1000):
         super().__init__()
-        if len(depths) != 4:
-            raise ValueError("depths takes 4 values")
+        if len(depths) != len(widths):
+            raise ValueError("depths takes as many values as widths")
         self.stem = Conv2dNormActivation(3, 32, s=2)
-        self.trunk_output = nn.Sequential(
-            OrderedDict(
-                block1=nn.Sequential(
-                    OrderedDict(
-                        {
-                            f"block1-{i}": ResBottleneckBlock(
-                                32 if i == 0 else widths[0],
-                                widths[0],
-                                s=2 if i == 0 else 1,
-                                group_width=group_width,
-                            )
-                            for i in range(depths[0])
-                        }
-                    )
-                ),
-                block2=nn.Sequential(
-                    OrderedDict(
-                        {
-                            f"block2-{i}": ResBottleneckBlock(
-                                widths[0 if i == 0 else 1],
-                                widths[1],
-                                s=2 if i == 0 else 1,
-                                group_width=group_width,
-                            )
-                            for i in range(depths[1])
-                        }
-                    )
-                ),
-                block3=nn.Sequential(
-                    OrderedDict(
-                        {
-                            f"block3-{i}": ResBottleneckBlock(
-                                widths[1 if i == 0 else 2],
-                                widths[2],
-                                s=2 if i == 0 else 1,
-                                group_width=group_width,
-                            )
-                            for i in range(depths[2])
-                        }
-                    )
-                ),
-                block4=nn.Sequential(
-                    OrderedDict(
-                        {
-                            f"block4-{i}": ResBottleneckBlock(
-                                widths[2 if i == 0 else 3],
-                                widths[3],
-                                s=2 if i == 0 else 1,
-                                group_width=group_width,
-                            )
-                            for i in range(depths[3])
-                        }
-                    )
-                ),
-            )
-        )
-        self.fc = nn.Linear(widths[3], classes)
+        layers = OrderedDict()
+        in_channels = 32
+        for i, depth in enumerate(depths):
+            stage = OrderedDict()
+            for j in range(depth):
+                stage[f"block{i + 1}-{j}"] = ResBottleneckBlock(
+                    in_channels,
+                    widths[i],
+                    s=2 if j == 0 else 1,
+                    group_width=group_width,
+                )
+                in_channels = widths[i]
+            layers[f"block{i + 1}"] = nn.Sequential(stage)
+        self.trunk_output = nn.Sequential(layers)
+        self.fc = nn.Linear(in_channels, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

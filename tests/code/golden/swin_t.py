@@ -124,25 +124,25 @@ class PatchMerging(nn.Module):
 class SwinTransformer(nn.Module):
     def __init__(self, classes=1000):
         super().__init__()
-        self.features = nn.Sequential(
-            nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Permute(0, 2, 3, 1), nn.LayerNorm(96)),
-            nn.Sequential(
-                SwinTransformerBlock(96, 56, 56, 3, 0, 0.0),
-                SwinTransformerBlock(96, 56, 56, 3, 3, 0.2 / 11),
-            ),
-            PatchMerging(96),
-            nn.Sequential(
-                SwinTransformerBlock(192, 28, 28, 6, 0, 0.4 / 11),
-                SwinTransformerBlock(192, 28, 28, 6, 3, 0.2 * 3 / 11),
-            ),
-            PatchMerging(192),
-            nn.Sequential(*[SwinTransformerBlock(384, 14, 14, 12, 3 * (i % 2), 0.2 * (4 + i) / 11) for i in range(6)]),
-            PatchMerging(384),
-            nn.Sequential(
-                SwinTransformerBlock(768, 7, 7, 24, 0, 2.0 / 11),
-                SwinTransformerBlock(768, 7, 7, 24, 3, 0.2),
-            ),
-        )
+        layers = [nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Permute(0, 2, 3, 1), nn.LayerNorm(96))]
+        in_channels = 96
+        in_height = 56
+        in_width = 56
+        for i, (n, heads, b) in enumerate([(2, 3, 0), (2, 6, 2), (6, 12, 4), (2, 24, 10)]):
+            if i > 0:
+                layers.append(PatchMerging(in_channels))
+                in_channels *= 2
+                in_height //= 2
+                in_width //= 2
+            layers.append(
+                nn.Sequential(
+                    *[
+                        SwinTransformerBlock(in_channels, in_height, in_width, heads, 3 * (j % 2), 0.2 * (b + j) / 11)
+                        for j in range(n)
+                    ]
+                )
+            )
+        self.features = nn.Sequential(*layers)
         self.norm = nn.LayerNorm(768)
         self.head = nn.Linear(768, classes)
         for module in self.modules():
