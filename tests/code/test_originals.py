@@ -1,4 +1,4 @@
-"""Ready specs against the classes of other libraries that they are: names, order and shapes of all tensors, and outputs.
+"""Ready specs against the classes of other libraries that they are: what tensors they have, and what they give.
 
 What the originals have and give is stored beside the rule that their numbers were made by.
 """
