@@ -41,9 +41,14 @@ def taken(cls: Any) -> dict[str, Any]:
 def other(path: Path, name: str, value: Any) -> tuple[Any, netspec.Spec]:
     """Another value of a parameter that the spec takes too."""
     values = [value / 3 + 0.2] if isinstance(value, float) else [not value] if isinstance(value, bool) else []
-    for tried in [*values, 4 * value, value + 3, 5 * value, 6 * value]:
+    if isinstance(value, tuple):
+        values, numbers = [tuple(factor * each for each in value) for factor in (2, 4)], []
+    else:
+        numbers = [4 * value, value + 3, 5 * value, 6 * value, 2 * value]
+    for tried in [*values, *numbers]:
+        text = str([*tried]) if isinstance(tried, tuple) else str(tried).lower()
         try:
-            return tried, netspec.load(path, [f"params.{name}={str(tried).lower()}"])
+            return tried, netspec.load(path, [f"params.{name}={text}"])
         except netspec.SpecError:
             continue
     pytest.fail(f"{path.stem} takes no other value of {name}")
