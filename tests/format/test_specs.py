@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.api.spec import formatted, load, loads
+from netspec.api.spec import formatted, loads
 from netspec.text.reader import read_file, read_text
 from netspec.views.format import formatted as format_source
 
@@ -43,16 +43,3 @@ def test_both_forms_are_the_same_network(path: Path) -> None:
 def test_every_comment_stays(path: Path) -> None:
     comments = [line.partition("#")[2] for line in read_file(path).file.lines if " #" in line]
     assert all(comment in formatted(path, long=True) for comment in comments)
-
-
-def test_a_spec_that_extends_another_is_written_in_both_forms_where_it_stands(tmp_path: Path) -> None:
-    copied = {path.name: path.read_text() for path in READY if path.stem.startswith("llama")}
-    for name, text in copied.items():
-        (tmp_path / name).write_text(text)
-    file = tmp_path / "llama_cached.yaml"
-    file.write_text(formatted(file, long=True))
-    assert file.read_text() != copied[file.name]
-    long = load(file).graph
-    file.write_text(formatted(file))
-    assert file.read_text() == copied[file.name]
-    assert (long.parameters(), str(long.macs())) == (load(file).graph.parameters(), str(load(file).graph.macs()))
