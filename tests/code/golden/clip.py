@@ -49,7 +49,8 @@ class QuickGelu(nn.ModuleDict):
         super().__init__({"1": nn.Sigmoid()})
 
     def forward(self, x):  # M x L
-        out = self["1"](x * 1.702)
+        out = x * 1.702
+        out = self["1"](out)
         return x * out
 
 
