@@ -19,4 +19,5 @@ def filled(name: str, shape: tuple[int, ...], salt: int) -> torch.Tensor:
     found = numbers(int(torch.tensor(shape).prod()), salt).reshape(shape)
     if len(shape) > 1:
         return found * (found[0].numel() / 2) ** -0.5
-    return found / 4 + ("norm" in name and name.endswith("weight"))
+    shifted: torch.Tensor = found / 4 + ("norm" in name and name.endswith("weight"))
+    return shifted
