@@ -23,7 +23,7 @@ LONG: Final = (
 LARGE: Final = (
     *("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50"),
     *("maxvit_t", "regnet_y_400mf", "conformer", "vgg16", "vgg16_bn", "inception_v3"),
-    *("t5", "clip", "unet_ddpm", "swin_t", "llama_cached"),
+    *("t5", "clip_model", "unet_ddpm", "swin_t", "llama_cached"),
 )
 OF_LARGE: Final = (
     "code/test_architectures.py",
@@ -45,6 +45,10 @@ LATER: Final = (
     "test_ready_specs_are_printed_as_the_formatter_leaves_them",
     "test_what_cannot_be_compiled_is_said_before_the_first_update",
     "test_a_compiled_network",
+    "test_a_signal_to_one_process_stops_all_and_saves_once",
+    *(f"test_networks_of_every_kind[{kind}]" for kind in ("lstm", "open steps", "encoder", "deciding")),
+    "test_a_generator_is_exported",
+    "test_an_example_runs[distillation]",
 )
 """Tests that take long, of what other tests hold in the small."""
 

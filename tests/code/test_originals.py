@@ -76,7 +76,7 @@ def test_the_sizes_of_the_originals_are_a_matter_of_params() -> None:
     for name, sizes, wanted in (
         ("llama", llama, 6_738_415_616),
         ("t5", "vocab=32128 d=512 kv=64 heads=8 hidden=2048 depth=6 decoder_depth=6", 60_506_624),
-        ("clip", clip, 151_277_313),
+        ("clip_model", clip, 151_277_313),
         ("whisper_encoder", "mels=80 frames=3000 d=384 heads=6 hidden=1536 depth=4", 8_208_384),
         ("unet_ddpm", ddpm, 35_746_307),
         ("swin_t", swin, 28_288_354),

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+from netspec.emit.table import Table
 from netspec.emit.torch.rules import (
     MINUS_INFINITY,
     SELF_TRAINING,
     Code,
     Inputs,
     Rule,
-    Table,
     Where,
     module_arguments,
     of_function,
