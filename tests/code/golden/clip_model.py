@@ -44,13 +44,9 @@ class CLIPAttention(nn.Module):
         return self.out_proj(x)  # M x in_features
 
 
-class QuickGelu(nn.ModuleDict):
-    def __init__(self):
-        super().__init__({"1": nn.Sigmoid()})
-
+class QuickGelu(nn.Module):
     def forward(self, x):  # M x L
-        out = x * 1.702
-        out = self["1"](out)
+        out = torch.sigmoid(x * 1.702)
         return x * out
 
 
