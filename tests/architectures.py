@@ -38,7 +38,7 @@ def page() -> str:
     parts = [
         "<!-- Written by `python -m tests.architectures`; change the specs, not this file. -->",
         "# Architectures",
-        "Whole networks beside the code that `netspec build` makes of them. The specs lie in `specs/`, with thirty "
+        "Whole networks beside the code that `netspec build` makes of them. The specs lie in `specs/`, with forty "
         "more; [the language](language.md) explains every word.",
     ]
     for name, (title, text) in SHOWN.items():

@@ -23,6 +23,7 @@ LONG: Final = (
 LARGE: Final = (
     *("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50"),
     *("maxvit_t", "regnet_y_400mf", "conformer", "vgg16", "vgg16_bn", "inception_v3"),
+    *("t5", "clip_model", "unet_ddpm", "swin_t", "llama_cached"),
 )
 OF_LARGE: Final = (
     "code/test_architectures.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
@@ -90,6 +91,11 @@ def command(
         show(text.rstrip("\n"))
         return
     write(path, text, map(Path, data))
+    below = _extended(reference) if reference is not None and not into_stream else {}
+    for name, known in below.items():
+        if not path.with_name(name).exists():
+            write(path.with_name(name), known)
+            talk(f"wrote {path.with_name(name)}, which it extends")
     if not into_stream:
         from netspec.views.schema import schema
 
@@ -129,6 +135,12 @@ def _reference(name: str) -> str:
         hint = did_you_mean(name, known) or "`netspec init --from` lists them."
         raise UsageError(f"there is no reference spec {printable(name)!r}. {hint}")
     return f"{FIRST_LINE}\n{known[name].read_text('utf-8')}"
+
+
+def _extended(name: str) -> dict[str, str]:
+    """The texts of the reference specs that a reference spec extends, by the names of their files."""
+    found = re.search(r"^extends: (\w+)\.yaml$", references()[name].read_text("utf-8"), re.MULTILINE)
+    return {f"{found[1]}.yaml": _reference(found[1]), **_extended(found[1])} if found else {}
 
 
 # --- data of one's own --------------------------------------------------------------------------

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from netspec.errors import Path
 from netspec.graph.blocks import Block
 from netspec.graph.scope import Naming
 from netspec.graph.written import Written, calls_of, is_chain, long_call
+from netspec.language.levels import is_group
 from netspec.language.refusals import Refused
-
-GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
-"""The keys of a group, and of the long form of a level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +24,6 @@ class Row:
     """Whether it is a whole body; a mapping there names steps, so that it can only be a text."""
     around: Mapping[str, Any] = field(default_factory=dict)
     """The mapping that it is a step of, if it has a name."""
-
-
-def is_group(body: Any) -> bool:
-    """Whether a mapping is a group or the long form of a level, and not steps by name.
-
-    `layers` alone is such a name, the commonest one of all. It is a body beside what says something of it, and where
-    a step inside it has the name itself.
-    """
-    if not isinstance(body, dict) or "layers" not in body or not body.keys() <= GROUP:
-        return False
-    inner = body["layers"]
-    named = isinstance(inner, dict) and "layers" in inner and not (len(inner) > 1 and inner.keys() <= GROUP)
-    return len(body) > 1 or named
 
 
 def is_row(item: Any, path: Path, blocks: Mapping[str, Block]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, read_block, space_of
-from netspec.graph.bodies import Row, is_group, opened, rows_of
+from netspec.graph.bodies import Row, opened, rows_of
 from netspec.graph.defaults import WRAP, Default, idle
 from netspec.graph.draft import Step
 from netspec.graph.references import check_columns
@@ -18,6 +18,7 @@ from netspec.graph.report import Report
 from netspec.graph.rows import Short, read_row, untorn
 from netspec.graph.written import Long, calls_of
 from netspec.language.calls import Arguments, bare_call, first_taking
+from netspec.language.levels import is_group
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Expr
 from netspec.layers.base import Op

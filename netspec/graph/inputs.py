@@ -24,13 +24,16 @@ _MEANT = {
 """Dtypes by what others call them."""
 _SEPARATED = re.compile(r"[\[({]?\s*-?\d+(\s*[,*xX\u00d7 ]\s*\d+)*\s*,?\s*[\])}]?")
 """Numbers with other things than an x between them."""
-_INPUT = re.compile(r"(?:(?P<dtype>[a-z]+\d*)\s+)?(?P<shape>\S+)|(?P<alone>[a-z]+)")
+_COMPUTED = r"\$\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+"""`$(...)`, with up to two more brackets inside each other."""
+_INPUT = re.compile(rf"(?:(?P<dtype>[a-z]+\d*)\s+)?(?P<shape>(?>{_COMPUTED}|\S)+)|(?P<alone>[a-z]+)")
+_SIZE = re.compile(rf"(?>{_COMPUTED}|\$\w+|[^x])+")
 _MULTIPLE = re.compile(r"(?P<number>\d{1,10})|(?:(?P<factor>[1-9]\d{0,5})\*)?(?P<letter>[A-Z][A-Z0-9_]*)")
 HINT = "Write sizes with x between them, as 1x32x32; letters such as T are sizes known only at run time."
 
 
 def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
-    """The tensor that an input's text describes: `3x224x224`, `int T`, `int TxB`. Raises Refused."""
+    """The tensor that an input's text describes: `3x224x224`, `int T`, `int TxB`, `3x$(size)x$size`. Raises Refused."""
     match = _INPUT.fullmatch(value.strip()) if isinstance(value, str) else None
     if isinstance(value, int) and not isinstance(value, bool):
         return _tensor((value,), "float32", At(path))
@@ -42,13 +45,9 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
         raise Refused(Problem("input", f"there is no dtype {word!r}", At(path), hint))
     offset = match.start("shape")
     at = At(path, (offset, match.end("shape")))
-    if "*" in match["shape"]:
-        return _tensor(_multiples(match["shape"], at), _DTYPES[word], at)
-    try:
-        parsed = rows.parse_value(match["shape"])
-        sizes = compute(parsed, lookup, At(path), symbols=True)
-    except RowError as error:
-        raise Refused(Problem("input", error.message, at, HINT)) from None
+    if "*" in re.sub(_COMPUTED, "", match["shape"]):
+        return _tensor(_multiples(match["shape"], at, lookup), _DTYPES[word], at)
+    parsed, sizes = _computed(match["shape"], at, lookup)
     if isinstance(parsed, Word) and isinstance(sizes, str):
         if sizes in _DTYPES:
             return _tensor((), _DTYPES[sizes], at)
@@ -56,10 +55,24 @@ def read_input(value: Any, path: Path, lookup: Lookup) -> Tensor:
     return _tensor(sizes if isinstance(sizes, tuple) else (sizes,), _DTYPES[word], at)
 
 
-def _multiples(text: str, at: At) -> tuple[Any, ...]:
+def _computed(text: str, at: At, lookup: Lookup) -> tuple[Any, Any]:
+    """What a text of sizes says, and what it comes to. Raises Refused."""
+    try:
+        parsed = rows.parse_value(text)
+        return parsed, compute(parsed, lookup, At(at.path), symbols=True)
+    except RowError as error:
+        raise Refused(Problem("input", error.message, at, HINT)) from None
+
+
+def _multiples(text: str, at: At, lookup: Lookup) -> tuple[Any, ...]:
     """Sizes with multiples of letters among them: `3x16*Hx16*W`. Raises Refused."""
     found: list[Any] = []
-    for part in text.split("x"):
+    if not re.fullmatch(rf"{_SIZE.pattern}(?:x{_SIZE.pattern})*", text):
+        raise _no_shape(text, at)
+    for part in _SIZE.findall(text):
+        if part.startswith("$"):
+            found.append(_computed(part, at, lookup)[1])
+            continue
         each = _MULTIPLE.fullmatch(part)
         if each is None:
             raise _no_shape(text, at)

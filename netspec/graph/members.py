@@ -28,18 +28,14 @@ class Members:
 
     def own_name(self, name: str, steps: list[Step], path: Path, scope: Scope) -> None:
         """Register the piece of a named chain that owns something; the name is the value at its end."""
-        owners = [
-            s
-            for s in steps
-            if not (s.left_out or s.again)
-            and (s.body is not None or (s.op is not None and (owns(s.op) or registers(s.op))))
-        ]
+        owners = [step for step in steps if owning(step)]
         if len(owners) > 1:
             text = f"{name} names {len(owners)} pieces that own parameters: {few(described(s) for s in owners)}"
             self.report.add(
                 Problem("two-owners", text, owners[1].at, "Write [ ] around the row, or give each its own name.")
             )
-        modules = owners[:1] or [s for s in steps if module_only(s) and not s.again]
+        idle = [s for s in steps if s not in owners and not (s.left_out or s.again)]
+        modules = [*owners[:1], *(s for s in idle if s.body is not None or (module_only(s) and not owners))]
         for i, step in enumerate(modules):
             self.register(step, name if i == 0 else f"{name}_{i}", scope, At(path, on_key=True))
         if steps:
@@ -142,6 +138,15 @@ def counted_word(word: str) -> str:
     """What unnamed members of a word are counted under."""
     classes = OPERATIONS.find(word)
     return base_word(classes[0], word) if classes else word.rpartition(".")[2]
+
+
+def owning(step: Step) -> bool:
+    """Whether a step makes parameters or buffers, itself or in what it runs."""
+    if step.left_out or step.again:
+        return False
+    if step.body is not None:
+        return bool(step.body.aliases) or any(owning(inner) for inner in step.body.steps)
+    return step.op is not None and (owns(step.op) or registers(step.op))
 
 
 def registers(op: Op) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from netspec.catalogue import SLIP
 from netspec.errors import At, Path, Problem
-from netspec.graph.bodies import GROUP
+from netspec.language.levels import GROUP
 from netspec.language.refusals import Refused
 from netspec.records import shown
 from netspec.vocabulary import OPERATIONS

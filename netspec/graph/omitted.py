@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from netspec.errors import At, Path
-from netspec.graph.bodies import first_call, is_group
+from netspec.graph.bodies import first_call
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Step, Value
 from netspec.graph.members import counted_word
@@ -17,6 +17,7 @@ from netspec.graph.references import values_of
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
 from netspec.graph.written import Written, calls_of
+from netspec.language.levels import is_group
 from netspec.language.refusals import Refused
 
 _COMPUTED: Final = re.compile(r"\$\w+|\$\(.*\)")

@@ -13,7 +13,7 @@ from typing import Any
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.block_uses import BlockUses
-from netspec.graph.bodies import is_group, is_row, naming_of
+from netspec.graph.bodies import is_row, naming_of
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value, called
 from netspec.graph.members import Members
@@ -29,6 +29,7 @@ from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
 from netspec.graph.written import Written, calls_of
 from netspec.language.calls import long_value
+from netspec.language.levels import is_group
 from netspec.language.refusals import Refused
 from netspec.language.rows import Template
 

@@ -12,7 +12,7 @@ class NoEffect(Rule):
     """What is computed reaches an output.
 
     A branch that ends nowhere costs time and memory, its parameters are never trained, and it usually means that a
-    merge names the wrong step.
+    merge names the wrong step. A parameter that others are tied to is used by them.
     """
 
     code = "no-effect"
@@ -29,5 +29,6 @@ layers:
         for step, users in facts.flow.users.items():
             if users or step in given or step.op is None:
                 continue
-            if not step.op.source or step.parameters():
+            own = {f"{step.path}.{name}" if name else step.path for name in step.parameters()}
+            if (own or not step.op.source) and not own & {*facts.graph.ties.values()}:
                 yield self.problem(f"{step.name} reaches no output", step.at, "Use it, name it in outputs, or drop it.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.language.levels import GROUP
 from netspec.language.rows import APART, AROUND
 from netspec.sections.blocks import block_name
 from netspec.sections.known import find
@@ -91,6 +92,8 @@ class _Laying:
     def lay(self, low: Node, high: Node, path: Path) -> Node:
         """What stands at a path where `high` is laid over `low`."""
         steps = path[:1] == ("layers",) or (path[:1] == ("blocks",) and len(path) > 1)
+        if steps and path != ("layers",) and self._word(high, path) is None:
+            low, high = _alike(low, high)
         if path in SUMS and isinstance(low.value, list) and isinstance(high.value, list):
             said = [part.value for part in high.value]
             return replace(high, value=[*high.value, *(part for part in low.value if part.value not in said)])
@@ -232,6 +235,20 @@ def _headers(source: Source) -> list[str]:
     """The headers of the blocks of a spec."""
     blocks = source.data.get("blocks") if isinstance(source.data, dict) else None
     return list(blocks) if isinstance(blocks, dict) else []
+
+
+def _alike(low: Node, high: Node) -> tuple[Node, Node]:
+    """Two bodies, of which one has the long form of a level, `{layers: ..., outputs: ...}`, if the other has it."""
+    if _is_level(high) and not _is_level(low) and isinstance(low.value, dict | list):
+        return replace(low, value={"layers": low}), high
+    if _is_level(low) and not _is_level(high) and not high.parts.keys() <= GROUP:
+        return low, replace(high, value={"layers": high})
+    return low, high
+
+
+def _is_level(node: Node) -> bool:
+    """Whether a body has the long form of a level: its layers beside what says something of them."""
+    return len(node.parts) > 1 and "layers" in node.parts and node.parts.keys() <= GROUP
 
 
 def _anchored(node: Node) -> tuple[Node | None, Node | None]:

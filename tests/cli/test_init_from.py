@@ -36,6 +36,15 @@ def test_each_is_written_and_fits(tmp_path: Path) -> None:
     assert (tmp_path / "resnet18.yaml").read_text("utf-8").startswith("# yaml-language-server: $schema=netspec.schema")
 
 
+def test_what_it_extends_is_written_beside_it_where_it_is_not_there(tmp_path: Path) -> None:
+    done = run("init", "net.yaml", "--from", "llama_cached", cwd=tmp_path)
+    assert "llama.yaml, which it extends" in done.stderr
+    assert run("check", "net.yaml", cwd=tmp_path).returncode == 0
+    (tmp_path / "llama.yaml").write_text((ROOT / "specs" / "llama.yaml").read_text("utf-8") + "# mine\n", "utf-8")
+    assert "extends" not in run("init", "other.yaml", "--from", "llama_cached", cwd=tmp_path).stderr
+    assert (tmp_path / "llama.yaml").read_text("utf-8").endswith("# mine\n")
+
+
 def test_it_may_stand_before_the_file(tmp_path: Path) -> None:
     assert run("init", "--from", "vgg16", "net.yaml", cwd=tmp_path).returncode == 0
     assert (tmp_path / "net.yaml").is_file()

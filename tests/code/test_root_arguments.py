@@ -41,9 +41,14 @@ def taken(cls: Any) -> dict[str, Any]:
 def other(path: Path, name: str, value: Any) -> tuple[Any, netspec.Spec]:
     """Another value of a parameter that the spec takes too."""
     values = [value / 3 + 0.2] if isinstance(value, float) else [not value] if isinstance(value, bool) else []
-    for tried in [*values, 4 * value, value + 3, 5 * value, 6 * value]:
+    if isinstance(value, tuple):
+        values, numbers = [tuple(factor * each for each in value) for factor in (2, 4)], []
+    else:
+        numbers = [4 * value, value + 3, 5 * value, 6 * value, 2 * value]
+    for tried in [*values, *numbers]:
+        text = str([*tried]) if isinstance(tried, tuple) else str(tried).lower()
         try:
-            return tried, netspec.load(path, [f"params.{name}={str(tried).lower()}"])
+            return tried, netspec.load(path, [f"params.{name}={text}"])
         except netspec.SpecError:
             continue
     pytest.fail(f"{path.stem} takes no other value of {name}")
@@ -202,7 +207,8 @@ def test_a_list_of_another_length_is_refused_where_the_network_would_be_another(
     )
     with pytest.raises(ValueError, match="depths takes as many values as widths"):
         by_rounds(depths=(2, 3, 2, 2))
-    assert len(by_rounds(depths=(2, 3, 2, 2), widths=(8, 16, 32, 8)).stages) == 4
+    stages = by_rounds(depths=(2, 3, 2, 2), widths=(8, 16, 32, 8)).get_submodule("stages")
+    assert len([*stages.children()]) == 4
     by_index(depths=(2, 3, 2, 2))  # as in the spec, nobody asks for the fourth
 
 

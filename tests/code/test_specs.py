@@ -25,9 +25,10 @@ REVIEWED = (
     *("lenet5_tutorial", "resnet18", "mobilenet_v2", "nanogpt_tiny", "densenet121"),
     *("unet_buda_f8", "vae_mnist", "lstm_lm_small", "textcnn_kim", "vit_tiny_tv", "fcn_resnet50", "tcn_mnist"),
     *("convnext_tiny", "googlenet", "crnn_ocr", "mixer_tiny_timm", "squeezenet1_0", "bert_tiny", "pointnet_cls"),
+    *("llama", "llama_cached", "t5", "clip_model", "whisper_encoder", "unet_ddpm", "swin_t"),
 )
 ZOO = ROOT.parent / "shared" / "zoo"
-SIZES: dict[str, Size] = {"B": 2, "T": 9, "N": 16}
+SIZES: dict[str, Size] = {"B": 2, "T": 9, "N": 16, "P": 4, "S": 5}
 
 
 def example(tensor: Tensor) -> torch.Tensor:

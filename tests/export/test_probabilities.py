@@ -30,8 +30,8 @@ ROWS = {
 """A loss and the end of a network for each class of losses that knows probabilities."""
 MOVED = {"CTCLoss": (1, 0, 2)}
 """Where `predict` has another order of axes: samples first."""
-WITHOUT = "AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"
-"""They make the scores themselves."""
+WITHOUT = "AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss", "DistillationLoss"
+"""They make the scores themselves, or take a target of their own that a teacher gives."""
 
 SPEC = """\
 netspec: 1

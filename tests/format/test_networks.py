@@ -17,7 +17,9 @@ from netspec.vocabulary import OPERATIONS
 from tests.drawn import MORE, documents
 
 ROOT = Path(__file__).parents[2]
-SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "netspec" / "templates").glob("*.yaml"))]
+READY = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "netspec" / "templates").glob("*.yaml"))]
+SPECS = [path for path in READY if "extends: " not in path.read_text()]
+"""Those that are whole by themselves; a text in memory extends nothing."""
 
 
 def meaning(text: str) -> tuple[Any, ...]:

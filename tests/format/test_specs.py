@@ -11,7 +11,9 @@ from netspec.text.reader import read_file, read_text
 from netspec.views.format import formatted as format_source
 
 ROOT = Path(__file__).parents[2]
-SPECS = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "netspec" / "templates").glob("*.yaml"))]
+READY = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "netspec" / "templates").glob("*.yaml"))]
+SPECS = [path for path in READY if "extends: " not in path.read_text()]
+"""Those that are whole by themselves; a text in memory extends nothing."""
 
 
 @pytest.fixture(params=SPECS, ids=lambda path: path.stem)

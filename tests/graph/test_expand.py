@@ -31,6 +31,17 @@ def output(text: str) -> str:
 # --- names ----------------------------------------------------------------------------------------
 
 
+def test_a_block_that_owns_nothing_stands_behind_an_owner_in_its_row() -> None:
+    blocks = "blocks: {quick: 'mul 1.7, sigmoid, mul(in prev)', most k: clamp -$k $k, own: conv 4 k1}\n"
+    spec = loads(
+        IMAGE + blocks + "layers: {a: 'conv 4 k1, quick, most 2, quick', b: 'quick, most 3', c: 'most 1, conv 2 k1'}\n"
+    )
+    assert list(spec.graph.parameters()) == ["a.weight", "a.bias", "c.weight", "c.bias"]
+    assert list(spec.build().state_dict()) == list(spec.graph.parameters())
+    with pytest.raises(SpecError, match="2 pieces that own parameters: conv, own"):
+        loads(IMAGE + blocks + "layers: {a: 'conv 4 k1, quick, own'}\n")
+
+
 @pytest.mark.parametrize(
     ("layers", "names"),
     [

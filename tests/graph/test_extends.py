@@ -247,3 +247,20 @@ def test_many_steps_are_moved_in_a_time_that_grows_with_them(tmp_path: Path) -> 
     top = "layers:\n" + "".join(f"  s{i}: {{before: s{count - i}}}\n" for i in range(1, count // 2))
     with computing(20):
         laid(tmp_path, top, base=base)
+
+
+def test_what_stands_beside_the_steps_of_a_level_is_laid_on_too(tmp_path: Path) -> None:
+    """One of two bodies has its long form, `{outputs: ..., layers: ...}`; steps are laid over steps all the same."""
+    base = "input: 4\nblocks: {unit: {a: linear 4, b: relu}}\nlayers: {u: unit, list: [linear 3, relu]}\n"
+    top = "blocks: {unit: {outputs: {out: b, a: a}, layers: {b: gelu}}}\n"
+    top += "layers: {list: {order: ['0'], layers: {1: tanh}}}\n"
+    spec = laid(tmp_path, top + "outputs: {out: list, a: u.a}\n", base=base)
+    assert [*spec.graph.parameters()] == ["u.a.weight", "u.a.bias", "list.0.weight", "list.0.bias"]
+    printed = spec.source()
+    assert "gelu" in printed
+    assert "tanh" in printed.lower()
+    assert "relu" not in printed.lower()
+    long = base.replace("{a: linear 4, b: relu}", "{order: [c, a], layers: {a: linear 4, b: relu, c: linear 4}}")
+    spec = laid(tmp_path, "blocks: {unit: {b: gelu}}\n", base=long)
+    assert [*spec.graph.parameters()][:2] == ["u.c.weight", "u.c.bias"]
+    assert "gelu" in spec.source()

@@ -51,6 +51,40 @@ def test_other_products_are_no_shapes(shape: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("3x$(size)x$size", "B x 3 x 12 x 12"),
+        ("int $(size - 2)", "B x 10"),
+        ("$(2 * size)xTx$( (size + 1) * (2 + (1)) )", "B x 24 x T x 39"),
+        ("$sizexT", "there is nothing called 'sizexT' here"),
+        ("$(size)x4*Hx$size", "B x 12 x 4*H x 12"),
+        ("4*Hx$(2*size)", "B x 4*H x 24"),
+        ("$(size) x 3", "is not a shape"),
+        ("$(size / 0)", "zero"),
+        ("3x$(-size)", "-12 is not a size"),
+        ("$(" + "$(1)" * 40 + " ", "a bracket that is never closed"),
+    ],
+)
+def test_inputs_may_have_sizes_that_params_tell(text: str, shape: str) -> None:
+    spec = f"inputs: {{x: '{text}'}}\nparams: {{size: 12}}\nlayers: [mul 2]\n"
+    if shape.startswith("B "):
+        assert str(netspec.loads(spec).graph.inputs["x"]) == shape
+        return
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(spec)
+    assert shape in str(caught.value)
+
+
+def test_a_size_of_the_input_that_the_network_insists_on_is_printed() -> None:
+    """The sizes are those of params, and the network with others of them another one."""
+    net = netspec.loads("input: 3x$(size)x$size\nparams: {size: 8}\nlayers: [conv 4 k$(in.h) same=false, fc 2]\n")
+    assert net.build()(torch.zeros(2, 3, 8, 8)).shape == (2, 2)
+    head = "input: 3x$(size)x$size\nparams: {size: 8}\n"
+    text = head + "layers: {a: 'pad 0 0 0 $(-in.h % 3)', p: adaptive_avgpool $(in.h)}\n"
+    assert netspec.loads(text).build()(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
     ("spec", "size", "expected"),
     [
         ("input: int T\nlayers: [embedding 10 8, slice 1 0 $(T // 2)]", "B x (T // 2) x 8", (2, 4, 8)),

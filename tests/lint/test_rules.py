@@ -75,6 +75,7 @@ FINE = {
     "inplace-shared": "input: 8\nlayers: {a: fc 8, b: relu inplace, c: add(b in)}\n",
     "inplace-shared before": "input: 8\nlayers: {a: fc 8, n: neg(a), b: relu(a) inplace, c: add(n b)}\n",
     "no-effect": "input: 8\nlayers: {a: fc 8, b: fc(in) 4}\noutputs: [a, b]\n",
+    "no-effect tied": ("input: int T\nlayers: {s: {w: parameter 9x4}, e: embedding(in) 9 4}\ntie: {e.weight: s.w}\n"),
     "no-effect part": "input: TxBx8\nlayers: {r: lstm 16}\noutputs: r.h\n",
     "scores-activated": "input: 1x8x8\nlayers: [fc 10, relu]\n" + TRAIN.replace("LOSS", "ce"),
     "probabilities-missing": "input: 1x8x8\nlayers: [fc 10, log_softmax 1]\n" + TRAIN.replace("LOSS", "nll"),

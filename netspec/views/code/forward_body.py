@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from netspec.graph.symbols import combined
+from netspec.graph.symbols import combined, plain
 from netspec.python.expressions import text
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -135,7 +135,7 @@ class Forward:
         level = self.pattern.levels[0]
         for i, (name, value) in enumerate(level.inputs.items()):
             if (axes := self.bound.get(name, ())) and value.tensor is not None:
-                sizes, shape = value.tensor.shape, attribute(self.variables.read(("in", i)), "shape")
+                sizes, shape = plain(value.tensor.shape), attribute(self.variables.read(("in", i)), "shape")
                 tests = [_unlike(indexed(shape, valued(axis)), sizes[axis]) for axis in axes]
                 if len(axes) > 1 and axes == tuple(range(len(sizes) - len(axes), len(sizes))):
                     last = indexed(shape, ast.Slice(valued(-len(axes))))

@@ -11,7 +11,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import Path
 from netspec.graph.blocks import Block
-from netspec.graph.bodies import GROUP, Row, opened, rows_of
+from netspec.graph.bodies import Row, opened, rows_of
+from netspec.language.levels import GROUP
 from netspec.sections.known import find
 from netspec.text.scalars import is_word
 from netspec.vocabulary import OPERATIONS

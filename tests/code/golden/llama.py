@@ -1,4 +1,4 @@
-"""LlamaForCausalLM: T in, T x 32000 out, 44,372,480 parameters."""
+"""LlamaForCausalLM: T in, T x 211 out, 61,968 parameters."""
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +9,9 @@ def rotary(x, cos, sin):
     halves0, halves1 = x.chunk(2, dim=-1)  # C x T x W/2
     out = -halves1  # C x T x W/2
     out = torch.cat([out, halves0], dim=-1)  # C x T x W
-    rotated = out * sin  # C x T x W
+    turned = out * sin  # C x T x W
     x = x * cos  # C x T x W
-    return x + rotated  # C x T x W
+    return x + turned  # C x T x W
 
 
 class LlamaAttention(nn.Module):
@@ -20,10 +20,10 @@ class LlamaAttention(nn.Module):
         self.heads = heads
         self.width = d // heads
         self.kv_heads = kv_heads
-        self.q_proj = nn.Linear(d, d, bias=False)
+        self.q_proj = nn.Linear(d, heads * (d // heads), bias=False)
         self.k_proj = nn.Linear(d, kv_heads * (d // heads), bias=False)
         self.v_proj = nn.Linear(d, kv_heads * (d // heads), bias=False)
-        self.o_proj = nn.Linear(d, d, bias=False)
+        self.o_proj = nn.Linear(heads * (d // heads), d, bias=False)
 
     def forward(self, x, cos, sin):
         q_proj = self.q_proj(x).unflatten(-1, (self.heads, self.width)).transpose(1, 2)  # heads x T x d//heads
@@ -65,41 +65,32 @@ class LlamaDecoderLayer(nn.Module):
         return self_attn + x  # T x d
 
 
-class Layers(nn.ModuleList):
-    def __init__(self, d, heads, kv_heads, hidden, depth):
-        super().__init__([LlamaDecoderLayer(d, heads, kv_heads, hidden) for _ in range(depth)])
-
-    def forward(self, x, cos, sin):
-        for layer in self:
-            x = layer(x, cos, sin)  # T x d
-        return x
-
-
 class Model(nn.Module):
     def __init__(self, vocab, d, heads, kv_heads, hidden, depth, theta):
         super().__init__()
-        self.end = d // heads // 2
-        self.factor = -2 * heads / d
+        self.width = d // heads
         self.theta = theta
         self.embed_tokens = nn.Embedding(vocab, d)
-        self.layers = Layers(d, heads, kv_heads, hidden, depth)
+        self.layers = nn.ModuleList([LlamaDecoderLayer(d, heads, kv_heads, hidden) for _ in range(depth)])
         self.norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x):
-        positions = torch.arange(x.shape[1], device=x.device).unsqueeze(1)  # T x 1
-        out = torch.arange(self.end, device=x.device)  # d//heads//2
-        frequencies = self.theta ** (out * self.factor).to(next(self.parameters()).dtype)  # d//heads//2
-        out = positions * frequencies  # T x d//heads//2
+        places = torch.arange(x.shape[1], device=x.device).unsqueeze(1)  # T x 1
+        out = torch.arange(0, self.width, 2, device=x.device)  # d//heads//2
+        out = self.theta ** (out.to(next(self.parameters()).dtype) / self.width)  # d//heads//2
+        rates = torch.reciprocal(out)  # d//heads//2
+        out = places * rates  # T x d//heads//2
         angles = torch.cat([out, out], dim=-1)  # T x d//heads
         cos = torch.cos(angles)  # T x d//heads
         sin = torch.sin(angles)  # T x d//heads
         x = self.embed_tokens(x)  # T x d
-        x = self.layers(x, cos, sin)  # T x d
+        for layer in self.layers:
+            x = layer(x, cos, sin)  # T x d
         return self.norm(x)  # T x d
 
 
 class LlamaForCausalLM(nn.Module):
-    def __init__(self, vocab=32000, d=512, heads=8, kv_heads=4, hidden=1376, depth=4, theta=10000.0):
+    def __init__(self, vocab=211, d=48, heads=4, kv_heads=2, hidden=96, depth=2, theta=10000.0):
         super().__init__()
         self.model = Model(vocab, d, heads, kv_heads, hidden, depth, theta)
         self.lm_head = nn.Linear(d, vocab, bias=False)

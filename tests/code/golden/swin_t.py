@@ -1,4 +1,4 @@
-"""SwinTransformer: 3 x 224 x 224 in, 1000 out, 28,288,354 parameters."""
+"""SwinTransformer: 3 x 32 x 32 in, 10 out, 35,942 parameters."""
 
 import torch
 import torch.nn.functional as F
@@ -46,37 +46,38 @@ class ShiftedWindowAttention(nn.Module):
         self.shifts = -shift
         self.heads = heads
         self.shift = shift
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(169, heads))
-        self.register_buffer("relative_position_index", relative_index(7, 7).flatten())
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(49, heads))
+        self.register_buffer("relative_position_index", relative_index(4, 4).flatten())
         self.qkv = nn.Linear(in_features, 3 * in_features)
         self.register_buffer("attn_mask", None, persistent=False)
         if shift > 0:
             self.register_buffer(
                 "attn_mask",
-                shift_mask((in_height, in_width), (7, 7), (shift, shift)),
+                shift_mask((in_height + -in_height % 4, in_width + -in_width % 4), (4, 4), (shift, shift)),
                 persistent=False,
             )
         self.proj = nn.Linear(in_features, in_features)
 
     def forward(self, x):  # in_height x in_width x in_features
-        out = x.roll((self.shifts, self.shifts), (1, 2)) if self.use_shifted else x
-        out = out.reshape(out.shape[0], x.shape[1] // 7, 7, x.shape[2] // 7, 7, x.shape[-1])
+        padded = F.pad(x, (0, 0, 0, -x.shape[2] % 4, 0, -x.shape[1] % 4))  # H x in_width+-in_width%4 x in_features
+        out = padded.roll((self.shifts, self.shifts), (1, 2)) if self.use_shifted else padded
+        out = out.reshape(out.shape[0], padded.shape[1] // 4, 4, padded.shape[2] // 4, 4, x.shape[-1])
         out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 1, 2), 2, 3)
         out = self.qkv(out).unflatten(-1, (3, self.heads, x.shape[-1] // self.heads))
         qkv0, qkv1, qkv2 = out.permute(3, 0, 4, 1, 2, 5).unbind(0)
-        out = F.embedding(self.relative_position_index, self.relative_position_bias_table)  # 2401 x heads
-        out = out.unflatten(0, (49, 49))  # 49 x 49 x heads
-        mask = out.permute(2, 0, 1).unsqueeze(1)  # heads x 1 x 49 x 49
+        out = F.embedding(self.relative_position_index, self.relative_position_bias_table)  # 256 x heads
+        out = out.unflatten(0, (16, 16))  # 16 x 16 x heads
+        mask = out.permute(2, 0, 1).unsqueeze(1)  # heads x 1 x 16 x 16
         if self.attn_mask is not None:
             mask = mask + self.attn_mask
         out = F.scaled_dot_product_attention(qkv0, qkv1, qkv2, attn_mask=mask)
         out = torch.flatten(out.permute(0, 2, 3, 1, 4), 3)
         out = self.proj(out)
-        x = out.reshape(out.shape[0], x.shape[1] // 7, x.shape[2] // 7, 7, 7, x.shape[-1])
-        x = torch.flatten(torch.flatten(x.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)  # in_height x in_width x in_features
+        out = out.reshape(out.shape[0], padded.shape[1] // 4, padded.shape[2] // 4, 4, 4, x.shape[-1])
+        out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)
         if self.use_shifted:
-            x = x.roll((self.shift, self.shift), (1, 2))  # in_height x in_width x in_features
-        return x
+            out = out.roll((self.shift, self.shift), (1, 2))  # H x in_width+-in_width%4 x in_features
+        return out[:, : x.shape[1]][:, :, : x.shape[2]]  # H x W x in_features
 
 
 class SwinTransformerBlock(nn.Module):
@@ -84,7 +85,7 @@ class SwinTransformerBlock(nn.Module):
         super().__init__()
         self.p = p
         self.norm1 = nn.LayerNorm(in_features)
-        self.attn = ShiftedWindowAttention(in_features, in_height, in_width, heads, shift if in_height > 7 else 0)
+        self.attn = ShiftedWindowAttention(in_features, in_height, in_width, heads, shift if in_height > 4 else 0)
         self.norm2 = nn.LayerNorm(in_features)
         self.mlp = nn.Sequential(
             nn.Linear(in_features, 4 * in_features),
@@ -96,7 +97,7 @@ class SwinTransformerBlock(nn.Module):
 
     def forward(self, x):  # in_height x in_width x in_features
         out = self.norm1(x)  # in_height x in_width x in_features
-        out = drop_path(self.attn(out), self.p, self.training)  # in_height x in_width x in_features
+        out = drop_path(self.attn(out), self.p, self.training)  # H x W x in_features
         attn = x + out  # in_height x in_width x in_features
         x = self.norm2(attn)  # in_height x in_width x in_features
         x = self.mlp(x)  # in_height x in_width x in_features
@@ -105,46 +106,53 @@ class SwinTransformerBlock(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    def __init__(self, in_channels):
+    def __init__(self, d):
         super().__init__()
-        self.norm = nn.LayerNorm(4 * in_channels)
-        self.reduction = nn.Linear(4 * in_channels, 2 * in_channels, bias=False)
+        self.reduction = nn.Linear(4 * d, 2 * d, bias=False)
+        self.norm = nn.LayerNorm(4 * d)
 
-    def forward(self, x):  # H x W x in_channels
-        rows = x[:, ::2]  # H/2 x W x in_channels
-        other_rows = x[:, 1::2]  # H/2 x W x in_channels
-        x0 = rows[:, :, ::2]  # H/2 x W/2 x in_channels
-        x1 = other_rows[:, :, ::2]  # H/2 x W/2 x in_channels
-        x2 = rows[:, :, 1::2]  # H/2 x W/2 x in_channels
-        x3 = other_rows[:, :, 1::2]  # H/2 x W/2 x in_channels
-        x = self.norm(torch.cat([x0, x1, x2, x3], dim=-1))  # H/2 x W/2 x 4*in_channels
-        return self.reduction(x)  # H/2 x W/2 x 2*in_channels
+    def forward(self, x):  # 8 x 8 x d
+        padded = F.pad(x, (0, 0, 0, x.shape[2] % 2, 0, x.shape[1] % 2))  # 8 x 8 x d
+        rows = padded[:, ::2]  # 4 x 8 x d
+        other_rows = padded[:, 1::2]  # 4 x 8 x d
+        x0 = rows[:, :, ::2]  # 4 x 4 x d
+        x1 = other_rows[:, :, ::2]  # 4 x 4 x d
+        x2 = rows[:, :, 1::2]  # 4 x 4 x d
+        x3 = other_rows[:, :, 1::2]  # 4 x 4 x d
+        x = self.norm(torch.cat([x0, x1, x2, x3], dim=-1))  # 4 x 4 x 4*d
+        return self.reduction(x)  # 4 x 4 x 2*d
 
 
 class SwinTransformer(nn.Module):
-    def __init__(self, classes=1000):
+    def __init__(self, classes=10, d=16, depths=(2, 2), heads=(2, 4), p=0.2):
         super().__init__()
-        layers = [nn.Sequential(nn.Conv2d(3, 96, 4, stride=4), Permute(0, 2, 3, 1), nn.LayerNorm(96))]
-        in_channels = 96
-        in_height = 56
-        in_width = 56
-        for i, (n, heads, b) in enumerate([(2, 3, 0), (2, 6, 2), (6, 12, 4), (2, 24, 10)]):
-            if i > 0:
-                layers.append(PatchMerging(in_channels))
-                in_channels *= 2
-                in_height //= 2
-                in_width //= 2
-            layers.append(
-                nn.Sequential(
-                    *[
-                        SwinTransformerBlock(in_channels, in_height, in_width, heads, 3 * (j % 2), 0.2 * (b + j) / 11)
-                        for j in range(n)
-                    ]
-                )
-            )
-        self.features = nn.Sequential(*layers)
-        self.norm = nn.LayerNorm(768)
-        self.head = nn.Linear(768, classes)
+        if len(depths) != 2:
+            raise ValueError("depths takes 2 values")
+        self.features = nn.Sequential(
+            nn.Sequential(nn.Conv2d(3, d, 4, stride=4), Permute(0, 2, 3, 1), nn.LayerNorm(d)),
+            nn.Sequential(
+                *[
+                    SwinTransformerBlock(d, 8, 8, heads[0], 2 * (i % 2), p * (sum(depths[:0]) + i) / (sum(depths) - 1))
+                    for i in range(depths[0])
+                ]
+            ),
+            PatchMerging(d),
+            nn.Sequential(
+                *[
+                    SwinTransformerBlock(
+                        2 * d,
+                        4,
+                        4,
+                        heads[1],
+                        2 * (i % 2),
+                        p * (sum(depths[:1]) + i) / (sum(depths) - 1),
+                    )
+                    for i in range(depths[1])
+                ]
+            ),
+        )
+        self.norm = nn.LayerNorm(2 * d)
+        self.head = nn.Linear(2 * d, classes)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -154,10 +162,10 @@ class SwinTransformer(nn.Module):
             if name.endswith(".relative_position_bias_table"):
                 nn.init.trunc_normal_(parameter, std=0.02)
 
-    def forward(self, x):  # 3 x 224 x 224
-        if x.shape[-2:] != (224, 224):
-            raise ValueError("expected an input of 3 x 224 x 224")
-        x = self.features(x)  # 7 x 7 x 768
-        x = self.norm(x)  # 7 x 7 x 768
-        x = torch.flatten(F.adaptive_avg_pool2d(x.permute(0, 3, 1, 2), 1), 1)  # 768
+    def forward(self, x):  # 3 x 32 x 32
+        if x.shape[-2:] != (32, 32):
+            raise ValueError("expected an input of 3 x 32 x 32")
+        x = self.features(x)  # 4 x 4 x 2*d
+        x = self.norm(x)  # 4 x 4 x 2*d
+        x = torch.flatten(F.adaptive_avg_pool2d(x.permute(0, 3, 1, 2), 1), 1)  # 2*d
         return self.head(x)  # classes

@@ -1,56 +1,84 @@
-"""T5EncoderModel: T in, T x 512 out, 35,330,816 parameters."""
+"""T5ForConditionalGeneration: T, T, S in, S x 211 out, 87,424 parameters."""
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
-class T5Attention(nn.Module):
-    def __init__(self, first, d, kv, heads, p):
+class Shared(nn.Module):
+    def __init__(self, vocab, d):
         super().__init__()
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(vocab, d), std=1))
+
+    def forward(self, x):
+        return x
+
+
+class RelativeBuckets(nn.Module):
+    def __init__(self, exact, reach):
+        super().__init__()
+        self.exact = exact
+        self.divisor = math.log(reach / exact)
+        self.max_ = 2 * exact - 1
+
+    def forward(self, x):
+        near = x < self.exact
+        out = torch.log(torch.clamp(x, min=self.exact).float() / self.exact)
+        out = (out / self.divisor * self.exact).long() + self.exact
+        out = torch.clamp(out, max=self.max_)
+        return torch.where(near, x, out)
+
+
+class T5Attention(nn.Module):
+    def __init__(self, first=False, *, d, heads, buckets, p):
+        super().__init__()
+        self.first = first
         self.heads = heads
-        self.kv = kv
         self.p = p
-        self.q = nn.Linear(d, heads * kv, bias=False)
-        self.k = nn.Linear(d, heads * kv, bias=False)
-        self.v = nn.Linear(d, heads * kv, bias=False)
-        self.o = nn.Linear(heads * kv, d, bias=False)
+        self.q = nn.Linear(d, 12 * heads, bias=False)
+        self.k = nn.Linear(d, 12 * heads, bias=False)
+        self.v = nn.Linear(d, 12 * heads, bias=False)
+        self.o = nn.Linear(12 * heads, d, bias=False)
         self.relative_attention_bias = None
         if first:
-            self.relative_attention_bias = nn.Embedding(32, heads)
+            self.relative_attention_bias = nn.Embedding(buckets, heads)
 
-    def forward(self, x, bias):
-        q = self.q(x).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)  # heads x T x kv
-        k = self.k(x).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)  # heads x T x kv
-        v = self.v(x).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)  # heads x T x kv
-        relative_attention_bias = bias
+    def forward(self, x, memory, bias, mask):
+        out = bias
         if self.relative_attention_bias is not None:
-            relative_attention_bias = self.relative_attention_bias(bias)  # T x T x heads
-        mask = relative_attention_bias.permute(2, 0, 1)  # heads x T x T
+            out = self.relative_attention_bias(bias)
+        if self.first:
+            out = out.permute(2, 0, 1)
+        relative_attention_bias = out + mask if self.first else out
+        q = self.q(x).unflatten(-1, (self.heads, 12)).transpose(1, 2)  # heads x M x 12
+        k = self.k(memory).unflatten(-1, (self.heads, 12)).transpose(1, 2)
+        v = self.v(memory).unflatten(-1, (self.heads, 12)).transpose(1, 2)
         x = F.scaled_dot_product_attention(
             q,
             k,
             v,
-            attn_mask=mask,
+            attn_mask=relative_attention_bias,
             dropout_p=self.p if self.training else 0.0,
             scale=1.0,
-        )  # heads x T x kv
-        x = self.o(torch.flatten(x.transpose(1, 2), 2))  # T x d
+        )  # heads x M x 12
+        x = self.o(torch.flatten(x.transpose(1, 2), 2))  # M x d
         return x, relative_attention_bias
 
 
 class T5LayerSelfAttention(nn.Module):
-    def __init__(self, first, d, kv, heads, p):
+    def __init__(self, first, d, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.SelfAttention = T5Attention(first, d, kv, heads, p)
+        self.SelfAttention = T5Attention(first=first, d=d, heads=heads, buckets=buckets, p=p)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
-    def forward(self, x, bias):
-        out = self.layer_norm(x)  # T x d
-        out, bias = self.SelfAttention(out, bias)  # T x d
-        out = F.dropout(out, self.p, self.training)  # T x d
-        x = x + out  # T x d
+    def forward(self, x, bias, mask):
+        out = self.layer_norm(x)  # M x d
+        out, bias = self.SelfAttention(out, out, bias, mask)  # M x d
+        out = F.dropout(out, self.p, self.training)  # M x d
+        x = x + out  # M x d
         return x, bias
 
 
@@ -62,8 +90,8 @@ class DenseReluDense(nn.Module):
         self.wo = nn.Linear(hidden, d, bias=False)
 
     def forward(self, x):
-        x = F.dropout(F.relu(self.wi(x)), self.p, self.training)  # T x hidden
-        return self.wo(x)  # T x d
+        x = F.dropout(F.relu(self.wi(x)), self.p, self.training)  # M x hidden
+        return self.wo(x)  # M x d
 
 
 class T5LayerFF(nn.Module):
@@ -73,62 +101,143 @@ class T5LayerFF(nn.Module):
         self.DenseReluDense = DenseReluDense(d, hidden, p)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
-    def forward(self, x):  # T x d
-        out = self.layer_norm(x)  # T x d
-        out = self.DenseReluDense(out)  # T x d
-        out = F.dropout(out, self.p, self.training)  # T x d
-        return x + out  # T x d
+    def forward(self, x):  # M x d
+        out = self.layer_norm(x)  # M x d
+        out = self.DenseReluDense(out)  # M x d
+        out = F.dropout(out, self.p, self.training)  # M x d
+        return x + out  # M x d
 
 
-class T5Block(nn.Module):
-    def __init__(self, first, d, kv, heads, hidden, p):
+class T5EncoderBlock(nn.Module):
+    def __init__(self, first=False, *, d, heads, hidden, buckets, p):
         super().__init__()
-        self.layer = nn.ModuleList([T5LayerSelfAttention(first, d, kv, heads, p), T5LayerFF(d, hidden, p)])
+        self.layer = nn.ModuleList([T5LayerSelfAttention(first, d, heads, buckets, p), T5LayerFF(d, hidden, p)])
 
-    def forward(self, x, bias):
-        out, bias = self.layer[0](x, bias)  # T x d
+    def forward(self, x, bias, mask):
+        out, bias = self.layer[0](x, bias, mask)  # T x d
         x = self.layer[1](out)  # T x d
         return x, bias
 
 
 class Encoder(nn.Module):
-    def __init__(self, d, kv, heads, hidden, depth, p):
+    def __init__(self, vocab, d, heads, hidden, depth, buckets, reach, p):
         super().__init__()
+        self.factor = buckets // 2
+        self.p = p
+        self.bias = RelativeBuckets(buckets // 4, reach)
+        self.embed_tokens = nn.Embedding(vocab, d)
         self.block = nn.ModuleList(
             [
-                T5Block(True, d, kv, heads, hidden, p),
-                *[T5Block(False, d, kv, heads, hidden, p) for _ in range(depth - 1)],
+                T5EncoderBlock(first=True, d=d, heads=heads, hidden=hidden, buckets=buckets, p=p),
+                *[T5EncoderBlock(d=d, heads=heads, hidden=hidden, buckets=buckets, p=p) for _ in range(depth - 1)],
             ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
 
-    def forward(self, x, bucket):
-        out, bias = self.block[0](x, bucket)  # T x d
+    def forward(self, x, mask):
+        places = torch.arange(x.shape[1], device=x.device)  # T
+        out = places.unsqueeze(1)  # T x 1
+        distance = places - out  # T x T
+        after = (distance > 0).long() * self.factor  # T x T
+        out = self.bias(torch.abs(distance))  # T x T
+        bias = after + out  # T x T
+        x = F.dropout(self.embed_tokens(x), self.p, self.training)  # T x d
+        out, bias2 = self.block[0](x, bias, mask)  # T x d
         for layer in self.block[1:]:
-            out, _ = layer(out, bias)  # T x d
-        return self.final_layer_norm(out)  # T x d
+            out, _ = layer(out, bias2, mask)  # T x d
+        return F.dropout(self.final_layer_norm(out), self.p, self.training)  # T x d
 
 
-class T5EncoderModel(nn.Module):
-    def __init__(self, vocab=32128, d=512, kv=64, heads=8, hidden=2048, depth=6, p=0.1):
+class T5LayerCrossAttention(nn.Module):
+    def __init__(self, d, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.shared = nn.Embedding(vocab, d)
-        self.encoder = Encoder(d, kv, heads, hidden, depth, p)
+        self.EncDecAttention = T5Attention(d=d, heads=heads, buckets=buckets, p=p)
+        self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
-    def forward(self, x):  # T
-        shared = F.dropout(self.shared(x), self.p, self.training)  # T x d
-        positions = torch.arange(x.shape[1], device=x.device)  # T
-        query = positions.unsqueeze(1)  # T x 1
-        distance = positions - query  # T x T
-        x = (torch.abs(distance) / 8).to(next(self.parameters()).dtype)  # T x T
-        x = torch.floor(torch.log(torch.clamp(x, min=1)) * (8 / 2.772588722239781) + 8)  # T x T
-        far = torch.clamp(x, max=15)  # T x T
-        near = torch.abs(distance).to(next(self.parameters()).dtype)  # T x T
-        is_near = near < 8  # T x T
-        size = torch.where(is_near, near, far)  # T x T
-        x = distance > 0  # T x T
-        x = x * 16  # T x T
-        bucket = (x + size).long()  # T x T
-        x = self.encoder(shared, bucket)  # T x d
-        return F.dropout(x, self.p, self.training)  # T x d
+    def forward(self, x, memory, mask):
+        out = self.layer_norm(x)  # S x d
+        out, _ = self.EncDecAttention(out, memory, mask, mask)  # S x d
+        out = F.dropout(out, self.p, self.training)  # S x d
+        return x + out  # S x d
+
+
+class T5DecoderBlock(nn.Module):
+    def __init__(self, first=False, *, d, heads, hidden, buckets, p):
+        super().__init__()
+        self.layer = nn.ModuleList(
+            [
+                T5LayerSelfAttention(first, d, heads, buckets, p),
+                T5LayerCrossAttention(d, heads, buckets, p),
+                T5LayerFF(d, hidden, p),
+            ]
+        )
+
+    def forward(self, x, bias, mask, memory, memory_mask):
+        out, bias = self.layer[0](x, bias, mask)  # S x d
+        x = self.layer[1](out, memory, memory_mask)  # S x d
+        x = self.layer[2](x)  # S x d
+        return x, bias
+
+
+class Decoder(nn.Module):
+    def __init__(self, vocab, d, heads, hidden, decoder_depth, buckets, reach, p):
+        super().__init__()
+        self.p = p
+        self.bias = RelativeBuckets(buckets // 2, reach)
+        self.embed_tokens = nn.Embedding(vocab, d)
+        self.block = nn.ModuleList(
+            [
+                T5DecoderBlock(first=True, d=d, heads=heads, hidden=hidden, buckets=buckets, p=p),
+                *[
+                    T5DecoderBlock(d=d, heads=heads, hidden=hidden, buckets=buckets, p=p)
+                    for _ in range(decoder_depth - 1)
+                ],
+            ]
+        )
+        self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
+
+    def forward(self, x, encoder, mask):
+        places = torch.arange(x.shape[1], device=x.device)  # S
+        out = places.unsqueeze(1)  # S x 1
+        bias = self.bias(torch.clamp(out - places, min=0))  # S x S
+        later = torch.full(
+            (x.shape[1], x.shape[1]),
+            float("-inf"),
+            dtype=next(self.parameters()).dtype,
+            device=x.device,
+        ).triu(1)  # S x S
+        x = F.dropout(self.embed_tokens(x), self.p, self.training)  # S x d
+        out, bias2 = self.block[0](x, bias, later, encoder, mask)  # S x d
+        for layer in self.block[1:]:
+            out, _ = layer(out, bias2, later, encoder, mask)  # S x d
+        return F.dropout(self.final_layer_norm(out), self.p, self.training)  # S x d
+
+
+class T5ForConditionalGeneration(nn.Module):
+    def __init__(self, vocab=211, d=32, heads=4, hidden=64, depth=3, decoder_depth=3, buckets=32, reach=128, p=0.1):
+        super().__init__()
+        self.factor = d**-0.5
+        self.shared = Shared(vocab, d)
+        self.encoder = Encoder(vocab, d, heads, hidden, depth, buckets, reach, p)
+        self.decoder = Decoder(vocab, d, heads, hidden, decoder_depth, buckets, reach, p)
+        self.lm_head = nn.Linear(d, vocab, bias=False)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear) and name.endswith(".q"):
+                nn.init.normal_(module.weight, std=(12 * d) ** -0.5)
+            elif isinstance(module, nn.Linear) and name.endswith(".o"):
+                nn.init.normal_(module.weight, std=(12 * heads) ** -0.5)
+            elif isinstance(module, nn.Linear) and name.endswith(".wo"):
+                nn.init.normal_(module.weight, std=hidden**-0.5)
+            elif isinstance(module, (nn.Linear, nn.Embedding)):
+                nn.init.normal_(module.weight, std=d**-0.5)
+        self.encoder.embed_tokens.weight = self.shared.weight
+        self.decoder.embed_tokens.weight = self.shared.weight
+        self.lm_head.weight = self.shared.weight
+
+    def forward(self, input_ids, attention_mask, decoder_input_ids):
+        x = ((1 - attention_mask.to(next(self.parameters()).dtype)) * -1e9).unsqueeze(1)  # 1 x T
+        mask = x.unsqueeze(1)  # 1 x 1 x T
+        encoder = self.encoder(input_ids, mask)  # T x d
+        x = self.decoder(decoder_input_ids, encoder, mask)  # S x d
+        return self.lm_head(x * self.factor)  # S x vocab
