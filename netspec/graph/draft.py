@@ -16,7 +16,7 @@ from typing import Any, Final
 from netspec.errors import At
 from netspec.graph import model
 from netspec.graph.measured import AXES, of_values
-from netspec.graph.model import NONE, Guard, Repeat, first
+from netspec.graph.model import NONE, Guard, Repeat, Scan, first
 from netspec.language.refusals import Unknown
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
@@ -103,6 +103,7 @@ class Level(model.Level):
     exports: dict[model.Value, Value]
     repeats: list[Repeat]
     aliases: dict[str, Step]
+    scan: Scan | None
 
 
 def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> Step:
@@ -174,4 +175,6 @@ class _Freezing:
             return MappingProxyType({part(key): part(value) for key, value in held.items()}) if held else NONE
         if kind is set or kind is frozenset:
             return frozenset(map(self.part, held))
+        if kind is Scan:
+            return replace(held, nexts=self.closed(held.nexts), last=self.closed(held.last))
         return replace(held, steps=self.closed(held.steps)) if kind is Repeat else self.part(held)

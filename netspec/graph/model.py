@@ -158,7 +158,10 @@ class Step:
         if self.op is None or output is None or any(t is None for t in tensors):
             return None
         count = self.op.macs([t for t in tensors if t], output)
-        return None if count is None else substitute(count, {"B": 1})
+        try:
+            return None if count is None else substitute(count * self.level.times, {"B": 1})
+        except OverflowError:  # a product of too many sizes that only the run knows
+            return None
 
 
 def first(results: V_ | tuple[Any, ...]) -> V_:
@@ -183,6 +186,23 @@ class Repeat:
     count: int
     """The number of rounds that it gives here."""
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How a level goes along an axis: it runs once for each place, and hands states from one place to the next."""
+
+    axis: int
+    length: Size
+    """The places on it."""
+    reverse: bool
+    """Whether it begins with the last place."""
+    over: int
+    """How many of the level's inputs it goes along, and is given one place of; the others are the states."""
+    nexts: tuple[Value, ...] = ()
+    """For each state what the next place is given."""
+    last: Set[Value] = frozenset()
+    """Those values that the level gives which are states behind the last place; the others hold those of every place."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -229,6 +249,14 @@ class Level:
     """Members that are registered a second time under these names."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
+    scan: Scan | None = None
+    """How it goes along an axis, where it does."""
+
+    @property
+    def times(self) -> Size:
+        """How often its steps run in one pass of the network."""
+        around = self.parent.times if self.parent is not None else 1
+        return around * self.scan.length if self.scan is not None else around
 
     @property
     def block(self) -> str:

@@ -38,6 +38,8 @@ def _mark(level: Level, wanted: set[Value], kept: dict[object, set[int]]) -> Non
             if outer in wanted or i in indices:
                 indices.add(i)
                 wanted.add(inner.actual)
+        if step.body.scan is not None:
+            wanted.update(value.actual for value in step.body.scan.nexts)
         _mark(step.body, wanted, kept)
 
 

@@ -24,6 +24,7 @@ from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
 from netspec.graph.rows import Short, calls_of_row, untorn
+from netspec.graph.scans import read_scan
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
 from netspec.graph.written import Written, calls_of
@@ -141,7 +142,7 @@ class Walk:
     def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
         """What only a level has cannot be asked of a group. Raises Refused."""
         hint = "Give it a name, which makes it a level."
-        for key in ("order", "outputs"):
+        for key in ("order", "outputs", "scan"):
             if key in group:
                 text = f"a group has no {key}; its members are those of what surrounds it"
                 raise Refused(Problem("group", text, At((*path, key), on_key=True), hint))
@@ -165,29 +166,45 @@ class Walk:
                 scope.rounds.setdefault(name, []).append(value)
         return ends
 
-    def _level(self, kind: Any, name: str, body: Any, path: Path, scope: Scope, options: dict[str, Any]) -> Step | None:
-        """A level of the module tree: a list, a mapping, or the long form of one."""
+    def _level(
+        self,
+        kind: Any,
+        name: str,
+        body: Any,
+        path: Path,
+        scope: Scope,
+        options: dict[str, Any],
+        given: tuple[Value, ...] = (),
+    ) -> Step | None:
+        """A level of the module tree: a list, a mapping, or the long form of one.
+
+        A scan is run again along what is `given`.
+        """
         where = path[:-1] if options else path
         holds, guard = self.judged(decide(options, where, scope), scope)
+        scan = read_scan(options["scan"], (*where, "scan"), scope, given) if "scan" in options else None
         if holds is False:
-            self.omitted.body(body, path, scope, name, guard)
+            self.omitted.body(body, path, scope, name, guard, scan.entry if scan else None)
             return None
         self.report.count(At(where))
         training = None if holds is True else holds == "training"
-        passed = self.omitted.entry(body, path, scope) if training is not None else None
+        passed = (scan.entry if scan else self.omitted.entry(body, path, scope)) if training is not None else None
         name = name or scope.flow.next_name("seq", scope.level.members)
         level = Level(kind, name, scope.level, source=path)
-        inner = Scope(level, scope.block_input, Flow(scope.flow.prev, naming_of(body)), scope)
+        outer = scan.opened(level, scope) if scan else scope
+        inner = Scope(level, outer.block_input, Flow(outer.flow.prev, naming_of(body)), outer)
         ends = self._inside(options, body, where, path, inner)
-        step = called(level, (), At(where, on_key=True), scope.level)
+        step = called(level, scan.given if scan else (), At(where, on_key=True), scope.level)
         step.guard = guard or scope.guard
         self.members.register(step, name, scope)
         self.results.finish_step(step, inner, options.get("outputs"), (*where, "outputs"), ends, scope)
+        for problem in scan.closed(step, inner) if scan else ():
+            self.report.add(problem)
         self.members.reorder(level, options.get("order"), (*where, "order"))
 
         def again(aside: Level, inputs: tuple[Value, ...]) -> Step:
             beside = Scope(aside, scope.block_input, Flow(inputs[0], "names"), scope)
-            made = self._level(kind, step.name, body, path, beside, options)
+            made = self._level(kind, step.name, body, path, beside, options, inputs)
             assert made is not None
             return made
 

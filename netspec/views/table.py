@@ -101,7 +101,7 @@ def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
         path = f"{prefix}{step.name if step.again else step.member or step.name}"
         if step.body is None:
             op = _used(step, operation(step))
-            yield _row(path, depth, op, flat(step.results), _own(step, path, graph), step.macs())
+            yield _row(path, depth, op, flat(step.results), _own(step, path, graph), step.macs(), level.times)
             continue
         inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
         count = 0 if step.again else sum(row.parameters for row in inner if not row.level)
@@ -115,10 +115,12 @@ def _used(step: Step, op: str) -> str:
     return f"use {step.member}: {op}".removesuffix(": ") if step.again else op
 
 
-def _row(path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0) -> Row:
-    """A row, with the bytes of its values at batch 1."""
+def _row(
+    path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0, times: Size = 1
+) -> Row:
+    """A row, with the bytes at batch 1 of the values that its step makes so many times."""
     tensors = _tensors(values)
-    return Row(path, depth, op, tensors, parameters, macs, _sum(map(_bytes, tensors)))
+    return Row(path, depth, op, tensors, parameters, macs, _sum(_bytes(tensor, times) for tensor in tensors))
 
 
 def _tensors(values: list[Value]) -> tuple[Tensor | None, ...]:
@@ -160,12 +162,12 @@ def title(level: Level) -> str:
     return " ".join([level.block, *(f"{name}={value}" for name, value in level.params.items())]).strip()
 
 
-def _bytes(tensor: Tensor | None) -> Counted:
-    """The bytes of a value at batch 1; None where its shape is unknown."""
+def _bytes(tensor: Tensor | None, times: Size) -> Counted:
+    """The bytes of a value at batch 1, made so many times; None where its shape is unknown."""
     if tensor is None:
         return None
     try:
-        return substitute(product(tensor.shape) * ITEM_BYTES[tensor.dtype], {"B": 1})
+        return substitute(product(tensor.shape) * ITEM_BYTES[tensor.dtype] * times, {"B": 1})
     except OverflowError:  # a size with too many terms
         return None
 

@@ -166,7 +166,8 @@ def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
     refs = pattern.refs[0]
     if level is graph.root:
         return _root_results(graph, refs)
-    return [refs[inner] for inner in level.exports.values()], _joined
+    nexts = level.scan.nexts if level.scan is not None else ()
+    return [refs[inner] for inner in (*level.exports.values(), *nexts)], _joined
 
 
 def _lean(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], Ending] | None:
