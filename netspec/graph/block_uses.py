@@ -86,7 +86,9 @@ class BlockUses:
             try:
                 if "scan" in options:
                     hint = "Write it beside the layers of a step in the block: {cell: {scan: ..., layers: ...}}"
-                    raise Refused(Problem("scan", "a block has no scan of its own", At((*block.path, "scan"), on_key=True), hint))
+                    raise Refused(
+                        Problem("scan", "a block has no scan of its own", At((*block.path, "scan"), on_key=True), hint)
+                    )
                 ends = self.walk(options, body, block.path, path, inner)
             except Refused as refused:
                 self.report.take(refused)

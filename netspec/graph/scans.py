@@ -21,6 +21,8 @@ from netspec.tensors import Tensor
 from netspec.words import offered
 
 KEYS: Final = ("over", "carry", "axis", "reverse")
+OWN: Final = ("in", "prev")
+"""Names of values that no step may take, and that stand for one place inside."""
 EXAMPLE: Final = "scan: {over: x, carry: {h: start}, axis: 1}"
 
 
@@ -91,16 +93,20 @@ class Way:
                 found = Value(name, None, level)
             if found is value:
                 text = f"nothing in the body gives {name} anew"
-                hint = f"Call the step {name} that gives it, or name another step behind an arrow: {name}: start -> step"
+                hint = (
+                    f"Call the step {name} that gives it, or name another step behind an arrow: {name}: start -> step"
+                )
                 yield Problem("scan", text, At((*at.path, name), on_key=True), hint)
             elif found.tensor is not None and value.tensor is not None and found.tensor != value.tensor:
                 text = f"{name} begins as {value.tensor} and is {found.tensor} after a place"
                 hint = "A state keeps its shape from place to place; begin with one of the shape that each place gives."
                 yield Problem("shape-mismatch", text, At((*at.path, name), on_key=True), hint)
             nexts.append(found)
-            if name in step.value.parts:
+            if isinstance(level.outputs, dict) and name in level.outputs:
                 text = f"{name} is an output and a state, whose last is {step.name}.{name}"
-                yield Problem("duplicate-name", text, At((*at.path, name), on_key=True), "Give the output another name.")
+                yield Problem(
+                    "duplicate-name", text, At((*at.path, name), on_key=True), "Give the output another name."
+                )
             outer = mirror(step, name, found, {})
             outer.tensor = value.tensor
             step.value.parts[name] = outer
@@ -155,10 +161,10 @@ def _over(given: Any, path: Path, scope: Scope) -> Iterator[tuple[str, Value]]:
             raise Refused(Problem("scan", f"{name} is no name that steps of the body can take", At(place), hint))
         if name in seen:
             raise Refused(Problem("twice", f"{name} is gone along twice", At(place), "Keep one of them."))
-        if problem := check_member_name(name, At(place)):
+        if name not in OWN and (problem := check_member_name(name, At(place))):
             raise Refused(problem)
         seen.add(name)
-        yield name, value
+        yield "in" if name == "prev" else name, value
     if not seen:
         raise Refused(Problem("scan", "scan wants the value that it goes along", At(path), f"Name it: {EXAMPLE}"))
 
@@ -172,9 +178,12 @@ def _carry(given: Any, path: Path, scope: Scope) -> tuple[dict[str, str], list[V
     for name, text in given.items():
         if problem := check_member_name(name, At((*path, name), on_key=True)):
             raise Refused(problem)
-        begin, arrow, after = text.partition("->") if isinstance(text, str) else (text, "", "")
-        begins.append(reference(begin.strip() if isinstance(begin, str) else begin, (*path, name), scope))
-        nexts[name] = after.strip() if arrow else name
+        begin, arrow, after = (part.strip() for part in str(text).partition("->"))
+        if not isinstance(text, str) or " " in begin:
+            hint = f"Let a step before give it, as in {name}0: zeros Bx64, and name that: carry: {{{name}: {name}0}}"
+            raise Refused(Problem("scan", f"{name} begins as a value that has a name", At((*path, name)), hint))
+        begins.append(reference(begin, (*path, name), scope))
+        nexts[name] = after if arrow else name
     return nexts, begins
 
 

@@ -74,3 +74,8 @@ class Flow:
             place = names.index(value) if value in names else len(call.inputs)
             if place < len(call.inputs):
                 yield from self._makers(call.inputs[place])
+        scan = value.level.scan
+        if scan is not None and value in names and (state := names.index(value) - scan.over) >= 0:
+            after = scan.nexts[state].actual
+            if after.step is not None and after.step.op is not None:  # through levels it may lead back here
+                yield after.step

@@ -158,7 +158,9 @@ def _simple(value: Any) -> bool:
 
 
 def title(level: Level) -> str:
-    """A block as it is used: `bottleneck c=64 s=2`."""
+    """A block as it is used: `bottleneck c=64 s=2`; a scan with its axis."""
+    if level.scan is not None:
+        return f"scan axis={level.scan.axis}{' reverse' if level.scan.reverse else ''}"
     return " ".join([level.block, *(f"{name}={value}" for name, value in level.params.items())]).strip()
 
 

@@ -156,14 +156,14 @@ def scanned(
     """The states behind the last place, and what `step` gives at every place, stacked along the axis."""
     from torch._higher_order_ops.scan import scan  # only a network with such a loop pays for it
 
-    def apart(states: Tensors, places: Tensors) -> tuple[Tensors, Tensors]:
-        after, given = step(states[: len(states) - lone], places)
-        return (*(state.clone() for state in after), *states[len(states) - lone :]), tuple(x.clone() for x in given)
+    count = len(states)
 
-    lone = int(not states)  # torch's scan wants a state
-    begin = states or (whole[0].new_zeros(1),)
+    def copied(states: Tensors, places: Tensors) -> tuple[Tensors, Tensors]:
+        after, given = step(states[:count], places)  # torch's scan takes no tensor for two
+        return tuple(x.clone() for x in (*after, *states[count:])), tuple(x.clone() for x in given)
+
+    begin = tuple(x.clone() for x in states) if count > 0 else (whole[0].new_zeros(1),)  # it wants a state
     places = tuple(x.movedim(axis, 0) for x in whole)
-    places = tuple(x.flip(0) for x in places) if reverse else places
-    last, given = scan(apart, begin, places)
-    given = tuple(x.flip(0) for x in given) if reverse else tuple(given)
-    return tuple(last[: len(last) - lone]), tuple(x.movedim(0, axis) for x in given)
+    last, given = scan(copied, begin, tuple(x.flip(0) for x in places) if reverse else places)
+    in_order = tuple(x.flip(0) for x in given) if reverse else tuple(given)
+    return tuple(last[:count]), tuple(x.movedim(0, axis) for x in in_order)

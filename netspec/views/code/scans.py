@@ -8,6 +8,7 @@ from itertools import repeat
 from typing import Final
 
 from netspec.graph.model import Scan
+from netspec.python.names import identifier
 from netspec.python.nodes import assign, call, item, listed, method, named, stored, tupled, valued
 from netspec.views.code.flow import Flow
 from netspec.views.code.patterns import Pattern, Ref
@@ -55,7 +56,7 @@ def scanned(
         if ref not in kept:
             held = variables.read(ref)
             own = held.id if isinstance(held, ast.Name) and held.id not in ("x", "out") else "output"
-            kept[ref] = variables.names.fresh(f"{own}s")
+            kept[ref] = variables.names.fresh(identifier(f"{own}s"))
             statements.append(ast.Expr(method(named(kept[ref]), "append", held)))
         gathered: ast.expr = named(kept[ref])
         if scan.reverse:
