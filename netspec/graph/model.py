@@ -202,7 +202,7 @@ class Scan:
     nexts: tuple[Value, ...] = ()
     """For each state what the next place is given."""
     last: Set[Value] = frozenset()
-    """Those values that the level gives which are states behind the last place; the others hold those of every place."""
+    """Those of the values that it gives which are states behind the last place; the others are of every place."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

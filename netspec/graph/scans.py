@@ -73,7 +73,7 @@ class Way:
         assert level is not None
         assert level.scan is not None
         nexts: list[Value] = []
-        at = At((*self.path, "carry"))
+        carry = (*self.path, "carry")
         for outer, one in level.exports.items():
             assert isinstance(outer, Value)
             outer.tensor = None
@@ -85,28 +85,23 @@ class Way:
                 outer.tensor = one.tensor.with_shape(*shape[: self.axis], self.length, *shape[self.axis :])
         last = set()
         for name, after in self.carry.items():
-            value = level.inputs[name]
+            value, at = level.inputs[name], At((*carry, name), on_key=True)
             try:
-                found = reference(after, (*at.path, name), inner)
+                found = reference(after, (*carry, name), inner)
             except Refused as refused:
                 yield from refused.problems
                 found = Value(name, None, level)
             if found is value:
-                text = f"nothing in the body gives {name} anew"
-                hint = (
-                    f"Call the step {name} that gives it, or name another step behind an arrow: {name}: start -> step"
-                )
-                yield Problem("scan", text, At((*at.path, name), on_key=True), hint)
+                hint = f"Call the step {name} that gives it, or name another behind an arrow: {name}: start -> step"
+                yield Problem("scan", f"nothing in the body gives {name} anew", at, hint)
             elif found.tensor is not None and value.tensor is not None and found.tensor != value.tensor:
                 text = f"{name} begins as {value.tensor} and is {found.tensor} after a place"
                 hint = "A state keeps its shape from place to place; begin with one of the shape that each place gives."
-                yield Problem("shape-mismatch", text, At((*at.path, name), on_key=True), hint)
+                yield Problem("shape-mismatch", text, at, hint)
             nexts.append(found)
             if isinstance(level.outputs, dict) and name in level.outputs:
                 text = f"{name} is an output and a state, whose last is {step.name}.{name}"
-                yield Problem(
-                    "duplicate-name", text, At((*at.path, name), on_key=True), "Give the output another name."
-                )
+                yield Problem("duplicate-name", text, at, "Give the output another name.")
             outer = mirror(step, name, found, {})
             outer.tensor = value.tensor
             step.value.parts[name] = outer
