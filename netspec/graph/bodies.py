@@ -12,7 +12,7 @@ from netspec.graph.scope import Naming
 from netspec.graph.written import Written, calls_of, is_chain, long_call
 from netspec.language.refusals import Refused
 
-GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs", "scan"}
+GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs", "scan", "route"}
 """The keys of a group, and of the long form of a level."""
 
 

@@ -13,10 +13,10 @@ from netspec.graph.model import Level, Step, Value, flat
 def taken(level: Level) -> list[Value]:
     """The values that a level is called with: a block's inputs, or all it uses from around it, if only for a size.
 
-    A scan is called with both.
+    A scan is called with both, as are routed experts.
     """
     if level.inputs:
-        return [*level.inputs.values(), *(around(level) if level.scan is not None else ())]
+        return [*level.inputs.values(), *(around(level) if level.repeats_body else ())]
     return around(level)
 
 
@@ -35,10 +35,17 @@ def _read(level: Level) -> list[Value]:
         for value in (*given(step), *([step.passed] if step.passed else []), *readings(step)):
             if value not in own:
                 found[value] = None
-    for value in (*level.exports.values(), *(level.scan.nexts if level.scan is not None else ())):
+    for value in (*level.exports.values(), *handed(level)):
         if value not in own:
             found[value] = None
     return list(found)
+
+
+def handed(level: Level) -> tuple[Value, ...]:
+    """What the forward of a level that runs its steps many times reads of each run, besides what the level gives."""
+    if level.scan is not None:
+        return level.scan.nexts
+    return level.route.ends if level.route is not None else ()
 
 
 def _telling(level: Level, found: Collection[Value]) -> Iterator[Value]:
@@ -51,7 +58,7 @@ def _telling(level: Level, found: Collection[Value]) -> Iterator[Value]:
             if value not in found and (told := wanted & set(_names(value))):
                 wanted -= told
                 yield value
-        outer = outer.parent if outer.scan is not None or not outer.inputs else None
+        outer = outer.parent if outer.repeats_body or not outer.inputs else None
 
 
 def _names(value: Value) -> Iterator[str]:
@@ -84,7 +91,7 @@ def readings(step: Step) -> Iterator[Value]:
 
 def given(step: Step) -> list[Value]:
     """The values that a step's call passes on, in order."""
-    if step.body is not None and step.body.scan is not None and not step.again:
+    if step.body is not None and step.body.repeats_body and not step.again:
         return [*step.inputs, *around(step.body)]
     if step.body is None or step.body.inputs:
         return list(step.inputs)

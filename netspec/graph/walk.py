@@ -24,7 +24,8 @@ from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
 from netspec.graph.rows import Short, calls_of_row, untorn
-from netspec.graph.scans import read_scan
+from netspec.graph.routes import Routing, read_route
+from netspec.graph.scans import Way, read_scan
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
 from netspec.graph.written import Written, calls_of
@@ -142,7 +143,7 @@ class Walk:
     def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
         """What only a level has cannot be asked of a group. Raises Refused."""
         hint = "Give it a name, which makes it a level."
-        for key in ("order", "outputs", "scan"):
+        for key in ("order", "outputs", "scan", "route"):
             if key in group:
                 text = f"a group has no {key}; its members are those of what surrounds it"
                 raise Refused(Problem("group", text, At((*path, key), on_key=True), hint))
@@ -150,14 +151,19 @@ class Walk:
             raise Refused(Problem("when", f"a group cannot run only when {holds}", At((*path, "when")), hint))
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
-        """Unroll a repeat into `scope`; gives the value at the end of each round."""
+        """Unroll a repeat into `scope`; gives the value at the end of each round.
+
+        Each takes what the one before gave, but for experts, which all take the same.
+        """
         rounds = self.counted(rounds_of(group, path, scope))
         ends: list[Value] = []
+        first = scope.flow.prev if "route" in group else None
         if not rounds:
             self.omitted.names(self.omitted.of(body), path, scope)
         for params in rounds:
             self.report.count(At((*path, "repeat")))
             flow = scope.flow
+            flow.prev = first or flow.prev
             each = Scope(scope.level, scope.block_input, flow, scope, params=params, guard=scope.guard)
             self.body(body, inner, each)
             ends.append(flow.prev)
@@ -182,7 +188,11 @@ class Walk:
         """
         where = path[:-1] if options else path
         holds, guard = self.judged(decide(options, where, scope), scope)
-        scan = read_scan(options["scan"], (*where, "scan"), scope, given) if "scan" in options else None
+        scan: Way | Routing | None = None
+        if "scan" in options:
+            scan = read_scan(options["scan"], (*where, "scan"), scope, given)
+        elif "route" in options:
+            scan = read_route(options["route"], (*where, "route"), scope, options)
         if holds is False:
             self.omitted.body(body, path, scope, name, guard, scan.entry if scan else None)
             return None

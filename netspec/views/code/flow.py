@@ -86,7 +86,7 @@ class Flow:
         """The last item that reads each value; what has a value that nobody reads, reads nothing itself."""
         last = {self.actual(ref): len(self.items) for ref in results}
         level = self.pattern.levels[0]
-        if level.scan is not None:  # what is around is read again at each place
+        if level.repeats_body:  # what is around is read again in each run
             last |= {("in", i): len(self.items) for i in range(len(level.inputs), len(taken(level)))}
         for i, item in reversed(list(enumerate(self.items))):
             if self._runs(item, last):

@@ -32,6 +32,7 @@ from netspec.views.code.flow import Flow, Item
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Saying
+from netspec.views.code.routes import routed
 from netspec.views.code.scans import scanned
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.variables import Variables, is_unread
@@ -86,6 +87,8 @@ class Forward:
         found = [*self._insisted(), *self.calls.unpacked_members()]
         if self.pattern.levels[0].scan is not None:
             return [*found, *scanned(self.pattern, self.flow, self.variables, self._all, self.results, ending)]
+        if self.pattern.levels[0].route is not None:
+            return [*found, *routed(self.pattern, self.variables, self.calls, self._all, self.results)]
         found += self._all()
         returns = _unstarred(ending(self.variables.each(self.results)))
         if lean is not None:

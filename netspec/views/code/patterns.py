@@ -286,6 +286,9 @@ def _signature(
         nexts = tuple(refs.get(v, refs.get(v.actual)) for v in scan.nexts)
         last = tuple(v in scan.last for v in level.exports)
         outline.append((scan.axis, scan.reverse, scan.over, nexts, last))
+    if (route := level.route) is not None:
+        ends = tuple(refs.get(v, refs.get(v.actual)) for v in route.ends)
+        outline.append((route.apart, route.weighted, route.experts if route.apart else 0, ends))
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append(tuple(level.aliases))
     return tuple(outline), contents

@@ -50,7 +50,7 @@ class Shapes:
     def of_input(self) -> str:
         """The shape of a block's only input."""
         levels = [*self.pattern.levels, *(level for _, level, _ in self.pattern.echoes)]
-        if len(levels[0].inputs) != 1 or levels[0].scan is not None:
+        if len(levels[0].inputs) != 1 or levels[0].repeats_body:
             return ""
         return self._said([next(iter(level.inputs.values())) for level in levels], vacuous=bool(self.letters))
 
