@@ -44,6 +44,7 @@ LATER: Final = (
     "test_ready_specs_are_printed_as_the_formatter_leaves_them",
     "test_what_cannot_be_compiled_is_said_before_the_first_update",
     "test_a_compiled_network",
+    "test_a_file_of_scans_in_scans_is_right_for_every_length",
 )
 """Tests that take long, of what other tests hold in the small."""
 

@@ -55,7 +55,7 @@ class Routing:
         return None if tensor is None else tensor.shape[0] * tensor.shape[1]
 
     def opened(self, level: Level, scope: Scope) -> Scope:
-        """What the body sees: the tokens of one expert, its place of each value that has one, and all that is around."""
+        """What the body sees: the tokens of one expert, its place of what `each` names, and all that is around."""
         inner = {self.name: Value(self.name, _routed(self.tokens.tensor), level)}
         for name, value in self.each.items():
             one = None if value.tensor is None else value.tensor.with_shape(*value.tensor.shape[1:])

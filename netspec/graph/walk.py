@@ -23,8 +23,8 @@ from netspec.graph.references import decide, member_name, op_word, rounds_of, te
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
-from netspec.graph.rows import Short, calls_of_row, untorn
 from netspec.graph.routes import Routing, read_route
+from netspec.graph.rows import Short, calls_of_row, untorn
 from netspec.graph.scans import Way, read_scan
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations

@@ -121,7 +121,13 @@ def _once(count: Size) -> Size:
 
 
 def _row(
-    path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0, spread: Callable[[Size], Size] = _once
+    path: str,
+    depth: int,
+    op: str,
+    values: list[Value],
+    parameters: int = 0,
+    macs: Counted = 0,
+    spread: Callable[[Size], Size] = _once,
 ) -> Row:
     """A row, with the bytes at batch 1 of the values that its step makes in all its runs."""
     tensors = _tensors(values)

@@ -31,16 +31,28 @@ outputs: {every: flat, last: one.a}
 """
 
 
+BACKWARDS = SPEC[: SPEC.index("  each:")].replace("  zg: zeros Bx4\n", "") + "outputs: {every: one, last: one.a}\n"
+
+
 def test_a_file_is_right_for_every_length(tmp_path: Path) -> None:
-    """Backwards with two states, a scan inside a scan, and one without states."""
+    """Backwards with two states."""
+    assert_right(BACKWARDS, 1, tmp_path)
+
+
+def test_a_file_of_scans_in_scans_is_right_for_every_length(tmp_path: Path) -> None:
+    """Another inside one, and one without states."""
+    assert_right(SPEC, 3, tmp_path)
+
+
+def assert_right(text: str, scans: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = netspec.loads(SPEC).build().eval()
+    net = netspec.loads(text).build().eval()
     forward = type(net.one).forward
-    report = netspec.loads(SPEC).export(tmp_path / "scans.onnx", net)
+    report = netspec.loads(text).export(tmp_path / "scans.onnx", net)
     assert report.inputs == {"x": "batch x 3 x T x 5"}
     assert type(net.one).forward is forward
     graph = onnx.load(tmp_path / "scans.onnx").graph
-    assert [node.op_type for node in graph.node].count("Scan") == 3
+    assert [node.op_type for node in graph.node].count("Scan") == scans
     session = ort.InferenceSession(str(tmp_path / "scans.onnx"), providers=["CPUExecutionProvider"])
     for batch, length in ((1, 1), (3, 7), (2, 30)):
         x = torch.randn(batch, 3, length, 5)

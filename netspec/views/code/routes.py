@@ -6,8 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from netspec.emit.torch import arguments
-from netspec.python.nodes import assign, attribute, call, infix, item, method, named, stored, tupled, valued
+from netspec.python.nodes import assign, call, infix, item, method, named, stored, tupled, valued
 from netspec.views.code.calls import Calls
 from netspec.views.code.containers import SELF
 from netspec.views.code.patterns import Pattern, Ref
