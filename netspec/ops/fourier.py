@@ -7,7 +7,8 @@ from math import log2
 
 from netspec.dims import Size, product
 from netspec.layers.base import Op
-from netspec.ops.axes import Axes, Axis, Extent, axes, axis, differ, put
+from netspec.ops.axes import Axes, Axis, Extent, axes, axis, put
+from netspec.ops.broadcasting import broadcast
 from netspec.records import Choice
 from netspec.tensors import Misfit, Tensor, need_float
 
@@ -16,8 +17,6 @@ NORMS = ("backward", "ortho", "forward")
 
 class Fourier(Op):
     """What the transforms share."""
-
-    results = ("real", "imag")
 
     norm = Choice(
         "what is divided by the length: the way back, both by its root, or the way there",
@@ -40,12 +39,13 @@ class FFT(Fourier):
     rule = "Both parts have the shape of the input."
     inputs = (1, 2)
     takes = ("real", "imag")
+    results = ("real", "imag")
     example, example_input = "fft -1", "16x32"
 
-    dim = Axes("axes to transform along", -1)
+    dim = Axes("axes to transform along", (-1,))
 
     def shape(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        x = need_parts_alike(inputs)
+        x = whole(inputs)
         axes(self.dim, x)
         return x, x
 
@@ -63,13 +63,13 @@ class RFFT(Fourier):
     """Transforms real numbers along an axis, and gives the half that tells all."""
 
     rule = "The axis becomes size // 2 + 1 long, in both parts; all others stay."
+    results = ("real", "imag")
     example, example_input = "rfft -1", "16x32"
 
     dim = Axis("axis to transform along", -1)
 
     def shape(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        x = inputs[0]
-        need_float(x)
+        x = whole(inputs)
         at = axis(self.dim, x)
         half = x.with_shape(*put(x.shape, at, x.shape[at] // 2 + 1))
         return half, half
@@ -86,14 +86,13 @@ class IRFFT(Fourier):
     rule = "The axis becomes n long, or 2 (size - 1) where nothing is said; all others stay."
     inputs = (2, 2)
     takes = ("real", "imag")
-    results = ()
     example, example_input = "irfft(a b) 32", "{a: 16x17, b: 16x17}"
 
     n = Extent("length of the result; an odd one has to be said", None, low=1)
     dim = Axis("axis to transform along", -1)
 
     def shape(self, *inputs: Tensor) -> Tensor:
-        x = need_parts_alike(inputs)
+        x = whole(inputs)
         at = axis(self.dim, x)
         size = x.shape[at]
         length = (size - 1) * 2 if self.n is None else self.n
@@ -106,16 +105,10 @@ class IRFFT(Fourier):
         return None if whole is None else whole // 2
 
 
-def need_parts_alike(inputs: Sequence[Tensor]) -> Tensor:
-    """The first of the parts, which are floats of one shape. Raises Misfit."""
-    for x in inputs:
-        need_float(x)
-    first, *others = inputs
-    for other in others:
-        if other.shape != first.shape:
-            at = next(
-                (i for i, pair in enumerate(zip(first.shape, other.shape, strict=False)) if pair[0] != pair[1]), 0
-            )
-            pair = [x.shape[at] if at < len(x.shape) else 0 for x in (first, other)]
-            raise Misfit(f"takes parts of one shape, they are {first} and {other}", code=differ(*pair))
-    return first
+def whole(inputs: Sequence[Tensor]) -> Tensor:
+    """What is transformed: real numbers, or two parts that broadcast to one shape. Raises Misfit."""
+    if len(inputs) == 1:
+        return Tensor(inputs[0].shape)
+    for part in inputs:
+        need_float(part)
+    return Tensor(broadcast("joins parts of", *inputs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -46,7 +47,7 @@ def test_a_file_of_scans_in_scans_is_right_for_every_length(tmp_path: Path) -> N
 
 def assert_right(text: str, scans: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = netspec.loads(text).build().eval()
+    net: Any = netspec.loads(text).build().eval()
     forward = type(net.one).forward
     report = netspec.loads(text).export(tmp_path / "scans.onnx", net)
     assert report.inputs == {"x": "batch x 3 x T x 5"}

@@ -65,7 +65,7 @@ def test_experts_give_what_each_token_asks_of_them() -> None:
     weights, chosen = torch.softmax(net.gate(tokens), -1).topk(2)
     weights = weights / weights.sum(-1, keepdim=True)
     rows = [sum(weights[t, k] * net.experts[chosen[t, k]](tokens[t]) for k in range(2)) for t in range(10)]
-    wanted = torch.stack(rows).view(2, 5, 8)  # type: ignore[arg-type]
+    wanted = torch.stack(rows).view(2, 5, 8)
     torch.testing.assert_close(found, wanted)
     wanted.square().sum().backward()
     for one, other in zip(mine, [x.grad, *(p.grad for p in net.parameters())], strict=True):

@@ -120,7 +120,9 @@ def test_states_are_handed_on_as_they_were() -> None:
     ).build()
     x = torch.randn(2, 4, 5, 8)
     a = b = h = torch.zeros(2, 4, 8)
-    every, old, w = [], [], []
+    every: list[torch.Tensor] = []
+    old: list[torch.Tensor] = []
+    w: list[torch.Tensor] = []
     for t in range(5):
         a, b = b, a + b + x[:, :, t]
         every.append(b)

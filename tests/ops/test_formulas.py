@@ -29,9 +29,13 @@ FORMULAS = [
 ]
 
 
+def built(text: str) -> Any:
+    return netspec.loads(text).build()
+
+
 def held(size: str, formula: str) -> Any:
     text = f"input: 3\nparams: {{h: 4}}\nlayers:\n  a: buffer {size} formula=$({formula})\n  b: add(in a) when false\n"
-    return netspec.loads(text).build().a
+    return built(text).a
 
 
 @pytest.mark.parametrize(("size", "formula"), FORMULAS)
@@ -63,7 +67,7 @@ outputs: [b, c]
     spec = netspec.loads(text)
     assert "nn.Parameter(torch.log(torch.arange(float(n)) + 1).expand(d, n).clone())" in spec.source()
     assert spec.source().count("class State") == 1
-    assert torch.equal(spec.build().b.A_log, torch.log(torch.arange(1, 5).float()).repeat(6, 1))
+    assert torch.equal(built(text).b.A_log, torch.log(torch.arange(1, 5).float()).repeat(6, 1))
 
 
 def test_it_is_written_long_with_and_without_its_dollar() -> None:
@@ -71,7 +75,7 @@ def test_it_is_written_long_with_and_without_its_dollar() -> None:
         long = (
             f"input: 4\nparams: {{h: 2}}\nlayers: {{a: {{buffer: {{size: [4], formula: {formula}}}}}, b: add(in a)}}\n"
         )
-        assert torch.allclose(netspec.loads(long).build().a, torch.log(torch.arange(4.0) + 2))
+        assert torch.allclose(built(long).a, torch.log(torch.arange(4.0) + 2))
 
 
 @pytest.mark.parametrize(
@@ -101,5 +105,5 @@ def test_a_counter_around_is_no_place() -> None:
     with pytest.raises(netspec.SpecError, match="as: i1"):
         netspec.loads(f"input: 4\nlayers: {{r: {{{group}}}}}\n")
     named = "repeat: 2, as: i1, layers: {p$i1: parameter 4 formula=$(i + i1), o$i1: mul(prev p$i1)}"
-    net = netspec.loads(f"input: 4\nlayers: {{r: {{{named}}}}}\n").build()
+    net = built(f"input: 4\nlayers: {{r: {{{named}}}}}\n")
     assert torch.equal(net.r.p1, torch.arange(4.0) + 1)

@@ -6,6 +6,7 @@ import ast
 from typing import Any, Final
 
 from netspec.language import expressions
+from netspec.language.calls import nothing
 from netspec.language.formulas import LETTERS
 from netspec.python.nodes import call, infix, keyword, method, spread, valued
 
@@ -22,7 +23,7 @@ def tabled(text: str, size: Any) -> ast.expr:
     tree = expressions.parse(text)
     used = expressions.names(tree)
     if not used:
-        return call("torch.full", valued(size), valued(float(expressions.computed(tree, {}.__getitem__))))
+        return call("torch.full", valued(size), valued(float(expressions.evaluate(text, nothing))))
     table = _Table(size).of(tree)
     unused = [count for letter, count in zip(LETTERS, size, strict=False) if letter not in used]
     if any(not isinstance(count, int) or count != 1 for count in unused):

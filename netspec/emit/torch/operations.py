@@ -112,14 +112,15 @@ def _place(of: ast.expr, dim: int | Code, index: ast.expr) -> ast.expr | None:
     return item(of, places[0] if len(places) == 1 else tupled(places))
 
 
-@written("torch.fft.fft", "torch.fft.ifft", "torch.fft.fftn", "torch.fft.ifftn", *_COMPLEX)
+@written("torch.fft.fft", "torch.fft.ifft", "torch.fft.fftn", "torch.fft.ifftn", ".resolve_conj", *_COMPLEX)
 def _fft(op: FFT, inputs: Inputs, where: Where) -> ast.expr:
     """A transform along one axis or several, as a pair of real tensors."""
-    several = not isinstance(op.dim, int) and not (isinstance(op.dim, tuple) and len(op.dim) == 1)
-    dim = op.dim if several or isinstance(op.dim, int) else op.dim[0]
-    settings = [keyword("dim", valued(dim))] if several or dim != -1 else []
+    several = not isinstance(op.dim, tuple) or len(op.dim) != 1
+    dim = op.dim if several else op.dim[0]
+    settings = [] if dim == -1 else [keyword("dim", valued(dim))]
     name = f"torch.fft.{op.called()}{'n' if several else ''}"
-    return _pair(call(name, _complex(inputs), *settings, *options(op, "norm")))
+    found = call(name, _complex(inputs), *settings, *options(op, "norm"))
+    return _pair(method(found, "resolve_conj") if op.called() == "ifft" else found)
 
 
 @written("torch.fft.rfft", *_COMPLEX)
@@ -148,7 +149,7 @@ def _pair(node: ast.expr) -> ast.expr:
 def _convolve(op: Convolve, inputs: Inputs, where: Where) -> ast.expr:
     """A convolution with a weight that is computed, perhaps one for each sample."""
     settings = options(op, "stride", "padding", "dilation", "groups")
-    return call("convolve_each" if op.each else f"F.conv{op.dims}d", *inputs, *settings)
+    return call("convolve_each" if op.whose == "each" else f"F.conv{op.dims}", *inputs, *settings)
 
 
 @written("F.layer_norm")

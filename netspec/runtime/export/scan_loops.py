@@ -71,11 +71,12 @@ def _replaced(function: ast.FunctionDef, loop: ast.For, scope: dict[str, Any]) -
     *before, _, end = function.body
     whole = [node.func.value for node in _whole(loop) if isinstance(node.func, ast.Attribute)]
     given = {node.id for node in whole if isinstance(node, ast.Name)}
-    changed = {node.id for node in walk(ast.Module(loop.body, [])) if _is_set(node)}
+    stores = (node for node in walk(ast.Module(loop.body, [])) if isinstance(node, ast.Name))
+    changed = {node.id for node in stores if isinstance(node.ctx, ast.Store)}
     states = [arg.arg for arg in function.args.args if arg.arg in changed and arg.arg not in given]
     collected = [name for node in before if (name := _begun(node))]
-    targets = [node.id for node in walk(loop.target) if isinstance(node, ast.Name)]
-    targets.sort(key=lambda name: next(n.col_offset for n in walk(loop.target) if getattr(n, "id", "") == name))
+    several = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
+    targets = [node.id for node in several if isinstance(node, ast.Name)]
     body = [
         _unpacked(states, "states"),
         _unpacked(targets, "places"),
@@ -97,11 +98,6 @@ def _replaced(function: ast.FunctionDef, loop: ast.For, scope: dict[str, Any]) -
     exec(compile(tree, "<scan>", "exec"), scope, local)  # noqa: S102
     replaced: Callable[..., Any] = local[function.name]
     return replaced
-
-
-def _is_set(node: ast.AST) -> bool:
-    """Whether a node is a name that is assigned."""
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def _begun(node: ast.stmt) -> str:

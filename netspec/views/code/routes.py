@@ -32,7 +32,8 @@ def routed(
     if route.apart:
         expert = fresh("expert")
         members = SELF if pattern.base == "nn.ModuleList" else method(SELF, "children")
-        target, of = stored(expert), members
+        target: ast.expr = stored(expert)
+        of = members
         statements: list[ast.stmt] = []
         given: ast.expr = call(named(expert), own)
     else:
