@@ -30,6 +30,11 @@ SHOWN: Final = {
         "nanoGPT's network. `T` is a length that only the run knows; the head shares the embedding's tensor, and at "
         "inference only the last position is computed.",
     ),
+    "mamba_tiny": (
+        "Mamba",
+        "The network of transformers' MambaForCausalLM. `scan` goes along the sequence with the state of each channel, "
+        "which is printed as a loop; what only depends on one place is computed before it, for all places at once.",
+    ),
 }
 
 
@@ -38,8 +43,8 @@ def page() -> str:
     parts = [
         "<!-- Written by `python -m tests.architectures`; change the specs, not this file. -->",
         "# Architectures",
-        "Whole networks beside the code that `netspec build` makes of them. The specs lie in `specs/`, with thirty "
-        "more; [the language](language.md) explains every word.",
+        "Whole networks beside the code that `netspec build` makes of them. The specs lie in `specs/`, with more "
+        "than thirty others; [the language](language.md) explains every word.",
     ]
     for name, (title, text) in SHOWN.items():
         path = ROOT / "specs" / f"{name}.yaml"

@@ -109,6 +109,49 @@ def test_two_directions_are_torchs_lstm() -> None:
     torch.testing.assert_close(found["c"], c[1])
 
 
+RWKV = """\
+netspec: 1
+inputs: {k: Tx4, v: Tx4}
+layers:
+  decay: parameter 4 formula=$(-0.5 * (i + 1))
+  bonus: parameter 4 init=ones
+  zero: zeros Bx4
+  low: zeros Bx4, sub 1e38
+  wkv:
+    scan: {over: [k, v], carry: {num: zero -> sum, den: zero -> count, most: low -> top}}
+    layers:
+      own: add(k bonus)
+      above: maximum(most own)
+      old: sub(most above), exp
+      new: sub(own above), exp
+      seen: mul(old num)
+      given: mul(new v), add(seen prev)
+      weight: mul(old den), add(prev new)
+      decayed: add(most decay)
+      top: maximum(decayed k)
+      kept: sub(decayed top), exp
+      added: sub(k top), exp
+      one: mul(kept num)
+      sum: mul(added v), add(one prev)
+      count: mul(kept den), add(prev added)
+      out: div(given weight)
+"""
+
+
+def test_the_weighted_sum_of_rwkv() -> None:
+    """Three states, of which none is an output, and parameters around the scan."""
+    spec = loaded(RWKV)
+    assert not spec.warnings
+    net = spec.build().double()
+    k, v = torch.randn(2, 6, 4).double(), torch.randn(2, 6, 4).double()
+    rows = []
+    for t in range(6):
+        weights = [torch.exp((t - 1 - i) * net.decay + k[:, i]) for i in range(t)] + [torch.exp(net.bonus + k[:, t])]
+        given = sum(weight * v[:, i] for i, weight in enumerate(weights))
+        rows.append(given / sum(weights))
+    torch.testing.assert_close(net(k, v), torch.stack(rows, 1))
+
+
 def test_states_are_handed_on_as_they_were() -> None:
     """What replaces a state may be another state, or be read before and after: none is set too early."""
     net = loaded(
@@ -212,6 +255,15 @@ def test_it_is_printed_as_a_loop() -> None:
     assert_source_formatted(both)
     assert "for x_t in reversed(x.unbind(0)):" in both
     assert "return torch.stack(hs[::-1], 0), c" in both
+
+
+def test_what_is_wanted_alone_is_all_that_is_given() -> None:
+    printed = loaded(
+        GRU.replace("  out: linear 3\noutputs: {every: out, last: rnn.h}\n", "  out: linear(rnn.h) 3\n")
+    ).source()
+    assert "hs" not in printed
+    assert "            h = torch.lerp(n, h, z)  # d\n        return h\n" in printed
+    assert "x = self.rnn(x, start)  # d\n" in printed
 
 
 def test_what_holds_nothing_is_a_function() -> None:

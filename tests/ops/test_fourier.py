@@ -46,7 +46,8 @@ layers:
 
 @pytest.mark.parametrize("norm", ["backward", "ortho", "forward"])
 def test_there_and_back(norm: str) -> None:
-    text = f"input: 6x8\nlayers: {{f: fft(in) -1 norm={norm}, b: ifft(f.real f.imag) -1 norm={norm}}}\noutputs: [b, b.imag]\n"
+    layers = f"{{f: fft(in) -1 norm={norm}, b: ifft(f.real f.imag) -1 norm={norm}}}"
+    text = f"input: 6x8\nlayers: {layers}\noutputs: [b, b.imag]\n"
     real, imag = built(text)(X)
     assert torch.allclose(real, X)
     assert torch.allclose(imag, torch.zeros_like(X))
@@ -55,7 +56,7 @@ def test_there_and_back(norm: str) -> None:
 def test_lengths_of_halves() -> None:
     graph = netspec.loads("input: Tx7\nlayers: {f: rfft(in) 1, g: irfft(f.real f.imag) dim=1, h: rfft(in)}\n").graph
     sizes = {step.name: step.value.tensor for step in graph.root.walk()}
-    assert [str(sizes[name]) for name in "fgh"] == ["B x ((T // 2) + 1) x 7", "B x 2*(T // 2) x 7", "B x T x 4"]
+    assert [str(sizes[name]) for name in "fgh"] == ["B x (T // 2 + 1) x 7", "B x (2*(T // 2)) x 7", "B x T x 4"]
     assert graph.macs() is None  # n log2(n) of a length that is open
     assert netspec.loads("input: 4x8\nlayers: {f: rfft(in)}\n").graph.macs() == 4 * 8 * 3
 
@@ -109,7 +110,7 @@ def test_filters_are_another_value() -> None:
             "adds 5 to the results of 6 filters",
             "one number",
         ),
-        ("k: parameter 6x4x3x3, o: convolve(in k) dims=1d", "says dims=1d", "inferred"),
+        ("k: parameter 6x4x3x3, o: {convolve: {inputs: [in, k], dims: 1d}}", "says dims=1d", "inferred"),
         ("k: parameter 2x6x4x3x3, o: convolve(in k)", "has filters for 2 samples, its input has B", ""),
         ("f: rfft(in) 4", "names axis 4", "Axes go from 0"),
         ("f: rfft(in), g: irfft(f.real in)", "joins parts of", ""),

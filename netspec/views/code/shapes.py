@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from netspec.graph.model import Step, Value
 from netspec.graph.symbols import plain
-from netspec.graph.uses import taken
+from netspec.graph.uses import made, taken
 from netspec.python.expressions import text
 from netspec.views.code.axes import is_last, letters
 from netspec.views.code.patterns import Pattern
@@ -56,7 +56,7 @@ class Shapes:
 
     def of_step(self, unit: int, step: int) -> str:
         """The shape that a step gives in the uses that have it."""
-        return self._said([s.value if s else None for s in self._everywhere(unit, step)])
+        return self._said([made(s)[0] if s else None for s in self._everywhere(unit, step)])
 
     def of_passed(self, unit: int, step: int) -> str:
         """The shape that goes on where a step does not run, which only the run decides."""
