@@ -188,27 +188,27 @@ class Walk:
         """
         where = path[:-1] if options else path
         holds, guard = self.judged(decide(options, where, scope), scope)
-        scan: Way | Routing | None = None
+        way: Way | Routing | None = None
         if "scan" in options:
-            scan = read_scan(options["scan"], (*where, "scan"), scope, given)
+            way = read_scan(options["scan"], (*where, "scan"), scope, given)
         elif "route" in options:
-            scan = read_route(options["route"], (*where, "route"), scope, options)
+            way = read_route(options["route"], (*where, "route"), scope, options)
         if holds is False:
-            self.omitted.body(body, path, scope, name, guard, scan.entry if scan else None)
+            self.omitted.body(body, path, scope, name, guard, way.entry if way else None)
             return None
         self.report.count(At(where))
         training = None if holds is True else holds == "training"
-        passed = (scan.entry if scan else self.omitted.entry(body, path, scope)) if training is not None else None
+        passed = (way.entry if way else self.omitted.entry(body, path, scope)) if training is not None else None
         name = name or scope.flow.next_name("seq", scope.level.members)
         level = Level(kind, name, scope.level, source=path)
-        outer = scan.opened(level, scope) if scan else scope
+        outer = way.opened(level, scope) if way else scope
         inner = Scope(level, outer.block_input, Flow(outer.flow.prev, naming_of(body)), outer)
         ends = self._inside(options, body, where, path, inner)
-        step = called(level, scan.given if scan else (), At(where, on_key=True), scope.level)
+        step = called(level, way.given if way else (), At(where, on_key=True), scope.level)
         step.guard = guard or scope.guard
         self.members.register(step, name, scope)
         self.results.finish_step(step, inner, options.get("outputs"), (*where, "outputs"), ends, scope)
-        for problem in scan.closed(step, inner) if scan else ():
+        for problem in way.closed(step, inner) if way else ():
             self.report.add(problem)
         self.members.reorder(level, options.get("order"), (*where, "order"))
 

@@ -57,12 +57,12 @@ class Convolve(Op):
         for each in inputs:
             need_float(each)
         dims = len(x.shape) - 2
-        each = len(weight.shape) == dims + 3
+        own = len(weight.shape) == dims + 3
         if not 1 <= dims <= 3 or len(weight.shape) not in (dims + 2, dims + 3):
             text = f"takes channels and one to three more axes, and filters for them: they are {x} and {weight}"
             hint = "Filters are out_channels x in_channels x sizes, or have the batch before that."
             raise Misfit(text, hint, code="rank")
-        batch = weight.shape[:1] if each else x.shape[:1]
+        batch = weight.shape[:1] if own else x.shape[:1]
         if batch != x.shape[:1]:
             text = f"has filters for {batch[0]} samples, its input has {x.shape[0]}"
             raise Misfit(text, code=differ(batch[0], x.shape[0]))

@@ -144,7 +144,7 @@ def test_the_weighted_sum_of_rwkv() -> None:
     assert not spec.warnings
     net = spec.build().double()
     k, v = torch.randn(2, 6, 4).double(), torch.randn(2, 6, 4).double()
-    rows = []
+    rows: list[Any] = []
     for t in range(6):
         weights = [torch.exp((t - 1 - i) * net.decay + k[:, i]) for i in range(t)] + [torch.exp(net.bonus + k[:, t])]
         given = sum(weight * v[:, i] for i, weight in enumerate(weights))

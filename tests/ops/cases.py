@@ -169,7 +169,7 @@ def halves(rng: Random, cls: type[Op]) -> Inputs:
     """One or two parts of a complex tensor, mostly alike."""
     first = shape(rng, 1, 4)
     count = rng.randint(*cls.inputs)
-    kind = "float32" if rng.random() < 0.9 else dtype(rng)
+    kind: Any = "float32" if rng.random() < 0.9 else dtype(rng)
     return [Tensor(changed(rng, first, 0.2) if i else first, kind) for i in range(count)]
 
 
