@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from netspec.text.source import Source
 from netspec.words import sparing
 
 if TYPE_CHECKING:
+    from netspec.sections.train import Train
     from netspec.weights.fit import Fit
 
 
@@ -45,6 +46,8 @@ class Spec:
     """The folder that paths in the spec start from: that of its file, or where the program runs."""
     file: str = ""
     """The name of its file there, if it has one."""
+    beside: Mapping[str, Spec] = field(default_factory=dict)
+    """The networks that training has beside it: that of a teacher under this name, those of players under theirs."""
 
     @classmethod
     def load(
@@ -112,7 +115,7 @@ class Spec:
 
     def at(self, root: Path, file: str = "") -> Self:
         """The same spec, with its paths starting from another folder, where it is the `file` of that name."""
-        return replace(self, root=root, file=file)
+        return replace(self, root=root, file=file, beside={n: each.at(root, file) for n, each in self.beside.items()})
 
     def over(self, overrides: Sequence[str]) -> Self:
         """The same spec with `section.key=value` overrides laid over it. Raises SpecError."""
@@ -141,11 +144,25 @@ class Spec:
         """
         from netspec.views.weights import fitted
 
+        for name in self.beside:
+            self._fit_beside(name)
         with sparing():
             found = fitted(self.graph, self.root)
         if found is not None and found.problems:
             raise MisfitError(found.problems, self.document.source)
         return found
+
+    def _fit_beside(self, name: str) -> None:
+        """Raises MisfitError where the weights of a network beside do not fit it."""
+        from netspec.sections.beside import moved, place_of
+
+        try:
+            self.beside[name].fitted()
+        except MisfitError as error:
+            path = place_of(name)
+            said = (*path, "weights") in self.document.source.marks
+            problems = [moved(problem, path if said else (*path, "spec")) for problem in error.problems]
+            raise MisfitError(problems, self.document.source) from None
 
     def need_room(self, *, training: bool = False) -> None:
         """Raises SpecError for a network that this machine cannot hold, before torch is imported."""
@@ -163,7 +180,8 @@ class Spec:
         graph, in_graph = expand(document)
         experiment, around = read_experiment(document)
         whole = not any(p.severity == "error" for p in (*problems, *in_graph))
-        problems = [*problems, *in_graph, *around]
+        beside, in_others = _beside(source, experiment.train, limits)
+        problems = [*problems, *in_graph, *around, *in_others]
         if whole and experiment.train and experiment.train.groups:
             from netspec.graph.groups import assigned
 
@@ -174,8 +192,34 @@ class Spec:
         if whole:
             batch = experiment.train.batch if experiment.train else 1
             problems += beyond(graph, limits, batch=batch, training=experiment.train is not None)
-        problems += lint(Facts(graph, experiment), whole)
+        others = {name: each.graph for name, each in beside.items()}
+        problems += lint(Facts(graph, experiment, beside=others), whole and not in_others)
         problems = [p for p in problems if p.severity == "error" or p.code not in experiment.ignored]
         if any(p.severity == "error" for p in problems):
             raise SpecError(problems, source)
-        return cls(document, graph, experiment, tuple(problems), limits)
+        return cls(document, graph, experiment, tuple(problems), limits, beside=beside)
+
+
+def _beside(source: Source, train: Train | None, limits: Limits) -> tuple[dict[str, Spec], list[Problem]]:
+    """The networks of a teacher and of players, and everything wrong with them."""
+    if train is None or not train.composed:
+        return {}, []
+    from netspec.sections.beside import moved, part_of, place_of
+
+    found, problems = dict[str, Spec](), list[Problem]()
+    for name, each in train.beside.items():
+        path = place_of(name)
+        part = part_of(source, (*path, "spec"))
+        if each.weights is not None:
+            part = part.with_section("weights", part_of(source, (*path, "weights")))
+        document, wrong = read_document(part)
+        graph, more = expand(document)
+        errors = [problem for problem in (*wrong, *more) if problem.severity == "error"]
+        apart = each.weights is not None
+        problems += [
+            moved(problem, path if apart and problem.at.path[:1] == ("weights",) else (*path, "spec"))
+            for problem in errors
+        ]
+        if not errors:
+            found[name] = Spec(document, graph, limits=limits)
+    return found, problems

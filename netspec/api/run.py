@@ -12,6 +12,7 @@ from netspec.errors import DataError, UsageError
 from netspec.runs import run
 from netspec.runs.data import data_of
 from netspec.runs.export import export
+from netspec.runs.networks import networks_of
 from netspec.runtime.data.compatibility import need_fit
 from netspec.runtime.data.split import Split
 from netspec.runtime.device.allocator import kept_memory
@@ -55,11 +56,17 @@ class Run(run.Run):
         if tell is not None:
             for line in data.doubts:
                 tell(line)
-        objective = Objective(section.loss, learnt=data.learnt, names=tuple(self.spec.graph.outputs))
+        loss = section.all_terms if section.players else section.loss
+        objective = Objective(loss, learnt=data.learnt, names=tuple(self.spec.graph.outputs))
+        networks = networks_of(self.spec, data, undrawn=True)
+        if networks is not None:
+            objective.hold(networks.players)
         objective.restore(self.weights)
+        about: dict[str, Any] = {"batch": section.batch, "networks": networks}
         with pointing_into(self.spec.document.source):
-            found = evaluate(self.module(), split, objective, section.metrics, batch=section.batch)
-        assert found is not None
+            found = evaluate(self.module(), split, objective, section.metrics, **about)
+        if not found:
+            raise UsageError("nothing of its losses is measured outside training, where there is no other pass")
         return found
 
     def predict(self, *files: str | Path, as_is: bool = False) -> Prediction:

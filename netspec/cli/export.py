@@ -83,6 +83,8 @@ def command(
         need_writable(output, inputs_of(spec))
         talk("no run is named, so the weights are those the network starts with")
         report = spec.export(output, allow_outside=allow_outside)
+    if report.note:
+        talk(report.note)
     if as_json:
         show_json({"file": str(report.path), "bytes": report.bytes, **report.facts,
                    "inputs": dict(report.inputs), "outputs": dict(report.outputs),

@@ -36,7 +36,8 @@ def command(
     if of_training:
         from netspec.views import training
 
-        planned = training.training(loaded.name, loaded.graph, loaded.experiment, samples)
+        beside = {name: each.graph for name, each in loaded.beside.items()}
+        planned = training.training(loaded.name, loaded.graph, loaded.experiment, samples, beside)
         show_json(planned.listed()) if as_json else show(training.text(planned))
         return
     if of_weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,7 +14,7 @@ from netspec.datasets.files import Budget, Files, show
 from netspec.datasets.rows import FileRows
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.records import Checked, Maybe, Text, refuse
+from netspec.records import Checked, Maybe, refuse
 from netspec.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def by_name(value: str | tuple[str, ...] | Mapping[str, str]) -> dict[str, str]:
     return dict(value) if isinstance(value, Mapping) else {name: name for name in names(value)}
 
 
+def by_stem(value: str | tuple[str, ...] | Mapping[str, str]) -> dict[str, str]:
+    """The file of each target by the target's name, which is that of the file where nothing else is said."""
+    return dict(value) if isinstance(value, Mapping) else {Path(name).stem: name for name in names(value)}
+
+
 UNPACK: Final = "Save it with numpy.save or numpy.savez, which is read a batch at a time"
 BY_ROWS: Final = "Save it row by row, as numpy.save does with numpy.ascontiguousarray(x), to read a batch at a time"
 
@@ -64,40 +70,61 @@ class NPY(Dataset):
     example = "npy x.npy y.npy"
 
     inputs = Checked("files that the network takes, in its order", names, NAMES, textual=True)
-    target = Text("file that the network learns to give")
+    target = Checked(
+        "file that the network learns to give; {OUTPUT: FILE, ...} or a list for several, which losses name",
+        some_targets,
+        TARGETS,
+        textual=True,
+    )
     val_inputs = Maybe(Checked("files of the validation part, in the same order", names, NAMES, None, textual=True))
-    val_target = Maybe(Text("file of the target of the validation part", None))
+    val_target = Maybe(Checked("the same of the validation part", some_targets, TARGETS, None, textual=True))
     test_inputs = Maybe(Checked("files of the test part, in the same order", names, NAMES, None, textual=True))
-    test_target = Maybe(Text("file of the target of the test part", None))
+    test_target = Maybe(Checked("the same of the test part", some_targets, TARGETS, None, textual=True))
     first = checks.FirstClass()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        named = by_stem(self.target)
+        return tuple(named) if len(named) > 1 else ()
 
     def read(self, files: Files) -> Arrays:
         train = self._part(files, self.inputs, self.target)
         val = self._held(files, "val", self.val_inputs, self.val_target)
         test = self._held(files, "test", self.test_inputs, self.test_target)
-        classes = counted([part for part in (train, val, test) if part], self.first)
-        return Arrays(train, val, test, tuple(Path(i).stem for i in self.inputs), classes)
+        parts = [part for part in (train, val, test) if part]
+        classes = counted(parts, self.first)
+        lead = next(name for name in self.targets if name not in train.others) if self.targets else ""
+        others = {name: counted([part.led_by(name) for part in parts]) for name in train.others}
+        found = Arrays(train, val, test, tuple(Path(i).stem for i in self.inputs), classes)
+        return replace(found, lead=lead, classes_of=others)
 
     def announced(self, files: Files) -> Gives | None:
+        if self.targets:  # which of several leads is found once they are read
+            return None
         try:
-            paths = [files.file(path) for path in (*self.inputs, self.target)]
+            paths = [files.file(path) for path in (*self.inputs, *by_stem(self.target).values())]
         except DataError:  # not there, or not for a check to open: a run says which
             return None
         return foretold([(header_of(path), show(path)) for path in paths])
 
-    def _held(self, files: Files, part: str, inputs: tuple[str, ...] | None, target: str | None) -> Part | None:
-        """A part with files of its own, where there is one."""
+    def _held(self, files: Files, part: str, inputs: tuple[str, ...] | None, target: Any) -> Part | None:
+        """A part with files of its own, where there is one. Raises DataError."""
         if inputs and target:
+            if self.targets and not (isinstance(target, dict) and target.keys() == set(self.targets)):
+                row = ", ".join(f"{name}: FILE" for name in self.targets)
+                raise DataError(f"npy: {part}_target has not the names of the targets. Write {part}_target: {{{row}}}")
             return self._part(files, inputs, target)
         if inputs or target:
             raise DataError(f"npy: {part}_inputs and {part}_target come together, only one of them is given")
         return None
 
-    def _part(self, files: Files, inputs: tuple[str, ...], target: str) -> Part:
+    def _part(self, files: Files, inputs: tuple[str, ...], target: Any) -> Part:
         """The arrays of one part, held against each other. Raises DataError."""
-        paths = [files.file(path) for path in (*inputs, target)]
+        named, count = by_stem(target), len(inputs)
+        paths = [files.file(path) for path in (*inputs, *named.values())]
         arrays = [read_file(path, files.budget) for path in paths]
-        found = checks.part(arrays[:-1], arrays[-1], [show(path) for path in paths])
+        targets = dict(zip(named, arrays[count:], strict=True))
+        found = checks.with_targets(arrays[:count], targets, [show(path) for path in paths])
         return checks.counted_from(found, self.first)
 
 

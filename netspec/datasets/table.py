@@ -15,7 +15,7 @@ from netspec.datasets.holes import Holes, Missing
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
 from netspec.datasets.roles import Roles, judged, need_apart
-from netspec.datasets.targets import Target
+from netspec.datasets.targets import TARGETS, Target, named_columns
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
 from netspec.datasets.values import apart, extent
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
@@ -47,7 +47,8 @@ error that says what to write. Which column became what is told by `check` and w
 
 The target holds classes, named by its distinct texts in order; with `regression`, or where it has decimals, it is
 `B x 1` floats. Several targets are `B x targets` floats: numbers, or 1 and 0 for yes and no. With `several` each cell
-of the target lists labels, and it is `B x labels` floats.
+of the target lists labels, and it is `B x labels` floats. `{OUTPUT: COLUMN, ...}` are several targets, each for a loss
+of its name, with one column or a list.
 
 With `window` a sample is a stretch of rows: the inputs are `B x columns x window`, as conv1d takes them and standardize
 sees them (`transpose 1 2` gives them to a recurrent layer), the target's own past among them where no columns are
@@ -127,7 +128,12 @@ class Tabular(Dataset):
     """Columns of a table."""
 
     path = Word("the file")
-    target = Checked("column that the network learns to give, or a list of them", names, NAMES, textual=True)
+    target = Checked(
+        "column that the network learns to give, or a list of them; {OUTPUT: COLUMN, ...} for several by name",
+        named_columns,
+        TARGETS,
+        textual=True,
+    )
     numbers = Maybe(Checked("columns of numbers", names, NAMES, None, textual=True))
     categories = Maybe(Checked("columns of categories", names, NAMES, None, textual=True))
     regression = Maybe(
@@ -216,14 +222,35 @@ class Tabular(Dataset):
         """The table in a file, if it takes no more than so many bytes of memory. Raises DataError."""
         raise NotImplementedError(type(self).__name__)
 
+    @property
+    def apart_targets(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each of several targets by its name; those of a single one under no name."""
+        if isinstance(self.target, dict) and len(self.target) > 1:
+            return dict(self.target)
+        return {"": self.aims}
+
+    @property
+    def aims(self) -> tuple[str, ...]:
+        """The columns of all targets."""
+        if isinstance(self.target, dict):
+            return tuple(name for columns in self.target.values() for name in columns)
+        found: tuple[str, ...] = self.target
+        return found
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(name for name in self.apart_targets if name)
+
     def columns_of(self, target: str) -> tuple[str, ...]:
+        if target in self.targets:
+            return self.apart_targets[target]
         ahead = range(1, self.horizon + 1) if self.window is not None and self.horizon > 1 else ()
-        return tuple(f"{name} +{row}" for name in self.target for row in ahead) or tuple(self.target)
+        return tuple(f"{name} +{row}" for name in self.aims for row in ahead) or tuple(self.aims)
 
     def beside(self, columns: Sequence[str]) -> Tabular:
         taken = {*(self.numbers or ()), *(self.categories or ()), *self.text, *self.dates, *self.id, *self.drop}
         taken |= {name for name in (self.series, self.time) if name}
-        return self.replace(apart=tuple(name for name in columns if name not in taken and name not in self.target))
+        return self.replace(apart=tuple(name for name in columns if name not in taken and name not in self.aims))
 
     def gives(self) -> Gives:
         columns = len(self.numbers or ()) + len(self.dates) * len(self.date_parts)
@@ -232,11 +259,11 @@ class Tabular(Dataset):
             chosen += [(self.length, "int64"), (self.length * (self.mask != "none"), "bool")]
         length = () if self.window is None else (self.window,)
         inputs = tuple(Tensor((BATCH, count, *length), kind) for count, kind in chosen if count)
-        numbers = self.regression or len(self.target) > 1
-        target = Tensor((BATCH, len(self.target))) if numbers and self.several is None else None
+        numbers = self.regression or len(self.aims) > 1
+        target = Tensor((BATCH, len(self.aims))) if numbers and self.several is None else None
         if self.window is not None:
-            target = Tensor((BATCH, *((len(self.target),) if len(self.target) > 1 else ()), self.horizon))
-        return Gives(inputs if self._named else None, target)
+            target = Tensor((BATCH, *((len(self.aims),) if len(self.aims) > 1 else ()), self.horizon))
+        return Gives(inputs if self._named else None, None if self.targets else target)
 
     def _takes(self, name: str) -> bool:
         """Whether the spec names a column as an input."""
@@ -270,12 +297,19 @@ class Tabular(Dataset):
         roles = _known(columns) if columns else self._roles(train)
         kinds = self._kinds(roles, train, files, columns or {})
         regression = True if self.window is not None else self.regression
-        target = Target(self.target, regression, self.several, learnt.get("classes") if columns else None)
-        target = target if columns else target.met(train)
-        units = columns.get("units", {}) if columns else self._units(train, (*roles.numbers, *target.amounts))
+        known = {**learnt.get("targets", {}).get("classes", {}), "": learnt.get("classes")} if columns else {}
+        lead = learnt.get("targets", {}).get("lead", "")
+        targets = {
+            name: Target(own, regression, self.several, known.get("" if name == lead else name))
+            for name, own in self.apart_targets.items()
+        }
+        targets = targets if columns else {name: target.met(train) for name, target in targets.items()}
+        amounts = [name for target in targets.values() for name in target.amounts]
+        units = columns.get("units", {}) if columns else self._units(train, (*roles.numbers, *amounts))
         for table in [each for each in tables.values() if columns or each is not train]:
             table.need_units(units)
-        parts = {part: self._part(table, kinds, target) for part, table in tables.items()}
+        lead = next((name for name, target in targets.items() if target.classes is not None), next(iter(targets)))
+        parts = {part: self._part(table, kinds, targets, lead) for part, table in tables.items()}
         span = None
         if self.window is not None:
             frames = {part: self._frame(table, self.horizon) for part, table in tables.items()}
@@ -283,10 +317,11 @@ class Tabular(Dataset):
             span = frames["train"].span
         inputs = tuple(name for kind in kinds for name in kind.inputs)
         head = f"{train.origin.name}: {len(train):,} rows{''.join(f', {note}' for note in train.notes)}"
-        plan = Plan(kinds, roles.left, (head, *target.lines()), units)
-        classes = tuple(target.classes) if target.classes is not None else None
+        plan = Plan(kinds, roles.left, (head, *(line for target in targets.values() for line in target.lines())), units)
+        classes_of = {name: None if each.classes is None else tuple(each.classes) for name, each in targets.items()}
+        classes = classes_of.pop(lead)
         found = Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
-        return replace(found, ordered=span is not None, span=span)
+        return replace(found, ordered=span is not None, span=span, lead=lead, classes_of=classes_of)
 
     def _units(self, table: Table, names: Sequence[str]) -> dict[str, str]:
         """What stands beside the numbers of these columns, where the spec says that something may."""
@@ -307,6 +342,8 @@ class Tabular(Dataset):
             raise DataError(f"{self.called()}: fill= does nothing without missing=value")
         if self.date_order and self.date_format:
             raise DataError(f"{self.called()}: date_format= says what stands first. Drop date_order=.")
+        if self.targets and (self.window is not None or self.several is not None):
+            raise DataError(f"{self.called()}: window= and several= are of one target, not of {listed(self.targets)}")
         if self.window is not None and (self.text or self.several is not None or self.regression is False):
             text = "gives numbers that follow numbers, dates and categories"
             raise DataError(f"{self.called()}: window= {text}, so not with text=, several= or regression=false")
@@ -317,7 +354,7 @@ class Tabular(Dataset):
         given = {"numbers": self.numbers, "categories": self.categories, "text": self.text, "dates": self.dates}
         given |= {"drop": self.drop, "id": self.id}
         if self.window is None:  # a window shows what the target was before
-            given |= {"target": self.target}
+            given |= {"target": self.aims}
         need_apart([(key, columns or ()) for key, columns in given.items()])
         table.need([name for columns in (*given.values(), self.apart) for name in columns or ()])
         left = dict.fromkeys(self.drop, "dropped") | dict.fromkeys(self.id, "kept for predictions")
@@ -331,7 +368,7 @@ class Tabular(Dataset):
             found = judged(table, others)
         if not (found.numbers or found.categories or self.text or self.dates):
             kept = f", {listed([*left, *found.left])} left out" if left or found.left else ""
-            raise DataError(f"{table.origin.name} has no column besides {listed(self.target)!r}{kept}")
+            raise DataError(f"{table.origin.name} has no column besides {listed(self.aims)!r}{kept}")
         return replace(found, dates=self.dates, texts=self.text, left={**left, **found.left})
 
     def _kinds(self, roles: Roles, table: Table, files: Files, learnt: Mapping[str, Any]) -> tuple[Kind, ...]:
@@ -357,9 +394,12 @@ class Tabular(Dataset):
             found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.holes))
         return tuple(found)
 
-    def _part(self, table: Table, kinds: Sequence[Kind], target: Target) -> Part:
+    def _part(self, table: Table, kinds: Sequence[Kind], targets: Mapping[str, Target], lead: str) -> Part:
         inputs = tuple(kind.read(table) for kind in kinds)
-        return Part(inputs, target.read(table), table.origin, table.key)
+        read = {name: target.read(table) for name, target in targets.items()}
+        others = {name: column for name, column in read.items() if name != lead}
+        origin = replace(table.origin, targets=dict.fromkeys(others, table.origin.name))
+        return Part(inputs, read[lead], origin, table.key, others)
 
     def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
         plan: Plan = arrays.learnt["columns"]
@@ -425,7 +465,7 @@ class Tabular(Dataset):
     def remarks(self, table: Table, learnt: Mapping[str, Any]) -> Iterator[str]:
         """What is told of new samples: columns that the run does not take, and texts that its training did not have."""
         columns = learnt["columns"]
-        known = {name for kind in columns.values() for name in kind} | {*self.target, *self.id, *self.drop}
+        known = {name for kind in columns.values() for name in kind} | {*self.aims, *self.id, *self.drop}
         known |= {self.series, self.time} if self.window is not None else set()
         extra = [name for name in table.columns if name not in known]
         if extra:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import roles
 from netspec.datasets.columns import Table, distinct, shown
+from netspec.datasets.npy import NAMES, names
 from netspec.datasets.roles import as_target, puzzle, told
 from netspec.errors import DataError
+from netspec.records import refuse
 from netspec.words import printable
 
 if TYPE_CHECKING:
@@ -22,8 +24,19 @@ YES_NO: Final = ({"0", "1"}, {"0.0", "1.0"}, {"false", "true"}, {"no", "yes"}, {
 YES: Final = frozenset(max(pair) for pair in YES_NO)
 UNTAUGHT: Final = "What is to be learnt must be there: take out the rows without it."
 """What is said of an empty cell of the target."""
+TARGETS: Final = {"anyOf": [NAMES, {"type": "object", "additionalProperties": NAMES, "minProperties": 1}]}
+"""What a field takes that names the columns of one target, or of several."""
 FEW: Final = 10
 """The most classes that are told by name."""
+
+
+def named_columns(value: Any) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    """The columns of one target, or of several by the names of outputs."""
+    if not isinstance(value, dict):
+        return names(value)
+    if not value:
+        raise refuse("a column, a list of them, or {OUTPUT: COLUMN, ...} for several targets")
+    return {str(name): names(columns) for name, columns in value.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ RULES: dict[str, str] = {
     "relu_under_regression": "training",
     "norm_of_one": "training",
     "no_gradient": "training",
+    "step_networks": "experiment",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 

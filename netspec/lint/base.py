@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from netspec.errors import At, Problem, Severity
 from netspec.graph.model import Graph, Step, Value
+from netspec.graph.signals import signals
 from netspec.lint.flow import Flow
 from netspec.losses.forms import as_taken
 from netspec.sections.experiment import Experiment
@@ -41,7 +42,11 @@ class Comparison:
     @property
     def at(self) -> At:
         """Where it stands in the spec."""
-        return At(("train", "loss", self.term.name) if self.term.name else ("train", "loss"))
+        return At(self.term.path)
+
+    def place(self, step: Step) -> At:
+        """Where a problem with a step is shown: of a network beside, where the loss stands."""
+        return step.at if step in self.facts.flow.users else self.at
 
     @property
     def predictions(self) -> list[Tensor] | None:
@@ -52,14 +57,28 @@ class Comparison:
 
     @property
     def gives(self) -> Gives:
-        """What the data gives, with the target that is compared as the only one."""
+        """What the data gives, with the target that is compared as the only one; or what the step itself gives."""
         data = self.facts.data
+        if self.term.within:
+            from netspec.datasets.base import Gives
+
+            return Gives(target=self._made)
         return self.facts.gives.of(self.term.target_of(data.source.targets if data is not None else ()))
+
+    @property
+    def _made(self) -> Tensor | None:
+        """The target, where the step makes it: a number is as large as the prediction."""
+        if self.term.constant is None:
+            value = self.facts.signals.get(self.term.named_target)
+            return value.tensor if value is not None else None
+        return self.predictions[0] if self.predictions else None
 
     @property
     def target(self) -> Tensor | None:
         """The target as the loss takes it: one of more axes than a label has may come in several forms."""
         target, predictions = self.gives.target, self.predictions
+        if self.term.within:
+            return target
         if self.facts.measured is not None or not predictions or target is None:
             return target
         return as_taken(target, partial(self.loss.accepts, predictions)) if len(target.shape) > 2 else target
@@ -67,9 +86,11 @@ class Comparison:
     @property
     def ends(self) -> list[Step]:
         """The operations that are the last to change the numbers of what it is given."""
-        flow = self.facts.flow
-        makers = [maker for value in self.values for maker in flow.makers(value)]
-        return [step for step in map(flow.through, makers) if step is not None]
+        found = list[Step]()
+        for value in self.values:
+            flow = self.facts.flow_of(value)
+            found += [step for step in map(flow.through, flow.makers(value)) if step is not None]
+        return found
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,10 @@ class Facts:
     """What its source was found to give before any transform."""
     looked: Gives | None = None
     """What a look at the data found it to give, before it is read for training, where that is known."""
+    beside: Mapping[str, Graph] = field(default_factory=dict)
+    """The networks of a teacher and of players, by what they are called."""
+    names: tuple[str, ...] = ()
+    """What the inputs of the data are called, once it has been read."""
 
     @property
     def data(self) -> DataSection | None:
@@ -114,9 +139,9 @@ class Facts:
     @property
     def comparisons(self) -> list[Comparison]:
         """The losses whose outputs are there, each with what it is given."""
-        outputs, found = self.outputs, list[Comparison]()
-        for term in self.train.terms if self.train is not None else ():
-            names = term.outputs or tuple(outputs)
+        outputs, found = self.signals, list[Comparison]()
+        for term in self.train.all_terms if self.train is not None else ():
+            names = term.outputs or tuple(self.outputs)
             if names and all(name in outputs for name in names):
                 found.append(Comparison(term, self, tuple(outputs[name] for name in names)))
         return found
@@ -124,7 +149,9 @@ class Facts:
     @property
     def measured_comparisons(self) -> list[Comparison]:
         """Those losses that are measured outside training too."""
-        return [each for each in self.comparisons if not any(map(self.graph.only_in_training, each.values))]
+        measured = self.graph.outputs.keys() | self.signals.keys() - self.graph.results.keys()
+        wanted = [each for each in self.comparisons if all(name in measured for name in each.term.outputs)]
+        return [each for each in wanted if self.train is not None and self.train.measures(each.term)]
 
     @property
     def source(self) -> Gives:
@@ -148,6 +175,14 @@ class Facts:
         found = self.graph.inputs
         return found if found and len(found) == len(self.graph.root.inputs) else None
 
+    def of_data(self, given: Sequence[Tensor]) -> tuple[Sequence[Tensor], Mapping[str, Tensor]]:
+        """Those of the data's inputs that the network takes, and its inputs that the data is to give.
+
+        What is drawn is no data, and passes may be over inputs of the data that come behind those of the network.
+        """
+        inputs = self.inputs or {}
+        return taken(given, inputs, self.data.draw if self.data is not None else {}, self.train)
+
     @property
     def results(self) -> list[Value]:
         """The values that the network returns."""
@@ -159,9 +194,30 @@ class Facts:
         return self.graph.results
 
     @cached_property
+    def signals(self) -> dict[str, Value]:
+        """Everything that losses may name: the outputs, and those of further passes and of networks beside."""
+        return signals(self.graph, self.beside, self.train)
+
+    @cached_property
     def flow(self) -> Flow:
         """The operations of the network without its levels."""
         return Flow(self.graph)
+
+    def flow_of(self, value: Value) -> Flow:
+        """The operations of the network that a value is of."""
+        beside = (graph for graph in self.beside.values() if any(value is own for own in graph.results.values()))
+        other = next(beside, None)
+        return self.flow if other is None else Flow(other)
+
+
+def taken(
+    given: Sequence[Tensor], wanted: Mapping[str, Tensor], drawn: Collection[str], train: Train | None
+) -> tuple[Sequence[Tensor], Mapping[str, Tensor]]:
+    """Those of the data's inputs that a network takes, and its inputs, by name, that the data is to give."""
+    wanted = {name: tensor for name, tensor in wanted.items() if name not in drawn}
+    passes = [each for holder in (train, *train.players) for each in holder.passes] if train is not None else []
+    further = any(each.over for each in passes) or (drawn and not wanted)
+    return (given[: len(wanted)] if further else given), wanted
 
 
 class Rule:

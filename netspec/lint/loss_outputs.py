@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
+from netspec.sections.beside import OWN
 from netspec.sections.objective import Term
 from netspec.words import did_you_mean, listed
 
@@ -26,34 +27,38 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        terms = facts.train.terms if facts.train is not None else ()
+        terms = facts.train.all_terms if facts.train is not None else ()
         if not facts.outputs or not any(term.name for term in terms):
             return
         targets = facts.data.source.targets if facts.data is not None else ()
         yield from self._outputs(facts, terms)
         for term in terms:
-            there = all(name in facts.outputs for name in term.outputs)
-            if facts.data is not None and term.loss.takes_target and there:
-                yield from self._target(term, targets)
+            there = all(name in facts.signals for name in term.outputs)
+            if facts.data is not None and term.takes_data and there:
+                yield from self._target(facts, term, targets)
+            elif term.within and term.named_target and term.named_target not in facts.signals:
+                yield from self._made(facts, term)
         yield from self._watched(facts, terms)
         taken = {name for term in terms for name in term.outputs}
+        used = self._used(facts, taken)
         for name in facts.outputs:
-            if name not in taken and taken <= facts.outputs.keys():
+            if name not in used and taken <= facts.signals.keys():
                 text = f"no loss is on the output {name}, so what only it needs is not trained"
                 hint = f"Give it one, as in {{{name}: ...}}, or leave it out of outputs."
                 yield Problem(self.code, text, At(("train", "loss"), on_key=True), hint, "warning")
 
     def _outputs(self, facts: Facts, terms: tuple[Term, ...]) -> Iterator[Problem]:
         """The outputs that losses name and the network does not give."""
-        missing = {name: term for term in terms for name in term.outputs if name not in facts.outputs}
+        missing = {name: term for term in terms for name in term.outputs if name not in facts.signals}
         if not missing:
             return
         (first, term), *others = missing.items()
-        path = ("train", "loss") if others else ("train", "loss", term.name)
+        path = ("train", "loss") if others else term.path
         many = "s" * bool(others)
         text = f"the network has no output{many} {listed(map(repr, missing))} for the loss{'es' * bool(others)}"
-        hint = did_you_mean(first, facts.outputs) if not others else ""
-        hint = hint or f"There {'are' if len(facts.outputs) > 1 else 'is'}: {listed(facts.outputs)}. "
+        known = [name for name in facts.signals if not name.startswith(f"{OWN}.")]
+        hint = did_you_mean(first, known) if not others else ""
+        hint = hint or f"There {'are' if len(known) > 1 else 'is'}: {listed(known)}. "
         if any(step.value.name == first for step in facts.graph.root.steps):
             row = f"outputs: {{..., {first}: {first} when training}}"
             hint = f"It is a value inside. To give it in training alone: {row}"
@@ -62,15 +67,35 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
             hint += f"Name several as outputs: {{{row}}}; one loss of all, such as {term.loss.said}, has no name."
         yield self.problem(text, At(path, on_key=True), hint)
 
-    def _target(self, term: Term, targets: tuple[str, ...]) -> Iterator[Problem]:
+    def _used(self, facts: Facts, taken: set[str]) -> set[str]:
+        """The outputs that something is learnt by: those of losses, in whatever pass, and what players are given."""
+        values = {id(facts.signals[name]) for name in taken if name in facts.signals}
+        given = (
+            {name for player in facts.train.players for each in player.passes for name in each.over}
+            if facts.train
+            else ()
+        )
+        return {name for name, value in facts.outputs.items() if id(value) in values or name in given}
+
+    def _made(self, facts: Facts, term: Term) -> Iterator[Problem]:
+        """The target that a loss names and the step does not make."""
+        text = f"nothing in the step is called {term.named_target!r}, which the loss {term.name} compares with"
+        hint = did_you_mean(term.named_target, facts.signals) or f"There are: {listed(facts.signals)}."
+        yield self.problem(text, At(term.path), hint)
+
+    def _target(self, facts: Facts, term: Term, targets: tuple[str, ...]) -> Iterator[Problem]:
         """The target that a loss names and the data does not have."""
-        at = At(("train", "loss", term.name))
-        if term.target and not targets:
-            text = f"the data has one target, and none that is called {term.target!r}"
-            yield self.problem(text, at, "Leave target= out, or name several targets in the source.")
+        at = At(term.path)
+        if term.named_target and not targets:
+            text = f"the data has one target, and none that is called {term.named_target!r}"
+            hint = "Leave target= out, or name several targets in the source."
+            if term.named_target in facts.outputs:
+                hint = f"It is an output: target={OWN}.{term.named_target}"
+            yield self.problem(text, at, hint)
         elif targets and (wanted := term.target_of(targets)) not in targets:
             text = f"the data has no target {wanted!r} for the loss of {term.name}"
             hint = did_you_mean(wanted, targets) or f"There are: {listed(targets)}."
+            hint = f"It is an output: target={OWN}.{wanted}." if term.target and wanted in facts.outputs else hint
             yield self.problem(text, at, f"{hint} target= of a loss names another than its own name.")
 
     def _watched(self, facts: Facts, terms: tuple[Term, ...]) -> Iterator[Problem]:
@@ -84,6 +109,6 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
             ("scheduler", getattr(facts.train.scheduler, "monitor", None)),
         )
         for key, monitor in watched:
-            if monitor in missing and all(name in facts.outputs for term in terms for name in term.outputs):
-                text = f"{monitor} is not measured: the network gives that output in training only"
+            if monitor in missing and all(name in facts.signals for term in terms for name in term.outputs):
+                text = f"{monitor} is not measured: what it compares is there in training only"
                 yield self.problem(text, At(("train", key)), f"Watch {monitor.replace('val.', 'train.')} or val.loss.")

@@ -41,7 +41,7 @@ train: {loss: nll, optimizer: sgd lr=0.01}
     def _compared(self, data: DataSection, compared: Comparison) -> Iterator[Problem]:
         """What is wrong with the target of one loss."""
         target, predictions, loss = compared.target, compared.predictions, compared.loss
-        if target is None or predictions is None:
+        if target is None or predictions is None or not compared.term.takes_data:
             return
         way = data.mixing[0].said
         at = At(("data", "augment"))

@@ -37,4 +37,4 @@ train: {loss: nll, optimizer: adam}
                     continue
                 write, instead = WAYS[wanted]
                 text = f"{compared.loss.said} takes {wanted}, {last.name} gives none"
-                yield self.problem(text, last.at, f"End the network with {write}, or take {instead}.")
+                yield self.problem(text, compared.place(last), f"End the network with {write}, or take {instead}.")

@@ -29,4 +29,6 @@ train: {loss: mse, optimizer: adam}
                 if last.op is None or not last.op.at_least_0:
                     continue
                 text = f"{last.name} is the last to change what {compared.loss.said} compares"
-                yield self.problem(text, last.at, "Leave it out; where only numbers above 0 make sense, take softplus.")
+                yield self.problem(
+                    text, compared.place(last), "Leave it out; where only numbers above 0 make sense, take softplus."
+                )

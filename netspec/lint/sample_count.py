@@ -27,7 +27,7 @@ train: {loss: cross_entropy, optimizer: adam}
 """
 
     def check(self, facts: Facts) -> Iterator[Problem]:
-        compared = [each for each in facts.comparisons if each.loss.takes_target]
+        compared = [each for each in facts.comparisons if each.term.takes_data]
         for value in (value for each in compared for value in each.values[: each.loss.predictions]):
             tensor = value.tensor
             if tensor is None or not _misses(tensor):

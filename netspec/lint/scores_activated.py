@@ -30,4 +30,6 @@ train: {loss: ce, optimizer: adam}
                 if last.op is None or not last.op.makes:
                     continue
                 text = f"{compared.loss.said} takes raw scores, and {last.name} has activated them already"
-                yield self.problem(text, last.at, "Leave it out; an export may add it: export.onnx.output.")
+                yield self.problem(
+                    text, compared.place(last), "Leave it out; an export may add it: export.onnx.output."
+                )

@@ -20,6 +20,10 @@ FAMILIES: dict[str, str] = {
         "triplet_margin_with_distance_loss"
     ),
     "sequences": "CTCLoss ctc ctc_loss",
+    "contrast": (
+        "InfoNCELoss NTXentLoss info_nce infonce info_nce_loss clip_loss nt_xent ntxent nt_xent_loss simclr_loss"
+    ),
+    "distillation": "DistillationLoss distillation distill distillation_loss",
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""
 

@@ -37,6 +37,10 @@ class Loss(Entry):
     """Whether numbers that are shifted and stretched, prediction and target alike, are compared as well."""
     regression: ClassVar[bool] = False
     """Whether a prediction may be any number, also one below 0."""
+    torchs: ClassVar[bool] = True
+    """Whether torch.nn has it."""
+    compares_samples: ClassVar[bool] = False
+    """Whether it compares the samples of a batch with each other, so that its value is that of such a batch."""
     mixes: ClassVar[bool] = True
     """Whether a target may lie between those that it knows, as mixup makes them."""
     wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"

@@ -17,6 +17,7 @@ from netspec.graph.model import Graph
 from netspec.losses.base import Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
+from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.export import Report, by_shape, export_network, metadata
@@ -60,11 +61,12 @@ def export(
         path,
         exporter,
         outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
-        validation=_validation(data),
+        validation=_validation(spec, data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
         probabilities=partial(_probabilities, answered[first][0]) if first in answered else by_shape,
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
+        graph=spec.graph,
     )
 
 
@@ -99,9 +101,10 @@ def _probabilities(loss: Loss, scores: torch.Tensor) -> Probabilities:
     return Probabilities(loss.activation, loss.class_axis(scores.ndim))
 
 
-def _validation(data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
-    """A few batches of real inputs, of the validation part where there is one."""
+def _validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
     if data is not None:
-        part = data.val or data.train
-        for inputs, _ in islice(part.batches(batch_size(part, 64)), COMPARED):
-            yield inputs
+        part, given = data.val or data.train, inputs_of(spec, data)
+        for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), COMPARED)):
+            drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
+            yield given.of_network((*inputs, *drawn))

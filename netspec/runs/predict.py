@@ -20,7 +20,7 @@ from netspec.errors import DataError
 from netspec.lint import Facts, rules
 from netspec.runs.data import LEARNT
 from netspec.runs.run import Run
-from netspec.runtime.data.handed import Handed, handed
+from netspec.runtime.data.handed import Handed, arrays_in, handed
 from netspec.runtime.data.loading import steps_for
 from netspec.runtime.data.prefetch import Reader
 from netspec.runtime.data.ranges import on_scale
@@ -29,6 +29,7 @@ from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.train.evaluate import batch_size
 from netspec.runtime.train.loss import Criterion, Objective, predictions
+from netspec.runtime.train.networks import Drawn, Inputs
 from netspec.tensors import Tensor
 from netspec.words import printable
 
@@ -144,7 +145,7 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     needed. Values are brought to the scale of training where that is sure, unless they are taken `as_is`.
     Raises DataError.
     """
-    learnt = run.learnt
+    learnt, order = _of_network(run, run.learnt), _inputs_in(run)
     new, samples = _samples(run, files, learnt, as_is)
     module = run.module().eval()
     section = run.spec.experiment.train
@@ -155,7 +156,7 @@ def predict(run: Run, files: Sequence[Path], *, as_is: bool = False) -> Predicti
     found, axes = [], dict[str, int]()
     with torch.inference_mode():
         for inputs, _ in samples.batches(batch_size(samples, 64)):
-            given = module(*inputs)
+            given = module(*order.of_network(inputs))
             held = dict(zip(names, predictions(given), strict=True))
             for name, (criterion, taken) in _answered(objective, given, names).items():
                 axes[name] = axis = criterion.loss.class_axis(taken[0].ndim)
@@ -245,7 +246,10 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any], as_is: 
     if section is not None and "inputs" not in learnt:
         raise DataError(f"{run.folder} does not keep how its data is seen: {LEARNT} is missing or of an older version")
     source = section.source if section is not None else None
-    given = handed(source, files, learnt, {name: x.shape for name, x in wanted.items()})
+    if section is not None and section.draw:  # what was drawn is given now
+        given = arrays_in(files, (*learnt["inputs"]["names"], *section.draw))
+    else:
+        given = handed(source, files, learnt, {name: x.shape for name, x in wanted.items()})
     label = ", ".join(map(show, files))
     if given.judged and not as_is:
         given = _on_scale(given, learnt, label)
@@ -262,14 +266,37 @@ def _samples(run: Run, files: Sequence[Path], learnt: Mapping[str, Any], as_is: 
     return given, samples
 
 
+def _of_network(run: Run, learnt: dict[str, Any]) -> dict[str, Any]:
+    """What was learnt of the inputs that the network takes; those behind them were for further passes of it."""
+    if "inputs" not in learnt:
+        return learnt
+    section, known = run.spec.experiment.data, learnt["inputs"]
+    count = len(run.spec.graph.inputs) - len(section.draw if section is not None else ())
+    steps = zip(learnt.get("transform", ()), learnt["places"], strict=True) if "places" in learnt else ()
+    found = {**learnt, "inputs": {**known, "names": known["names"][:count]}, "values": learnt.get("values", [])[:count]}
+    return (
+        {**found, "transform": [step for step, of in steps if any(place < count for place in of)]} if steps else found
+    )
+
+
+def _inputs_in(run: Run) -> Inputs:
+    """The inputs of new samples: those of the data, then what was drawn in training."""
+    section, network = run.spec.experiment.data, tuple(run.spec.graph.inputs)
+    drawn = section.draw if section is not None else {}
+    data = tuple(name for name in network if name not in drawn)
+    return Inputs(network, data, {name: Drawn(way, ()) for name, way in drawn.items()})
+
+
 def _prepared(run: Run, arrays: Sequence[Column], learnt: Mapping[str, Any]) -> Split:
     """The samples with what is done to them on their way to the network. Raises DataError where they do not fit it."""
     section, steps = run.spec.experiment.data, Steps()
     if section is not None:
-        steps = steps_for(section, learnt, [described(torch.from_numpy(x[:1])) for x in arrays])
+        data = arrays[: len(arrays) - len(section.draw)]
+        steps = steps_for(section, learnt, [described(torch.from_numpy(x[:1])) for x in data])
     samples = _split(arrays, steps)
     first, _ = next(samples.batches(1))
-    for message, _ in unfit([described(x) for x in first], run.spec.graph.inputs):
+    taken = _inputs_in(run).of_network(first) if len(first) == len(run.spec.graph.inputs) else first
+    for message, _ in unfit([described(x) for x in taken], run.spec.graph.inputs):
         raise DataError(message.replace("the data", "the file"))
     return samples
 

@@ -16,6 +16,7 @@ from netspec.files import write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
 from netspec.runs.data import LEARNT, data_of, learnt_in
+from netspec.runs.networks import networks_of
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
@@ -78,6 +79,7 @@ def train(
             torch.manual_seed(section.seed)
             module = build(spec, undrawn=going_on, reorder=section.reorder)
             need_fit(spec, data)
+            networks = networks_of(spec, data, undrawn=going_on)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])
             if folder and world.main:
@@ -88,6 +90,7 @@ def train(
         shown = progress if world.main else None
         same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
         about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
+        about["networks"] = networks
         with pointing_into(spec.document.source):
             history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, **about)
     return Trained(module.eval(), history, folder)

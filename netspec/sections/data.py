@@ -17,6 +17,7 @@ from netspec.records import Bool, Checked, Int, Maybe, Text, refuse
 from netspec.sections.aim import Aim
 from netspec.sections.base import NOTHING, Around, Key, Places, Section, entry_schema, unknown_keys
 from netspec.sections.data_steps import read_steps, steps_schema
+from netspec.sections.draw import Draw, read_draw
 from netspec.tensors import Misfit, Tensor, sample
 from netspec.transforms.base import TORCHS, Maps, Mixing, Step
 from netspec.transforms.route import Chain, Placed, Way, Written, joined, parted, placed, way
@@ -163,8 +164,10 @@ class DataSection:
     """What the target is taken for."""
     source_at: At = field(default=At())
     names: tuple[str, ...] = ()
-    """The network's inputs, where they are known."""
+    """The network's inputs, where they are known, and the data's as well."""
     maps: Maps = TORCHS
+    draw: Mapping[str, Draw] = field(default_factory=dict)
+    """How inputs of the network are drawn that are no data, by their names."""
     maps_of: Mapping[str, Maps] = field(default_factory=dict)
     """Of several targets, how each is moved that lies on an image's grid, by its name."""
 
@@ -249,18 +252,20 @@ def read_data(
     lookup: Lookup = nothing,
     names: Sequence[str] = (),
     maps: Maps = TORCHS,
+    further: bool = False,
 ) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section and everything that is wrong with it; None where that leaves no section.
 
     `data` is the source alone, as a row, or a mapping with the keys of Data. `names` are those of the network's inputs,
-    `maps` says how the loss wants a target moved that lies on an image's grid.
+    `maps` says how the loss wants a target moved that lies on an image's grid, `further` whether the data may have
+    inputs besides the network's.
     """
     if isinstance(data, str):
         return _section({"source": data}, path, lookup, {"source": path})
     if not isinstance(data, dict):
         hint = "For example: data: {source: digits}"
         return None, [Problem("bad-section", "data holds a source, alone or with split and transform", At(path), hint)]
-    return _section(data, path, lookup, {key: (*path, key) for key in Data.keys}, tuple(names), maps)
+    return _section(data, path, lookup, {key: (*path, key) for key in Data.keys}, tuple(names), maps, further)
 
 
 def _section(
@@ -270,6 +275,7 @@ def _section(
     paths: dict[str, Path],
     names: tuple[str, ...] = (),
     maps: Maps = TORCHS,
+    further: bool = False,
 ) -> tuple[DataSection | None, list[Problem]]:
     """The `data` section of plain data, and everything that is wrong with it; `paths` say where its keys stand."""
     problems = [_as_source(problem) for problem in unknown_keys(data, Data.keys, path)]
@@ -287,6 +293,11 @@ def _section(
             problems += refused.problems
     reading: Reading | None = None
     aim: Aim | None = None
+    drawn: Mapping[str, Draw] = {}
+    try:
+        drawn = read_draw(data.get("draw"), (*path, "draw"), lookup, names)
+    except Refused as refused:
+        problems += refused.problems
     try:
         split = _read_split(data.get("split"), (*path, "split"), lookup)
     except Refused as refused:
@@ -299,15 +310,17 @@ def _section(
         aim = _plain(Aim, data, path, lookup)
     except Refused as refused:
         problems += refused.problems
-    transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, names)
-    random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, names)
+    own = () if further or drawn else names
+    transform, wrong, whole = read_steps(data.get("transform"), (*path, "transform"), TRANSFORMS, lookup, own)
+    random, more, all_random = read_steps(data.get("augment"), (*path, "augment"), AUGMENTATIONS, lookup, own)
     problems += [*wrong, *more]
     if source is None or split is None or reading is None or aim is None or problems or not (whole and all_random):
         return None, problems
     augment = tuple(each.written for each in random if not isinstance(each.written.step, Mixing))
     mixing = tuple(each.written.step for each in random if isinstance(each.written.step, Mixing))
     steps = tuple(each.written for each in transform)
-    section = DataSection(source, split, steps, augment, mixing, reading, aim, At(paths["source"]), names, maps)
+    about = (reading, aim, At(paths["source"]), own, maps, drawn)
+    section = DataSection(source, split, steps, augment, mixing, *about)
     return section, _misfits(section, {id(each.written.step): each.places for each in (*transform, *random)})
 
 
@@ -349,6 +362,8 @@ def _misfits(section: DataSection, places: dict[int, Places]) -> list[Problem]:
     gives = section.source.gives()
     if not gives.inputs or (section.names and len(section.names) != len(gives.inputs)):
         return []
+    if not section.names and any(each.to is not None for each in (*section.transform, *section.augment)):
+        return []  # what its inputs are called, only the data tells
     problems = []
     for step, misfit in section.misfits(gives.inputs, gives.target):
         at = places[id(step)].get(misfit.field) or places[id(step)][None]
@@ -384,6 +399,10 @@ class Data(Section):
         "transform": Key("what is done to all data on its way to the network; {NAME: ...} says for which input"),
         "augment": Key("random changes to training data; {NAME: ...} says of which input"),
         **{name: Key(field.sentence) for name, field in Aim.fields.items()},
+        "draw": Key(
+            "inputs of the network that are no data, but drawn anew in every step, by name: normal or uniform",
+            {"input": "normal"},
+        ),
         "memory": Key(Reading.fields["memory"].sentence, "2GB", field_of=Reading),
         "workers": Key(Reading.fields["workers"].sentence, 4, field_of=Reading),
     }
@@ -396,9 +415,11 @@ class Data(Section):
 
     def read(self, value: Any, path: Path, around: Around) -> tuple[DataSection | None, list[Problem]]:
         train = around.value("train")  # targets on an image's grid are moved as the loss takes them
-        terms = [term for term in train.terms if term.loss.takes_target] if train else []
+        terms = [term for term in train.all_terms if term.takes_data] if train else []
         maps = _maps(terms[0].loss) if terms else TORCHS
-        section, problems = read_data(value, path, around.lookup, around.inputs, maps)
+        passes = [each for holder in (train, *train.players) for each in holder.passes] if train else []
+        further = any(each.over for each in passes)
+        section, problems = read_data(value, path, around.lookup, around.inputs, maps, further)
         if section is None or not section.source.targets:
             return section, problems
         of = {term.target_of(section.source.targets): _maps(term.loss) for term in reversed(terms)}
@@ -411,6 +432,7 @@ class Data(Section):
             "split": {"description": self.keys["split"].sentence, "anyOf": [SHARE, Split.json_schema(), NOTHING]},
             "transform": steps_schema(TRANSFORMS, self.keys["transform"].sentence),
             "augment": steps_schema(AUGMENTATIONS, self.keys["augment"].sentence),
+            "draw": {"description": self.keys["draw"].sentence, "type": ["string", "object", "null"]},
             **Aim.json_schema()["properties"],
             **Reading.json_schema()["properties"],
         }

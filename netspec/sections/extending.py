@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from netspec.errors import At, Problem
+from netspec.errors import Path as PathTo
 from netspec.paths import real
+from netspec.sections.beside_files import in_network, network_of, network_places
 from netspec.sections.bringing import brought_in
 from netspec.sections.overlay import merged
 from netspec.sections.overrides import overridden, override_path
@@ -36,8 +38,11 @@ def laid(source: Source, folder: Path | None, overrides: Sequence[str], root: Pa
     of. Raises SpecError.
     """
     first = [text for text in overrides if override_path(text.partition("=")[0])[:1] in FIRST]
-    whole = _Others(folder, root).under(overridden(source, first), folder, 0)
-    return overridden(whole, [text for text in overrides if text not in first])
+    others = _Others(folder, root)
+    whole = others.under(overridden(source, first), folder, 0)
+    late = [text for text in overrides if in_network(override_path(text.partition("=")[0]))]
+    whole = overridden(whole, [text for text in overrides if text not in (*first, *late)])
+    return overridden(others.beside(whole), late)
 
 
 def top_of(folder: Path) -> Path:
@@ -91,11 +96,22 @@ class _Others:
             source = merged(brought, source)
         return _without(source, USE)
 
+    def beside(self, source: Source) -> Source:
+        """`source` with the networks of a teacher and of players in it, in place of the names of their specs."""
+        for path in network_places(source.data):
+            if isinstance(name := _at(source.data, path), str):
+                run = name if self.folder is not None and (self.folder / name).is_dir() else ""
+                read = self._read(f"{name}/spec.yaml" if run else name, At(path), source, self.folder, 0)
+                source = _put(source, path, network_of(read, Path(name).parent, run))
+        return source
+
     def _read(self, name: object, at: At, source: Source, folder: Path | None, depth: int) -> Source:
         """One of the specs that a spec extends, over those that it extends itself. Raises SpecError."""
 
         def refused(message: str, hint: str) -> SpecError:
-            return SpecError([Problem(str(at.path[0]), message, at, hint)], source)
+            return SpecError(
+                [Problem(str(at.path[-1] if at.path[0] == "train" else at.path[0]), message, at, hint)], source
+            )
 
         if not isinstance(name, str):
             raise refused(
@@ -118,6 +134,24 @@ class _Others:
                 what if depth >= MAX_EXTENDS else f"more than {MAX_FILES} specs are extended", "Do with fewer."
             )
         return self.under(read_file(path), path.parent, depth + 1)
+
+
+def _at(data: Any, path: PathTo) -> Any:
+    """What stands at a path of plain data; None where nothing does."""
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _put(source: Source, path: PathTo, part: Source) -> Source:
+    """`source` with another one at a path of it."""
+
+    def put(data: Any, keys: PathTo) -> Any:
+        return {**data, keys[0]: put(data[keys[0]], keys[1:])} if keys else part.data
+
+    marks = {place: mark for place, mark in source.marks.items() if place[: len(path)] != path or place == path}
+    marks |= {(*path, *place): mark for place, mark in part.marks.items() if place}
+    return Source(source.file, put(source.data, path), marks)
 
 
 def _without(source: Source, key: str) -> Source:

@@ -44,6 +44,13 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _target(value: Any) -> str | float:
+    """The check of a field that names a target, or is a number that stands for one."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise refuse("the name of a target, or of an output, or a number")
+    return value if isinstance(value, str) else float(value)
+
+
 class Term(Entry):
     """One loss of several: what it compares, and how much it counts."""
 
@@ -53,8 +60,34 @@ class Term(Entry):
     loss = Checked("what is minimised", _loss, {})
     weight = Float("what it counts in the sum of all", 1.0, ge=0)
     learned = Bool("whether what it counts is learnt with the network", False)
-    target = Text("the target of the data that it compares with, by default that of its own name, or the only one", "")
+    target = Checked(
+        "what it compares with: a target of the data, by default that of its own name, or the only one; an output of "
+        "another pass or of a teacher, such as teacher.logits, which gets no gradients; or a number, the same for all",
+        _target,
+        {"type": ["string", "number"]},
+        "",
+        textual=True,
+    )
     of = Checked("the outputs that it takes, where they are not the one of its own name", _names, {}, (), textual=True)
+    player = Text("who learns by it, where that is not the network", "")
+    within = Bool("whether what it compares with comes from the step itself, and not from the data", False)
+
+    @property
+    def path(self) -> Path:
+        """Where it stands in the spec."""
+        if self.player:
+            return ("train", "players", self.player, "loss", self.name.removeprefix(f"{self.player}."))
+        return ("train", "loss", self.name) if self.name else ("train", "loss")
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether it compares with a target of the data."""
+        return bool(self.loss.takes_target) and not self.within
+
+    @property
+    def constant(self) -> float | None:
+        """The number that it compares with; None where it compares with something that has a name."""
+        return self.target if isinstance(self.target, float) else None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -68,7 +101,12 @@ class Term(Entry):
 
     def target_of(self, names: tuple[str, ...]) -> str:
         """The one of several targets that it compares with; empty where the data has only one."""
-        return (self.target or self.name) if names else ""
+        return (self.named_target or self.name) if names else ""
+
+    @property
+    def named_target(self) -> str:
+        """The name of what it compares with; empty where that follows from its own."""
+        return self.target if isinstance(self.target, str) else ""
 
 
 def alone(loss: Loss) -> tuple[Term, ...]:
@@ -192,7 +230,7 @@ def terms_schema(loss: Mapping[str, Any]) -> dict[str, Any]:
     names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     beside = {
         "weight": {"description": f"{Term.fields['weight'].sentence}; {LEARNED}: with the network", **weight},
-        "target": {"description": Term.fields["target"].sentence, "type": "string"},
+        "target": {"description": Term.fields["target"].sentence, "type": ["string", "number"]},
         "of": {"description": Term.fields["of"].sentence, **names},
     }
     term = {"type": "object", "properties": {**_weighed(long["properties"]), **beside}, "additionalProperties": False}

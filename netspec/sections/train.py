@@ -27,6 +27,17 @@ from netspec.optimizers.base import Optimizer
 from netspec.records import Bool, Checked, Choice, Duration, Fault, Field, Float, Int, Invalid, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
+from netspec.sections.beside import (
+    TEACHER,
+    Pass,
+    Player,
+    Teacher,
+    in_turns,
+    read_passes,
+    read_players,
+    read_teacher,
+    settled,
+)
 from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
 from netspec.sections.param_groups import Group, read_groups
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
@@ -92,7 +103,13 @@ def _row(noun: str) -> dict[str, Any]:
     return {"anyOf": [{"type": "string", "description": f"a {noun} with its arguments"}, long]}
 
 
+_NAMED: dict[str, Any] = {"type": "object"}
+_TEACHER: dict[str, Any] = {"type": ["string", "object"]}
 _GROUPS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "object"]}}
+
+
+NEWEST: Final = "step"
+"""The value of a record by which the newest weights are the best: of players that take turns no loss says so."""
 
 
 class Train(Record):
@@ -102,6 +119,10 @@ class Train(Record):
     optimizer = Part("how a step is made of gradients", Optimizer, json=_row("optimizer"))
     groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
+    passes = Part("further passes of the network in a step, by what their outputs are called", Pass, (), json=_NAMED)
+    teacher = Part("another network, or an average of this one, whose outputs are targets", Teacher, json=_TEACHER)
+    players = Part("who takes turns with the network, each with losses and an optimizer", Player, (), json=_NAMED)
+    every = Int("steps from one turn of the network to the next, where there are players", 1, ge=1)
     epochs = Int("how often all training data is passed", 10, ge=1)
     batch = Int("samples in a step", 64, ge=1, le=2**31 - 1)
     metrics = Part("what is measured besides the loss", Metric, (), json={"type": ["array", "string"]})
@@ -131,8 +152,34 @@ class Train(Record):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The losses that are added up; a single one has no name."""
+        """The losses of the network that are added up; a single one has no name."""
         return self.loss if isinstance(self.loss, tuple) else alone(self.loss)
+
+    @property
+    def all_terms(self) -> tuple[Term, ...]:
+        """Those, and the losses of all players."""
+        return (*self.terms, *(term for player in self.players for term in player.terms))
+
+    @property
+    def composed(self) -> bool:
+        """Whether a step runs more than the network once."""
+        return bool(self.passes or self.teacher or self.players)
+
+    @property
+    def beside(self) -> dict[str, Teacher | Player]:
+        """Those that have a network of their own, by what it is called."""
+        found: dict[str, Teacher | Player] = {player.name: player for player in self.players}
+        if self.teacher is not None:
+            found[TEACHER] = self.teacher
+        return {name: each for name, each in found.items() if each.spec is not None}
+
+    def measures(self, term: Term) -> bool:
+        """Whether a loss is measured outside training too, as what no other draw and no average has a part in is."""
+        names = [*term.outputs, term.named_target]
+        gone = {each.name for each in self.passes if each.augmented}
+        if self.teacher is not None and self.teacher.averaged:
+            gone.add(TEACHER)
+        return not any(part in gone for name in names for part in name.split(".")[:2])
 
     @property
     def samples(self) -> int:
@@ -152,27 +199,40 @@ class Train(Record):
     def best(self) -> str:
         """The value that decides which weights are best."""
         named = [m.label for m in self.metrics if m.goal is not None]
-        return self.checkpoint.best or (f"val.{named[0]}" if named else "val.loss")
+        usual = NEWEST if self.players else "val.loss"
+        return self.checkpoint.best or (f"val.{named[0]}" if named else usual)
 
     def goal(self, monitor: str) -> str:
         """Whether more (`max`) or less (`min`) of a value such as `val.accuracy` is better."""
+        if monitor == NEWEST:
+            return "max"
         label = monitor.partition(".")[2]
         return next((m.goal for m in self.metrics if m.label == label and m.goal), "min")
 
     def monitors(self) -> list[str]:
         """The values that may be watched."""
         labels = ["loss", *(m.label for m in self.metrics if m.goal is not None)]
-        parts = [f"{part}.{term.name}.loss" for part in ("train", "val") for term in self.terms if term.name]
+        parts = [f"{part}.{term.name}.loss" for part in ("train", "val") for term in self.all_terms if term.name]
         return ["train.loss", *(f"val.{label}" for label in labels), *parts]
 
 
 R_ = TypeVar("R_", Checkpoint, Evaluate)
 _REQUIRED: Final = {"loss": "cross_entropy", "optimizer": "adamw lr=1e-3"}
 """Keys that must be there, each as it may be."""
+_PLAYING: Final[dict[str, Any]] = {
+    "players": {"head": {"trains": "fc", "loss": {"fc": "cross_entropy"}, "optimizer": "sgd lr=0.1"}},
+    "loss": {"fc": "cross_entropy"},
+}
+_BESIDE: Final[dict[str, Any]] = {"players": {"loss": _PLAYING["loss"]}, "every": _PLAYING}
+"""What else has to be there for a key to mean something."""
 _EXAMPLES: Final[dict[str, Any]] = {
     "groups": {"norm": "weight_decay=0"},
     "clip_grad": 1.0,
     "ema": 0.999,
+    "passes": {"view": "augmented"},
+    "teacher": "ema decay=0.999",
+    "players": _PLAYING["players"],
+    "every": 5,
     "max_steps": 10_000,
     "max_time": "2h",
     "threads": 4,
@@ -194,13 +254,18 @@ class Training(Section):
     network = False
     meant = ("training", "trainer")
     keys = {
-        name: Key(field.sentence, _EXAMPLES.get(name), None, Train, _HELD.get(name), name in _REQUIRED)
+        name: Key(
+            *(field.sentence, _EXAMPLES.get(name), None, Train, _HELD.get(name), name in _REQUIRED),
+            _BESIDE.get(name, {}),
+        )
         for name, field in Train.fields.items()
     }
     entries = {
         ("loss",): LOSSES,
         ("loss", "*"): LOSSES,
         ("optimizer",): OPTIMIZERS,
+        ("players", "*", "loss", "*"): LOSSES,
+        ("players", "*", "optimizer"): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
         ("metrics",): METRICS,
         ("metrics", "*"): METRICS,
@@ -246,7 +311,7 @@ def read_train(data: Any, path: Path, lookup: Lookup = nothing) -> tuple[Train |
             reader.problems.append(Problem("missing-argument", text, At(path, on_key=True), hint))
     if reader.problems or not reader.sound:
         return None, reader.problems
-    train = Train(**reader.values)
+    train = settled(Train(**reader.values))
     problems = reader.cross(train)
     return (None if problems else train), problems
 
@@ -306,6 +371,9 @@ class _Reader:
             "optimizer": lambda v, p: self._entry(v, p, OPTIMIZERS),
             "scheduler": lambda v, p: self._entry(v, p, SCHEDULERS),
             "early_stop": self._early_stop,
+            "passes": read_passes,
+            "teacher": lambda v, p: read_teacher(v, p, self.lookup),
+            "players": lambda v, p: read_players(v, p, self.lookup),
             "evaluate": lambda v, p: self._record(v, p, Evaluate),
             "checkpoint": lambda v, p: self._record(v, p, Checkpoint),
         }
@@ -398,7 +466,7 @@ class _Reader:
     def cross(self, train: Train) -> list[Problem]:
         """What the parts do not agree on."""
         found = [*self._momentum(train), *self._overridden(train), *self._watched(train), *self._plateau(train)]
-        return [*found, *self._parted(train)]
+        return [*found, *self._parted(train), *in_turns(train, self.path)]
 
     def _momentum(self, train: Train) -> list[Problem]:
         """A schedule that moves the momentum of an optimizer which has none."""

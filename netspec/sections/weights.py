@@ -285,7 +285,8 @@ def _renamings(value: Any, path: Path, report: Report) -> Iterator[Renaming]:
 
 def _skips(value: Any, path: Path, report: Report) -> Iterator[tuple[str, At]]:
     """The patterns of `skip`, each with its place. What cannot be one is reported."""
-    items = [(path, value)] if isinstance(value, str) else [((*path, i), v) for i, v in enumerate(value or ())]
+    listed = enumerate(value) if isinstance(value, list) else ()
+    items = [(path, value)] if isinstance(value, str) else [((*path, i), v) for i, v in listed]
     for where, pattern in items if isinstance(value, str | list) else [(path, None)]:
         if isinstance(pattern, str):
             yield pattern, At(where)

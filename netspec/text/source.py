@@ -130,6 +130,12 @@ class Source:
         marks = {(name, *path[1:]): mark for path, mark in self.marks.items() if path[:1] == (key,)}
         return Source(self.file, self.data, self.marks | marks)
 
+    def with_section(self, key: str, part: Source) -> Source:
+        """The same with a section that stands in another source, in place of one of that name."""
+        marks = {path: mark for path, mark in self.marks.items() if path[:1] != (key,)}
+        marks |= {(key, *path): mark for path, mark in part.marks.items()}
+        return Source(self.file, {**self.data, key: part.data}, marks)
+
     def place(self, at: At) -> Place:
         """The line and column of `at`; of its nearest known parent if it stands nowhere itself."""
         path = at.path

@@ -25,6 +25,8 @@ Meaning = dict[str, str]
 """What each part of an experiment is, by the part's name."""
 SHAPING: Final = ("batch", "accumulate", "loss", "optimizer", "ema", "clip_grad", "seed")
 """What of the train section shapes a run, besides its schedule and groups."""
+BESIDE: Final = ("passes", "teacher", "players", "every")
+"""What else does where a step runs more than the network once."""
 TOLD: Final = 5
 """How many differences a message tells."""
 
@@ -76,6 +78,7 @@ def data_words(section: DataSection) -> Meaning:
         "transform": ", ".join(map(_placed, section.transform)) or "none",
         "augment": ", ".join(augment) or "none",
     }
+    words |= {"draw": worded(dict(section.draw))} if section.draw else {}
     words |= {name: worded(value) for name in Aim.fields if (value := getattr(section.aim, name)) is not None}
     return {f"data.{name}": value for name, value in words.items()}
 
@@ -91,6 +94,8 @@ def train_words(train: Train) -> Meaning:
     if hasattr(train.scheduler, "monitor"):  # its rates follow from what is measured, and when
         found["evaluate"] = worded(train.evaluate)
     found |= {name: worded(getattr(train, name)) for name in SHAPING}
+    if train.composed:
+        found |= {name: worded(getattr(train, name)) for name in BESIDE}
     return found | {"precision": train.precision}
 
 

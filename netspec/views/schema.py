@@ -57,7 +57,7 @@ def schema() -> dict[str, Any]:
         "description": "A neural network, its data, its training and its export.",
         "type": "object",
         "properties": {own.key: {"description": own.sentence, **own.schema()} for own in known},
-        "required": [own.key for own in known if own.required],
+        "anyOf": [{"required": [own.key for own in known if own.required]}, {"required": ["extends"]}],
         "additionalProperties": False,
         "$defs": _definitions(),
     }

@@ -15,6 +15,7 @@ from netspec.graph.model import Graph
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve
 from netspec.schedulers.plateau import ReduceLROnPlateau
+from netspec.sections.beside import TEACHER, Player
 from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
 from netspec.sections.param_groups import options_of
@@ -22,6 +23,7 @@ from netspec.sections.train import Train
 
 ROWS: Final = 16
 """The most rates that are shown, besides the first and the last."""
+NO_GRAPHS: Final[Mapping[str, Graph]] = {}
 NAMES: Final = 4
 """The names of parameters that a line has room for."""
 
@@ -53,6 +55,22 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Playing:
+    """Who takes turns with the network."""
+
+    name: str
+    loss: str
+    """As rows, each by what it is told by."""
+    optimizer: str
+    every: int
+    """Steps from one of its turns to the next."""
+    parameters: tuple[str, ...]
+    """The names of what it trains, in its own network where it has one."""
+    count: int
+    """The numbers that they hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """A training, as far as it is known before it runs. What depends on the size of the data is None without it."""
 
@@ -79,14 +97,30 @@ class Training:
     thawing: Mapping[str, int]
     """The numbers that begin to be trained on the way, by when: `epoch 3`."""
     rates: tuple[Point, ...]
+    passes: Mapping[str, str]
+    """The further passes of a step by name, and what each is over."""
+    teacher: str
+    """Whose outputs are targets; empty where there is no teacher."""
+    players: tuple[Playing, ...]
+    """In the order of their turns, before that of the network."""
+    every: int
+    """Steps from one turn of the network to the next."""
 
     def listed(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
 
 
-def training(name: str, graph: Graph, experiment: Experiment, samples: int | None = None) -> Training:
+def training(
+    name: str,
+    graph: Graph,
+    experiment: Experiment,
+    samples: int | None = None,
+    beside: Mapping[str, Graph] = NO_GRAPHS,
+) -> Training:
     """The training of a spec. `samples` is the size of the training data where the spec does not tell it.
+
+    `beside` are the networks of a teacher and of players.
 
     Raises UsageError for a spec that is not trained.
     """
@@ -113,7 +147,31 @@ def training(name: str, graph: Graph, experiment: Experiment, samples: int | Non
         frozen,
         _thawing(graph),
         tuple(_points(train, groups, steps, per_epoch)) if steps and per_epoch else (),
+        {each.name: ", ".join(each.over) or "the inputs, augmented anew" for each in train.passes},
+        _teacher(train, beside),
+        tuple(_playing(player, graph, beside) for player in train.players),
+        train.every,
     )
+
+
+def _teacher(train: Train, beside: Mapping[str, Graph]) -> str:
+    """Who teaches: an average of the network, or another one."""
+    if train.teacher is None:
+        return ""
+    if train.teacher.averaged:
+        return f"an average of the network, of which each step keeps {train.teacher.decay:g}"
+    other = beside[TEACHER]
+    return f"{other.name}, {other.parameter_count:,} parameters, never trained"
+
+
+def _playing(player: Player, graph: Graph, beside: Mapping[str, Graph]) -> Playing:
+    """What a player trains, and by what."""
+    if player.name in beside:
+        shapes = beside[player.name].trained()
+    else:
+        shapes = {name: shape for name, shape in graph.trained().items() if player.owns(name)}
+    loss, count = ", ".join(map(_loss, player.terms)), sum(prod(map(int, shape)) for shape in shapes.values())
+    return Playing(player.name, loss, shown(player.optimizer), player.every, tuple(shapes), count)
 
 
 def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
@@ -124,7 +182,7 @@ def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
         name = tensor.names[0]
         if any(map(graph.weights.frozen, tensor.names)):
             frozen += prod(shapes[name])
-        else:
+        elif not any(player.owns(each) for player in train.players for each in tensor.names):
             options = options_of(name, train.groups)
             found.setdefault(tuple(sorted(options.items())), {})[name] = prod(shapes[name])
     rate = train.optimizer.lr
@@ -161,7 +219,9 @@ def _points(train: Train, groups: Sequence[Members], steps: int, per_epoch: int)
 def _loss(term: Term) -> str:
     """A loss, and of several what it is told by and what it counts: `box: SmoothL1Loss * 0.5`."""
     weight = " * learned" if term.learned else f" * {term.weight:g}" if term.weight != 1 else ""
-    return f"{term.name}: {shown(term.loss)}{weight}" if term.name else shown(term.loss)
+    own = f" of {' and '.join(term.of)}" * (bool(term.of) and term.of != (term.name,))
+    aim = f" against {term.target if term.constant is None else f'{term.constant:g}'}" * term.within
+    return f"{term.name}: {shown(term.loss)}{own}{aim}{weight}" if term.name else shown(term.loss)
 
 
 def _moves(scheduler: Scheduler) -> str:
@@ -205,6 +265,7 @@ def _lines(found: Training) -> Iterator[str]:
     yield (
         f"scheduler  {found.scheduler}, {found.moves}" if found.scheduler else "scheduler  none, the rate stands still"
     )
+    yield from _others(found)
     yield f"step       {found.samples_per_step:,} samples"
     if found.steps is None:
         yield f"run        {found.epochs:,} epochs; how many steps, only the data tells: say --samples NUMBER"
@@ -214,6 +275,21 @@ def _lines(found: Training) -> Iterator[str]:
         f"{found.epochs:,} epochs"
     )
     yield from ("", *_table(found))
+
+
+def _others(found: Training) -> Iterator[str]:
+    """What else a step runs, and who moves in it."""
+    for name, over in found.passes.items():
+        yield f"pass       {name}: {over}"
+    if found.teacher:
+        yield f"teacher    {found.teacher}"
+    for player in found.players:
+        often = f", every {player.every} steps" if player.every > 1 else ""
+        yield f"player     {player.name}{often}: {player.loss}"
+        yield f"  {player.count:,} parameters by {player.optimizer}: {_names(player.parameters)}"
+    if found.players:
+        often = f", every {found.every} steps" if found.every > 1 else ""
+        yield f"turns      {', '.join(player.name for player in found.players)}, then the network{often}"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ def test_twice_as_much_is_twice_the_work(kind: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(words, "EFFORT", 100_000)  # what hints cost at the most is spent by the smaller one
     work(KINDS[kind](3))  # imports
     fixed = work(KINDS[kind](20))
-    small, large = (work(KINDS[kind](n)) - fixed for n in (150, 300))
+    small, large = (work(KINDS[kind](n)) - fixed for n in (100, 200))
     assert large < 2.6 * small + 20_000
 
 

@@ -25,9 +25,11 @@ from netspec.runtime.device.process_group import ALONE, World, joined
 from netspec.runtime.network.freezing import hold
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import Record
+from netspec.runtime.train.networks import Inputs, Networks
 from netspec.runtime.train.run import train
 from netspec.sections.train import Train
 from tests.data.writing import section as data_section
+from tests.drawn import MORE
 from tests.train.headed import AUX, LEARNED, headed, ignoring, targets
 from tests.train.small import classes, data, perceptron, section
 
@@ -42,12 +44,15 @@ class Case:
     train: Train
     module: Callable[[], nn.Module] = perceptron
     data: Callable[[], Data] = classes
+    networks: Callable[[Train], Networks] | None = None
 
     def run(self, world: World = ALONE, run: RunFolder | None = None, **more: Any) -> dict[str, Any]:
         """Train, and return all that the run ended with."""
         module = self.module()
+        networks = self.networks(self.train) if self.networks is not None else None
+        about: dict[str, Any] = {"outputs": ("out",), "networks": networks} if networks is not None else {}
         try:
-            history = train(module, self.train, self.data(), run, world=world, **more)
+            history = train(module, self.train, self.data(), run, world=world, **about, **more)
         except Diverged as error:
             return {"diverged": str(error)}
         except UsageError as error:
@@ -68,6 +73,15 @@ def still() -> nn.Module:
     net = perceptron(norm=True)
     hold(net[1].requires_grad_(False))
     return net
+
+
+def beside(train_: Train) -> Networks:
+    """A critic with a norm, where there is one, over the scores of a perceptron and over its points."""
+    torch.manual_seed(2)
+    critic = nn.Sequential(nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+    players = {player.name: critic for player in train_.players if player.spec is not None}
+    given = dict.fromkeys(players, ("score",))
+    return Networks(train_, Inputs(("input",), ("input",)), ("out",), None, players, given)
 
 
 def still_headed() -> nn.Module:
@@ -172,7 +186,24 @@ ALL: dict[str, Any] = {
     "epochs": 4,
     "metrics": ["accuracy", "f1", "roc_auc", "confusion"],
 }
+CRITIC: Final[dict[str, Any]] = {
+    "spec": {"input": 3, "layers": ["fc 1"]},
+    "passes": {"fake": "out", "again": "out"},
+    "loss": {"fake": "bce target=0", "again": "bce target=1 weight=0.3"},
+    "optimizer": "adam lr=0.01",
+}
+PLAYING: Final[dict[str, Any]] = {
+    "players": {"critic": CRITIC},
+    "loss": {"out": "cross_entropy", "fooled": "bce of=critic.fake target=1 weight=0.5"},
+}
+TAUGHT: Final[dict[str, Any]] = {
+    "teacher": "ema decay=0.9",
+    "passes": {"second": "input"},
+    "loss": {"out": "cross_entropy", "agree": {"mse": None, "of": "second", "target": "teacher"}},
+}
 CASES: dict[str, Case] = {
+    "players": Case(section(**PLAYING, epochs=2, batch=15, every=2), normed, networks=beside),
+    "taught": Case(section(**TAUGHT, epochs=2, batch=15), normed, networks=beside),
     "plain": Case(section(epochs=3, optimizer="sgd lr=0.1 momentum=0.9")),
     "uneven": Case(section(epochs=3, batch=15)),
     "one row left": Case(section(epochs=3, batch=21)),
@@ -208,9 +239,10 @@ CASES: dict[str, Case] = {
         section(epochs=1, batch=50, optimizer="adamw lr=0.003", max_steps=5, parallel="fsdp"), convolutions, images
     ),
 }
+OPTIMIZERS = ("adam amsgrad", "nadam", "radam", "rmsprop centered", "adagrad", "adadelta", "adamax", "asgd")
 CASES |= {
     f"fsdp {row}": Case(section(epochs=1, batch=21, optimizer=row, parallel="fsdp"), partial(perceptron, 0.0))
-    for row in ("adam amsgrad", "nadam", "radam", "rmsprop centered", "adagrad", "adadelta", "adamax", "asgd")
+    for row in OPTIMIZERS[: 2 * MORE]
 }
 MOVES: dict[str, Case] = {
     "ddp": Case(section(**ALL | {"scheduler": None, "checkpoint": {"steps": 1}})),
@@ -224,6 +256,13 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "statistics on a GPU alone": (
         Case(section(device="cpu"), lambda: nn.Sequential(nn.Linear(8, 3), nn.SyncBatchNorm(3))),
         "1 is a SyncBatchNorm",
+    ),
+    "players of one network": (
+        Case(
+            section(players={"head": {"trains": "3", "loss": {"out": "ce"}, "optimizer": "adam"}}, loss={"out": "ce"}),
+            networks=beside,
+        ),
+        "players of one network cannot take turns",
     ),
     "single number": (Case(section(parallel="fsdp"), lambda: nn.Sequential(nn.Linear(8, 3), Scale())), "1.by"),
     "hook": (

@@ -43,6 +43,26 @@ def plain(module: Any, y: Any, t: torch.Tensor) -> torch.Tensor:
     return loss
 
 
+def clip(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Both directions of CLIP's scores, at a temperature of 0.1."""
+    scores = nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).t() / 0.1
+    own = torch.arange(len(one))
+    return (nn.functional.cross_entropy(scores, own) + nn.functional.cross_entropy(scores.t(), own)) / 2
+
+
+def simclr(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """SimCLR's loss at a temperature of 0.5, a row of scores at a time in the same order of sums."""
+    z = nn.functional.normalize(torch.cat([one, other]), dim=1)
+    scores = (z @ z.t() / 0.5).fill_diagonal_(float("-inf"))
+    return nn.functional.cross_entropy(scores, torch.tensor([*range(N, 2 * N), *range(N)]))
+
+
+def soft(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The divergence of softened probabilities at a temperature of 2, as torch's own tutorial weighs it."""
+    own, wanted = scores.div(2).log_softmax(1), target.div(2).log_softmax(1)
+    return nn.functional.kl_div(own, wanted, reduction="batchmean", log_target=True) * 4
+
+
 N = 16
 GENERATOR = torch.Generator().manual_seed(0)
 NUMBERS = torch.randn(N, 3, generator=GENERATOR)
@@ -153,6 +173,15 @@ CASES: dict[str, Callable[[], Case]] = {
         lambda: nn.LinearCrossEntropyLoss(3, 9),
         plain,
     ),
+    "InfoNCELoss": lambda: ("info_nce temperature=0.1", Several(2), NAMES, nn.Identity, lambda _, y, t: clip(*y)),
+    "NTXentLoss": lambda: ("nt_xent temperature=0.5", Several(2), NAMES, nn.Identity, lambda _, y, t: simclr(*y)),
+    "DistillationLoss": lambda: (
+        "distillation temperature=2",
+        Several(1),
+        NUMBERS,
+        nn.Identity,
+        lambda _, y, t: soft(y, t),
+    ),
 }
 
 
@@ -203,6 +232,8 @@ LAYERS = {
     "TripletMarginWithDistanceLoss": "{a: fc 3, b: fc(in) 3, c: fc(in) 3}\noutputs: [a, b, c]",
     "CTCLoss": "[fc 20, unflatten 1 5x4, transpose 0 1, log_softmax 2]",
     "AdaptiveLogSoftmaxWithLoss": "[fc 32]",
+    "InfoNCELoss": "{a: fc 3, b: fc(in) 3}\noutputs: [a, b]",
+    "NTXentLoss": "{a: fc 3, b: fc(in) 3}\noutputs: [a, b]",
 }
 """The network of each loss; without one it is a linear layer."""
 

@@ -61,28 +61,29 @@ class Command:
 
 
 @linux
-def test_a_process_that_dies_ends_the_run(tmp_path: Path) -> None:
+def test_a_process_that_dies_ends_the_run_and_it_goes_on_until_a_signal(tmp_path: Path) -> None:
     with Command(tmp_path, *ENDLESS) as command:
         os.kill(command.workers()[1], signal.SIGKILL)
         code, said = command.end()
     assert code == 137
     assert "process 1 of 2 was ended by SIGKILL" in said
     assert "--resume goes on" in said
-    assert command.checkpoints.newest()
-
-
-@linux
-def test_a_signal_stops_all_and_saves_once_and_the_run_goes_on(tmp_path: Path) -> None:
-    with Command(tmp_path, *ENDLESS) as command:
-        os.kill(command.workers()[1], signal.SIGINT)
-        code, said = command.end()
     step = command.newest()
-    assert (code, said.count("stopped by SIGINT"), said.count(f"step {step:,}:")) == (130, 1, 1), said
+    assert step
     with Command(tmp_path, *ENDLESS, "--resume") as command:
         command.workers(after=step)
         command.process.terminate()
         code, said = command.end()
     assert (code, said.count("stopped by SIGTERM"), said.count("resumed")) == (143, 1, 1), said
+
+
+@linux
+def test_a_signal_to_one_process_stops_all_and_saves_once(tmp_path: Path) -> None:
+    with Command(tmp_path, *ENDLESS) as command:
+        os.kill(command.workers()[1], signal.SIGINT)
+        code, said = command.end()
+    step = command.newest()
+    assert (code, said.count("stopped by SIGINT"), said.count(f"step {step:,}:")) == (130, 1, 1), said
 
 
 def test_a_fault_of_all_is_told_once(tmp_path: Path) -> None:

@@ -304,3 +304,65 @@ train: {{loss: {{mask: cross_entropy, kind: cross_entropy}}, optimizer: sgd}}
     inside = target["mask"] >= 0  # what comes in from outside is skipped
     assert torch.equal(inputs[0][:, 0][inside] > 0.5, target["mask"][inside] == 1)
     assert torch.equal(target["kind"], torch.tensor(x[:, 0, 0, 0] % 3).long())
+
+
+TABLE = """\
+netspec: 1
+input: 2
+layers: {body: "fc 8, relu", kind: fc 3, money: fc(body) 2}
+outputs: {kind: kind, money: money}
+data: {source: SOURCE, scale_target: standard}
+train:
+  loss: {kind: cross_entropy, money: mse weight=0.5}
+  optimizer: adam lr=0.01
+  epochs: 2
+  batch: 16
+  metrics: {kind: accuracy, money: mae}
+"""
+SOURCES = {
+    "table": "{csv: {path: t.csv, target: {kind: animal, money: [price, size]}}}",
+    "files": "{npy: {inputs: x.npy, target: {kind: animal.npy, money: sizes.npy}}}",
+}
+
+
+@pytest.mark.parametrize("title", SOURCES)
+def test_targets_by_name_of_other_sources(title: str, tmp_path: Path) -> None:
+    """Columns of a table, and files of arrays; a run that goes on and one that is asked know them again."""
+    x = np.random.RandomState(0).randn(60, 2).astype("f4")
+    kinds, sizes = (x[:, 0] > 0).astype("i8") + (x[:, 1] > 0), x * 10 + 50
+    rows = [f"{a:.3f},{b:.3f},{'cde'[k]},{p:.2f},{s:.2f}" for (a, b), k, (p, s) in zip(x, kinds, sizes, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,animal,price,size", *rows]) + "\n")
+    for name, array in {"x": x, "animal": kinds, "sizes": sizes}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    (tmp_path / "s.yaml").write_text(TABLE.replace("SOURCE", SOURCES[title]))
+    spec = netspec.load(tmp_path / "s.yaml")
+    spec.look()
+    data = data_of(spec, False)
+    assert [*data.train.whole[1]] == ["kind", "money"]
+    assert data.train.target[:6].tolist() == kinds[data_rows(data, x)][:6].tolist()
+    torch.testing.assert_close(
+        data.train.others["money"][:6], torch.tensor(sizes[data_rows(data, x)][:6]), rtol=0, atol=0.01
+    )
+    assert data.classes == (("c", "d", "e") if title == "table" else ("0", "1", "2"))
+    spec.train(tmp_path / "run")
+    history = spec.over(["train.epochs=3"]).train(tmp_path / "run", resume=True).history
+    run = netspec.Run.read(tmp_path / "run")
+    best = max(history.records, key=lambda r: r["val.kind.accuracy"])
+    assert run.evaluate()["kind.accuracy"] == best["val.kind.accuracy"]
+    found = run.predict(tmp_path / ("t.csv" if title == "table" else "x.npy"))
+    assert found.answers["money"].labels == (("price", "size") if title == "table" else ())
+    assert found.answers["kind"].classes == data.classes
+
+
+def data_rows(data: Data, x: Any) -> Any:
+    """Which of the points the training part has, in its order."""
+    given = data.train.inputs[0].numpy()
+    return [int(np.abs(x - each).sum(1).argmin()) for each in given]
+
+
+def test_one_of_several_targets_of_a_table_may_not_be_a_window(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,animal,price,size\n" + "1,2,c,3.5,4.5\n" * 30)
+    source = "{csv: {path: t.csv, window: 3, target: {kind: animal, money: [price, size]}}}"
+    (tmp_path / "s.yaml").write_text(TABLE.replace("SOURCE", source).replace("input: 2", "input: 2x3"))
+    with pytest.raises(NetspecError, match="are of one target, not of kind, money"):
+        netspec.load(tmp_path / "s.yaml").look()

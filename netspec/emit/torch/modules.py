@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+from netspec.emit.table import Table
 from netspec.emit.torch.formulas import WRITTEN, tabled
 from netspec.emit.torch.rules import (
     MINUS_INFINITY,
@@ -19,7 +20,6 @@ from netspec.emit.torch.rules import (
     Code,
     Inputs,
     Rule,
-    Table,
     Where,
     module_arguments,
     of_function,

@@ -9,13 +9,13 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from netspec.emit.table import Table
 from netspec.emit.torch.rules import (
     MINUS_INFINITY,
     SELF_TRAINING,
     Code,
     Inputs,
     Rule,
-    Table,
     Where,
     comparison,
     of_function,

@@ -17,7 +17,7 @@ The inputs come first where nothing says where they stand. `{}` in a name is the
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -55,24 +55,6 @@ class Rule:
 
     def __call__(self, op: Op, inputs: Inputs = (), where: Where = NOWHERE) -> ast.expr:
         return self.write(op, inputs, where)
-
-
-class Table(dict[str, T]):
-    """What is known of classes by their names; a class that it lacks has what the nearest above it has.
-
-    A plugin's class may have any name, so that only those above it are looked up.
-    """
-
-    def __init__(self, entries: Mapping[str, T]) -> None:
-        super().__init__(entries)
-        self.found: dict[type[Op], T] = {}
-
-    def of(self, cls: type[Op]) -> T:
-        """What the table has for a class."""
-        if cls not in self.found:
-            bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("netspec.")]
-            self.found[cls] = next(self[name] for name in bases if name in self)
-        return self.found[cls]
 
 
 def written(*names: str) -> Callable[[Write], Rule]:

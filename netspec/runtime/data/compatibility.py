@@ -12,6 +12,7 @@ from netspec.datasets.base import Gives
 from netspec.datasets.rows import Rows, pieces
 from netspec.errors import DataError, Problem
 from netspec.lint import Facts, rules
+from netspec.lint.base import taken
 from netspec.runtime.data.classes import as_meant
 from netspec.runtime.data.split import Data, Split
 from netspec.spec import Spec
@@ -20,14 +21,16 @@ from netspec.words import FEW, printable
 
 OF_DATA: Final = ("class_count", "embedding_rows", "position_rows", "value_range")
 """Rules that ask for other data, or for a network of its size."""
-OF_TRAINING: Final = ("loss_target", "mixed_target")
+OF_TRAINING: Final = ("loss_target", "mixed_target", "step_networks")
 """Rules that ask for another loss."""
 
 
 def need_fit(spec: Spec, data: Data) -> None:
     """Refuse data that the network or the loss cannot take, before the first step. Raises DataError or SpecError."""
-    data.need_fit(spec.graph.inputs)
-    facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
+    draw, train = spec.experiment.data.draw if spec.experiment.data else {}, spec.experiment.train
+    data.need_fit(spec.graph.inputs, lambda given, wanted: taken(given, wanted, draw, train))
+    beside = {name: each.graph for name, each in spec.beside.items()}
+    facts = Facts(spec.graph, spec.experiment, measured(data), data.raw, beside=beside, names=data.names)
     faults = [p for rule in rules(OF_DATA) for p in rule.check(facts) if p.severity == "error"]
     if faults:
         raise DataError("\n".join(f"{p.message}. {p.hint} {_met(p, data)}".rstrip() for p in faults))

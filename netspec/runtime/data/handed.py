@@ -84,6 +84,11 @@ def handed(
     return Handed(source.samples(files, learnt))
 
 
+def arrays_in(files: Sequence[Path], inputs: Sequence[str]) -> Handed:
+    """The samples in files of arrays, taken as they are. Raises DataError."""
+    return Handed(_arrays(files, inputs), judged=False)
+
+
 def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
     """The arrays in one .npz file, by the names of the inputs, or in a .npy file for each input. Raises DataError."""
     for file in files:

@@ -89,6 +89,7 @@ def load_data(
         "classes": arrays.classes,
         "inputs": {"names": arrays.names, "peak": arrays.peak},
         "transform": _taught(written, done),
+        **({} if section.names else {"places": [[*placed.inputs] for placed in written]}),
         **({"own": own} if own else {}),
         **({"targets": {"lead": arrays.lead, "classes": dict(arrays.classes_of)}} if arrays.lead else {}),
     }

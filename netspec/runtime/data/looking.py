@@ -11,6 +11,7 @@ from netspec.datasets.base import Arrays, Gives
 from netspec.datasets.fit import unfit
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
+from netspec.lint.base import taken
 from netspec.losses.forms import as_taken
 from netspec.runtime.data.classes import as_meant, described, ordered
 from netspec.runtime.data.holdout import split
@@ -20,11 +21,12 @@ from netspec.text.report import SpecError
 from netspec.words import one_line
 
 if TYPE_CHECKING:
+    from netspec.datasets.base import Column
     from netspec.sections.data import DataSection
     from netspec.spec import Spec
 
 
-OF_TRAINING: Final = ("loss_target", "class_count")
+OF_TRAINING: Final = ("loss_target", "class_count", "step_networks")
 """Rules that hold the target against the network and its loss."""
 
 
@@ -38,9 +40,16 @@ def look(spec: Spec, section: DataSection, arrays: Arrays) -> tuple[str, ...]:
     told = tuple(map(one_line, arrays.told))
     ordered(arrays, section.aim.positive, None)
     classes = arrays.classes
-    inputs, target = tuple(described(x) for x in arrays.train.inputs), described(arrays.train.target)
-    fit(spec, section, Gives(inputs, target, len(classes) if classes else None), arrays.names, classes or (), told)
+    inputs = tuple(described(x) for x in arrays.train.inputs)
+    others = {name: _gives(inputs, column, arrays.classes_of.get(name)) for name, column in arrays.train.others.items()}
+    gives = replace(_gives(inputs, arrays.train.target, classes), others=others)
+    fit(spec, section, gives, arrays.names, classes or (), told)
     return told
+
+
+def _gives(inputs: tuple[Described, ...], target: Column, classes: Sequence[str] | None) -> Gives:
+    """What a source gives with a target, which may hold these classes."""
+    return Gives(inputs, described(target), len(classes) if classes else None)
 
 
 def fit(
@@ -64,10 +73,12 @@ def fit(
         target = as_taken(target, partial(takes, accepts, section, raw.inputs, names))
     check_steps(section, raw.inputs, target, names, raw.classes or 0)
     use = section.ways(raw.inputs, target, names).use
-    faults = unfit(use.inputs, spec.graph.inputs)
+    faults = unfit(*taken(use.inputs, spec.graph.inputs, section.draw, training))
     if faults:
         raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *told]))
-    facts = Facts(spec.graph, spec.experiment, looked=replace(raw, inputs=use.inputs, target=use.target))
+    beside = {name: each.graph for name, each in spec.beside.items()}
+    seen = replace(raw, inputs=use.inputs, target=use.target)
+    facts = Facts(spec.graph, spec.experiment, looked=seen, beside=beside, names=tuple(names))
     problems = [p for rule in rules(OF_TRAINING) for p in rule.check(facts) if p.severity == "error"]
     if problems:
         raise SpecError([as_meant(p, classes) for p in problems], spec.document.source)

@@ -89,5 +89,9 @@ class InOwnUnits(nn.Module):
         """The output at a place in its own units."""
         if place not in self.places:
             return x
+        return self.scale(place).put_back(x)
+
+    def scale(self, place: int) -> Scale:
+        """The scale of the output at a place, which has one."""
         number = self.places[place]
-        return Scale(self.get_buffer(f"mean{number}"), self.get_buffer(f"deviation{number}")).put_back(x)
+        return Scale(self.get_buffer(f"mean{number}"), self.get_buffer(f"deviation{number}"))

@@ -29,6 +29,7 @@ into floats a batch at a time for ten epochs."""
 CHUNK: Final = 1024
 SEEN: Final = 64
 """Samples of each part by which data is known again."""
+Take = Callable[[Sequence[Described], Mapping[str, Described]], tuple[Sequence[Described], Mapping[str, Described]]]
 Share = Callable[[int], slice]
 """Says for the number of samples in a batch which of its rows are wanted."""
 
@@ -340,13 +341,17 @@ class Data:
         classes = self.classes if name == self.train.lead else self.classes_of.get(name)
         return replace(self, train=self.train.led_by(name), val=val, test=test, classes=classes, classes_of={})
 
-    def need_fit(self, wanted: Mapping[str, Described]) -> None:
-        """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError."""
-        faults = unfit(self.inputs, wanted)
+    def need_fit(self, wanted: Mapping[str, Described], take: Take = lambda *both: both) -> None:
+        """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError.
+
+        `take` says which of the data's inputs are the network's, and which of the network's are data's.
+        """
+        faults = unfit(*take(self.inputs, wanted))
         if not faults and self.train.augments:
             augmented, _ = self.train.batch(self._first(), seeded(0, device=self.train.device))
             faults = [
-                (f"{text}, after augmentation", "") for text, _ in unfit([described(x) for x in augmented], wanted)
+                (f"{text}, after augmentation", "")
+                for text, _ in unfit(*take([described(x) for x in augmented], wanted))
             ]
         if faults:
             raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *self.told]))

@@ -17,6 +17,7 @@ from netspec.drafts import draft
 from netspec.errors import ExportFailed, ExportMismatch, UsageError
 from netspec.exporters.base import Exporter
 from netspec.files import is_stream, need_writable, place_of, pour, saving, sync
+from netspec.graph.model import Graph
 from netspec.json_text import json_text
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Probabilities, Subject, tensors
@@ -46,6 +47,8 @@ class Report:
     """Numbers of the format's own: the opset and the nodes of ONNX."""
     differences: tuple[Difference, ...]
     """One for each kind of samples that it was compared on."""
+    note: str = ""
+    """What of how it was written should be known; empty where that went as always."""
 
     @property
     def absolute(self) -> float:
@@ -81,6 +84,7 @@ def export_network(
     metadata: Mapping[str, str] | None = None,
     probabilities: Callable[[torch.Tensor], Probabilities] = by_shape,
     draws: Sequence[str] = (),
+    graph: Graph | None = None,
 ) -> Report:
     """Write the network in evaluation mode to the file `path`, and compare both in whatever runs such files.
 
@@ -88,7 +92,8 @@ def export_network(
     names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs, one tensor for each
     input, batch first. With `exporter.output` of probabilities the first output becomes what `probabilities`, given
     an example of it, says. `draws` are the steps that draw random numbers outside training too, which an error may
-    have to name. Wrapped weights become plain tensors in the file.
+    have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain tensors in the
+    file.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -113,12 +118,13 @@ def export_network(
             examples=examples,
             sizes=sizes,
             validation=validation,
+            graph=graph,
         )
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft))
         _need_agreement(differences, exporter)
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
-        return Report(path, size, written.inputs, written.outputs, written.facts, differences)
+        return Report(path, size, written.inputs, written.outputs, written.facts, differences, written.note)
 
 
 def _need_own_names(inputs: Iterable[str], outputs: Iterable[str], exporter: Exporter) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from netspec.errors import ExportMismatch
+from netspec.graph.model import Graph
 from netspec.losses.base import Activation, activate
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.tolerance import Array, Difference, difference
@@ -56,6 +57,8 @@ class Written:
     """The shape of each output by name, as text."""
     facts: Mapping[str, int] = field(default_factory=dict)
     """Numbers of the format's own, such as its version."""
+    note: str = ""
+    """What of how it was written should be known; empty where that went as always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Subject:
     """Choices of the sizes that only the run decides."""
     validation: Iterable[Inputs] = ()
     """Samples of the data itself, batch first; none where there is no data."""
+    graph: Graph | None = None
+    """What the network was built from; None for one that was written by hand."""
 
     @property
     def example(self) -> Inputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from math import prod
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.train.loss import Criterion, Objective
+from netspec.runtime.train.networks import Networks
 from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
@@ -40,7 +42,7 @@ class Tally:
         present = self.objective.present(outputs)
         self.measured = self.measured or measured(self.metrics, present)
         for criterion, given in present:
-            own = criterion.target(target)
+            own = criterion.compared(given, outputs, target)
             share = criterion.loss.share(criterion.module, own)
             loss = criterion(given, own).double()
             if not criterion.sums:
@@ -86,6 +88,8 @@ class Tally:
     def values(self) -> dict[str, Any]:
         """The loss, each of several losses, and each metric by its label."""
         means = {name: _mean(loss, float(self.shares[name])) for name, loss in self.losses.items()}
+        if not means:
+            return {}
         if self.objective.several:
             with torch.no_grad():
                 total = self.objective.total({name: torch.tensor(mean).double() for name, mean in means.items()})
@@ -113,6 +117,7 @@ def evaluate(
     *,
     batch: int = 64,
     forward: Callable[..., Any] | None = None,
+    networks: Networks | None = None,
     stopped: Callable[[], bool] = lambda: False,
     world: World = ALONE,
 ) -> dict[str, Any] | None:
@@ -120,16 +125,18 @@ def evaluate(
 
     Of several processes each measures its rows of every batch, and all get the same values.
     The module is in evaluation mode meanwhile, and no random number is drawn. `forward` is called
-    in its place if given. Raises SpecError and DataError where outputs, targets and loss do not go together.
+    in its place if given; `networks` are those that losses compare with it. Raises SpecError and DataError where
+    outputs, targets and loss do not go together.
     """
     was_training = module.training
     module.eval()
     tally = Tally(objective, metrics)
     run = module if forward is None else forward
     try:
-        with torch.inference_mode():
-            for number, (inputs, target) in enumerate(split.batches(batch_size(split, batch), world.begin_batch)):
-                outputs = run(*inputs)
+        with torch.inference_mode(), networks.measured() if networks is not None else nullcontext():
+            size = batch if objective.compares_samples else batch_size(split, batch)
+            for number, (inputs, target) in enumerate(split.batches(size, world.begin_batch)):
+                outputs = run(*inputs) if networks is None else _scene(networks, run, inputs, target, number, world)
                 if not number:
                     with world.all_or_none():
                         objective.check(outputs, target, {"evaluated": split})
@@ -143,6 +150,19 @@ def evaluate(
             return world.from_main(tally.values())
     finally:
         module.train(was_training)
+
+
+def _scene(
+    networks: Networks,
+    run: Callable[..., Any],
+    inputs: tuple[torch.Tensor, ...],
+    target: Target,
+    number: int,
+    world: World,
+) -> Any:
+    """What losses compare of a batch, by the networks of a step; what is drawn follows from the batch's number."""
+    drawn = networks.inputs.draw(len(inputs[0]), inputs[0].device, (number, world.rank), slice(None))
+    return networks.scene(run, (*inputs, *drawn), target, training=False)
 
 
 def batch_size(split: Split, batch: int) -> int:

@@ -19,6 +19,7 @@ from netspec.runtime.store.saver import Keeper
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.history import Goal, History, Record
 from netspec.runtime.train.loss import check_inputs
+from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Plan, Progress
 from netspec.runtime.train.signals import StopSignals
 from netspec.runtime.train.state import State
@@ -58,10 +59,11 @@ class Trainer:
         meaning: Mapping[str, str] | None = None,
         frozen: Frozen = UNFROZEN,
         outputs: Sequence[str] = (),
+        networks: Networks | None = None,
     ) -> None:
         self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
-        self.state = State(spread, train, data, world, meaning, frozen, outputs)
+        self.state = State(spread, train, data, world, meaning, frozen, outputs, networks)
         self.position = self.state.position
         forward = make_forward(spread.call, train, self.state.device, channels_last)
         shown = self.state.shown
@@ -113,7 +115,8 @@ class Trainer:
     def _about(self) -> str:
         """Where what is trained on what, on one line."""
         parameters = dict.fromkeys(self.state.module.parameters())
-        counted, trained = (sum(p.numel() for p in some) for some in (parameters, self.state.trained))
+        own = [p for p in self.state.trained if p in parameters] if self.state.turns else self.state.trained
+        counted, trained = (sum(p.numel() for p in some) for some in (parameters, own))
         words = [f"{len(part):,} {noun}" for name, noun in PARTS.items() if (part := self.parts.get(name))]
         words += [f"{counted:,} parameters" + (f", {trained:,} of them trained" if trained < counted else "")]
         where = f"{self.world.size} processes on {self.state.device.type}" if self.world.size > 1 else self.state.device
@@ -163,7 +166,8 @@ class Trainer:
         """Take one step of the optimizer and move the schedule. Raises Diverged."""
         position, state = self.position, self.state
         state.thaw()
-        state.schedule.before(position.step)
+        for schedule in state.schedules:
+            schedule.before(position.step)
         try:
             loss = self.stepper(self._rows(position.index), position.epoch, position.index)
         except NotFinite as fault:
@@ -174,9 +178,12 @@ class Trainer:
             state.shares[position.index] = self.stepper.share
         if self.stepper.losses is not None:
             state.parts[position.index] = self.stepper.losses
-        state.schedule.after(position.step)
+        for schedule in state.schedules:
+            schedule.after(position.step)
         if state.average is not None:
             state.average.update_parameters(state.module)
+        if state.networks is not None and state.networks.averaged is not None:
+            state.networks.averaged.update_parameters(state.module)
         position.index += 1
         position.step += 1
         if self.train.checkpoint.steps and position.step % self.train.checkpoint.steps == 0:
@@ -217,7 +224,7 @@ class Trainer:
         samples = min(position.index * state.samples, state.count) - index * state.samples
         speed = samples / (time.perf_counter() - since)
         values = {f"train.{name}": value for name, value in state.mean_losses().items()}
-        if self.data.val is not None and self._validates():
+        if self.data.val is not None and state.validates and self._validates():
             measured = evaluate(
                 state.shown,
                 self.data.val,
@@ -225,6 +232,7 @@ class Trainer:
                 self.train.metrics,
                 batch=self.train.batch,
                 forward=self.measured,
+                networks=state.networks,
                 stopped=self._halts,
                 world=self.world,
             )
@@ -248,7 +256,8 @@ class Trainer:
         better = state.best.see(record)
         if state.early:
             state.early.see(record)
-        state.schedule.measured(record)
+        for schedule in state.schedules:
+            schedule.measured(record)
         position.close_record()
         self.history.records.append(record)
         self.keeper.record(record, better, state)
@@ -256,7 +265,8 @@ class Trainer:
         for text in said if self.world.main else ():
             self.progress.warn(text)
         if position.index == state.per_epoch:
-            state.schedule.epoch()
+            for schedule in state.schedules:
+                schedule.epoch()
             position.close_epoch()
             self._begin_epoch()
         self._begin_stretch()

@@ -10,13 +10,16 @@ import torch
 from torch import nn
 
 from netspec.errors import At, DataError, Problem, UsageError
+from netspec.files import shown
 from netspec.lint.loss_target import LossTarget
 from netspec.losses.base import Loss
 from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.scale import Scale
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.data.weighing import WEIGHTS, settled
-from netspec.runtime.network.weights import load_weights, loss_file
+from netspec.runtime.network.weights import give_weights, loss_file, read_weights
+from netspec.runtime.train import own_losses
+from netspec.runtime.train.networks import Scene
 from netspec.sections.objective import Term, alone
 from netspec.tensors import Misfit
 from netspec.text.report import SpecError
@@ -44,14 +47,33 @@ class Criterion:
         """Those of the outputs that it takes; None where the network does not give them, as outside training."""
         if not self.term.outputs:
             return predictions(outputs)
-        named = isinstance(outputs, Mapping)
+        named = isinstance(outputs, Mapping | Scene)
         held = outputs if named else dict(zip(self.names, predictions(outputs), strict=False))
+        if self.term.within and self.term.constant is None and self.term.named_target not in held:
+            return None
         found = [held[name] for name in self.term.outputs if name in held]
         return found if len(found) == len(self.term.outputs) else None
 
     def target(self, target: Target) -> torch.Tensor:
-        """The one of several targets that it compares with."""
-        return target[self.term.target or self.term.name] if isinstance(target, dict) else target
+        """The one of several targets of the data that it compares with; the first, where it compares with none."""
+        if not isinstance(target, dict):
+            return target
+        return target[self.term.named_target or self.term.name] if self.term.takes_data else next(iter(target.values()))
+
+    def compared(self, given: Sequence[torch.Tensor], outputs: Any, target: Target) -> torch.Tensor:
+        """What it compares with the outputs that are `given`: a target of the data, a value of the step, or a number.
+
+        What comes from the step gets no gradients.
+        """
+        if self.term.constant is not None:
+            first = given[0].detach()
+            if self.loss.target_kind == "class":
+                return torch.full_like(first[:, 0], self.term.constant, dtype=torch.int64)
+            return torch.full_like(first, self.term.constant)
+        if self.term.within:
+            found: torch.Tensor = outputs[self.term.named_target]
+            return found.detach()
+        return self.target(target)
 
     def __call__(self, given: Sequence[torch.Tensor], target: torch.Tensor) -> torch.Tensor:
         """The loss of one batch, a single number: a tensor without axes, on the device of the outputs.
@@ -90,9 +112,8 @@ class Criterion:
             self.loss.expect(shapes, described(target, open_batch=False))
         except Misfit as misfit:
             text = f"{self.loss.said} {misfit.message}"
-            path = ("train", "loss", self.term.name) if self.term.name else ("train", "loss")
-            raise SpecError([Problem(LossTarget.code, text, At(path), misfit.hint)]) from None
-        if not self.loss.takes_target:
+            raise SpecError([Problem(LossTarget.code, text, At(self.term.path), misfit.hint)]) from None
+        if not self.term.takes_data:
             return
         for name, part in parts.items():
             if id(part) not in self._seen:
@@ -135,6 +156,8 @@ class Objective:
         self.criteria = tuple(Criterion(term, device, learnt or {}, names) for term in terms)
         self.several = any(term.name for term in terms)
         """Whether losses are told by name besides their sum."""
+        self.players: nn.Module | None = None
+        """The networks of players, where there are some."""
         self.module = _together(self.criteria, device) if self.several else self.criteria[0].module
 
     @property
@@ -148,18 +171,31 @@ class Objective:
         return any(criterion.uneven for criterion in self.criteria)
 
     @property
+    def compares_samples(self) -> bool:
+        """Whether a loss is that of a batch, whose samples it compares with each other."""
+        return any(criterion.loss.compares_samples for criterion in self.criteria)
+
+    @property
     def owns_parameters(self) -> bool:
         """Whether something of it is trained with the network."""
-        return any(criterion.term.owns_parameters for criterion in self.criteria)
+        return self.players is not None or any(criterion.term.owns_parameters for criterion in self.criteria)
 
     @property
     def names(self) -> tuple[str, ...]:
         """What several losses are told by; none for one loss."""
         return tuple(criterion.term.name for criterion in self.criteria) if self.several else ()
 
-    def present(self, outputs: Any) -> list[tuple[Criterion, Sequence[torch.Tensor]]]:
-        """The losses whose outputs the network gives, each with these: all of them in training."""
-        pairs = ((criterion, criterion.given(outputs)) for criterion in self.criteria)
+    def hold(self, players: Mapping[str, nn.Module]) -> None:
+        """Take in the networks of players, which are trained and kept as weights of the loss are."""
+        if players:
+            self.players = nn.Module()
+            self.players._modules.update(players)
+            self.module._modules[PLAYERS] = self.players
+
+    def present(self, outputs: Any, player: str | None = None) -> list[tuple[Criterion, Sequence[torch.Tensor]]]:
+        """The losses, of a player where that is said, whose outputs are there, each with these: in training all are."""
+        wanted = (criterion for criterion in self.criteria if player in (None, criterion.term.player))
+        pairs = ((criterion, criterion.given(outputs)) for criterion in wanted)
         return [(criterion, given) for criterion, given in pairs if given is not None]
 
     def __call__(self, outputs: Any, target: Target) -> torch.Tensor:
@@ -167,17 +203,20 @@ class Objective:
 
         `outputs` are what the network gave, `target` is as the data has it, both batch first.
         """
-        found = {c.term.name: c(given, c.target(target)) for c, given in self.present(outputs)}
+        found = {c.term.name: c(given, c.compared(given, outputs, target)) for c, given in self.present(outputs)}
         return self.total(found)
 
-    def total(self, losses: Mapping[str, torch.Tensor], part: float = 1.0) -> torch.Tensor:
-        """The weighted sum of losses, single numbers by their names, each of which is `part` of a mean."""
+    def total(self, losses: Mapping[str, torch.Tensor], part: float = 1.0, player: str = "") -> torch.Tensor:
+        """The weighted sum of losses, single numbers by their names, each of which is `part` of a mean.
+
+        Of several players it is that of one, or of the network.
+        """
         if not self.several:
             (only,) = losses.values()
             return only
         found: torch.Tensor | None = None
         for criterion in self.criteria:
-            if criterion.term.name in losses:
+            if criterion.term.name in losses and criterion.term.player == player:
                 addend = self._weighed(criterion, losses[criterion.term.name], part)
                 found = addend if found is None else found + addend
         assert found is not None
@@ -187,7 +226,8 @@ class Objective:
         """A loss, or `part` of one, times what it counts."""
         term = criterion.term
         if term.learned:
-            spread = self.module.get_parameter(f"{WEIGHING}.{term.name}")
+            spread = self.module.get_submodule(WEIGHING)._parameters[term.name]
+            assert spread is not None
             half = 0.5 if criterion.loss.target_kind == "value" else 1.0
             loss = half * torch.exp(-spread) * loss + spread * (part / 2)
         return loss if term.weight == 1 else loss * term.weight
@@ -198,19 +238,25 @@ class Objective:
 
     def restore(self, weights: Path) -> None:
         """Take up the loss's own weights from beside a network's weights, if it has some. Raises DataError."""
-        if self.owns_parameters:
-            load_weights(self.module, loss_file(weights))
+        if not self.owns_parameters:
+            return
+        path, whole = loss_file(weights), self.players is not None
+        # What players had has no part in the answers of the network.
+        held = {n: x for n, x in read_weights(path)[0].items() if whole or not n.startswith(f"{PLAYERS}.")}
+        give_weights(self.module, held, f"the weights in {shown(path)}")
 
-    def check(self, outputs: Any, target: Target, parts: Mapping[str, Split]) -> None:
-        """Refuse outputs and targets that a loss cannot compare, before anything is updated.
+    def check(self, outputs: Any, target: Target, parts: Mapping[str, Split], player: str | None = None) -> None:
+        """Refuse outputs and targets that a loss, one of a player where that is said, cannot compare.
 
         Shapes and dtypes are those of a batch; the values of the targets are looked at in every part of the data.
         Raises SpecError or DataError.
         """
-        for criterion, given in self.present(outputs):
-            criterion.check(given, criterion.target(target), parts)
+        for criterion, given in self.present(outputs, player):
+            criterion.check(given, criterion.compared(given, outputs, target), parts)
 
 
+PLAYERS: Final = "players"
+"""What holds the networks of players, by their names."""
 WEIGHING: Final = "log_variance"
 """What holds the logarithms of variances that weigh losses, by their names."""
 
@@ -234,7 +280,7 @@ def make_loss(loss: Loss) -> nn.Module:
         own: nn.Module = build()
         return own
     name = type(loss).__name__
-    cls = getattr(nn, name, None)
+    cls = getattr(own_losses, name, None) or getattr(nn, name, None)
     if cls is None:
         raise UsageError(f"this torch ({torch.__version__}) has no loss {name}. Install a newer one.")
     keywords = loss.keywords()
@@ -249,6 +295,8 @@ def predictions(outputs: Any) -> Sequence[torch.Tensor]:
     """The tensors that a network gave: one, or the items of a tuple or a mapping, in order. Each is batch first."""
     if isinstance(outputs, torch.Tensor):
         return (outputs,)
+    if isinstance(outputs, Scene):
+        return outputs.own
     return tuple(outputs.values()) if isinstance(outputs, Mapping) else tuple(outputs)
 
 

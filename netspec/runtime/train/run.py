@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -25,6 +26,7 @@ from netspec.runtime.device.sync_batchnorm import joint_statistics, need_company
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import History
 from netspec.runtime.train.loop import Trainer
+from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.signals import StopSignals
 from netspec.sections.train import Train
@@ -43,13 +45,15 @@ def train(
     meaning: Mapping[str, str] | None = None,
     frozen: Frozen = UNFROZEN,
     outputs: Sequence[str] = (),
+    networks: Networks | None = None,
 ) -> History:
     """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
 
     With a run folder, metrics, weights and checkpoints are written there; `resume` goes on from its
     newest whole checkpoint, and ends with the very bits of a run that was never stopped. `meaning` says what else
     must be the same then, besides what of `train` shapes a run; `frozen` what of the network thaws, and when; `outputs`
-    names what it gives, where it gives several values one after the other and losses name them. Raises
+    names what it gives, where it gives several values one after the other and losses name them; `networks` are those
+    that a step runs besides. Raises
     UsageError where there is none to go on from, SpecError or DataError before the first step where network, loss and
     data do not go together, Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the
     state is saved.
@@ -59,6 +63,9 @@ def train(
     if world.size > 1 and frozen.whens:
         text = "what is frozen cannot thaw in a run of several processes, which agree on gradients once"
         raise UsageError(f"{text}. Begin another run from the weights of this one: weights: {{load: RUN}}.")
+    if world.size > 1 and any(player.trains for player in train.players):
+        text = "players of one network cannot take turns in a run of several processes, whose ways to agree are fixed"
+        raise UsageError(f"{text}. Give each a network of its own, spec, or train with one process.")
     device = choose_device(train.device, world)
     parted = world.size > 1 and train.parallel == "fsdp"
     channels_last = wants_channels_last(module, train) and not parted
@@ -70,12 +77,15 @@ def train(
             data = data.to(device)
             need_company(module, data.train, train.batch)
             network = spread(module, train, device, world)
-            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, meaning, frozen, outputs)
+            about = (meaning, frozen, outputs, networks)
+            trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, *about)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))
             if resume:
                 trainer.resume()
-            with joint_statistics(network.module, world):
+            with contextlib.ExitStack() as joint:
+                for each in (network.module, *(networks.players.values() if networks is not None else ())):
+                    joint.enter_context(joint_statistics(each, world))
                 history = trainer.run_all()
         if parted:
             module.load_state_dict(network.gather(trainer.state.shown.state_dict(), everywhere=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,13 +19,39 @@ from netspec.runtime.network.freezing import freeze, frozen_then, later
 from netspec.runtime.network.weights import need_same
 from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
-from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.loss import PLAYERS, Objective
+from netspec.runtime.train.networks import MAIN, Networks
 from netspec.runtime.train.optimizers import gives_sparse, make_optimizer, restore_optimizer
 from netspec.runtime.train.schedules import Schedule
+from netspec.sections.beside import Teacher
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who moves in a step: what is trained, by which losses, and how often."""
+
+    name: str
+    """The player's; empty for the network."""
+    network: str
+    """The network that moves: the player's own, or that which is trained."""
+    losses: tuple[str, ...]
+    """The names of its losses."""
+    parameters: Sequence[nn.Parameter]
+    """What is trained by it."""
+    apart: Sequence[nn.Parameter]
+    """Those of them that are not of the network, whose gradients processes exchange by themselves."""
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    wanted: Train
+    """The section as it is for this one's parameters."""
+    named: Sequence[tuple[str, nn.Parameter]]
+    """Its parameters and what else of the same network is frozen."""
+    every: int
+
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
@@ -78,8 +105,12 @@ class State:
         meaning: Mapping[str, str] | None = None,
         frozen: Frozen = UNFROZEN,
         outputs: Sequence[str] = (),
+        networks: Networks | None = None,
     ) -> None:
-        """The state before the first step; `outputs` names what the network gives one after the other."""
+        """The state before the first step; `outputs` names what the network gives one after the other.
+
+        `networks` are those that a step has besides it.
+        """
         self.spread, self.world, self.seed = spread, world, train.seed
         self.module = module = spread.module
         self.device = next(module.parameters()).device
@@ -90,10 +121,17 @@ class State:
         self.samples = train.samples
         self.per_epoch = train.per_epoch(self.count)
         self.total = train.steps(self.count)
-        self.objective = Objective(train.loss, self.device, data.learnt, outputs)
+        self.objective = Objective(train.all_terms if train.players else train.loss, self.device, data.learnt, outputs)
+        self.networks = networks
+        if networks is not None:
+            if train.teacher is not None and train.teacher.averaged:
+                networks.teacher = _following(spread, train.teacher)
+            networks.to(self.device)
+            self.objective.hold(networks.players)
         self.wanted = train
-        self.named = named = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
-        self.trained = [p for _, p in named if p.requires_grad]
+        whole = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
+        self.named = named = [(name, p) for name, p in whole if not _owner(name, train)]
+        self.trained = [p for _, p in whole if p.requires_grad]
         sparse = any(map(gives_sparse, module.modules()))
         self.optimizer = make_optimizer(
             *(train.optimizer, named, train.groups), sparse=sparse, later=later(module, frozen)
@@ -104,8 +142,12 @@ class State:
                 raise UsageError("nothing is trained before something thaws. Freeze less, or unfreeze some at once.")
         fallback = "val.loss" if data.val else "train.loss"
         self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
+        self.turns = self._turns(whole, fallback) if train.players else ()
+        """Who moves in a step, in order, where several do."""
         self.average = spread.average(train.ema) if train.ema is not None else None
-        self.best, self.early = _watches(train, data.val is not None)
+        self.validates = data.val is not None and any(map(train.measures, train.terms))
+        """Whether there is something to measure on validation data."""
+        self.best, self.early = _watches(train, self.validates)
         self.position = Position()
         self.losses = torch.zeros(self.per_epoch, device=self.device)
         """The loss of each step of this epoch, on the device."""
@@ -119,6 +161,30 @@ class State:
         self.fingerprint = data.fingerprint()
         self._taken_up: set[torch.Tensor] | None = None
         """The parameters of which the optimizer held something when the run went on, until the step after that."""
+
+    def _turns(self, whole: Sequence[tuple[str, nn.Parameter]], fallback: str) -> tuple[Turn, ...]:
+        """The players in their order, and behind them the network."""
+        train, found = self.wanted, list[Turn]()
+        for player in train.players:
+            wanted = train.replace(optimizer=player.optimizer, groups=())
+            named = [(name, p) for name, p in whole if _owner(name, train) == player.name]
+            if not any(p.requires_grad for _, p in named):
+                raise UsageError(f"the player {player.name} has no parameter to train. See what it freezes.")
+            optimizer = make_optimizer(player.optimizer, named)
+            schedule = Schedule(train.scheduler, optimizer, self.total, train.epochs, fallback)
+            network = player.name if player.spec is not None else MAIN
+            losses = tuple(term.name for term in player.terms)
+            found.append(
+                Turn(player.name, network, losses, *_parts(named), optimizer, schedule, wanted, named, player.every)
+            )
+        losses = tuple(term.name for term in train.terms)
+        own = _parts(self.named)
+        return (*found, Turn(MAIN, MAIN, losses, *own, self.optimizer, self.schedule, train, self.named, train.every))
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """Those of all who move."""
+        return tuple(turn.schedule for turn in self.turns) or (self.schedule,)
 
     def thaw(self) -> None:
         """Let go of what is frozen no longer, where the run stands."""
@@ -185,6 +251,8 @@ class State:
             "optimizer": gather(self.optimizer.state_dict()),
             "schedule": self.schedule.state(),
             "average": gather(self.average.state_dict()) if self.average is not None else None,
+            **({"players": self._players()} if self.turns else {}),
+            **({"teacher": self._teacher()} if self.networks is not None and self.networks.teacher is not None else {}),
             "random": self.world.gathered(self._random()),
             "losses": self.losses[: self.position.index],
             "shares": self.shares[: self.position.index],
@@ -192,6 +260,25 @@ class State:
             "best": self.best.state(),
             "seconds": self.seconds,
         }
+
+    def _players(self) -> dict[str, Any]:
+        """What is kept of the players, by their names."""
+        return {
+            turn.name: {"optimizer": turn.optimizer.state_dict(), "schedule": turn.schedule.state()}
+            for turn in self.turns
+            if turn.name != MAIN
+        }
+
+    def _teacher(self) -> dict[str, Any]:
+        """What is kept of the teacher: all of one that moves, else what another one could not have."""
+        assert self.networks is not None
+        averaged = self.networks.averaged
+        if averaged is not None:
+            return averaged.state_dict()
+        found = hashlib.blake2b(digest_size=8)
+        for tensor in self.networks.teacher.state_dict().values():
+            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return {"digest": found.hexdigest()}
 
     def unpack(self, state: dict[str, Any]) -> None:
         """Take up what `pack` gave. Raises DataError or UsageError where the run is not the same."""
@@ -213,6 +300,13 @@ class State:
         self.schedule.load(state["schedule"])
         if self.average is not None:
             self.average.load_state_dict(self.spread.scatter(state["average"], self.average.state_dict()))
+        for turn in self.turns:
+            if turn.name != MAIN:
+                kept = state["players"][turn.name]
+                restore_optimizer(turn.optimizer, kept["optimizer"])
+                turn.schedule.load(kept["schedule"])
+        if self.networks is not None and self.networks.averaged is not None:
+            self.networks.averaged.load_state_dict(state["teacher"])
         self._set_random(state["random"])
         self.losses[: self.position.index] = state["losses"].to(self.device)
         self.shares[: self.position.index] = state["shares"].to(self.device)
@@ -268,6 +362,7 @@ class State:
         ]:
             raise ValueError("the optimizer's groups are not of these parameters")
         need_held(state["optimizer"]["state"], self.optimizer, self.wanted, self.named)
+        self._need_others_alike(state)
         for name in ("losses", "shares"):
             need_tensor(state[name], (position["index"],), self.losses.dtype, name)
         if self.objective.several:
@@ -276,6 +371,27 @@ class State:
             raise ValueError("random holds the state of no process")
         for each in state["random"]:
             need_alike(each, self._random(), "random")
+
+    def _need_others_alike(self, state: dict[str, Any]) -> None:
+        """The same for players and a teacher. Raises ValueError, and DataError for another teacher."""
+        own = self._players() if self.turns else {}
+        kept = state.get("players", {})
+        if kept.keys() != own.keys():
+            raise ValueError("players has others than the run's")
+        for turn in self.turns:
+            if turn.name != MAIN:
+                mine, saved = own[turn.name], kept[turn.name]
+                need_alike(saved["schedule"], mine["schedule"], f"players.{turn.name}.schedule")
+                groups = saved["optimizer"]["param_groups"], mine["optimizer"]["param_groups"]
+                need_alike(*groups, f"players.{turn.name}.param_groups")
+                need_held(saved["optimizer"]["state"], turn.optimizer, turn.wanted, turn.named)
+        if self.networks is None or self.networks.teacher is None:
+            return
+        mine = self._teacher()
+        if self.networks.averaged is not None:
+            need_tensors(state["teacher"], mine, "teacher")
+        elif state["teacher"] != mine:
+            raise DataError("the run began with another teacher: its weights are not the same. Resume it with those.")
 
     def _random(self) -> dict[str, torch.Tensor | None]:
         """The state of this process's own random numbers."""
@@ -302,6 +418,28 @@ def _mean(losses: torch.Tensor, shares: torch.Tensor, sums: bool) -> float:
     return float(total / whole.where(whole > 0, 1))
 
 
+def _owner(name: str, train: Train) -> str:
+    """The player that trains a parameter, of a network or of a player's own; empty for the network itself."""
+    for player in train.players:
+        if name.startswith(f"loss.{PLAYERS}.{player.name}.") or player.owns(name):
+            return str(player.name)
+    return MAIN
+
+
+def _parts(named: Sequence[tuple[str, nn.Parameter]]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The parameters that are trained, and those of them that are not of the network."""
+    trained = [(name, p) for name, p in named if p.requires_grad]
+    return [p for _, p in trained], [p for name, p in trained if name.startswith("loss.")]
+
+
+def _following(spread: Whole, teacher: Teacher) -> Any:
+    """A copy of the network that begins as it does, and follows its weights."""
+    assert teacher.decay is not None
+    average = spread.average(teacher.decay)
+    average.n_averaged.fill_(1)
+    return average.eval().requires_grad_(False)
+
+
 def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict[str, str]:
     """What is known of a run whose network has no spec."""
     found = train_words(train)
@@ -321,7 +459,7 @@ def _origin(train: Train, length: int, meaning: Mapping[str, str]) -> dict[str, 
 def _watches(train: Train, validated: bool) -> tuple[Watch, Watch | None]:
     """What chooses the best weights, and what stops early. Raises UsageError for a value that is never measured."""
     early = train.early_stop
-    best = train.best if validated or train.checkpoint.best else "train.loss"
+    best = train.best if validated or train.checkpoint.best or train.players else "train.loss"
     for monitor in (best, early and early.monitor, getattr(train.scheduler, "monitor", None)):
         if monitor and monitor.startswith("val.") and not validated:
             raise UsageError(f"{monitor} is watched, but there is no validation data. Write data.split.val=0.1.")

@@ -15,6 +15,7 @@ from netspec.runtime.data.split import Split, seeded
 from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refusal, undone, unrecordable
 from netspec.runtime.device.device import needs_leave, strictly
 from netspec.runtime.train.loss import Criterion
+from netspec.runtime.train.networks import MAIN
 from netspec.runtime.train.state import State
 from netspec.sections.train import Train
 
@@ -64,6 +65,9 @@ class Stepper:
         """Of several losses each of the newest step, and what it counts for: 2 x losses. None where there is one."""
         self.count = 0
         """The samples of the batch at hand, in all processes."""
+        self.networks, self.turns = state.networks, state.turns
+        self.checked_turns: set[str] = set()
+        self.per_epoch = state.per_epoch
         self.recorder = _recorder(train, state)
         self.strict: bool | None = None if _repeatable(train, state) else False
         """Whether torch is held to deterministic kernels, because each operation has one: the first batch shows it."""
@@ -78,6 +82,8 @@ class Stepper:
         `rows` are the numbers of the samples, int64, one axis; `epoch` and `index`, the step in it, say what
         augmentation draws. The loss has no axes, and is on the device.
         """
+        if self.turns:
+            return self._in_turns(rows, epoch, index)
         if self.closure:
             closure: Any = lambda: self._gradients(rows, epoch, index)  # noqa: E731  torch's stub wants a float
             return cast("torch.Tensor", self.optimizer.step(closure))
@@ -107,6 +113,49 @@ class Stepper:
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
+
+    def _in_turns(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
+        """A step in which players move one after the other, each by its own losses over the same batch.
+
+        Returns the loss of the network. Raises NotFinite before the update of the player whose loss is not.
+        """
+        assert self.networks is not None
+        step = epoch * self.per_epoch + index
+        moving = [turn for turn in self.turns if step % turn.every == 0]
+        inputs, target = self._batch(rows, epoch, index, 0)
+        scene = self.networks.scene(self.forward, inputs, target, training=True)
+        scene.learns = any(turn.network == MAIN for turn in moving)
+        places = {name: place for place, name in enumerate(self.objective.names)}
+        self.losses = torch.zeros(2, len(places), device=self.device)
+        own = torch.zeros((), device=self.device)
+        self.share = torch.zeros_like(own)
+        for turn in moving:
+            for each in self.turns:
+                each.optimizer.zero_grad()
+            self.spread.will_backward(last=True)
+            scene.begin(turn.network)
+            with strictly(self.strict is True):
+                if turn.name not in self.checked_turns:
+                    with self.world.all_or_none():
+                        self.objective.check(scene, target, self.parts, turn.name)
+                    self.checked_turns.add(turn.name)
+                found = self._added(scene, target, 1.0, {}, turn.name)
+            loss = self.world.sum(found.loss)
+            if self.reads and not isfinite(value := loss.item()):
+                raise NotFinite(value)
+            self.world.average_gradients(turn.apart)
+            if self.clip is not None:
+                nn.utils.clip_grad_norm_(turn.parameters, self.clip)
+            turn.optimizer.step()
+            scene.moved(turn.network)
+            assert found.parts is not None
+            taken = [places[name] for name in turn.losses]
+            self.losses[:, taken] = found.parts
+            if turn.name == MAIN:
+                own, self.share = loss, torch.full_like(own, float(len(rows)))
+        if self.world.size > 1:
+            self.losses = torch.stack([self.world.sum(self.losses[0].clone()), self.losses[1]])
+        return own
 
     def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
         """The loss of a batch that is all of a step, and its share; its gradients are left in the parameters."""
@@ -184,17 +233,33 @@ class Stepper:
 
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
-        generator = seeded(self.seed, epoch, index, piece, device=self.device) if self.augments else None
         self.count = len(rows)
-        batch = self.split.batch(rows, generator, self.world.begin_batch(len(rows)))
+        batch = self._drawn(rows, (epoch, index, piece), self.world.begin_batch(len(rows)))
         if self.strict is None:
             with undone(self.module, self.parameters):
                 self.strict = not needs_leave(lambda: self._one_batch(*batch))
         return batch
 
+    def _drawn(self, rows: torch.Tensor, place: tuple[int, ...], own: slice) -> Batch:
+        """The same, with the inputs of augmented passes behind those of the step, each by draws of its own."""
+        generator = seeded(self.seed, *place, device=self.device) if self.augments else None
+        inputs, target = self.split.batch(rows, generator, own)
+        if self.networks is None:
+            return inputs, target
+        inputs = (*inputs, *self.networks.inputs.draw(len(rows), self.device, (self.seed, *place), own))
+        for number, _ in enumerate(self.networks.views, 1):
+            there = (*place, number)
+            generator = seeded(self.seed, *there, device=self.device) if self.augments else None
+            again, _ = self.split.batch(rows, generator, own)
+            inputs += (*again, *self.networks.inputs.draw(len(rows), self.device, (self.seed, *there), own))
+        return inputs, target
+
     def _outputs(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Any:
         """What the network gives, the first of which is held against the target."""
-        outputs = self.forward(*inputs)
+        if self.networks is None:
+            outputs = self.forward(*inputs)
+        else:
+            outputs = self.networks.scene(self.forward, inputs, target, training=True)
         if not self.checked:
             with self.world.all_or_none():
                 self.objective.check(outputs, target, self.parts)
@@ -203,8 +268,9 @@ class Stepper:
 
     def _loss(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Addend:
         """This process's addend to the loss of a batch, and what the whole batch counts for if its samples differ."""
-        ((criterion, given),) = self.objective.present(self._outputs(inputs, target))
-        return self._addend(criterion, given, criterion.target(target))
+        outputs = self._outputs(inputs, target)
+        ((criterion, given),) = self.objective.present(outputs)
+        return self._addend(criterion, given, criterion.compared(given, outputs, target))
 
     def _addend(self, criterion: Criterion, given: Sequence[torch.Tensor], target: torch.Tensor) -> Addend:
         """The same for one of several losses."""
@@ -219,23 +285,26 @@ class Stepper:
         """The sum of several losses of a batch that is all of a step; its gradients are left in the parameters."""
         return self._added(self._outputs(inputs, target), target, 1.0, {})
 
-    def _added(self, outputs: Any, target: Target, part: float, wholes: Mapping[str, torch.Tensor]) -> Found:
+    def _added(
+        self, outputs: Any, target: Target, part: float, wholes: Mapping[str, torch.Tensor], player: str = MAIN
+    ) -> Found:
         """The sum of several losses over a batch that is `part` of a step, and each of them.
 
-        `wholes` are what all of the step counts for, by the losses under which samples count differently.
+        `wholes` are what all of the step counts for, by the losses under which samples count differently. Of players
+        the losses are those of one of them, or of the network.
         """
         losses: dict[str, torch.Tensor] = {}
         counts = []
-        for criterion, given in self.objective.present(outputs):
+        for criterion, given in self.objective.present(outputs, player):
             name = criterion.term.name
-            loss, share = self._addend(criterion, given, criterion.target(target))
+            loss, share = self._addend(criterion, given, criterion.compared(given, outputs, target))
             if share is not None and name in wholes:
                 loss = loss * (share / wholes[name].where(wholes[name] > 0, 1))
             elif part < 1 and not criterion.sums:
                 loss = loss * part
             losses[name] = loss
             counts.append(loss.new_full((), self.count) if share is None else share.to(loss.dtype))
-        total = self.objective.total(losses, part / self.world.size)
+        total = self.objective.total(losses, part / self.world.size, player)
         self.world.backward(total)
         return Found(total.detach(), None, torch.stack([torch.stack([*losses.values()]).detach(), torch.stack(counts)]))
 
@@ -244,6 +313,7 @@ def _recorder(train: Train, state: State) -> Recorder | None:
     """What records steps, where that is possible and wanted. Raises UsageError where it is wanted only."""
     reason = unrecordable(state.module, train, state.device, state.world)
     reason = reason or "what is frozen thaws on the way" * bool(state.frozen.whens)
+    reason = reason or "players take turns in it" * bool(state.turns)
     if train.cuda_graph and reason:
         raise UsageError(refusal(reason))
     if reason or train.cuda_graph is False:

@@ -61,7 +61,7 @@ def _torch(entry: Entry, kind: Kind) -> tuple[str, ...]:
     values = {name: value for name, value in entry.given.items() if entry.fields[name].torch}
     if isinstance(entry, Scheduler):
         values = entry.keywords(STEPS)
-    if not kind.torch or "schedulers" in values or entry.origin:
+    if not kind.torch or "schedulers" in values or entry.origin or not getattr(entry, "torchs", True):
         return ()
     options = [f"{name}={literal(value)}" for name, value in values.items()]
     return (f"{kind.torch}{type(entry).__name__}({', '.join([*kind.first, *options])})",)

@@ -1,0 +1,63 @@
+"""Losses that tell the pairs of a batch from all other combinations in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.losses.base import need_batch_rank
+from netspec.losses.pairs import Together
+from netspec.records import Bool, Float
+from netspec.tensors import Tensor
+
+
+class Contrast(Together):
+    """What contrastive losses share: two outputs of a batch, of which rows with the same number belong together.
+
+    Of several processes each compares the samples of its own part of the batch.
+    """
+
+    rule = "Takes two outputs of B x width, whose rows belong together; the target is not looked at."
+    predictions = 2
+    takes_target = False
+    kind = "none"
+    torchs = False
+    compares_samples = True
+
+    def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
+        for prediction in predictions:
+            need_batch_rank(prediction, 2, what="batch x features")
+        super().fit(predictions, target)
+
+
+class InfoNCELoss(Contrast):
+    """Asks of each row of one output which row of the other belongs to it, and the reverse, as CLIP does.
+
+    The cosines of all pairs, divided by the temperature, are scores of a cross entropy in both directions, whose mean
+    it is (Radford et al. 2021, figure 3). With `learned` the logarithm of 1/temperature is trained with the network,
+    up to 100 as there.
+    """
+
+    words = ("info_nce", "infonce", "info_nce_loss", "clip_loss")
+    example = "info_nce temperature=0.07 learned"
+
+    temperature = Float("what cosines are divided by; where it is learned, at first", 0.07, gt=0)
+    learned = Bool("whether the temperature is trained with the network", False)
+    symmetric = Bool("whether rows of the second output are asked too", True)
+    normalize = Bool("whether rows are brought to length 1 first", True)
+
+    @property
+    def owns_parameters(self) -> bool:  # type: ignore[override]  # the base has it for all of a class
+        """Whether its temperature is trained."""
+        return self.learned
+
+
+class NTXentLoss(Contrast):
+    """Asks of each row of both outputs which one of all others belongs to it, as SimCLR does.
+
+    The normalized temperature-scaled cross entropy over 2 B rows (Chen et al. 2020, equation 1).
+    """
+
+    words = ("nt_xent", "ntxent", "nt_xent_loss", "simclr_loss")
+    example = "nt_xent temperature=0.5"
+
+    temperature = Float("what cosines are divided by", 0.5, gt=0)

@@ -1,0 +1,198 @@
+"""From a graph and its weights to a model of ONNX: each step by its rule, in the order of running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from netspec.dims import Dim
+from netspec.emit.onnx.layers import LAYERS
+from netspec.emit.onnx.operations import OPERATIONS
+from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
+from netspec.graph.model import Graph, Level, Step, Value, flat
+from netspec.layers.base import Layer
+from netspec.tensors import Tensor
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, TensorProto, ValueInfoProto
+
+PRODUCER: Final = "netspec"
+BATCH: Final = "batch"
+"""What the dimension B is called in a file."""
+Behind = tuple[str, Sequence[Array], Mapping[str, Any]]
+"""An operator that is put behind an output: its name, its further operands, its attributes."""
+NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+def emit(
+    graph: Graph,
+    weights: Mapping[str, Array],
+    *,
+    opset: int,
+    outputs: Sequence[str],
+    metadata: Mapping[str, str],
+    behind: Mapping[int, Sequence[Behind]] = NONE,
+) -> ModelProto:
+    """The network as it is in use, with dimensions that only the run decides open, by their names.
+
+    `weights` are all tensors that it owns, by their names in the state_dict, those included that are not saved.
+    `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places. Raises
+    Unwritable for a step that has no form, named in the message.
+    """
+    writer = Writer(weights, graph.inputs, opset, graph.ties)
+    network = _Network(writer)
+    network.wires = {value: name for name, value in graph.root.inputs.items()}
+    network.level(graph.root, "")
+    given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
+    if len(given) != len(outputs):
+        raise Unwritable(f"the network gives {len(given)} values, and there are names for {len(outputs)}")
+    wires = [network.wire(value) for value in given]
+    for place, more in behind.items():
+        for kind, operands, attributes in more:
+            name = writer.node(kind, wires[place], *map(writer.constant, operands), **attributes)
+            wires[place] = Wire(name, wires[place].tensor)
+    return network.finished(graph, wires, outputs, metadata)
+
+
+class _Network:
+    """Walks levels and knows under which name each value stands in the file."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.wires: dict[Value, str] = {}
+        self.shapes: dict[str, Tensor] = {}
+        """What is known of the tensors that steps give, by their names."""
+
+    def level(self, level: Level, path: str) -> None:
+        """Write the steps of a level whose members lie under a path."""
+        for step in level.steps:
+            if step.left_out:
+                continue
+            if step.training is True:
+                self._passed(step)
+            elif step.body is not None:
+                self._body(step, step.body, f"{path}{step.member}." if step.member else path)
+            else:
+                self._step(step, f"{path}{step.member or step.name}")
+
+    def wire(self, value: Value) -> Wire:
+        """A value by its name in the file."""
+        value = value.actual
+        assert value.tensor is not None
+        return Wire(self.wires[value], value.tensor)
+
+    def _passed(self, step: Step) -> None:
+        """Let what goes on in place of a step of training stand for it."""
+        if step.passed is not None:
+            for value in flat(step.results):
+                self.wires[value] = self.wire(step.passed).name
+
+    def _body(self, step: Step, body: Level, path: str) -> None:
+        """Write the level that a step calls."""
+        for inner, outer in zip(body.inputs.values(), step.inputs, strict=False):
+            self.wires[inner] = self.wire(outer).name
+        self.level(body, path)
+        for outer, inner in body.exports.items():
+            if inner.actual in self.wires:  # what only training has, nothing else reads
+                self.wires[outer] = self.wires[inner.actual]
+
+    def _step(self, step: Step, path: str) -> None:
+        """Write an operation, and name what it makes."""
+        assert step.op is not None
+        results = [value for value in flat(step.results) if value is not None and value.tensor is not None]
+        table = LAYERS if isinstance(step.op, Layer) else OPERATIONS
+        with self.writer.at(path):
+            try:
+                rule = table.of(type(step.op))
+            except StopIteration:
+                raise Unwritable(f"{step.path} ({step.op.said}) has no form in ONNX that is known") from None
+            try:
+                made = rule(self.writer, step.op, [self.wire(v) for v in step.inputs], [_known(v) for v in results])
+            except Unwritable as error:
+                raise Unwritable(f"{step.path} {error}") from None
+        names = [made] if isinstance(made, str) else made
+        for value, name in zip(results, names, strict=False):
+            self.wires[value] = name
+            self.shapes.setdefault(name, _known(value))
+
+    def finished(
+        self,
+        graph: Graph,
+        wires: Sequence[Wire],
+        outputs: Sequence[str],
+        metadata: Mapping[str, str],
+    ) -> ModelProto:
+        """The model: the nodes, the tensors that they read, and what goes in and out by name."""
+        from onnx import helper
+
+        w = self.writer
+        results = list(zip(outputs, wires, strict=True))
+        self._name_outputs(outputs, [wire.name for wire in wires])
+        read = {name for node in w.nodes for name in node.input}
+        kept = [name for name in (*w.weights, *w.initializers) if name in read and name in w.initializers]
+        tensors = [_tensor(name, w.initializers[name]) for name in dict.fromkeys(kept)]
+        named = {*graph.inputs, *outputs, *w.initializers}
+        made = {name for node in w.nodes for name in node.output}
+        between = [_described(n, x) for n, x in self.shapes.items() if n in made and n not in named]
+        body = helper.make_graph(
+            w.nodes,
+            graph.name,
+            [_described(name, x) for name, x in graph.inputs.items()],
+            [_described(name, wire.tensor) for name, wire in results],
+            tensors,
+            value_info=between,
+        )
+        imports = [helper.make_opsetid("", w.opset)]
+        model = helper.make_model(
+            body,
+            producer_name=PRODUCER,
+            producer_version=metadata.get("netspec.version", ""),
+            opset_imports=imports,
+            ir_version=helper.find_min_ir_version_for(imports),
+        )
+        helper.set_model_props(model, dict(metadata))
+        return model
+
+    def _name_outputs(self, outputs: Sequence[str], wires: Sequence[str]) -> None:
+        """Let what is given have the names of the outputs; a copy where it is an input, a weight, or given twice."""
+        w = self.writer
+        renamed: dict[str, str] = {}
+        makers = {name: node for node in w.nodes for name in node.output}
+        copies = []
+        for output, wire in zip(outputs, wires, strict=True):
+            if wire in makers and wire not in renamed:
+                renamed[wire] = output
+            else:
+                copies.append((output, wire))
+        for node in w.nodes:
+            for names in (node.input, node.output):
+                for i, name in enumerate(names):
+                    if name in renamed:
+                        names[i] = renamed[name]
+        for output, wire in copies:
+            w.nodes_of("Identity", renamed.get(wire, wire))
+            w.nodes[-1].output[0] = output
+
+
+def _known(value: Value) -> Tensor:
+    """What is known of a value in a network without problems."""
+    assert value.tensor is not None
+    return value.tensor
+
+
+def _described(name: str, x: Tensor) -> ValueInfoProto:
+    """A tensor by its name, its dtype and its shape, with the names of open dimensions."""
+    from onnx import helper
+
+    shape = [BATCH if str(size) == "B" else str(size) if isinstance(size, Dim) else size for size in x.shape]
+    return helper.make_tensor_value_info(name, KINDS[x.dtype], shape)
+
+
+def _tensor(name: str, array: Array) -> TensorProto:
+    """A weight or a constant."""
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
