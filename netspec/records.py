@@ -46,6 +46,7 @@ class Field(Generic[T]):
         rest: bool = False,
         textual: bool = False,
         symbols: bool = False,
+        places: bool = False,
     ) -> None:
         self.sentence = sentence
         self.kind = kind
@@ -64,6 +65,8 @@ class Field(Generic[T]):
         """Whether it takes words, so that `3x3` would stay a text."""
         self.symbols = symbols
         """Whether it takes sizes that are known only at run time, such as `B` and `T`."""
+        self.places = places
+        """Whether it is a formula, which is computed for each place of a tensor."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

@@ -30,6 +30,11 @@ SHOWN: Final = {
         "nanoGPT's network. `T` is a length that only the run knows; the head shares the embedding's tensor, and at "
         "inference only the last position is computed.",
     ),
+    "mamba_tiny": (
+        "Mamba",
+        "The network of transformers' MambaForCausalLM. `scan` goes along the sequence with the state of each channel, "
+        "which is printed as a loop; what only depends on one place is computed before it, for all places at once.",
+    ),
 }
 
 

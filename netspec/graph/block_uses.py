@@ -84,6 +84,10 @@ class BlockUses:
         with self.report.using(at):
             ends = None
             try:
+                if own := next((key for key in ("scan", "route") if key in options), ""):
+                    place = At((*block.path, own), on_key=True)
+                    hint = f"Write it beside the layers of a step in the block: {{cell: {{{own}: ..., layers: ...}}}}"
+                    raise Refused(Problem(own, f"a block has no {own} of its own", place, hint))
                 ends = self.walk(options, body, block.path, path, inner)
             except Refused as refused:
                 self.report.take(refused)

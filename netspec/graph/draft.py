@@ -16,7 +16,7 @@ from typing import Any, Final
 from netspec.errors import At
 from netspec.graph import model
 from netspec.graph.measured import AXES, of_values
-from netspec.graph.model import NONE, Guard, Repeat, first
+from netspec.graph.model import NONE, Guard, Repeat, Route, Scan, first
 from netspec.language.refusals import Unknown
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
@@ -105,6 +105,8 @@ class Level(model.Level):
     repeats: list[Repeat]
     tables: list[Repeat]
     aliases: dict[str, Step]
+    scan: Scan | None
+    route: Route | None
 
 
 def called(level: Level, inputs: tuple[Value, ...], at: At, around: Level) -> Step:
@@ -176,4 +178,8 @@ class _Freezing:
             return MappingProxyType({part(key): part(value) for key, value in held.items()}) if held else NONE
         if kind is set or kind is frozenset:
             return frozenset(map(self.part, held))
+        if kind is Route:
+            return replace(held, ends=self.closed(held.ends))
+        if kind is Scan:
+            return replace(held, nexts=self.closed(held.nexts), last=self.closed(held.last))
         return replace(held, steps=self.closed(held.steps)) if kind is Repeat else self.part(held)

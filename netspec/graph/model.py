@@ -168,7 +168,10 @@ class Step:
         count = self.op.macs([t for t in tensors if t], output)
         if count is not None and self.wrap is not None:
             count = self.wrap.macs(self._layer, count)
-        return None if count is None else substitute(count, {"B": 1})
+        try:
+            return None if count is None else substitute(self.level.spread(count), {"B": 1})
+        except OverflowError:  # a product of too many sizes that only the run knows
+            return None
 
 
 def first(results: V_ | tuple[Any, ...]) -> V_:
@@ -198,6 +201,42 @@ class Repeat:
     """How many of its steps there are when each round ends."""
     names: tuple[str, ...] = ()
     """What `as` calls the values of a row; one name stands for the row itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How a level goes along an axis: it runs once for each place, and hands states from one place to the next."""
+
+    axis: int
+    length: Size
+    """The places on it."""
+    reverse: bool
+    """Whether it begins with the last place."""
+    over: int
+    """How many of the level's inputs it goes along, and is given one place of; the others are the states."""
+    nexts: tuple[Value, ...] = ()
+    """For each state what the next place is given."""
+    last: Set[Value] = frozenset()
+    """Those of the values that it gives which are states behind the last place; the others are of every place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a level runs experts: each for those tokens alone that are routed to it."""
+
+    experts: int
+    apart: bool
+    """Whether each expert is a step of its own; else the steps are run for one after the other."""
+    weighted: bool
+    """Whether what they give is weighted, by the last of the level's inputs."""
+    shares: Size
+    """How many tokens all of them have together."""
+    ends: tuple[Value, ...] = ()
+    """What each step that is an expert gives, or all steps together."""
+
+
+ROUTED: Final = "routed"
+"""The size of what is routed to one expert."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -246,6 +285,26 @@ class Level:
     """Members that are registered a second time under these names."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
+    scan: Scan | None = None
+    """How it goes along an axis, where it does."""
+    route: Route | None = None
+    """How it runs experts, where it does."""
+
+    @property
+    def repeats_body(self) -> bool:
+        """Whether its forward runs its steps for parts of its inputs, one after the other."""
+        return self.scan is not None or self.route is not None
+
+    def spread(self, count: Size) -> Size:
+        """What one run of a step counts, over all runs in one pass of the network."""
+        if self.scan is not None:
+            count = count * self.scan.length
+        if self.route is not None:
+            fixed = substitute(count, {ROUTED: 0})
+            shared = substitute(count + fixed * -1, {ROUTED: self.route.shares})
+            experts = self.route.experts
+            count = fixed + shared // experts if self.route.apart else fixed * experts + shared
+        return self.parent.spread(count) if self.parent is not None else count
 
     @property
     def block(self) -> str:

@@ -37,9 +37,11 @@ class Omitted:
         scope.level.left.add(name or f"{counted_word(word)}*")
         return _skipped(passed[0] if passed else scope.flow.prev, name, scope, guard)
 
-    def body(self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None) -> None:
-        """A body that is left out: the first step's first input goes on."""
-        step = _skipped(self.entry(body, path, scope), name, scope, guard)
+    def body(
+        self, body: Any, path: Path, scope: Scope, name: str, guard: Guard | None, entry: Value | None = None
+    ) -> None:
+        """A body that is left out: `entry`, else the first step's first input goes on."""
+        step = _skipped(entry or self.entry(body, path, scope), name, scope, guard)
         self.names([name] if name else self.of(body), path, scope)
         if name:
             scope.names[name] = step.value

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netspec.graph.draft import Level, Step
 from netspec.graph.model import Value, flat
-from netspec.graph.uses import readings
+from netspec.graph.uses import handed, readings
 
 
 def prune(root: Level) -> None:
@@ -38,6 +38,7 @@ def _mark(level: Level, wanted: set[Value], kept: dict[object, set[int]]) -> Non
             if outer in wanted or i in indices:
                 indices.add(i)
                 wanted.add(inner.actual)
+        wanted.update(value.actual for value in handed(step.body))
         _mark(step.body, wanted, kept)
 
 

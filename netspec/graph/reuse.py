@@ -16,7 +16,7 @@ from netspec.graph.report import Report
 from netspec.graph.rows import Short
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
-from netspec.graph.uses import readings
+from netspec.graph.uses import around, readings
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Word
@@ -71,7 +71,10 @@ class Reuse:
         flow = step.inputs[0]
         made = self.recipes[target](Level("mapping", target.name, scope.level), step.inputs)
         assert made.body is not None
-        if not made.body.inputs and (other := foreign(made.body, flow.actual)) is not None:
+        other = next(iter(around(made.body)), None) if made.body.scan else None
+        if not made.body.inputs:
+            other = foreign(made.body, flow.actual)
+        if other is not None:
             text = f"{target.name} also reads {other.name}, which another use cannot give it"
             raise Refused(Problem("use", text, step.at, "Make it a block that has this as an input."))
         step.body, step.results = made.body, made.results

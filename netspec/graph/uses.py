@@ -11,11 +11,20 @@ from netspec.graph.model import Level, Step, Value, flat
 
 
 def taken(level: Level) -> list[Value]:
-    """The values that a level is called with: a block's inputs, or all it uses from around it, if only for a size."""
+    """The values that a level is called with: a block's inputs, or all it uses from around it, if only for a size.
+
+    A scan is called with both, as are routed experts.
+    """
     if level.inputs:
-        return list(level.inputs.values())
-    found = _read(level)
-    return [*found, *_telling(level, found)]
+        return [*level.inputs.values(), *(around(level) if level.repeats_body else ())]
+    return around(level)
+
+
+def around(level: Level) -> list[Value]:
+    """The values that a level uses from around it, if only for a size."""
+    own = list(level.inputs.values())
+    found = [value for value in _read(level) if value not in own]
+    return [*found, *_telling(level, [*own, *found])]
 
 
 def _read(level: Level) -> list[Value]:
@@ -26,23 +35,30 @@ def _read(level: Level) -> list[Value]:
         for value in (*given(step), *([step.passed] if step.passed else []), *readings(step)):
             if value not in own:
                 found[value] = None
-    for value in level.exports.values():
+    for value in (*level.exports.values(), *handed(level)):
         if value not in own:
             found[value] = None
     return list(found)
+
+
+def handed(level: Level) -> tuple[Value, ...]:
+    """What the forward of a level that runs its steps many times reads of each run, besides what the level gives."""
+    if level.scan is not None:
+        return level.scan.nexts
+    return level.route.ends if level.route is not None else ()
 
 
 def _telling(level: Level, found: Collection[Value]) -> Iterator[Value]:
     """The inputs of the block around, or of the network, that tell sizes which no other value does."""
     wanted = {name for step in level.steps for size in open_sizes(step) for name in size.names}
     wanted -= {name for value in found for name in _names(value)}
-    around = level.parent
-    while wanted and around is not None and not around.inputs:
-        around = around.parent
-    for value in around.inputs.values() if wanted and around is not None else ():
-        if value not in found and (told := wanted & set(_names(value))):
-            wanted -= told
-            yield value
+    outer = level.parent
+    while wanted and outer is not None:
+        for value in outer.inputs.values():
+            if value not in found and (told := wanted & set(_names(value))):
+                wanted -= told
+                yield value
+        outer = outer.parent if outer.repeats_body or not outer.inputs else None
 
 
 def _names(value: Value) -> Iterator[str]:
@@ -75,6 +91,8 @@ def readings(step: Step) -> Iterator[Value]:
 
 def given(step: Step) -> list[Value]:
     """The values that a step's call passes on, in order."""
+    if step.body is not None and step.body.repeats_body and not step.again:
+        return [*step.inputs, *around(step.body)]
     if step.body is None or step.body.inputs:
         return list(step.inputs)
     if step.again:  # what is read there under several names is one value, or there could be no further run

@@ -24,7 +24,9 @@ from netspec.graph.references import decide, member_name, op_word, rounds_of, te
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
+from netspec.graph.routes import Routing, read_route
 from netspec.graph.rows import Short, calls_of_row, untorn
+from netspec.graph.scans import Way, read_scan
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
 from netspec.graph.written import Written, calls_of
@@ -144,7 +146,7 @@ class Walk:
     def _check_group(self, group: dict[str, Any], holds: bool | str, path: Path) -> None:
         """What only a level has cannot be asked of a group. Raises Refused."""
         hint = "Give it a name, which makes it a level."
-        for key in ("order", "outputs"):
+        for key in ("order", "outputs", "scan", "route"):
             if key in group:
                 text = f"a group has no {key}; its members are those of what surrounds it"
                 raise Refused(Problem("group", text, At((*path, key), on_key=True), hint))
@@ -152,15 +154,21 @@ class Walk:
             raise Refused(Problem("when", f"a group cannot run only when {holds}", At((*path, "when")), hint))
 
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
-        """Unroll a repeat into `scope`; gives the value at the end of each round."""
+        """Unroll a repeat into `scope`; gives the value at the end of each round.
+
+        Each takes what the one before gave, but for experts, which all take the same.
+        """
         given = partial(long_value, group["repeat"], scope.lookup, At(path))
         rounds = self.counted(rounds_of(group, path, scope), given)
         ends: list[Value] = []
+        first = scope.flow.prev if "route" in group else None
         if not rounds:
             self.omitted.names(self.omitted.of(body), path, scope)
         for params in rounds:
             self.report.count(At((*path, "repeat")))
-            each = Scope(scope.level, scope.block_input, scope.flow, scope, params=params, guard=scope.guard)
+            flow = scope.flow
+            flow.prev = first or flow.prev
+            each = Scope(scope.level, scope.block_input, flow, scope, params=params, guard=scope.guard)
             ends.append(self.round(body, inner, each))
             for name, value in each.names.items():
                 scope.names[name] = value
@@ -172,29 +180,49 @@ class Walk:
         self.body(body, path, scope)
         return scope.flow.prev
 
-    def _level(self, kind: Any, name: str, body: Any, path: Path, scope: Scope, options: dict[str, Any]) -> Step | None:
-        """A level of the module tree: a list, a mapping, or the long form of one."""
+    def _level(
+        self,
+        kind: Any,
+        name: str,
+        body: Any,
+        path: Path,
+        scope: Scope,
+        options: dict[str, Any],
+        given: tuple[Value, ...] = (),
+    ) -> Step | None:
+        """A level of the module tree: a list, a mapping, or the long form of one.
+
+        A scan is run again along what is `given`.
+        """
         where = path[:-1] if options else path
         holds, guard = self.judged(decide(options, where, scope), scope)
+        way: Way | Routing | None = None
+        if "scan" in options:
+            way = read_scan(options["scan"], (*where, "scan"), scope, given)
+        elif "route" in options:
+            way = read_route(options["route"], (*where, "route"), scope, options)
         if holds is False:
-            self.omitted.body(body, path, scope, name, guard)
+            self.omitted.body(body, path, scope, name, guard, way.entry if way else None)
             return None
         self.report.count(At(where))
         training = None if holds is True else holds == "training"
-        passed = self.omitted.entry(body, path, scope) if training is not None else None
+        passed = (way.entry if way else self.omitted.entry(body, path, scope)) if training is not None else None
         name = name or scope.flow.next_name("seq", scope.level.members)
         level = Level(kind, name, scope.level, source=path)
-        inner = Scope(level, scope.block_input, Flow(scope.flow.prev, naming_of(body)), scope)
+        outer = way.opened(level, scope) if way else scope
+        inner = Scope(level, outer.block_input, Flow(outer.flow.prev, naming_of(body)), outer)
         ends = self._inside(options, body, where, path, inner)
-        step = called(level, (), At(where, on_key=True), scope.level)
+        step = called(level, way.given if way else (), At(where, on_key=True), scope.level)
         step.guard = guard or scope.guard
         self.members.register(step, name, scope)
         self.results.finish_step(step, inner, options.get("outputs"), (*where, "outputs"), ends, scope)
+        for problem in way.closed(step, inner) if way else ():
+            self.report.add(problem)
         self.members.reorder(level, options.get("order"), (*where, "order"))
 
         def again(aside: Level, inputs: tuple[Value, ...]) -> Step:
             beside = Scope(aside, scope.block_input, Flow(inputs[0], "names"), scope)
-            made = self._level(kind, step.name, body, path, beside, options)
+            made = self._level(kind, step.name, body, path, beside, options, inputs)
             assert made is not None
             return made
 

@@ -13,6 +13,7 @@ from netspec.catalogue import Catalogue, Entry
 from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem
 from netspec.language import expressions, misshapen, rows
+from netspec.language.formulas import over_places
 from netspec.language.habits import MEANT, PYTHON, advice
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
@@ -175,7 +176,10 @@ def raise_all(refusals: Sequence[Refused]) -> None:
 def _take(found: Arguments, name: str, value: Any, arg: Arg, cls: type[Entry], lookup: Lookup, at: At) -> None:
     """Compute one value and put it where it belongs."""
     described = cls.fields[name]
-    computed = compute(value, lookup, at, described.symbols)
+    if described.places and isinstance(value, Expr) and not value.negative:
+        computed: Any = over_places(value.text, lookup, at, value.span[0])
+    else:
+        computed = compute(value, lookup, at, described.symbols)
     held = found.values.get(name)
     if described.rest and arg.kind == "positional" and (held is None or isinstance(held, Rest)):
         held = Rest() if held is None else held
@@ -262,7 +266,11 @@ def long_arguments(given: Mapping[str, Any], cls: type[Entry], lookup: Lookup, p
             described = cls.fields.get(name)
             if described is None:
                 raise Refused(unknown_argument(name, cls, At((*path, name), on_key=True), word))
-            computed = long_value(value, lookup, at, described.symbols, described.textual)
+            if described.places and isinstance(value, str):
+                written = expression(value)
+                computed: Any = over_places(written.text if written else value, lookup, at, 2 if written else 0)
+            else:
+                computed = long_value(value, lookup, at, described.symbols, described.textual)
             found.put(name, computed, at, source_of(value))
         except Refused as refused:
             refusals.append(refused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs"}
+GROUP: Final = {"layers", "repeat", "as", "when", "order", "outputs", "scan", "route"}
 """The keys of a group, and of the long form of a level."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.graph.model import Graph, Level, Step, Value
+from netspec.graph.uses import handed
 
 
 def dropping(step: Step) -> bool:
@@ -27,6 +28,10 @@ class Flow:
             for value in step.inputs:
                 for maker in self.makers(value):
                     self.users[maker].append(step)
+        for step in graph.root.walk():
+            for value in handed(step.body) if step.body is not None else ():
+                for maker in self.makers(value):  # used by what runs the steps, if by nothing else
+                    self.users[maker] = self.users[maker] or [maker]
         self._places = {step: place for place, step in enumerate(self.steps)}
 
     def makers(self, value: Value) -> list[Step]:
@@ -60,7 +65,10 @@ class Flow:
         elif step.body is not None:
             exports = step.body.exports
             inner = exports.get(value) or next(iter(exports.values()), None)
-            if inner is not None:
+            if (route := step.body.route) is not None:
+                for each in (*route.ends, *step.inputs[1:]):  # what experts give depends on the choice too
+                    yield from self._makers(each)
+            elif inner is not None:
                 yield from self._makers(inner)
         elif step.op is None:
             yield from self._makers(step.inputs[0])
@@ -74,3 +82,8 @@ class Flow:
             place = names.index(value) if value in names else len(call.inputs)
             if place < len(call.inputs):
                 yield from self._makers(call.inputs[place])
+        scan = value.level.scan
+        if scan is not None and value in names and (state := names.index(value) - scan.over) >= 0:
+            after = scan.nexts[state].actual
+            if after.step is not None and after.step.op is not None:  # through levels it may lead back here
+                yield after.step

@@ -26,5 +26,7 @@ FAMILIES: dict[str, str] = {
     "windows": "RelativeIndex ShiftMask relative_index shift_mask",
     "lookup": "OneHot Lookup one_hot",
     "random": "DropPath drop_path stochastic_depth",
+    "convolving": "Convolve",
+    "fourier": "FFT IFFT RFFT IRFFT",
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from netspec.language.formulas import fault
 from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.records import Bool, Checked, Field, refuse
@@ -48,6 +49,17 @@ def Filling(sentence: str, words: Sequence[str]) -> Field[Any]:
     return Checked(sentence, check, json, "zeros", keyword=True, textual=True)
 
 
+def Formula(sentence: str) -> Field[str | None]:
+    """A formula over the places of a tensor: `$(log(j + 1))`."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value:
+            return value
+        raise refuse("a formula over the places i, j, k on the axes, as in $(log(j + 1))")
+
+    return Checked(sentence, check, {"type": "string"}, None, keyword=True, textual=True, places=True)
+
+
 class State(Op):
     """What parameters and buffers share: they are made once, with their level, and stay."""
 
@@ -62,8 +74,16 @@ class State(Op):
     std = Number("standard deviation, for the fillings that have one", None, keyword=True)
     a = Number("lower bound, for the fillings that have one", None, keyword=True)
     b = Number("upper bound, for the fillings that have one", None, keyword=True)
+    formula = Formula("what it is filled with, over the places i, j, k on its axes, in place of `init`")
 
     def shape(self, *inputs: Tensor) -> Tensor:
+        if self.formula is not None:
+            if "init" in self.given:
+                text = "is filled by its formula, and by init too"
+                raise Misfit(text, "Keep one of them.", field="formula", code="twice")
+            if wrong := fault(self.formula, self.size):
+                hint = "Places are counted from 0: i on the first axis, then j, k and l."
+                raise Misfit(f"has a formula that {wrong}", hint, field="formula", code="formula")
         allowed = RANDOM.get(self.init, ())
         for name in ("mean", "std", "a", "b"):
             if getattr(self, name) is not None and name not in allowed:

@@ -50,6 +50,9 @@ def commented(found: list[str], comment: str) -> list[str]:
 def statement(node: ast.stmt, depth: int) -> list[str]:
     """The lines of a statement, or of the head of one that holds others. Raises TypeError for what is never written."""
     match node:
+        case ast.Assign(targets=[ast.Tuple() as target], value=ast.Tuple() as value) if len(value.elts) > 1:
+            line = f"{INDENT * depth}{flat(bare(target))} = {flat(bare(value))}"
+            return [line] if len(line) <= WIDTH else _assignment(target, pieces(value), depth)
         case ast.Assign(targets=[target], value=value):
             return _assignment(target, pieces(value), depth)
         case ast.AugAssign(target=target, op=operator, value=value):

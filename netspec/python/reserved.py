@@ -30,7 +30,16 @@ PRINTED: Final = frozenset(
 HELPERS: Final = frozenset(
     {"LoraConv1d", "LoraConv2d", "LoraConv3d", "LoraEmbedding", "LoraLinear", "LoraMultiheadAttention"}
     | {"Permute", "Slice", "Transpose"}
-    | {"attend", "causal_mask", "drop_path", "relative_index", "shift_mask", "sincos", "straight_through"}
+    | {
+        "attend",
+        "causal_mask",
+        "convolve_each",
+        "drop_path",
+        "relative_index",
+        "shift_mask",
+        "sincos",
+        "straight_through",
+    }
 )
 """Functions and classes that the source defines above the network's; a test holds this against what needs them."""
 BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))

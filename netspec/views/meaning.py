@@ -169,7 +169,12 @@ def _step(step: Step, before: Value | None) -> str:
     given = [value.actual for value in step.inputs]
     inputs = " and ".join(map(_named, given)) if given != [before] else ""
     words = [what, f"of {inputs}" if inputs else ""]
+    if step.body is not None and (route := step.body.route) is not None:
+        words += [f"for {route.experts} experts each its own{', weighted' if route.weighted else ''}"]
     words += [f"wrapped in {step.wrap.told}" if step.wrap else ""]
+    if step.body is not None and (scan := step.body.scan) is not None:
+        words += [f"along axis {scan.axis}{' from its end' if scan.reverse else ''}"]
+        words += [f"handing on {', '.join(map(_named, scan.nexts))}" if scan.nexts else ""]
     words += [f"as {step.member}" if step.member and step.member != step.name else ""]
     words += ["once more" if step.again else ""]
     if step.training is not None:

@@ -15,6 +15,35 @@ _BESIDE: dict[str, Any] = {
     "when": {"description": "a condition", "type": ["string", "boolean", "integer"]},
     "order": {"type": "array", "items": {"type": "string"}},
     "outputs": {"type": ["array", "object", "string"]},
+    "route": {
+        "description": "tokens that are routed to experts, each of which is run for its own alone",
+        "type": "object",
+        "properties": {
+            "over": {"description": "the tokens, one in each row", "type": ["object", "string"]},
+            "to": {"description": "for each token the numbers of its experts", "type": "string"},
+            "weights": {"description": "for each of them its weight", "type": "string"},
+            "each": {"description": "values that have a place for each expert", "type": "object"},
+        },
+        "required": ["over", "to"],
+        "additionalProperties": False,
+    },
+    "scan": {
+        "description": "the values whose places the layers are run for in turn, and the states that they hand on",
+        "anyOf": [
+            {"type": ["array", "string"]},
+            {
+                "type": "object",
+                "properties": {
+                    "over": {"description": "what it goes along", "type": ["array", "object", "string"]},
+                    "carry": {"description": "each state, with the value that it begins as", "type": "object"},
+                    "axis": {"description": "counted from the batch, which is 0", "type": ["integer", "string"]},
+                    "reverse": {"description": "whether it begins with the last place", "type": "boolean"},
+                },
+                "required": ["over"],
+                "additionalProperties": False,
+            },
+        ],
+    },
 }
 """What may stand beside `layers`, or a long call; where neither is, it is the name of a step like any other."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
@@ -102,7 +102,7 @@ def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
         path = f"{prefix}{step.name if step.again else step.member or step.name}"
         if step.body is None:
             op = _used(step, operation(step))
-            yield _row(path, depth, op, flat(step.results), _own(step, path, graph), step.macs())
+            yield _row(path, depth, op, flat(step.results), _own(step, path, graph), step.macs(), level.spread)
             continue
         inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
         count = 0 if step.again else sum(row.parameters for row in inner if not row.level)
@@ -116,10 +116,23 @@ def _used(step: Step, op: str) -> str:
     return f"use {step.member}: {op}".removesuffix(": ") if step.again else op
 
 
-def _row(path: str, depth: int, op: str, values: list[Value], parameters: int = 0, macs: Counted = 0) -> Row:
-    """A row, with the bytes of its values at batch 1."""
+def _once(count: Size) -> Size:
+    """What a step counts that runs once."""
+    return count
+
+
+def _row(
+    path: str,
+    depth: int,
+    op: str,
+    values: list[Value],
+    parameters: int = 0,
+    macs: Counted = 0,
+    spread: Callable[[Size], Size] = _once,
+) -> Row:
+    """A row, with the bytes at batch 1 of the values that its step makes in all its runs."""
     tensors = _tensors(values)
-    return Row(path, depth, op, tensors, parameters, macs, _sum(map(_bytes, tensors)))
+    return Row(path, depth, op, tensors, parameters, macs, _sum(_bytes(tensor, spread) for tensor in tensors))
 
 
 def _tensors(values: list[Value]) -> tuple[Tensor | None, ...]:
@@ -157,16 +170,20 @@ def _simple(value: Any) -> bool:
 
 
 def title(level: Level) -> str:
-    """A block as it is used: `bottleneck c=64 s=2`."""
+    """A block as it is used: `bottleneck c=64 s=2`; a scan with its axis, routed experts with their number."""
+    if level.route is not None:
+        return f"route experts={level.route.experts}"
+    if level.scan is not None:
+        return f"scan axis={level.scan.axis}{' reverse' if level.scan.reverse else ''}"
     return " ".join([level.block, *(f"{name}={value}" for name, value in level.params.items())]).strip()
 
 
-def _bytes(tensor: Tensor | None) -> Counted:
-    """The bytes of a value at batch 1; None where its shape is unknown."""
+def _bytes(tensor: Tensor | None, spread: Callable[[Size], Size]) -> Counted:
+    """The bytes of a value at batch 1, those of all runs; None where its shape is unknown."""
     if tensor is None:
         return None
     try:
-        return substitute(product(tensor.shape) * ITEM_BYTES[tensor.dtype], {"B": 1})
+        return substitute(spread(product(tensor.shape) * ITEM_BYTES[tensor.dtype]), {"B": 1})
     except OverflowError:  # a size with too many terms
         return None
 

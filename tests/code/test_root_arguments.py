@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.fx.experimental._config
 
 import netspec
 from netspec.dims import substitute
@@ -60,7 +61,7 @@ def test_other_arguments_give_the_network_of_the_spec_with_these_params(path: Pa
     _, cls = network(path)
     for name, default in taken(cls).items():
         value, spec = other(path, name, default)
-        with torch.device("meta"):
+        with torch.device("meta"), torch.fx.experimental._config.patch(meta_nonzero_assume_all_nonzero=True):
             net = cls(**{name: value}).eval()
             state = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
             assert state == {**spec.graph.parameters(), **spec.graph.buffers()}, name

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.fx.experimental._config
 
 import netspec
 from netspec.dims import Size, substitute
@@ -44,7 +45,7 @@ def test_the_module_is_what_the_graph_says(path: Path) -> None:
     source = spec.source()
     check(source, closed(spec.graph))
     assert source == netspec.load(path).source()
-    with torch.device("meta"):
+    with torch.device("meta"), torch.fx.experimental._config.patch(meta_nonzero_assume_all_nonzero=True):
         net = module_class(source, spec.name)().eval()
         state = {name: tuple(t.shape) for name, t in net.state_dict().items()}
         said = {**spec.graph.parameters(), **spec.graph.buffers()}

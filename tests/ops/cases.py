@@ -165,6 +165,24 @@ def lettered(rng: Random, cls: type[Op]) -> Inputs:
     return floats(*found)
 
 
+def halves(rng: Random, cls: type[Op]) -> Inputs:
+    """One or two parts of a complex tensor, mostly alike."""
+    first = shape(rng, 1, 4)
+    count = rng.randint(*cls.inputs)
+    kind: Any = "float32" if rng.random() < 0.9 else dtype(rng)
+    return [Tensor(changed(rng, first, 0.2) if i else first, kind) for i in range(count)]
+
+
+def filtered(rng: Random, cls: type[Op]) -> Inputs:
+    """A map with filters for it, for all samples or for each, and perhaps a bias."""
+    dims, filters = rng.choice((1, 2, 2, 3)), rng.choice((1, 2, 4))
+    x = (rng.choice((1, 2)), rng.choice((1, 2, 4)), *(rng.randint(1, 6) for _ in range(dims)))
+    own = x[:1] if rng.random() < 0.4 else ()
+    weight = (*own, filters, rng.choice((1, x[1])), *(rng.randint(1, 3) for _ in range(dims)))
+    bias = [(filters,)] if rng.random() < 0.3 else []
+    return floats(x, *(changed(rng, sizes, 0.1) for sizes in (weight, *bias)))
+
+
 EQUATIONS = (
     "abc,acd->abd", "ab,bc->ac", "ab,ab->a", "a,b->ab", "ab->ba", "aab->ab", "aa->a", "ab,bc,cd->ad",
     "...ab,...bc->...ac", "...a->...", "ab...->b...", "abc,abd->cd", "ab,b->ab", "a...,a...->a", "abc->",
@@ -179,6 +197,8 @@ INPUTS: dict[str, Callable[[Random, type[Op]], Inputs]] = {
     **dict.fromkeys(("MatMul", "BMM", "CDist"), matrices),
     **dict.fromkeys(("Pad", "Interpolate"), spatial),
     **dict.fromkeys(("LayerNormFunction", "RMSNormFunction", "GroupNormFunction"), weighted),
+    **dict.fromkeys(("FFT", "IFFT", "RFFT", "IRFFT"), halves),
+    "Convolve": filtered,
     "SDPA": attended,
     "GridSample": sampled,
     "AffineGrid": theta,
@@ -334,6 +354,14 @@ VALUES: dict[str, Callable[[Random, Inputs], Any]] = {
     "source_dim": axis,
     "destination": axis,
     **{f"{name}.dim": axes for name in ("Mean", "Sum", "AMax", "AMin", "LogSumExp", "Var", "Std", "VectorNorm")},
+    **dict.fromkeys(("FFT.dim", "IFFT.dim"), axes),
+    **dict.fromkeys(("Convolve.dims", "Convolve.whose"), lambda rng, inputs: None),
+    "Convolve.stride": per_axis((1, 1, 2)),
+    "Convolve.padding": per_axis((0, 0, 1, 2)),
+    "Convolve.dilation": per_axis((1, 1, 2)),
+    "Convolve.groups": lambda rng, inputs: inputs[0].shape[1] if rng.random() < 0.7 else 2,
+    "IRFFT.n": one_of(None, 1, 2, 5),
+    "formula": lambda rng, inputs: None,
     "Permute.dims": order,
     "Flip.dims": axes,
     "Roll.dims": axes,

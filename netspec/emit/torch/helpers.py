@@ -131,6 +131,15 @@ def causal_mask(x, axis):
     """Hides what follows each place along an axis: minus infinity above the diagonal."""
     return nn.Transformer.generate_square_subsequent_mask(x.shape[axis], device=x.device)
 ''',
+    "convolve_each": '''\
+def convolve_each(x, weight, stride=1, padding=0, dilation=1, groups=1):
+    """Convolve each sample with filters of its own: all samples beside each other, as groups of one."""
+    batch, channels, *size = x.shape
+    convolve = (F.conv1d, F.conv2d, F.conv3d)[len(size) - 1]
+    x = x.reshape(1, batch * channels, *size)
+    x = convolve(x, weight.flatten(0, 1), None, stride, padding, dilation, batch * groups)
+    return x.view(batch, -1, *x.shape[2:])
+''',
     "drop_path": '''\
 def drop_path(x, p, training):
     """Stochastic depth: in training, zero whole samples with probability `p` and scale up the others."""

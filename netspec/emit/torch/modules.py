@@ -13,6 +13,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.emit.table import Table
+from netspec.emit.torch.formulas import WRITTEN, tabled
 from netspec.emit.torch.rules import (
     MINUS_INFINITY,
     SELF_TRAINING,
@@ -90,6 +91,8 @@ MODULES: Final = Table({"Layer": module, "GAP": _average, "Layers": _layers, "Tr
 
 def _tensor(op: State) -> ast.expr:
     """The first value of a parameter or a buffer."""
+    if op.formula is not None:
+        return tabled(op.formula, op.size)
     if op.init in PLAIN:
         return call(f"torch.{op.init}", *spread(op.size))
     if op.init in RANDOM:
@@ -102,6 +105,7 @@ def _tensor(op: State) -> ast.expr:
 _FILLING: Final = (
     *(f"torch.{name}" for name in (*PLAIN, "full", "empty")),
     *(f"nn.init.{name}_" for name in RANDOM),
+    *WRITTEN,
 )
 
 
@@ -115,7 +119,7 @@ def _parameter(op: Parameter, inputs: Inputs, where: Where) -> ast.expr:
 @written("torch.arange", "torch.Size", ".numel", ".view", ".triu", ".tril", "sincos", *_FILLING)
 def _buffer(op: Buffer, inputs: Inputs, where: Where) -> ast.expr:
     """A buffer as it is made in `__init__`."""
-    match op.init:
+    match op.init if op.formula is None else None:
         case "arange":
             return _counted(op.size)
         case "causal":

@@ -44,12 +44,17 @@ from netspec.python.nodes import (
 if TYPE_CHECKING:
     from netspec.ops.arithmetic import Add, Extreme
     from netspec.ops.attention import SDPA, MaskedFill
+    from netspec.ops.convolving import Convolve
     from netspec.ops.elementwise import To
+    from netspec.ops.fourier import FFT, IRFFT, RFFT
     from netspec.ops.indexing import Select, Slice
     from netspec.ops.normalizing import GroupNormFunction, LayerNormFunction, RMSNormFunction
     from netspec.ops.random import DropPath
     from netspec.ops.sources import Arange, Causal, Constant, Eye, Filled, Full, Linspace, Typed
     from netspec.tensors import Dtype
+
+
+_COMPLEX: Final = ("torch.complex", "torch.view_as_real", ".unbind")
 
 
 @written()
@@ -105,6 +110,46 @@ def _place(of: ast.expr, dim: int | Code, index: ast.expr) -> ast.expr | None:
     whole = ast.Slice()
     places = [whole] * dim + [index] if dim >= 0 else [ast.Constant(...), index] + [whole] * (-dim - 1)
     return item(of, places[0] if len(places) == 1 else tupled(places))
+
+
+@written("torch.fft.fft", "torch.fft.ifft", "torch.fft.fftn", "torch.fft.ifftn", ".resolve_conj", *_COMPLEX)
+def _fft(op: FFT, inputs: Inputs, where: Where) -> ast.expr:
+    """A transform along one axis or several, as a pair of real tensors."""
+    several = not isinstance(op.dim, tuple) or len(op.dim) != 1
+    dim = op.dim if several else op.dim[0]
+    settings = [] if dim == -1 else [keyword("dim", valued(dim))]
+    name = f"torch.fft.{op.called()}{'n' if several else ''}"
+    found = call(name, _complex(inputs), *settings, *options(op, "norm"))
+    return _pair(method(found, "resolve_conj") if op.called() == "ifft" else found)
+
+
+@written("torch.fft.rfft", *_COMPLEX)
+def _rfft(op: RFFT, inputs: Inputs, where: Where) -> ast.expr:
+    """The half of a transform of real numbers, as a pair of real tensors."""
+    return _pair(call("torch.fft.rfft", inputs[0], *options(op, "dim", "norm")))
+
+
+@written("torch.fft.irfft", *_COMPLEX)
+def _irfft(op: IRFFT, inputs: Inputs, where: Where) -> ast.expr:
+    """The way back from that half."""
+    return call("torch.fft.irfft", _complex(inputs), *options(op, "n", "dim", "norm"))
+
+
+def _complex(inputs: Inputs) -> ast.expr:
+    """One tensor as it is, two as the parts of a complex one."""
+    return inputs[0] if len(inputs) == 1 else call("torch.complex", *inputs)
+
+
+def _pair(node: ast.expr) -> ast.expr:
+    """The parts of a complex tensor."""
+    return method(call("torch.view_as_real", node), "unbind", valued(-1))
+
+
+@written("F.conv1d", "F.conv2d", "F.conv3d", "convolve_each")
+def _convolve(op: Convolve, inputs: Inputs, where: Where) -> ast.expr:
+    """A convolution with a weight that is computed, perhaps one for each sample."""
+    settings = options(op, "stride", "padding", "dilation", "groups")
+    return call("convolve_each" if op.whose == "each" else f"F.conv{op.dims}", *inputs, *settings)
 
 
 @written("F.layer_norm")
@@ -296,6 +341,11 @@ FUNCTIONS: Final = Table({
     "MatMul": operator(ast.MatMult()),
     "CDist": of_function("torch.cdist", "p=?"),
     "Einsum": of_function("torch.einsum", "equation", "$"),
+    # fourier, convolving
+    "FFT": _fft,
+    "RFFT": _rfft,
+    "IRFFT": _irfft,
+    "Convolve": _convolve,
     # attention
     "SDPA": _sdpa,
     "MaskedFill": _masked_fill,

@@ -17,6 +17,7 @@ from torch import nn
 
 from netspec.dims import Dim, Name
 from netspec.runtime.export.onnx_attention import FourAxes
+from netspec.runtime.export.scan_loops import as_scans
 from netspec.runtime.export.subject import Probabilities, tensors
 from netspec.tensors import Tensor as Described
 
@@ -34,7 +35,7 @@ def traced(
     opset: int,
 ) -> Any:
     """The network as onnx_ir's model. Raises whatever the exporter does."""
-    with quiet(), FourAxes():
+    with quiet(), FourAxes(), as_scans(network):
         program = torch.onnx.export(
             _Inner(network),
             example,

@@ -10,6 +10,8 @@ from netspec.graph.model import Graph, Step
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.layers.base import Layer, Op
 from netspec.python.allowlist import METHODS, TORCH, Closed, parsed, paths
+from netspec.views.code.routes import ROUTING
+from netspec.views.code.scans import SCANNING
 from netspec.vocabulary import INITIALIZERS, OPERATIONS
 
 
@@ -19,6 +21,10 @@ def closed(graph: Graph) -> Closed:
     found = _known(*(name for step in steps for name in wrap_of(step)))
     for op in {type(step.op) for step in steps if step.op is not None}:
         found |= _names(op)
+    if any(step.body is not None and step.body.scan is not None for step in steps):
+        found |= SCANNING
+    if any(step.body is not None and step.body.route is not None for step in steps):
+        found |= ROUTING
     found |= {fill_name(type(i)) for rule in graph.init for i in rule.tensors.values()}
     found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
     names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
@@ -36,6 +42,7 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
     """What the text of any network may name that has layers of these plugins; loads the whole catalogue."""
     operations = OPERATIONS.classes()
     found = {name for cls in operations for name in _names(cls)} | _known(*WRAPPING.values(), *ADAPTERS.values())
+    found |= SCANNING | ROUTING
     found |= set(map(fill_name, INITIALIZERS.classes()))
     return Closed(
         TORCH | {name for name in found if not name.startswith(".")},

@@ -85,6 +85,9 @@ class Flow:
     def _last_uses(self, results: Sequence[Ref]) -> dict[Ref, int]:
         """The last item that reads each value; what has a value that nobody reads, reads nothing itself."""
         last = {self.actual(ref): len(self.items) for ref in results}
+        level = self.pattern.levels[0]
+        if level.repeats_body:  # what is around is read again in each run
+            last |= {("in", i): len(self.items) for i in range(len(level.inputs), len(taken(level)))}
         for i, item in reversed(list(enumerate(self.items))):
             if self._runs(item, last):
                 for ref in (*item.inputs, *item.dims, *self._passed(item)):

@@ -32,6 +32,8 @@ from netspec.views.code.flow import Flow, Item
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Saying
+from netspec.views.code.routes import routed
+from netspec.views.code.scans import scanned
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.variables import Variables, is_unread
 
@@ -83,6 +85,22 @@ class Forward:
         Where less is returned outside training, `lean` are those results and what makes their return expression.
         """
         found = [*self._insisted(), *self.calls.unpacked_members()]
+        if self.pattern.levels[0].scan is not None:
+            return [*found, *scanned(self.pattern, self.flow, self.variables, self._all, self.results, ending)]
+        if self.pattern.levels[0].route is not None:
+            return [*found, *routed(self.pattern, self.variables, self.calls, self._all, self.results)]
+        found += self._all()
+        returns = _unstarred(ending(self.variables.each(self.results)))
+        if lean is not None:
+            rest, end = lean
+            return self._lean(found, returns, _unstarred(end(self.variables.each(rest))))
+        if found and (merged := self._merged_return(found[-1], returns)):
+            return [*found[:-1], merged]
+        return [*found, ast.Return(returns)]
+
+    def _all(self) -> list[ast.stmt]:
+        """The statements of all items."""
+        found: list[ast.stmt] = []
         at = 0
         while at < len(self.items):
             item = self.items[at]
@@ -98,13 +116,7 @@ class Forward:
             else:
                 at, line = self._statement(at)
                 found += line
-        returns = _unstarred(ending(self.variables.each(self.results)))
-        if lean is not None:
-            rest, end = lean
-            return self._lean(found, returns, _unstarred(end(self.variables.each(rest))))
-        if found and (merged := self._merged_return(found[-1], returns)):
-            return [*found[:-1], merged]
-        return [*found, ast.Return(returns)]
+        return found
 
     def _lean(self, found: list[ast.stmt], returns: ast.expr, less: ast.expr) -> list[ast.stmt]:
         """The statements with two returns, that of training behind what else is done in training alone."""

@@ -14,6 +14,7 @@ from textwrap import wrap
 
 from netspec.emit.torch import HELPERS, helpers
 from netspec.graph.model import Graph, Level, Value, flat
+from netspec.graph.uses import handed
 from netspec.layers.base import Layer
 from netspec.python.allowlist import check, parsed
 from netspec.python.imports import imports, names
@@ -167,7 +168,7 @@ def _results(pattern: Pattern, graph: Graph) -> tuple[list[Ref], Ending]:
     refs = pattern.refs[0]
     if level is graph.root:
         return _root_results(graph, refs)
-    return [refs[inner] for inner in level.exports.values()], _joined
+    return [refs[inner] for inner in (*level.exports.values(), *handed(level))], _joined
 
 
 def _lean(graph: Graph, refs: Mapping[Value, Ref]) -> tuple[list[Ref], Ending] | None:

@@ -282,6 +282,13 @@ def _signature(
             contents[place, True] = inside if unit.present else None
             contents[place, False] = passed
     outline.append(tuple(refs.get(v, refs.get(v.actual)) for v in level.exports.values()))
+    if (scan := level.scan) is not None:
+        nexts = tuple(refs.get(v, refs.get(v.actual)) for v in scan.nexts)
+        last = tuple(v in scan.last for v in level.exports)
+        outline.append((scan.axis, scan.reverse, scan.over, nexts, last))
+    if (route := level.route) is not None:
+        ends = tuple(refs.get(v, refs.get(v.actual)) for v in route.ends)
+        outline.append((route.apart, route.weighted, route.experts if route.apart else 0, ends))
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append(tuple(level.aliases))
     return tuple(outline), contents

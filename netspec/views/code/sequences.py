@@ -20,7 +20,7 @@ from netspec.python.nodes import named
 
 def is_sequential(level: Level) -> bool:
     """Whether nn.Sequential says it all: members in a row, each taking just what the one before gives."""
-    if (level.inputs and len(level.inputs) > 1) or not HELD.isdisjoint(level.members):
+    if level.repeats_body or (level.inputs and len(level.inputs) > 1) or not HELD.isdisjoint(level.members):
         return False
     entry = taken(level)
     steps = [step for step in level.steps if not step.left_out]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from netspec.graph.model import Step, Value
 from netspec.graph.symbols import plain
-from netspec.graph.uses import taken
+from netspec.graph.uses import made, taken
 from netspec.python.expressions import text
 from netspec.views.code.axes import is_last, letters
 from netspec.views.code.patterns import Pattern
@@ -50,13 +50,13 @@ class Shapes:
     def of_input(self) -> str:
         """The shape of a block's only input."""
         levels = [*self.pattern.levels, *(level for _, level, _ in self.pattern.echoes)]
-        if len(levels[0].inputs) != 1:
+        if len(levels[0].inputs) != 1 or levels[0].repeats_body:
             return ""
         return self._said([next(iter(level.inputs.values())) for level in levels], vacuous=bool(self.letters))
 
     def of_step(self, unit: int, step: int) -> str:
         """The shape that a step gives in the uses that have it."""
-        return self._said([s.value if s else None for s in self._everywhere(unit, step)])
+        return self._said([made(s)[0] if s else None for s in self._everywhere(unit, step)])
 
     def of_passed(self, unit: int, step: int) -> str:
         """The shape that goes on where a step does not run, which only the run decides."""

@@ -50,7 +50,7 @@ class Variables:
     def _name_inputs(self) -> list[str]:
         """The names of forward's arguments: `x` for the only one, and for what flows in without a name of its own."""
         level = self.flow.pattern.levels[0]
-        inputs = list(level.inputs) or [value.name for value in taken(level)]
+        inputs = [value.name for value in taken(level)]
         arguments = []
         for i, name in enumerate(inputs):
             nameless = len(inputs) == 1 or (i == 0 and not level.inputs) or name in ("in", "input")

@@ -7,24 +7,34 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def recurrence(x, dt, B, C, h, A):
+    outputs = []
+    for x_t, dt_t, B_t, C_t in zip(x.unbind(1), dt.unbind(1), B.unbind(1), C.unbind(1)):
+        x = dt_t.unsqueeze(-1)
+        decay = torch.exp(x * A)
+        step = (dt_t * x_t).unsqueeze(-1)
+        x = B_t.unsqueeze(1)
+        added = step * x
+        kept = decay * h
+        h = kept + added
+        x = C_t.unsqueeze(-1)
+        x = (h @ x).squeeze(-1)
+        outputs.append(x)
+    return torch.stack(outputs, 1)
+
+
 def selective_scan(x, dt, A, B, C):
-    rates = torch.einsum("bti,in->btin", dt, A).cumsum(1)
-    earlier = rates.unsqueeze(1)
-    out = rates.unsqueeze(2)
-    decay = out - earlier
-    out = torch.full((x.shape[1], x.shape[1]), float("-inf"), dtype=x.dtype, device=x.device).triu(1)  # T x T
-    causal = out.unsqueeze(-1).unsqueeze(-1)  # T x T x 1 x 1
-    out = torch.exp(decay + causal)
-    return torch.einsum("btsin,bsi,bsn,btn,bsi->bti", out, dt, B, C, x)  # T x L
+    start = torch.zeros(x.shape[0], A.shape[0], A.shape[1], dtype=x.dtype, device=A.device)
+    return recurrence(x, dt, B, C, start, A)  # T x L
 
 
-class MambaMixer(nn.Module):
+class Mixer(nn.Module):
     def __init__(self, d, state, kernel, rank):
         super().__init__()
-        self.stop = -(kernel - 1)
+        self.stop = 1 - kernel
         self.rank = rank
         self.state = state
-        self.A_log = nn.Parameter(torch.zeros(2 * d, state))
+        self.A_log = nn.Parameter(torch.log(torch.arange(float(state)) + 1).expand(2 * d, state).clone())
         self.D = nn.Parameter(torch.ones(2 * d))
         self.conv1d = nn.Conv1d(2 * d, 2 * d, kernel, padding=kernel - 1, groups=2 * d)
         self.in_proj = nn.Linear(d, 4 * d, bias=False)
@@ -46,16 +56,16 @@ class MambaMixer(nn.Module):
         return self.out_proj(skip * gate)  # T x d
 
 
-class MambaBlock(nn.Module):
+class Block(nn.Module):
     def __init__(self, d, state, kernel, rank):
         super().__init__()
         self.norm = nn.RMSNorm(d, eps=1e-5)
-        self.mixer = MambaMixer(d, state, kernel, rank)
+        self.mixer = Mixer(d, state, kernel, rank)
 
     def forward(self, x):  # T x d
         out = self.norm(x)  # T x d
         out = self.mixer(out)  # T x d
-        return out + x  # T x d
+        return x + out  # T x d
 
 
 class MambaForCausalLM(nn.Module):
@@ -64,11 +74,16 @@ class MambaForCausalLM(nn.Module):
         self.backbone = nn.Sequential(
             OrderedDict(
                 embeddings=nn.Embedding(vocab, d),
-                layers=nn.Sequential(*[MambaBlock(d, state, kernel, rank) for _ in range(depth)]),
+                layers=nn.Sequential(*[Block(d, state, kernel, rank) for _ in range(depth)]),
                 norm_f=nn.RMSNorm(d, eps=1e-5),
             )
         )
         self.lm_head = nn.Linear(d, vocab, bias=False)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear) and name.endswith(".dt_proj"):
+                nn.init.uniform_(module.weight, a=-(rank**-0.5), b=rank**-0.5)
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.1)
         self.lm_head.weight = self.backbone.embeddings.weight
 
     def forward(self, x):  # T
