@@ -6,6 +6,7 @@ import inspect
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -41,7 +42,9 @@ def taken(cls: Any) -> dict[str, Any]:
 
 def other(path: Path, name: str, value: Any) -> tuple[Any, netspec.Spec]:
     """Another value of a parameter that the spec takes too."""
-    values = [value / 3 + 0.2] if isinstance(value, float) else [not value] if isinstance(value, bool) else []
+    values: list[Any] = (
+        [value / 3 + 0.2] if isinstance(value, float) else [not value] if isinstance(value, bool) else []
+    )
     if isinstance(value, tuple):
         values, numbers = [tuple(factor * each for each in value) for factor in (2, 4)], []
     else:
@@ -61,7 +64,7 @@ def test_other_arguments_give_the_network_of_the_spec_with_these_params(path: Pa
     _, cls = network(path)
     for name, default in taken(cls).items():
         value, spec = other(path, name, default)
-        with torch.device("meta"), torch.fx.experimental._config.patch(meta_nonzero_assume_all_nonzero=True):
+        with torch.device("meta"), patch.object(torch.fx.experimental._config, "meta_nonzero_assume_all_nonzero", True):
             net = cls(**{name: value}).eval()
             state = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
             assert state == {**spec.graph.parameters(), **spec.graph.buffers()}, name

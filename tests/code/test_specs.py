@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def test_the_module_is_what_the_graph_says(path: Path) -> None:
     source = spec.source()
     check(source, closed(spec.graph))
     assert source == netspec.load(path).source()
-    with torch.device("meta"), torch.fx.experimental._config.patch(meta_nonzero_assume_all_nonzero=True):
+    with torch.device("meta"), patch.object(torch.fx.experimental._config, "meta_nonzero_assume_all_nonzero", True):
         net = module_class(source, spec.name)().eval()
         state = {name: tuple(t.shape) for name, t in net.state_dict().items()}
         said = {**spec.graph.parameters(), **spec.graph.buffers()}

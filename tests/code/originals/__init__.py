@@ -18,6 +18,7 @@ def filled(name: str, shape: tuple[int, ...], salt: int) -> torch.Tensor:
     """The numbers of a tensor by its name and shape: of a matrix scaled by its width, of a norm about 1."""
     found = numbers(int(torch.tensor(shape).prod()), salt).reshape(shape)
     if len(shape) > 1:
-        return found * (found[0].numel() / 2) ** -0.5
+        scaled: torch.Tensor = found * (found[0].numel() / 2) ** -0.5
+        return scaled
     shifted: torch.Tensor = found / 4 + ("norm" in name and name.endswith("weight"))
     return shifted
