@@ -20,6 +20,7 @@ PRINTED: Final = frozenset(
         "abs",
         "sum",
         "list",
+        "reversed",
         "tuple",
         "slice",
         "next",

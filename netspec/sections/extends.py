@@ -9,7 +9,7 @@ class Extends(Section):
     """The base spec, in whose place this one's own values stand."""
 
     key = "extends"
-    after = "weights"
+    after = "wrap"
     sentence = "a spec that this one is laid over, or several, later ones over earlier"
     example = "extends: base.yaml"
     forms = (str, list)

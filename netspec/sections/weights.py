@@ -126,7 +126,7 @@ class Start(Section):
             "names and patterns of parameters that training leaves as they are", ["conv1", "layer1.*"], _FREEZE
         ),
         "train": Key(
-            "names and patterns of what alone is trained, besides the small matrices of lora", ["head"], _RULES["skip"]
+            "names and patterns of what alone is trained, besides the small matrices of lora", ["fc"], _RULES["skip"]
         ),
         "unfreeze": Key(
             "the epoch or the step after which what is frozen is trained, for all of it or by pattern",

@@ -12,9 +12,9 @@ class Wraps(Section):
     """What wraps the layers that a pattern means, the first that matches each of them."""
 
     key = "wrap"
-    after = "defaults"
+    after = "weights"
     sentence = 'what wraps layers, by patterns of names, `{"blocks.*.attn": lora rank=8 alpha=16}`'
-    example = 'wrap: {"blocks.*.attn": lora rank=8 alpha=16}'
+    example = "wrap: {fc: lora rank=8 alpha=16}"
     forms = (dict,)
     entries = {("*",): WRAPS}
 

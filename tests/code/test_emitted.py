@@ -11,7 +11,17 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from netspec.emit.torch import HELPERS, called, construct, helpers, modules, operations, torch_class, torch_names
+from netspec.emit.torch import (
+    ADAPTERS,
+    HELPERS,
+    called,
+    construct,
+    helpers,
+    modules,
+    operations,
+    torch_class,
+    torch_names,
+)
 from netspec.emit.torch.rules import Rule, of_function, of_method
 from netspec.layers.base import Layer, Op
 from netspec.python import expressions
@@ -107,7 +117,7 @@ def test_a_new_layer_is_written_without_an_entry() -> None:
 
 
 def test_helpers_are_called_by_some_operation_and_named_for_themselves() -> None:
-    assert {name for cls in CLASSES for name in helpers(cls)} == HELPERS.keys()
+    assert {name for cls in CLASSES for name in helpers(cls)} | {*ADAPTERS.values()} == HELPERS.keys()
     for name, source in HELPERS.items():
         (made,) = ast.parse(source).body
         assert isinstance(made, ast.FunctionDef | ast.ClassDef)

@@ -13,8 +13,8 @@ from torch import nn
 
 import netspec
 from netspec.dims import Size, substitute
+from netspec.emit.torch import ADAPTERS, helpers
 from netspec.emit.torch import HELPERS as WRITTEN
-from netspec.emit.torch import helpers
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.graph.rows import untorn
 from netspec.python.reserved import HELPERS
@@ -111,7 +111,8 @@ def test_reserved_names_are_those_of_the_installed_torch() -> None:
 
 
 def test_reserved_helpers_are_those_that_operations_print() -> None:
-    assert {name for cls in OPERATIONS.classes() for name in helpers(cls)} == WRITTEN.keys() == HELPERS
+    called = {name for cls in OPERATIONS.classes() for name in helpers(cls)}
+    assert called | {*ADAPTERS.values()} == WRITTEN.keys() == HELPERS
 
 
 def test_a_block_has_no_condition_of_its_own() -> None:

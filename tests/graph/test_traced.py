@@ -133,5 +133,5 @@ def test_computed_params_and_entries_of_lists_are_said_over_what_is_given() -> N
         """
     )
     assert said(steps["a"].op.out_features) == "$w[0] * 2"  # type: ignore[union-attr]
-    assert said(steps["b.1"].op.out_features) == "$w[1]"  # type: ignore[union-attr]
-    assert said(steps["b.1"].op.in_features) == "$w[0]"  # type: ignore[union-attr]
+    assert said(steps["b.1"].op.out_features) == "$w[#1:1]"  # type: ignore[union-attr]
+    assert said(steps["b.1"].op.in_features) == "$w[#1:0]"  # type: ignore[union-attr]

@@ -86,7 +86,11 @@ def _mask(w: Writer, of: Sequences, heads: int, masks: Mapping[str, Wire], causa
 
 
 def attended(w: Writer, how: Heads, of: Sequences, query: str, key: str, value: str) -> tuple[str, str]:
-    """Multi-head attention of sequences, batch first: its output and its weights, one for each head."""
+    """Multi-head attention of sequences, batch first: its output and its weights, one for each head.
+
+    Each is batch x length x width; weights are batch x heads x queries x keys. The three projections lie in one matrix,
+    or in three where keys and values have widths of their own. A sequence that attends to itself is projected at once.
+    """
     path = f"{how.path}." if how.path else ""
     bias = w.weight(f"{path}in_proj_bias") if f"{path}in_proj_bias" in w.weights else ""
     parts: list[str] = []

@@ -24,6 +24,7 @@ from netspec.emit.onnx.parts import (
 )
 from netspec.emit.onnx.writer import KINDS, Unwritable, Wire, Writer
 from netspec.emit.table import Table
+from netspec.layers.windows import spread
 from netspec.tensors import Dtype
 
 BACKWARDS: Final = -(2**63) + 1
@@ -501,6 +502,16 @@ def _einsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     return w.node("Einsum", *given, equation=op.equation)
 
 
+def _convolve(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Conv` with filters that are a value."""
+    if op.whose == "each":
+        raise Unwritable("has filters of its own for each sample")
+    dims = x[0].rank - 2
+    stride, padding, dilation = (spread(getattr(op, name), dims) for name in ("stride", "padding", "dilation"))
+    how: dict[str, Any] = {"strides": stride, "dilations": dilation, "group": op.groups}
+    return w.node("Conv", *x, pads=[*padding, *padding], **how)
+
+
 def _masked_fill(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`Where` the mask is true, the number."""
     value = float("-inf") if op.value is None else op.value
@@ -709,6 +720,7 @@ OPERATIONS: Final = Table[Rule]({
     "BMM": _matmul,
     "CDist": _cdist,
     "Einsum": _einsum,
+    "Convolve": _convolve,
     "SDPA": sdpa,
     "MaskedFill": _masked_fill,
     "TriL": _triangle(upper=False),

@@ -25,7 +25,11 @@ def same(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def linear(w: Writer, x: Wire | str, rank: int, weight: str, bias: str) -> str:
-    """x W^T + b over the last axis of a tensor of so many axes."""
+    """x W^T + b over the last axis of a tensor of so many axes.
+
+    `weight` is out_features x in_features, as torch keeps it. Over batch and features that is one `Gemm`; over more
+    axes a `MatMul`, for which the weight is turned, once for all that use it.
+    """
     if rank == 2:
         return w.node("Gemm", x, weight, bias, transB=1)
     product = w.node("MatMul", x, w.turned(weight))
@@ -33,7 +37,10 @@ def linear(w: Writer, x: Wire | str, rank: int, weight: str, bias: str) -> str:
 
 
 def norm(w: Writer, x: Wire | str, p: float, axes: Sequence[int], keep: bool) -> str:
-    """The p-norm along axes, as torch.linalg.vector_norm defines it."""
+    """The p-norm along axes, as torch.linalg.vector_norm defines it: (sum |x|^p)^(1/p).
+
+    Infinity is the largest magnitude, minus infinity the smallest, and 0 counts what is not 0.
+    """
     if p in (1, 2):
         return w.reduced(f"ReduceL{int(p)}", x, axes, keep)
     size = w.node("Abs", x)
@@ -57,7 +64,11 @@ def padded(
     value: float = 0.0,
     dtype: str = "float32",
 ) -> str:
-    """A tensor with so many elements added at the two ends of each of its axes; negative ones crop."""
+    """A tensor with so many elements added at the two ends of each of its axes; negative ones crop.
+
+    `mode` is ONNX's word: constant, reflect, edge, or wrap, which older opsets lack and slices do. Numbers may be sizes
+    that only the run knows, but for wrap.
+    """
     if mode == "wrap":
         for at, (left, right) in enumerate(zip(before, after, strict=True)):
             if left or right:
@@ -81,7 +92,13 @@ def at_the_end(w: Writer, x: Wire, sides: Sequence[Any], mode: str, value: float
 
 
 def pooled(w: Writer, x: Wire, out: Tensor, kind: str) -> str:
-    """Windows as large as the wanted sizes ask for: `avg` or `max`."""
+    """Windows as large as the wanted sizes ask for: `avg` or `max`.
+
+    Window i of n goes from floor(i size / n) to ceil((i + 1) size / n), as torch's adaptive pools have it. Where n
+    divides the size these are equal, and it is an ordinary pool. Else each axis is done by itself, since the mean of
+    means over equal counts, and the largest of the largest, are those of the whole. Raises Unwritable where a size
+    that only the run knows would have to be cut.
+    """
     sizes = list(zip(x.shape[2:], out.shape[2:], strict=True))
     if all(wanted == 1 for _, wanted in sizes):
         return w.node("GlobalAveragePool" if kind == "avg" else "GlobalMaxPool", x)
@@ -131,7 +148,11 @@ def scaled(w: Writer, x: str, rank: int, scale: str, shift: str) -> str:
 
 
 def group_norm(w: Writer, x: Wire, groups: int, eps: float, scale: str, shift: str) -> str:
-    """A norm over groups of channels: an instance norm of these, put behind each other."""
+    """A norm over groups of channels (Wu and He, 2018): an instance norm of these, put behind each other.
+
+    ONNX's own operator changed its meaning between opsets 18 and 21, from a scale for each group to one for each
+    channel; this holds in all of them. `scale` and `shift` are names of rows of channels, or empty.
+    """
     batch = x.shape[0]
     rows = w.shaped(x, (batch, groups, -1))
     ones, zeros = (w.constant(np.full(groups, n, np.float32)) for n in (1, 0))
@@ -169,7 +190,12 @@ def resized(
     factors: Any = None,
     antialias: bool = False,
 ) -> str:
-    """A map of another size, by `factors` or to the size of `out`."""
+    """A map of another size, by `factors` or to the size of `out`.
+
+    Where corners are aligned, places are counted between the centres of the corners; else the factor that was given
+    counts, not the ratio of the sizes, which is another where these are rounded: as torch does it. The cubic kernel has
+    a = -0.75, or -0.5 where it smooths.
+    """
     if mode == "area":
         return pooled(w, x, out, "avg")
     how: dict[str, Any] = {

@@ -54,7 +54,11 @@ def _of_layer(w: Writer, op: Any, state: str, number: int) -> str:
 
 
 def _recurrent(w: Writer, op: Any, x: Wires, kind: str, **how: Any) -> Made:
-    """All layers, each reading what the one before it gave."""
+    """All layers, each reading what the one before it gave: its outputs, and its last states by layer and direction.
+
+    ONNX has time x directions x batch x width, torch time x batch x both widths side by side; the number of steps
+    stays open. `how` are attributes of the operator. Raises Unwritable for an output that is projected.
+    """
     if op.projected:
         raise Unwritable("projects its output (proj_size)")
     source = w.swapped(x[0], 1, 0, 2) if op.batch_first else x[0].name

@@ -33,7 +33,10 @@ class Unwritable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A tensor of the file: its name, and what is known of it."""
+    """A tensor of the file: its name, and what is known of it.
+
+    Rules ask it for its rank, its dtype and its sizes, as the shape rules found them; they never look at numbers.
+    """
 
     name: str
     tensor: Tensor
@@ -59,7 +62,15 @@ class Wire:
 
 
 class Writer:
-    """Collects the nodes of one graph, in order."""
+    """Collects the nodes of one graph, in order.
+
+    A rule writes for the step that `at` names: what it makes is called after that, `body.0/Conv`, and `own` finds the
+    step's weights by the names that they have in the state_dict. Constants that are equal are kept once.
+
+    Sizes that only the run decides are computed in the graph, each once, from the shape of the input that tells them:
+    `size` gives one as a row of a single whole number, which is what most operators take, `scalar` without an axis,
+    and `sizes` a whole shape.
+    """
 
     def __init__(
         self, weights: Mapping[str, Array], inputs: Mapping[str, Tensor], opset: int, ties: Mapping[str, str]
@@ -94,7 +105,10 @@ class Writer:
         return name if count == 1 else self.unique(f"{name}_{count}")
 
     def nodes_of(self, kind: str, *inputs: str | Wire, outputs: int = 1, **attributes: Any) -> list[str]:
-        """Write a node and give the names of what it makes. An input of "" is left out."""
+        """Write a node and give the names of what it makes, `outputs` of them.
+
+        An input of "" is left out, as ONNX has it. Attributes are the operator's own, by its names for them.
+        """
         from onnx import helper
 
         name = self.unique(f"{self.scope}/{kind}" if self.scope else kind)
@@ -178,7 +192,7 @@ class Writer:
         return self.node("Concat", *map(self.size, shape), axis=0)
 
     def _computed(self, size: Dim) -> str:
-        """A size by its arithmetic, term by term."""
+        """A size by its arithmetic, term by term: a sum of products of letters and quotients, each with a factor."""
         total = ""
         for monomial, factor in size.terms.items():
             part = self.ints(factor) if factor != 1 or not monomial else ""
@@ -236,7 +250,10 @@ class Writer:
         return self.node("Transpose", x, perm=list(order))
 
     def sliced(self, x: Wire | str, axis: int, start: Size, stop: Size | None, step: int = 1) -> str:
-        """Places of an axis."""
+        """Places of an axis, from `start` up to `stop`, which is not among them; to the end where that is None.
+
+        Both may be sizes that only the run knows; negative ones count from the end.
+        """
         end = self.ints(WHOLE) if stop is None else self.size(stop)
         return self.node("Slice", x, self.size(start), end, self.ints(axis), self.ints(step))
 

@@ -6,24 +6,26 @@ from collections.abc import Collection
 from functools import cache
 
 from netspec.emit.torch import ADAPTERS, HELPERS, WRAPPING, fill_name, helpers, torch_class, torch_names, wrap_names
-from netspec.graph.model import Graph, Step
+from netspec.graph.model import Graph
 from netspec.graph.names import MODULE_ATTRIBUTES
 from netspec.layers.base import Layer, Op
 from netspec.python.allowlist import METHODS, TORCH, Closed, parsed, paths
 from netspec.views.code.routes import ROUTING
 from netspec.views.code.scans import SCANNING
 from netspec.vocabulary import INITIALIZERS, OPERATIONS
+from netspec.wraps import Wrap
 
 
 def closed(graph: Graph) -> Closed:
     """What the text of this network may name."""
     steps = list(graph.root.walk())
-    found = _known(*(name for step in steps for name in wrap_of(step)))
+    bodies = [step.body for step in steps if step.body is not None]
+    found = _known(*[name for step in steps for name in wrap_of(step.wrap, type(step.op))])
     for op in {type(step.op) for step in steps if step.op is not None}:
         found |= _names(op)
-    if any(step.body is not None and step.body.scan is not None for step in steps):
+    if any(body.scan is not None for body in bodies):
         found |= SCANNING
-    if any(step.body is not None and step.body.route is not None for step in steps):
+    if any(body.route is not None for body in bodies):
         found |= ROUTING
     found |= {fill_name(type(i)) for rule in graph.init for i in rule.tensors.values()}
     found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
@@ -53,11 +55,9 @@ def catalogue(plugins: Collection[str] = ()) -> Closed:
     )
 
 
-def wrap_of(step: Step) -> frozenset[str]:
-    """What wraps the layer of a step, by its name in the text; nothing where none does."""
-    if step.wrap is None or not isinstance(step.op, Layer):
-        return frozenset()
-    return wrap_names(step.wrap, torch_class(type(step.op)))
+def wrap_of(wrap: Wrap | None, cls: type) -> frozenset[str]:
+    """What wraps a layer of a class, by its name in the text; nothing where nothing does."""
+    return wrap_names(wrap, torch_class(cls)) if wrap is not None and issubclass(cls, Layer) else frozenset()
 
 
 def _known(*names: str) -> set[str]:

@@ -125,7 +125,7 @@ def _nothing(_: Slots) -> list[ast.stmt]:
 def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
     """The helpers among these names, and all names that are used with them."""
     steps = [(step, step.op) for step in graph.root.walk() if step.op is not None]
-    called = dict.fromkeys(n for step, op in steps for n in (*helpers(type(op)), *wrap_of(step)))
+    called = dict.fromkeys(n for step, op in steps for n in (*helpers(type(op)), *wrap_of(step.wrap, type(op))))
     found = [HELPERS[name] for name in called if name in used and name in HELPERS]
     return found[::-1], used | names(parsed(helper) for helper in found)
 

@@ -59,9 +59,9 @@ def _kind(place: str) -> Kind | None:
 
 
 def _example(place: str, key: Key, told: Argument) -> Any:
-    """What the example gives a key: what is written for it, or its default."""
+    """What the example gives a key: what is written for it, a word of its kind, or its default."""
     kind = _kind(place)
-    if kind is not None:
+    if kind is not None and not isinstance(key.example, dict):
         return kind.entries()[0].example
     own: str = getattr(key.holds, "example", "")
     if own:
