@@ -83,6 +83,8 @@ class Writer:
         self.ties = ties
         self.opset = opset
         self.nodes: list[NodeProto] = []
+        """Those of the graph that is being written: the whole one, or one that is run along an axis."""
+        self._whole = self.nodes
         self.initializers: dict[str, Array] = {}
         self.scope = ""
         """The path of the step that is being written."""
@@ -98,6 +100,20 @@ class Writer:
         around, self.scope = self.scope, path
         yield
         self.scope = around
+
+    @contextmanager
+    def inside(self) -> Iterator[list[NodeProto]]:
+        """Write nodes that stand in a graph of their own, which may read what stands around it; gives their list."""
+        around, self.nodes = self.nodes, []
+        yield self.nodes
+        self.nodes = around
+
+    @contextmanager
+    def _around(self) -> Iterator[None]:
+        """Write for the whole graph, whose nodes are seen everywhere."""
+        inner, self.nodes = self.nodes, self._whole
+        yield
+        self.nodes = inner
 
     def unique(self, name: str) -> str:
         """A name, with a number behind it from the second time on."""
@@ -143,7 +159,8 @@ class Writer:
     def turned(self, weight: str) -> str:
         """A matrix with its axes exchanged; the file keeps it as the network has it."""
         if weight not in self._turned:
-            self._turned[weight] = self.node("Transpose", weight, perm=[1, 0])
+            with self._around():
+                self._turned[weight] = self.node("Transpose", weight, perm=[1, 0])
         return self._turned[weight]
 
     def constant(self, value: Any, dtype: str = "") -> str:
@@ -172,7 +189,7 @@ class Writer:
         if not isinstance(size, Dim):
             return self.ints(size)
         if size not in self._sizes:
-            with self.at(""):
+            with self.at(""), self._around():
                 self._sizes[size] = self._computed(size)
         return self._sizes[size]
 

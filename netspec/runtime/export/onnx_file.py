@@ -49,8 +49,6 @@ def write(subject: Subject, opset: int, file: Path) -> Written:
 
 def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
     """Write the file from the graph. Raises Unwritable."""
-    if many := next((step for step in graph.root.walk() if step.body is not None and step.body.repeats_body), None):
-        raise Unwritable(f"{many.path} runs its steps many times")
     network = subject.network
     behind: dict[int, list[Behind]] = {}
     if isinstance(network, InOwnUnits):

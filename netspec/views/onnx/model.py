@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +12,12 @@ from netspec.dims import Dim
 from netspec.emit.onnx.layers import LAYERS
 from netspec.emit.onnx.operations import OPERATIONS
 from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
-from netspec.graph.model import Graph, Level, Step, Value, flat
+from netspec.graph.model import Graph, Level, Scan, Step, Value, flat
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, TensorProto, ValueInfoProto
+    from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 PRODUCER: Final = "netspec"
 BATCH: Final = "batch"
@@ -74,7 +74,13 @@ class _Network:
             if step.training is True:
                 self._passed(step)
             elif step.body is not None:
-                self._body(step, step.body, f"{path}{step.member}." if step.member else path)
+                inner = f"{path}{step.member}." if step.member else path
+                if step.body.route is not None:
+                    raise Unwritable(f"{step.path} runs experts for what is routed to each")
+                if step.body.scan is not None:
+                    self._scan(step, step.body, step.body.scan, inner)
+                else:
+                    self._body(step, step.body, inner)
             else:
                 self._step(step, f"{path}{step.member or step.name}")
 
@@ -98,6 +104,39 @@ class _Network:
         for outer, inner in body.exports.items():
             if inner.actual in self.wires:  # what only training has, nothing else reads
                 self.wires[outer] = self.wires[inner.actual]
+
+    def _scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
+        """Write a level that runs once for each place of an axis: a Scan, its steps in a graph of their own."""
+        from onnx import helper
+
+        w, given = self.writer, [self.wire(value) for value in step.inputs]
+        places, states = given[: scan.over], given[scan.over :]
+        taken = [(w.unique(f"{path}{value.name}"), value) for value in body.inputs.values()]
+        with w.inside() as nodes:
+            self.wires |= {value: name for name, value in taken}
+            self.level(body, path)
+            last = [outer for outer in body.exports if outer in scan.last]
+            each = [(outer, inner) for outer, inner in body.exports.items() if outer not in scan.last]
+            ends = [self.wire(value) for value in scan.nexts] + [self.wire(inner) for _, inner in each]
+            with w.at(path.removesuffix(".")):
+                results = [Wire(w.node("Identity", wire), wire.tensor) for wire in ends]
+        entering = [_described(name, _known(value)) for name, value in (*taken[scan.over :], *taken[: scan.over])]
+        inner_graph = helper.make_graph(nodes, step.name, entering, [_described(x.name, x.tensor) for x in results])
+        with w.at(path.removesuffix(".")):
+            made = w.nodes_of(
+                "Scan",
+                *(*states, *places),
+                outputs=max(len(results), 1),
+                body=inner_graph,
+                num_scan_inputs=len(places),
+                scan_input_axes=[scan.axis] * len(places),
+                scan_input_directions=[int(scan.reverse)] * len(places),
+                scan_output_axes=[scan.axis] * len(each),
+                scan_output_directions=[int(scan.reverse)] * len(each),
+            )
+        held = dict(zip((value.actual for value in scan.nexts), made, strict=False))
+        self.wires |= {outer: held[body.exports[outer].actual] for outer in last}
+        self.wires |= dict(zip((outer for outer, _ in each), made[len(states) :], strict=True))
 
     def _step(self, step: Step, path: str) -> None:
         """Write an operation, and name what it makes."""
@@ -131,7 +170,7 @@ class _Network:
         w = self.writer
         results = list(zip(outputs, wires, strict=True))
         self._name_outputs(outputs, [wire.name for wire in wires])
-        read = {name for node in w.nodes for name in node.input}
+        read = {name for node in _all(w.nodes) for name in node.input}
         kept = [name for name in (*w.weights, *w.initializers) if name in read and name in w.initializers]
         tensors = [_tensor(name, w.initializers[name]) for name in dict.fromkeys(kept)]
         named = {*graph.inputs, *outputs, *w.initializers}
@@ -167,7 +206,7 @@ class _Network:
                 renamed[wire] = output
             else:
                 copies.append((output, wire))
-        for node in w.nodes:
+        for node in _all(w.nodes):
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
                     if name in renamed:
@@ -175,6 +214,14 @@ class _Network:
         for output, wire in copies:
             w.nodes_of("Identity", renamed.get(wire, wire))
             w.nodes[-1].output[0] = output
+
+
+def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    """The nodes, and those of the graphs in them."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            yield from _all(attribute.g.node)
 
 
 def _known(value: Value) -> Tensor:
