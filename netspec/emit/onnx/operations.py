@@ -8,6 +8,7 @@ import numpy as np
 
 from netspec.dims import Dim, Size, product
 from netspec.emit.onnx.attention import sdpa
+from netspec.emit.onnx.fourier import fft, ifft, irfft, rfft
 from netspec.emit.onnx.parts import (
     Made,
     Results,
@@ -721,6 +722,10 @@ OPERATIONS: Final = Table[Rule]({
     "CDist": _cdist,
     "Einsum": _einsum,
     "Convolve": _convolve,
+    "FFT": fft,
+    "IFFT": ifft,
+    "RFFT": rfft,
+    "IRFFT": irfft,
     "SDPA": sdpa,
     "MaskedFill": _masked_fill,
     "TriL": _triangle(upper=False),

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from netspec.dims import Dim
+from netspec.dims import Dim, names
 from netspec.emit.onnx.layers import LAYERS
 from netspec.emit.onnx.operations import OPERATIONS
 from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
-from netspec.graph.model import Graph, Level, Scan, Step, Value, flat
+from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor
 
@@ -69,20 +69,22 @@ class _Network:
     def level(self, level: Level, path: str) -> None:
         """Write the steps of a level whose members lie under a path."""
         for step in level.steps:
-            if step.left_out:
-                continue
-            if step.training is True:
-                self._passed(step)
-            elif step.body is not None:
-                inner = f"{path}{step.member}." if step.member else path
-                if step.body.route is not None:
-                    raise Unwritable(f"{step.path} runs experts for what is routed to each")
-                if step.body.scan is not None:
-                    self._scan(step, step.body, step.body.scan, inner)
-                else:
-                    self._body(step, step.body, inner)
-            else:
-                self._step(step, f"{path}{step.member or step.name}")
+            if not step.left_out:
+                self._run(step, path)
+
+    def _run(self, step: Step, path: str) -> None:
+        """Write one step."""
+        inner = f"{path}{step.member}." if step.member else path
+        if step.training is True:
+            self._passed(step)
+        elif step.body is None:
+            self._step(step, f"{path}{step.member or step.name}")
+        elif step.body.route is not None:
+            self._route(step, step.body, step.body.route, inner)
+        elif step.body.scan is not None:
+            self._scan(step, step.body, step.body.scan, inner)
+        else:
+            self._body(step, step.body, inner)
 
     def wire(self, value: Value) -> Wire:
         """A value by its name in the file."""
@@ -138,6 +140,35 @@ class _Network:
         self.wires |= {outer: held[body.exports[outer].actual] for outer in last}
         self.wires |= dict(zip((outer for outer, _ in each), made[len(states) :], strict=True))
 
+    def _route(self, step: Step, body: Level, route: Route, path: str) -> None:
+        """Write experts, each for the tokens alone that are routed to it, whose results are added up by token."""
+        w, given = self.writer, [self.wire(value) for value in step.inputs]
+        tokens, to = given[0], given[-2 if route.weighted else -1]
+        experts = [each for each in body.steps if not each.left_out]
+        inputs, own = list(body.inputs.values()), path.removesuffix(".")
+        with w.at(own):
+            total = w.filled_like(w.node("Shape", tokens), 0.0, "float32")
+        for number in range(route.experts):
+            place = w.constant(np.array(number, np.int64))
+            with w.at(own):
+                hits = w.node("NonZero", w.node("Equal", to, place))  # token and place, of each that is routed here
+                token = w.node("Gather", hits, w.constant(np.array(0, np.int64)), axis=0)
+                self.wires[inputs[0]] = w.node("Gather", tokens, token, axis=0)
+                for value, of_all in zip(inputs[1:], given[1 : len(given) - 1 - route.weighted], strict=False):
+                    self.wires[value] = w.node("Gather", of_all, place, axis=0)
+            if route.apart:
+                self._run(experts[number], path)
+            else:
+                self.level(body, path)
+            found = self.wire(route.ends[number if route.apart else 0]).name
+            with w.at(own):
+                if route.weighted:
+                    weight = w.node("GatherND", given[-1], w.node("Transpose", hits, perm=[1, 0]))
+                    found = w.node("Mul", found, w.node("Unsqueeze", weight, w.ints(*range(1, tokens.rank))))
+                row = w.node("Unsqueeze", token, w.ints(1))
+                total = w.node("ScatterND", total, row, found, reduction="add")
+        self.wires |= dict.fromkeys((step.value, *body.exports), total)
+
     def _step(self, step: Step, path: str) -> None:
         """Write an operation, and name what it makes."""
         assert step.op is not None
@@ -152,8 +183,7 @@ class _Network:
                 made = rule(self.writer, step.op, [self.wire(v) for v in step.inputs], [_known(v) for v in results])
             except Unwritable as error:
                 raise Unwritable(f"{step.path} {error}") from None
-        names = [made] if isinstance(made, str) else made
-        for value, name in zip(results, names, strict=False):
+        for value, name in zip(results, [made] if isinstance(made, str) else made, strict=False):
             self.wires[value] = name
             self.shapes.setdefault(name, _known(value))
 
@@ -175,7 +205,8 @@ class _Network:
         tensors = [_tensor(name, w.initializers[name]) for name in dict.fromkeys(kept)]
         named = {*graph.inputs, *outputs, *w.initializers}
         made = {name for node in w.nodes for name in node.output}
-        between = [_described(n, x) for n, x in self.shapes.items() if n in made and n not in named]
+        told = {n: x for n, x in self.shapes.items() if not any(ROUTED in names(size) for size in x.shape)}
+        between = [_described(n, x) for n, x in told.items() if n in made and n not in named]
         body = helper.make_graph(
             w.nodes,
             graph.name,
@@ -207,10 +238,10 @@ class _Network:
             else:
                 copies.append((output, wire))
         for node in _all(w.nodes):
-            for names in (node.input, node.output):
-                for i, name in enumerate(names):
+            for own in (node.input, node.output):
+                for i, name in enumerate(own):
                     if name in renamed:
-                        names[i] = renamed[name]
+                        own[i] = renamed[name]
         for output, wire in copies:
             w.nodes_of("Identity", renamed.get(wire, wire))
             w.nodes[-1].output[0] = output
