@@ -58,7 +58,11 @@ def emit(
 
 
 class _Network:
-    """Walks levels and knows under which name each value stands in the file."""
+    """Walks levels and knows under which name each value stands in the file.
+
+    A block that is used several times is written each time, as the file has one long row of nodes; what is used again
+    has the weights of its first use, by their names. Values that a level gives on keep the names of those inside.
+    """
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
