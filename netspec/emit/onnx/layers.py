@@ -1,7 +1,7 @@
 """How ONNX computes each layer in use: outside training, with the weights that the file holds.
 
 What only training does is left out: dropout passes its input on, and batch norms take their running statistics. The
-default rule of torch's table, a class of the same name with the same arguments, has no like here: operators of ONNX have
+default rule of torch's table, a class of the same name with the same arguments, has no like here: ONNX's operators have
 names, attributes and meanings of their own, so that each class that is not written as one above it has an entry.
 """
 

@@ -1,6 +1,6 @@
 """How ONNX computes each operation that forward calls as a function.
 
-ONNX promotes no dtypes, so that inputs which meet are cast first to what torch would make of them: floats win over whole
+ONNX promotes no dtypes, so that inputs which meet are cast first to what torch makes of them: floats win over whole
 numbers, and these over booleans. Shapes are broadcast by both in the same way. Axes are counted from the front here.
 
 A class that is not in the table is written as those above it.
