@@ -152,8 +152,8 @@ class Images(Dataset):
         beside = [entry.path for folder in sorted({*map(dirname, named)}) for entry in visible(Path(folder))]
         left = [path for path in beside if path not in named and Path(path).suffix in endings]
         if left:
-            which = f"{len(left):,} images lie" if len(left) > 1 else "1 image lies"
-            yield f"{tables['train'].origin.name}: {which} beside those that have a row, such as {show(Path(left[0]))}"
+            which = f"{len(left):,} images without a row are" if len(left) > 1 else "1 image without a row is"
+            yield f"{tables['train'].origin.name}: {which} left out, such as {show(Path(left[0]))}"
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
         if len(paths) == 1 and paths[0].suffix == ".csv":

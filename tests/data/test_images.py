@@ -25,6 +25,7 @@ from netspec.runs.predict import predict
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data, seeded
 from netspec.tensors import Tensor
+from netspec.text.report import SpecError
 from tests.data.writing import section
 
 CLASSES = ("ant", "bee")
@@ -136,7 +137,11 @@ def test_several_labels_by_name(tmp_path: Path) -> None:
 def test_images_beside_a_table_that_have_no_row_are_told(tmp_path: Path) -> None:
     folders(tmp_path / "photos")
     rows = [f"{kind}/{i}.png,a,1\n" for kind in ("ant", "bee") for i in range(6)]
-    for held, said in ((rows, ""), (rows[:-1], "1 image lies"), (rows[:-2], "2 images lie")):
+    for held, said in (
+        (rows, ""),
+        (rows[:-1], "1 image without a row is left out"),
+        (rows[:-2], "2 images without a row are left out"),
+    ):
         table(tmp_path, "file,label,years\n" + "".join(held))
         found = section({"source": labelled()}).source.read(Files(tmp_path)).told
         assert [said in line for line in found] == ([True] if said else [])
@@ -162,19 +167,27 @@ def test_several_labels_that_are_wrong(tmp_path: Path, text: str, more: dict[str
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+NET = """netspec: 1
+input: 3x6x8
+layers: {x: flatten, cls: fc 2, age: fc(x) 1}
+outputs: [cls, age]
+data:
+  source: {images: {path: photos/labels.csv, labels: {cls: label, age: years}, numbers: age}}
+train: {loss: {cls: cross_entropy, age: mse}, optimizer: sgd lr=0.01, epochs: 1, device: cpu}
+"""
+
+
 def test_several_labels_are_trained_and_predicted_by_name(tmp_path: Path) -> None:
     folders(tmp_path / "photos")
-    rows = [f"{kind}/{i}.png,{kind},{i}\n" for kind in ("ant", "bee") for i in range(6)]
+    rows = [f"{kind}/{i}.png,{kind},{i + 20}\n" for kind in ("ant", "bee") for i in range(6)]
     table(tmp_path, "file,label,years\n" + "".join(rows))
-    (tmp_path / "net.yaml").write_text(
-        "netspec: 1\ninput: 3x6x8\nlayers: {x: flatten, cls: fc 2, age: fc(x) 1}\noutputs: [cls, age]\n"
-        "data:\n  source: {images: {path: photos/labels.csv, labels: {cls: label, age: years}, numbers: age}}\n"
-        "train: {loss: {cls: cross_entropy, age: mse}, optimizer: sgd lr=0.01, epochs: 1, device: cpu}\n"
-    )
+    (tmp_path / "net.yaml").write_text(NET)
     netspec.load(tmp_path / "net.yaml").train(tmp_path / "run")
     found = predict(Run.read(tmp_path / "run"), [tmp_path / "photos" / "ant" / "0.png"])
     assert found.answers["cls"].classes == ("ant", "bee")
     assert found.answers["age"].labels == ("years",)
+    with pytest.raises(SpecError, match=r"Say that they are numbers: .* or numbers of images with several labels"):
+        netspec.loads(NET.replace(", numbers: age", "")).at(tmp_path).train()
 
 
 @pytest.mark.parametrize(
