@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from os.path import dirname
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ from netspec.datasets.csv import CSV
 from netspec.datasets.files import Files, show
 from netspec.datasets.folders import files_in, holds_folders, is_folder, visible
 from netspec.datasets.masks import Masks, paired
-from netspec.datasets.npy import NAMES, names
+from netspec.datasets.npy import NAMES, TARGETS, by_name, names, some_targets
 from netspec.datasets.pictures import DEEP, Pictures, Survey, filled, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError
@@ -21,7 +23,7 @@ from netspec.records import Bool, Checked, Int, Maybe, Numbers, Text
 from netspec.several import Several, whole
 from netspec.tensors import Tensor
 from netspec.transforms.base import pair
-from netspec.words import printable
+from netspec.words import did_you_mean, printable
 
 FOLDERS: Final = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """What the folder of each part may be called."""
@@ -50,7 +52,14 @@ class Images(Dataset):
     val = Maybe(Text("the same for the validation part", None))
     test = Maybe(Text("the same for the test part", None))
     files = Checked("column of a .csv file that holds the paths, or several", names, NAMES, ("file",), textual=True)
-    labels = Text("column of a .csv file that holds the labels", "label")
+    labels = Checked(
+        "column of a .csv file that holds the labels; a list of several, or {OUTPUT: COLUMN, ...}, which losses name",
+        some_targets,
+        TARGETS,
+        "label",
+        textual=True,
+    )
+    numbers = Checked("those of several labels that are numbers, as losses name them", names, NAMES, (), keyword=True)
     regression = Bool("take the labels, or the masks, as numbers", False)
     masks = Maybe(Text("folder of masks called as the images, or column of a .csv file that holds their paths", None))
     val_masks = Maybe(Text("folder of masks of a validation part that is named", None))
@@ -73,12 +82,19 @@ class Images(Dataset):
         keyword=True,
     )
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        named = by_name(self.labels)
+        return tuple(named) if len(named) > 1 else ()
+
     def columns_of(self, target: str) -> tuple[str, ...]:
-        return (self.labels,) if self.regression and self.masks is None else ()
+        named = by_name(self.labels)
+        target = target or next(iter(named))
+        return (named[target],) if self.masks is None and self._is_number(target) else ()
 
     def gives(self) -> Gives:
         ranges: tuple[tuple[float, float], ...] = ((0, 1),) * len(self.files)
-        target = None if self.masks else Tensor((BATCH, 1)) if self.regression else LABELS
+        target = None if self.masks or self.targets else Tensor((BATCH, 1)) if self.columns_of("") else LABELS
         if self.size is None:
             return Gives(target=target, ranges=ranges)
         size = pair(self.size)
@@ -88,19 +104,56 @@ class Images(Dataset):
         return Gives((image,) * len(self.files), target, ranges=ranges)
 
     def read(self, files: Files) -> Arrays:
+        self._need_sense()
         tables = {part: self._table(files, *paths) for part, paths in self._paths(files).items()}
-        plain = self.regression or self.masks
-        classes = None if plain else tuple(distinct(tables["train"].texts(self.labels)))
+        for table in tables.values() if self.masks is None else ():
+            table.need([*by_name(self.labels).values()])
+        known = {} if self.masks else {name: self._classes(tables["train"], name) for name in by_name(self.labels)}
+        lead = next((name for name, classes in known.items() if classes is not None), next(iter(known), ""))
         pictures = [self._pictures(tables, column) for column in self.files]
-        targets = self._masks(tables, pictures[0]) if self.masks else None
+        masks = self._masks(tables, pictures[0]) if self.masks else None
         parts = {}
-        for name, table in tables.items():
-            target = targets[name] if targets else self._labels(table, classes)
-            checked = checks.part([p[name] for p in pictures], target, [table.origin.name] * (len(pictures) + 1))
-            parts[name] = Part(checked.inputs, checked.target, table.origin, table.key)
+        for part, table in tables.items():
+            others = {name: self._labels(table, name, classes) for name, classes in known.items()}
+            target = masks[part] if masks else others.pop(lead)
+            checked = checks.part([p[part] for p in pictures], target, [table.origin.name] * (len(pictures) + 1))
+            origin = replace(table.origin, targets=dict.fromkeys(others, table.origin.name))
+            parts[part] = Part(checked.inputs, checked.target, origin, table.key, others)
         called = ("image",) if len(self.files) == 1 else self.files
-        told = tuple(filter(None, (filled(p["train"]) for p in pictures)))
-        return Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes, told=told)
+        told = (*filter(None, (filled(p["train"]) for p in pictures)), *self._unnamed(files, tables))
+        classes = known.pop(lead, None)
+        found = Arrays(parts["train"], parts.get("val"), parts.get("test"), called, classes, told=told)
+        return replace(found, lead=lead if self.targets else "", classes_of=known)
+
+    def _is_number(self, target: str) -> bool:
+        """Whether a target holds numbers, not classes."""
+        return self.regression or target in self.numbers
+
+    def _need_sense(self) -> None:
+        """Refuse several labels where there can be one alone, and numbers that are none of them. Raises DataError."""
+        named = by_name(self.labels)
+        if unknown := [name for name in self.numbers if name not in named]:
+            hint = did_you_mean(unknown[0], named) or f"The labels are {printable(', '.join(named))}."
+            raise DataError(f"{self.called()}: numbers= names {printable(unknown[0])!r}, which is no label. {hint}")
+        if self.masks and self.targets:
+            raise DataError(f"{self.called()}: masks are one target, labels= names {len(self.targets)}. Drop labels.")
+
+    def _classes(self, table: Table, target: str) -> tuple[str, ...] | None:
+        """The classes that a target has in a table; None where it holds numbers."""
+        return None if self._is_number(target) else tuple(distinct(table.texts(by_name(self.labels)[target])))
+
+    def _unnamed(self, files: Files, tables: Mapping[str, Table]) -> Iterator[str]:
+        """What is told of images that lie beside those of a table, and that no table names."""
+        if files.find(self.path).is_dir():
+            return
+        columns = (*self.files, self.masks) if self.masks else self.files
+        named = {path for table in tables.values() for column in columns for path in table.texts(column)}
+        endings = {Path(path).suffix for path in named}
+        beside = [entry.path for folder in sorted({*map(dirname, named)}) for entry in visible(Path(folder))]
+        left = [path for path in beside if path not in named and Path(path).suffix in endings]
+        if left:
+            which = f"{len(left):,} images without a row are" if len(left) > 1 else "1 image without a row is"
+            yield f"{tables['train'].origin.name}: {which} left out, such as {show(Path(left[0]))}"
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
         if len(paths) == 1 and paths[0].suffix == ".csv":
@@ -139,8 +192,9 @@ class Images(Dataset):
         """The files and the labels, or the masks, at a path."""
         if not files.find(path).is_dir():
             return self._written(files, path, (*self.files, self.masks) if self.masks else self.files)
-        if len(self.files) > 1:
-            raise DataError(f"{show(files.find(path))} is a folder; several images a sample stand in a .csv file")
+        if len(self.files) > 1 or self.targets:
+            several = "images a sample" if len(self.files) > 1 else "labels"
+            raise DataError(f"{show(files.find(path))} is a folder; several {several} stand in a .csv file")
         return self._listed(files, path) if masks is None else self._paired(files, path, masks)
 
     def _paired(self, files: Files, path: str, masks: str) -> Table:
@@ -173,12 +227,15 @@ class Images(Dataset):
                 labels.append(folder.name)
         if not found:
             raise DataError(f"{show(root)} holds no folder. It should hold one for each class, with its images.")
-        columns = {self.files[0]: Texts([str(root / name) for name in found]), self.labels: Texts(labels)}
+        columns = {
+            self.files[0]: Texts([str(root / name) for name in found]),
+            next(iter(by_name(self.labels).values())): Texts(labels),
+        }
         return Table(Origin((show(root),), np.array(found), "file"), columns)
 
     def _written(self, files: Files, path: str, columns: Sequence[str]) -> Table:
         """A table of the images and labels that a .csv file names."""
-        table = CSV(path=path, target=self.labels).table(files.file(path))
+        table = CSV(path=path, target=tuple(by_name(self.labels).values())).table(files.file(path))
         found = {column: Texts(list(self._opened(files, path, table, column))) for column in columns}
         # The source has no options for how its table is written, so none is advised.
         return Table(table.origin, {**table.columns, **found}, settled=True)
@@ -202,11 +259,12 @@ class Images(Dataset):
         resized = self.size is not None
         return {part: Pictures(p, size, self.grey, resized, deep, self.bits) for part, p in paths.items()}
 
-    def _labels(self, table: Table, classes: tuple[str, ...] | None) -> Any:
+    def _labels(self, table: Table, target: str, classes: tuple[str, ...] | None) -> Any:
         """Labels as numbers of classes, or as the numbers that they are, samples x 1."""
+        column = by_name(self.labels)[target]
         if classes is None:
-            return table.floats(self.labels)[:, None]
-        return table.coded(self.labels, {name: i for i, name in enumerate(classes)})
+            return table.floats(column)[:, None]
+        return table.coded(column, {name: i for i, name in enumerate(classes)})
 
     def _masks(self, tables: Mapping[str, Table], images: Mapping[str, Pictures]) -> dict[str, Any]:
         """The masks of each part. Every file is opened, as the images are."""

@@ -34,6 +34,9 @@ class OneHot(Loss):
             return prediction
         if target.dtype == "int64" and len(prediction.shape) > 1 and alike(places, target.shape):
             hint = f"Write {self.words[0]} one_hot, which makes numbers of them; or take cross_entropy."
+            if prediction.shape[1] == 1:
+                hint = "Say that they are numbers: regression of a table, or numbers of images with several labels; "
+                hint += "or give the network an output for each class and take cross_entropy."
             raise Misfit("compares numbers, the target holds class numbers", hint)
         return target
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
@@ -14,13 +14,13 @@ from torch import nn
 from netspec.errors import UsageError
 from netspec.exporters.base import Exporter
 from netspec.graph.model import Graph
-from netspec.losses.base import Loss
+from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
-from netspec.runtime.export.export import Report, by_shape, export_network, metadata
+from netspec.runtime.export.export import FIRST, Report, export_network, metadata
 from netspec.runtime.export.subject import Probabilities
 from netspec.runtime.train.evaluate import batch_size
 from netspec.sections.train import Train
@@ -54,7 +54,6 @@ def export(
     learnt = data.learnt if data else {}
     answered = _answered(training, spec.graph, learnt) if training is not None else {}
     scales = {name: scale for name, (_, scale) in answered.items() if scale is not None}
-    first = next(iter(spec.graph.outputs), "")
     return export_network(
         InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,
@@ -64,7 +63,7 @@ def export(
         validation=_validation(spec, data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
-        probabilities=partial(_probabilities, answered[first][0]) if first in answered else by_shape,
+        probabilities=FIRST if training is None else _ends(answered, list(spec.graph.outputs)),
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
     )
@@ -73,11 +72,9 @@ def export(
 def _answered(train: Train, graph: Graph, learnt: Mapping[str, Any]) -> dict[str, tuple[Loss, Scale | None]]:
     """The loss that each output was trained with, and the scale of its target, where that has one."""
     found: dict[str, tuple[Loss, Scale | None]] = {}
-    for term in train.terms:
-        name = term.outputs[0] if term.outputs else next(iter(graph.outputs), "")
+    for name, term in train.answered(list(graph.outputs)).items():
         of = learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
-        if name in graph.outputs:
-            found.setdefault(name, (term.loss, Scale.of(of)))
+        found[name] = term.loss, Scale.of(of)
     return found
 
 
@@ -95,10 +92,20 @@ def _free(name: str, taken: Container[str]) -> str:
     return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in taken)
 
 
-def _probabilities(loss: Loss, scores: torch.Tensor) -> Probabilities:
-    """What makes probabilities of scores that were trained with `loss`, as `predict` gives them."""
-    assert loss.activation is not None  # else the check `export-probabilities` has refused the spec
-    return Probabilities(loss.activation, loss.class_axis(scores.ndim))
+def _ends(
+    answered: Mapping[str, tuple[Loss, Scale | None]], outputs: Sequence[str]
+) -> dict[int, Callable[[torch.Tensor], Probabilities]]:
+    """What makes probabilities, as `predict` gives them, of each output whose loss knows some, by their places."""
+    return {
+        outputs.index(name): partial(_probabilities, loss, loss.activation)
+        for name, (loss, _) in answered.items()
+        if loss.activation is not None
+    }
+
+
+def _probabilities(loss: Loss, activation: Activation, scores: torch.Tensor) -> Probabilities:
+    """What makes probabilities of scores that were trained with `loss`."""
+    return Probabilities(activation, loss.class_axis(scores.ndim))
 
 
 def _validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -175,6 +175,15 @@ class Train(Record):
             found[TEACHER] = self.teacher
         return {name: each for name, each in found.items() if each.spec is not None}
 
+    def answered(self, outputs: Sequence[str]) -> dict[str, Term]:
+        """The loss that says what an output of the network means, for each that one compares: the first that does."""
+        found: dict[str, Term] = {}
+        for term in self.terms:
+            names = term.outputs or tuple(outputs)
+            if names and all(name in outputs for name in names):
+                found.setdefault(names[0], term)
+        return found
+
     def measures(self, term: Term) -> bool:
         """Whether a loss is measured outside training too, as what no other draw and no average has a part in is."""
         names = [*term.outputs, term.named_target]

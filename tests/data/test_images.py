@@ -15,14 +15,17 @@ import torch
 from PIL import Image
 
 import netspec
+from netspec.api.run import Run
 from netspec.datasets import pictures
 from netspec.datasets.files import Files
 from netspec.datasets.images import Images
 from netspec.dims import BATCH
 from netspec.errors import DataError
+from netspec.runs.predict import predict
 from netspec.runtime.data.loading import load_data
 from netspec.runtime.data.split import Data, seeded
 from netspec.tensors import Tensor
+from netspec.text.report import SpecError
 from tests.data.writing import section
 
 CLASSES = ("ant", "bee")
@@ -107,6 +110,84 @@ def test_a_table_of_paths(tmp_path: Path) -> None:
     (images,), _ = ages.train.batch(torch.tensor([1]))
     (first,), _ = load(tmp_path).train.batch(torch.tensor([0]))
     assert torch.equal(images, first)
+
+
+def labelled(**more: Any) -> dict[str, Any]:
+    given = {"path": "photos/labels.csv", "labels": {"cls": "label", "age": "years"}, "numbers": "age"}
+    return {"images": given | more}
+
+
+def test_several_labels_by_name(tmp_path: Path) -> None:
+    folders(tmp_path / "photos")
+    table(tmp_path, "file,label,years\nbee/2.png,fly,3\nant/0.png,crawl,1.5\nant/1.png,crawl,7\n")
+    data = load(tmp_path, labelled(), split={"val": 0})
+    _, target = data.train.batch(torch.tensor([0, 1, 2]))
+    assert isinstance(target, dict)
+    assert (data.classes, target["cls"].tolist()) == (("crawl", "fly"), [1, 0, 0])
+    assert target["age"].tolist() == [[3.0], [1.5], [7.0]]
+    listed = load(tmp_path, labelled(labels=["years", "label"], numbers="years"), split={"val": 0})
+    assert {name: target.tolist() for name, target in listed.train.batch(torch.tensor([0, 1]))[1].items()} == {
+        "years": [[3.0], [1.5]],
+        "label": [1, 0],
+    }
+    named = section({"source": labelled()}).source
+    assert (named.targets, named.columns_of("age"), named.columns_of("cls")) == (("cls", "age"), ("years",), ())
+
+
+def test_images_beside_a_table_that_have_no_row_are_told(tmp_path: Path) -> None:
+    folders(tmp_path / "photos")
+    rows = [f"{kind}/{i}.png,a,1\n" for kind in ("ant", "bee") for i in range(6)]
+    for held, said in (
+        (rows, ""),
+        (rows[:-1], "1 image without a row is left out"),
+        (rows[:-2], "2 images without a row are left out"),
+    ):
+        table(tmp_path, "file,label,years\n" + "".join(held))
+        found = section({"source": labelled()}).source.read(Files(tmp_path)).told
+        assert [said in line for line in found] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        ("file,label,years\nant/0.png,a,1\nant/9.png,a,2\n", {}, ["labels.csv, line 3", "9.png does not exist"]),
+        ("file,label,years\nant/0.png,a,old\n", {}, ["line 2: years is 'old', expected a finite number"]),
+        ("file,label,years\nant/0.png,a,\n", {}, ["line 2: years is empty"]),
+        ("file,label,year\nant/0.png,a,1\n", {}, ["no column 'years'. Did you mean 'year'"]),
+        ("file,label,years\nant/0.png,a,1\n", {"numbers": "ages"}, ["'ages', which is no label. Did you mean 'age'"]),
+        ("", {"path": "photos"}, ["photos is a folder; several labels stand in a .csv file"]),
+        ("", {"masks": "mask"}, ["masks are one target, labels= names 2"]),
+    ],
+)
+def test_several_labels_that_are_wrong(tmp_path: Path, text: str, more: dict[str, Any], words: list[str]) -> None:
+    folders(tmp_path / "photos")
+    table(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, labelled(**more))
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+NET = """netspec: 1
+input: 3x6x8
+layers: {x: flatten, cls: fc 2, age: fc(x) 1}
+outputs: [cls, age]
+data:
+  source: {images: {path: photos/labels.csv, labels: {cls: label, age: years}, numbers: age}}
+train: {loss: {cls: cross_entropy, age: mse}, optimizer: sgd lr=0.01, epochs: 1, device: cpu}
+"""
+
+
+def test_several_labels_are_trained_and_predicted_by_name(tmp_path: Path) -> None:
+    folders(tmp_path / "photos")
+    rows = [f"{kind}/{i}.png,{kind},{i + 20}\n" for kind in ("ant", "bee") for i in range(6)]
+    table(tmp_path, "file,label,years\n" + "".join(rows))
+    (tmp_path / "net.yaml").write_text(NET)
+    netspec.load(tmp_path / "net.yaml").train(tmp_path / "run")
+    found = predict(Run.read(tmp_path / "run"), [tmp_path / "photos" / "ant" / "0.png"])
+    assert found.answers["cls"].classes == ("ant", "bee")
+    assert found.answers["age"].labels == ("years",)
+    with pytest.raises(SpecError, match=r"Say that they are numbers: .* or numbers of images with several labels"):
+        netspec.loads(NET.replace(", numbers: age", "")).at(tmp_path).train()
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,66 @@ def test_a_file_gives_what_predict_gives(name: str, tmp_path: Path) -> None:
     save_file(module.state_dict(), tmp_path / "last.safetensors")
     found = found.transpose(MOVED.get(name, range(found.ndim)))
     assert np.allclose(found, predict(Run.read(tmp_path), [tmp_path / "x.npy"]).first, atol=1e-6)
+
+
+SEVERAL = """\
+netspec: 1
+input: 3x4x4
+layers:
+  tail: {more}
+  flat: flatten
+  age: fc 1
+  cls: fc(flat) 3
+  yes: fc(flat) 2
+outputs: [age, cls, yes]
+data: {{source: {{npz: {{path: d.npz, target: [age, cls, yes]}}}}, scale_target: standard}}
+train: {{loss: {{yes: bce_logits, age: mse, cls: cross_entropy}}, optimizer: sgd lr=0.1, epochs: 1, device: cpu}}
+export: {{onnx: {{output: probabilities}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "more", ["identity", "[reshape B 1 3 4 4, pixel_shuffle 1, reshape B 3 4 4]"], ids=["written", "traced"]
+)
+def test_each_output_whose_loss_knows_probabilities_gives_them(more: str, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(24, 3, 4, 4)).astype("float32")
+    cls = np.arange(24) % 3
+    yes = np.stack([x[:, 0, 0, 0] > 0, x[:, 1, 0, 0] > 0], 1).astype("float32")
+    np.savez(tmp_path / "d.npz", x=x, age=40 + 9 * x[:, :1, 1, 1], cls=cls, yes=yes)
+    (tmp_path / "net.yaml").write_text(SEVERAL.format(more=more))
+    netspec.load(tmp_path / "net.yaml").train(tmp_path / "run")
+    run = Run.read(tmp_path / "run")
+    report = run.export(tmp_path / "net.onnx")
+    assert bool(report.note) == ("shuffle" in more)
+    session = ort.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    found = dict(zip(run.spec.graph.outputs, session.run(None, {"input": x}), strict=True))
+    np.save(tmp_path / "x.npy", x)
+    expected = predict(run, [tmp_path / "x.npy"]).outputs
+    for name, values in expected.items():
+        assert np.allclose(found[name], values, rtol=1e-4, atol=1e-5), name
+    assert np.allclose(found["cls"].sum(1), 1, atol=1e-5)
+    assert ((found["yes"] > 0) & (found["yes"] < 1)).all()
+    assert found["age"].mean() > 20
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("{a: mse, b: l1}", "mse and l1 know no probabilities"),
+        ("{a: mse, b: mse}", "mse knows no probabilities"),
+        ("{a: mse, b: linear_cross_entropy 3 3}", "makes the scores in a layer of its own"),
+        ("{a: mse, b: cross_entropy}", ""),
+    ],
+)
+def test_several_losses_need_one_that_knows_probabilities(loss: str, said: str) -> None:
+    text = (
+        "input: 5\nlayers: {x: [fc 4, relu], a: fc 1, b: fc(x) 3}\noutputs: [a, b]\n"
+        f"train: {{loss: {loss}, optimizer: sgd lr=0.1}}\nexport: {{onnx: {{output: probabilities}}}}\n"
+    )
+    found: list[str] = []
+    try:
+        netspec.loads(text)
+    except netspec.SpecError as error:
+        found = [p.message for p in error.problems]
+    assert len(found) == bool(said)
+    assert said in "".join(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -72,6 +73,10 @@ def by_shape(scores: torch.Tensor) -> Probabilities:
     return Probabilities("sigmoid" if single else "softmax", 1)
 
 
+FIRST: Final[Mapping[int, Callable[[torch.Tensor], Probabilities]]] = MappingProxyType({0: by_shape})
+"""Without a loss the first output is taken for scores."""
+
+
 def export_network(
     network: nn.Module,
     inputs: Mapping[str, Described],
@@ -82,7 +87,7 @@ def export_network(
     validation: Iterable[Inputs] = (),
     name: str = "network",
     metadata: Mapping[str, str] | None = None,
-    probabilities: Callable[[torch.Tensor], Probabilities] = by_shape,
+    probabilities: Mapping[int, Callable[[torch.Tensor], Probabilities]] = FIRST,
     draws: Sequence[str] = (),
     graph: Graph | None = None,
 ) -> Report:
@@ -90,10 +95,10 @@ def export_network(
 
     `inputs` are the network's, as the graph describes them; sizes that only the run decides stay open, by their
     names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs, one tensor for each
-    input, batch first. With `exporter.output` of probabilities the first output becomes what `probabilities`, given
-    an example of it, says. `draws` are the steps that draw random numbers outside training too, which an error may
-    have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain tensors in the
-    file.
+    input, batch first. With `exporter.output` of probabilities the outputs at the places of `probabilities` become what
+    that says, given an example of them. `draws` are the steps that draw random numbers outside training too, which an
+    error may have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain
+    tensors in the file.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -106,11 +111,12 @@ def export_network(
         example = examples.draw(TRACED_BATCH, sizes[0])
         results = tensors(still(*example))
         _need_repeatable(results, tensors(still(*example)), exporter, draws)
+        wanted = exporter.output == "probabilities"
         subject = Subject(
             network=still,
             inputs=inputs,
             outputs=_names(outputs, len(results)),
-            end=probabilities(results[0]) if exporter.output == "probabilities" else None,
+            ends={place: end(results[place]) for place, end in probabilities.items()} if wanted else {},
             name=name,
             metadata=metadata or {},
             atol=exporter.atol,

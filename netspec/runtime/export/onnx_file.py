@@ -16,7 +16,7 @@ from netspec.graph.model import Graph
 from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.export import onnx_graph
 from netspec.runtime.export.onnx_blame import stumbled
-from netspec.runtime.export.subject import TRACED_BATCH, Subject, Written, tensors
+from netspec.runtime.export.subject import TRACED_BATCH, Probabilities, Subject, Written, tensors
 from netspec.runtime.network.remove_parametrizations import unwrapped
 from netspec.views.onnx import Unwritable, emit
 from netspec.views.onnx.model import Behind
@@ -38,8 +38,8 @@ def write(subject: Subject, opset: int, file: Path) -> Written:
             note = f"traced by torch, because {error}"
     model = _traced(unwrapped(subject.network), subject, opset)
     onnx_graph.reopen(model, subject.inputs, _results(subject))
-    if subject.end and subject.end.activation != "identity":
-        onnx_graph.append(model, subject.end)
+    for place, end in _ends(subject):
+        onnx_graph.append(model, place, end)
     onnx_graph.tidy(model, subject.name, subject.metadata)
     _save(model, file)
     nodes = sum(1 for _ in model.graph.all_nodes())
@@ -54,9 +54,9 @@ def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
     if isinstance(network, InOwnUnits):
         behind = {place: _units(network, place) for place in network.places}
         network = network.network
-    if subject.end and subject.end.activation != "identity":
-        how = {"axis": subject.end.axis} if subject.end.activation == "softmax" else {}
-        behind.setdefault(0, []).append((subject.end.activation.title(), (), how))
+    for place, end in _ends(subject):
+        how = {"axis": end.axis} if end.activation == "softmax" else {}
+        behind.setdefault(place, []).append((end.activation.title(), (), how))
     plain = unwrapped(network)
     owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
     weights = {name: tensor.detach().numpy() for name, tensor in owned}
@@ -67,6 +67,11 @@ def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
     with _writing(file):
         onnx.save_model(model, file, save_as_external_data=size > ONE_FILE, location=f"{file.name}.data")
     return Written(taken, given, facts)
+
+
+def _ends(subject: Subject) -> Iterator[tuple[int, Probabilities]]:
+    """What is put behind outputs that do not stay as they are, with their places."""
+    return ((place, end) for place, end in subject.ends.items() if end.activation != "identity")
 
 
 def _units(network: InOwnUnits, place: int) -> list[Behind]:

@@ -76,18 +76,18 @@ def quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def append(model: Any, end: Probabilities) -> None:
-    """Put `end` behind the model's first output, which keeps its name."""
+def append(model: Any, place: int, end: Probabilities) -> None:
+    """Put `end` behind the model's output at a place, which keeps its name."""
     import onnx_ir as ir
 
-    scores = model.graph.outputs[0]
+    scores = model.graph.outputs[place]
     attributes = [ir.AttrInt64("axis", end.axis)] if end.activation == "softmax" else []
     node = ir.Node("", end.activation.title(), [scores], attributes)
     model.graph.append(node)
     result = node.outputs[0]
     result.name, result.shape, result.type = scores.name, scores.shape, scores.type
-    scores.name = "scores"
-    model.graph.outputs[0] = result
+    scores.name = f"scores_{place}"
+    model.graph.outputs[place] = result
 
 
 Varied = Sequence[tuple[frozenset[str], Sequence[torch.Tensor]]]

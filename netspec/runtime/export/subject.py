@@ -66,13 +66,13 @@ class Subject:
     """A network to export, on the CPU and in evaluation mode, and all that a file of it may hold."""
 
     network: nn.Module
-    """Gives what the file is to give, probabilities where those are asked for."""
+    """Gives what the file is to give, but for what is put behind it."""
     inputs: Mapping[str, Described]
     """Its inputs as the graph describes them, sizes that only the run decides by their names."""
     outputs: Sequence[str]
     """The names of what it returns, flattened."""
-    end: Probabilities | None
-    """What is to be put behind the first output."""
+    ends: Mapping[int, Probabilities]
+    """What is to be put behind outputs, by their places."""
     name: str
     metadata: Mapping[str, str]
     """What the file says about where it comes from."""
@@ -122,8 +122,8 @@ class Subject:
     def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
         """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
         expected = tensors(self.network(*inputs))
-        if self.end:
-            expected[0] = self.end(expected[0])
+        for place, end in self.ends.items():
+            expected[place] = end(expected[place])
         worst: Difference | None = None
         for a, b in zip(run(inputs), expected, strict=True):
             if a.shape != tuple(b.shape):
