@@ -88,7 +88,8 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
         at = At(term.path)
         if term.named_target and not targets:
             text = f"the data has one target, and none that is called {term.named_target!r}"
-            hint = "Leave target= out, or name several targets in the source."
+            near = did_you_mean(term.named_target, facts.signals)
+            hint = near or "Leave target= out, or name several targets in the source."
             if term.named_target in facts.outputs:
                 hint = f"It is an output: target={OWN}.{term.named_target}"
             yield self.problem(text, at, hint)

@@ -176,6 +176,12 @@ train:
             for pattern in player.trains:
                 if not any(player.replace(trains=(pattern,)).owns(name) for name in taken):
                     yield self.problem(f"{pattern!r} matches no parameter of the network", at, offered(pattern, taken))
+        frozen = {tensor.names[0] for tensor in tensors(facts.graph) if any(map(facts.graph.weights.frozen, tensor.names))}
+        for player in sharing:
+            own = {name for name, owners in taken.items() if player in owners}
+            if own and own <= frozen:
+                text = f"all that the player {player.name} trains is frozen"
+                yield self.problem(text, At((*place_of(player.name), "trains")), "Leave it out of freeze, or the player.")
         for name, owners in taken.items():
             if len(owners) > 1:
                 text = f"{name} is trained by {listed([owner.name for owner in owners])}"
