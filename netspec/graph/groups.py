@@ -106,10 +106,12 @@ def _matched(key: str, known: Sequence[Tensor]) -> Iterator[str]:
 
 
 def _keys(known: Sequence[Tensor]) -> Iterator[str]:
-    """What a group may be called."""
+    """What a group may be called: parameters, levels around them, and the kinds of layer that have some."""
     names = [name for tensor in known for name in tensor.names]
     levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
-    yield from (*names, *sorted(levels), *KINDS, *OPERATIONS.words())
+    met = {type(step.op) for tensor in known for step in tensor.owners}
+    words = (word for word in (*KINDS, *OPERATIONS.words()) if any(issubclass(op, kind_of_layer(word)) for op in met))
+    yield from (*names, *sorted(levels), *words)
 
 
 def _unmatched(group: Group | Penalised, known: Sequence[Tensor]) -> Problem:

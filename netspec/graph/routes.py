@@ -14,6 +14,7 @@ from netspec.graph.names import check_member_name
 from netspec.graph.references import reference
 from netspec.graph.scope import Flow, Scope
 from netspec.language.refusals import Refused
+from netspec.ops.sorting import TopK
 from netspec.tensors import Tensor
 from netspec.words import offered
 
@@ -74,6 +75,15 @@ class Routing:
         count = tensors[0].shape[0] if tensors else 1
         return count if isinstance(count, int) else 1
 
+    def _among(self) -> int | None:
+        """How many experts there are to choose from, where a topk chooses and that is known."""
+        chooser = self.to.actual.step
+        if chooser is None or not isinstance(chooser.op, TopK) or not chooser.inputs:
+            return None
+        scores = chooser.inputs[0].tensor
+        size = None if scores is None else scores.shape[chooser.op.dim]
+        return size if isinstance(size, int) else None
+
     def closed(self, step: Step, inner: Scope) -> Iterator[Problem]:
         """Give the level's step what the experts give together, a row for each token."""
         level = step.body
@@ -101,6 +111,10 @@ class Routing:
                 yield Problem("route", "each round of routed experts is one module of the tokens", each.at, hint)
                 break
         count = len(ends) if self.apart else level.route.experts
+        if not inner.flow.lost and (among := self._among()) not in (None, count):
+            text = f"the router chooses among {among}, and the level has {count} expert{'s' * (count != 1)}"
+            hint = "What chooses scores each expert: give both one number, as in linear $experts and repeat: $experts"
+            yield Problem("route", text, At((*self.path, "to")), hint)
         level.route = Route(count, self.apart, self.weights is not None, self.shares or 1, ends)
 
 

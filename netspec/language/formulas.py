@@ -18,6 +18,8 @@ FUNCTIONS: Final = ("log", "exp", "sqrt", "sin", "cos", "abs", "floor", "ceil", 
 """The functions of expressions that a formula may apply to places."""
 TRIED: Final = 4096
 """How many places are tried at most."""
+LARGEST: Final = 3.4028234663852886e38
+"""The largest number of float32."""
 
 
 def over_places(text: str, lookup: Any, at: At, start: int = 0) -> str:
@@ -92,4 +94,6 @@ def fault(text: str, size: Sequence[int]) -> str:
             return f"has no value at place {places}: {error.message}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"is no number at place {places}"
+        if abs(value) > LARGEST:
+            return f"is {value:.4g} at place {places}, and float32 ends at {LARGEST:.4g}"
     return ""

@@ -40,9 +40,9 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
                 yield from self._made(facts, term)
         yield from self._watched(facts, terms)
         taken = {name for term in terms for name in term.outputs}
-        used = self._used(facts, taken)
+        used = self._used(facts, taken) if taken <= facts.signals.keys() else {*facts.outputs}
         for name in facts.outputs:
-            if name not in used and taken <= facts.signals.keys():
+            if name not in used:
                 text = f"no loss is on the output {name}, so what only it needs is not trained"
                 hint = f"Give it one, as in {{{name}: ...}}, or leave it out of outputs."
                 yield Problem(self.code, text, At(("train", "loss"), on_key=True), hint, "warning")
@@ -68,13 +68,19 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
         yield self.problem(text, At(path, on_key=True), hint)
 
     def _used(self, facts: Facts, taken: set[str]) -> set[str]:
-        """The outputs that something is learnt by: those of losses, in whatever pass, and what players are given."""
-        values = {id(facts.signals[name]) for name in taken if name in facts.signals}
-        given = (
-            {name for player in facts.train.players for each in player.passes for name in each.over}
-            if facts.train
-            else ()
-        )
+        """The outputs that something is learnt by: those of losses, in whatever pass, and what players are given.
+
+        All of them, where a player is given what no network before it gives: any may be meant.
+        """
+        values = {id(facts.signals[name]) for name in taken}
+        players = facts.train.players if facts.train is not None else ()
+        given = {name for player in players for each in player.passes for name in each.over}
+        source = facts.data.source if facts.data is not None else None
+        inputs = facts.names or getattr(source, "inputs", None)
+        if source is not None and inputs and not given <= {*facts.signals, *inputs, *source.targets, "target"}:
+            return {*facts.outputs}
+        if any(over.partition(".")[0] == each.name for each in players for run in each.passes for over in run.over):
+            return {*facts.outputs}
         return {name for name, value in facts.outputs.items() if id(value) in values or name in given}
 
     def _made(self, facts: Facts, term: Term) -> Iterator[Problem]:
@@ -88,7 +94,8 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
         at = At(term.path)
         if term.named_target and not targets:
             text = f"the data has one target, and none that is called {term.named_target!r}"
-            hint = "Leave target= out, or name several targets in the source."
+            near = did_you_mean(term.named_target, facts.signals)
+            hint = near or "Leave target= out, or name several targets in the source."
             if term.named_target in facts.outputs:
                 hint = f"It is an output: target={OWN}.{term.named_target}"
             yield self.problem(text, at, hint)

@@ -32,8 +32,9 @@ train: {loss: mse, optimizer: sgd lr=0.01}
 
     def _compared(self, facts: Facts, compared: Comparison) -> Iterator[Problem]:
         """What is wrong with one loss."""
-        predictions = compared.predictions
-        if predictions is None:
+        predictions, term = compared.predictions, compared.term
+        unnamed = facts.data is not None and not facts.data.source.targets
+        if predictions is None or (term.takes_data and term.named_target and unnamed):  # which loss-outputs tells
             return
         loss, target, classes = compared.loss, compared.target, compared.gives.classes
         named = target is not None and target.dtype == "int64" and len(target.shape) == 1

@@ -75,6 +75,9 @@ train:
             text = "the teacher has no weights, and what it was drawn with would be taught"
             yield self.problem(text, At(place_of(TEACHER), on_key=True), "Write teacher: {spec: ..., weights: FILE}.")
         named = {name for term in train.all_terms for name in (*term.outputs, term.named_target)}
+        targets = facts.data.source.targets if facts.data is not None else ()
+        if not named <= {"", *facts.signals, *targets}:
+            return  # a name that nothing has may mean any of these
         named |= {name for player in train.players for each in player.passes for name in each.over}
         parts = {part for name in named for part in name.split(".")[:2]}
         ways: dict[str, Path] = {each.name: ("train", "passes", each.name) for each in train.passes}
@@ -176,6 +179,16 @@ train:
             for pattern in player.trains:
                 if not any(player.replace(trains=(pattern,)).owns(name) for name in taken):
                     yield self.problem(f"{pattern!r} matches no parameter of the network", at, offered(pattern, taken))
+        frozen = {
+            tensor.names[0] for tensor in tensors(facts.graph) if any(map(facts.graph.weights.frozen, tensor.names))
+        }
+        for player in sharing:
+            own = {name for name, owners in taken.items() if player in owners}
+            if own and own <= frozen:
+                text = f"all that the player {player.name} trains is frozen"
+                yield self.problem(
+                    text, At((*place_of(player.name), "trains")), "Leave it out of freeze, or the player."
+                )
         for name, owners in taken.items():
             if len(owners) > 1:
                 text = f"{name} is trained by {listed([owner.name for owner in owners])}"

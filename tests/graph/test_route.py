@@ -133,6 +133,7 @@ def test_a_file_of_onnx_runs_them_for_any_tokens(tmp_path: Path) -> None:
 
 TOKENS = (
     "netspec: 1\ninputs: {x: Tx8}\nlayers:\n  t: flatten(x) 0 1\n  g: linear(t) 4, topk 2 -1\n  w: parameter 4x8x8\n"
+    "  v: parameter 2x8x8\n"
 )
 
 
@@ -152,6 +153,17 @@ TOKENS = (
         ("route: {over: t, to: g.indices, each: {v: w}}, layers: {y: relu(v)}", "gives 8 x 8 for tokens", "token by"),
         ("route: {over: t, to: g.indices, each: w}, layers: [relu]", "each names values", "up_proj"),
         ("route: {over: t, to: g.indices, each: {v: t}}, layers: [relu]", "no number of experts", "first axis"),
+        (
+            "route: {over: t, to: g.indices}, repeat: 3, layers: [linear 8]",
+            "chooses among 4, and the level has 3",
+            "$exp",
+        ),
+        ("route: {over: t, to: g.indices}, repeat: 0, layers: [linear 8]", "has 0 experts", "both one number"),
+        (
+            "route: {over: {r: t}, to: g.indices, each: {u: v}}, layers: {y: matmul(r u)}",
+            "has 2 experts",
+            "both one number",
+        ),
     ],
 )
 def test_mistakes(written: str, said: str, try_: str) -> None:
@@ -160,3 +172,9 @@ def test_mistakes(written: str, said: str, try_: str) -> None:
     problem = caught.value.problems[0]
     assert said in problem.message
     assert try_ in problem.hint
+
+
+def test_experts_that_are_mistaken_are_not_counted_too() -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(f"{TOKENS}  r: {{route: {{over: t, to: g.indices}}, repeat: 4, layers: [linar 8]}}\n")
+    assert [problem.code for problem in caught.value.problems] == ["unknown-op"]

@@ -83,6 +83,11 @@ def test_it_is_written_long_with_and_without_its_dollar() -> None:
     [
         ("parameter 4x4 formula=$(k)", "asks for k, and a tensor of 2 axes has i and j", "counted from 0"),
         ("parameter 4x4 formula=$(log(j))", "no value at place (0, 0): log of a number", "counted from 0"),
+        (
+            "buffer 4x4 formula=$(0 if j <= i else -1e99)",
+            "is -1e+99 at place (0, 3), and float32 ends",
+            "counted from 0",
+        ),
         ("parameter 4x4 formula=$(1 / (j - 2))", "no value at place (0, 2): divides by zero", "counted from 0"),
         ("parameter 4x4 formula=$(lgo(j))", "there is no function 'lgo'", "Did you mean 'log'?"),
         ("parameter 4x4 formula=$(j + q)", "there is nothing called 'q' here", "Declare it in `params`"),

@@ -100,6 +100,11 @@ def test_a_spec_says_them_by_kind_and_by_pattern() -> None:
     ("lines", "message", "hint"),
     [
         ('{"hed.weight": l1 1e-3}', "'hed.weight' matches no layer and no parameter", "head.weight"),
+        (
+            '{"fc.*": l1 1e-3}',
+            "'fc.*' matches no layer and no parameter",
+            "A group names a kind of layer, or a pattern",
+        ),
         ("{head: l3 1e-3}", "there is no penalty 'l3'", "l1"),
         ("{head: l1}", "weight", "l1"),
         ("{head: l1 -1}", "greater than 0", ""),

@@ -372,6 +372,13 @@ WRONG: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
     "turns of several calls": (DCGAN, (("adam lr=1e-3 betas=0.5x0.999\n  epochs", "lbfgs\n  epochs"),), "Take another"),
     "nobody takes turns": (MEAN, (("epochs: 3", "every: 2"),), "no players take turns"),
     "patterns of nothing": (PARTS, (("trains: adversary", "trains: adversity"),), "matches no parameter"),
+    "a player of what is frozen": (
+        PARTS,
+        (("train:\n", "weights: {freeze: [adversary]}\ntrain:\n"),),
+        "all that the player adversary trains is frozen",
+    ),
+    "a critic of what nothing is called": (DCGAN, (("fake: main", "fake: mian"),), "Did you mean 'main'"),
+    "a teacher misspelt": (TAUGHT, (("target: teacher.fc2", "target: techer.fc2"),), "Did you mean 'teacher.fc2'"),
     "all parameters taken": (PARTS, (("trains: adversary", "trains: '*'"),), "none is left"),
     "two of one parameter": (
         PARTS,
@@ -394,6 +401,7 @@ def test_what_is_wrong_is_told_where_it_stands(title: str, folder: Path) -> None
         written(folder, recipe, *changes)
     assert said in str(caught.value)
     assert str(caught.value).count("error[") == 1
+    assert "warning[" not in str(caught.value)
     assert "net.yaml:" in str(caught.value)
 
 
