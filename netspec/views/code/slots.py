@@ -171,9 +171,10 @@ class Slots:
 
         That all are equal is chance then: with another list each use has its own.
         """
-        if not any(isinstance(part, ast.Subscript) for part in walk(node)) or self.live.keys().isdisjoint(symbols(node)):
+        asked = symbols(node)
+        if self.live.keys().isdisjoint(asked) or not any(isinstance(part, ast.Subscript) for part in walk(node)):
             return False
-        counting = any(counter is not None and counter[0] in self.counting for counter in map(counted, symbols(node)))
+        counting = any(counter is not None and counter[0] in self.counting for counter in map(counted, asked))
         return not counting and any(key(_in_turn(each)) != key(_in_turn(node)) for each in nodes if not _is_value(each))
 
     def state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
