@@ -15,6 +15,7 @@ blocks:
   cell d: {layers: {a: "linear $d, tanh", skip: linear(prev) 4, out: linear(a) 6}, outputs: {out: out, skip: skip}}
   two(x s): {layers: {a: add(x s), b: linear(prev) 6, c: linear(a) 6}, outputs: {b: b, c: c}}
   same: linear 6
+  three(x y z): {layers: {a: linear(x) 6, b: add(y a), c: add(z b)}, outputs: {a: a, b: b, c: c}}
   wide c: {stack: {layers: {repeat: 3, layers: {l.$i: linear $c}}}}
 """
 LOOPS = {
@@ -35,6 +36,9 @@ LOOPS = {
     ),
     "{s: linear 6, u: use(prev) s, v: use(prev) s, w: use(prev) s}": "for _ in range(3):\n            x = self.s(x)",
     "{p: same, q: {repeat: 3, layers: {t.$i: two(prev x), e: add(t.$i.b t.$i.c)}}}": "for two in self.t:",
+    "{s: three(x m x), t: {repeat: 2, layers: {$i: three(prev.a prev.b prev.c)}}, o: add(t.a t.b t.c)}": (
+        "for three in self:\n            x, s_b, s_c = three(x, s_b, s_c)\n        return x, s_b, s_c"
+    ),
     "{a: {layers: {repeat: 3, layers: {$i: linear(x) 2}}, outputs: {p: '0', q: '1', r: '2'}}, b: stack(a.p a.q a.r)}": (
         "return [linear(x) for linear in self]"
     ),

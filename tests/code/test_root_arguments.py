@@ -311,3 +311,22 @@ def test_rounds_with_names_inside_each_other_are_written_whatever_their_counts_a
         """
     )
     assert spec.build()(torch.randn(2, 3, 8, 8)).shape == (2, 5)
+
+
+def test_entries_of_a_list_that_are_equal_are_told_apart() -> None:
+    """Classes that are shared by stages of equal depth take the depth of each."""
+    spec = """
+input: 8x4x4
+params: {depths: [2, 2, 2]}
+layers:
+  repeat: $(len(depths))
+  layers:
+    stage$i:
+      down: {when: i > 0, layers: ["conv $(8 * i) k1"]}
+      blocks: {repeat: "$(depths[i])", layers: [conv 8 k1]}
+      out: transpose 2 3
+"""
+    printed, changed = netspec.loads(spec), netspec.loads(spec.replace("[2, 2, 2]", "[1, 3, 2]"))
+    found = module_class(printed.source(), printed.name)(depths=(1, 3, 2)).state_dict()
+    meant = module_class(changed.source(), changed.name)().state_dict()
+    assert {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in meant.items()}

@@ -185,7 +185,7 @@ class Forward:
         if item.step.op is not None and item.step.op.source and item.step.member:
             self.variables.held[item.results[0]] = value
             return at + 1, []
-        if self.loops.together(at):
+        if not self.variables.in_loop and self.loops.together(at):
             name = self.variables.names.fresh(
                 identifier(item.step.name if not item.step.name.isdecimal() else "values")
             )

@@ -112,6 +112,8 @@ class Slots:
         if (node := self.said(values, nodes, name)) is not None:
             return Code(node)
         present = [v for v in values if v is not ABSENT]
+        if not isinstance(present[0], tuple) and any(self._parted(node, nodes) for node in nodes):
+            return Code(self._new(name, values, nodes))
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
             return Code(node) if (node := self._in_full(present[0], nodes)) is not None else present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
@@ -155,12 +157,25 @@ class Slots:
     def _first(self, nodes: Sequence[Node], name: str, proof: Callable[[Node], bool]) -> Node | None:
         """The first of these expressions, over this class's arguments, that the proof holds for; None for none."""
         for node in _unlike({id(node): node for node in nodes if not _is_value(node)}):
+            if self._parted(node, nodes):
+                continue
             before = self.state()
             tree = self._over(node, name)
             if tree is not None and symbols(tree) and proof(tree):
                 return tree
             self.back(before)
         return None
+
+    def _parted(self, node: Node, nodes: Sequence[Node]) -> bool:
+        """Whether it asks for an entry of a list that is an argument of the network, and others for another one.
+
+        That all are equal is chance then: with another list each use has its own.
+        """
+        asked = symbols(node)
+        if self.live.keys().isdisjoint(asked) or not any(isinstance(part, ast.Subscript) for part in walk(node)):
+            return False
+        counting = any(counter is not None and counter[0] in self.counting for counter in map(counted, asked))
+        return not counting and any(key(_in_turn(each)) != key(_in_turn(node)) for each in nodes if not _is_value(each))
 
     def state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
         """The arguments that there are, to go back to."""
@@ -367,6 +382,12 @@ def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[No
     for use, value in enumerate(values):
         known = origins[use] if origins else None
         yield LOST if value is ABSENT else known if known is not None and known is not LOST else node_of(value)
+
+
+def _in_turn(node: Node) -> Node:
+    """An expression with the number of each round in the place of its counter."""
+    turns = {symbol: counter[1] for symbol in symbols(node) if (counter := counted(symbol)) is not None}
+    return replaced(node, {symbol: ast.Constant(turn) for symbol, turn in turns.items()})
 
 
 def _entry(place: int, node: Node, value: Any) -> Node | None:
