@@ -9,26 +9,32 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.dims import Size
-from netspec.emit.onnx.parts import Made, Results, Wires, layer_norm, linear
+from netspec.emit.onnx.parts import Made, Results, Wires, gelu, layer_norm, linear
 from netspec.emit.onnx.writer import Unwritable, Wire, Writer
-from netspec.tensors import Dtype
 
 
-def scores_to_values(w: Writer, query: str, key: str, value: str, scale: float, mask: str) -> tuple[str, str]:
+def scores_to_values(
+    w: Writer, query: str, key: str, value: str, scale: float, mask: str, rank: int = 4, blind: bool = False
+) -> tuple[str, str]:
     """softmax(q k^T scale + mask) v, and the weights of that (Vaswani et al., 2017).
 
-    All are batch x heads x length x width, or such without one of the first two.
+    Keys have `rank` axes, of which the last two are places and width. Where a place may be `blind`, all that it could
+    see being hidden, it gathers nothing, as in torch's function; the modules have nan there.
     """
-    turned = w.node("Transpose", key, perm=[0, 1, 3, 2])
+    turned = w.node("Transpose", key, perm=[*range(rank - 2), rank - 1, rank - 2])
     scores = w.node("MatMul", w.node("Mul", query, w.number(scale, "float32")), turned)
-    weights = w.node("Softmax", w.node("Add", scores, mask) if mask else scores, axis=-1)
+    seen = w.node("Add", scores, mask) if mask else scores
+    weights = w.node("Softmax", seen, axis=-1)
+    if blind:
+        best, none = w.reduced("ReduceMax", seen, [-1], keep=True), w.number(float("-inf"), "float32")
+        weights = w.node("Where", w.node("Equal", best, none), w.number(0.0, "float32"), weights)
     return w.node("MatMul", weights, value), weights
 
 
-def added(w: Writer, mask: Wire | str, hides: bool, dtype: Dtype = "float32") -> str:
+def added(w: Writer, mask: Wire, hides: bool) -> str:
     """A mask as something that is added to scores; booleans hide, or else show, where they are true."""
-    if (mask.dtype if isinstance(mask, Wire) else dtype) != "bool":
-        return mask.name if isinstance(mask, Wire) else mask
+    if mask.dtype != "bool":
+        return mask.name
     none, all_of_it = w.number(0.0, "float32"), w.number(float("-inf"), "float32")
     return w.node("Where", mask, all_of_it, none) if hides else w.node("Where", mask, none, all_of_it)
 
@@ -175,12 +181,6 @@ class Layer:
         return x
 
 
-def gelu(w: Writer, x: str) -> str:
-    """x times the probability that a standard normal number is below it."""
-    inner = w.node("Erf", w.node("Mul", x, w.number(0.5**0.5, "float32")))
-    return w.node("Mul", w.node("Mul", x, w.number(0.5, "float32")), w.node("Add", inner, w.number(1.0, "float32")))
-
-
 def normed(w: Writer, op: Any, x: str, path: str) -> str:
     """A layer norm over the width of a transformer, whose weights lie at a path."""
     shift = w.weight(f"{path}.bias") if f"{path}.bias" in w.weights else ""
@@ -294,12 +294,7 @@ def sdpa(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     if op.enable_gqa and op.heads is None and rank >= 4:
         for i in (1, 2):
             parts[i] = _repeated(w, parts[i], (key, value)[i - 1].shape, query.shape[-3])
-    turned = w.node("Transpose", parts[1], perm=[*range(ranks[1] - 2), ranks[1] - 1, ranks[1] - 2])
-    scores = w.node("MatMul", w.node("Mul", parts[0], w.number(scale, "float32")), turned)
-    weights = w.node("Softmax", w.node("Add", scores, mask) if mask else scores, axis=-1)
-    if len(x) > 3:  # who sees nothing gathers nothing
-        weights = w.node("Where", w.node("IsNaN", weights), w.number(0.0, "float32"), weights)
-    found = w.node("MatMul", weights, parts[2])
+    found, _ = scores_to_values(w, parts[0], parts[1], parts[2], scale, mask, ranks[1], blind=len(x) > 3)
     if op.heads is None:
         return found
     order = [*range(rank - 3), rank - 2, rank - 3, rank - 1]

@@ -21,6 +21,7 @@ from netspec.emit.onnx.parts import (
     Rule,
     Wires,
     at_the_end,
+    gelu,
     group_norm,
     layer_norm,
     linear,
@@ -38,9 +39,6 @@ from netspec.emit.onnx.writer import Unwritable, Wire, Writer
 from netspec.emit.table import Table
 from netspec.layers.windows import spread
 from netspec.tensors import Tensor
-
-EXACT_GELU: Final = 20
-"""The first opset that has GELU as an operator."""
 
 
 def plain(kind: str, **fields: str) -> Rule:
@@ -88,16 +86,8 @@ def _clipped(low: str | float, high: str | float) -> Rule:
 
 
 def _gelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Gelu`, which older opsets compute by its formula."""
-    if w.opset >= EXACT_GELU:
-        return w.node("Gelu", x[0], approximate=op.approximate)
-    half, one = w.number(0.5, "float32"), w.number(1.0, "float32")
-    if op.approximate == "none":
-        inner = w.node("Erf", w.node("Mul", x[0], w.number(0.5**0.5, "float32")))
-    else:
-        cube = w.node("Mul", w.node("Pow", x[0], w.number(3.0, "float32")), w.number(0.044715, "float32"))
-        inner = w.node("Tanh", w.node("Mul", w.node("Add", x[0], cube), w.number((2 / np.pi) ** 0.5, "float32")))
-    return w.node("Mul", w.node("Mul", x[0], half), w.node("Add", inner, one))
+    """`Gelu`, exact or by its tanh."""
+    return gelu(w, x[0], op.approximate)
 
 
 def _silu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -171,7 +161,7 @@ def _linear(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`Gemm` over batch and features, `MatMul` where there are more axes."""
     flat = getattr(op, "flattens", False)
     source = w.node("Flatten", x[0], axis=1) if flat else x[0]
-    return linear(w, source, 2 if flat else x[0].rank, w.own("weight"), w.own("bias") if w.has("bias") else "")
+    return linear(w, source, 2 if flat else x[0].rank, w.own("weight"), w.given("bias"))
 
 
 def _bilinear(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -224,7 +214,7 @@ def _convolution(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     if op.padding_mode != "zeros" and any(before + after):
         source = padded(w, x[0], [0, 0, *before], [0, 0, *after], _MODES[op.padding_mode])
         before = after = [0] * op.dims
-    bias = w.own("bias") if w.has("bias") else ""
+    bias = w.given("bias")
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": op.groups}
     return w.node("Conv", source, w.own("weight"), bias, pads=[*before, *after], **how)
 
@@ -238,7 +228,7 @@ def _transposed(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     names = ("kernel_size", "stride", "padding", "output_padding", "dilation")
     kernel, stride, padding, extra, dilation = op.per_axis(*names)
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": op.groups}
-    bias = w.own("bias") if w.has("bias") else ""
+    bias = w.given("bias")
     return w.node("ConvTranspose", x[0], w.own("weight"), bias, pads=[*padding, *padding], output_padding=extra, **how)
 
 
@@ -340,21 +330,22 @@ def _batch_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`BatchNormalization` with the running statistics; without these, by those of the batch."""
     if not op.track_running_stats:
         return _by_axes(w, op, x[0], [at for at in range(x[0].rank) if at != 1])
-    count = op.num_features
-    scale = w.own("weight") if w.has("weight") else w.constant(np.ones(count, np.float32))
-    shift = w.own("bias") if w.has("bias") else w.constant(np.zeros(count, np.float32))
     known = [w.own("running_mean"), w.own("running_var")]
-    return w.node("BatchNormalization", x[0], scale, shift, *known, epsilon=op.eps)
+    return w.node("BatchNormalization", x[0], *_affine(w, op), *known, epsilon=op.eps)
+
+
+def _affine(w: Writer, op: Any) -> tuple[str, str]:
+    """The scale and the shift of each channel, which ONNX wants where they change nothing too."""
+    neutral = (w.constant(np.full(op.num_features, number, np.float32)) for number in (1, 0))
+    scale, shift = (w.given(name) or plain for name, plain in zip(("weight", "bias"), neutral, strict=True))
+    return scale, shift
 
 
 def _instance_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`InstanceNormalization`, or the running statistics where they are kept."""
     if op.track_running_stats:
         return _batch_norm(w, op, x, out)
-    count = op.num_features
-    scale = w.own("weight") if w.has("weight") else w.constant(np.ones(count, np.float32))
-    shift = w.own("bias") if w.has("bias") else w.constant(np.zeros(count, np.float32))
-    return w.node("InstanceNormalization", x[0], scale, shift, epsilon=op.eps)
+    return w.node("InstanceNormalization", x[0], *_affine(w, op), epsilon=op.eps)
 
 
 def _by_axes(w: Writer, op: Any, x: Wire, axes: Sequence[int]) -> str:
@@ -362,25 +353,25 @@ def _by_axes(w: Writer, op: Any, x: Wire, axes: Sequence[int]) -> str:
     centred = w.node("Sub", x, w.reduced("ReduceMean", x, axes, keep=True))
     variance = w.reduced("ReduceMean", w.node("Mul", centred, centred), axes, keep=True)
     root = w.node("Sqrt", w.node("Add", variance, w.number(op.eps, "float32")))
-    return scaled(w, w.node("Div", centred, root), x.rank, *(w.own(n) if w.has(n) else "" for n in ("weight", "bias")))
+    return scaled(w, w.node("Div", centred, root), x.rank, w.given("weight"), w.given("bias"))
 
 
 def _group_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """A group norm with weights of its own."""
-    return group_norm(w, x[0], op.num_groups, op.eps, *(w.own(n) if w.has(n) else "" for n in ("weight", "bias")))
+    return group_norm(w, x[0], op.num_groups, op.eps, w.given("weight"), w.given("bias"))
 
 
 def _layer_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`LayerNormalization` with weights of its own."""
     sizes = op.normalized_shape if isinstance(op.normalized_shape, tuple) else (op.normalized_shape,)
-    scale = w.own("weight") if w.has("weight") else w.constant(np.ones(sizes, np.float32))
-    return layer_norm(w, x[0], len(sizes), op.eps, scale, w.own("bias") if w.has("bias") else "")
+    scale = w.given("weight") or w.constant(np.ones(sizes, np.float32))
+    return layer_norm(w, x[0], len(sizes), op.eps, scale, w.given("bias"))
 
 
 def _rms_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """A root mean square norm with a weight of its own."""
     axes = len(op.normalized_shape) if isinstance(op.normalized_shape, tuple) else 1
-    return rms_norm(w, x[0], axes, op.eps, w.own("weight") if w.has("weight") else "")
+    return rms_norm(w, x[0], axes, op.eps, w.given("weight"))
 
 
 def _response_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:

@@ -78,8 +78,7 @@ def _logical(kind: str, bools: str) -> Rule:
 def _power(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`Pow`, and a product for a square."""
     if type(op).__name__ != "RPow" and op.other == 2:
-        source = w.cast(x[0], out[0].dtype)
-        return w.node("Mul", source, source)
+        return _square(w, op, x, out)
     return _operator("Pow", reverse=type(op).__name__ == "RPow")(w, op, x, out)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import ceil, floor
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -34,6 +34,22 @@ def linear(w: Writer, x: Wire | str, rank: int, weight: str, bias: str) -> str:
         return w.node("Gemm", x, weight, bias, transB=1)
     product = w.node("MatMul", x, w.turned(weight))
     return w.node("Add", product, bias) if bias else product
+
+
+EXACT_GELU: Final = 20
+"""The first opset that has GELU as an operator."""
+
+
+def gelu(w: Writer, x: Wire | str, approximate: str = "none") -> str:
+    """x times the probability that a standard normal number is below it, or the approximation of that by tanh."""
+    if w.opset >= EXACT_GELU:
+        return w.node("Gelu", x, approximate=approximate)
+    if approximate == "none":
+        inner = w.node("Erf", w.node("Mul", x, w.number(0.5**0.5, "float32")))
+    else:
+        cube = w.node("Mul", w.node("Pow", x, w.number(3.0, "float32")), w.number(0.044715, "float32"))
+        inner = w.node("Tanh", w.node("Mul", w.node("Add", x, cube), w.number((2 / np.pi) ** 0.5, "float32")))
+    return w.node("Mul", w.node("Mul", x, w.number(0.5, "float32")), w.node("Add", inner, w.number(1.0, "float32")))
 
 
 def norm(w: Writer, x: Wire | str, p: float, axes: Sequence[int], keep: bool) -> str:

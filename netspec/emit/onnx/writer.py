@@ -148,6 +148,10 @@ class Writer:
         """Whether the step that is being written owns this weight."""
         return f"{self.scope}.{part}" in self.weights
 
+    def given(self, part: str) -> str:
+        """The name of a weight of the step that is being written, empty where it has none."""
+        return self.own(part) if self.has(part) else ""
+
     def weight(self, path: str) -> str:
         """The name of a weight, which stands in the file from now on."""
         path = self.ties.get(path, path)

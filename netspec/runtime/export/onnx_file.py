@@ -19,7 +19,7 @@ from netspec.runtime.export.onnx_blame import stumbled
 from netspec.runtime.export.subject import TRACED_BATCH, Probabilities, Subject, Written, tensors
 from netspec.runtime.network.remove_parametrizations import unwrapped
 from netspec.views.onnx import Unwritable, emit
-from netspec.views.onnx.model import Behind
+from netspec.views.onnx.model import BATCH_NAME, Behind, dimension_name
 
 ONE_FILE: Final = 2**31 - 2**20
 """What a single file of ONNX can hold, in bytes."""
@@ -104,8 +104,8 @@ def _traced(network: nn.Module, subject: Subject, opset: int) -> Any:
 
 def _results(subject: Subject) -> onnx_graph.Varied:
     """What the network gives for the example, for one more sample, and for the other sizes."""
-    free = frozenset(onnx_graph.dimension_name(name) for name in subject.examples.free)
-    batch = frozenset({onnx_graph.BATCH_NAME})
+    free = frozenset(dimension_name(name) for name in subject.examples.free)
+    batch = frozenset({BATCH_NAME})
     sizes = subject.sizes
     choices = [(frozenset[str](), TRACED_BATCH, sizes[0]), (batch, TRACED_BATCH + 1, sizes[0])]
     choices += [(free, TRACED_BATCH, other) for other in sizes[1:]]

@@ -20,8 +20,8 @@ from netspec.runtime.export.onnx_attention import FourAxes
 from netspec.runtime.export.scan_loops import as_scans
 from netspec.runtime.export.subject import Probabilities, tensors
 from netspec.tensors import Tensor as Described
+from netspec.views.onnx.model import dimension_name
 
-BATCH_NAME: Final = "batch"
 INNER: Final = "network"
 SCOPES: Final = "pkg.torch.onnx.name_scopes"
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -118,11 +118,6 @@ def reopen(model: Any, inputs: Mapping[str, Described], results: Varied) -> None
         for value in node.outputs:
             if not value.is_graph_output():
                 value.shape = None
-
-
-def dimension_name(name: str) -> str:
-    """What a dimension of the spec is called in the file."""
-    return BATCH_NAME if name == "B" else name
 
 
 def tidy(model: Any, name: str, metadata: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 PRODUCER: Final = "netspec"
-BATCH: Final = "batch"
+BATCH_NAME: Final = "batch"
 """What the dimension B is called in a file."""
 Behind = tuple[str, Sequence[Array], Mapping[str, Any]]
 """An operator that is put behind an output: its name, its further operands, its attributes."""
@@ -269,7 +269,7 @@ def _described(name: str, x: Tensor) -> ValueInfoProto:
     """A tensor by its name, its dtype and its shape, with the names of open dimensions."""
     from onnx import helper
 
-    shape = [BATCH if str(size) == "B" else str(size) if isinstance(size, Dim) else size for size in x.shape]
+    shape = [dimension_name(str(size)) if isinstance(size, Dim) else size for size in x.shape]
     return helper.make_tensor_value_info(name, KINDS[x.dtype], shape)
 
 
@@ -278,3 +278,8 @@ def _tensor(name: str, array: Array) -> TensorProto:
     from onnx import numpy_helper
 
     return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
+
+
+def dimension_name(name: str) -> str:
+    """What a dimension of the spec is called in a file."""
+    return BATCH_NAME if name == "B" else name
