@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
 from netspec.graph.report import too_many
 from netspec.layers import KINDS
-from netspec.sections.param_groups import Group
-from netspec.sections.penalties_of import Penalised
 from netspec.text.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
 from netspec.weights.patterns import means
 from netspec.words import did_you_mean, listed, offered
+
+if TYPE_CHECKING:
+    from netspec.sections.param_groups import Group
+    from netspec.sections.penalties_of import Penalised
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from netspec.graph.names import check_member_name
 from netspec.graph.references import reference
 from netspec.graph.scope import Flow, Scope
 from netspec.language.refusals import Refused
-from netspec.ops.sorting import TopK
 from netspec.tensors import Tensor
 from netspec.words import offered
 
@@ -78,10 +77,10 @@ class Routing:
     def _among(self) -> int | None:
         """How many experts there are to choose from, where a topk chooses and that is known."""
         chooser = self.to.actual.step
-        if chooser is None or not isinstance(chooser.op, TopK) or not chooser.inputs:
+        if chooser is None or chooser.op is None or not chooser.inputs:
             return None
-        scores = chooser.inputs[0].tensor
-        size = None if scores is None else scores.shape[chooser.op.dim]
+        scores, axis = chooser.inputs[0].tensor, chooser.op.picks_along()
+        size = None if scores is None or axis is None else scores.shape[axis]
         return size if isinstance(size, int) else None
 
     def closed(self, step: Step, inner: Scope) -> Iterator[Problem]:

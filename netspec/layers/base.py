@@ -138,6 +138,10 @@ class Op(Entry):
         """Multiply-accumulates of one call; None where they cannot be told. Elementwise work counts 0."""
         return 0
 
+    def picks_along(self) -> int | None:
+        """The axis along which it gives some of the values, with their places; None where it does no such thing."""
+        return None
+
     def needs_module(self) -> bool:
         """Whether it is a module of its own, for no function computes the same."""
         return False

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from netspec.errors import At, Problem, Severity
 from netspec.graph.model import Graph, Step, Value
-from netspec.graph.signals import signals
 from netspec.lint.flow import Flow
 from netspec.losses.forms import as_taken
 from netspec.sections.experiment import Experiment
@@ -196,6 +195,8 @@ class Facts:
     @cached_property
     def signals(self) -> dict[str, Value]:
         """Everything that losses may name: the outputs, and those of further passes and of networks beside."""
+        from netspec.graph.signals import signals  # a spec that is not trained need not read what training is
+
         return signals(self.graph, self.beside, self.train)
 
     @cached_property

@@ -21,6 +21,9 @@ class TopK(Op):
     largest = Bool("the largest, not the smallest", True)
     sorted = Bool("in order", True)
 
+    def picks_along(self) -> int:
+        return int(self.dim)
+
     def shape(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         x = inputs[0]
         need_numbers("compares", x)

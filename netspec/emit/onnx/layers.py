@@ -378,6 +378,8 @@ def _response_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`LRN`."""
     if op.size % 2 == 0 or x[0].rank != 4:
         raise Unwritable("has a window of an even size, or no map to work on")
+    if op.alpha <= 0 or op.beta <= 0:
+        raise Unwritable("has an alpha or a beta that is not above 0")
     return w.node("LRN", x[0], size=op.size, alpha=op.alpha, beta=op.beta, bias=float(op.k))
 
 

@@ -149,7 +149,16 @@ def _compared(kind: str, negated: bool = False) -> Rule:
 
 def _where(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`Where`, a number standing for the second choice."""
-    return w.node("Where", x[0], *promoted(w, op, x[1:], out[0].dtype))
+    one, other = promoted(w, op, x[1:], out[0].dtype)
+    return _chosen(w, x[0], one, other, out[0].dtype)
+
+
+def _chosen(w: Writer, mask: Wire, one: str, other: str, dtype: Dtype) -> str:
+    """`Where`; booleans are chosen as whole numbers, since not every runtime chooses among them."""
+    if dtype != "bool":
+        return w.node("Where", mask, one, other)
+    found = w.node("Where", mask, w.cast(one, "int64", "bool"), w.cast(other, "int64", "bool"))
+    return w.cast(found, "bool", "int64")
 
 
 # Joining and cutting.
@@ -487,9 +496,9 @@ def _matmul(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 def _cdist(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """The norm of all differences."""
-    rank = x[0].rank
-    apart = w.node("Sub", w.node("Unsqueeze", x[0], w.ints(rank - 1)), w.node("Unsqueeze", x[1], w.ints(rank - 2)))
-    return norm(w, apart, op.p, [rank], keep=False)
+    rows = w.node("Unsqueeze", x[0], w.ints(x[0].rank - 1))
+    columns = w.node("Unsqueeze", x[1], w.ints(x[1].rank - 2))
+    return norm(w, w.node("Sub", rows, columns), op.p, [max(each.rank for each in x)], keep=False)
 
 
 def _einsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -521,7 +530,7 @@ def _convolve(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 def _masked_fill(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`Where` the mask is true, the number."""
     value = float("-inf") if op.value is None else op.value
-    return w.node("Where", x[1], w.number(value, x[0].dtype), x[0])
+    return _chosen(w, x[1], w.number(value, x[0].dtype), x[0].name, x[0].dtype)
 
 
 def _triangle(upper: bool) -> Rule:

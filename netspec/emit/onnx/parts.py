@@ -102,6 +102,8 @@ def at_the_end(w: Writer, x: Wire, sides: Sequence[Any], mode: str, value: float
     before, after = [0] * x.rank, [0] * x.rank
     for at in range(len(sides) // 2):
         before[-1 - at], after[-1 - at] = sides[2 * at], sides[2 * at + 1]
+    if mode in ("reflect", "edge") and any(isinstance(n, int) and n < 0 for n in (*before, *after)):
+        raise Unwritable("crops where it copies from the input")
     if mode == "wrap" and any(not isinstance(n, int) or n < 0 for n in (*before, *after)):
         raise Unwritable("goes round by a size that only the run knows, or crops")
     return padded(w, x, before, after, mode, value, dtype)
