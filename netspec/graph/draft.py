@@ -68,7 +68,9 @@ class Step(model.Step):
     member: str
     template: Template
     training: bool | None
+    module: Value | None
     passed: Value | None
+    idle: bool
     wrap: Wrap | None
     guard: Guard | None
     written: Mapping[str, Expr]
@@ -105,6 +107,8 @@ class Level(model.Level):
     repeats: list[Repeat]
     tables: list[Repeat]
     aliases: dict[str, Step]
+    borrowed: dict[str, Value]
+    lent: dict[str, Value]
     scan: Scan | None
     route: Route | None
 

@@ -10,6 +10,7 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
+from netspec.graph.uses import made_with
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 from netspec.weights.patterns import meets
@@ -76,10 +77,33 @@ class Members:
         Those of one list stand together. A pattern is a problem that matches none, or none that those before it leave,
         unless it means what a `when` leaves out.
         """
+        if order is not None:
+            self._restate(level, order, path)
         if level.lists:
             level.members = gathered(level.members)
-        if order is None:
-            return
+        if level.lent:
+            self._check_lent(level)
+
+    def _check_lent(self, level: Level) -> None:
+        """Note levels that are made with a member which is not there yet: made later, or in one list with them."""
+        order = list(dict.fromkeys(name.partition(".")[0] for name in level.members))
+        for name, step in level.members.items():
+            lent = made_with(step.body) if step.body is not None and name not in level.aliases else ()
+            for module in lent:
+                path = next((path for path, value in level.lent.items() if value is module), None)
+                if path is None or order.index(path.partition(".")[0]) < order.index(name.partition(".")[0]):
+                    continue
+                head, dot, _ = name.partition(".")
+                before = f"the list {head} has its place" if dot else f"{head} is registered"
+                text = f"{name} registers {path} as well, and {before} before it"
+                hint = f"Let {path} stand before {f'all of {head}' if dot else head}."
+                if dot and path.startswith(f"{head}."):
+                    text = f"{name} registers {path} as well, and both are of the list {head}, which is made at once"
+                    hint = f"Let what they share stand before {head}, under a name of its own."
+                self.report.add(Problem("order", text, step.at, hint))
+
+    def _restate(self, level: Level, order: Any, path: Path) -> None:
+        """Register the members in the order of these patterns."""
         if not isinstance(order, list) or not all(isinstance(pattern, str) for pattern in order):
             self.report.add(
                 Problem("order", "order is a list of names and patterns", At(path), "For example: [conv*, fc*]")

@@ -48,6 +48,8 @@ class Value:
     """The values that are named behind a dot, as `rnn.output`; all parts share them."""
     alias: Self | None = None
     """The value that goes on in this one's place, where its step is left out."""
+    module: bool = False
+    """Whether it is no tensor but the member that its step has registered, which levels further in run or register."""
 
     @property
     def lost(self) -> bool:
@@ -103,10 +105,14 @@ class Step:
     """The parts of the member's name as it is written, where that is computed: `$(name)conv1`."""
     again: bool = False
     """Whether it runs a member that an earlier step registered."""
+    module: Value | None = None
+    """What stands for that member where a level further out has it."""
     training: bool | None = None
     """True where it runs only in training, False where only in evaluation."""
     passed: Value | None = None
     """What goes on instead where `training` keeps it from running."""
+    idle: bool = False
+    """Whether it is registered and not run, as what it gives is read nowhere and only further runs are."""
     wrap: Wrap | None = None
     """How its weight comes about, or is changed: weight_norm, lora and their kin."""
     guard: Guard | None = None
@@ -126,6 +132,13 @@ class Step:
     def value(self) -> Value:
         """The first value that it makes: what its bare name stands for."""
         return first(self.results)
+
+    @property
+    def first_run(self) -> Step | None:
+        """The step that registered the member which it runs again."""
+        if self.module is not None:
+            return self.module.step
+        return self.level.member_at(self.member.split(".")) if self.again else None
 
     @property
     def left_out(self) -> bool:
@@ -157,7 +170,7 @@ class Step:
 
     def macs(self) -> Size | None:
         """Multiply-accumulates at batch 1, those of a level included; None where one of them is unknown."""
-        if self.left_out:
+        if self.left_out or self.idle:
             return 0
         if self.body is not None:
             return self.body.macs()
@@ -283,6 +296,10 @@ class Level:
     """The repeats over rows of a table in it, where the graph is traced."""
     aliases: Mapping[str, Step] = field(default_factory=dict)
     """Members that are registered a second time under these names."""
+    borrowed: Mapping[str, Value] = field(default_factory=dict)
+    """Those of them that a level further out has, with what stands for them."""
+    lent: Mapping[str, Value] = field(default_factory=dict)
+    """What stands for members, by their paths from here, that levels inside run or register."""
     source: object = None
     """What tells levels written at one place from others: their uses can share a class."""
     scan: Scan | None = None

@@ -1,4 +1,4 @@
-"""Drops from each level's results what nothing reads, so that forwards return only what is used."""
+"""Drops from each level's results what nothing reads, so that forwards return and run only what is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from netspec.graph.uses import handed, readings
 
 
 def prune(root: Level) -> None:
-    """Keep of every level's exports those that are read, or the main one; alike in all uses of a block."""
+    """Keep of every level's exports those that are read, or the main one; alike in all uses of a block.
+
+    Members that only further runs are wanted of are noted as idle.
+    """
     wanted: set[Value] = set()
     outputs = root.outputs
     if outputs is not None:
@@ -23,6 +26,10 @@ def prune(root: Level) -> None:
         assert step.body is not None
         keep = kept.get(step.body.source) or {0}
         step.body.exports = {v: inner for i, (v, inner) in enumerate(step.body.exports.items()) if i in keep}
+    for each in root.walk():
+        first = each.first_run
+        if isinstance(first, Step) and first.op is not None and not first.buffers():
+            first.idle = wanted.isdisjoint(flat(first.results))
 
 
 def _mark(level: Level, wanted: set[Value], kept: dict[object, set[int]]) -> None:

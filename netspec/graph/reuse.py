@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import zip_longest
 
 from netspec.dims import Dim
@@ -16,7 +17,8 @@ from netspec.graph.report import Report
 from netspec.graph.rows import Short
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
-from netspec.graph.uses import around, readings
+from netspec.graph.symbols import LOST, Traced, traced
+from netspec.graph.uses import around, readings, run_outside
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Word
@@ -35,22 +37,30 @@ class Reuse:
         self.report = report
         self.members = members
         self.recipes: dict[Step, Recipe] = {}
+        self.first: dict[Level, Level] = {}
+        """For each level that is made beside the tree, the one in which what it repeats ran first."""
+        self.making: set[Step] = set()
+        """What is being made a second time."""
 
     def use(self, call: Short, scope: Scope, name: str) -> Step:
         """The step that runs an earlier member again, on other inputs: `use encoder`. Raises Refused."""
         at = call.at
-        target, member = target_of(call, scope, "use")
+        target, member, home = self.target_of(call, scope, "use")
         inputs = values_of(call, scope)
         check_uses(target, inputs, at)
         label = name or scope.flow.next_name("use", scope.level.members)
         value = Value(label, None, scope.level)
         step = Step(label, scope.level, inputs, value, at, target.op, target.body, member, again=True)
         value.step = step
+        if home is not scope.level:
+            step.module = lent(target, member, home)
         if target.body is not None:
             self._again(step, target, scope)
         else:
             for problem in infer(step, Arguments(), call):
-                self.report.add(problem)
+                hint = f"{member} was made for {target.inputs[0].tensor}; a further run takes the same sizes."
+                self.report.add(replace(problem, hint=hint) if problem.code == "shape-mismatch" else problem)
+        _forget_symbols(step, home)
         known = step.value.tensor is not None and target.value.tensor is not None
         if known and shapes_of(step) != shapes_of(target):
             text = f"{target.name} would need other parameters for this input than for its first"
@@ -69,11 +79,22 @@ class Reuse:
     def _again(self, step: Step, target: Step, scope: Scope) -> None:
         """Run the target's level for other inputs, beside the tree: only its shapes count."""
         flow = step.inputs[0]
-        made = self.recipes[target](Level("mapping", target.name, scope.level), step.inputs)
+        aside = Level("mapping", target.name, scope.level)
+        self.first[aside] = target.level
+        if target in self.making:
+            text, hint = f"{target.name} is used inside itself", "Use a member that does not hold this step."
+            raise Refused(Problem("recursion", text, step.at, hint))
+        self.making.add(target)
+        made = self.recipes[target](aside, step.inputs)
+        self.making.remove(target)
         assert made.body is not None
+        assert target.body is not None
         other = next(iter(around(made.body)), None) if made.body.scan else None
         if not made.body.inputs:
             other = foreign(made.body, flow.actual)
+        needed = run_outside(target.body)
+        if needed != run_outside(made.body) or not all(is_around(value.level, step.level) for value in needed):
+            other = needed[0] if needed else run_outside(made.body)[0]
         if other is not None:
             text = f"{target.name} also reads {other.name}, which another use cannot give it"
             raise Refused(Problem("use", text, step.at, "Make it a block that has this as an input."))
@@ -85,7 +106,7 @@ class Reuse:
 
     def alias(self, call: Short, scope: Scope, name: str) -> None:
         """Register an earlier member a second time under the name of the row. Raises Refused."""
-        target, _ = target_of(call, scope, "alias")
+        target, member, home = self.target_of(call, scope, "alias")
         if not name:
             raise Refused(Problem("alias", "an alias needs a name", call.at, "Write name: alias other.member"))
         if "." in name:
@@ -99,6 +120,32 @@ class Reuse:
             raise Refused(taken)
         scope.level.members[name] = target
         scope.level.aliases[name] = target
+        if home is not scope.level:
+            scope.level.borrowed[name] = lent(target, member, home)
+
+    def target_of(self, call: Short, scope: Scope, what: str) -> tuple[Step, str, Level]:
+        """The member that `use` and `alias` name, its path, and the level that this begins at: the nearest that has it.
+
+        Raises Refused.
+        """
+        word = next((a.value for a in call.call.args if isinstance(a.value, Word)), None)
+        at = call.at
+        if word is None:
+            raise Refused(Problem(what, f"{what} names a member", at, f"Write {what} name."))
+        parts = word.text.split(".")
+        known: list[str] = []
+        level: Level | None = scope.level
+        while level is not None:
+            if isinstance(step := level.member_at(parts), Step):
+                return step, word.text, level
+            known += level.members
+            level = self.first.get(level, level.parent)
+        value = scope.value(parts[0])
+        unseen = block_around(scope.level) is not None and self.report.problems  # of what a block does not see
+        if value.lost if value is not None else (scope.lost(parts[0]) or unseen):
+            raise Unknown
+        text = f"there is no member {word.text!r} before this"
+        raise Refused(Problem("unknown-name", text, at, offered(parts[0], known)))
 
 
 def check_uses(target: Step, inputs: tuple[Value, ...], at: At) -> None:
@@ -111,26 +158,36 @@ def check_uses(target: Step, inputs: tuple[Value, ...], at: At) -> None:
         raise Refused(Problem("inputs", text, at, f"Name them in brackets: use(a b) {target.name}"))
 
 
-def target_of(call: Short, scope: Scope, what: str) -> tuple[Step, str]:
-    """The member that `use` and `alias` name, and its path from this body inward."""
-    word = next((a.value for a in call.call.args if isinstance(a.value, Word)), None)
-    at = call.at
-    if word is None:
-        raise Refused(Problem(what, f"{what} names a member", at, f"Write {what} name."))
-    parts = word.text.split(".")
-    step = scope.level.member_at(parts)
-    if isinstance(step, Step):
-        return step, word.text
-    value = scope.value(parts[0])
-    if value.lost if value is not None else scope.lost(parts[0]):
-        raise Unknown
-    hint = offered(parts[0], scope.level.members)
-    level = scope.level.parent
-    while level is not None:
-        if level.member_at(parts) is not None:
-            hint = f"{word.text} stands outside; a body reaches only members of its own. Write the {what} there."
+def lent(target: Step, path: str, home: Level) -> Value:
+    """What stands for a member of a level where a level inside it runs or registers it."""
+    if path not in home.lent:
+        home.lent[path] = Value(path.rpartition(".")[2], None, home, target, module=True)
+    return home.lent[path]
+
+
+def block_around(level: Level | None) -> Level | None:
+    """The use of a block that a level stands in, itself included."""
+    while level is not None and level.kind != "block":
         level = level.parent
-    raise Refused(Problem("unknown-name", f"there is no member {word.text!r} before this", at, hint))
+    return level
+
+
+def _forget_symbols(step: Step, home: Level) -> None:
+    """Let sizes be numbers that come from another block, whose symbols mean other things where the step stands."""
+    block = block_around(home)
+    if block is None or block is block_around(step.level):
+        return
+    for value in flat(step.results):
+        if value is not None and value.tensor is not None:
+            shape = tuple(traced(size, LOST, 1) if isinstance(size, Traced) else size for size in value.tensor.shape)
+            value.tensor = replace(value.tensor, shape=shape)
+
+
+def is_around(outer: model.Level, level: model.Level | None) -> bool:
+    """Whether a level is another one, or stands around it."""
+    while level is not None and level is not outer:
+        level = level.parent
+    return level is not None
 
 
 def foreign(level: model.Level, flow: model.Value) -> model.Value | None:

@@ -13,26 +13,44 @@ from netspec.graph.model import Level, Step, Value, flat
 def taken(level: Level) -> list[Value]:
     """The values that a level is called with: a block's inputs, or all it uses from around it, if only for a size.
 
-    A scan is called with both, as are routed experts.
+    A scan is called with both, as are routed experts; a block with the modules from around it that it runs.
     """
     if level.inputs:
-        return [*level.inputs.values(), *(around(level) if level.repeats_body else ())]
+        return [*level.inputs.values(), *(around(level) if level.repeats_body else run_outside(level))]
     return around(level)
 
 
+def run_outside(level: Level) -> list[Value]:
+    """What stands for the members of levels further out that a level runs."""
+    outer = level.parent
+    while outer is not None and not outer.lent:
+        outer = outer.parent
+    return [value for value in _read(level) if value.module] if outer is not None else []
+
+
+def made_with(level: Level) -> list[Value]:
+    """What stands for the members of levels further out that a level, or one inside it, registers as its own too."""
+    found = dict.fromkeys(level.borrowed.values())
+    for step in level.steps:
+        if step.body is not None and not step.again:
+            found |= dict.fromkeys(made_with(step.body))
+    return [value for value in found if value.level is not level]
+
+
 def around(level: Level) -> list[Value]:
-    """The values that a level uses from around it, if only for a size."""
+    """The values that a level uses from around it, if only for a size, and behind them the modules that it runs."""
     own = list(level.inputs.values())
-    found = [value for value in _read(level) if value not in own]
-    return [*found, *_telling(level, [*own, *found])]
+    found = [value for value in _read(level) if value not in own and not value.module]
+    return [*found, *_telling(level, [*own, *found]), *run_outside(level)]
 
 
 def _read(level: Level) -> list[Value]:
     """The values that the steps of a level use from around it, and those that it gives on."""
     found: dict[Value, None] = {}
-    own = {value for step in level.steps for value in made(step)}
+    own = {value for step in level.steps for value in made(step)} | set(level.lent.values())
     for step in level.steps:
-        for value in (*given(step), *([step.passed] if step.passed else []), *readings(step)):
+        more = (each for each in (step.passed, step.module) if each is not None)
+        for value in (*given(step), *more, *readings(step)):
             if value not in own:
                 found[value] = None
     for value in (*level.exports.values(), *handed(level)):
@@ -93,13 +111,15 @@ def given(step: Step) -> list[Value]:
     """The values that a step's call passes on, in order."""
     if step.body is not None and step.body.repeats_body and not step.again:
         return [*step.inputs, *around(step.body)]
-    if step.body is None or step.body.inputs:
+    if step.body is None:
         return list(step.inputs)
+    first = step.first_run or step
+    assert first.body is not None
+    if step.body.inputs:
+        return [*step.inputs, *run_outside(first.body)]
     if step.again:  # what is read there under several names is one value, or there could be no further run
-        first = step.level.member_at(step.member.split("."))
-        read = _read(first.body) if first is not None and first.body is not None else [step.value]
-        told = _telling(first.body, read) if first is not None and first.body is not None else ()
-        return [*list(step.inputs[:1]) * len(read), *told]
+        read = [value for value in _read(first.body) if not value.module]
+        return [*step.inputs[:1] * len(read), *_telling(first.body, read), *run_outside(first.body)]
     return taken(step.body)
 
 

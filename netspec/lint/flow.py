@@ -32,6 +32,13 @@ class Flow:
             for value in handed(step.body) if step.body is not None else ():
                 for maker in self.makers(value):  # used by what runs the steps, if by nothing else
                     self.users[maker] = self.users[maker] or [maker]
+        self.again: dict[Step, list[Step]] = {}
+        """The further runs of each operation, on its own or in a level that runs again."""
+        for step in graph.root.walk():
+            if (first := step.first_run) is not None:
+                inner = zip(first.body.walk(), step.body.walk(), strict=True) if first.body and step.body else ()
+                for one, other in [(first, step), *inner]:
+                    self.again.setdefault(one, []).append(other)
         self._places = {step: place for place, step in enumerate(self.steps)}
 
     def makers(self, value: Value) -> list[Step]:

@@ -12,7 +12,7 @@ class NoEffect(Rule):
     """What is computed reaches an output.
 
     A branch that ends nowhere costs time and memory, its parameters are never trained, and it usually means that a
-    merge names the wrong step. A parameter that others are tied to is used by them.
+    merge names the wrong step. A parameter that others are tied to is used by them, and a step that runs again there.
     """
 
     code = "no-effect"
@@ -27,7 +27,7 @@ layers:
     def check(self, facts: Facts) -> Iterator[Problem]:
         given = {maker for value in facts.results for maker in facts.flow.makers(value)}
         for step, users in facts.flow.users.items():
-            if users or step in given or step.op is None:
+            if users or step in given or step.op is None or step in facts.flow.again:
                 continue
             own = {f"{step.path}.{name}" if name else step.path for name in step.parameters()}
             if (own or not step.op.source) and not own & {*facts.graph.ties.values()}:

@@ -32,7 +32,8 @@ train: {loss: mse, optimizer: adam}
         used = {maker for step in facts.flow.steps for value in step.inputs for maker in facts.flow.makers(value)}
         for step in facts.flow.steps:
             names = [f"{step.path}.{part}" if part else step.path for part in step.parameters()]
-            if step in used and step not in reached and names and not all(map(facts.graph.weights.frozen, names)):
+            runs = {step, *facts.flow.again.get(step, ())}
+            if step in used and reached.isdisjoint(runs) and names and not all(map(facts.graph.weights.frozen, names)):
                 text = f"no gradient reaches {step.name}: behind it there are only whole numbers or booleans"
                 yield self.problem(text, step.at, "Leave out what cuts them, or freeze it in weights.")
 

@@ -102,7 +102,8 @@ def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
         path = f"{prefix}{step.name if step.again else step.member or step.name}"
         if step.body is None:
             op = _used(step, operation(step))
-            yield _row(path, depth, op, flat(step.results), _own(step, path, graph), step.macs(), level.spread)
+            results = [] if step.idle else flat(step.results)
+            yield _row(path, depth, op, results, _own(step, path, graph), step.macs(), level.spread)
             continue
         inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
         count = 0 if step.again else sum(row.parameters for row in inner if not row.level)

@@ -44,14 +44,16 @@ def disagreement(spec: Spec) -> str:
 def outputs(graph: Graph, net: nn.Module, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """What the graph gives for these inputs, with the modules and tensors of `net`, in evaluation."""
     values: dict[Value, torch.Tensor] = dict(zip(graph.root.inputs.values(), given, strict=True))
-    _run(graph.root, net, values)
+    _run(graph.root, net, values, {})
     made = graph.root.outputs
     results = list(made.values()) if isinstance(made, Mapping) else flat(made) if made is not None else []
     return [values[value.actual] for value in results]
 
 
-def _run(level: Level, module: nn.Module, values: dict[Value, torch.Tensor]) -> None:
+def _run(level: Level, own: nn.Module, values: dict[Value, torch.Tensor], modules: dict[Level, nn.Module]) -> None:
+    modules[level] = own
     for step in level.steps:
+        module = own if step.module is None else modules[step.module.level]
         inputs = [values[value.actual] for value in step.inputs]
         if step.left_out:
             continue
@@ -59,7 +61,8 @@ def _run(level: Level, module: nn.Module, values: dict[Value, torch.Tensor]) -> 
             values[step.value] = values[step.passed.actual]
         elif step.body is not None:
             values.update(zip(step.body.inputs.values(), inputs, strict=False))
-            _run(step.body, module.get_submodule(step.member) if _is_module(step, module) else module, values)
+            inner = module.get_submodule(step.member) if _is_module(step, module) else module
+            _run(step.body, inner, values, modules)
             values.update({outside: values[inside.actual] for outside, inside in step.body.exports.items()})
         else:
             found = _flat(_computed(step, module, inputs))
@@ -69,8 +72,13 @@ def _run(level: Level, module: nn.Module, values: dict[Value, torch.Tensor]) -> 
 def _is_module(step: Step, module: nn.Module) -> bool:
     """Whether a level is a module, and no function; one that has a member that is no level always is."""
     assert step.body is not None
-    owns = any(inner.member and inner.body is None for inner in step.body.walk())
-    return owns or step.member in dict(module.named_modules())
+    return _owns(step.body) or step.member in dict(module.named_modules())
+
+
+def _owns(level: Level) -> bool:
+    """Whether a level has a member of its own that is no level, at any depth."""
+    steps = [step for step in level.steps if step.member and step.module is None]
+    return any(step.body is None or (not step.again and _owns(step.body)) for step in steps)
 
 
 def _computed(step: Step, module: nn.Module, inputs: Sequence[torch.Tensor]) -> Any:

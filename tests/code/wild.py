@@ -41,6 +41,9 @@ class Drawn:
         self.names = ODD if odd else ORDINARY
         self.blocks: dict[str, dict[str, str]] = {}
         """The kinds of the parameters of each block."""
+        self.reaching = Random(seed + 1)
+        self.outside: list[str] = []
+        """The names in the bodies around the one that is drawn."""
         self.calls: dict[str, str] = {}
         """The operation or input list that a block's word stands for."""
 
@@ -54,7 +57,7 @@ class Drawn:
             header = " ".join([name, *(self._declared(p, kind) for p, kind in kinds.items())])
             blocks[header] = self.body(kinds, 0)
             self.blocks[name] = kinds
-        layers: list[Any] = []
+        layers: list[Any] = [{"common": "prelu"}] if self.reaching.random() < 0.3 else []
         for name in pick.sample(list(self.blocks), len(self.blocks)):
             layers += [self.use(name) for _ in range(pick.randint(1, 3))]
         return {"input": pick.choice(["6", "6", "4x6"]), "blocks": blocks, "layers": layers}
@@ -95,7 +98,10 @@ class Drawn:
                 name += pick.choice([f"${p}" for p, kind in kinds.items() if kind in ("int", "bool")] or [""])
             elif pick.random() < 0.1:
                 name = f"{name}$({self.condition(kinds)})"
+            around = len(self.outside)
+            self.outside += names
             names[name] = self.step(kinds, depth, list(names))
+            del self.outside[around:]
         if depth and pick.random() < 0.15:
             return {"layers": names, "order": pick.sample(list(names), pick.randint(1, len(names)))}
         return names
@@ -143,6 +149,9 @@ class Drawn:
             seen = pick.choice(plain)
             rows += [f"add({seen} prev)", f"concat({seen} prev)", f"alias {seen}", f"use {seen}", f"add({seen} in)"]
             rows += [f"linear({seen}) {size}", f"use(in) {seen}"]
+        if self.reaching.random() < 0.03:
+            seen = self.reaching.choice([name for name in self.outside if "$" not in name] + ["common"])
+            return self.reaching.choice([f"use {seen}", f"alias {seen}", f"use(in) {seen}"])
         return pick.choice(rows)
 
     def argument(self, kind: str, kinds: dict[str, str]) -> Any:

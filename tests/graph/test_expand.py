@@ -224,7 +224,7 @@ def problems(text: str) -> list[str]:
         ("layers: [fc 3, conv 4 k1]", ["2:16 rank"]),
         ("layers: [conv 4 k1 when training]", ["2:10 shape-mismatch"]),
         ("layers: {a: use b, b: relu, c: alias b}", ["2:13 unknown-name", "2:32 unknown-name"]),
-        ("layers: {a: bn, b: [use a], c: {d: alias a}}", ["2:21 unknown-name", "2:36 unknown-name"]),
+        ("layers: {a: bn, b: [use c], c: {d: alias e}}", ["2:21 unknown-name", "2:36 unknown-name"]),
         ("layers: {a: {x: conv 3 k1, y: add(x in)}, b: use a}", ["2:46 use"]),
         ("layers: {a: bn, b: use(a a) a, c: use() a}", ["2:20 inputs", "2:35 inputs"]),
         ("layers: {a: 'relu(b)', c: bn, d: use a}", ["2:19 unknown-name"]),

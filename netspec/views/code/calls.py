@@ -84,6 +84,8 @@ class Calls:
         """Steps of a loop's round, with the variable that holds its module."""
         self.tensors = [{ref: value.tensor for value, ref in refs.items()} for refs in pattern.refs]
         """For each use, what its values are."""
+        for path in self.level.lent:
+            self.variables.held["in", path] = reference(path, self.containers)
 
     def unpacked_members(self) -> list[ast.stmt]:
         """Where names differ between uses, forward takes the members in their order: `conv, norm = self.children()`."""
@@ -98,7 +100,9 @@ class Calls:
         return [assign(ast.Tuple(names, ast.Store()), method(SELF, "children"))]
 
     def member(self, step: Step) -> ast.expr:
-        """How forward names a member."""
+        """How forward names a member, or the module of a level further out that a step runs."""
+        if step.module is not None:
+            return self.variables.read(self.flow.ref(step.module))
         local = self.members.get(self.level.members.get(step.member, step))
         if step in self.turns:
             return self.turns[step]

@@ -85,9 +85,9 @@ class ClassWriter:
         From the first argument with a default on, calls give them by keyword, so that one without may follow.
         """
         arguments = dict(sorted(self.slots.arguments.items(), key=self._place))
-        signature = Signature(self.name, arguments, self._defaults())
+        signature = Signature(self.name, arguments, self._defaults(), tuple(self.making.modules))
         defaults = {name: valued(value) for name, value in signature.defaults.items()}
-        head = [defined("__init__", ["self", *arguments], stores, defaults)] if stores else []
+        head = [defined("__init__", ["self", *signature.modules, *arguments], stores, defaults)] if stores else []
         return Class(
             ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings, self.making.found
         )

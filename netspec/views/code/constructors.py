@@ -10,12 +10,13 @@ from itertools import groupby
 from typing import Any
 
 from netspec.emit.torch import construct, seated, torch_class, wrapped
-from netspec.graph.model import Level, Repeat, Step
+from netspec.graph.model import Level, Repeat, Step, Value
 from netspec.graph.rounds import name_over_counter, over_counter
 from netspec.graph.symbols import counted, symbols
+from netspec.graph.uses import made_with
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
-from netspec.python.names import Namespace
+from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
     Argument,
     Code,
@@ -30,8 +31,9 @@ from netspec.python.nodes import (
     valued,
     walk,
 )
-from netspec.views.code.containers import Run, named_sequence, repeated
-from netspec.views.code.patterns import Column, Pattern, is_chosen
+from netspec.views.code.containers import SELF, Run, named_sequence, repeated
+from netspec.views.code.paths import Paths
+from netspec.views.code.patterns import Column, Pattern, is_chosen, lender
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.sequences import over_root
@@ -60,6 +62,8 @@ class Making:
         others = {served for served in set(plan.serving.values()) if served is not pattern}
         alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
         self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone)
+        self.modules = [self.slots.names.fresh(identifier(each.name)) for each in made_with(pattern.levels[0])]
+        """The arguments that are modules of classes around this one."""
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
@@ -143,7 +147,8 @@ class Making:
         inner = self.serving.get(shown.body)
         if inner is None or inner.in_place:
             return self._construct_sequence(aligned)
-        arguments: list[Argument] = []
+        assert shown.body is not None
+        arguments: list[Argument] = [self.lent(shown.level, module) for module in made_with(shown.body)]
         by_name = False
         places = [None if step is None else _index(inner.levels, step.body) for step in aligned]
         signature = self.known[inner]
@@ -154,6 +159,16 @@ class Making:
             if name not in signature.defaults or not equal(code, signature.defaults[name]):
                 arguments.append(keyword(name, valued(code)) if by_name else valued(code))
         return call(signature.name, *arguments)
+
+    def lent(self, level: Level, module: Value) -> ast.expr:
+        """A module that what stands in a level is made with: a member of this class, or what that is given itself."""
+        while level is not self.pattern.levels[0] and level not in self.pattern.levels:
+            assert level.parent is not None
+            level = level.parent
+        where = lender(level, module)
+        if isinstance(where, int):
+            return named(self.modules[where])
+        return Paths(self.serving).reached(SELF, level, where.split("."))
 
     def _construct_op(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The call that makes the module, parameter or buffer of a step: `nn.Conv2d(c, 6, 5)`."""

@@ -37,6 +37,13 @@ class Item:
     """Values whose shape gives the step a size that only the run knows."""
     own: bool
     """Whether such sizes differ between uses, which all read them from what the block is given."""
+    module: Ref | None = None
+    """What the module is that it runs, where that is no member of the class."""
+
+    @property
+    def reads(self) -> list[Ref]:
+        """All that it reads where it runs."""
+        return [*self.inputs, *self.dims, *([self.module] if self.module is not None else [])]
 
 
 class Flow:
@@ -65,7 +72,8 @@ class Flow:
                     continue
                 own = len({tuple(open_sizes(other)) for other in aligned if other is not None}) > 1
                 dims = [refs[v] for v in self._sized(step, self.pattern.levels[use], own)]
-                items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own))
+                module = refs[step.module] if step.module is not None else None
+                items.append(Item(u, s, aligned, step, inputs, [refs[v] for v in made(step)], dims, own, module))
         return items
 
     def _sized(self, step: Step, level: Level, own: bool) -> list[Value]:
@@ -90,7 +98,7 @@ class Flow:
             last |= {("in", i): len(self.items) for i in range(len(level.inputs), len(taken(level)))}
         for i, item in reversed(list(enumerate(self.items))):
             if self._runs(item, last):
-                for ref in (*item.inputs, *item.dims, *self._passed(item)):
+                for ref in (*item.reads, *self._passed(item)):
                     last.setdefault(self.actual(ref), i)
         return last
 

@@ -73,6 +73,9 @@ class Registering:
         held: dict[str, str] = {}
         """What each member that is made first is called until it is registered."""
         for name, target in level.aliases.items():
+            if name in level.borrowed:
+                found.append((order.index(name), [_again(name, target, self.making.lent(level, level.borrowed[name]))]))
+                continue
             holder, *rest = ".".join(_way(level, target)).split(".")
             rank = next(i for i, member in enumerate(order) if member.partition(".")[0] == holder)
             own: list[ast.stmt] = next((statements for at, statements in found if at == rank), [])

@@ -178,7 +178,7 @@ class Loops:
         item = self.items[start + n * period + j]
         passed = [self.flow.ref(item.step.passed)] if item.step.passed is not None else []
         found: list[tuple[str, Hashable]] = []
-        for ref in (*item.inputs, *item.dims, *passed):
+        for ref in (*item.reads, *passed):
             at, result = self.origin.get(self.flow.actual(ref), (-1, 0))
             turn, step = divmod(at - start, period)
             if turn == n:

@@ -13,7 +13,7 @@ from typing import Any
 
 from netspec.emit.torch import arguments, construct, torch_class
 from netspec.graph.model import Guard, Level, Step, Value, flat
-from netspec.graph.uses import given, made, taken
+from netspec.graph.uses import given, made, made_with, taken
 from netspec.language import expressions
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Layer
@@ -22,7 +22,10 @@ from netspec.python.nodes import call, named, same
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
 
 Ref = tuple[Any, ...]
-"""A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
+"""A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result).
+
+One of its own members that levels inside run is ("in", path), as it is there from the beginning.
+"""
 
 Contents = dict[tuple[int, bool], Hashable]
 """For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
@@ -138,12 +141,19 @@ def units_of(level: Level) -> tuple[Unit, ...]:
 def references(level: Level, units: Sequence[Unit]) -> dict[Value, Ref]:
     """Each value that the level's steps can name, by its place."""
     refs: dict[Value, Ref] = {value: ("in", i) for i, value in enumerate(taken(level))}
+    refs |= {value: ("in", path) for path, value in level.lent.items()}
     for u, unit in enumerate(units):
         for s, step in enumerate(unit.steps):
             place = s - len(unit.steps) if unit.guard is not None else s
             for r, value in enumerate(made(step)):
                 refs[value] = (u, place, r)
     return refs
+
+
+def lender(level: Level, module: Value) -> str | int:
+    """Where the constructor of a level finds a module: the path of its own member, or the place among its arguments."""
+    own = next((path for path, value in level.lent.items() if value is module), None)
+    return made_with(level).index(module) if own is None else own
 
 
 def patterns(root: Level) -> dict[Level, Pattern]:
@@ -260,7 +270,7 @@ def _levels(level: Level) -> Iterator[Level]:
 def _run_again(root: Level) -> Iterator[tuple[Level, Level]]:
     """Every level that is run for further inputs, with what it is there."""
     for step in root.walk():
-        first = step.level.member_at(step.member.split(".")) if step.again and step.body is not None else None
+        first = step.first_run if step.body is not None else None
         if first is not None and first.body is not None and step.body is not None:
             yield from zip(_levels(first.body), _levels(step.body), strict=True)
 
@@ -290,14 +300,14 @@ def _signature(
         ends = tuple(refs.get(v, refs.get(v.actual)) for v in route.ends)
         outline.append((route.apart, route.weighted, route.experts if route.apart else 0, ends))
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
-    outline.append(tuple(level.aliases))
+    outline.append((tuple(level.aliases), tuple(lender(level, value) for value in level.borrowed.values())))
     return tuple(outline), contents
 
 
 def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving: Mapping[Level, int]) -> Hashable:
     """What must agree in steps that one line of a class stands for."""
     inputs = tuple(refs[value] for value in given(step))
-    inner: Hashable = None
+    inner: Hashable = refs[step.module] if step.module is not None else None
     if step.body is not None and step.body in serving:
         inner = serving[step.body]
     elif step.body is not None:
@@ -305,6 +315,8 @@ def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving:
         inner = (step.body.source, _signature(step.body, units, references(step.body, units), serving)[0])
     member = label(step) if named else bool(step.member)
     kind = "by its argument" if is_chosen(step) else (type(step.op), rigid(step))
+    if step.body is not None and not step.again:
+        inner = (inner, tuple(lender(step.level, value) for value in made_with(step.body)))
     return (kind, step.wrap.told if step.wrap else "", member, inputs, step.training, step.again, inner)
 
 
@@ -329,7 +341,7 @@ def label(step: Step) -> str | Template:
 def _renamed(level: Level) -> bool:
     """Whether a block's arguments are in its members' names, and forward can take the members in their order."""
     steps = [step for step in level.steps if not step.again]
-    plain = level.kind == "block" and not level.aliases and all(step.guard is None for step in steps)
+    plain = level.kind == "block" and not level.aliases and not level.lent and all(step.guard is None for step in steps)
     if not plain:
         return False
     modules = all(isinstance(step.op, Layer) or step.body is not None for step in level.members.values())

@@ -46,6 +46,8 @@ class Signature:
     """The arguments in their order."""
     defaults: Mapping[str, Any]
     """Those that a call may leave out, with what they then are."""
+    modules: tuple[str, ...] = ()
+    """The modules of classes around it that it is made with, which come first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ def is_sequential(level: Level) -> bool:
     """Whether nn.Sequential says it all: members in a row, each taking just what the one before gives."""
     if level.repeats_body or (level.inputs and len(level.inputs) > 1) or not HELD.isdisjoint(level.members):
         return False
+    if level.lent:
+        return False
     entry = taken(level)
     steps = [step for step in level.steps if not step.left_out]
     if len(entry) != 1 or len(level.exports) > 1:
@@ -131,4 +133,4 @@ def is_numbered(level: Level) -> bool:
     """Whether its members are modules called by number."""
     modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
     numbers = bool(level.members) and all(name.isdecimal() for name in level.members)
-    return level.kind != "root" and numbers and modules and not level.aliases
+    return level.kind != "root" and numbers and modules and not level.aliases and not level.lent

@@ -69,15 +69,19 @@ class _Network:
         self.wires: dict[Value, str] = {}
         self.shapes: dict[str, Tensor] = {}
         """What is known of the tensors that steps give, by their names."""
+        self.paths: dict[Level, str] = {}
+        """Under which path the members of each level lie that has been begun."""
 
     def level(self, level: Level, path: str) -> None:
         """Write the steps of a level whose members lie under a path."""
+        self.paths[level] = path
         for step in level.steps:
-            if not step.left_out:
+            if not step.left_out and not step.idle:
                 self._run(step, path)
 
     def _run(self, step: Step, path: str) -> None:
         """Write one step."""
+        path = path if step.module is None else self.paths[step.module.level]
         inner = f"{path}{step.member}." if step.member else path
         if step.training is True:
             self._passed(step)

@@ -7,15 +7,6 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class Shared(nn.Module):
-    def __init__(self, vocab, d):
-        super().__init__()
-        self.weight = nn.Parameter(nn.init.normal_(torch.empty(vocab, d), std=1))
-
-    def forward(self, x):
-        return x
-
-
 class RelativeBuckets(nn.Module):
     def __init__(self, exact, reach):
         super().__init__()
@@ -120,12 +111,12 @@ class T5EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, vocab, d, heads, hidden, depth, buckets, reach, p):
+    def __init__(self, shared, d, heads, hidden, depth, buckets, reach, p):
         super().__init__()
-        self.factor = buckets // 2
         self.p = p
+        self.factor = buckets // 2
         self.bias = RelativeBuckets(buckets // 4, reach)
-        self.embed_tokens = nn.Embedding(vocab, d)
+        self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
                 T5EncoderBlock(first=True, d=d, heads=heads, hidden=hidden, buckets=buckets, p=p),
@@ -135,14 +126,14 @@ class Encoder(nn.Module):
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, mask):
+        words = F.dropout(x, self.p, self.training)  # T x d
         places = torch.arange(x.shape[1], device=x.device)  # T
-        out = places.unsqueeze(1)  # T x 1
-        distance = places - out  # T x T
+        x = places.unsqueeze(1)  # T x 1
+        distance = places - x  # T x T
         after = (distance > 0).long() * self.factor  # T x T
-        out = self.bias(torch.abs(distance))  # T x T
-        bias = after + out  # T x T
-        x = F.dropout(self.embed_tokens(x), self.p, self.training)  # T x d
-        out, bias2 = self.block[0](x, bias, mask)  # T x d
+        x = self.bias(torch.abs(distance))  # T x T
+        bias = after + x  # T x T
+        out, bias2 = self.block[0](words, bias, mask)  # T x d
         for layer in self.block[1:]:
             out, _ = layer(out, bias2, mask)  # T x d
         return F.dropout(self.final_layer_norm(out), self.p, self.training)  # T x d
@@ -181,11 +172,11 @@ class T5DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, vocab, d, heads, hidden, decoder_depth, buckets, reach, p):
+    def __init__(self, shared, d, heads, hidden, decoder_depth, buckets, reach, p):
         super().__init__()
         self.p = p
         self.bias = RelativeBuckets(buckets // 2, reach)
-        self.embed_tokens = nn.Embedding(vocab, d)
+        self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
                 T5DecoderBlock(first=True, d=d, heads=heads, hidden=hidden, buckets=buckets, p=p),
@@ -207,7 +198,8 @@ class Decoder(nn.Module):
             dtype=next(self.parameters()).dtype,
             device=x.device,
         ).triu(1)  # S x S
-        x = F.dropout(self.embed_tokens(x), self.p, self.training)  # S x d
+        x = self.embed_tokens(x)  # S x d
+        x = F.dropout(x, self.p, self.training)  # S x d
         out, bias2 = self.block[0](x, bias, later, encoder, mask)  # S x d
         for layer in self.block[1:]:
             out, _ = layer(out, bias2, later, encoder, mask)  # S x d
@@ -218,12 +210,14 @@ class T5ForConditionalGeneration(nn.Module):
     def __init__(self, vocab=211, d=32, heads=4, hidden=64, depth=3, decoder_depth=3, buckets=32, reach=128, p=0.1):
         super().__init__()
         self.factor = d**-0.5
-        self.shared = Shared(vocab, d)
-        self.encoder = Encoder(vocab, d, heads, hidden, depth, buckets, reach, p)
-        self.decoder = Decoder(vocab, d, heads, hidden, decoder_depth, buckets, reach, p)
+        self.shared = nn.Embedding(vocab, d)
+        self.encoder = Encoder(self.shared, d, heads, hidden, depth, buckets, reach, p)
+        self.decoder = Decoder(self.shared, d, heads, hidden, decoder_depth, buckets, reach, p)
         self.lm_head = nn.Linear(d, vocab, bias=False)
         for name, module in self.named_modules():
-            if isinstance(module, nn.Linear) and name.endswith(".q"):
+            if name == "shared":
+                nn.init.normal_(module.weight, std=1)
+            elif isinstance(module, nn.Linear) and name.endswith(".q"):
                 nn.init.normal_(module.weight, std=(12 * d) ** -0.5)
             elif isinstance(module, nn.Linear) and name.endswith(".o"):
                 nn.init.normal_(module.weight, std=(12 * heads) ** -0.5)
@@ -231,13 +225,12 @@ class T5ForConditionalGeneration(nn.Module):
                 nn.init.normal_(module.weight, std=hidden**-0.5)
             elif isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(module.weight, std=d**-0.5)
-        self.encoder.embed_tokens.weight = self.shared.weight
-        self.decoder.embed_tokens.weight = self.shared.weight
         self.lm_head.weight = self.shared.weight
 
     def forward(self, input_ids, attention_mask, decoder_input_ids):
+        shared = self.shared(input_ids)  # T x d
         x = ((1 - attention_mask.to(next(self.parameters()).dtype)) * -1e9).unsqueeze(1)  # 1 x T
         mask = x.unsqueeze(1)  # 1 x 1 x T
-        encoder = self.encoder(input_ids, mask)  # T x d
+        encoder = self.encoder(shared, mask)  # T x d
         x = self.decoder(decoder_input_ids, encoder, mask)  # S x d
         return self.lm_head(x * self.factor)  # S x vocab
