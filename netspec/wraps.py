@@ -174,12 +174,16 @@ class Lora(Wrap):
 
     def refusal(self, op: Layer) -> tuple[str, str] | None:
         word, given = type(op).called(), partial(getattr, op)
+        if op.transposed:
+            text = f"lora has no form beside a transposed convolution, as in peft, and {word} is one"
+            return text, "Leave it out there; a line of wrap with none, above the other, does so by name."
         if not self.takes(op):
             text = f"lora is for linear layers, convolutions, embeddings and attention, {word} is none of them"
             return text, "Leave it out there; a line of wrap with none, above the other, does so by name."
         without = f"Leave it out there, as a line of wrap with none does, or change the {word}."
         if given("groups", 1) > 1:
-            return f"{word} has {given('groups')} groups, and the change of a grouped convolution is none", without
+            text = f"{word} has {given('groups')} groups, and no product of two small matrices is a grouped convolution"
+            return text, without
         if given("max_norm", None) is not None or given("sparse", False):
             return (
                 f"an embedding with {'sparse' if given('sparse') else 'max_norm'} cannot be changed beside it",

@@ -177,5 +177,11 @@ def _unmet(
         assert step.op is not None
         why, hint = refusal(wrap, step.op) or ("", "")
         return Problem("wrap", f"{path}: {why}", at, hint)
+    for path, step in members:
+        parts = step.op.parameters() if step.op is not None else {}
+        if any(means(pattern, f"{path}.{part}") for part in parts):
+            text = f"{pattern!r} means a part of {path}, and a wrap is that of a whole layer"
+            hint = "The projections of an attention have lora together, as in peft: " if len(parts) > 2 else ""
+            return Problem("wrap", text, at, f"{hint}write {path}." if hint else f"Write {path}.")
     known = [path for path, step in members if wrap is None or _may_have(wrap, step)]
     return Problem("wrap", f"{pattern!r} matches no {kinds}", at, offered(pattern, known))

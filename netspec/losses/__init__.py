@@ -24,6 +24,7 @@ FAMILIES: dict[str, str] = {
         "InfoNCELoss NTXentLoss info_nce infonce info_nce_loss clip_loss nt_xent ntxent nt_xent_loss simclr_loss"
     ),
     "distillation": "DistillationLoss distillation distill distillation_loss",
+    "untargeted": "MeanLoss LoadBalanceLoss mean mean_loss load_balance load_balance_loss load_balancing_loss",
 }
 """Each family file and every word that it answers to; a test holds this against the classes."""
 

@@ -90,6 +90,9 @@ def test_what_is_trained_alone_is_named_without_small_matrices_too() -> None:
     [
         ("wrap: {dw: lora}", "conv2d has 6 groups", "Leave it out there"),
         ('wrap: {"*": lora}', "dw: conv2d has 6 groups", "{dw: none} above it"),
+        ("wrap: {attn.out_proj: lora}", "'attn.out_proj' means a part of attn", "have lora together, as in peft"),
+        ('wrap: {"*.in_proj_weight": lora}', "means a part of attn", "write attn."),
+        ("wrap: {conv.weight: lora}", "means a part of conv, and a wrap is that of a whole layer", "Write conv."),
         ("wrap: {m: lora}", "'m' matches no layer that lora is for", "conv"),
         ("wrap: {hed: lora}", "'hed' matches no layer that lora is for", "head"),
         ('wrap: {"head.*": lora, "head.0": lora rank=2}', "'head.0' never holds", "first line that matches wins"),
@@ -113,7 +116,8 @@ def test_a_line_that_cannot_hold_is_refused(more: str, message: str, hint: str) 
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ("conv_transpose 4 k3 wrap=lora", "lora is for linear layers, convolutions, embeddings and attention"),
+        ("conv_transpose 4 k3 wrap=lora", "lora has no form beside a transposed convolution, as in peft"),
+        ("batchnorm2d wrap=lora", "lora is for linear layers, convolutions, embeddings and attention"),
         ("linear 4 rank=2", "linear has no argument 'rank'"),
         ("relu wrap=lora", "only an operation with a weight can be wrapped"),
         ("linear 4 wrap=lora dropout=1", "dropout is 1"),

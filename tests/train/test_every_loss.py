@@ -63,6 +63,13 @@ def soft(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return nn.functional.kl_div(own, wanted, reduction="batchmean", log_target=True) * 4
 
 
+def balanced(scores: torch.Tensor, chosen: int) -> torch.Tensor:
+    """The auxiliary loss of Mixtral, as transformers' load_balancing_loss_func computes it for scores of all layers."""
+    weights = scores.softmax(-1)
+    mask = nn.functional.one_hot(weights.topk(chosen, dim=-1).indices, scores.shape[-1])
+    return (mask.float().mean(0) * weights.mean(0).unsqueeze(0)).sum() * scores.shape[-1]
+
+
 N = 16
 GENERATOR = torch.Generator().manual_seed(0)
 NUMBERS = torch.randn(N, 3, generator=GENERATOR)
@@ -175,6 +182,14 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "InfoNCELoss": lambda: ("info_nce temperature=0.1", Several(2), NAMES, nn.Identity, lambda _, y, t: clip(*y)),
     "NTXentLoss": lambda: ("nt_xent temperature=0.5", Several(2), NAMES, nn.Identity, lambda _, y, t: simclr(*y)),
+    "MeanLoss": lambda: ("mean maximise", Several(1), NAMES, nn.Identity, lambda _, y, t: -y.mean()),
+    "LoadBalanceLoss": lambda: (
+        "load_balance chosen=2",
+        Several(1),
+        NAMES,
+        nn.Identity,
+        lambda _, y, t: balanced(y, 2),
+    ),
     "DistillationLoss": lambda: (
         "distillation temperature=2",
         Several(1),

@@ -52,6 +52,33 @@ class NTXentLoss(nn.Module):
         return functional.cross_entropy(scores, own)
 
 
+class MeanLoss(nn.Module):
+    """The mean of an output, or that taken away."""
+
+    def __init__(self, maximise: bool = False) -> None:
+        super().__init__()
+        self.maximise = maximise
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """The loss of an output of any shape, a single number."""
+        return -values.mean() if self.maximise else values.mean()
+
+
+class LoadBalanceLoss(nn.Module):
+    """How unevenly a router spreads tokens over experts, a single number."""
+
+    def __init__(self, chosen: int = 1) -> None:
+        super().__init__()
+        self.chosen = chosen
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        """The loss of scores with the experts on the last axis, over all tokens on the others."""
+        likely = scores.flatten(0, -2).softmax(1)
+        experts = likely.shape[1]
+        choices = functional.one_hot(likely.topk(self.chosen).indices, experts).to(likely.dtype)
+        return experts * (choices.mean(0) * likely.mean(0)).sum()
+
+
 class DistillationLoss(nn.Module):
     """The divergence of softened probabilities from a teacher's, a single number: a sum over the classes."""
 
