@@ -46,6 +46,7 @@ RULES: dict[str, str] = {
     "step_networks": "experiment",
     "random_base": "training",
     "rank_too_large": "network",
+    "losses_reach": "experiment",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 

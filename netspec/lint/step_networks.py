@@ -52,7 +52,7 @@ train:
                 text = text.replace("the data gives", "the network takes").replace("the data has", "the network has")
                 at = At((*place_of(TEACHER), "spec"))
                 yield self.problem(f"the teacher sees what the network sees: {text}", at, "Take another teacher.")
-        known = {**self._data(facts), **{n: v.tensor for n, v in facts.signals.items() if _of_network(n, facts)}}
+        known = {**data_of_step(facts), **{n: v.tensor for n, v in facts.signals.items() if _of_network(n, facts)}}
         yield from self._passes(
             facts, train.passes, ("train", "passes"), inputs, known, {TEACHER, *(p.name for p in train.players)}
         )
@@ -87,20 +87,6 @@ train:
                 text = f"no loss names what {'the teacher' if name == TEACHER else f'the pass {name}'} gives"
                 hint = f"As in {{..., of: ..., target: {name}.{next(iter(facts.outputs), 'NAME')}}}, or leave it out."
                 yield Problem(self.code, text, At(path, on_key=True), hint, "warning")
-
-    def _data(self, facts: Facts) -> dict[str, Tensor | None]:
-        """What the data has by name, as far as that is known; drawn inputs too."""
-        source = facts.data.source if facts.data is not None else None
-        given = facts.gives.inputs
-        names: Sequence[str] = facts.names or getattr(source, "inputs", None) or ()
-        found: dict[str, Tensor | None] = dict.fromkeys(source.targets if source is not None else ())
-        if given is not None and len(names) == len(given):
-            found |= dict(zip(names, given, strict=True))
-        elif names:
-            found |= dict.fromkeys(names)
-        if facts.data is not None and not facts.data.source.targets:
-            found.setdefault("target", facts.gives.target)
-        return found
 
     def _passes(
         self,
@@ -197,6 +183,21 @@ train:
         if not left:
             text = "the players train all parameters, and none is left for the network's own losses"
             yield self.problem(text, At(("train", "loss"), on_key=True), "Let one player's losses be those of `train`.")
+
+
+def data_of_step(facts: Facts) -> dict[str, Tensor | None]:
+    """What the data has by name, as far as that is known; drawn inputs too."""
+    source = facts.data.source if facts.data is not None else None
+    given = facts.gives.inputs
+    names: Sequence[str] = facts.names or getattr(source, "inputs", None) or ()
+    found: dict[str, Tensor | None] = dict.fromkeys(source.targets if source is not None else ())
+    if given is not None and len(names) == len(given):
+        found |= dict(zip(names, given, strict=True))
+    elif names:
+        found |= dict.fromkeys(names)
+    if facts.data is not None and not facts.data.source.targets:
+        found.setdefault("target", facts.gives.target)
+    return found
 
 
 def _of_network(name: str, facts: Facts) -> bool:

@@ -377,6 +377,21 @@ WRONG: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
         (("train:\n", "weights: {freeze: [adversary]}\ntrain:\n"),),
         "all that the player adversary trains is frozen",
     ),
+    "a critic that is not asked": (
+        DCGAN,
+        (("real: bce target=1, fake: bce target=0", "real: mse of=main target=1, fake: mse of=main target=0"),),
+        "no loss of the player critic reaches what it trains",
+    ),
+    "a generator that has no part": (
+        DCGAN,
+        (("of=critic.fake", "of=critic.real"),),
+        "no loss of the network reaches what it trains: critic.real come about without it",
+    ),
+    "a part that no loss comes through": (
+        PARTS,
+        (("trains: adversary", "trains: decoder"),),
+        "no loss of the player adversary reaches",
+    ),
     "a critic of what nothing is called": (DCGAN, (("fake: main", "fake: mian"),), "Did you mean 'main'"),
     "a teacher misspelt": (TAUGHT, (("target: teacher.fc2", "target: techer.fc2"),), "Did you mean 'teacher.fc2'"),
     "all parameters taken": (PARTS, (("trains: adversary", "trains: '*'"),), "none is left"),
