@@ -10,5 +10,6 @@ FAMILIES: dict[str, str] = {
     "csv": "csv",
     "parquet": "parquet",
     "text": "text",
+    "json": "json",
 }
 """Each file and every word that it answers to; a test holds this against the classes."""

@@ -14,6 +14,7 @@ from netspec.datasets.columns import Table, Texts, distinct
 from netspec.datasets.csv import CSV
 from netspec.datasets.files import Files, show
 from netspec.datasets.folders import files_in, holds_folders, is_folder, visible
+from netspec.datasets.json import ENDINGS, JSON
 from netspec.datasets.masks import Masks, paired
 from netspec.datasets.npy import NAMES, TARGETS, by_name, names, some_targets
 from netspec.datasets.pictures import DEEP, Pictures, Survey, filled, survey
@@ -31,10 +32,10 @@ MASKED: Final = "values= of the source says which values the classes have, ignor
 
 
 class Images(Dataset):
-    """Image files: a folder that holds a folder for each class, or a .csv file of paths and labels.
+    """Image files: a folder that holds a folder for each class, or a .csv or .json file of paths and labels.
 
     Where the folder holds nothing but `train`, `val` (or `valid`, `validation`) and `test`, those are the parts, each
-    with its class folders. Paths in a .csv file start where that file lies; with several columns of `files` a sample
+    with its class folders. Paths in a table start where that file lies; with several columns of `files` a sample
     has as many images, in the order of the network's inputs. With `masks` the target is an image too, of the same name
     in another folder: a class number for each point, or with `regression` its grey value, 0.0 to 1.0.
 
@@ -46,7 +47,7 @@ class Images(Dataset):
 
     example = "images photos size=64"
 
-    path = Text("folder of class folders, folder of images with masks, or .csv file")
+    path = Text("folder of class folders, folder of images with masks, or .csv or .json file")
     size = Maybe(Numbers("height and width that all images are brought to; one number is both", None, axes=2, ge=1))
     grey = Bool("one channel instead of three", False)
     val = Maybe(Text("the same for the validation part", None))
@@ -156,7 +157,7 @@ class Images(Dataset):
             yield f"{tables['train'].origin.name}: {which} left out, such as {show(Path(left[0]))}"
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Pictures]:
-        if len(paths) == 1 and paths[0].suffix == ".csv":
+        if len(paths) == 1 and paths[0].suffix.lower() in (".csv", *ENDINGS):
             table = self._written(Files(paths[0].parent), paths[0].name, self.files)
             columns = [tuple(table.texts(column)) for column in self.files]
         elif len(self.files) > 1:
@@ -234,8 +235,9 @@ class Images(Dataset):
         return Table(Origin((show(root),), np.array(found), "file"), columns)
 
     def _written(self, files: Files, path: str, columns: Sequence[str]) -> Table:
-        """A table of the images and labels that a .csv file names."""
-        table = CSV(path=path, target=tuple(by_name(self.labels).values())).table(files.file(path))
+        """A table of the images and labels that a .csv or .json file names."""
+        kind = JSON if path.lower().endswith(ENDINGS) else CSV
+        table = kind(path=path, target=tuple(by_name(self.labels).values())).table(files.file(path))
         found = {column: Texts(list(self._opened(files, path, table, column))) for column in columns}
         # The source has no options for how its table is written, so none is advised.
         return Table(table.origin, {**table.columns, **found}, settled=True)

@@ -9,7 +9,10 @@ from netspec.datasets.files import Files, show
 from netspec.errors import UsageError
 from netspec.proposals.proposal import Proposal
 
-TABLES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+TABLES = {
+    **{".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet"},
+    **{".json": "json", ".jsonl": "json", ".ndjson": "json"},
+}
 """What files of tables end in, and the source that reads them."""
 Choose = Callable[[Sequence[str]], str]
 """Who says which column or array is to be learnt, of those that there are."""
