@@ -49,7 +49,7 @@ def test_null_and_a_key_that_lacks_are_empty_cells(tmp_path: Path) -> None:
     assert found.train.inputs[0][:, 0].tolist() == [4, 3, 5]
     assert found.train.target[:, 0].tolist() == [1.5, 2, 4]
     with pytest.raises(DataError, match=r"a.json, row 1: a is empty"):
-        table(tmp_path, content, numbers="a", categories=[])
+        table(tmp_path, content, numbers="a", categories="flag")
 
 
 @pytest.mark.parametrize(
