@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.sections.base import Key, Section, unknown_keys
-from netspec.weights.expressions import NoExpression
-from netspec.weights.fit import Load
 from netspec.weights.freezing import EVER, UNITS, Freezing, Frozen, When
+from netspec.weights.load import Load
 from netspec.weights.patterns import keys, means
-from netspec.weights.renaming import Renaming, renaming
 from netspec.weights.resizing import RESIZES
 from netspec.words import did_you_mean, offered
 
 if TYPE_CHECKING:
     from netspec.graph.report import Report
+    from netspec.weights.renaming import Renaming
 
 RULES: Final = ("into", "rename", "skip", "resize")
 """What is said of one place that weights come from."""
@@ -299,6 +298,9 @@ def _load(file: str, at: At, rules: Rules, report: Report) -> Load:
 
 def _renamings(value: Any, path: Path, report: Report) -> Iterator[Renaming]:
     """The rules of `rename`, in order. What cannot be one is reported."""
+    from netspec.weights.expressions import NoExpression
+    from netspec.weights.renaming import renaming
+
     if not isinstance(value, dict):
         _bad(report, "rename", "maps patterns of names to what is put there", At(path))
         return

@@ -16,14 +16,12 @@ from netspec.tensors import show
 from netspec.weights.freezing import ADAPTER
 from netspec.weights.header import Entry
 from netspec.weights.kinds import FLOATS, holds
-from netspec.weights.patterns import means
-from netspec.weights.renaming import Renaming, renamed
+from netspec.weights.load import FILE, Load
+from netspec.weights.renaming import renamed
 from netspec.weights.resizing import grid, misfit, shapes
 from netspec.weights.stored import Held, stored
 from netspec.words import offered, one_line
 
-FILE: Final = "weights"
-"""The code of what is wrong with a file of weights, or with how it fits."""
 COUNT: Final = "num_batches_tracked"
 """A norm's count of batches, which files of before its time lack; it begins at 0 then."""
 BASE: Final = "base"
@@ -35,44 +33,6 @@ TRIED: Final = 20
 OTHER_SIZE: Final = 'Give such a tensor a way in resize, as in {fc.weight: slice}, or begin fresh: skip: ["fc.*"]'
 MAX_WORK: Final = 50_000_000
 """Characters of names that are compared with characters of patterns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One place that weights come from, and the rules for them."""
-
-    file: str
-    at: At
-    into: str = ""
-    """The level of the network that they are for; empty for all of it."""
-    into_at: At = field(default=At())
-    rename: tuple[Renaming, ...] = ()
-    skip: tuple[tuple[str, At], ...] = ()
-    resize: tuple[tuple[str, str, At], ...] = ()
-
-    @property
-    def said(self) -> str:
-        """All of it as a text."""
-        rules = {"into": self.into, "rename": {r.pattern: r.put for r in self.rename}}
-        rules |= {"skip": [pattern for pattern, _ in self.skip], "resize": {key: word for key, word, _ in self.resize}}
-        return " ".join([repr(self.file), *(f"{key}={value}" for key, value in rules.items() if value)])
-
-    def covers(self, name: str) -> bool:
-        """Whether a tensor of the network is in the level that they are for."""
-        return not self.into or name.startswith(f"{self.into}.")
-
-    def short(self, name: str) -> str:
-        """The name of a tensor of the network within that level."""
-        return name.removeprefix(f"{self.into}.") if self.into else name
-
-    def skips(self, *names: str) -> list[At]:
-        """Where patterns stand that mean one of these names."""
-        return [at for pattern, at in self.skip if any(means(pattern, name) for name in names)]
-
-    def resizes(self, *names: str) -> tuple[str, At] | None:
-        """The way in which a tensor of one of these names is resized, and where that is said."""
-        found = ((word, at) for pattern, word, at in self.resize if any(means(pattern, name) for name in names))
-        return next(found, None)
 
 
 class Wanted(NamedTuple):
