@@ -44,9 +44,10 @@ RULES: dict[str, str] = {
     "norm_of_one": "training",
     "no_gradient": "training",
     "step_networks": "experiment",
-    "random_base": "training",
-    "rank_too_large": "network",
+    "random_base": "training beside",
+    "rank_too_large": "network beside",
     "losses_reach": "experiment",
+    "nothing_trained": "training",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 
@@ -74,8 +75,8 @@ def lint(facts: Facts, whole: bool = True) -> list[Problem]:
 
 
 def _files(facts: Facts, stages: set[str]) -> Iterator[str]:
-    """The rules of these stages, those about operations only where the network has one of them."""
-    kinds = {type(step.op) for step in facts.graph.root.walk() if step.op is not None}
+    """The rules of these stages, those about operations, or what wraps them, only where the network has one of them."""
+    kinds = {type(part) for step in facts.graph.root.walk() for part in (step.op, step.wrap) if part is not None}
     for file, words in RULES.items():
         stage, *about = words.split()
         if stage in stages and (not about or any(getattr(kind, name, None) for kind in kinds for name in about)):

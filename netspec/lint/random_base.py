@@ -17,6 +17,7 @@ class RandomBase(Rule):
     code = "random-base"
     severity = "warning"
     stage = "training"
+    about = ("beside",)
     example = """\
 input: 8
 layers: [fc 8 wrap=lora rank=2, relu, fc 4]

@@ -19,6 +19,7 @@ class RankTooLarge(Rule):
     code = "rank-too-large"
     severity = "warning"
     stage = "network"
+    about = ("beside",)
     example = """\
 input: 64
 layers: [fc 10 wrap=lora rank=16]
