@@ -188,7 +188,7 @@ class _Laying:
             return None
         word, options = words[0], node.parts[words[0]].parts.keys()
         if path[0] in ("layers", "blocks"):
-            if len(path) == (1 if path[0] == "layers" else 2):
+            if len(path) <= (1 if path[0] == "layers" else 2):
                 return None
             fields = {name for cls in OPERATIONS.find(word) for name in cls.fields} | APART | OPTIONS
             return word if word in self.blocks or (OPERATIONS.find(word) and options <= fields) else None

@@ -176,6 +176,14 @@ def test_the_header_of_a_block_is_replaced(tmp_path: Path, blocks: str, kernels:
     assert [shape[-1] for name, shape in shapes.items() if name.startswith("body") and "weight" in name] == kernels
 
 
+def test_one_block_is_laid_over_that_of_its_name_and_the_others_stay(tmp_path: Path) -> None:
+    base = "input: 6\nblocks: {one: {a: linear 6, b: linear 5}, two c: [linear $c]}\nlayers: [one, two 4]\n"
+    (tmp_path / "base.yaml").write_text(base)
+    (tmp_path / "top.yaml").write_text("extends: base.yaml\nblocks: {one: {a: {layers: linear 3, before: b}}}\n")
+    shapes = netspec.load(tmp_path / "top.yaml").graph.parameters()
+    assert [shapes[f"{name}.weight"] for name in ("one1.a", "one1.b", "two1.0")] == [(3, 6), (5, 3), (4, 5)]
+
+
 def test_of_several_the_later_lie_over_the_earlier(tmp_path: Path) -> None:
     low = "params: {width: 16}\nlayers: {extra: relu}\n"
     spec = laid(tmp_path, "name: Both", one=PLAIN, two=low, three="params: {width: 2}\nlayers: {head: linear 3}\n")
