@@ -58,8 +58,10 @@ class Reuse:
             self._again(step, target, scope)
         else:
             for problem in infer(step, Arguments(), call):
-                hint = f"{member} was made for {target.inputs[0].tensor}; a further run takes the same sizes."
-                self.report.add(replace(problem, hint=hint) if problem.code == "shape-mismatch" else problem)
+                if problem.code == "shape-mismatch" and target.inputs:
+                    hint = f"{member} was made for {target.inputs[0].tensor}; a further run takes the same sizes."
+                    problem = replace(problem, hint=hint)
+                self.report.add(problem)
         _forget_symbols(step, home)
         known = step.value.tensor is not None and target.value.tensor is not None
         if known and shapes_of(step) != shapes_of(target):
@@ -85,8 +87,10 @@ class Reuse:
             text, hint = f"{target.name} is used inside itself", "Use a member that does not hold this step."
             raise Refused(Problem("recursion", text, step.at, hint))
         self.making.add(target)
-        made = self.recipes[target](aside, step.inputs)
-        self.making.remove(target)
+        try:
+            made = self.recipes[target](aside, step.inputs)
+        finally:
+            self.making.remove(target)
         assert made.body is not None
         assert target.body is not None
         other = next(iter(around(made.body)), None) if made.body.scan else None
@@ -97,7 +101,10 @@ class Reuse:
             other = needed[0] if needed else run_outside(made.body)[0]
         if other is not None:
             text = f"{target.name} also reads {other.name}, which another use cannot give it"
-            raise Refused(Problem("use", text, step.at, "Make it a block that has this as an input."))
+            hint = "Make it a block that has this as an input."
+            if other.module:
+                hint = f"Run it inside {other.level.name}, where {other.name} is." if other.level.parent else ""
+            raise Refused(Problem("use", text, step.at, hint or f"Give {target.name} a {other.name} of its own."))
         step.body, step.results = made.body, made.results
         for value in made.body.exports:
             assert isinstance(value, Value)

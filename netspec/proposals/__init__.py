@@ -10,8 +10,13 @@ from netspec.errors import UsageError
 from netspec.proposals.proposal import Proposal
 
 TABLES = {
-    ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".json": "json", ".jsonl": "json", ".ndjson": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
 }
 """What files of tables end in, and the source that reads them."""
 Choose = Callable[[Sequence[str]], str]
