@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import unified_diff
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,12 @@ class Told:
 
 def page(runs: Sequence[Told]) -> str:
     """The report of a run as HTML, or of several side by side."""
+    return str(_template().render(**(_one(runs[0]) if len(runs) == 1 else _several(runs))))
+
+
+@cache
+def _template() -> Any:
+    """The template, compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
@@ -54,8 +61,7 @@ def page(runs: Sequence[Told]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    context = _one(runs[0]) if len(runs) == 1 else _several(runs)
-    return made.get_template("report.html").render(**context)
+    return made.get_template("report.html")
 
 
 def _shown(value: Any) -> Any:
