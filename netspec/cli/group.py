@@ -10,7 +10,7 @@ import click
 from netspec.words import did_you_mean
 
 COMMANDS = (
-    *("init", "check", "summary", "graph", "build", "fmt", "diff"),
+    *("init", "check", "summary", "explain", "graph", "build", "fmt", "diff"),
     *("train", "launch", "sweep", "eval", "predict", "export", "report", "runs"),
     *("weights", "ops", "schema", "doctor"),
 )
