@@ -10,8 +10,8 @@ import click
 from netspec.words import did_you_mean
 
 COMMANDS = (
-    *("init", "check", "summary", "graph", "build", "fmt", "diff"),
-    *("train", "launch", "sweep", "eval", "predict", "export"),
+    *("init", "check", "summary", "explain", "graph", "build", "fmt", "diff"),
+    *("train", "launch", "sweep", "eval", "predict", "export", "report", "runs"),
     *("weights", "ops", "schema", "doctor"),
 )
 """Every command in the order of use; each is the file of its name."""

@@ -65,6 +65,7 @@ def _names_run(word: str) -> bool:
     "be the same experiment. With auto, begin a run in --run where there is none.",
 )
 @click.option("--export", "export_to", type=Exported(), metavar="FILE", help="Export the best weights to FILE.")
+@click.option("--open", "opened", is_flag=True, help="Open the report in a browser when the run has ended.")
 @click.option("--nproc", type=click.IntRange(1), default=1, help="How many processes of this machine share each batch.")
 @allow_outside
 @as_json
@@ -78,6 +79,7 @@ def command(
     folder: Path | None,
     resume: str | None,
     export_to: Path | None,
+    opened: bool,
     nproc: int,
     allow_outside: bool,
     as_json: bool,
@@ -97,6 +99,7 @@ def command(
     from netspec.api.run import Run
     from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
+    from netspec.runtime.store.contents import REPORT
     from netspec.runtime.store.run_folder import fresh_folder
     from netspec.runtime.train.progress import progress_for
 
@@ -119,6 +122,8 @@ def command(
     talk(_next(place, history, exported=export_to is not None))
     if as_json:
         show_json(_result(history, run, export_to))
+    if opened:
+        click.launch(str(place / REPORT))
 
 
 def _spread(arguments: list[str], count: int) -> None:

@@ -16,9 +16,9 @@ from netspec.plugins.loading import need
 from netspec.runs.data import learnt_in
 from netspec.runtime.network.build import build
 from netspec.runtime.network.folding import folded
+from netspec.runtime.store.contents import EXPORTED, OWN, no_run
 from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
-from netspec.runtime.store.run_folder import EXPORTED, OWN, no_run
 from netspec.spec import Spec
 from netspec.words import command
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,9 @@ from netspec.files import write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
 from netspec.runs.data import LEARNT, data_of, learnt_in
+from netspec.runs.findings import findings
 from netspec.runs.networks import networks_of
+from netspec.runs.report import Reporting
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
@@ -26,6 +29,7 @@ from netspec.runtime.network.build import build
 from netspec.runtime.store.origin import ORIGIN, origin_note
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import History
+from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
 from netspec.sections.train import Train
@@ -91,12 +95,23 @@ def train(
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
         shown = progress if world.main else None
+        reporting = Reporting(progress, folder, spec) if folder and world.main else None
         same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
         about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
-        about["networks"] = networks
+        about |= {"networks": networks, "progress": reporting or shown}
         with pointing_into(spec.document.source):
-            history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, **about)
+            history = run_training(module, section, data, run, resume=going_on, world=world, **about)
+        if reporting is not None:
+            reporting.end(partial(_look, spec, section, data, reporting.weights), history.seconds)
     return Trained(module.eval(), history, folder)
+
+
+def _look(spec: Spec, section: Train, data: Data, weights: Path, seconds: float) -> dict[str, Any]:
+    """What these weights get right and wrong, on the device of the data, looked at for so long at most."""
+    network = build(spec, weights).eval().to(data.train.device)
+    objective = Objective(section.loss, data.train.device, data.learnt, tuple(spec.graph.outputs))
+    objective.restore(weights)
+    return findings(spec, network, objective, data, seconds)
 
 
 def _opened(

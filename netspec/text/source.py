@@ -95,6 +95,12 @@ class Source:
         return {self.file.name, *(mark.file.name for mark in self.marks.values())}
 
     @property
+    def overrides(self) -> list[str]:
+        """The words of the command line that were laid over it, in their order."""
+        files = (mark.file for mark in self.marks.values() if mark.file.name == COMMAND_LINE)
+        return list(dict.fromkeys("\n".join(file.lines) for file in files))
+
+    @property
     def text(self) -> str:
         """The document as YAML: as it was read, or written anew where something was laid over it."""
         if all(mark.file is self.file for mark in self.marks.values()):

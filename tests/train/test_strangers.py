@@ -17,7 +17,8 @@ import pytest
 from netspec.cli import main
 from netspec.files import sha256
 from netspec.runtime.store.checkpoint import FILES, FORMAT, MANIFEST, Checkpoints
-from netspec.runtime.store.run_folder import OWN, RunFolder
+from netspec.runtime.store.contents import OWN
+from netspec.runtime.store.run_folder import RunFolder
 
 SPEC = """\
 netspec: 1
@@ -83,10 +84,11 @@ def test_a_run_reads_the_data_of_its_spec(project: Path, capsys: pytest.CaptureF
 
 def test_a_run_that_went_on_by_itself_still_knows_its_data(project: Path) -> None:
     run = project / "runs" / "a"
-    note = (run / "origin.json").read_text()
+    note = json.loads((run / "origin.json").read_text())
     for epochs in (3, 4):
         assert ended("train", "--resume", run, f"train.epochs={epochs}") == 0
-        assert (run / "origin.json").read_text() == note
+        said = [f"train.epochs={epochs}"]
+        assert json.loads((run / "origin.json").read_text()) == note | {"overrides": said}
     assert ended("eval", run) == 0
 
 

@@ -1,6 +1,6 @@
 """The data root of a run: the folder of the spec that it was trained from, which `origin.json` names.
 
-    {"root": "../..", "spec": "digits.yaml"}
+    {"root": "../..", "spec": "digits.yaml", "overrides": ["train.epochs=3"]}
 
 A run's folder may come from anyone, so its word alone opens no file: the spec must still lie there and name the same
 data. It does for whoever trained the run, and for whoever got the whole project.
@@ -15,7 +15,7 @@ from typing import Any, Final
 from netspec.files import kind, shown
 from netspec.json_text import json_text
 from netspec.paths import real
-from netspec.runtime.store.notes import read_note
+from netspec.runtime.store.notes import read_note, texts
 from netspec.spec import Spec
 from netspec.text.report import SpecError
 
@@ -23,8 +23,20 @@ ORIGIN: Final = "origin.json"
 
 
 def origin_note(folder: Path, spec: Spec) -> str:
-    """What a run's folder notes of where its spec lies."""
-    return json_text({"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}) + "\n"
+    """What a run's folder notes of where its spec lies, and what was laid over it, now and when the run began."""
+    note = {"root": os.path.relpath(spec.root, folder), "spec": spec.file or None}
+    words: dict[str, str] = {}
+    for word in (*origin_of(folder)[1], *spec.document.source.overrides):
+        key = word.partition("=")[0]
+        words.pop(key, "")
+        words[key] = word
+    return json_text(note | ({"overrides": [*words.values()]} if words else {})) + "\n"
+
+
+def origin_of(folder: Path) -> tuple[str, list[str]]:
+    """The name of the spec that a run was trained from, and what was laid over it on the command line."""
+    note = read_note(folder / ORIGIN, _fault) if kind(folder / ORIGIN) else {}
+    return note.get("spec") or "spec.yaml", note.get("overrides", [])
 
 
 def where_from(folder: Path, spec: Spec) -> tuple[Path, str, str]:
@@ -60,5 +72,7 @@ def _fault(note: Any) -> str:
     if not isinstance(note, dict) or not isinstance(note.get("root"), str) or "\0" in note["root"]:
         return "expected the root of its data's paths"
     name = note.get("spec")
+    if not texts(note.get("overrides", [])):
+        return "expected the words of the command line"
     named = name is None or (isinstance(name, str) and Path(name).name == name)
     return "" if named else "expected the name of a spec"

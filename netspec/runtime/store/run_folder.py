@@ -7,6 +7,8 @@ data.json               what the training data taught: names of classes, numbers
 metrics.jsonl           a line for each evaluation
 base.safetensors        what of the base of adapters is in no other file
 best.safetensors        weights of the best evaluation
+report.html             all of it as a page to look at
+findings.json           what the best weights get right and wrong, sample by sample
 last.safetensors        weights of the last one
 tensorboard/            the same for TensorBoard, where the spec asks for it
 checkpoints/            states to resume from
@@ -20,31 +22,20 @@ import platform
 from collections.abc import Mapping
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import torch
 from filelock import BaseFileLock
 
 from netspec.errors import UsageError
-from netspec.files import kind, need_file, saving, sync, write_text
+from netspec.files import saving, sync, write_text
 from netspec.json_text import json_text
 from netspec.optional import installed
 from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
+from netspec.runtime.store.contents import METRICS, OWN, no_run, records_in
 from netspec.runtime.store.locks import held
-from netspec.runtime.store.notes import need_plain, plain
-from netspec.vocabulary import EXPORTERS
-
-EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
-"""What a run is exported to where no name is given."""
-OWN: Final = (
-    *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
-    *("base.safetensors", "best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
-    *(*EXPORTED, "tensorboard", "checkpoints"),
-)
-"""What of a folder is a run's own. Anything else in it is left alone."""
-MAX_LINE: Final = 16 * 2**20
-"""Bytes that an evaluation takes in the metrics, at most: a table of confusions of 1,000 classes has room."""
+from netspec.runtime.store.notes import need_plain
 
 
 class RunFolder:
@@ -107,7 +98,7 @@ class RunFolder:
     @property
     def metrics_file(self) -> Path:
         """A line of JSON for each evaluation."""
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def checkpoints(self) -> Path:
@@ -146,17 +137,7 @@ class RunFolder:
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of the metrics up to the first that is not whole, or is longer than any evaluation writes."""
-        if not kind(self.metrics_file):
-            return []
-        need_file(self.metrics_file, "the measurements of a run")
-        found: list[dict[str, Any]] = []
-        with self.metrics_file.open("rb") as stream:
-            while line := stream.readline(MAX_LINE):
-                record = _record(line)
-                if record is None:
-                    break
-                found.append(record)
-        return found
+        return records_in(self.path)
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
         """Drop the metrics measured after `step`, which a resumed run measures again; return those that stay."""
@@ -197,21 +178,6 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    """The evaluation in a line of the metrics; None where it holds none."""
-    try:
-        found = plain(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
-    placed = isinstance(found, dict) and all(type(found.get(name)) is int for name in ("epoch", "step"))
-    return found if placed else None
-
-
-def no_run(folder: str | Path) -> UsageError:
-    """What is said of a folder in which no run has begun."""
-    return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
 
 
 def fresh_folder(root: str | Path, name: str) -> Path:
