@@ -15,6 +15,7 @@ from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
 from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor
+from netspec.views.walking import Walk
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
@@ -44,7 +45,7 @@ def emit(
     """
     writer = Writer(weights, graph.inputs, opset, graph.ties)
     network = _Network(writer)
-    network.wires = {value: name for name, value in graph.root.inputs.items()}
+    network.held = {value: name for name, value in graph.root.inputs.items()}
     network.level(graph.root, "")
     given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
     if len(given) != len(outputs):
@@ -57,61 +58,22 @@ def emit(
     return network.finished(graph, wires, outputs, metadata)
 
 
-class _Network:
-    """Walks levels and knows under which name each value stands in the file.
-
-    A block that is used several times is written each time, as the file has one long row of nodes; what is used again
-    has the weights of its first use, by their names. Values that a level gives on keep the names of those inside.
-    """
+class _Network(Walk[str]):
+    """Writes the nodes of a network, in one long row, and holds for each value its name in the file."""
 
     def __init__(self, writer: Writer) -> None:
+        super().__init__()
         self.writer = writer
-        self.wires: dict[Value, str] = {}
         self.shapes: dict[str, Tensor] = {}
         """What is known of the tensors that steps give, by their names."""
-
-    def level(self, level: Level, path: str) -> None:
-        """Write the steps of a level whose members lie under a path."""
-        for step in level.steps:
-            if not step.left_out:
-                self._run(step, path)
-
-    def _run(self, step: Step, path: str) -> None:
-        """Write one step."""
-        inner = f"{path}{step.member}." if step.member else path
-        if step.training is True:
-            self._passed(step)
-        elif step.body is None:
-            self._step(step, f"{path}{step.member or step.name}")
-        elif step.body.route is not None:
-            self._route(step, step.body, step.body.route, inner)
-        elif step.body.scan is not None:
-            self._scan(step, step.body, step.body.scan, inner)
-        else:
-            self._body(step, step.body, inner)
 
     def wire(self, value: Value) -> Wire:
         """A value by its name in the file."""
         value = value.actual
         assert value.tensor is not None
-        return Wire(self.wires[value], value.tensor)
+        return Wire(self.held[value], value.tensor)
 
-    def _passed(self, step: Step) -> None:
-        """Let what goes on in place of a step of training stand for it."""
-        if step.passed is not None:
-            for value in flat(step.results):
-                self.wires[value] = self.wire(step.passed).name
-
-    def _body(self, step: Step, body: Level, path: str) -> None:
-        """Write the level that a step calls."""
-        for inner, outer in zip(body.inputs.values(), step.inputs, strict=False):
-            self.wires[inner] = self.wire(outer).name
-        self.level(body, path)
-        for outer, inner in body.exports.items():
-            if inner.actual in self.wires:  # what only training has, nothing else reads
-                self.wires[outer] = self.wires[inner.actual]
-
-    def _scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
+    def scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
         """Write a level that runs once for each place of an axis: a Scan, its steps in a graph of their own."""
         from onnx import helper
 
@@ -119,7 +81,7 @@ class _Network:
         places, states = given[: scan.over], given[scan.over :]
         taken = [(w.unique(f"{path}{value.name}"), value) for value in body.inputs.values()]
         with w.inside() as nodes:
-            self.wires |= {value: name for name, value in taken}
+            self.held |= {value: name for name, value in taken}
             self.level(body, path)
             last = [outer for outer in body.exports if outer in scan.last]
             each = [(outer, inner) for outer, inner in body.exports.items() if outer not in scan.last]
@@ -141,10 +103,10 @@ class _Network:
                 scan_output_directions=[int(scan.reverse)] * len(each),
             )
         held = dict(zip((value.actual for value in scan.nexts), made, strict=False))
-        self.wires |= {outer: held[body.exports[outer].actual] for outer in last}
-        self.wires |= dict(zip((outer for outer, _ in each), made[len(states) :], strict=True))
+        self.held |= {outer: held[body.exports[outer].actual] for outer in last}
+        self.held |= dict(zip((outer for outer, _ in each), made[len(states) :], strict=True))
 
-    def _route(self, step: Step, body: Level, route: Route, path: str) -> None:
+    def route(self, step: Step, body: Level, route: Route, path: str) -> None:
         """Write experts, each for the tokens alone that are routed to it, whose results are added up by token."""
         w, given = self.writer, [self.wire(value) for value in step.inputs]
         tokens, to = given[0], given[-2 if route.weighted else -1]
@@ -157,11 +119,11 @@ class _Network:
             with w.at(own):
                 hits = w.node("NonZero", w.node("Equal", to, place))  # token and place, of each that is routed here
                 token = w.node("Gather", hits, w.constant(np.array(0, np.int64)), axis=0)
-                self.wires[inputs[0]] = w.node("Gather", tokens, token, axis=0)
+                self.held[inputs[0]] = w.node("Gather", tokens, token, axis=0)
                 for value, of_all in zip(inputs[1:], given[1 : len(given) - 1 - route.weighted], strict=False):
-                    self.wires[value] = w.node("Gather", of_all, place, axis=0)
+                    self.held[value] = w.node("Gather", of_all, place, axis=0)
             if route.apart:
-                self._run(experts[number], path)
+                self.run(experts[number], path)
             else:
                 self.level(body, path)
             found = self.wire(route.ends[number if route.apart else 0]).name
@@ -171,9 +133,9 @@ class _Network:
                     found = w.node("Mul", found, w.node("Unsqueeze", weight, w.ints(*range(1, tokens.rank))))
                 row = w.node("Unsqueeze", token, w.ints(1))
                 total = w.node("ScatterND", total, row, found, reduction="add")
-        self.wires |= dict.fromkeys((step.value, *body.exports), total)
+        self.held |= dict.fromkeys((step.value, *body.exports), total)
 
-    def _step(self, step: Step, path: str) -> None:
+    def operation(self, step: Step, path: str) -> None:
         """Write an operation, and name what it makes."""
         assert step.op is not None
         results = [value for value in flat(step.results) if value is not None and value.tensor is not None]
@@ -188,7 +150,7 @@ class _Network:
             except Unwritable as error:
                 raise Unwritable(f"{step.path} {error}") from None
         for value, name in zip(results, [made] if isinstance(made, str) else made, strict=False):
-            self.wires[value] = name
+            self.held[value] = name
             self.shapes.setdefault(name, _known(value))
 
     def finished(
