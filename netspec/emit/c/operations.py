@@ -262,6 +262,7 @@ def reduction(begin: str, step: str, whole: str = "") -> Rule:
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         dtype = out[0].dtype
         start = begin if dtype == "float32" else whole or begin
+        start = {"INT32_MIN": "0", "INT32_MAX": "1"}.get(start, start) if x[0].dtype == "bool" else start
         return reduced(w, type(op).__name__.lower(), x[0], _axes(op, x[0]), op.keepdim, start, step, dtype=dtype)
 
     return write

@@ -8,12 +8,13 @@ the outputs last, and are read from the first to the last.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from math import prod
 from typing import Final
 
 import numpy as np
 
-from netspec.emit.c.code import Code, index
+from netspec.emit.c.code import TYPES, Code, index
 from netspec.emit.c.elements import copied
 from netspec.emit.c.writer import Array, Body, Call, Names, Product, Wire, Writer
 
@@ -115,32 +116,32 @@ def _summed(
         if main > 1:
             with code.loop(name, main * width, width):
                 statement(name, width, begin, outputs_here)
-        elif main:
-            statement("0", width, begin, outputs_here)
+        else:
+            with code.block() if rest or not loops else nullcontext():
+                statement("0", width, begin, outputs_here)
         if rest:
-            statement(str(main * width), rest, begin, outputs_here)
+            with code.block():
+                statement(str(main * width), rest, begin, outputs_here)
 
     def statement(at: str, many: int, begin: str, outputs_here: str) -> None:
         row = _row([(first, prod((n for _, n in around)) * length)] if first else [], around, length)
         base = row if at == "0" else f"{row} + {at}" if row else at
-        with code.block():
-            at_weight = f"({base}) * {outputs}" if base and "+" in base else f"{base} * {outputs}" if base else ""
-            where = _sum(names["weight"], at_weight, "" if begin == "0" else begin)
-            kind = "float" if dtype == "float32" else "int8_t"
-            code.add(f"const {kind} *in = {names.x[0]} + {source(at)};")
-            code.add(f"const {kind} *row = {where};")
-            terms = [
-                f"in[{v * step}] * row[{v * outputs} + o]" if v else "in[0] * row[o]" for v in range(many)
-            ]
-            with code.loop("o", outputs_here):
-                lines = _wrapped(terms)
-                code.add(f"sum[o] += {lines[0]}" + ("" if len(lines) > 1 else ";"))
-                for i, line in enumerate(lines[1:], 2):
-                    code.add(f"    + {line}" + (";" if i == len(lines) else ""))
+        at_weight = f"({base}) * {outputs}" if base and "+" in base else f"{base} * {outputs}" if base else ""
+        where = _sum(names["weight"], at_weight, "" if begin == "0" else begin)
+        kind = "float" if dtype == "float32" else "int8_t"
+        code.add(f"const {kind} *in = {names.x[0]} + {source(at)};")
+        code.add(f"const {kind} *row = {where};")
+        terms = [
+            f"in[{v * step}] * row[{v * outputs} + o]" if v else "in[0] * row[o]" for v in range(many)
+        ]
+        with code.loop("o", outputs_here):
+            lines = _wrapped(terms)
+            code.add(f"sum[o] += {lines[0]}" + ("" if len(lines) > 1 else ";"))
+            for i, line in enumerate(lines[1:], 2):
+                code.add(f"    + {line}" + (";" if i == len(lines) else ""))
 
     if whole:
-        with code.block():
-            block("0", count)
+        block("0", count)
     else:
         with code.loop("b", outputs, BLOCK):
             code.add(f"const int n = b + {BLOCK} < {outputs} ? {BLOCK} : {outputs} - b;")
@@ -176,12 +177,12 @@ def convolution(
     groups: int,
     kind: str = "conv",
 ) -> Wire:
-    """A convolution over rows and columns of what is padded already: 1 x channels x height x width.
+    """A convolution over rows and columns of what is padded already: samples x channels x height x width.
 
     `weight` is outputs x inputs of a group x kernel, as torch keeps it.
     """
     outputs, each, tall, wide = weight.shape
-    _, _, height, width = x.shape
+    samples, channels, height, width = x.shape
     rows = (height - dilation[0] * (tall - 1) - 1) // stride[0] + 1
     columns = (width - dilation[1] * (wide - 1) - 1) // stride[1] + 1
     here = outputs // groups
@@ -191,6 +192,7 @@ def convolution(
         channel = f"({plane})" if "+" in plane else plane
         down, across = _scaled("r", stride[0], u, dilation[0]), _scaled("c", stride[1], v, dilation[1])
         return _sum(
+            f"n * {channels * height * width}" if samples > 1 else "",
             "" if channel == "0" else f"{channel} * {height * width}",
             f"({down}) * {width}" if "+" in down else f"{down} * {width}",
             across,
@@ -208,12 +210,13 @@ def convolution(
 
     def to(o: str) -> str:
         channel = f"g * {here} + {o}" if groups > 1 else o
-        return index([(f"({channel})" if "+" in channel else channel, rows * columns), ("r", columns), ("c", 1)])
+        places = [(f"({channel})" if "+" in channel else channel, rows * columns), ("r", columns), ("c", 1)]
+        return index([("n", outputs * rows * columns), *places] if samples > 1 else places)
 
     def written(dtype: str) -> Body:
         def body(code: Code, names: Names) -> None:
-            group = [("g", groups)] if groups > 1 else []
-            with code.nested([*group, ("r", rows), ("c", columns)]):
+            outer = [axis for axis in [("n", samples), ("g", groups)] if axis[1] > 1]
+            with code.nested([*outer, ("r", rows), ("c", columns)]):
                 _summed(
                     code,
                     names,
@@ -233,7 +236,7 @@ def convolution(
 
     if here < FEW and stride[1] == 1 and columns > here:
         return _along_rows(w, x, weight, bias, stride, dilation, groups, (rows, columns), kind)
-    return _product(w, kind, x, (1, outputs, rows, columns), weight, bias, packed, written, "")
+    return _product(w, kind, x, (samples, outputs, rows, columns), weight, bias, packed, written, "")
 
 
 def _scaled(counter: str, step: int, offset: str, by: int) -> str:
@@ -256,7 +259,7 @@ def _along_rows(
 ) -> Wire:
     """A convolution of few outputs for each group, whose innermost loop goes along the columns of a row."""
     outputs, each, tall, wide = weight.shape
-    _, _, height, width = x.shape
+    samples, channels, height, width = x.shape
     rows, columns = size
     here = outputs // groups
 
@@ -264,7 +267,7 @@ def _along_rows(
         kind_of, sums = ("float", "float") if dtype == "float32" else ("int8_t", "int32_t")
 
         def body(code: Code, names: Names) -> None:
-            with code.nested([("o", outputs), ("r", rows), ("b", columns, BLOCK)]):
+            with code.nested([*([("n", samples)] if samples > 1 else []), ("o", outputs), ("r", rows), ("b", columns, BLOCK)]):
                 code.add(f"{sums} sum[{min(columns, BLOCK)}];")
                 code.add(f"const int n = b + {BLOCK} < {columns} ? {BLOCK} : {columns} - b;")
                 with code.loop("c", "n"):
@@ -273,9 +276,9 @@ def _along_rows(
                     group = "o" if here == 1 else f"o / {here}"
                     plane = f"({group} * {each} + i)" if each > 1 else group if groups > 1 else "0"
                     down = _scaled("r", stride[0], "u" if tall > 1 else "0", dilation[0])
-                    code.add(
-                        f"const {kind_of} *in = {names.x[0]} + ({plane} * {height} + {down}) * {width} + b;"
-                    )
+                    begin_at = f"n * {channels * height * width} + " if samples > 1 else ""
+                    where = f"{begin_at}({plane} * {height} + {down}) * {width} + b"
+                    code.add(f"const {kind_of} *in = {names.x[0]} + {where};")
                     at = index([("o", each * tall * wide), *_places(each, tall, wide)])
                     code.add(f"const {kind_of} *k = {names['weight']} + {at};")
                     for begin in range(0, wide, AT_ONCE):
@@ -289,11 +292,12 @@ def _along_rows(
                     found = "sum[c]"
                     if dtype != "float32":
                         found = f"(float)sum[c] * {names['scale']}[o] + {names['bias']}[o]"
-                    code.add(f"{names.y[0]}[(o * {rows} + r) * {columns} + b + c] = {found};")
+                    plane = f"(n * {outputs} + o)" if samples > 1 else "o"
+                    code.add(f"{names.y[0]}[({plane} * {rows} + r) * {columns} + b + c] = {found};")
 
         return body
 
-    return _product(w, kind, x, (1, outputs, rows, columns), weight, bias, lambda m: m, written, "")
+    return _product(w, kind, x, (samples, outputs, rows, columns), weight, bias, lambda m: m, written, "")
 
 
 def _places(each: int, tall: int, wide: int) -> list[tuple[str, int]]:
@@ -310,22 +314,22 @@ def multiplied(w: Writer, a: Wire, b: Wire, kind: str = "matmul") -> Wire:
     front = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     left = copied(w, "expand", left, lambda p: np.broadcast_to(p, (*front, *left.shape[-2:])))
     right = copied(w, "expand", right, lambda p: np.broadcast_to(p, (*front, *right.shape[-2:])))
-    batch = prod(front)
+    batch, type_ = prod(front), TYPES[a.dtype]
 
     def body(code: Code, names: Names) -> None:
         x, z = names.x
         (y,) = names.y
         with code.nested([("g", batch)] if batch > 1 else []), code.loop("r", rows):
             base = index([("g", rows), ("r", 1)]) if batch > 1 else "r"
-            code.add(f"float *row = {y} + ({base}) * {columns};")
+            code.add(f"{type_} *row = {y} + ({base}) * {columns};")
             with code.loop("o", columns):
-                code.add("row[o] = 0.0f;")
+                code.add("row[o] = 0;")
             with code.loop("i", inner):
-                code.add(f"const float v = {x}[({base}) * {inner} + i];")
+                code.add(f"const {type_} v = {x}[({base}) * {inner} + i];")
                 at = f"(g * {inner} + i)" if batch > 1 else "i"
-                code.add(f"const float *other = {z} + {at} * {columns};")
+                code.add(f"const {type_} *other = {z} + {at} * {columns};")
                 with code.loop("o", columns):
                     code.add("row[o] += v * other[o];")
 
     shape = [*front, *([rows] if a.rank > 1 else []), *([columns] if b.rank > 1 else [])]
-    return w.call(kind, [left, right], shape, body)
+    return w.call(kind, [left, right], shape, body, dtype=a.dtype)

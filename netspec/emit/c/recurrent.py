@@ -61,7 +61,8 @@ def _steps(
     constants = {"weight": (np.ascontiguousarray(weight.T), "float32"), "bias": (shift, "float32")}
 
     def body(code: Code, names: Names) -> None:
-        y, *ends, s = names.y
+        y, *ends, products_of = names.y
+        code.add(f"float *s = {products_of};")
         for name, end, at in zip(names_of, ends, range(1, 3), strict=False):
             code.add(f"float *{name} = {end};")
             start = f"{names.x[at]}[o]" if states else "0.0f"
@@ -71,11 +72,11 @@ def _steps(
             at = f"({steps} - 1 - t)" if reverse else "t"
             code.add(f"const float *a = {names.x[0]} + {at} * {gates};")
             with code.loop("o", gates):
-                code.add(f"{s}[o] = {names['bias']}[o];")
+                code.add(f"s[o] = {names['bias']}[o];")
             with code.loop("i", width):
                 code.add(f"const float *row = {names['weight']} + i * {gates};")
                 with code.loop("o", gates):
-                    code.add(f"{s}[o] += h[i] * row[o];")
+                    code.add("s[o] += h[i] * row[o];")
             with code.loop("o", width):
                 _update(code, kind, width, nonlinearity)
             with code.loop("o", width):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Final
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def reduced(
     strides = contiguous(x.shape)
     outer, inner = [x.shape[at] for at in kept], [x.shape[at] for at in axes]
     type_ = TYPES[dtype]
+    step = step if x.dtype == "float32" else step.replace(f" {NEVER}", "")
 
     def body(code: Code, names: Names) -> None:
         with code.nest(outer, contiguous(outer), [strides[at] for at in kept]) as (to, base):
@@ -48,8 +50,10 @@ def mean(w: Writer, x: Wire, axes: Sequence[int], keep: bool = False) -> Wire:
     return reduced(w, "mean", x, axes, keep, "0.0f", "found + value", f"found / {number(count)}")
 
 
-LARGER = "value > found || value != value ? value : found"
-SMALLER = "value < found || value != value ? value : found"
+LARGER: Final = "value > found || value != value ? value : found"
+SMALLER: Final = "value < found || value != value ? value : found"
+NEVER: Final = "|| value != value"
+"""What lets nan through, which whole numbers do not have."""
 
 
 def place(w: Writer, kind: str, x: Wire, axis: int | None, keep: bool, sign: str) -> Wire:
@@ -66,7 +70,8 @@ def place(w: Writer, kind: str, x: Wire, axis: int | None, keep: bool, sign: str
             code.add(f"{type_} found = {names.x[0]}[{base}];")
             with code.loop("u", shape[at], start=1):
                 code.add(f"const {type_} value = {names.x[0]}[{_sum(base, f'u * {strides[at]}')}];")
-                with code.block(f"if (value {sign} found || (value != value && found == found))"):
+                nan = " || (value != value && found == found)" if x.dtype == "float32" else ""
+                with code.block(f"if (value {sign} found{nan})"):
                     code.add("found = value;")
                     code.add("best = u;")
             code.add(f"{names.y[0]}[{to}] = best;")

@@ -184,7 +184,7 @@ class _Printer:
         self.arena = arena
         self.line = line
         self.steps = network.steps
-        self.shapes: list[str] = []
+        self.inputs = [network.held[value].storage for value in graph.root.inputs.values()]
         self.weights = 0
 
     def program(
@@ -285,6 +285,8 @@ class _Printer:
     def _run(self, declared: str) -> list[str]:
         """The function that calls all others in turn."""
         lines = [f"int {self.function}({declared})", "{"]
+        read = {wire.storage for call in self.calls for wire in call.inputs}
+        lines += [f"    (void){storage.name};" for storage in self.inputs if storage not in read]
         for number, call in enumerate(self.calls, 1):
             results = [wire.storage.actual for wire in call.outputs]
             given = [w.storage.actual.name for w in call.inputs if w.storage.actual is not results[0]]
