@@ -16,7 +16,7 @@ from netspec.runs.networks import networks_of
 from netspec.runtime.data.compatibility import need_fit
 from netspec.runtime.data.split import Split
 from netspec.runtime.device.allocator import kept_memory
-from netspec.runtime.export.export import Report
+from netspec.runtime.export.report import Report
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.text.report import pointing_into

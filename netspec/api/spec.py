@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from netspec.runs.train import Trained
-    from netspec.runtime.export.export import Report
+    from netspec.runtime.export.report import Report
     from netspec.sweeps.results import Sweep
 
 

@@ -27,7 +27,7 @@ from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.api.spec import Spec
-    from netspec.runtime.export.export import Report
+    from netspec.runtime.export.report import Report
 
 FIRST: Final = EXPORTERS.classes()[0].__name__
 """What is written where nothing says which format."""

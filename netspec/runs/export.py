@@ -20,7 +20,9 @@ from netspec.runs.data import data_of
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
-from netspec.runtime.export.export import FIRST, Report, export_network, metadata
+from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.metadata import metadata
+from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Probabilities
 from netspec.runtime.train.evaluate import batch_size
 from netspec.sections.train import Train

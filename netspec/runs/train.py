@@ -15,7 +15,8 @@ from netspec.errors import UsageError
 from netspec.files import write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
-from netspec.runs.data import LEARNT, data_of, learnt_in
+from netspec.runs.data import data_of
+from netspec.runs.learnt import LEARNT, learnt_in
 from netspec.runs.networks import networks_of
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
