@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netspec.errors import UsageError
 from netspec.runtime.export.emission import Array, Emission
@@ -20,7 +20,7 @@ def write_emitted(of: Emission, opset: int, file: Path) -> Written:
     """Write the file, and what is too large for one beside it. Raises Unwritable and UsageError."""
     arrays: dict[str, Array] = {}
     behind = {place: list(end.operators()) for place, end in of.ends.items()}
-    about = {"outputs": of.outputs, "metadata": of.metadata, "behind": behind, "apart": arrays}
+    about: dict[str, Any] = {"outputs": of.outputs, "metadata": of.metadata, "behind": behind, "apart": arrays}
     model = emit(of.graph, of.weights, opset=opset, **about)
     taken, given = ({x.name: _read(x) for x in values} for values in (model.graph.input, model.graph.output))
     facts = {"opset": opset, "nodes": len(model.graph.node)}

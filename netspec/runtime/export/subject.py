@@ -28,6 +28,11 @@ Inputs = tuple[torch.Tensor, ...]
 """One tensor for each input of the network, on the CPU, batch first."""
 
 
+def sized(sizes: Mapping[str, int]) -> str:
+    """Sizes that only the run decides, as a person reads them: `T 16`."""
+    return ", ".join(f"{name} {size}" for name, size in sizes.items())
+
+
 def tensors(results: Any) -> list[torch.Tensor]:
     """The tensors, batch first, that a network returned in tuples, lists and dicts, in torch's order of flattening."""
     return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
@@ -92,8 +97,7 @@ class Subject:
         for batch in BATCHES:
             yield self._apart(run, f"batch {batch}", self.examples.draw(batch, self.sizes[0], seed=batch))
         for other in self.sizes[1:]:
-            text = ", ".join(f"{name} {size}" for name, size in other.items())
-            yield self._apart(run, f"batch 2, {text}", self.examples.draw(2, other, seed=len(BATCHES)))
+            yield self._apart(run, f"batch 2, {sized(other)}", self.examples.draw(2, other, seed=len(BATCHES)))
 
     def _real(self, run: Run) -> Iterator[Difference]:
         """The difference over all batches of real data, if there are any."""

@@ -34,7 +34,7 @@ from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain, plain
-from netspec.runtime.store.own import OWN, no_run
+from netspec.runtime.store.own import OWN, PROOF, no_run
 
 MAX_LINE: Final = 16 * 2**20
 """Bytes that an evaluation takes in the metrics, at most: a table of confusions of 1,000 classes has room."""
@@ -173,7 +173,7 @@ class RunFolder:
         """Delete what the run left that was stopped before its first checkpoint."""
         self._note_surroundings()
         Checkpoints(self.checkpoints).tidy()
-        for path in (self.metrics_file, self.best, loss_file(self.best)):
+        for path in (self.metrics_file, self.best, loss_file(self.best), self.path / PROOF):
             with saving(path):
                 path.unlink(missing_ok=True)
 
