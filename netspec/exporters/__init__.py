@@ -2,5 +2,6 @@
 
 FAMILIES: dict[str, str] = {
     "onnx": "onnx",
+    "c": "c",
 }
 """Each file and every word that it answers to; a test holds this against the classes."""

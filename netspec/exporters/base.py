@@ -30,6 +30,8 @@ class Exporter(Entry):
 
     extension: ClassVar[str]
     """What the names of its files end in, with the dot; a path says by it which format is meant."""
+    beside: ClassVar[tuple[str, ...]] = ()
+    """What the names of further files end in, each called as the first but for that."""
     otherwise: ClassVar[str] = ""
     """What else may be tried where a file computes something else than the network."""
 
@@ -45,6 +47,11 @@ class Exporter(Entry):
     def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
         """Those of the format first."""
         return {name: field for name, field in fields.items() if name not in COMMON} | {n: fields[n] for n in COMMON}
+
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
+        """All files that are written for one that is asked for, itself the first."""
+        return [path, *(path.with_suffix(each) for each in cls.beside)]
 
     def write(self, subject: Subject, file: Path) -> Written:
         """Write the network to `file`, and whatever else belongs to it beside it. Raises ExportFailed."""

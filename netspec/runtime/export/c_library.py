@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.errors import ExportFailed, ExportMismatch
+from netspec.runtime.export.emission import Run
 from netspec.views.c.program import interface
 
 COMPILERS: Final = ("cc", "gcc", "clang")
@@ -24,7 +25,6 @@ KINDS: Final = {"float32": np.float32, "int64": np.int32, "bool": np.uint8}
 TORCH: Final = {"float32": np.float32, "int64": np.int64, "bool": np.bool_}
 WHOLE: Final = 2**31
 Array = np.ndarray[Any, Any]
-Runs = Callable[[Sequence[Array]], list[Array]]
 
 
 def compiler() -> list[str]:
@@ -35,7 +35,7 @@ def compiler() -> list[str]:
     return next(([name] for name in COMPILERS if shutil.which(name)), [])
 
 
-def compiled(file: Path, flags: Sequence[str] = FLAGS) -> Runs:
+def compiled(file: Path, flags: Sequence[str] = FLAGS) -> Run:
     """What runs a C file that netspec has written, on arrays of the inputs with the samples along their own axis.
 
     It gives arrays of the outputs, as torch has them. Raises ExportFailed where the file cannot be compiled; running
@@ -48,7 +48,8 @@ def library(files: Sequence[Path], flags: Sequence[str] = FLAGS) -> ctypes.CDLL:
     """The files compiled into one library, which is loaded into this process. Raises ExportFailed."""
     command = [*compiler(), *flags, "-shared", "-fPIC"]
     if len(command) == len(flags) + 2:
-        raise ExportFailed(f"there is no C compiler here: {', '.join(COMPILERS)}, or what $CC names")
+        text = f"there is no C compiler here to prove the file with: {', '.join(COMPILERS)}, or what $CC names"
+        raise ExportFailed(f"{text}. Install one, or write the file with --unproven.")
     with TemporaryDirectory() as folder:
         made = Path(folder, "network.so")
         command += ["-o", str(made), *(str(file.absolute()) for file in files), "-lm"]
@@ -59,7 +60,7 @@ def library(files: Sequence[Path], flags: Sequence[str] = FLAGS) -> ctypes.CDLL:
         return ctypes.CDLL(str(made))
 
 
-def running(file: Path, within: ctypes.CDLL) -> Runs:
+def running(file: Path, within: ctypes.CDLL) -> Run:
     """What runs a file that is part of a library."""
     said = interface(file.read_text("utf-8"))
     function = getattr(within, said["function"])
@@ -69,6 +70,7 @@ def running(file: Path, within: ctypes.CDLL) -> Runs:
 def _run(function: Any, said: Any, inputs: Sequence[Array]) -> list[Array]:
     """All samples, one after the other."""
     taken, given = said["inputs"], said["outputs"]
+    inputs = [np.asarray(x) for x in inputs]
     counts = {x.shape[axis] for x, (*_, axis) in zip(inputs, taken, strict=True) if axis is not None}
     results: list[list[Array]] = [[] for _ in given]
     for sample in range(max(counts, default=1)):

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from netspec.errors import ExportFailed
-from netspec.graph.model import Graph
-from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.export import onnx_graph
-from netspec.runtime.export.emission import Emission, End
+from netspec.runtime.export.emitting import emission_of
 from netspec.runtime.export.onnx_blame import stumbled
 from netspec.runtime.export.onnx_emitted import write_emitted, writing
 from netspec.runtime.export.report import Written
@@ -33,7 +29,7 @@ def write(subject: Subject, opset: int, file: Path) -> Written:
     note = ""
     if subject.graph is not None:
         try:
-            return _emitted(subject.graph, subject, opset, file)
+            return write_emitted(emission_of(subject, "ONNX"), opset, file)
         except Unwritable as error:
             note = f"traced by torch, because {error}"
     model = _traced(unwrapped(subject.network), subject, opset)
@@ -47,29 +43,9 @@ def write(subject: Subject, opset: int, file: Path) -> Written:
     return Written(_shapes(model.graph.inputs), _shapes(model.graph.outputs), facts, note)
 
 
-def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
-    """Write the file from the graph. Raises Unwritable."""
-    network, ends = subject.network, dict[int, End]()
-    if isinstance(network, InOwnUnits):
-        ends = {place: _units(network, place) for place in network.places}
-        network = network.network
-    for place, end in _ends(subject):
-        ends[place] = replace(ends.get(place, End()), activation=end.activation, axis=end.axis)
-    plain = unwrapped(network)
-    owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
-    weights = {name: tensor.detach().numpy() for name, tensor in owned}
-    return write_emitted(Emission(graph, weights, subject.outputs, ends, subject.metadata), opset, file)
-
-
 def _ends(subject: Subject) -> Iterator[tuple[int, Probabilities]]:
     """What is put behind outputs that do not stay as they are, with their places."""
     return ((place, end) for place, end in subject.ends.items() if end.activation != "identity")
-
-
-def _units(network: InOwnUnits, place: int) -> End:
-    """What puts an output back into the units of its target."""
-    scale = network.scale(place)
-    return End(scale.mean.numpy(), scale.deviation.numpy())
 
 
 def _traced(network: nn.Module, subject: Subject, opset: int) -> Any:

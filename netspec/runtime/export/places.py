@@ -25,7 +25,7 @@ def beside(path: Path, extension: str) -> Iterator[Path]:
                 yield Path(name, f"network{extension}")
                 whole, *more = sorted(Path(name).iterdir())
                 if more:
-                    raise UsageError(f"{path} takes one file, and a network as large as this is two. Name a file.")
+                    raise UsageError(f"{path} takes one file, and this network is two. Name a file.")
                 pour(whole, path)
             return
         place = place_of(path)

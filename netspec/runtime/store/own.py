@@ -10,7 +10,11 @@ from netspec.vocabulary import EXPORTERS
 
 PROOF: Final = "proof.safetensors"
 """What torch computes with the best weights for a few samples."""
-EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
+EXPORTED: Final = tuple(
+    name
+    for cls in EXPORTERS.classes()
+    for name in (f"model{cls.extension}", f"model{cls.extension}.data", *(f"model{each}" for each in cls.beside))
+)
 """What a run is exported to where no name is given."""
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
