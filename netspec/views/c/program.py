@@ -26,6 +26,7 @@ MOST_WEIGHTS: Final = 8_000_000
 MARK: Final = "netspec: "
 """What the comment begins with that says, as JSON, what the file computes."""
 WIDTH: Final = 110
+FAR: Final = "/* Volatile, so that no compiler reckons with how far arrays lie apart: GCC 12 does, and errs (-fivopts). */"
 Behind = tuple[str, Any]
 """What is put behind an output: `softmax` with its axis, `sigmoid`, or `scale` with factor and shift."""
 
@@ -186,6 +187,10 @@ class _Printer:
         self.steps = network.steps
         self.inputs = [network.held[value].storage for value in graph.root.inputs.values()]
         self.weights = 0
+        self.functions: list[str] = []
+        """What each call calls."""
+        self.written: dict[tuple[str, ...], str] = {}
+        """The functions by what they do."""
 
     def program(
         self,
@@ -198,7 +203,7 @@ class _Printer:
         """Both texts."""
         self._place()
         constants = self._shared()
-        functions = [self._function(number, call) for number, call in enumerate(self.calls, 1)]
+        functions = [text for number, call in enumerate(self.calls, 1) if (text := self._function(number, call))]
         declared = ", ".join(
             [f"const {TYPES[x.dtype]} *{arguments[name]}" for name, x in takes.items()]
             + [f"{TYPES[x.dtype]} *{arguments[name]}" for name, x in gives.items()]
@@ -206,6 +211,8 @@ class _Printer:
         run = self._run(declared)
         header = self._header(declared, takes, gives)
         memory = [f"static {TYPES[d]} {_memory(d)}[{n}];" for d, n in self.arena.sizes.items()]
+        memory += [FAR] * bool(memory)
+        memory += [f"static {TYPES[d]} *volatile {_memory(d)}_begin = {_memory(d)};" for d in self.arena.sizes]
         include = [f"/* {self.name}: see {comment(stem)}.h. */", f'#include "{stem}.h"', "", "#include <math.h>"]
         parts = [include, memory, *constants, *functions, run, _spelled(said)]
         source = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
@@ -217,7 +224,7 @@ class _Printer:
     def _place(self) -> None:
         """Name the arrays in memory."""
         for storage, offset in self.arena.offsets.items():
-            where = _memory(storage.dtype)
+            where = _short(storage.dtype)
             storage.name = f"{where} + {offset}" if offset else where
 
     def _shared(self) -> list[list[str]]:
@@ -236,7 +243,7 @@ class _Printer:
         return array(name, values.astype(NUMPY[dtype]), dtype)
 
     def _function(self, number: int, call: Call) -> list[str]:
-        """One function, behind the constants that only it reads."""
+        """One function, behind the constants that only it reads; nothing where one that is there does the same."""
         name = self._called(number, call)
         constants = {part: f"{name}_{part}" for part in call.constants}
         lines = []
@@ -260,6 +267,10 @@ class _Printer:
         ]
         made = [f"{TYPES[w.storage.dtype]} *restrict {each}" for w, each in zip(call.outputs, y, strict=True)]
         gives = "int" if call.fails else "void"
+        same = (gives, *taken, *made, *code.lines)
+        self.functions.append(self.written.setdefault(same, name))
+        if self.functions[-1] != name:
+            return []
         return [
             f"/* {self._said(call)} */",
             *lines,
@@ -286,13 +297,15 @@ class _Printer:
         """The function that calls all others in turn."""
         lines = [f"int {self.function}({declared})", "{"]
         read = {wire.storage for call in self.calls for wire in call.inputs}
+        lines += [f"    {TYPES[d]} *const {_short(d)} = {_memory(d)}_begin;" for d in self.arena.sizes]
         lines += [f"    (void){storage.name};" for storage in self.inputs if storage not in read]
-        for number, call in enumerate(self.calls, 1):
+        for call, name in zip(self.calls, self.functions, strict=True):
             results = [wire.storage.actual for wire in call.outputs]
             given = [w.storage.actual.name for w in call.inputs if w.storage.actual is not results[0]]
-            text = f"{self._called(number, call)}({', '.join([*given, *(s.name for s in results)])})"
+            text = f"{name}({', '.join([*given, *(s.name for s in results)])})"
             shape = " and ".join(_sample(wire) for wire in call.outputs)
-            lines.append(f"    {f'if ({text}) return 1;' if call.fails else f'{text};'} /* {shape} */")
+            told = comment(f"{call.step}: {shape}" if call.step else shape)
+            lines.append(f"    {f'if ({text}) return 1;' if call.fails else f'{text};'} /* {told} */")
         return [*lines, "    return 0;", "}"]
 
     def _header(self, declared: str, takes: Mapping[str, Tensor], gives: Mapping[str, Tensor]) -> str:
@@ -356,6 +369,11 @@ _KINDS: Final = {"float32": "float", "int64": "int32_t", "bool": "uint8_t, 0 or 
 def _memory(dtype: str) -> str:
     """The name of the memory for a dtype."""
     return "memory" if dtype == "float32" else f"memory_{TYPES[dtype].removesuffix('_t')}"
+
+
+def _short(dtype: str) -> str:
+    """What that memory is called where it is used."""
+    return _memory(dtype).replace("memory", "m")
 
 
 def _shown(x: Tensor) -> str:
