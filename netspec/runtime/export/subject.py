@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from netspec.dims import BATCH
 from netspec.errors import ExportMismatch
 from netspec.graph.model import Graph
 from netspec.losses.base import Activation, activate
@@ -84,6 +85,13 @@ class Subject:
         """Inputs to trace the network with."""
         return self.examples.draw(TRACED_BATCH, self.sizes[0])
 
+    def results(self, inputs: Inputs) -> list[torch.Tensor]:
+        """What the file is to give for inputs, flattened."""
+        found = tensors(self.network(*inputs))
+        for place, end in self.ends.items():
+            found[place] = end(found[place])
+        return found
+
     def differences(self, run: Run) -> Iterator[Difference]:
         """What a file gives against what the network gives, on all inputs that it has to be proven on.
 
@@ -110,9 +118,7 @@ class Subject:
 
     def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
         """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
-        expected = tensors(self.network(*inputs))
-        for place, end in self.ends.items():
-            expected[place] = end(expected[place])
+        expected = self.results(inputs)
         worst: Difference | None = None
         for a, b in zip(run(inputs), expected, strict=True):
             if a.shape != tuple(b.shape):
@@ -123,3 +129,20 @@ class Subject:
             worst = worst.joined(one, one.samples) if worst else one
         assert worst is not None
         return replace(worst, samples=len(inputs[0]))
+
+
+def described(subject: Subject) -> tuple[dict[str, str], dict[str, str]]:
+    """The shapes of inputs and outputs by their names, as a person reads them: `batch x 1 x 8 x 8`.
+
+    Those of outputs are as the graph has them, or else as they come out for an example.
+    """
+    known = list(subject.graph.outputs.values()) if subject.graph is not None else []
+    if len(known) != len(subject.outputs):
+        known = [Described(tuple(x.shape)) for x in subject.results(subject.example)]
+    taken = {name: _told(x) for name, x in subject.inputs.items()}
+    return taken, {name: _told(x) for name, x in zip(subject.outputs, known, strict=True)}
+
+
+def _told(x: Described) -> str:
+    """A shape with the word for the batch."""
+    return " x ".join("batch" if size == BATCH else str(size) for size in x.shape)
