@@ -17,17 +17,20 @@ from netspec.runs.data import data_of
 from netspec.runs.formats import answered, need_exporter, output_names
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
-from netspec.runtime.data.split import Data
+from netspec.runtime.data.split import Data, Split
 from netspec.runtime.export.export import FIRST, export_network
 from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.report import Report
-from netspec.runtime.export.subject import Probabilities
-from netspec.runtime.train.evaluate import batch_size
+from netspec.runtime.export.subject import Measure, Probabilities
+from netspec.runtime.train.evaluate import batch_size, evaluate
+from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
 from netspec.version import __version__
 
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
+CALIBRATING: Final = 8
+"""Batches of training data that a format which rounds looks at."""
 
 
 def export(
@@ -65,7 +68,31 @@ def export(
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
         proven=proven,
+        training=partial(_training, spec, data),
+        measure=_measure(spec, data),
     )
+
+
+def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    """A few batches of the inputs that are trained on."""
+    yield from _batches(spec, data, data.train, CALIBRATING) if data is not None else ()
+
+
+def _measure(spec: Spec, data: Data | None) -> Measure | None:
+    """What measures a network on the validation data, where the spec has metrics of which more is better."""
+    section = spec.experiment.train
+    if data is None or section is None or section.players or spec.beside:
+        return None
+    metrics = [metric for metric in section.metrics if metric.goal == "max"]
+    if not metrics:
+        return None
+
+    def measure(network: nn.Module) -> dict[str, float]:
+        objective = Objective(section.loss, learnt=data.learnt, names=tuple(spec.graph.outputs))
+        found = evaluate(network, data.val or data.train, objective, metrics, batch=section.batch) or {}
+        return {metric.label: float(found[metric.label]) for metric in metrics}
+
+    return measure
 
 
 def _ends(
@@ -87,7 +114,12 @@ def _probabilities(loss: Loss, activation: Activation, scores: torch.Tensor) -> 
 def validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
     """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
     if data is not None:
-        part, given = data.val or data.train, inputs_of(spec, data)
-        for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), COMPARED)):
-            drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
-            yield given.of_network((*inputs, *drawn))
+        yield from _batches(spec, data, data.val or data.train, COMPARED)
+
+
+def _batches(spec: Spec, data: Data, part: Split, count: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    """So many batches of what the network is given, of a part of the data."""
+    given = inputs_of(spec, data)
+    for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), count)):
+        drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
+        yield given.of_network((*inputs, *drawn))

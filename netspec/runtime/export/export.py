@@ -18,7 +18,7 @@ from netspec.graph.model import Graph
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.places import beside
 from netspec.runtime.export.report import Report, need_agreement
-from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Probabilities, Subject, tensors
+from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Measure, Probabilities, Subject, tensors
 from netspec.runtime.export.tolerance import difference
 from netspec.runtime.network.remove_parametrizations import copied
 from netspec.tensors import Tensor as Described
@@ -48,6 +48,8 @@ def export_network(
     draws: Sequence[str] = (),
     graph: Graph | None = None,
     proven: bool = True,
+    training: Callable[[], Iterable[Inputs]] = tuple,
+    measure: Measure | None = None,
 ) -> Report:
     """Write the network in evaluation mode to the file `path`, and compare both in whatever runs such files.
 
@@ -56,7 +58,8 @@ def export_network(
     input, batch first. With `exporter.output` of probabilities the outputs at the places of `probabilities` become what
     that says, given an example of them. `draws` are the steps that draw random numbers outside training too, which an
     error may have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain
-    tensors in the file. Not `proven`, the file is compared with nothing, which the report says.
+    tensors in the file. Not `proven`, the file is compared with nothing, which the report says. `training` gives batches
+    of the data that it was trained on, and `measure` its metrics, for formats that round.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -83,6 +86,8 @@ def export_network(
             sizes=sizes,
             validation=validation,
             graph=graph,
+            training=training,
+            measure=measure,
         )
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft)) if proven else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -27,6 +27,10 @@ BATCHES: Final = (1, 2, 5)
 
 Inputs = tuple[torch.Tensor, ...]
 """One tensor for each input of the network, on the CPU, batch first."""
+
+
+Measure = Callable[[nn.Module], Mapping[str, float]]
+"""Gives the metrics of a network by their labels."""
 
 
 def sized(sizes: Mapping[str, int]) -> str:
@@ -79,6 +83,10 @@ class Subject:
     """Samples of the data itself, batch first; none where there is no data."""
     graph: Graph | None = None
     """What the network was built from; None for one that was written by hand."""
+    training: Callable[[], Iterable[Inputs]] = tuple
+    """Some batches of the data that it was trained on; none where there is no data."""
+    measure: Measure | None = None
+    """What measures such a network on the validation data, by metrics of which more is better; None where none do."""
 
     @property
     def example(self) -> Inputs:
