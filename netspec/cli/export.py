@@ -82,13 +82,15 @@ def command(
 
         run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
         output = output or source / f"model{_extension(run.spec, extension)}"
-        need_writable(output, [*inputs_of(run.spec), *run.files])
+        for each in _files(run.spec, output):
+            need_writable(each, [*inputs_of(run.spec), *run.files])
         tell_of(run)
         report = run.export(output, **how)
     else:
         spec = load(str(source), overrides, max_params, max_memory)
         output = output or Path(f"{spec.name}{_extension(spec, extension)}")
-        need_writable(output, inputs_of(spec))
+        for each in _files(spec, output):
+            need_writable(each, inputs_of(spec))
         talk("no run is named, so the weights are those the network starts with")
         report = spec.export(output, **how)
     if report.note:
@@ -100,6 +102,13 @@ def command(
                    "compared": report.compared or None})  # fmt: skip
     else:
         show(described(report))
+
+
+def _files(spec: Spec, output: Path) -> list[Path]:
+    """All that is written for one file that is named."""
+    from netspec.runs.formats import need_exporter
+
+    return need_exporter(spec, output).files(output)
 
 
 def _extension(spec: Spec, asked: str | None) -> str:

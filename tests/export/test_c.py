@@ -15,16 +15,20 @@ from click.testing import CliRunner
 
 import netspec
 from netspec.cli.export import command
+from netspec.runs.data import data_of
 from netspec.errors import ExportFailed, ExportMismatch, UsageError
 from netspec.runtime.export.c_library import compiled
 from netspec.runtime.export.report import Report
-from netspec.views.c.program import interface
+from netspec.views.c import Unwritable
+from netspec.views.c.network import Network
+from netspec.views.c.program import MOST_WEIGHTS, interface
 from tests.export.campaign import RANDOM, drawn
 from tests.export.compiled import differences, written
 from tests.layers.examples import CLASSES as LAYERS
 from tests.ops.examples import CLASSES as OPERATIONS
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+SPECS = Path(__file__).parent.parent.parent / "specs"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 SANITIZED = (*STRICT, "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 MAIN = """
@@ -40,12 +44,12 @@ int main(void)
 NETWORKS = {
     "image": "input: 3x12x12\nlayers: [conv 6 k3 s2 p1 nobias, bn, relu, conv 8 k3 same groups=2, gelu, conv 8 k3 p1 groups=8, "
     "hardswish, maxpool 3 2 1, conv 5 k2 padding_mode=circular p1, groupnorm 1, avgpool 2 1 1 count_include_pad=false, "
-    "conv_transpose 4 k3 s2 p1, instancenorm, upsample scale_factor=2, adaptive_avg_pool 3, fc 7, softmax]",
+    "conv_transpose 4 k3 s2 p1, instancenorm, upsample scale_factor=2, adaptive_avg_pool 3, fc 7, softmax 1]",
     "tokens": "input: 5x8\nlayers: {a: 'layernorm', q: linear(a) 8, k: linear(a) 8, v: linear(a) 8, s: sdpa(q k v) heads=2, "
-    "r: 'add(s in), rmsnorm', m: 'linear 70, silu, linear 8', o: 'add(m r), mean 1', z: 'concat(o o), linear 3, tanh'}",
+    "r: 'add(s in), rmsnorm', m: [linear 70, silu, linear 8], o: 'add(m r), mean 1', z: 'concat(o o), linear 3, tanh'}",
     "steps": "input: 6x5\nlayers: [gru 4 batch_first bidirectional, lstm 3 batch_first, select 1 -1, linear 2, sigmoid]",
     "sequence": "input: 4x20\nlayers: [conv 6 k5 d2 p4, bn, elu, pad 2 1, maxpool 2, transpose 1 2, linear 3, "
-    "log_softmax dim=-1, flip 1, sum 2, sub 1, abs, sqrt]",
+    "log_softmax -1, flip 1, sum 2, sub 1, abs, sqrt]",
 }
 
 
@@ -72,9 +76,9 @@ def test_a_program_gives_what_torch_gives(name: str, tmp_path: Path) -> None:
 
 
 def test_examples_of_operations(tmp_path: Path) -> None:
-    some = [cls for i, cls in enumerate((*LAYERS, *OPERATIONS)) if cls.__name__ not in RANDOM and i % 6 == 0]
+    some = [cls for i, cls in enumerate((*LAYERS, *OPERATIONS)) if cls.__name__ not in RANDOM and i % 12 == 0]
     cases = written((case for cls in some for case in islice(drawn(cls, 8, 1), 1)), tmp_path)
-    assert sum(case.file is not None for case in cases) > 20
+    assert sum(case.file is not None for case in cases) > 10
     assert not list(differences(cases))
 
 
@@ -88,25 +92,15 @@ def test_every_operation_in_many_cases(tmp_path: Path) -> None:
             assert not list(differences(cases)), cls
 
 
-HOSTILE = """
-name: int
-inputs: {"while": 4, "*/ int x; /*": 4}
-layers:
-  static: linear(while) 3
-  "a*/b": linear(in) 3
-  "??/": add(static in)
-  double: 'linear(prev) 2'
-  "größe\\u202e": tanh
-outputs: {"return": double, "out\\"; #define": prev}
-"""
-
-
 def test_names_shape_no_code(tmp_path: Path) -> None:
-    text = 'name: int\ninputs: {while: 4, auto: 4}\nlayers: {static: linear(while) 3, double: linear(auto) 3, x: add(static double)}\noutputs: {return: x, NULL: double}'
+    text = (
+        "name: Int\ninputs: {auto: 4, extern: 4}\nlayers: {static: linear(auto) 3, sizeof: linear(extern) 3, x: add(static sizeof)}\n"
+        "outputs: {typedef: x, NULL: sizeof}"
+    )
     exported(text, tmp_path)
     subprocess.run(["cc", *STRICT, "-c", "net.c"], cwd=tmp_path, check=True)
     header = (tmp_path / "net.h").read_text()
-    assert "int int_run(const float *while_, const float *auto_, float *return_, float *NULL_);" in header
+    assert "int Int_run(const float *auto_, const float *extern_, float *typedef_, float *NULL_);" in header
 
 
 @pytest.mark.parametrize("text", ["*/ x /*", "??/\n", "a\\\nb", "ä\u202e", "/*/", "**//", '"#define', "\x00"])
@@ -150,15 +144,12 @@ def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
     [
         ("input: Tx5\nlayers: [linear 3]", "has the shape B x T x 5, and C is written for sizes that are known"),
         ("input: 2x4x4x4\nlayers: {vol: conv3d 2 k3}", "vol (conv3d) works on volumes"),
-        ("input: 4\nlayers: {noise: randn_like, y: add(in noise) when training}", ""),
+        ("input: 4\nlayers: {noise: randn_like, y: add(in noise)}", "draw"),
         ("input: 4\nlayers: {c: cumsum 1}", "c (cumsum) has no form in C"),
         ("input: 3000\nlayers: [linear 3000]", "more than 8,000,000 numbers of weights"),
     ],
 )
 def test_what_has_no_form_is_refused_by_name(text: str, reason: str, tmp_path: Path) -> None:
-    if not reason:
-        assert exported(text, tmp_path).relative == 0
-        return
     with pytest.raises(ExportFailed, match=re.escape(reason)):
         exported(text, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -215,11 +206,14 @@ def test_int8_that_costs_too_much_is_refused(tmp_path: Path) -> None:
     )
     spec = netspec.loads(text)
     module = spec.build()
+    data = data_of(spec, False, None, hold=False)
+    ((x,), target), *_ = data.train.batches(2000)
+    means = torch.stack([x[target == c].flatten(1).mean(0) for c in range(10)])
+    weight, bias = module.parameters()
     with torch.no_grad():
-        values = module.state_dict()["fc.weight" if "fc.weight" in module.state_dict() else next(iter(module.state_dict()))]
-        values.zero_()
-        values[torch.arange(10), 20 + torch.arange(10)] = 1e-2
-        values[:, 0] = 1e4  # what is 0 in every digit, and makes steps too coarse for the rest
+        weight.copy_(means)
+        bias.copy_(-means.square().sum(1) / 2)
+        weight[:, 0] = 1e4  # of a corner that no digit reaches: steps are too coarse for all else
     with pytest.raises(ExportMismatch, match="int8 costs more than 0.01 of accuracy"):
         spec.export(tmp_path / "net.c", module)
     assert not list(tmp_path.iterdir())
@@ -237,3 +231,31 @@ def test_the_command_names_both_files(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ended.exit_code == 0, ended.output
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Net.c", "Net.h", "net.yaml"]
     assert "softmax" in Path("Net.c").read_text()
+
+
+def form(name: str) -> str:
+    """What a ready spec is in C: `yes`, or why it is none."""
+    graph = netspec.load(SPECS / f"{name}.yaml").graph
+    if graph.parameter_count > MOST_WEIGHTS:
+        return f"more than {MOST_WEIGHTS:,} numbers of weights"
+    zero = np.float32(0)
+    weights = {
+        f"{where}.{part}": np.broadcast_to(zero, shape)
+        for where, step in graph.root.owners()
+        if step.op is not None
+        for part, shape in {**step.op.parameters(), **step.op.buffers()}.items()
+    }
+    for step in graph.root.walk():
+        if step.op is not None and step.op.owned and step.value.tensor is not None:
+            weights[step.path] = np.broadcast_to(zero, step.value.tensor.shape)  # type: ignore[arg-type]
+    try:
+        Network(graph, weights).level(graph.root, "")
+    except Unwritable as error:
+        return "sizes that only the run knows" if "sizes that are known" in str(error) else f"{error}"
+    return "yes"
+
+
+def test_the_table_of_ready_specs_is_fresh() -> None:
+    text = (SPECS.parent / "docs" / "export.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", text, re.MULTILINE))
+    assert rows == {path.stem: form(path.stem) for path in sorted(SPECS.glob("*.yaml"))}

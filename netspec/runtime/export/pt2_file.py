@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from netspec.runtime.export.scan_loops import as_scans
 from netspec.runtime.export.subject import Probabilities, Subject, described, tensors
 from netspec.runtime.network.remove_parametrizations import unwrapped
 
+_FIXED: Final = re.compile(r"Constraints violated \((.*?)\)")
 ABOUT: Final = "netspec.json"
 """What of the archive says where it comes from."""
 
@@ -45,8 +47,10 @@ def write(subject: Subject, file: Path) -> Written:
             shapes = dynamic(subject.inputs)
             program = torch.export.export(network, subject.example, dynamic_shapes=shapes, strict=False)
     except Exception as error:  # torch has types of its own for each reason
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ExportFailed(f"torch.export cannot trace this network: {reason.strip()}") from error
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
+        if found := _FIXED.match(reason):
+            reason = f"it takes {found[1]} for fixed: give it a number in `input`"
+        raise ExportFailed(f"torch.export cannot trace this network: {reason}") from error
     with writing(file), quiet():
         torch.export.save(program, file, extra_files={ABOUT: json_text(dict(subject.metadata))})
     nodes = sum(1 for node in program.graph.nodes if node.op == "call_function")

@@ -29,7 +29,7 @@ def {load}(file: str | None = None) -> {network}:
     """The network with the weights that lie beside this file, in evaluation mode; `file` are others of its weights."""
     from pathlib import Path
 
-    from safetensors.torch import load_file
+{needs}    from safetensors.torch import load_file
 
     network = {network}()
     network.load_state_dict(load_file(file or Path(__file__).with_suffix(".safetensors")))
@@ -55,7 +55,7 @@ def write(subject: Subject, file: Path) -> Written:
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
     with writing(file):
         save_file(weights, file.with_suffix(".safetensors"), dict(subject.metadata))
-        file.write_text(source.rstrip("\n") + "\n" + LOADER.format(load=load, network=cls.__name__, behind=behind), "utf-8")
+        file.write_text(source.rstrip("\n") + "\n" + LOADER.format(load=load, network=cls.__name__, behind=behind, needs="    import torch\n" if behind else ""), "utf-8")
     facts = {"parameters": sum(p.numel() for p in network.parameters())}
     return Written(*described(subject), facts)
 

@@ -62,7 +62,8 @@ def one_sample(name: str, value: Value) -> Tensor:
     shape = tuple(substitute(size, {"B": 1}) for size in value.tensor.shape)
     for size in shape:
         if not isinstance(size, int):
-            raise Unwritable(f"{name} has the shape {value.tensor}, and C is written for sizes that are known")
+            text = f"{name} has the shape {value.tensor}, and C is written for sizes that are known"
+            raise Unwritable(f"{text}. Give {size} a number in `input`")
         if not size:
             raise Unwritable(f"{name} has the shape {value.tensor}, which is empty")
     return value.tensor.with_shape(*shape)
