@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -57,6 +57,9 @@ class Exporter(Entry):
     def opened(self, file: Path) -> Run:
         """What runs a file of this format on arrays. Raises ExportFailed, and running it ExportMismatch."""
         raise NeedsTorch(f"{self.called()} is compared with torch's network")
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        """Put a manifest into a file that was written; nothing where the format has no place for one."""
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         """How far what the file computes is from what the network does, for `subject.differences` of its inputs.

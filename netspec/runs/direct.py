@@ -14,6 +14,7 @@ from netspec.files import kind, sha256, shown
 from netspec.runs.formats import ends_of, need_exporter, output_names
 from netspec.runs.run import Run
 from netspec.runtime.export.emission import Array, Emission
+from netspec.runtime.export.manifest import Origin, expected, manifest
 from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.places import beside
 from netspec.runtime.export.proof import Proof, digest, read_proof
@@ -34,7 +35,8 @@ def export_run(run: Run, path: Path, *, proven: bool = True) -> Report:
     """
     run.need_weights()
     proof = proof_of(run.spec, run.weights) if proven else None
-    return _export(run.spec, path, weights_in(run.spec.graph, run.weights), run.learnt, proof)
+    weights = weights_in(run.spec.graph, run.weights)
+    return _export(run.spec, path, weights, sha256(run.weights), run.learnt, proof)
 
 
 def export_spec(spec: Spec, path: Path, *, proven: bool = True) -> Report:
@@ -46,7 +48,8 @@ def export_spec(spec: Spec, path: Path, *, proven: bool = True) -> Report:
     if proven and (len(files) > 1 or spec.graph.weights.loads[0].into):
         raise NeedsTorch("its weights are of several files, and nothing is stored of what they compute together")
     weights = plain(spec.graph, found)
-    return _export(spec, path, weights, {}, proof_of(spec, files[0]) if proven else None)
+    sums = sha256(files[0]) if len(files) == 1 else ""
+    return _export(spec, path, weights, sums, {}, proof_of(spec, files[0]) if proven else None)
 
 
 def proof_of(spec: Spec, weights: Path) -> Proof:
@@ -65,7 +68,7 @@ def proof_of(spec: Spec, weights: Path) -> Proof:
 
 
 def _export(
-    spec: Spec, path: Path, weights: Mapping[str, Array], learnt: Mapping[str, Any], proof: Proof | None
+    spec: Spec, path: Path, weights: Mapping[str, Array], sums: str, learnt: Mapping[str, Any], proof: Proof | None
 ) -> Report:
     """Write a network, and hold it against a proof where there is one."""
     exporter = need_exporter(spec, path)
@@ -77,8 +80,12 @@ def _export(
         differences = tuple(_differences(proof, exporter, emission, draft)) if proof is not None else ()
         if proof is not None:
             need_agreement(differences, exporter)
-        size = sum(f.stat().st_size for f in draft.parent.iterdir())
+        origin = Origin(digest(spec.graph), sums, proof.data if proof else "", proof.torch if proof else "")
         compared = f"{STORED} (torch {proof.torch})" if proof is not None else ""
+        cases = [(case, expected(case, ends)) for case in (proof.cases if proof else ())]
+        pools = proof.pools if proof else ()
+        exporter.seal(draft, manifest(origin, exporter, compared, spec.graph.inputs, pools, cases))
+        size = sum(f.stat().st_size for f in draft.parent.iterdir())
         return Report(path, size, written.inputs, written.outputs, written.facts, differences, written.note, compared)
 
 

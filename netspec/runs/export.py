@@ -19,7 +19,9 @@ from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.manifest import Origin
 from netspec.runtime.export.metadata import metadata
+from netspec.runtime.export.proof import digest
 from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Probabilities
 from netspec.runtime.train.evaluate import batch_size
@@ -39,13 +41,16 @@ def export(
     doubt: str = "",
     *,
     proven: bool = True,
+    weights: str = "",
 ) -> Report:
     """Write a network to a file that agrees with it, also on the validation data where there is some.
 
     The ending of `path` says which format it is; without one it is the first that the spec names, else ONNX. The data
-    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. Raises
-    UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made that
-    agrees.
+    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. `weights`
+    is the checksum of the file that they are of.
+
+    Raises UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made
+    that agrees.
     """
     exporter, training = need_exporter(spec, path), spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
@@ -65,6 +70,7 @@ def export(
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
         proven=proven,
+        origin=Origin(digest(spec.graph), weights, data.fingerprint() if data else ""),
     )
 
 

@@ -108,11 +108,16 @@ class Subject:
         if total:
             yield total
 
-    def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
-        """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
+    def gives(self, inputs: Inputs) -> list[torch.Tensor]:
+        """What a file is to give for these inputs."""
         expected = tensors(self.network(*inputs))
         for place, end in self.ends.items():
             expected[place] = end(expected[place])
+        return expected
+
+    def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
+        """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
+        expected = self.gives(inputs)
         worst: Difference | None = None
         for a, b in zip(run(inputs), expected, strict=True):
             if a.shape != tuple(b.shape):

@@ -36,7 +36,7 @@ def save(model: ModelProto, arrays: Mapping[str, Array], file: Path) -> int:
 
     What one file cannot hold goes into one beside it, which ends in `.data`. Raises OSError.
     """
-    heads = [tensor.SerializeToString(deterministic=True) for tensor in model.graph.initializer]
+    firsts = [tensor.SerializeToString(deterministic=True) for tensor in model.graph.initializer]
     named = [arrays[tensor.name] for tensor in model.graph.initializer]
     total = sum(array.nbytes for array in named)
     if total > ONE_FILE:
@@ -47,14 +47,14 @@ def save(model: ModelProto, arrays: Mapping[str, Array], file: Path) -> int:
     del model.graph.initializer[:]
     graph = model.graph.SerializeToString(deterministic=True)
     model.ClearField("graph")
-    pairs = list(zip(heads, named, strict=True))
-    lengths = [len(head) + len(_head(RAW_DATA, array.nbytes)) + array.nbytes for head, array in pairs]
-    inner = len(graph) + sum(len(_head(INITIALIZER, length)) + length for length in lengths)
+    pairs = list(zip(firsts, named, strict=True))
+    lengths = [len(first) + len(head(RAW_DATA, array.nbytes)) + array.nbytes for first, array in pairs]
+    inner = len(graph) + sum(len(head(INITIALIZER, length)) + length for length in lengths)
     with file.open("wb") as stream:
         stream.write(model.SerializeToString(deterministic=True))
-        stream.write(_head(GRAPH, inner) + graph)
-        for (head, array), length in zip(pairs, lengths, strict=True):
-            stream.write(_head(INITIALIZER, length) + head + _head(RAW_DATA, array.nbytes))
+        stream.write(head(GRAPH, inner) + graph)
+        for (first, array), length in zip(pairs, lengths, strict=True):
+            stream.write(head(INITIALIZER, length) + first + head(RAW_DATA, array.nbytes))
             _pour(array, stream)
         return stream.tell()
 
@@ -77,7 +77,7 @@ def _pour(array: Array, stream: IO[bytes]) -> None:
     stream.write(whole.reshape(-1).view(np.uint8).data)
 
 
-def _head(number: int, length: int) -> bytes:
+def head(number: int, length: int) -> bytes:
     """What stands before a field of so many bytes: its number, and its length."""
     return bytes([*_varint(number << 3 | 2), *_varint(length)])
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.records import Int
@@ -49,6 +49,11 @@ class ONNX(Exporter):
         from netspec.runtime.export.onnx_check import opened
 
         return opened(file)
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        from netspec.runtime.export.manifest import seal
+
+        seal(file, said)
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         return subject.differences(self.opened(file))
