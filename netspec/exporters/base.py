@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from netspec.catalogue import Entry
 from netspec.records import Choice, Field, Float
@@ -40,6 +40,15 @@ class Exporter(Entry):
     )
     atol = Float("difference that is always allowed", 1e-7, ge=0)
     rtol = Float("difference allowed in proportion to the largest value of an output", 1e-4, ge=0)
+
+    @property
+    def whole(self) -> bool:
+        """Whether more than the network is in the file, which is then written from the graph or not at all."""
+        return False
+
+    def judged(self) -> Self:
+        """The same with tolerances that fit what it computes in, where none were given."""
+        return self
 
     @classmethod
     def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:

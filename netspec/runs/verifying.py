@@ -14,8 +14,9 @@ from netspec.errors import DataError, ExportMismatch, NetspecError
 from netspec.exporters.base import NeedsTorch
 from netspec.files import kind, sha256, shown
 from netspec.runs.direct import proof_of
-from netspec.runs.formats import ends_of, need_exporter
+from netspec.runs.formats import ahead_of, ends_of, need_exporter
 from netspec.runs.run import Run
+from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.manifest import MANIFEST, Sealed, read_sealed
 from netspec.runtime.export.model_file import need_harmless, read_said
 from netspec.runtime.export.onnx_check import opened
@@ -77,8 +78,9 @@ def verify_run(run: Run) -> Verified:
     try:
         proof = proof_of(run.spec, run.weights)
         exporter = need_exporter(spec, Path("model.onnx"))
-        ends = ends_of(spec, exporter, run.learnt)
-        stored = tuple(proof.differences(opened(path), run.spec.graph, ends, exporter.atol, exporter.rtol))
+        graph, learnt = run.spec.graph, run.learnt
+        of = Emission(graph, {}, (), ends_of(spec, exporter, learnt), ahead_of(spec, exporter, learnt)[0])
+        stored = tuple(proof.differences(opened(path), of, exporter.atol, exporter.rtol))
         _need_same(path, stored)
         return Verified(path, stored, (*notes, "it gives what training stored"))
     except NeedsTorch as reason:

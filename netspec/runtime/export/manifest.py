@@ -20,8 +20,8 @@ from netspec.exporters.base import Exporter
 from netspec.files import sha256, shown
 from netspec.json_text import json_text
 from netspec.optional import installed
-from netspec.runtime.export.emission import Array, End, Run
-from netspec.runtime.export.made_up import drawn, forms
+from netspec.runtime.export.emission import Ahead, Array, Run
+from netspec.runtime.export.made_up import Form, drawn, forms
 from netspec.runtime.export.model_file import KEY, METADATA, VALUE, Said, read_said
 from netspec.runtime.export.proof import Case
 from netspec.runtime.export.tolerance import Difference, difference
@@ -58,6 +58,7 @@ def manifest(
     inputs: Mapping[str, Tensor],
     pools: Sequence[Array | None],
     cases: Iterable[tuple[Case, Sequence[Array]]],
+    raw: Sequence[tuple[Form, Ahead]] = (),
 ) -> dict[str, Any]:
     """A manifest as plain data. Each case comes with what the file gives for it; those that are not made up stay out.
 
@@ -74,24 +75,30 @@ def manifest(
         "compared": compared or None,
         "tolerance": {"atol": exporter.atol, "rtol": exporter.rtol},
         "pools": [None if pool is None else [int(value) for value in pool] for pool in pools],
-        "checks": [_check(case, inputs, gives) for case, gives in cases if not case.inputs],
+        "checks": [_check(case, inputs, gives, raw) for case, gives in cases if not case.inputs],
     }
 
 
-def _check(case: Case, inputs: Mapping[str, Tensor], gives: Sequence[Array]) -> dict[str, Any]:
+def _check(
+    case: Case, inputs: Mapping[str, Tensor], gives: Sequence[Array], raw: Sequence[tuple[Form, Ahead]]
+) -> dict[str, Any]:
     """A case that can be repeated from the manifest alone."""
-    taken = [{"shape": shape, "dtype": dtype} for shape, dtype in forms(inputs, case.batch, case.sizes)]
+    taken: list[dict[str, Any]] = [
+        {"shape": shape, "dtype": dtype} for shape, dtype in forms(inputs, case.batch, case.sizes)
+    ]
+    if raw:  # where the file takes floats of what are bytes there, these are made of bytes
+        taken = [
+            {"shape": [case.batch, *shape], "dtype": dtype} | ({"peak": x.peak} if x.tensor.dtype != dtype else {})
+            for (shape, dtype), x in raw
+        ]
     return {"what": case.what, "seed": case.seed, "inputs": taken, "outputs": [_spaced(x) for x in gives]}
-
-
-def expected(case: Case, ends: Mapping[int, End]) -> list[Array]:
-    """What a file is to give for a case of its network."""
-    return [ends[i](x) if i in ends else x for i, x in enumerate(case.outputs)]
 
 
 def _spaced(output: Array) -> dict[str, Any]:
     """Some numbers of an output, and the largest of all, which the tolerance is a part of."""
     flat = output.reshape(-1)
+    if output.dtype == np.object_:
+        return {"shape": list(output.shape), "step": 1, "largest": 0, "values": [str(x) for x in flat]}
     step = max(1, -(-flat.size // NUMBERS))
     finite = np.abs(flat[np.isfinite(flat)].astype(np.float64))
     values = [_number(value) for value in flat[::step]]
@@ -149,7 +156,11 @@ class Sealed:
         taken = [([int(size) for size in each["shape"]], str(each["dtype"])) for each in check["inputs"]]
         if sum(prod(shape) for shape, _ in taken) > MADE or any(size < 0 for shape, _ in taken for size in shape):
             raise ValueError("a check is too large")
-        found = run(drawn(taken, pools, int(check["seed"])))
+        peaks = [each.get("peak") for each in check["inputs"]]
+        given = drawn(taken, pools, int(check["seed"]))
+        found = run(
+            [x.astype(np.float32) / np.float32(peak) if peak else x for x, peak in zip(given, peaks, strict=True)]
+        )
         parts = [_apart(check, *pair, atol, rtol) for pair in zip(found, check["outputs"], strict=True)]
         samples = taken[0][0][0] if taken and taken[0][0] else 1
         worst = parts[0]
@@ -163,6 +174,9 @@ def _apart(check: Mapping[str, Any], output: Array, known: Mapping[str, Any], at
     if list(output.shape) != known["shape"]:
         raise ValueError("an output has another shape")
     found = output.reshape(-1)[:: int(known["step"])]
+    if found.dtype == np.object_:
+        wrong = float(found.tolist() != known["values"])
+        return Difference(str(check["what"]), len(found), wrong, wrong, 1, wrong)
     if found.dtype.kind == "f":
         found = np.where(np.isfinite(found), found, np.nan)
     wanted = np.array([np.nan if value is None else value for value in known["values"]], found.dtype)

@@ -58,7 +58,7 @@ def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
     plain = unwrapped(network)
     owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
     weights = {name: tensor.detach().numpy() for name, tensor in owned}
-    return write_emitted(Emission(graph, weights, subject.outputs, ends, subject.metadata), opset, file)
+    return write_emitted(Emission(graph, weights, subject.outputs, ends, metadata=subject.metadata), opset, file)
 
 
 def _ends(subject: Subject) -> Iterator[tuple[int, Probabilities]]:

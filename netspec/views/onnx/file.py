@@ -34,11 +34,12 @@ EXTERNAL: Final = 1
 def save(model: ModelProto, arrays: Mapping[str, Array], file: Path) -> int:
     """Write a model whose initializers have their numbers in `arrays`, by name, and give how many bytes that are.
 
+    One that is not there is whole already.
     What one file cannot hold goes into one beside it, which ends in `.data`. Raises OSError.
     """
     firsts = [tensor.SerializeToString(deterministic=True) for tensor in model.graph.initializer]
-    named = [arrays[tensor.name] for tensor in model.graph.initializer]
-    total = sum(array.nbytes for array in named)
+    named = [arrays.get(tensor.name) for tensor in model.graph.initializer]
+    total = sum(array.nbytes for array in named if array is not None)
     if total > ONE_FILE:
         beside = file.with_name(f"{file.name}.data")
         _save_beside(model, named, beside)
@@ -48,21 +49,30 @@ def save(model: ModelProto, arrays: Mapping[str, Array], file: Path) -> int:
     graph = model.graph.SerializeToString(deterministic=True)
     model.ClearField("graph")
     pairs = list(zip(firsts, named, strict=True))
-    lengths = [len(first) + len(head(RAW_DATA, array.nbytes)) + array.nbytes for first, array in pairs]
+    lengths = [len(first) + (_room(array) if array is not None else 0) for first, array in pairs]
     inner = len(graph) + sum(len(head(INITIALIZER, length)) + length for length in lengths)
     with file.open("wb") as stream:
         stream.write(model.SerializeToString(deterministic=True))
         stream.write(head(GRAPH, inner) + graph)
         for (first, array), length in zip(pairs, lengths, strict=True):
-            stream.write(head(INITIALIZER, length) + first + head(RAW_DATA, array.nbytes))
-            _pour(array, stream)
+            stream.write(head(INITIALIZER, length) + first)
+            if array is not None:
+                stream.write(head(RAW_DATA, array.nbytes))
+                _pour(array, stream)
         return stream.tell()
 
 
-def _save_beside(model: ModelProto, arrays: list[Array], file: Path) -> None:
+def _room(array: Array) -> int:
+    """The bytes of a field that holds the numbers of an array."""
+    return len(head(RAW_DATA, array.nbytes)) + array.nbytes
+
+
+def _save_beside(model: ModelProto, arrays: list[Array | None], file: Path) -> None:
     """Write the numbers of all initializers into a file, and let the model say where in it they lie."""
     with file.open("wb") as stream:
         for tensor, array in zip(model.graph.initializer, arrays, strict=True):
+            if array is None:
+                continue
             if array.nbytes >= PAGE:
                 stream.write(bytes(-stream.tell() % PAGE))
             tensor.data_location = EXTERNAL
