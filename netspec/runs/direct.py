@@ -5,11 +5,11 @@ Where that is no way `NeedsTorch` says why: no proof was left, weights are still
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.exporters.base import NeedsTorch
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.files import is_stream, kind, sha256, shown
 from netspec.json_text import json_text
 from netspec.runs.formats import ahead_of, ends_of, need_exporter, output_names
@@ -18,7 +18,7 @@ from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.manifest import Origin, manifest
 from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.places import beside
-from netspec.runtime.export.proof import PLAIN, Proof, digest, read_proof
+from netspec.runtime.export.proof import PLAIN, Case, Proof, digest, read_proof
 from netspec.runtime.export.report import Report, need_agreement
 from netspec.runtime.export.tolerance import Difference
 from netspec.runtime.network.plain import plain, weights_in
@@ -79,12 +79,16 @@ def write(
     learnt: Mapping[str, Any],
     proof: Proof | None,
     compared: str = "",
+    finish: Callable[[Exporter, Emission, Path], str] | None = None,
 ) -> Report:
     """Write a network of these weights, whose file has the checksum `sums`, and hold it against a proof, if any.
 
-    `compared` says what the proof is, where it is not what training stored. Raises as `export_run` does.
+    `compared` says what the proof is, where it is not what training stored. `finish` makes another file of one that is
+    proven, and says what that costs. Raises as `export_run` does.
     """
     exporter = need_exporter(spec, path)
+    if getattr(exporter, "dtype", "") == "int8" and finish is None:
+        raise NeedsTorch("int8 is calibrated on the training data")
     ahead, left = ahead_of(spec, exporter, learnt)
     ends = ends_of(spec, exporter, learnt)
     about = metadata(__version__, spec.name, spec.text, learnt)
@@ -99,8 +103,13 @@ def write(
         if proof is not None:
             differences = tuple(proof.differences(exporter.opened(draft), of, exporter.atol, exporter.rtol))
             need_agreement(differences, exporter)
+        told = finish(exporter, of, draft) if finish is not None else ""
         origin = Origin(digest(spec.graph), sums, proof.data if proof else "", proof.torch if proof else "")
+        run = exporter.opened(draft) if told and proof is not None else None
+        gives: list[tuple[Case, Sequence[Array]]]
         gives = [(case, [ends.get(i, PLAIN)(x) for i, x in enumerate(case.outputs)]) for case in cases]
+        if run is not None and proof is not None:  # what it gives is its own from here on
+            gives = [(case, run(proof.inputs(case, spec.graph))) for case in cases]
         raw = list(zip(proof.raw, ahead.values(), strict=True)) if proof is not None and ahead else []
         pools = proof.pools if proof else ()
         exporter.seal(draft, manifest(origin, exporter, compared, spec.graph.inputs, pools, gives, raw))
@@ -108,5 +117,5 @@ def write(
             known = {key: learnt[key] for key in LEFT if key in learnt}
             draft.with_name(f"{draft.name}.json").write_text(json_text(known, 1) + "\n", "utf-8")
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
-        note = "; ".join(filter(None, (written.note, left)))
+        note = "; ".join(filter(None, (written.note, left, told)))
         return Report(path, size, written.inputs, written.outputs, written.facts, differences, note, compared)

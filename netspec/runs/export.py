@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from netspec.errors import ExportFailed
-from netspec.exporters.base import NeedsTorch
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
@@ -21,6 +21,7 @@ from netspec.runs.formats import answered, need_exporter, output_names
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
+from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import FIRST, export_network
 from netspec.runtime.export.manifest import Origin
 from netspec.runtime.export.metadata import metadata
@@ -92,8 +93,15 @@ def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, prov
     arrays = {name: tensor.detach().numpy() for name, tensor in owned}
     proof = proof_now(spec, still, data, weights, most=WORK) if proven else None
     compared = f"torch {torch.__version__}" if proven else ""
+    finish: Callable[[Exporter, Emission, Path], str] | None = None
+    if getattr(need_exporter(spec, path), "dtype", "") == "int8":
+        from netspec.runs.quantising import quantise
+
+        finish = partial(quantise, spec, data)
+
+    learnt = data.learnt if data is not None else {}
     try:
-        return write(spec, path, arrays, weights, data.learnt if data is not None else {}, proof, compared)
+        return write(spec, path, arrays, weights, learnt, proof, compared, finish)
     except NeedsTorch as reason:
         text = f"only the network itself can be exported, because {reason}"
         raise ExportFailed(f"{text}. Leave out preprocess, input, dtype and output: labels.") from None

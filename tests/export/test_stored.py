@@ -101,11 +101,12 @@ def test_what_is_stored_is_what_torch_gives(run: Path) -> None:
     assert proof is not None
     read = netspec.Run.read(run)
     network = read.module()
-    for case in proof.cases:
+    cases = [case for case in proof.cases if not case.raw]
+    for case in cases:
         (x,) = proof.inputs(case, read.spec.graph)
         with torch.no_grad():
             assert np.allclose(network(torch.tensor(x)), case.outputs[0], atol=1e-5)
-    assert [len(case.outputs[0]) for case in proof.cases] == [1, 2, 5, 8]
+    assert [len(case.outputs[0]) for case in cases] == [1, 2, 5, 8]
     assert (run / "proof.safetensors").stat().st_size < 20_000
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from netspec.exporters.base import Exporter, NeedsTorch
-from netspec.records import Bool, Choice, Int, Maybe
+from netspec.records import Bool, Choice, Float, Int, Maybe
 
 if TYPE_CHECKING:
     from netspec.runtime.export.emission import Emission, Run
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OLDEST_OPSET: Final = 18
 NEWEST_OPSET: Final = 23
 INPUTS: Final = ("float32", "uint8")
+DTYPES: Final = ("float32", "float16", "int8")
 HALF: Final = 1e-2
 """The relative tolerance of a file in float16, which has three digits: where the spec says no other."""
 
@@ -45,12 +46,13 @@ class ONNX(Exporter):
     input = Maybe(
         Choice("what it takes for numbers: with preprocess as the source has them, else float32", INPUTS, None)
     )
-    dtype = Choice("what it computes in", ("float32", "float16"), "float32")
+    dtype = Choice("what it computes in; int8 is calibrated on the training data", DTYPES, "float32")
+    max_drop = Float("what int8 may cost of the accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1)
     keep_io = Bool("whether a file in float16 takes and gives float32", True)
 
     @property
     def whole(self) -> bool:
-        return self.preprocess or self.input == "uint8" or self.output == "labels" or self.dtype == "float16"
+        return self.preprocess or self.input == "uint8" or self.output == "labels" or self.dtype != "float32"
 
     def judged(self) -> Self:
         wide = self.dtype == "float16" and "rtol" not in self.given
@@ -66,7 +68,7 @@ class ONNX(Exporter):
         from netspec.views.onnx import Unwritable
 
         try:
-            half = None if self.dtype == "float32" else "keep" if self.keep_io else "all"
+            half = None if self.dtype != "float16" else "keep" if self.keep_io else "all"
             return write_emitted(of, self.opset, file, half)  # type: ignore[arg-type]
         except Unwritable as error:
             raise NeedsTorch(str(error)) from None
