@@ -104,6 +104,7 @@ def write(
             differences = tuple(proof.differences(exporter.opened(draft), of, exporter.atol, exporter.rtol))
             need_agreement(differences, exporter)
         told = finish(exporter, of, draft) if finish is not None else ""
+        compared += ", before it was quantised" if told and compared else ""
         origin = Origin(digest(spec.graph), sums, proof.data if proof else "", proof.torch if proof else "")
         run = exporter.opened(draft) if told and proof is not None else None
         gives: list[tuple[Case, Sequence[Array]]]

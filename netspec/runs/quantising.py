@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -51,9 +52,8 @@ def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, fi
         raise UsageError(f"{spec.name} has no data, and int8 is calibrated on training data. Add a data section.")
     if of.ahead:
         raise UsageError("int8 takes what the network takes. Leave out preprocess and input, or dtype: int8.")
-    logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
     part = data.val or data.train
-    with tempfile.TemporaryDirectory() as name:
+    with _quiet(), tempfile.TemporaryDirectory() as name:
         plain, small = Path(name, "plain.onnx"), Path(name, "int8.onnx")
         simplified(file, plain)
         batches = [inputs for inputs, _ in islice(_batches(spec, data, data.train), CALIBRATED)]
@@ -69,6 +69,17 @@ def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, fi
             )
         file.write_bytes(small.read_bytes())
     return cost.told
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it a quantiser that logs advice to the root of all loggers is not heard."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _batches(spec: Spec, data: Data, part: Split) -> Iterator[tuple[list[Array], Any]]:

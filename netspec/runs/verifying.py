@@ -64,7 +64,9 @@ def verify_run(run: Run) -> Verified:
 
     Raises DataError where there is none, and as `verify_file`.
     """
-    files = [path for name in EXPORTED if kind(path := run.folder / name) == "file" and path.suffix != ".data"]
+    files = [
+        path for name in EXPORTED if kind(path := run.folder / name) == "file" and path.suffix not in (".data", ".json")
+    ]
     if not files:
         raise DataError(f"{run.folder} holds no exported file. Write one: netspec export {run.folder}")
     path = files[0]

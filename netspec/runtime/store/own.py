@@ -10,7 +10,7 @@ from netspec.vocabulary import EXPORTERS
 
 PROOF: Final = "proof.safetensors"
 """What torch computes with the best weights for a few samples."""
-EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
+EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data", ".json"))
 """What a run is exported to where no name is given."""
 OWN: Final = (
     *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
