@@ -67,6 +67,10 @@ class Exporter(Entry):
         """What runs a file of this format on arrays. Raises ExportFailed, and running it ExportMismatch."""
         raise NeedsTorch(f"{self.called()} is compared with torch's network")
 
+    def worst(self, subject: Subject, file: Path) -> str:
+        """Where a file begins to differ from the network, as a sentence; empty where that is not known."""
+        return ""
+
     def seal(self, file: Path, said: Mapping[str, Any]) -> None:
         """Put a manifest into a file that was written; nothing where the format has no place for one."""
 

@@ -27,6 +27,7 @@ from netspec.spec import Spec
 from netspec.version import __version__
 
 STORED: Final = "outputs stored by training"
+WHERE: Final = "With --with-torch the step is named at which they begin to differ."
 LEFT: Final = ("columns", "tokenizer", "classes", "values")
 """What stands beside a file that does not do all of the job."""
 
@@ -99,10 +100,11 @@ def write(
     with beside(path, exporter.extension) as draft:
         written = exporter.emit(of, draft)
         differences: tuple[Difference, ...] = ()
+        where = "" if compared else WHERE
         compared = compared or (f"{STORED} (torch {proof.torch})" if proof is not None else "")
         if proof is not None:
             differences = tuple(proof.differences(exporter.opened(draft), of, exporter.atol, exporter.rtol))
-            need_agreement(differences, exporter)
+            need_agreement(differences, exporter, where)
         told = finish(exporter, of, draft) if finish is not None else ""
         compared += ", before it was quantised" if told and compared else ""
         origin = Origin(digest(spec.graph), sums, proof.data if proof else "", proof.torch if proof else "")

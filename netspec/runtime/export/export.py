@@ -93,7 +93,8 @@ def export_network(
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft)) if proven else ()
         if proven:
-            need_agreement(differences, exporter)
+            same = all(each.agrees for each in differences)
+            need_agreement(differences, exporter, "" if same else exporter.worst(subject, draft))
         compared = f"torch {torch.__version__}" if proven else ""
         exporter.seal(draft, manifest(origin, exporter, compared, inputs, examples.pools, _checks(subject, proven)))
         size = sum(f.stat().st_size for f in draft.parent.iterdir())

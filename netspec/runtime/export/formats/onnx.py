@@ -78,6 +78,11 @@ class ONNX(Exporter):
 
         return opened(file)
 
+    def worst(self, subject: Subject, file: Path) -> str:
+        from netspec.runtime.export.onnx_worst import worst_step
+
+        return worst_step(subject, file)
+
     def seal(self, file: Path, said: Mapping[str, Any]) -> None:
         from netspec.runtime.export.manifest import seal
 
