@@ -35,7 +35,7 @@ OF_LARGE: Final = (
 )
 """Files of tests that go over all ready specs, and leave out the large ones of them but where more is asked for."""
 LATER: Final = (
-    "test_every_benchmark_runs[streaming]",
+    *(f"test_every_benchmark_runs[{name}]" for name in ("streaming", "exporting")),
     "test_data_larger_than_its_memory_stays_outside_of_it",
     "test_nothing_is_lost[--refusals]",
     "test_nothing_is_lost[--signals]",

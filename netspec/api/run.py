@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from netspec.api.spec import Spec
 from netspec.exporters.base import NeedsTorch
+from netspec.files import sha256
 from netspec.runs import run
 
 if TYPE_CHECKING:
@@ -74,5 +75,5 @@ class Run(run.Run):
         from netspec.runs.export import export
 
         about = (self.spec, self.module(), Path(path), allow_outside, self.learnt, self.doubt)
-        report = export(*about, proven=proven)
+        report = export(*about, proven=proven, weights=sha256(self.weights))
         return replace(report, note=report.note or note)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from netspec.catalogue import Entry
 from netspec.records import Choice, Field, Float
@@ -43,6 +43,15 @@ class Exporter(Entry):
     atol = Float("difference that is always allowed", 1e-7, ge=0)
     rtol = Float("difference allowed in proportion to the largest value of an output", 1e-4, ge=0)
 
+    @property
+    def whole(self) -> bool:
+        """Whether more than the network is in the file, which is then written from the graph or not at all."""
+        return False
+
+    def judged(self) -> Self:
+        """The same with tolerances that fit what it computes in, where none were given."""
+        return self
+
     @classmethod
     def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
         """Those of the format first."""
@@ -64,6 +73,13 @@ class Exporter(Entry):
     def opened(self, file: Path) -> Run:
         """What runs a file of this format on arrays. Raises ExportFailed, and running it ExportMismatch."""
         raise NeedsTorch(f"{self.called()} is compared with torch's network")
+
+    def worst(self, subject: Subject, file: Path) -> str:
+        """Where a file begins to differ from the network, as a sentence; empty where that is not known."""
+        return ""
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        """Put a manifest into a file that was written; nothing where the format has no place for one."""
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         """How far what the file computes is from what the network does, for `subject.differences` of its inputs.

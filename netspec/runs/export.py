@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import nn
 
+from netspec.errors import ExportFailed
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
+from netspec.runs.direct import write
 from netspec.runs.formats import answered, need_exporter, output_names
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.manifest import Origin
 from netspec.runtime.export.metadata import metadata
+from netspec.runtime.export.proof import digest
 from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Measure, Probabilities
+from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.runtime.train.evaluate import batch_size, evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
 from netspec.version import __version__
 
+WORK: Final = 10**15
+"""Multiply-accumulates of a comparison that is asked for, at most."""
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
 CALIBRATING: Final = 8
@@ -42,17 +51,22 @@ def export(
     doubt: str = "",
     *,
     proven: bool = True,
+    weights: str = "",
 ) -> Report:
     """Write a network to a file that agrees with it, also on the validation data where there is some.
 
     The ending of `path` says which format it is; without one it is the first that the spec names, else ONNX. The data
-    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. Raises
-    UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made that
-    agrees.
+    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. `weights`
+    is the checksum of the file that they are of.
+
+    Raises UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made
+    that agrees.
     """
     exporter, training = need_exporter(spec, path), spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
+    if exporter.whole:
+        return _whole(spec, module, path, data, proven=proven, weights=weights)
     losses = answered(training, spec.graph, learnt) if training is not None else {}
     scales = {name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known)) is not None}
     return export_network(
@@ -70,6 +84,7 @@ def export(
         proven=proven,
         training=partial(_training, spec, data),
         measure=_measure(spec, data),
+        origin=Origin(digest(spec.graph), weights, data.fingerprint() if data else ""),
     )
 
 
@@ -93,6 +108,30 @@ def _measure(spec: Spec, data: Data | None) -> Measure | None:
         return {metric.label: float(found[metric.label]) for metric in metrics}
 
     return measure
+
+
+def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, proven: bool, weights: str) -> Report:
+    """Write a file that does more than the network, against what that gives now. Raises ExportFailed for no form."""
+    from netspec.runs.proving import proof_now
+
+    still = copied(module).cpu().eval()
+    plain = unwrapped(still)
+    owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
+    arrays = {name: tensor.detach().numpy() for name, tensor in owned}
+    proof = proof_now(spec, still, data, weights, most=WORK) if proven else None
+    compared = f"torch {torch.__version__}" if proven else ""
+    finish: Callable[[Exporter, Emission, Path], str] | None = None
+    if getattr(need_exporter(spec, path), "dtype", "") == "int8":
+        from netspec.runs.quantising import quantise
+
+        finish = partial(quantise, spec, data)
+
+    learnt = data.learnt if data is not None else {}
+    try:
+        return write(spec, path, arrays, weights, learnt, proof, compared, finish)
+    except NeedsTorch as reason:
+        text = f"only the network itself can be exported, because {reason}"
+        raise ExportFailed(f"{text}. Leave out preprocess, input, dtype and output: labels.") from None
 
 
 def _ends(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +17,10 @@ from netspec.files import saving, sha256
 from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
 from netspec.runs.export import validation
+from netspec.runs.formats import raw_forms
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.export.made_up import Form, drawn
 from netspec.runtime.export.proof import MAX_BYTES, Case, Proof, digest, packed
 from netspec.runtime.export.subject import BATCHES, Inputs, sized, tensors
 from netspec.runtime.network.build import build
@@ -42,38 +46,65 @@ def prove(spec: Spec, data: Data, folder: Path) -> None:
     with saving(place):
         place.unlink(missing_ok=True)
     drawn = any(isinstance(step.op, Noise) and not step.training for step in spec.graph.root.walk())
-    if drawn or not best.is_file() or _macs(spec.graph, {}) * (BATCHES[0] + BATCHES[1]) > MACS:
+    if drawn or not best.is_file() or _macs(spec.graph, {}) * sum(BATCHES[:NEEDED]) > MACS:
         return
+    with contextlib.suppress(NetspecError):  # what is trained on real data need not run with made-up inputs
+        proof = proof_now(spec, build(spec, best), data, weights=sha256(best))
+        if len(proof.cases) >= NEEDED:
+            arrays, metadata = packed(proof)
+            save_weights({name: torch.from_numpy(x) for name, x in arrays.items()}, place, metadata)
+
+
+def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = "", most: int = MACS) -> Proof:
+    """What a network on the CPU gives for made-up samples and for real ones, in at most so many accumulations.
+
+    Raises NetspecError where it runs with none of the sizes that are tried.
+    """
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         seen = tuple(x[:REAL].cpu() for x in next(validation(spec, data), ()))
         examples = Examples(spec.graph.inputs, seen)
-        try:
-            cases = list(_cases(spec.graph, build(spec, best).eval(), examples, seen))
-        except NetspecError:  # what is trained on real data need not run with made-up inputs
-            return
-    if len(cases) < NEEDED:
-        return
-    about = {"torch": torch.__version__, "network": digest(spec.graph), "weights": sha256(best)}
-    proof = Proof(tuple(cases), tuple(examples.pools), data=data.fingerprint(), **about)
-    arrays, metadata = packed(proof)
-    save_weights({name: torch.from_numpy(x) for name, x in arrays.items()}, place, metadata)
+        forms = tuple(raw_forms(data.learnt)) if data is not None and _has_raw(spec, data) else ()
+        cases = tuple(_cases(spec, network.eval(), examples, seen, data, forms, most))
+    about = {"torch": torch.__version__, "network": digest(spec.graph), "weights": weights}
+    found = data.fingerprint() if data is not None else ""
+    return Proof(cases, tuple(examples.pools), data=found, raw=forms, **about)
 
 
-def _cases(graph: Graph, network: nn.Module, examples: Examples, seen: Inputs) -> Iterator[Case]:
+def _has_raw(spec: Spec, data: Data) -> bool:
+    """Whether samples can be made up as they are before any transform."""
+    known = all(dtype in ("uint8", "float32", "int64", "bool") for _, dtype in raw_forms(data.learnt))
+    return known and len(data.learnt["values"]) == len(spec.graph.inputs)
+
+
+def _cases(
+    spec: Spec,
+    network: nn.Module,
+    examples: Examples,
+    seen: Inputs,
+    data: Data | None,
+    raw: Sequence[Form],
+    most: int,
+) -> Iterator[Case]:
     """Made-up samples at every batch size and at other sizes, and real ones, as far as work and room go."""
     first, *others = examples.sizes(network)
-    drawn = [(f"batch {batch}", batch, first, batch) for batch in BATCHES]
-    drawn += [(f"batch 2, {sized(sizes)}", 2, sizes, len(BATCHES)) for sizes in others]
+    planned = [Case(f"batch {batch}", (), (), batch, first, batch) for batch in BATCHES]
+    planned += [Case(f"batch 2, {sized(sizes)}", (), (), 2, sizes, len(BATCHES)) for sizes in others]
     if seen:
-        drawn.append(("validation data", len(seen[0]), first, 0))
+        planned.append(Case("validation data", (), tuple(x.numpy() for x in seen), len(seen[0]), first))
+    if raw:
+        planned += [Case(f"batch {batch}", (), (), batch, first, batch, raw=True) for batch in BATCHES]
     work = room = 0
-    for what, batch, sizes, seed in drawn:
-        work += batch * _macs(graph, sizes)
-        if work > MACS:
+    for case in planned:
+        work += case.batch * _macs(spec.graph, case.sizes)
+        if work > most:
             return
-        inputs = examples.draw(batch, sizes, seed=seed) if seed else seen
-        given = tuple(x.contiguous().numpy() for x in tensors(network(*inputs)))
-        case = Case(what, given, () if seed else tuple(x.numpy() for x in seen), batch, sizes, seed)
+        inputs: Inputs = seen if case.inputs else examples.draw(case.batch, case.sizes, seed=case.seed)
+        if case.raw and data is not None:
+            forms = [([case.batch, *shape], dtype) for shape, dtype in raw]
+            inputs, _ = data.steps(
+                (tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed))), torch.empty(0))
+            )
+        case = replace(case, outputs=tuple(x.contiguous().numpy() for x in tensors(network(*inputs))))
         room += case.nbytes
         if room > MAX_BYTES:
             return

@@ -20,7 +20,7 @@ def emission_of(subject: Subject, what: str) -> Emission:
     plain = unwrapped(network.network if isinstance(network, InOwnUnits) else network)
     owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
     weights = {name: tensor.detach().numpy() for name, tensor in owned}
-    return Emission(subject.graph, weights, subject.outputs, ends_of(subject), subject.metadata)
+    return Emission(subject.graph, weights, subject.outputs, ends_of(subject), metadata=subject.metadata)
 
 
 def ends_of(subject: Subject) -> dict[int, End]:

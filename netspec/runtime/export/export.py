@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -16,10 +17,12 @@ from netspec.errors import ExportFailed
 from netspec.exporters.base import Exporter
 from netspec.graph.model import Graph
 from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.export.manifest import Origin, manifest
 from netspec.runtime.export.places import beside
+from netspec.runtime.export.proof import Case
 from netspec.runtime.export.report import Report, need_agreement
-from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Measure, Probabilities, Subject, tensors
-from netspec.runtime.export.tolerance import difference
+from netspec.runtime.export.subject import BATCHES, TRACED_BATCH, Inputs, Measure, Probabilities, Subject, tensors
+from netspec.runtime.export.tolerance import Array, difference
 from netspec.runtime.network.remove_parametrizations import copied
 from netspec.tensors import Tensor as Described
 
@@ -50,6 +53,7 @@ def export_network(
     proven: bool = True,
     training: Callable[[], Iterable[Inputs]] = tuple,
     measure: Measure | None = None,
+    origin: Origin | None = None,
 ) -> Report:
     """Write the network in evaluation mode to the file `path`, and compare both in whatever runs such files.
 
@@ -58,14 +62,16 @@ def export_network(
     input, batch first. With `exporter.output` of probabilities the outputs at the places of `probabilities` become what
     that says, given an example of them. `draws` are the steps that draw random numbers outside training too, which an
     error may have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain
-    tensors in the file. Not `proven`, the file is compared with nothing, which the report says. `training` gives batches
-    of the data that it was trained on, and `measure` its metrics, for formats that round.
+    tensors in the file. Not `proven`, the file is compared with nothing, which the report says; its manifest says what
+    its `origin` is. `training` gives batches of the data that it was trained on, and `measure` its metrics, for formats
+    that round.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
     UsageError.
     """
     _need_own_names(inputs, outputs, exporter)
+    origin = replace(origin or Origin(), torch=torch.__version__)
     examples, validation = _examples(inputs, validation)
     with _evaluating(network) as still, beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
@@ -92,10 +98,19 @@ def export_network(
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft)) if proven else ()
         if proven:
-            need_agreement(differences, exporter)
-        size = sum(f.stat().st_size for f in draft.parent.iterdir())
+            same = all(each.agrees for each in differences)
+            need_agreement(differences, exporter, "" if same else exporter.worst(subject, draft))
         compared = f"torch {torch.__version__}" if proven else ""
+        exporter.seal(draft, manifest(origin, exporter, compared, inputs, examples.pools, _checks(subject, proven)))
+        size = sum(f.stat().st_size for f in draft.parent.iterdir())
         return Report(path, size, written.inputs, written.outputs, written.facts, differences, written.note, compared)
+
+
+def _checks(subject: Subject, proven: bool) -> Iterator[tuple[Case, list[Array]]]:
+    """What a file that was proven is to give for made-up samples of two batch sizes."""
+    for batch in BATCHES[:2] if proven else ():
+        gives = subject.gives(subject.examples.draw(batch, subject.sizes[0], seed=batch))
+        yield Case(f"batch {batch}", (), (), batch, subject.sizes[0], batch), [x.numpy() for x in gives]
 
 
 def _need_own_names(inputs: Iterable[str], outputs: Iterable[str], exporter: Exporter) -> None:

@@ -12,30 +12,38 @@ from netspec.tensors import Tensor
 
 Array = np.ndarray[Any, Any]
 BATCH: Final = "B"
+Form = tuple[Sequence[int], str]
+"""A shape, and a dtype by torch's name."""
 
 
 def made_up(
     inputs: Mapping[str, Tensor], pools: Sequence[Array | None], batch: int, sizes: Mapping[str, int], seed: int
 ) -> tuple[Array, ...]:
-    """Inputs of this batch size and these sizes of the free dimensions, one array for each, batch first.
+    """Inputs of this batch size and these sizes of the free dimensions, one array for each, batch first."""
+    return drawn(forms(inputs, batch, sizes), pools, seed)
 
-    Floats are from a normal distribution. Whole numbers are from the pool of their input; without one they are 0 or 1,
-    which any vocabulary has.
+
+def forms(inputs: Mapping[str, Tensor], batch: int, sizes: Mapping[str, int]) -> list[Form]:
+    """The shape and the dtype that each input then has."""
+    values: dict[str, Size] = {BATCH: batch, **sizes}
+    return [([int(str(substitute(s, values))) for s in x.shape], x.dtype) for x in inputs.values()]
+
+
+def drawn(described: Sequence[Form], pools: Sequence[Array | None], seed: int) -> tuple[Array, ...]:
+    """An array for each form: floats are from a normal distribution, bytes may be any.
+
+    Whole numbers are from the pool of their input; without one they are 0 or 1, which any vocabulary has.
     """
     chance = np.random.RandomState(seed)  # of all of numpy's, it alone promises the same numbers for ever
-    values: dict[str, Size] = {BATCH: batch, **sizes}
-    drawn = []
-    for x, pool in zip(inputs.values(), pools, strict=True):
-        shape = [int(str(substitute(s, values))) for s in x.shape]
-        drawn.append(_array(x, shape, pool, chance))
-    return tuple(drawn)
+    return tuple(_array(*form, pool, chance) for form, pool in zip(described, pools, strict=True))
 
 
-def _array(x: Tensor, shape: Sequence[int], pool: Array | None, chance: np.random.RandomState) -> Array:
+def _array(shape: Sequence[int], dtype: str, pool: Array | None, chance: np.random.RandomState) -> Array:
     """One input."""
-    if x.dtype == "float32":
+    if dtype == "float32":
         return np.asarray(chance.standard_normal(shape), np.float32)
-    if x.dtype == "int64" and pool is not None:
+    if dtype == "uint8":
+        return np.asarray(chance.randint(256, size=shape), np.uint8)
+    if dtype == "int64" and pool is not None:
         return np.asarray(pool[chance.randint(len(pool), size=shape)], np.int64)
-    drawn = chance.randint(2, size=shape)
-    return np.asarray(drawn, np.int64 if x.dtype == "int64" else np.bool_)
+    return np.asarray(chance.randint(2, size=shape), np.int64 if dtype == "int64" else np.bool_)

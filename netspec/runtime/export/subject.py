@@ -93,13 +93,6 @@ class Subject:
         """Inputs to trace the network with."""
         return self.examples.draw(TRACED_BATCH, self.sizes[0])
 
-    def results(self, inputs: Inputs) -> list[torch.Tensor]:
-        """What the file is to give for inputs, flattened."""
-        found = tensors(self.network(*inputs))
-        for place, end in self.ends.items():
-            found[place] = end(found[place])
-        return found
-
     def differences(self, run: Run) -> Iterator[Difference]:
         """What a file gives against what the network gives, on all inputs that it has to be proven on.
 
@@ -124,9 +117,16 @@ class Subject:
         if total:
             yield total
 
+    def gives(self, inputs: Inputs) -> list[torch.Tensor]:
+        """What a file is to give for these inputs."""
+        expected = tensors(self.network(*inputs))
+        for place, end in self.ends.items():
+            expected[place] = end(expected[place])
+        return expected
+
     def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
         """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
-        expected = self.results(inputs)
+        expected = self.gives(inputs)
         worst: Difference | None = None
         for a, b in zip(run(inputs), expected, strict=True):
             if a.shape != tuple(b.shape):
@@ -146,7 +146,7 @@ def described(subject: Subject) -> tuple[dict[str, str], dict[str, str]]:
     """
     known = list(subject.graph.outputs.values()) if subject.graph is not None else []
     if len(known) != len(subject.outputs):
-        known = [Described(tuple(x.shape)) for x in subject.results(subject.example)]
+        known = [Described(tuple(x.shape)) for x in subject.gives(subject.example)]
     taken = {name: _told(x) for name, x in subject.inputs.items()}
     return taken, {name: _told(x) for name, x in zip(subject.outputs, known, strict=True)}
 

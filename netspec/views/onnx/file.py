@@ -34,11 +34,12 @@ EXTERNAL: Final = 1
 def save(model: ModelProto, arrays: Mapping[str, Array], file: Path) -> int:
     """Write a model whose initializers have their numbers in `arrays`, by name, and give how many bytes that are.
 
+    One that is not there is whole already.
     What one file cannot hold goes into one beside it, which ends in `.data`. Raises OSError.
     """
-    heads = [tensor.SerializeToString(deterministic=True) for tensor in model.graph.initializer]
-    named = [arrays[tensor.name] for tensor in model.graph.initializer]
-    total = sum(array.nbytes for array in named)
+    firsts = [tensor.SerializeToString(deterministic=True) for tensor in model.graph.initializer]
+    named = [arrays.get(tensor.name) for tensor in model.graph.initializer]
+    total = sum(array.nbytes for array in named if array is not None)
     if total > ONE_FILE:
         beside = file.with_name(f"{file.name}.data")
         _save_beside(model, named, beside)
@@ -47,22 +48,31 @@ def save(model: ModelProto, arrays: Mapping[str, Array], file: Path) -> int:
     del model.graph.initializer[:]
     graph = model.graph.SerializeToString(deterministic=True)
     model.ClearField("graph")
-    pairs = list(zip(heads, named, strict=True))
-    lengths = [len(head) + len(_head(RAW_DATA, array.nbytes)) + array.nbytes for head, array in pairs]
-    inner = len(graph) + sum(len(_head(INITIALIZER, length)) + length for length in lengths)
+    pairs = list(zip(firsts, named, strict=True))
+    lengths = [len(first) + (_room(array) if array is not None else 0) for first, array in pairs]
+    inner = len(graph) + sum(len(head(INITIALIZER, length)) + length for length in lengths)
     with file.open("wb") as stream:
         stream.write(model.SerializeToString(deterministic=True))
-        stream.write(_head(GRAPH, inner) + graph)
-        for (head, array), length in zip(pairs, lengths, strict=True):
-            stream.write(_head(INITIALIZER, length) + head + _head(RAW_DATA, array.nbytes))
-            _pour(array, stream)
+        stream.write(head(GRAPH, inner) + graph)
+        for (first, array), length in zip(pairs, lengths, strict=True):
+            stream.write(head(INITIALIZER, length) + first)
+            if array is not None:
+                stream.write(head(RAW_DATA, array.nbytes))
+                _pour(array, stream)
         return stream.tell()
 
 
-def _save_beside(model: ModelProto, arrays: list[Array], file: Path) -> None:
+def _room(array: Array) -> int:
+    """The bytes of a field that holds the numbers of an array."""
+    return len(head(RAW_DATA, array.nbytes)) + array.nbytes
+
+
+def _save_beside(model: ModelProto, arrays: list[Array | None], file: Path) -> None:
     """Write the numbers of all initializers into a file, and let the model say where in it they lie."""
     with file.open("wb") as stream:
         for tensor, array in zip(model.graph.initializer, arrays, strict=True):
+            if array is None:
+                continue
             if array.nbytes >= PAGE:
                 stream.write(bytes(-stream.tell() % PAGE))
             tensor.data_location = EXTERNAL
@@ -77,7 +87,7 @@ def _pour(array: Array, stream: IO[bytes]) -> None:
     stream.write(whole.reshape(-1).view(np.uint8).data)
 
 
-def _head(number: int, length: int) -> bytes:
+def head(number: int, length: int) -> bytes:
     """What stands before a field of so many bytes: its number, and its length."""
     return bytes([*_varint(number << 3 | 2), *_varint(length)])
 

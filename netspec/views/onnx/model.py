@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 PRODUCER: Final = "netspec"
 BATCH_NAME: Final = "batch"
 """What the dimension B is called in a file."""
-Behind = tuple[str, Sequence[Array], Mapping[str, Any]]
-"""An operator that is put behind an output: its name, its further operands, its attributes."""
+Behind = tuple[str, Sequence[Array | None], Mapping[str, Any]]
+"""An operator that is put behind an output: its name, its operands, of which None is the output, its attributes."""
+Ahead = tuple[Tensor, Callable[[Writer, Wire], str]]
+"""What a file takes in place of an input, and what writes that input of it."""
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -36,6 +38,8 @@ def emit(
     outputs: Sequence[str],
     metadata: Mapping[str, str],
     behind: Mapping[int, Sequence[Behind]] = NONE,
+    ahead: Mapping[str, Ahead] = NONE,
+    gives: Mapping[int, Tensor] = NONE,
     apart: dict[str, Array] | None = None,
 ) -> ModelProto:
     """The network as it is in use, with dimensions that only the run decides open, by their names.
@@ -43,12 +47,17 @@ def emit(
     Its tensors are in it, or are left `apart`: there by name, in the model without their numbers, for `save`.
 
     `weights` are all tensors that it owns, by their names in the state_dict, those included that are not saved.
-    `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places. Raises
-    Unwritable for a step that has no form, named in the message.
+    `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places, which may
+    make something else of them that it `gives` then. `ahead` says what is done to inputs. Raises Unwritable for a step
+    that has no form, named in the message.
     """
-    writer = Writer(weights, graph.inputs, opset, graph.ties)
+    inputs = {name: ahead[name][0] if name in ahead else x for name, x in graph.inputs.items()}
+    writer = Writer(weights, inputs, opset, graph.ties)
     network = _Network(writer)
     network.held = {value: name for name, value in graph.root.inputs.items()}
+    for name, (tensor, taken) in ahead.items():
+        with writer.at("preprocess"):
+            network.held[graph.root.inputs[name]] = taken(writer, Wire(name, tensor))
     network.level(graph.root, "")
     given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
     if len(given) != len(outputs):
@@ -56,9 +65,10 @@ def emit(
     wires = [network.wire(value) for value in given]
     for place, more in behind.items():
         for kind, operands, attributes in more:
-            name = writer.node(kind, wires[place], *map(writer.constant, operands), **attributes)
-            wires[place] = Wire(name, wires[place].tensor)
-    return network.finished(graph, wires, outputs, metadata, apart)
+            read = [wires[place].name if each is None else writer.constant(each) for each in operands]
+            wires[place] = Wire(writer.node(kind, *read, **attributes), wires[place].tensor)
+    wires = [Wire(wire.name, gives.get(place, wire.tensor)) for place, wire in enumerate(wires)]
+    return network.finished(graph.name, inputs, wires, outputs, metadata, apart)
 
 
 class _Network(Walk[str]):
@@ -158,7 +168,8 @@ class _Network(Walk[str]):
 
     def finished(
         self,
-        graph: Graph,
+        title: str,
+        inputs: Mapping[str, Tensor],
         wires: Sequence[Wire],
         outputs: Sequence[str],
         metadata: Mapping[str, str],
@@ -175,15 +186,15 @@ class _Network(Walk[str]):
         owned = {name: w.initializers[name] for name in kept}
         tensors = [_tensor(name, array, apart is None) for name, array in owned.items()]
         if apart is not None:
-            apart |= owned
-        named = {*graph.inputs, *outputs, *w.initializers}
+            apart |= {name: array for name, array in owned.items() if array.dtype.kind != "U"}
+        named = {*inputs, *outputs, *w.initializers}
         made = {name for node in w.nodes for name in node.output}
         told = {n: x for n, x in self.shapes.items() if not any(ROUTED in names(size) for size in x.shape)}
         between = [_described(n, x) for n, x in told.items() if n in made and n not in named]
         body = helper.make_graph(
             w.nodes,
-            graph.name,
-            [_described(name, x) for name, x in graph.inputs.items()],
+            title,
+            [_described(name, x) for name, x in inputs.items()],
             [_described(name, wire.tensor) for name, wire in results],
             tensors,
             value_info=between,
@@ -246,10 +257,17 @@ def _tensor(name: str, array: Array, whole: bool) -> TensorProto:
     """A weight or a constant, `whole` or without its numbers."""
     from onnx import TensorProto, helper, numpy_helper
 
+    if array.dtype.kind == "U":
+        return TensorProto(name=name, dims=array.shape, data_type=KINDS["string"], string_data=_encoded(array))
     if whole:
         return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
     kind = helper.np_dtype_to_tensor_dtype(array.dtype)
     return TensorProto(name=name, dims=array.shape, data_type=kind)
+
+
+def _encoded(texts: Array) -> list[bytes]:
+    """Texts as ONNX has them."""
+    return [str(text).encode() for text in texts.reshape(-1)]
 
 
 def dimension_name(name: str) -> str:
