@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 import netspec
 from netspec.cli.export import command
-from netspec.runs.data import data_of
 from netspec.errors import ExportFailed, ExportMismatch, UsageError
+from netspec.runs.data import data_of
 from netspec.runtime.export.c_library import compiled
 from netspec.runtime.export.report import Report
 from netspec.views.c import Unwritable
@@ -116,7 +116,9 @@ def test_no_text_ends_a_comment(text: str, tmp_path: Path) -> None:
 
 
 def test_memory_is_shared_and_norms_are_folded(tmp_path: Path) -> None:
-    report = exported("input: 2x16x16\nlayers: [conv 4 k3 p1 nobias, bn, relu, conv 4 k3 p1, bn, relu, gap, fc 3]", tmp_path)
+    report = exported(
+        "input: 2x16x16\nlayers: [conv 4 k3 p1 nobias, bn, relu, conv 4 k3 p1, bn, relu, gap, fc 3]", tmp_path
+    )
     source = (tmp_path / "net.c").read_text()
     assert "batchnorm" not in source
     assert report.facts["memory"] <= 4 * (4 * 16 * 16 + 4 * 18 * 18)

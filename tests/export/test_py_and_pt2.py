@@ -15,7 +15,9 @@ from netspec.errors import ExportFailed, UsageError
 FREE = "input: Tx4\nlayers: [linear 6, relu, mean 1, linear 3]\nexport: {pt2: {output: probabilities}, py: {output: probabilities}}"
 
 
-@pytest.mark.parametrize("text", [FREE, "input: 4\nlayers: {load: linear 3, n: batchnorm1d, w: linear 2 wrap=weight_norm}"])
+@pytest.mark.parametrize(
+    "text", [FREE, "input: 4\nlayers: {load: linear 3, n: batchnorm1d, w: linear 2 wrap=weight_norm}"]
+)
 def test_python_stands_alone(text: str, tmp_path: Path) -> None:
     spec = netspec.loads(text)
     report = spec.export(tmp_path / "net.py")

@@ -6,18 +6,18 @@ that is not in the table is written as the nearest above it, and one without any
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from netspec.emit.c.attention import encoder, encoder_layer, multihead
 from netspec.emit.c.code import number
-from netspec.emit.c.elements import copied, elementwise, mirrored, padded, picked
+from netspec.emit.c.elements import copied, elementwise, mirrored, padded
 from netspec.emit.c.parts import Made, Results, Rule, Wires, at_the_end, reshaped, resized, same
 from netspec.emit.c.products import convolution, linear
 from netspec.emit.c.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
-from netspec.emit.c.rows import by_channel, mean, normalised, reduced, rows_of, softmax
+from netspec.emit.c.rows import by_channel, mean, normalised, rows_of, softmax
 from netspec.emit.c.windows import Kind, adaptive, pooled
 from netspec.emit.c.writer import Array, Unwritable, Wire, Writer
 from netspec.emit.table import Table

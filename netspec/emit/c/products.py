@@ -131,9 +131,7 @@ def _summed(
         kind = "float" if dtype == "float32" else "int8_t"
         code.add(f"const {kind} *in = {names.x[0]} + {source(at)};")
         code.add(f"const {kind} *row = {where};")
-        terms = [
-            f"in[{v * step}] * row[{v * outputs} + o]" if v else "in[0] * row[o]" for v in range(many)
-        ]
+        terms = [f"in[{v * step}] * row[{v * outputs} + o]" if v else "in[0] * row[o]" for v in range(many)]
         with code.loop("o", outputs_here):
             lines = _wrapped(terms)
             code.add(f"sum[o] += {lines[0]}" + ("" if len(lines) > 1 else ";"))
@@ -267,7 +265,9 @@ def _along_rows(
         kind_of, sums = ("float", "float") if dtype == "float32" else ("int8_t", "int32_t")
 
         def body(code: Code, names: Names) -> None:
-            with code.nested([*([("n", samples)] if samples > 1 else []), ("o", outputs), ("r", rows), ("b", columns, BLOCK)]):
+            with code.nested(
+                [*([("n", samples)] if samples > 1 else []), ("o", outputs), ("r", rows), ("b", columns, BLOCK)]
+            ):
                 code.add(f"{sums} sum[{min(columns, BLOCK)}];")
                 code.add(f"const int n = b + {BLOCK} < {columns} ? {BLOCK} : {columns} - b;")
                 with code.loop("c", "n"):

@@ -59,7 +59,10 @@ def _behind(end: End) -> Iterator[Behind]:
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """The shapes of one sample, as a person reads them."""
-    return {name: sample(x.shape[1:] if x.shape[:1] == (1,) and len(x.shape) > 1 else x.shape) for name, x in tensors.items()}
+    return {
+        name: sample(x.shape[1:] if x.shape[:1] == (1,) and len(x.shape) > 1 else x.shape)
+        for name, x in tensors.items()
+    }
 
 
 def _lines(text: str) -> Callable[[Step], str]:

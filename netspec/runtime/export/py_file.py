@@ -48,14 +48,23 @@ def write(subject: Subject, file: Path) -> Written:
     ends = ends_of(subject)
     if ends and len(subject.outputs) > 1:
         what = "probabilities, or in the units of their targets,"
-        raise ExportFailed(f"the printed network gives several outputs, and those that are to be {what} are not its own")
+        raise ExportFailed(
+            f"the printed network gives several outputs, and those that are to be {what} are not its own"
+        )
     behind = "".join(HOOK.format(_expression(end)) for end in ends.values())
     taken = set(re.findall(r"^(?:def|class) (\w+)", source, re.MULTILINE))
     load = next(name for name in ("load", "load_network", "load_network_") if name not in taken)
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
     with writing(file):
         save_file(weights, file.with_suffix(".safetensors"), dict(subject.metadata))
-        file.write_text(source.rstrip("\n") + "\n" + LOADER.format(load=load, network=cls.__name__, behind=behind, needs="    import torch\n" if behind else ""), "utf-8")
+        file.write_text(
+            source.rstrip("\n")
+            + "\n"
+            + LOADER.format(
+                load=load, network=cls.__name__, behind=behind, needs="    import torch\n" if behind else ""
+            ),
+            "utf-8",
+        )
     facts = {"parameters": sum(p.numel() for p in network.parameters())}
     return Written(*described(subject), facts)
 
@@ -79,7 +88,9 @@ def opened(file: Path) -> Run:
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-        network: nn.Module = next(getattr(module, n) for n in ("load_network_", "load_network", "load") if hasattr(module, n))()
+        network: nn.Module = next(
+            getattr(module, n) for n in ("load_network_", "load_network", "load") if hasattr(module, n)
+        )()
     except Exception as error:  # whatever a program raises
         raise ExportFailed(f"the file does not load: {str(error).splitlines()[0]}") from error
     finally:

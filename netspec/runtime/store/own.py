@@ -13,7 +13,10 @@ PROOF: Final = "proof.safetensors"
 EXPORTED: Final = tuple(
     name
     for cls in EXPORTERS.classes()
-    for name in (*(f"model{cls.extension}{more}" for more in ("", ".data", ".json")), *(f"model{e}" for e in cls.beside))
+    for name in (
+        *(f"model{cls.extension}{more}" for more in ("", ".data", ".json")),
+        *(f"model{e}" for e in cls.beside),
+    )
 )
 """What a run is exported to where no name is given."""
 OWN: Final = (

@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.emit.c.code import TYPES, Code, array, comment, identifier
-from netspec.emit.c.elements import copied, elementwise
+from netspec.emit.c.elements import elementwise
 from netspec.emit.c.layers import sigmoid
 from netspec.emit.c.rows import softmax
-from netspec.emit.c.writer import NUMPY, Array, Call, Names, Storage, Unwritable, Wire
+from netspec.emit.c.writer import NUMPY, Array, Call, Names, Unwritable, Wire
 from netspec.graph.model import Graph, Step, Value
 from netspec.tensors import Tensor, show
 from netspec.views.c.arena import Arena, overwrite, planned
@@ -26,7 +26,9 @@ MOST_WEIGHTS: Final = 8_000_000
 MARK: Final = "netspec: "
 """What the comment begins with that says, as JSON, what the file computes."""
 WIDTH: Final = 110
-FAR: Final = "/* Volatile, so that no compiler reckons with how far arrays lie apart: GCC 12 does, and errs (-fivopts). */"
+FAR: Final = (
+    "/* Volatile, so that no compiler reckons with how far arrays lie apart: GCC 12 does, and errs (-fivopts). */"
+)
 Behind = tuple[str, Any]
 """What is put behind an output: `softmax` with its axis, `sigmoid`, or `scale` with factor and shift."""
 
@@ -164,7 +166,9 @@ def _arguments(names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         plain = identifier(name)
-        word = plain if plain in ("input", "output") else f"{plain}_" if plain and not plain[0].isdigit() else f"x_{plain}"
+        word = (
+            plain if plain in ("input", "output") else f"{plain}_" if plain and not plain[0].isdigit() else f"x_{plain}"
+        )
         while word in found.values():
             word += "_"
         found[name] = word
@@ -322,9 +326,7 @@ class _Printer:
         ]
         refuses = any(call.fails for call in self.calls)
         result = (
-            "Gives 0, or 1 where a whole number of the input stands for no row of a table."
-            if refuses
-            else "Gives 0."
+            "Gives 0, or 1 where a whole number of the input stands for no row of a table." if refuses else "Gives 0."
         )
         return "\n".join([
             "/*",
