@@ -42,14 +42,22 @@ int main(void)
 }}
 """
 NETWORKS = {
-    "image": "input: 3x12x12\nlayers: [conv 6 k3 s2 p1 nobias, bn, relu, conv 8 k3 same groups=2, gelu, conv 8 k3 p1 groups=8, "
-    "hardswish, maxpool 3 2 1, conv 5 k2 padding_mode=circular p1, groupnorm 1, avgpool 2 1 1 count_include_pad=false, "
-    "conv_transpose 4 k3 s2 p1, instancenorm, upsample scale_factor=2, adaptive_avg_pool 3, fc 7, softmax 1]",
-    "tokens": "input: 5x8\nlayers: {a: 'layernorm', q: linear(a) 8, k: linear(a) 8, v: linear(a) 8, s: sdpa(q k v) heads=2, "
-    "r: 'add(s in), rmsnorm', m: [linear 70, silu, linear 8], o: 'add(m r), mean 1', z: 'concat(o o), linear 3, tanh'}",
-    "steps": "input: 6x5\nlayers: [gru 4 batch_first bidirectional, lstm 3 batch_first, select 1 -1, linear 2, sigmoid]",
-    "sequence": "input: 4x20\nlayers: [conv 6 k5 d2 p4, bn, elu, pad 2 1, maxpool 2, transpose 1 2, linear 3, "
-    "log_softmax -1, flip 1, sum 2, sub 1, abs, sqrt]",
+    "image": """
+input: 3x12x12
+layers: [conv 6 k3 s2 p1 nobias, bn, relu, conv 8 k3 same groups=2, gelu, conv 8 k3 p1 groups=8, hardswish,
+  maxpool 3 2 1, conv 5 k2 padding_mode=circular p1, groupnorm 1, avgpool 2 1 1 count_include_pad=false,
+  conv_transpose 4 k3 s2 p1, instancenorm, upsample scale_factor=2, adaptive_avg_pool 3, fc 7, softmax 1]""",
+    "tokens": """
+input: 5x8
+layers: {a: layernorm, q: linear(a) 8, k: linear(a) 8, v: linear(a) 8, s: sdpa(q k v) heads=2, r: "add(s in), rmsnorm",
+  m: [linear 70, silu, linear 8], o: "add(m r), mean 1", z: "concat(o o), linear 3, tanh"}""",
+    "steps": """
+input: 6x5
+layers: [gru 4 batch_first bidirectional, lstm 3 batch_first, select 1 -1, linear 2, sigmoid]""",
+    "sequence": """
+input: 4x20
+layers: [conv 6 k5 d2 p4, bn, elu, pad 2 1, maxpool 2, transpose 1 2, linear 3, log_softmax -1, flip 1, sum 2, sub 1,
+  abs, sqrt]""",
 }
 
 
@@ -94,8 +102,8 @@ def test_every_operation_in_many_cases(tmp_path: Path) -> None:
 
 def test_names_shape_no_code(tmp_path: Path) -> None:
     text = (
-        "name: Int\ninputs: {auto: 4, extern: 4}\nlayers: {static: linear(auto) 3, sizeof: linear(extern) 3, x: add(static sizeof)}\n"
-        "outputs: {typedef: x, NULL: sizeof}"
+        "name: Int\ninputs: {auto: 4, extern: 4}\nlayers: "
+        "{static: linear(auto) 3, sizeof: linear(extern) 3, x: add(static sizeof)}\noutputs: {typedef: x, NULL: sizeof}"
     )
     exported(text, tmp_path)
     subprocess.run(["cc", *STRICT, "-c", "net.c"], cwd=tmp_path, check=True)
@@ -177,7 +185,7 @@ def test_without_a_compiler_it_is_refused_or_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     spec = netspec.loads("input: 4\nlayers: [linear 3]")
-    with pytest.raises(ExportFailed, match="no C compiler here .* --unproven"):
+    with pytest.raises(ExportFailed, match=r"no C compiler here .* --unproven"):
         spec.export(tmp_path / "net.c")
     assert not spec.export(tmp_path / "net.c", proven=False).compared
     assert (tmp_path / "net.h").exists()
@@ -191,7 +199,8 @@ def test_a_name_that_no_file_can_include(tmp_path: Path) -> None:
 def test_int8_is_what_torch_rounds(tmp_path: Path) -> None:
     text = (
         "input: 1x8x8\nlayers: [conv 4 k3 p1 nobias, bn, relu, conv 6 k3 s2, relu, fc 10]\ndata: digits\n"
-        "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, metrics: [accuracy]}\nexport: {c: {dtype: int8, max_drop: 1}}"
+        "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, metrics: [accuracy]}\n"
+        "export: {c: {dtype: int8, max_drop: 1}}"
     )
     report = exported(text, tmp_path)
     assert report.facts["int8"] == 3
@@ -216,7 +225,7 @@ def test_int8_that_costs_too_much_is_refused(tmp_path: Path) -> None:
         weight.copy_(means)
         bias.copy_(-means.square().sum(1) / 2)
         weight[:, 0] = 1e4  # of a corner that no digit reaches: steps are too coarse for all else
-    with pytest.raises(ExportMismatch, match="int8 costs more than 0.01 of accuracy"):
+    with pytest.raises(ExportMismatch, match=r"int8 costs more than 0\.01 of accuracy"):
         spec.export(tmp_path / "net.c", module)
     assert not list(tmp_path.iterdir())
 

@@ -1,1 +1,1 @@
-"""How C99 computes each operation: loops over arrays of fixed sizes, in tables by class, as `emit.torch` has torch's words."""
+"""How C99 computes each operation: loops over arrays of fixed sizes, in tables by class."""

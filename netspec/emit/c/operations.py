@@ -27,7 +27,7 @@ MINIMUM: Final = "a < b || a != a ? a : b"
 
 def _literal(value: Any) -> str:
     """A number of the spec."""
-    if isinstance(value, bool) or isinstance(value, int):
+    if isinstance(value, int):
         return str(int(value)) if value >= 0 else f"({int(value)})"
     text = number(float(value))
     return f"({text})" if text.startswith("-") else text

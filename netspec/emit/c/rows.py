@@ -124,8 +124,8 @@ def normalised(
 ) -> Wire:
     """Stretches of `count` numbers behind each other, without their mean and over their deviation.
 
-    Then scaled and shifted: by a number for each place of a stretch, or, with `each`, by one for each channel of so many
-    numbers. Without `centred` the mean stays, and they are over their root mean square.
+    Then scaled and shifted: by a number for each place of a stretch, or, with `each`, by one for each channel of so
+    many numbers. Without `centred` the mean stays, and they are over their root mean square.
     """
     stretches = x.size // count
     constants = {name: (a, "float32") for name, a in (("scale", scale), ("shift", shift)) if a is not None}

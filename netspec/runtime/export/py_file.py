@@ -35,6 +35,8 @@ def {load}(file: str | None = None) -> {network}:
     network.load_state_dict(load_file(file or Path(__file__).with_suffix(".safetensors")))
 {behind}    return network.eval()
 '''
+LOADS: Final = ("load", "load_network", "load_network_")
+"""What that function is called: the first that the source has no class or function for."""
 HOOK: Final = "    network.register_forward_hook(lambda module, inputs, output: {})\n"
 
 
@@ -53,18 +55,13 @@ def write(subject: Subject, file: Path) -> Written:
         )
     behind = "".join(HOOK.format(_expression(end)) for end in ends.values())
     taken = set(re.findall(r"^(?:def|class) (\w+)", source, re.MULTILINE))
-    load = next(name for name in ("load", "load_network", "load_network_") if name not in taken)
+    load = next(name for name in LOADS if name not in taken)
     weights = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
+    needs = "    import torch\n" if behind else ""
+    loader = LOADER.format(load=load, network=cls.__name__, behind=behind, needs=needs)
     with writing(file):
         save_file(weights, file.with_suffix(".safetensors"), dict(subject.metadata))
-        file.write_text(
-            source.rstrip("\n")
-            + "\n"
-            + LOADER.format(
-                load=load, network=cls.__name__, behind=behind, needs="    import torch\n" if behind else ""
-            ),
-            "utf-8",
-        )
+        file.write_text(f"{source.rstrip()}\n{loader}", "utf-8")
     facts = {"parameters": sum(p.numel() for p in network.parameters())}
     return Written(*described(subject), facts)
 
@@ -88,9 +85,7 @@ def opened(file: Path) -> Run:
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-        network: nn.Module = next(
-            getattr(module, n) for n in ("load_network_", "load_network", "load") if hasattr(module, n)
-        )()
+        network: nn.Module = next(getattr(module, n) for n in LOADS[::-1] if hasattr(module, n))()
     except Exception as error:  # whatever a program raises
         raise ExportFailed(f"the file does not load: {str(error).splitlines()[0]}") from error
     finally:

@@ -1,4 +1,4 @@
-"""A network whose layers multiply whole numbers of 8 bits, as torch computes it: what a file with such layers is held to.
+"""A network whose layers multiply whole numbers of 8 bits, as torch computes it, for files of it to be held to.
 
 The rule is that of `views.c.quantising`.
 """

@@ -11,12 +11,9 @@ from netspec.vocabulary import EXPORTERS
 PROOF: Final = "proof.safetensors"
 """What torch computes with the best weights for a few samples."""
 EXPORTED: Final = tuple(
-    name
+    f"model{end}"
     for cls in EXPORTERS.classes()
-    for name in (
-        *(f"model{cls.extension}{more}" for more in ("", ".data", ".json")),
-        *(f"model{e}" for e in cls.beside),
-    )
+    for end in (*(f"{cls.extension}{more}" for more in ("", ".data", ".json")), *cls.beside)
 )
 """What a run is exported to where no name is given."""
 OWN: Final = (

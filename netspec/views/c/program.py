@@ -26,9 +26,7 @@ MOST_WEIGHTS: Final = 8_000_000
 MARK: Final = "netspec: "
 """What the comment begins with that says, as JSON, what the file computes."""
 WIDTH: Final = 110
-FAR: Final = (
-    "/* Volatile, so that no compiler reckons with how far arrays lie apart: GCC 12 does, and errs (-fivopts). */"
-)
+FAR: Final = "/* Volatile, for GCC 12 errs (-fivopts) where it knows how far apart arrays are. */"
 Behind = tuple[str, Any]
 """What is put behind an output: `softmax` with its axis, `sigmoid`, or `scale` with factor and shift."""
 
@@ -95,7 +93,7 @@ def emit(
     axes = [_batch(value) for value in given]
     said = {
         "function": printer.function,
-        "inputs": [[n, x.dtype, ints(x), _batch(v)] for (n, x), v in zip(takes.items(), graph.root.inputs.values(), strict=True)],
+        "inputs": [[n, x.dtype, ints(x), _batch(graph.root.inputs[n])] for n, x in takes.items()],
         "outputs": [[n, x.dtype, ints(x), axis] for (n, x), axis in zip(gives.items(), axes, strict=True)],
         "metadata": dict(metadata),
     }  # fmt: skip
@@ -166,9 +164,8 @@ def _arguments(names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         plain = identifier(name)
-        word = (
-            plain if plain in ("input", "output") else f"{plain}_" if plain and not plain[0].isdigit() else f"x_{plain}"
-        )
+        word = f"{plain}_" if plain and not plain[0].isdigit() else f"x_{plain}"
+        word = plain if plain in ("input", "output") else word
         while word in found.values():
             word += "_"
         found[name] = word
@@ -404,7 +401,7 @@ def _spelled(said: Mapping[str, Any]) -> list[str]:
 
 
 def interface(source: str) -> dict[str, Any]:
-    """What the comment of a file says: its function, its inputs and outputs, each a name, dtype, shape, axis of samples.
+    """What the comment of a file says: its function, its inputs and outputs: a name, dtype, shape, axis of samples.
 
     Raises ValueError for a file that has none.
     """

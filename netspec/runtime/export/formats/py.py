@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Py(Exporter):
     """A .py file with the printed network and a function `load`, and its weights beside it as .safetensors.
 
-    It needs torch and safetensors. Loaded again, in a namespace of its own, it is compared with the network before it is
-    kept. Both agree where |exported - torch| <= atol + rtol * the largest |torch| of that output.
+    It needs torch and safetensors. Loaded again, in a namespace of its own, it is compared with the network before it
+    is kept. Both agree where |exported - torch| <= atol + rtol * the largest |torch| of that output.
     """
 
     extension = ".py"
