@@ -175,6 +175,7 @@ def test_a_number_outside_of_its_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_wrong_program_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netspec.emit.c.layers.LAYERS, "found", {})  # type: ignore[attr-defined]
     monkeypatch.setitem(netspec.emit.c.layers.LAYERS, "Tanh", netspec.emit.c.layers.each("v"))  # type: ignore[attr-defined]
     with pytest.raises(ExportMismatch, match="computes something else"):
         exported("input: 4\nlayers: [linear 3, tanh]", tmp_path)

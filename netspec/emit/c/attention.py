@@ -113,7 +113,7 @@ def multihead(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     parts = [_sequence(each, op.batch_first) for each in (query, key, value)]
     size = parts[0].shape[0] if op.is_causal else None
     masks = _masks(w, given, ("attn_mask", "key_padding_mask"), size)
-    found, weights = _attended(w, w.scope, op.num_heads, *parts, masks)
+    found, weights = _attended(w, w.scope, op.num_heads, parts[0], parts[1], parts[2], masks)
     made = found.viewed(*(int(str(n)) for n in out[0].shape))
     if not op.need_weights:
         return [made]

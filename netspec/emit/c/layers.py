@@ -222,7 +222,18 @@ def _pool(kind: Kind) -> Rule:
         windows = [two(value, op.dims, row) for value, row in values]
         size = (1, *_shape(out[0])[2:])[-2:]
         counts, divisor = getattr(op, "count_include_pad", True), getattr(op, "divisor_override", None)
-        found = pooled(w, flat_space(x[0]), size, *windows, kind, counts_padding=counts, divisor=divisor)
+        found = pooled(
+            w,
+            flat_space(x[0]),
+            size,
+            windows[0],
+            windows[1],
+            windows[2],
+            windows[3],
+            kind,
+            counts_padding=counts,
+            divisor=divisor,
+        )
         return found.viewed(*_shape(out[0]))
 
     return write
@@ -294,7 +305,7 @@ def _response_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     square = elementwise(w, "square", [x[0]], "v * v")
     before, after = op.size // 2, (op.size - 1) // 2
     sides = [(0, n, *[0] * (x[0].rank - 2)) for n in (before, after)]
-    wide = padded(w, square, *sides)
+    wide = padded(w, square, sides[0], sides[1])
     channels = x[0].shape[1]
     places = x[0].size // (x[0].shape[0] * channels)
     rows = wide.viewed(x[0].shape[0], 1, channels + op.size - 1, places)

@@ -369,7 +369,7 @@ def _full(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 def _eye(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """Ones on the diagonal."""
-    return w.constant(np.eye(*map(fixed, out[0].shape)), "float32")
+    return w.constant(np.eye(fixed(out[0].shape[0]), fixed(out[0].shape[1])), "float32")
 
 
 def _arange(w: Writer, op: Any, x: Wires, out: Results) -> Made:

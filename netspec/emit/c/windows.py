@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from netspec.emit.c.code import Code, index
-from netspec.emit.c.writer import Names, Wire, Writer
+from netspec.emit.c.writer import Array, Names, Wire, Writer
 
 Kind = Literal["max", "avg"]
 
@@ -106,7 +106,7 @@ def adaptive(w: Writer, x: Wire, size: tuple[int, ...], kind: Kind) -> Wire:
     if height % rows == 0 and width % columns == 0:
         kernel = (height // rows, width // columns)
         return pooled(w, x, size, kernel, kernel, (0, 0), (1, 1), kind)
-    constants = {}
+    constants: dict[str, tuple[Array, str]] = {}
     for name, whole, count in (("row", height, rows), ("column", width, columns)):
         begins = np.array([floor(i * whole / count) for i in range(count)])
         ends = np.array([ceil((i + 1) * whole / count) for i in range(count)])

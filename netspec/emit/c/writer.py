@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netspec.emit.c.code import Code
 
 Array = np.ndarray[Any, Any]
-NUMPY: Final = {"float32": np.float32, "int64": np.int32, "bool": np.uint8, "int8": np.int8}
+NUMPY: Final[dict[str, Any]] = {"float32": np.float32, "int64": np.int32, "bool": np.uint8, "int8": np.int8}
 """How constants of each dtype are kept."""
 
 
