@@ -35,7 +35,7 @@ OF_LARGE: Final = (
 )
 """Files of tests that go over all ready specs, and leave out the large ones of them but where more is asked for."""
 LATER: Final = (
-    "test_every_benchmark_runs[streaming]",
+    *(f"test_every_benchmark_runs[{name}]" for name in ("streaming", "exporting")),
     "test_data_larger_than_its_memory_stays_outside_of_it",
     "test_nothing_is_lost[--refusals]",
     "test_nothing_is_lost[--signals]",
@@ -49,6 +49,9 @@ LATER: Final = (
     "test_a_signal_to_one_process_stops_all_and_saves_once",
     *(f"test_networks_of_every_kind[{kind}]" for kind in ("lstm", "open steps", "encoder", "deciding")),
     "test_a_generator_is_exported",
+    "test_every_operation_in_many_cases",
+    "test_the_table_of_ready_specs_is_fresh",
+    "test_a_size_that_torch_fixes_is_named",
     "test_each_output_whose_loss_knows_probabilities_gives_them[traced]",
     "test_an_example_runs[distillation]",
 )

@@ -18,7 +18,19 @@ import pytest
 import torch
 
 import netspec
-from benchmarks import build, cold_check, expand, forward, gpu, memory, resnet, streaming, training, whole_command
+from benchmarks import (
+    build,
+    cold_check,
+    expand,
+    exporting,
+    forward,
+    gpu,
+    memory,
+    resnet,
+    streaming,
+    training,
+    whole_command,
+)
 from benchmarks.apart import apart
 from benchmarks.ratios import Pairs, Row, Work, pairs, report, timed
 
@@ -131,8 +143,9 @@ def test_the_peak_is_that_of_a_process_of_its_own() -> None:
         lambda: resnet.measure(1, 1),
         lambda: streaming.measure(1, 128, 1),
         lambda: memory.measure(0.002, "1MB", ["JPEG"]),
+        lambda: exporting.measure(1, ("lenet5_tutorial",)),
     ],
-    ids=["cold_check", "build", "expand", "forward", "resnet", "streaming", "memory"],
+    ids=["cold_check", "build", "expand", "forward", "resnet", "streaming", "memory", "exporting"],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()

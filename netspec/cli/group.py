@@ -11,14 +11,14 @@ from netspec.words import did_you_mean
 
 COMMANDS = (
     *("init", "check", "summary", "explain", "graph", "build", "fmt", "diff"),
-    *("train", "launch", "sweep", "eval", "predict", "export", "report", "runs"),
+    *("train", "launch", "sweep", "eval", "predict", "export", "verify", "show", "report", "runs"),
     *("weights", "ops", "schema", "doctor"),
 )
 """Every command in the order of use; each is the file of its name."""
 
 
 TRACEBACK = "netspec.traceback"
-WITHOUT = ("init", "weights", "doctor")
+WITHOUT = ("init", "weights", "doctor", "show")
 """Commands that read no word of the language."""
 
 

@@ -21,7 +21,7 @@ def command(runs: tuple[Path, ...], output: Path | None, opened: bool) -> None:
     in report.html of this folder.
     """
     from netspec.runs.report import write_report
-    from netspec.runtime.store.contents import REPORT
+    from netspec.runtime.store.own import REPORT
 
     path = output or (runs[0] if len(runs) == 1 else Path()) / REPORT
     write_report(runs, path)

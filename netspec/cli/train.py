@@ -99,7 +99,7 @@ def command(
     from netspec.api.run import Run
     from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
-    from netspec.runtime.store.contents import REPORT
+    from netspec.runtime.store.own import REPORT
     from netspec.runtime.store.run_folder import fresh_folder
     from netspec.runtime.train.progress import progress_for
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from netspec.catalogue import Entry
 from netspec.records import Choice, Field, Float
 
 if TYPE_CHECKING:
-    from netspec.runtime.export.subject import Subject, Written
+    from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.report import Written
+    from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
 
 COMMON: Final = ("output", "atol", "rtol")
+
+
+class NeedsTorch(Exception):
+    """What can only be done with the network of torch; the message says why."""
 
 
 class Exporter(Entry):
@@ -24,6 +30,8 @@ class Exporter(Entry):
 
     extension: ClassVar[str]
     """What the names of its files end in, with the dot; a path says by it which format is meant."""
+    beside: ClassVar[tuple[str, ...]] = ()
+    """What the names of further files end in, each called as the first but for that."""
     otherwise: ClassVar[str] = ""
     """What else may be tried where a file computes something else than the network."""
 
@@ -35,14 +43,43 @@ class Exporter(Entry):
     atol = Float("difference that is always allowed", 1e-7, ge=0)
     rtol = Float("difference allowed in proportion to the largest value of an output", 1e-4, ge=0)
 
+    @property
+    def whole(self) -> bool:
+        """Whether more than the network is in the file, which is then written from the graph or not at all."""
+        return False
+
+    def judged(self) -> Self:
+        """The same with tolerances that fit what it computes in, where none were given."""
+        return self
+
     @classmethod
     def ordered(cls, fields: dict[str, Field[Any]]) -> dict[str, Field[Any]]:
         """Those of the format first."""
         return {name: field for name, field in fields.items() if name not in COMMON} | {n: fields[n] for n in COMMON}
 
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
+        """All files that are written for one that is asked for, itself the first."""
+        return [path, *(path.with_suffix(each) for each in cls.beside)]
+
     def write(self, subject: Subject, file: Path) -> Written:
         """Write the network to `file`, and whatever else belongs to it beside it. Raises ExportFailed."""
         raise NotImplementedError(type(self).__name__)
+
+    def emit(self, of: Emission, file: Path) -> Written:
+        """The same from the graph and the weights alone, without torch. Raises NeedsTorch where that is no way."""
+        raise NeedsTorch(f"{self.called()} is written of torch's network")
+
+    def opened(self, file: Path) -> Run:
+        """What runs a file of this format on arrays. Raises ExportFailed, and running it ExportMismatch."""
+        raise NeedsTorch(f"{self.called()} is compared with torch's network")
+
+    def worst(self, subject: Subject, file: Path) -> str:
+        """Where a file begins to differ from the network, as a sentence; empty where that is not known."""
+        return ""
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        """Put a manifest into a file that was written; nothing where the format has no place for one."""
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         """How far what the file computes is from what the network does, for `subject.differences` of its inputs.

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, count, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import nn
 
-from netspec.errors import UsageError
-from netspec.exporters.base import Exporter
-from netspec.graph.model import Graph
+from netspec.errors import ExportFailed
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
+from netspec.runs.direct import write
+from netspec.runs.formats import answered, need_exporter, output_names
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
-from netspec.runtime.data.split import Data
-from netspec.runtime.export.export import FIRST, Report, export_network, metadata
-from netspec.runtime.export.subject import Probabilities
-from netspec.runtime.train.evaluate import batch_size
-from netspec.sections.train import Train
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.export.emission import Emission
+from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.manifest import Origin
+from netspec.runtime.export.metadata import metadata
+from netspec.runtime.export.proof import digest
+from netspec.runtime.export.report import Report
+from netspec.runtime.export.subject import Measure, Probabilities
+from netspec.runtime.network.remove_parametrizations import copied, unwrapped
+from netspec.runtime.train.evaluate import batch_size, evaluate
+from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
 from netspec.version import __version__
-from netspec.vocabulary import EXPORTERS
 
+WORK: Final = 10**15
+"""Multiply-accumulates of a comparison that is asked for, at most."""
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
+CALIBRATING: Final = 8
+"""Batches of training data that a format which rounds looks at."""
 
 
 def export(
@@ -39,66 +49,98 @@ def export(
     allow_outside: bool = False,
     learnt: Mapping[str, Any] | None = None,
     doubt: str = "",
+    *,
+    proven: bool = True,
+    weights: str = "",
 ) -> Report:
     """Write a network to a file that agrees with it, also on the validation data where there is some.
 
     The ending of `path` says which format it is; without one it is the first that the spec names, else ONNX. The data
-    is seen as a run has `learnt` to see it, if one is given. Raises UsageError for an ending that no format has, and
-    ExportFailed or ExportMismatch where no file can be made that agrees.
+    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. `weights`
+    is the checksum of the file that they are of.
+
+    Raises UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made
+    that agrees.
     """
-    exporter, training = exporter_of(spec, path.suffix), spec.experiment.train
-    if exporter is None:
-        known = " or ".join(cls.extension for cls in EXPORTERS.classes())
-        raise UsageError(f"{path} is not called {known}, and no other format is written")
+    exporter, training = need_exporter(spec, path), spec.experiment.train
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
-    answered = _answered(training, spec.graph, learnt) if training is not None else {}
-    scales = {name: scale for name, (_, scale) in answered.items() if scale is not None}
+    if exporter.whole:
+        return _whole(spec, module, path, data, proven=proven, weights=weights)
+    losses = answered(training, spec.graph, learnt) if training is not None else {}
+    scales = {name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known)) is not None}
     return export_network(
         InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,
         path,
         exporter,
-        outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
-        validation=_validation(spec, data),
+        outputs=output_names(spec.graph),
+        validation=validation(spec, data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
-        probabilities=FIRST if training is None else _ends(answered, list(spec.graph.outputs)),
+        probabilities=FIRST if training is None else _ends(losses, list(spec.graph.outputs)),
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
+        proven=proven,
+        training=partial(_training, spec, data),
+        measure=_measure(spec, data),
+        origin=Origin(digest(spec.graph), weights, data.fingerprint() if data else ""),
     )
 
 
-def _answered(train: Train, graph: Graph, learnt: Mapping[str, Any]) -> dict[str, tuple[Loss, Scale | None]]:
-    """The loss that each output was trained with, and the scale of its target, where that has one."""
-    found: dict[str, tuple[Loss, Scale | None]] = {}
-    for name, term in train.answered(list(graph.outputs)).items():
-        of = learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
-        found[name] = term.loss, Scale.of(of)
-    return found
+def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    """A few batches of the inputs that are trained on."""
+    yield from _batches(spec, data, data.train, CALIBRATING) if data is not None else ()
 
 
-def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
-    """The format of files that end so, with the options that the spec gives it; None where there is none."""
-    section = spec.experiment.export
-    named = section.formats if section is not None else ()
-    kinds: list[type[Exporter]] = list(dict.fromkeys([*(type(one) for one in named), *EXPORTERS.classes()]))
-    cls = next((cls for cls in kinds if suffix.lower() in ("", cls.extension)), None)
-    return next((exporter for exporter in named if type(exporter) is cls), cls() if cls is not None else None)
+def _measure(spec: Spec, data: Data | None) -> Measure | None:
+    """What measures a network on the validation data, where the spec has metrics of which more is better."""
+    section = spec.experiment.train
+    if data is None or section is None or section.players or spec.beside:
+        return None
+    metrics = [metric for metric in section.metrics if metric.goal == "max"]
+    if not metrics:
+        return None
+
+    def measure(network: nn.Module) -> dict[str, float]:
+        objective = Objective(section.loss, learnt=data.learnt, names=tuple(spec.graph.outputs))
+        found = evaluate(network, data.val or data.train, objective, metrics, batch=section.batch) or {}
+        return {metric.label: float(found[metric.label]) for metric in metrics}
+
+    return measure
 
 
-def _free(name: str, taken: Container[str]) -> str:
-    """`name`, with a number behind it where it is taken."""
-    return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in taken)
+def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, proven: bool, weights: str) -> Report:
+    """Write a file that does more than the network, against what that gives now. Raises ExportFailed for no form."""
+    from netspec.runs.proving import proof_now
+
+    still = copied(module).cpu().eval()
+    plain = unwrapped(still)
+    owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
+    arrays = {name: tensor.detach().numpy() for name, tensor in owned}
+    proof = proof_now(spec, still, data, weights, most=WORK) if proven else None
+    compared = f"torch {torch.__version__}" if proven else ""
+    finish: Callable[[Exporter, Emission, Path], str] | None = None
+    if getattr(need_exporter(spec, path), "dtype", "") == "int8":
+        from netspec.runs.quantising import quantise
+
+        finish = partial(quantise, spec, data)
+
+    learnt = data.learnt if data is not None else {}
+    try:
+        return write(spec, path, arrays, weights, learnt, proof, compared, finish)
+    except NeedsTorch as reason:
+        text = f"only the network itself can be exported, because {reason}"
+        raise ExportFailed(f"{text}. Leave out preprocess, input, dtype and output: labels.") from None
 
 
 def _ends(
-    answered: Mapping[str, tuple[Loss, Scale | None]], outputs: Sequence[str]
+    losses: Mapping[str, tuple[Loss, Any]], outputs: Sequence[str]
 ) -> dict[int, Callable[[torch.Tensor], Probabilities]]:
     """What makes probabilities, as `predict` gives them, of each output whose loss knows some, by their places."""
     return {
         outputs.index(name): partial(_probabilities, loss, loss.activation)
-        for name, (loss, _) in answered.items()
+        for name, (loss, _) in losses.items()
         if loss.activation is not None
     }
 
@@ -108,10 +150,15 @@ def _probabilities(loss: Loss, activation: Activation, scores: torch.Tensor) -> 
     return Probabilities(activation, loss.class_axis(scores.ndim))
 
 
-def _validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+def validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
     """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
     if data is not None:
-        part, given = data.val or data.train, inputs_of(spec, data)
-        for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), COMPARED)):
-            drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
-            yield given.of_network((*inputs, *drawn))
+        yield from _batches(spec, data, data.val or data.train, COMPARED)
+
+
+def _batches(spec: Spec, data: Data, part: Split, count: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    """So many batches of what the network is given, of a part of the data."""
+    given = inputs_of(spec, data)
+    for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), count)):
+        drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
+        yield given.of_network((*inputs, *drawn))

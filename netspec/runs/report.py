@@ -12,9 +12,10 @@ from netspec.errors import DataError
 from netspec.files import kind, shown, write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need
-from netspec.runtime.store.contents import FINDINGS, OWN, REPORT, no_run, records_in
 from netspec.runtime.store.notes import need_plain, read_note
 from netspec.runtime.store.origin import origin_of
+from netspec.runtime.store.own import FINDINGS, OWN, REPORT, no_run
+from netspec.runtime.store.records import records_in
 from netspec.runtime.train.history import Record, Watch
 from netspec.runtime.train.progress import Plan, Progress
 from netspec.spec import Spec

@@ -16,9 +16,11 @@ from netspec.errors import UsageError
 from netspec.files import write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
-from netspec.runs.data import LEARNT, data_of, learnt_in
+from netspec.runs.data import data_of
 from netspec.runs.findings import findings
+from netspec.runs.learnt import LEARNT, learnt_in
 from netspec.runs.networks import networks_of
+from netspec.runs.proving import prove
 from netspec.runs.report import Reporting
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
@@ -101,6 +103,8 @@ def train(
         about |= {"networks": networks, "progress": reporting or shown}
         with pointing_into(spec.document.source):
             history = run_training(module, section, data, run, resume=going_on, world=world, **about)
+        if folder and world.main:
+            prove(spec, data, folder)
         if reporting is not None:
             reporting.end(partial(_look, spec, section, data, reporting.weights), history.seconds)
     return Trained(module.eval(), history, folder)

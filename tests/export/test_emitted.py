@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import onnx
 import pytest
 
 import netspec
+from netspec.errors import ExportMismatch
+from netspec.runtime.export import onnx_file
+from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import export_network
 from netspec.runtime.export.formats.onnx import NEWEST_OPSET, OLDEST_OPSET, ONNX
 from netspec.tensors import Tensor
@@ -117,6 +121,20 @@ def test_what_has_no_form_is_traced_and_said(tmp_path: Path) -> None:
     text = "input: 3x8x8\nlayers: {pad: pixel_shuffle 1, z: 'reshape B 1 3 8 8', up: pixel_shuffle 1}"
     report = netspec.loads(text).export(tmp_path / "net.onnx")
     assert report.note == "traced by torch, because up shuffles something else than a batch of maps"
+
+
+def test_the_step_that_is_written_wrongly_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = netspec.loads("input: 4\nlayers: {a: linear 4, b: tanh, c: linear 4, d: relu, e: linear 2}")
+    net = spec.build()
+    written = onnx_file.write_emitted
+
+    def damaged(of: Emission, *rest: Any) -> Any:
+        return written(replace(of, weights={**of.weights, "c.bias": of.weights["c.bias"] + 1}), *rest)
+
+    monkeypatch.setattr(onnx_file, "write_emitted", damaged)
+    with pytest.raises(ExportMismatch, match=r"They begin to differ at c \(Linear\), by 1\."):
+        export_network(net, spec.graph.inputs, tmp_path / "net.onnx", ONNX(), graph=spec.graph)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_torch_is_imported() -> None:

@@ -17,7 +17,7 @@ import pytest
 from netspec.cli import main
 from netspec.files import sha256
 from netspec.runtime.store.checkpoint import FILES, FORMAT, MANIFEST, Checkpoints
-from netspec.runtime.store.contents import OWN
+from netspec.runtime.store.own import OWN
 from netspec.runtime.store.run_folder import RunFolder
 
 SPEC = """\
@@ -114,7 +114,7 @@ def test_a_root_elsewhere_is_not_read(
     run, place = project / "runs" / "a", (victim if root == "ABSOLUTE" else root)
     kept = json.loads((run / "origin.json").read_text())
     (run / "origin.json").write_text(json.dumps({**kept, "root": str(place)}))
-    options = ("--onnx", "-o", project / "net.onnx") if command == "export" else ()
+    options = ("--with-torch", "-o", project / "net.onnx") if command == "export" else ()
     assert ended(command, run, *options) == 4
     said = capsys.readouterr().err
     assert "says that its data lies in" in said

@@ -18,7 +18,7 @@ from netspec.errors import NetspecError
 from netspec.runs import report
 from netspec.runs.findings import _calibration, _curves
 from netspec.runs.listing import listed, table
-from netspec.runtime.store.contents import FINDINGS, REPORT
+from netspec.runtime.store.own import FINDINGS, REPORT
 from netspec.views.report import page
 from netspec.views.report.charts import Chart, Line, number
 from netspec.views.report.page import Told

@@ -23,8 +23,8 @@ WHOLE: Final = 2**63 - 1
 """The end of a slice that goes to the end of its axis."""
 FLOATS: Final = ("alpha", "beta", "bias", "epsilon", "lambd")
 """Attributes that ONNX takes as floats alone."""
-KINDS: Final[Mapping[str, int]] = {"float32": 1, "int64": 7, "bool": 9}
-"""Dtypes by ONNX's numbers for them: TensorProto.DataType."""
+KINDS: Final[Mapping[str, int]] = {"float32": 1, "uint8": 2, "int64": 7, "string": 8, "bool": 9}
+"""Dtypes by ONNX's numbers for them: TensorProto.DataType. Bytes and texts only go in and come out."""
 
 
 class Unwritable(Exception):

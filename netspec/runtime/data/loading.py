@@ -17,8 +17,6 @@ from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
 from netspec.datasets.values import Values, measured
 from netspec.errors import DataError
-from netspec.language.calls import read_entry
-from netspec.language.refusals import Refused
 from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered
@@ -30,14 +28,12 @@ from netspec.runtime.data.prefetch import Reader
 from netspec.runtime.data.ranges import doubt
 from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
 from netspec.runtime.data.streaming import Streamed
+from netspec.runtime.data.taught import known_steps
 from netspec.runtime.data.weighing import Compared
 from netspec.sections.data import DataSection
 from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
-from netspec.transforms.base import Transform
 from netspec.transforms.route import Placed
-from netspec.vocabulary import TRANSFORMS
-from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -158,30 +154,12 @@ def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[
         text = f"the run has learnt of {len(taught)} transforms, its spec names {len(written)}"
         raise DataError(f"{text}. Name those that it was trained with.")
     try:
-        ways = section.ways(inputs, None, names, _known(written, taught))
+        ways = section.ways(inputs, None, names, known_steps(written, taught))
     except Misfit as misfit:
         raise DataError(f"a transform {misfit.message}") from None
     for step, fault in ways.use.faults:
         raise DataError(f"{step.said} {fault.message}")
     return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
-
-
-def _known(written: Sequence[Placed], learnt: Sequence[Any]) -> list[Placed]:
-    """The steps with those in place that a run has learnt, in long form by their places."""
-    done = list(written)
-    for i, known in enumerate(learnt[: len(written)]):
-        if known:
-            done[i] = replace(written[i], step=_as_taught(known, i))
-    return done
-
-
-def _as_taught(known: Any, place: int) -> Transform:
-    """A step as a run has learnt it. Raises DataError for what is none."""
-    try:
-        return read_entry(known, ("transform", place), TRANSFORMS)[0]
-    except Refused as refused:
-        reason = printable(refused.problems[0].message)
-        raise DataError(f"what the run has learnt for transform {place} is none: {reason}") from None
 
 
 def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:
@@ -254,7 +232,7 @@ def _fitted(written: Sequence[Placed], train: Split, peak: int, learnt: Sequence
     `learnt` are such steps of a run, in long form, by their places.
     """
     done: list[Placed] = []
-    for placed in _known(written, learnt):
+    for placed in known_steps(written, learnt):
         if placed.step.learns:  # what it becomes when it is fitted learns nothing
             ahead, (place,) = replace(train, steps=Steps(after=tuple(done), peak=peak)), placed.inputs
             fitted = placed.step.fitted(inputs[place] for inputs, _ in ahead.batches(CHUNK))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -75,6 +76,12 @@ class InOwnUnits(nn.Module):
         for place, scale in enumerate(scales.values()):
             self.register_buffer(f"mean{place}", scale.mean)
             self.register_buffer(f"deviation{place}", scale.deviation)
+
+    def around(self, network: nn.Module) -> InOwnUnits:
+        """The same around another network."""
+        found = copy(self)
+        found._modules = {**self._modules, "network": network}
+        return found
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         """The network's outputs, those which scaled targets were compared with in the targets' own units."""

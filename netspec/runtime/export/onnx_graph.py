@@ -42,7 +42,7 @@ def traced(
             dynamo=True,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=_dynamic(inputs),
+            dynamic_shapes=dynamic(inputs),
             opset_version=opset,
             verbose=False,
         )
@@ -161,7 +161,7 @@ def _unique(name: str, count: Counter[str]) -> str:
     return name if count[name] == 1 else f"{name}_{count[name]}"
 
 
-def _dynamic(inputs: Mapping[str, Described]) -> tuple[tuple[dict[int, Any], ...]]:
+def dynamic(inputs: Mapping[str, Described]) -> tuple[tuple[dict[int, Any], ...]]:
     """For each of `*inputs` the axes that only the run decides, by torch's names of dimensions."""
     known: dict[str, Any] = {}
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from netspec.dims import BATCH
 from netspec.errors import ExportMismatch
 from netspec.graph.model import Graph
 from netspec.losses.base import Activation, activate
+from netspec.runtime.export.emission import Run
 from netspec.runtime.export.example_inputs import Examples
-from netspec.runtime.export.tolerance import Array, Difference, difference
+from netspec.runtime.export.tolerance import Difference, difference
 from netspec.tensors import Tensor as Described
 from netspec.tensors import show
 
@@ -25,8 +27,15 @@ BATCHES: Final = (1, 2, 5)
 
 Inputs = tuple[torch.Tensor, ...]
 """One tensor for each input of the network, on the CPU, batch first."""
-Run = Callable[[Inputs], Sequence[Array]]
-"""What runs a file: from the inputs to arrays of the outputs, in order."""
+
+
+Measure = Callable[[nn.Module], Mapping[str, float]]
+"""Gives the metrics of a network by their labels."""
+
+
+def sized(sizes: Mapping[str, int]) -> str:
+    """Sizes that only the run decides, as a person reads them: `T 16`."""
+    return ", ".join(f"{name} {size}" for name, size in sizes.items())
 
 
 def tensors(results: Any) -> list[torch.Tensor]:
@@ -45,20 +54,6 @@ class Probabilities:
         """Probabilities of the same shape as the scores."""
         found: torch.Tensor = activate(scores, self.activation, self.axis)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What an exporter says of the file that it wrote."""
-
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    """The shapes of what it takes, by name: `batch x 1 x 8 x 8`."""
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    """The shape of each output by name, as text."""
-    facts: Mapping[str, int] = field(default_factory=dict)
-    """Numbers of the format's own, such as its version."""
-    note: str = ""
-    """What of how it was written should be known; empty where that went as always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +83,10 @@ class Subject:
     """Samples of the data itself, batch first; none where there is no data."""
     graph: Graph | None = None
     """What the network was built from; None for one that was written by hand."""
+    training: Callable[[], Iterable[Inputs]] = tuple
+    """Some batches of the data that it was trained on; none where there is no data."""
+    measure: Measure | None = None
+    """What measures such a network on the validation data, by metrics of which more is better; None where none do."""
 
     @property
     def example(self) -> Inputs:
@@ -107,8 +106,7 @@ class Subject:
         for batch in BATCHES:
             yield self._apart(run, f"batch {batch}", self.examples.draw(batch, self.sizes[0], seed=batch))
         for other in self.sizes[1:]:
-            text = ", ".join(f"{name} {size}" for name, size in other.items())
-            yield self._apart(run, f"batch 2, {text}", self.examples.draw(2, other, seed=len(BATCHES)))
+            yield self._apart(run, f"batch 2, {sized(other)}", self.examples.draw(2, other, seed=len(BATCHES)))
 
     def _real(self, run: Run) -> Iterator[Difference]:
         """The difference over all batches of real data, if there are any."""
@@ -119,11 +117,16 @@ class Subject:
         if total:
             yield total
 
-    def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
-        """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
+    def gives(self, inputs: Inputs) -> list[torch.Tensor]:
+        """What a file is to give for these inputs."""
         expected = tensors(self.network(*inputs))
         for place, end in self.ends.items():
             expected[place] = end(expected[place])
+        return expected
+
+    def _apart(self, run: Run, what: str, inputs: Inputs) -> Difference:
+        """The largest difference over all outputs for these inputs. Raises ExportMismatch."""
+        expected = self.gives(inputs)
         worst: Difference | None = None
         for a, b in zip(run(inputs), expected, strict=True):
             if a.shape != tuple(b.shape):
@@ -134,3 +137,20 @@ class Subject:
             worst = worst.joined(one, one.samples) if worst else one
         assert worst is not None
         return replace(worst, samples=len(inputs[0]))
+
+
+def described(subject: Subject) -> tuple[dict[str, str], dict[str, str]]:
+    """The shapes of inputs and outputs by their names, as a person reads them: `batch x 1 x 8 x 8`.
+
+    Those of outputs are as the graph has them, or else as they come out for an example.
+    """
+    known = list(subject.graph.outputs.values()) if subject.graph is not None else []
+    if len(known) != len(subject.outputs):
+        known = [Described(tuple(x.shape)) for x in subject.gives(subject.example)]
+    taken = {name: _told(x) for name, x in subject.inputs.items()}
+    return taken, {name: _told(x) for name, x in zip(subject.outputs, known, strict=True)}
+
+
+def _told(x: Described) -> str:
+    """A shape with the word for the batch."""
+    return " x ".join("batch" if size == BATCH else str(size) for size in x.shape)

@@ -9,6 +9,7 @@ base.safetensors        what of the base of adapters is in no other file
 best.safetensors        weights of the best evaluation
 report.html             all of it as a page to look at
 findings.json           what the best weights get right and wrong, sample by sample
+proof.safetensors       what torch computes with them for a few samples, which an exported file is held against
 last.safetensors        weights of the last one
 tensorboard/            the same for TensorBoard, where the spec asks for it
 checkpoints/            states to resume from
@@ -33,9 +34,10 @@ from netspec.json_text import json_text
 from netspec.optional import installed
 from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
-from netspec.runtime.store.contents import METRICS, OWN, no_run, records_in
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain
+from netspec.runtime.store.own import METRICS, OWN, PROOF, no_run
+from netspec.runtime.store.records import records_in
 
 
 class RunFolder:
@@ -161,7 +163,7 @@ class RunFolder:
         """Delete what the run left that was stopped before its first checkpoint."""
         self._note_surroundings()
         Checkpoints(self.checkpoints).tidy()
-        for path in (self.metrics_file, self.best, loss_file(self.best)):
+        for path in (self.metrics_file, self.best, loss_file(self.best), self.path / PROOF):
             with saving(path):
                 path.unlink(missing_ok=True)
 

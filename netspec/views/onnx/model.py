@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
 from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor
+from netspec.views.walking import Walk
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 PRODUCER: Final = "netspec"
 BATCH_NAME: Final = "batch"
 """What the dimension B is called in a file."""
-Behind = tuple[str, Sequence[Array], Mapping[str, Any]]
-"""An operator that is put behind an output: its name, its further operands, its attributes."""
+Behind = tuple[str, Sequence[Array | None], Mapping[str, Any]]
+"""An operator that is put behind an output: its name, its operands, of which None is the output, its attributes."""
+Ahead = tuple[Tensor, Callable[[Writer, Wire], str]]
+"""What a file takes in place of an input, and what writes that input of it."""
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -35,16 +38,26 @@ def emit(
     outputs: Sequence[str],
     metadata: Mapping[str, str],
     behind: Mapping[int, Sequence[Behind]] = NONE,
+    ahead: Mapping[str, Ahead] = NONE,
+    gives: Mapping[int, Tensor] = NONE,
+    apart: dict[str, Array] | None = None,
 ) -> ModelProto:
     """The network as it is in use, with dimensions that only the run decides open, by their names.
 
+    Its tensors are in it, or are left `apart`: there by name, in the model without their numbers, for `save`.
+
     `weights` are all tensors that it owns, by their names in the state_dict, those included that are not saved.
-    `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places. Raises
-    Unwritable for a step that has no form, named in the message.
+    `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places, which may
+    make something else of them that it `gives` then. `ahead` says what is done to inputs. Raises Unwritable for a step
+    that has no form, named in the message.
     """
-    writer = Writer(weights, graph.inputs, opset, graph.ties)
+    inputs = {name: ahead[name][0] if name in ahead else x for name, x in graph.inputs.items()}
+    writer = Writer(weights, inputs, opset, graph.ties)
     network = _Network(writer)
-    network.wires = {value: name for name, value in graph.root.inputs.items()}
+    network.held = {value: name for name, value in graph.root.inputs.items()}
+    for name, (tensor, taken) in ahead.items():
+        with writer.at("preprocess"):
+            network.held[graph.root.inputs[name]] = taken(writer, Wire(name, tensor))
     network.level(graph.root, "")
     given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
     if len(given) != len(outputs):
@@ -52,70 +65,30 @@ def emit(
     wires = [network.wire(value) for value in given]
     for place, more in behind.items():
         for kind, operands, attributes in more:
-            name = writer.node(kind, wires[place], *map(writer.constant, operands), **attributes)
-            wires[place] = Wire(name, wires[place].tensor)
-    return network.finished(graph, wires, outputs, metadata)
+            read = [wires[place].name if each is None else writer.constant(each) for each in operands]
+            wires[place] = Wire(writer.node(kind, *read, **attributes), wires[place].tensor)
+    wires = [Wire(wire.name, gives.get(place, wire.tensor)) for place, wire in enumerate(wires)]
+    return network.finished(graph.name, inputs, wires, outputs, metadata, apart)
 
 
-class _Network:
-    """Walks levels and knows under which name each value stands in the file.
-
-    A block that is used several times is written each time, as the file has one long row of nodes; what is used again
-    has the weights of its first use, by their names. Values that a level gives on keep the names of those inside.
-    """
+class _Network(Walk[str]):
+    """Writes the nodes of a network, in one long row, and holds for each value its name in the file."""
 
     def __init__(self, writer: Writer) -> None:
+        super().__init__()
         self.writer = writer
-        self.wires: dict[Value, str] = {}
         self.shapes: dict[str, Tensor] = {}
         """What is known of the tensors that steps give, by their names."""
         self.paths: dict[Level, str] = {}
         """Under which path the members of each level lie that has been begun."""
 
-    def level(self, level: Level, path: str) -> None:
-        """Write the steps of a level whose members lie under a path."""
-        self.paths[level] = path
-        for step in level.steps:
-            if not step.left_out and not step.idle:
-                self._run(step, path)
-
-    def _run(self, step: Step, path: str) -> None:
-        """Write one step."""
-        path = path if step.module is None else self.paths[step.module.level]
-        inner = f"{path}{step.member}." if step.member else path
-        if step.training is True:
-            self._passed(step)
-        elif step.body is None:
-            self._step(step, f"{path}{step.member or step.name}")
-        elif step.body.route is not None:
-            self._route(step, step.body, step.body.route, inner)
-        elif step.body.scan is not None:
-            self._scan(step, step.body, step.body.scan, inner)
-        else:
-            self._body(step, step.body, inner)
-
     def wire(self, value: Value) -> Wire:
         """A value by its name in the file."""
         value = value.actual
         assert value.tensor is not None
-        return Wire(self.wires[value], value.tensor)
+        return Wire(self.held[value], value.tensor)
 
-    def _passed(self, step: Step) -> None:
-        """Let what goes on in place of a step of training stand for it."""
-        if step.passed is not None:
-            for value in flat(step.results):
-                self.wires[value] = self.wire(step.passed).name
-
-    def _body(self, step: Step, body: Level, path: str) -> None:
-        """Write the level that a step calls."""
-        for inner, outer in zip(body.inputs.values(), step.inputs, strict=False):
-            self.wires[inner] = self.wire(outer).name
-        self.level(body, path)
-        for outer, inner in body.exports.items():
-            if inner.actual in self.wires:  # what only training has, nothing else reads
-                self.wires[outer] = self.wires[inner.actual]
-
-    def _scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
+    def scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
         """Write a level that runs once for each place of an axis: a Scan, its steps in a graph of their own."""
         from onnx import helper
 
@@ -123,7 +96,7 @@ class _Network:
         places, states = given[: scan.over], given[scan.over :]
         taken = [(w.unique(f"{path}{value.name}"), value) for value in body.inputs.values()]
         with w.inside() as nodes:
-            self.wires |= {value: name for name, value in taken}
+            self.held |= {value: name for name, value in taken}
             self.level(body, path)
             last = [outer for outer in body.exports if outer in scan.last]
             each = [(outer, inner) for outer, inner in body.exports.items() if outer not in scan.last]
@@ -145,10 +118,10 @@ class _Network:
                 scan_output_directions=[int(scan.reverse)] * len(each),
             )
         held = dict(zip((value.actual for value in scan.nexts), made, strict=False))
-        self.wires |= {outer: held[body.exports[outer].actual] for outer in last}
-        self.wires |= dict(zip((outer for outer, _ in each), made[len(states) :], strict=True))
+        self.held |= {outer: held[body.exports[outer].actual] for outer in last}
+        self.held |= dict(zip((outer for outer, _ in each), made[len(states) :], strict=True))
 
-    def _route(self, step: Step, body: Level, route: Route, path: str) -> None:
+    def route(self, step: Step, body: Level, route: Route, path: str) -> None:
         """Write experts, each for the tokens alone that are routed to it, whose results are added up by token."""
         w, given = self.writer, [self.wire(value) for value in step.inputs]
         tokens, to = given[0], given[-2 if route.weighted else -1]
@@ -161,11 +134,11 @@ class _Network:
             with w.at(own):
                 hits = w.node("NonZero", w.node("Equal", to, place))  # token and place, of each that is routed here
                 token = w.node("Gather", hits, w.constant(np.array(0, np.int64)), axis=0)
-                self.wires[inputs[0]] = w.node("Gather", tokens, token, axis=0)
+                self.held[inputs[0]] = w.node("Gather", tokens, token, axis=0)
                 for value, of_all in zip(inputs[1:], given[1 : len(given) - 1 - route.weighted], strict=False):
-                    self.wires[value] = w.node("Gather", of_all, place, axis=0)
+                    self.held[value] = w.node("Gather", of_all, place, axis=0)
             if route.apart:
-                self._run(experts[number], path)
+                self.run(experts[number], path)
             else:
                 self.level(body, path)
             found = self.wire(route.ends[number if route.apart else 0]).name
@@ -175,9 +148,9 @@ class _Network:
                     found = w.node("Mul", found, w.node("Unsqueeze", weight, w.ints(*range(1, tokens.rank))))
                 row = w.node("Unsqueeze", token, w.ints(1))
                 total = w.node("ScatterND", total, row, found, reduction="add")
-        self.wires |= dict.fromkeys((step.value, *body.exports), total)
+        self.held |= dict.fromkeys((step.value, *body.exports), total)
 
-    def _step(self, step: Step, path: str) -> None:
+    def operation(self, step: Step, path: str) -> None:
         """Write an operation, and name what it makes."""
         assert step.op is not None
         results = [value for value in flat(step.results) if value is not None and value.tensor is not None]
@@ -192,15 +165,17 @@ class _Network:
             except Unwritable as error:
                 raise Unwritable(f"{step.path} {error}") from None
         for value, name in zip(results, [made] if isinstance(made, str) else made, strict=False):
-            self.wires[value] = name
+            self.held[value] = name
             self.shapes.setdefault(name, _known(value))
 
     def finished(
         self,
-        graph: Graph,
+        title: str,
+        inputs: Mapping[str, Tensor],
         wires: Sequence[Wire],
         outputs: Sequence[str],
         metadata: Mapping[str, str],
+        apart: dict[str, Array] | None,
     ) -> ModelProto:
         """The model: the nodes, the tensors that they read, and what goes in and out by name."""
         from onnx import helper
@@ -210,15 +185,18 @@ class _Network:
         self._name_outputs(outputs, [wire.name for wire in wires])
         read = {name for node in _all(w.nodes) for name in node.input}
         kept = [name for name in (*w.weights, *w.initializers) if name in read and name in w.initializers]
-        tensors = [_tensor(name, w.initializers[name]) for name in dict.fromkeys(kept)]
-        named = {*graph.inputs, *outputs, *w.initializers}
+        owned = {name: w.initializers[name] for name in kept}
+        tensors = [_tensor(name, array, apart is None) for name, array in owned.items()]
+        if apart is not None:
+            apart |= {name: array for name, array in owned.items() if array.dtype.kind != "U"}
+        named = {*inputs, *outputs, *w.initializers}
         made = {name for node in w.nodes for name in node.output}
         told = {n: x for n, x in self.shapes.items() if not any(ROUTED in names(size) for size in x.shape)}
         between = [_described(n, x) for n, x in told.items() if n in made and n not in named]
         body = helper.make_graph(
             w.nodes,
-            graph.name,
-            [_described(name, x) for name, x in graph.inputs.items()],
+            title,
+            [_described(name, x) for name, x in inputs.items()],
             [_described(name, wire.tensor) for name, wire in results],
             tensors,
             value_info=between,
@@ -277,11 +255,21 @@ def _described(name: str, x: Tensor) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, KINDS[x.dtype], shape)
 
 
-def _tensor(name: str, array: Array) -> TensorProto:
-    """A weight or a constant."""
-    from onnx import numpy_helper
+def _tensor(name: str, array: Array, whole: bool) -> TensorProto:
+    """A weight or a constant, `whole` or without its numbers."""
+    from onnx import TensorProto, helper, numpy_helper
 
-    return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
+    if array.dtype.kind == "U":
+        return TensorProto(name=name, dims=array.shape, data_type=KINDS["string"], string_data=_encoded(array))
+    if whole:
+        return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return TensorProto(name=name, dims=array.shape, data_type=kind)
+
+
+def _encoded(texts: Array) -> list[bytes]:
+    """Texts as ONNX has them."""
+    return [str(text).encode() for text in texts.reshape(-1)]
 
 
 def dimension_name(name: str) -> str:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from netspec.exporters.base import Exporter
-from netspec.records import Int
+from netspec.exporters.base import Exporter, NeedsTorch
+from netspec.records import Bool, Choice, Float, Int, Maybe
 
 if TYPE_CHECKING:
-    from netspec.runtime.export.subject import Subject, Written
+    from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.report import Written
+    from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
 
 OLDEST_OPSET: Final = 18
 NEWEST_OPSET: Final = 23
+INPUTS: Final = ("float32", "uint8")
+DTYPES: Final = ("float32", "float16", "int8")
+HALF: Final = 1e-2
+"""The relative tolerance of a file in float16, which has three digits: where the spec says no other."""
 
 
 class ONNX(Exporter):
@@ -29,12 +35,58 @@ class ONNX(Exporter):
 
     opset = Int("version of ONNX's operators", 20, ge=OLDEST_OPSET, le=NEWEST_OPSET)
 
+    output = Choice(
+        "what the file gives: the network's own output, the probabilities that the loss makes of it, or the class",
+        ("logits", "probabilities", "labels"),
+        "logits",
+    )
+    preprocess = Bool(
+        "whether the data's transforms are in the file, which takes samples as the source has them", False
+    )
+    input = Maybe(
+        Choice("what it takes for numbers: with preprocess as the source has them, else float32", INPUTS, None)
+    )
+    dtype = Choice("what it computes in; int8 is calibrated on the training data", DTYPES, "float32")
+    max_drop = Float("what int8 may cost of the accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1)
+    keep_io = Bool("whether a file in float16 takes and gives float32", True)
+
+    @property
+    def whole(self) -> bool:
+        return self.preprocess or self.input == "uint8" or self.output == "labels" or self.dtype != "float32"
+
+    def judged(self) -> Self:
+        wide = self.dtype == "float16" and "rtol" not in self.given
+        return self.replace(rtol=HALF) if wide else self
+
     def write(self, subject: Subject, file: Path) -> Written:
         from netspec.runtime.export.onnx_file import write
 
         return write(subject, self.opset, file)
 
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+    def emit(self, of: Emission, file: Path) -> Written:
+        from netspec.runtime.export.onnx_emitted import write_emitted
+        from netspec.views.onnx import Unwritable
+
+        try:
+            half = None if self.dtype != "float16" else "keep" if self.keep_io else "all"
+            return write_emitted(of, self.opset, file, half)  # type: ignore[arg-type]
+        except Unwritable as error:
+            raise NeedsTorch(str(error)) from None
+
+    def opened(self, file: Path) -> Run:
         from netspec.runtime.export.onnx_check import opened
 
-        return subject.differences(opened(file))
+        return opened(file)
+
+    def worst(self, subject: Subject, file: Path) -> str:
+        from netspec.runtime.export.onnx_worst import worst_step
+
+        return worst_step(subject, file)
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        from netspec.runtime.export.manifest import seal
+
+        seal(file, said)
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        return subject.differences(self.opened(file))

@@ -1,28 +1,14 @@
-"""The contents of a run's folder: what of it is the run's own, and its evaluations, read without torch."""
+"""The evaluations of a run, as its folder has them. Needs no torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.errors import UsageError
 from netspec.files import kind, need_file
 from netspec.runtime.store.notes import plain
-from netspec.vocabulary import EXPORTERS
+from netspec.runtime.store.own import METRICS
 
-REPORT: Final = "report.html"
-FINDINGS: Final = "findings.json"
-"""What the best weights get right and wrong, sample by sample."""
-METRICS: Final = "metrics.jsonl"
-EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
-"""What a run is exported to where no name is given."""
-OWN: Final = (
-    *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", METRICS, "lock"),
-    *("base.safetensors", "best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
-    *(REPORT, FINDINGS),
-    *(*EXPORTED, "tensorboard", "checkpoints"),
-)
-"""What of a folder is a run's own. Anything else in it is left alone."""
 MAX_LINE: Final = 16 * 2**20
 """Bytes that an evaluation takes in the metrics, at most: a table of confusions of 1,000 classes has room."""
 
@@ -51,8 +37,3 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     placed = isinstance(found, dict) and all(type(found.get(name)) is int for name in ("epoch", "step"))
     return found if placed else None
-
-
-def no_run(folder: str | Path) -> UsageError:
-    """What is said of a folder in which no run has begun."""
-    return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")

@@ -1,0 +1,88 @@
+"""What `netspec export` costs from start to end, as a share of a script that calls torch's own exporter.
+
+Both run as fresh processes and read the same weights from a file; neither compares what it has written. Memory is the
+peak of the process, as a multiple of the weights, over what a process needs that has imported the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import netspec
+from benchmarks.ratios import Row, Work, pairs, report, timed
+from netspec.runtime.network.weights import save_weights
+
+SPECS = Path(__file__).parent.parent / "specs"
+PEER = """
+import torch
+from safetensors.torch import load_file
+from network import {name}
+
+network = {name}().eval()
+network.load_state_dict(load_file("weights.safetensors"))
+batch = torch.export.Dim("batch")
+torch.onnx.export(network, (torch.randn(2, {shape}),), "peer.onnx", dynamo=True, dynamic_shapes=({{0: batch}},))
+"""
+PEAK = """
+import runpy, sys
+sys.argv[:] = {arguments!r}
+try:
+    runpy.run_module("netspec", run_name="__main__")
+finally:
+    print(*[line for line in open("/proc/self/status") if line.startswith("VmHWM")], file=sys.stderr)
+"""
+
+
+def process(folder: Path, *arguments: str) -> Work:
+    """One fresh Python process from start to end, in a folder."""
+    return timed(lambda: started(folder, *arguments))
+
+
+def started(folder: Path, *arguments: str) -> str:
+    """What a Python process says on its standard error."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    root = str(Path(netspec.__file__).parent.parent)
+    environment = {**kept, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONPATH": root}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, check=True, cwd=folder, env=environment, capture_output=True, text=True)
+    return done.stderr
+
+
+def measure(count: int, names: tuple[str, ...] = ("lenet5_tutorial", "resnet50")) -> list[Row]:
+    rows = []
+    for name in names:
+        with tempfile.TemporaryDirectory() as text:
+            folder = Path(text)
+            spec = netspec.load(SPECS / f"{name}.yaml")
+            weights = spec.build().state_dict()
+            save_weights(weights, folder / "weights.safetensors")
+            (x,) = spec.graph.inputs.values()
+            (folder / "network.py").write_text(spec.source())
+            (folder / "peer.py").write_text(PEER.format(name=spec.name, shape=", ".join(map(str, x.shape[1:]))))
+            (folder / "net.yaml").write_text(spec.text)
+            words = ("export", "net.yaml", "weights.load=weights.safetensors", "-o", "net.onnx", "--unproven")
+            found = pairs(process(folder, "-m", "netspec", *words), process(folder, "peer.py"), count)
+            note = f"{found}, median of pairs {found.ratio:.3f}"
+            rows.append(Row(f"{name}: export / torch.onnx.export", found.fastest, at_most=0.06, note=note))
+            size = sum(tensor.nbytes for tensor in weights.values())
+            if size > 2**25 and Path("/proc/self/status").exists():
+                peak = peak_of(folder, "netspec", *words) - peak_of(folder, "netspec", "export", "--help")
+                rows.append(Row(f"{name}: memory / weights", peak / size, at_most=2.5, note=f"{peak:,} bytes"))
+    return rows
+
+
+def peak_of(folder: Path, *arguments: str) -> int:
+    """The most memory that a process of netspec had, in bytes, as Linux tells it."""
+    said = started(folder, "-c", PEAK.format(arguments=list(arguments)))
+    return int(said.split()[-2]) * 1024
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=3)
+    report(measure(parser.parse_args().pairs))

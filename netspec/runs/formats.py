@@ -1,0 +1,171 @@
+"""How a network is exported, by what its spec says: the format, and what is put behind outputs. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.dims import BATCH
+from netspec.emit.onnx.transforms import bare
+from netspec.errors import UsageError
+from netspec.exporters.base import Exporter, NeedsTorch
+from netspec.graph.model import Graph
+from netspec.losses.base import Loss
+from netspec.runtime.data.taught import known_steps
+from netspec.runtime.export.emission import Ahead, End
+from netspec.runtime.export.made_up import Form
+from netspec.sections.objective import Term
+from netspec.sections.train import Train
+from netspec.spec import Spec
+from netspec.tensors import Tensor
+from netspec.transforms.base import Transform
+from netspec.vocabulary import EXPORTERS
+
+
+def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
+    """The format of files that end so, with the options that the spec gives it; None where there is none."""
+    section = spec.experiment.export
+    named = section.formats if section is not None else ()
+    kinds: list[type[Exporter]] = list(dict.fromkeys([*(type(one) for one in named), *EXPORTERS.classes()]))
+    cls = next((cls for cls in kinds if suffix.lower() in ("", cls.extension)), None)
+    return next((exporter for exporter in named if type(exporter) is cls), cls() if cls is not None else None)
+
+
+def need_exporter(spec: Spec, path: Path) -> Exporter:
+    """The format that the ending of a path says. Raises UsageError for one that no format has."""
+    exporter = exporter_of(spec, path.suffix)
+    if exporter is None:
+        known = " or ".join(cls.extension for cls in EXPORTERS.classes())
+        raise UsageError(f"{path} is not called {known}, and no other format is written")
+    return exporter.judged()
+
+
+def output_names(graph: Graph) -> list[str]:
+    """What the outputs of a file are called: a single one has a name that no input has."""
+    return list(graph.outputs) if len(graph.outputs) > 1 else [_free("output", graph.inputs)]
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """`name`, with a number behind it where it is taken."""
+    return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in taken)
+
+
+def answered(train: Train, graph: Graph, learnt: Mapping[str, Any]) -> dict[str, tuple[Loss, Mapping[str, Any]]]:
+    """The loss that each output was trained with, and what a run has learnt for it."""
+    found: dict[str, tuple[Loss, Mapping[str, Any]]] = {}
+    for name, term in train.answered(list(graph.outputs)).items():
+        found[name] = term.loss, learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
+    return found
+
+
+def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[int, End]:
+    """What is done to outputs of the network, by their places: their own units, and probabilities or classes if asked.
+
+    Raises UsageError where classes are asked of a network that chooses none.
+    """
+    outputs, train = spec.graph.outputs, spec.experiment.train
+    if train is None:
+        return _without_loss(next(iter(outputs.values())), exporter.output)
+    found: dict[int, End] = {}
+    terms = train.answered(list(outputs))
+    for name, (loss, known) in answered(train, spec.graph, learnt).items():
+        scale = known.get("scale")
+        mean, deviation = (np.array(scale[key], np.float32) if scale else None for key in ("mean", "deviation"))
+        end = End(mean, deviation, axis=loss.class_axis(len(outputs[name].shape)))
+        if exporter.output == "probabilities" and loss.activation:
+            end = replace(end, activation=loss.activation)
+        elif exporter.output == "labels":
+            end = _choosing(end, loss.activation, outputs[name], _classes(learnt, terms[name]))
+        if end != End(axis=end.axis):
+            found[list(outputs).index(name)] = end
+    if exporter.output == "labels" and not any(end.chooses for end in found.values()):
+        text = f"output: labels gives classes, and no loss of {spec.name} tells one class of each sample"
+        raise UsageError(f"{text}. Write output: logits or probabilities.")
+    return found
+
+
+def _without_loss(first: Tensor, output: str) -> dict[int, End]:
+    """The same where no loss says what the scores of the first output mean."""
+    single = len(first.shape) < 2 or first.shape[1] == 1
+    if output == "labels":
+        return {0: _choosing(End(), "sigmoid" if single else "softmax", first, ())}
+    return {0: End(activation="sigmoid" if single else "softmax")} if output == "probabilities" else {}
+
+
+def _choosing(end: End, activation: str | None, scores: Tensor, names: Sequence[str]) -> End:
+    """An end that gives a class in place of scores, by its name or its number; the same where none is chosen."""
+    if activation == "softmax":
+        size = scores.shape[end.axis]
+        return replace(end, chooses="one", names=tuple(names) if len(names) == size else ())
+    if activation == "sigmoid" and (len(scores.shape) == 1 or scores.shape[-1] == 1):
+        return replace(end, chooses="yes", names=tuple(names) if len(names) == 2 else ())
+    return end
+
+
+def _classes(learnt: Mapping[str, Any], term: Term) -> Sequence[str]:
+    """What the classes are called that a loss tells apart; nothing where they have numbers alone."""
+    of = learnt.get("targets", {}).get("classes", {})
+    return of.get(term.target_of(tuple(of))) or learnt.get("classes") or () if of else learnt.get("classes") or ()
+
+
+def ahead_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> tuple[dict[str, Ahead], str]:
+    """What is taken in place of inputs, by their names, and what of the way of the data the file does not have.
+
+    Raises UsageError where the file is to take what the data does not have, NeedsTorch where it was not looked at.
+    """
+    whole, given = getattr(exporter, "preprocess", False), getattr(exporter, "input", None)
+    if not whole and given != "uint8":
+        return {}, ""
+    section = spec.experiment.data
+    if section is None:
+        raise UsageError(
+            f"{spec.name} has no data, so there is nothing that its inputs are made of. Add a data section."
+        )
+    if "values" not in learnt or "transform" not in learnt:
+        raise NeedsTorch("its data was not looked at")
+    if section.draw:
+        raise UsageError(f"{spec.name} draws some of its inputs, which no data has. Leave out preprocess and input.")
+    inputs = raw_inputs(learnt)
+    names = learnt["inputs"]["names"]
+    written = section.placed(inputs, names)
+    if written and not whole:
+        text = f"the data's {written[0].step.said} changes what the file would take as bytes"
+        raise UsageError(f"{text}. Write preprocess: true under export.onnx, and the file does it.")
+    use = section.ways(inputs, None, names, known_steps(written, learnt["transform"])).in_use
+    steps: dict[int, list[Transform]] = {}
+    for placed in (*use[0], *use[2]):
+        for place in placed.inputs:
+            steps.setdefault(place, []).append(placed.step)
+    found: dict[str, Ahead] = {}
+    for place, (name, x, form) in enumerate(zip(spec.graph.inputs, inputs, raw_forms(learnt), strict=False)):
+        if given == "uint8" and form[1] != "uint8" and x.dtype == "float32":
+            raise UsageError(f"input: uint8 is for data of bytes, {names[place]} is of {form[1]}. Leave out input.")
+        dtype = "float32" if given == "float32" and form[1] == "uint8" else form[1]
+        found[name] = Ahead(bare((BATCH, *form[0]), dtype), tuple(steps.get(place, ())), learnt["inputs"]["peak"])
+    return found, _left_out(learnt)
+
+
+def raw_forms(learnt: Mapping[str, Any]) -> list[Form]:
+    """The shape of a sample, and the dtype, of each input as the data's source has it."""
+    return [(tuple(x["shape"]), "float32" if x["dtype"].startswith("float") else x["dtype"]) for x in learnt["values"]]
+
+
+def raw_inputs(learnt: Mapping[str, Any]) -> list[Tensor]:
+    """The same as the graph describes them: bytes are the floats that they become."""
+    kinds = {"uint8": "float32", "float32": "float32", "bool": "bool"}
+    return [bare((BATCH, *shape), kinds.get(dtype, "int64")) for shape, dtype in raw_forms(learnt)]
+
+
+def _left_out(learnt: Mapping[str, Any]) -> str:
+    """What of the way of the data stands beside the file: tables of categories, and of tokens."""
+    left = [
+        words
+        for key, words in (("columns", "categories as numbers"), ("tokenizer", "tokens as numbers"))
+        if key in learnt
+    ]
+    return f"the file takes {' and '.join(left)}; which is which stands beside it as JSON" if left else ""

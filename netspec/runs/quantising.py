@@ -1,0 +1,122 @@
+"""Export in int8: calibrated on training data, and kept only where validation says that it costs little."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+
+from netspec.errors import ExportMismatch, UsageError
+from netspec.exporters.base import Exporter
+from netspec.runs.networks import inputs_of
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.export.emission import Array, Emission
+from netspec.runtime.export.onnx_check import opened
+from netspec.runtime.export.onnx_int8 import away, costly, quantised, simplified
+from netspec.spec import Spec
+
+BATCH: Final = 32
+CALIBRATED: Final = 8
+"""Batches of training data that scales are found on."""
+MEASURED: Final = 10_000
+"""Samples of validation data that accuracy is measured on, at most."""
+NAMED: Final = 3
+"""Layers that a refusal names."""
+
+
+class Cost(NamedTuple):
+    """What a network gives before it is quantised and after."""
+
+    name: str
+    """What is measured: accuracy, or how near the outputs stay where no class is told."""
+    before: float
+    after: float
+    samples: int
+
+    @property
+    def told(self) -> str:
+        """The same for a person."""
+        return f"{self.name} {self.before:.4f} in float32, {self.after:.4f} in int8, on {self.samples:,} samples"
+
+
+def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, file: Path) -> str:
+    """Put a file in int8 into the place of one in float32; gives what that costs. Raises UsageError, ExportMismatch."""
+    if data is None:
+        raise UsageError(f"{spec.name} has no data, and int8 is calibrated on training data. Add a data section.")
+    if of.ahead:
+        raise UsageError("int8 takes what the network takes. Leave out preprocess and input, or dtype: int8.")
+    part = data.val or data.train
+    with _quiet(), tempfile.TemporaryDirectory() as name:
+        plain, small = Path(name, "plain.onnx"), Path(name, "int8.onnx")
+        simplified(file, plain)
+        batches = [inputs for inputs, _ in islice(_batches(spec, data, data.train), CALIBRATED)]
+        quantised(plain, small, batches)
+        cost = _cost(list(islice(_batches(spec, data, part), MEASURED // BATCH)), of, file, small)
+        allowed = exporter.max_drop  # type: ignore[attr-defined]
+        if not cost.before - cost.after <= allowed:
+            worst = [f"{layer} ({far:.2g} of its outputs)" for layer, far in costly(plain, batches[:2], opened)[:NAMED]]
+            text = f"int8 costs more than max_drop, {allowed:g}: {cost.told}"
+            raise ExportMismatch(
+                f"{text}. The layers that change the outputs most: {', '.join(worst)}. No file is written. "
+                "Keep dtype: float32 or float16, or allow more with max_drop under export.onnx."
+            )
+        file.write_bytes(small.read_bytes())
+    return cost.told
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it a quantiser that logs advice to the root of all loggers is not heard."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _batches(spec: Spec, data: Data, part: Split) -> Iterator[tuple[list[Array], Any]]:
+    """Inputs of the network and targets, batch by batch."""
+    given = inputs_of(spec, data)
+    for number, (inputs, target) in enumerate(part.batches(BATCH)):
+        drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
+        yield [x.cpu().numpy() for x in given.of_network((*inputs, *drawn))], target
+
+
+def _cost(batches: Sequence[tuple[list[Array], Any]], of: Emission, before: Path, after: Path) -> Cost:
+    """What both files give for the same samples."""
+    results: list[list[list[Array]]] = []
+    for file in (before, after):
+        run = opened(file)
+        results.append([list(run(inputs)) for inputs, _ in batches])
+    samples = sum(len(inputs[0]) for inputs, _ in batches)
+    targets = [target for _, target in batches]
+    if all(isinstance(target, torch.Tensor) and target.dtype == torch.int64 for target in targets):
+        right = [[_right(outputs[0], target.cpu().numpy(), of) for outputs, target in zip(each, targets, strict=True)]
+                 for each in results]  # fmt: skip
+        if all(x is not None for each in right for x in each):
+            shares = [float(np.concatenate([x.reshape(-1) for x in each if x is not None]).mean()) for each in right]
+            return Cost("accuracy", shares[0], shares[1], samples)
+    floats = [[x for outputs in each for x in outputs] for each in results]
+    return Cost("nearness of outputs", 1.0, 1.0 - away(floats[1], floats[0]), samples)
+
+
+def _right(output: Array, target: Array, of: Emission) -> Array | None:
+    """Whether the class is the right one, for each sample; None where the output tells no classes of that form."""
+    end = of.ends.get(0)
+    if end is not None and end.names:
+        known = {name: number for number, name in enumerate(end.names)}
+        output = np.array([known[x] for x in output.flat], np.int64).reshape(output.shape)
+    elif output.dtype.kind == "f":
+        axis = end.axis if end is not None else 1
+        if output.ndim != target.ndim + 1 or output.ndim < 2:
+            return None
+        output = output.argmax(axis)
+    return output == target if output.shape == target.shape else None

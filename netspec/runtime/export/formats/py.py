@@ -1,0 +1,36 @@
+"""Python: the printed network and its weights, for programs that have torch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netspec.exporters.base import Exporter
+
+if TYPE_CHECKING:
+    from netspec.runtime.export.report import Written
+    from netspec.runtime.export.subject import Subject
+    from netspec.runtime.export.tolerance import Difference
+
+
+class Py(Exporter):
+    """A .py file with the printed network and a function `load`, and its weights beside it as .safetensors.
+
+    It needs torch and safetensors. Loaded again, in a namespace of its own, it is compared with the network before it
+    is kept. Both agree where |exported - torch| <= atol + rtol * the largest |torch| of that output.
+    """
+
+    extension = ".py"
+    beside = (".safetensors",)
+    example = "py"
+
+    def write(self, subject: Subject, file: Path) -> Written:
+        from netspec.runtime.export.py_file import write
+
+        return write(subject, file)
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        from netspec.runtime.export.py_file import opened
+
+        return subject.differences(opened(file))

@@ -1,0 +1,49 @@
+"""Made-up inputs: random numbers that are the same on every machine and with every version, from a seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from netspec.dims import Size, substitute
+from netspec.tensors import Tensor
+
+Array = np.ndarray[Any, Any]
+BATCH: Final = "B"
+Form = tuple[Sequence[int], str]
+"""A shape, and a dtype by torch's name."""
+
+
+def made_up(
+    inputs: Mapping[str, Tensor], pools: Sequence[Array | None], batch: int, sizes: Mapping[str, int], seed: int
+) -> tuple[Array, ...]:
+    """Inputs of this batch size and these sizes of the free dimensions, one array for each, batch first."""
+    return drawn(forms(inputs, batch, sizes), pools, seed)
+
+
+def forms(inputs: Mapping[str, Tensor], batch: int, sizes: Mapping[str, int]) -> list[Form]:
+    """The shape and the dtype that each input then has."""
+    values: dict[str, Size] = {BATCH: batch, **sizes}
+    return [([int(str(substitute(s, values))) for s in x.shape], x.dtype) for x in inputs.values()]
+
+
+def drawn(described: Sequence[Form], pools: Sequence[Array | None], seed: int) -> tuple[Array, ...]:
+    """An array for each form: floats are from a normal distribution, bytes may be any.
+
+    Whole numbers are from the pool of their input; without one they are 0 or 1, which any vocabulary has.
+    """
+    chance = np.random.RandomState(seed)  # of all of numpy's, it alone promises the same numbers for ever
+    return tuple(_array(*form, pool, chance) for form, pool in zip(described, pools, strict=True))
+
+
+def _array(shape: Sequence[int], dtype: str, pool: Array | None, chance: np.random.RandomState) -> Array:
+    """One input."""
+    if dtype == "float32":
+        return np.asarray(chance.standard_normal(shape), np.float32)
+    if dtype == "uint8":
+        return np.asarray(chance.randint(256, size=shape), np.uint8)
+    if dtype == "int64" and pool is not None:
+        return np.asarray(pool[chance.randint(len(pool), size=shape)], np.int64)
+    return np.asarray(chance.randint(2, size=shape), np.int64 if dtype == "int64" else np.bool_)

@@ -1,0 +1,70 @@
+"""Writes a network to an ONNX file from its graph and its weights. Needs no torch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from netspec.emit.onnx.transforms import taken
+from netspec.emit.onnx.writer import Wire, Writer
+from netspec.errors import UsageError
+from netspec.runtime.export.emission import Ahead, Array, Emission
+from netspec.runtime.export.report import Written
+from netspec.views.onnx import emit, save
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, ValueInfoProto
+
+Half = Literal["keep", "all"]
+"""Whether inputs and outputs stay float32 where all else is float16."""
+
+
+def write_emitted(of: Emission, opset: int, file: Path, half: Half | None = None) -> Written:
+    """Write the file, and what is too large for one beside it. Raises Unwritable and UsageError."""
+    arrays: dict[str, Array] | None = {} if half is None else None
+    results = list(of.graph.outputs.values())
+    gives = {place: tensor for place, end in of.ends.items() if (tensor := end.gives(results[place])) is not None}
+    about: dict[str, Any] = {"outputs": of.outputs, "metadata": of.metadata, "gives": gives, "apart": arrays}
+    about["behind"] = {place: list(end.operators()) for place, end in of.ends.items()}
+    about["ahead"] = {name: (x.tensor, partial(_taken, x)) for name, x in of.ahead.items()}
+    model = emit(of.graph, of.weights, opset=opset, **about)
+    if half is not None:
+        model = halved(model, half == "keep")
+    taken, given = ({x.name: _read(x) for x in values} for values in (model.graph.input, model.graph.output))
+    facts = {"opset": opset, "nodes": len(model.graph.node)}
+    with writing(file):
+        save(model, arrays or {}, file)
+    return Written(taken, given, facts)
+
+
+def _taken(of: Ahead, w: Writer, x: Wire) -> str:
+    """What the network takes of an input of the file."""
+    return taken(w, x, of.steps, of.peak)
+
+
+def halved(model: ModelProto, keep: bool) -> ModelProto:
+    """A model that computes in float16, its inputs and outputs as they were where they are to `keep` that."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of weights that float16 rounds to 0 or cuts; the comparison judges them
+        found: ModelProto = convert_float_to_float16(model, keep_io_types=keep)
+    return found
+
+
+def _read(value: ValueInfoProto) -> str:
+    """The shape of a value, as a person reads it: `batch x 1 x 8 x 8`."""
+    return " x ".join(str(size.dim_param or size.dim_value) for size in value.type.tensor_type.shape.dim)
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Let a file that cannot be written be the user's to mend. Raises UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{file.name} cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,34 @@
+"""What of a run's folder is its own, by name. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from netspec.errors import UsageError
+from netspec.vocabulary import EXPORTERS
+
+PROOF: Final = "proof.safetensors"
+"""What torch computes with the best weights for a few samples."""
+METRICS: Final = "metrics.jsonl"
+REPORT: Final = "report.html"
+FINDINGS: Final = "findings.json"
+"""What the best weights get right and wrong, sample by sample."""
+EXPORTED: Final = tuple(
+    f"model{end}"
+    for cls in EXPORTERS.classes()
+    for end in (*(f"{cls.extension}{more}" for more in ("", ".data", ".json")), *cls.beside)
+)
+"""What a run is exported to where no name is given."""
+OWN: Final = (
+    *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", METRICS, "lock"),
+    *("base.safetensors", "best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
+    *(PROOF, REPORT, FINDINGS),
+    *(*EXPORTED, "tensorboard", "checkpoints"),
+)
+"""What of a folder is a run's own. Anything else in it is left alone."""
+
+
+def no_run(folder: str | Path) -> UsageError:
+    """What is said of a folder in which no run has begun."""
+    return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")

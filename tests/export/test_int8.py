@@ -1,0 +1,72 @@
+"""Files in int8: calibrated, measured on validation data, and refused where they cost too much."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+import netspec
+from netspec.errors import ExportMismatch, UsageError
+from netspec.runs.verifying import verify_file
+
+SPEC = """\
+netspec: 1
+name: Eight
+input: 1x8x8
+layers: [conv 8 k3, batchnorm, relu, flatten, fc 33, relu, fc 10]
+data: digits
+train: {loss: cross_entropy, optimizer: adamw lr=1e-2, epochs: 2, batch: 64, device: cpu}
+export: {onnx: {dtype: int8}}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[netspec.Spec, nn.Module]:
+    spec = netspec.loads(SPEC)
+    return spec, spec.train().module
+
+
+@pytest.mark.parametrize("output", ["logits", "labels"])
+def test_little_is_lost(output: str, trained: tuple[netspec.Spec, nn.Module], tmp_path: Path) -> None:
+    spec, module = trained
+    report = spec.over([f"export.onnx.output={output}"]).export(tmp_path / "a.onnx", module)
+    said = re.search(r"accuracy (\S+) in float32, (\S+) in int8, on 352 samples", report.note)
+    assert said is not None, report.note
+    assert float(said[1]) - float(said[2]) <= 0.005 < 0.8 < float(said[1])
+    assert report.compared == f"torch {torch.__version__}, before it was quantised"
+    model = onnx.load(tmp_path / "a.onnx")
+    (weight,) = [x for x in model.graph.initializer if x.name.startswith("fc1.weight") and x.name.endswith("quantized")]
+    assert weight.data_type == onnx.TensorProto.INT8
+    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+    assert verify_file(tmp_path / "a.onnx").differences
+
+
+def test_a_network_that_it_ruins_is_refused(trained: tuple[netspec.Spec, nn.Module], tmp_path: Path) -> None:
+    """One unit that nothing reads takes all of the range, and leaves the others a step or two."""
+    spec, _ = trained
+    module = spec.build({name: x.clone() for name, x in trained[1].state_dict().items()})
+    with torch.no_grad():
+        module.fc1.bias[32] = 1e5  # type: ignore[index, union-attr]
+        module.fc2.weight[:, 32] = 0  # type: ignore[index, union-attr]
+    with pytest.raises(
+        ExportMismatch, match=r"max_drop, 0\.005: accuracy .* in int8.*the outputs most: fc\d/"
+    ) as caught:
+        spec.export(tmp_path / "a.onnx", module)
+    assert caught.value.exit_code == 6
+    assert not list(tmp_path.iterdir())
+    report = spec.over(["export.onnx.max_drop=1"]).export(tmp_path / "a.onnx", module)
+    assert "in int8" in report.note
+
+
+def test_it_needs_data_and_takes_what_the_network_takes(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="int8 is calibrated on training data"):
+        netspec.loads("input: 2\nlayers: [linear 3]\nexport: onnx dtype=int8").export(tmp_path / "a.onnx")
+    spec = netspec.loads(SPEC.replace("dtype: int8", "dtype: int8, preprocess: true"))
+    with pytest.raises(UsageError, match="int8 takes what the network takes"):
+        spec.export(tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
