@@ -15,6 +15,7 @@ from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.text.report import pointing_into
+from netspec.words import listed
 
 
 @kept_memory()
@@ -28,7 +29,9 @@ def evaluated(
     data = data_of(run.spec, allow_outside, run.learnt, hold=False, doubt=run.doubt)
     split: Split | None = getattr(data, part)
     if split is None:
-        raise DataError(f"the data of {run.spec.name} has no {part} part")
+        others = [name for name in ("train", "val", "test") if getattr(data, name) is not None]
+        hint = f"It has {listed(others)}, as in --part {others[0]}."
+        raise DataError(f"the data of {run.spec.name} has no {part} part. {hint}")
     need_fit(run.spec, data)
     if tell is not None:
         for line in data.doubts:

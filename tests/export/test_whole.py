@@ -156,9 +156,7 @@ def test_a_table_has_its_categories_beside_it(tmp_path: Path) -> None:
 
 
 def test_labels_of_what_chooses_no_class(tmp_path: Path) -> None:
-    text = (
-        "input: 2\nlayers: [linear 3]\ntrain: {loss: mse, optimizer: sgd lr=0.1, epochs: 1}\nexport: onnx output=labels"
-    )
+    text = "input: 2\nlayers: [linear 3]\ntrain: {loss: mse, optimizer: sgd lr=0.1, epochs: 1}\n"
     with pytest.raises(UsageError, match=r"output: labels gives classes, and no loss of .* tells one class"):
         netspec.loads(f"{text}export: onnx output=labels").export(tmp_path / "a.onnx")
 
