@@ -51,8 +51,8 @@ def test_a_network_that_it_ruins_is_refused(trained: tuple[netspec.Spec, nn.Modu
     spec, _ = trained
     module = spec.build({name: x.clone() for name, x in trained[1].state_dict().items()})
     with torch.no_grad():
-        module.fc1.bias[32] = 1e5  # type: ignore[index, union-attr]
-        module.fc2.weight[:, 32] = 0  # type: ignore[index, union-attr]
+        module.get_parameter("fc1.bias")[32] = 1e5
+        module.get_parameter("fc2.weight")[:, 32] = 0
     with pytest.raises(
         ExportMismatch, match=r"max_drop, 0\.005: accuracy .* in int8.*the outputs most: fc\d/"
     ) as caught:

@@ -65,7 +65,7 @@ def digits() -> np.ndarray[Any, Any]:
 
     with np.load(Path(module.__file__).with_name("digits.npz")) as held:
         images = next(held[name] for name in held.files if held[name].ndim >= 3)
-    return images.reshape(-1, 1, 8, 8).astype(np.uint8)
+    return np.asarray(images.reshape(-1, 1, 8, 8), np.uint8)
 
 
 @pytest.mark.parametrize("output", ["logits", "probabilities", "labels"])
