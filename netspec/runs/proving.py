@@ -49,7 +49,7 @@ def prove(spec: Spec, data: Data, folder: Path) -> None:
         return
     with contextlib.suppress(
         Exception
-    ):  # whatever a network raises for made-up inputs: its run is done, and stays good
+    ):  # whatever made-up inputs raise: the run is done, and stays good
         proof = proof_now(spec, build(spec, best), data, weights=sha256(best))
         if len(proof.cases) >= NEEDED:
             arrays, metadata = packed(proof)
