@@ -138,7 +138,7 @@ def test_a_spec_with_weights_of_a_run_needs_no_torch(run: Path) -> None:
 
 
 def test_weights_that_come_to_another_place_are_compared_with_torch(run: Path) -> None:
-    load = '{load: {file: run/best.safetensors, rename: {"fc1.bias": "fc1.bias"}}}'
+    load = '{load: run/best.safetensors, rename: {"fc1.bias": "fc1.bias"}}'
     spec = netspec.loads(SPEC.replace("data: digits\n", f"weights: {load}\n"))
     with pytest.raises(NeedsTorch, match="brought to other places"):
         export_spec(spec.at(run.parent), run / "net.onnx")
