@@ -119,7 +119,7 @@ class Texts(Exporter):
     example = "texts"
 
     def write(self, subject: Any, file: Path) -> Any:
-        from netspec.runtime.export.subject import Written
+        from netspec.runtime.export.report import Written
 
         (weight,) = subject.network.state_dict().values()
         file.write_text("\\n".join(" ".join(map(repr, row)) for row in weight.tolist()))

@@ -50,8 +50,8 @@ def export_spec(spec: Spec, path: Path, *, proven: bool = True) -> Report:
     if found is None:
         raise NeedsTorch("its weights are initialised")
     files = list(dict.fromkeys(each.file for each in found.taken))
-    if proven and (len(files) > 1 or spec.graph.weights.loads[0].into):
-        raise NeedsTorch("its weights are of several files, and nothing is stored of what they compute together")
+    if proven and (len(files) > 1 or any(load.into or load.rename for load in spec.graph.weights.loads)):
+        raise NeedsTorch("its weights are brought to other places, and nothing is stored of what they compute there")
     weights = plain(spec.graph, found)
     sums = sha256(files[0]) if len(files) == 1 else ""
     return write(spec, path, weights, sums, {}, proof_of(spec, files[0]) if proven else None)

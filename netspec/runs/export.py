@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,10 @@ from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.direct import write
 from netspec.runs.formats import answered, need_exporter, output_names
-from netspec.runs.networks import inputs_of
+from netspec.runs.proving import proof_now
+from netspec.runs.validation import batches, validation
 from netspec.runtime.data.scale import InOwnUnits, Scale
-from netspec.runtime.data.split import Data, Split
+from netspec.runtime.data.split import Data
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import FIRST, export_network
 from netspec.runtime.export.manifest import Origin
@@ -29,15 +30,13 @@ from netspec.runtime.export.proof import digest
 from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Measure, Probabilities
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
-from netspec.runtime.train.evaluate import batch_size, evaluate
+from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
 from netspec.version import __version__
 
 WORK: Final = 10**15
 """Multiply-accumulates of a comparison that is asked for, at most."""
-COMPARED: Final = 4
-"""Batches of validation data that an exported file is compared on."""
 CALIBRATING: Final = 8
 """Batches of training data that a format which rounds looks at."""
 
@@ -90,7 +89,7 @@ def export(
 
 def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
     """A few batches of the inputs that are trained on."""
-    yield from _batches(spec, data, data.train, CALIBRATING) if data is not None else ()
+    yield from batches(spec, data, data.train, CALIBRATING) if data is not None else ()
 
 
 def _measure(spec: Spec, data: Data | None) -> Measure | None:
@@ -112,8 +111,6 @@ def _measure(spec: Spec, data: Data | None) -> Measure | None:
 
 def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, proven: bool, weights: str) -> Report:
     """Write a file that does more than the network, against what that gives now. Raises ExportFailed for no form."""
-    from netspec.runs.proving import proof_now
-
     still = copied(module).cpu().eval()
     plain = unwrapped(still)
     owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
@@ -148,17 +145,3 @@ def _ends(
 def _probabilities(loss: Loss, activation: Activation, scores: torch.Tensor) -> Probabilities:
     """What makes probabilities of scores that were trained with `loss`."""
     return Probabilities(activation, loss.class_axis(scores.ndim))
-
-
-def validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
-    """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
-    if data is not None:
-        yield from _batches(spec, data, data.val or data.train, COMPARED)
-
-
-def _batches(spec: Spec, data: Data, part: Split, count: int) -> Iterator[tuple[torch.Tensor, ...]]:
-    """So many batches of what the network is given, of a part of the data."""
-    given = inputs_of(spec, data)
-    for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), count)):
-        drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
-        yield given.of_network((*inputs, *drawn))

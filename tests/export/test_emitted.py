@@ -15,10 +15,10 @@ import pytest
 
 import netspec
 from netspec.errors import ExportMismatch
-from netspec.runtime.export import onnx_file
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import export_network
 from netspec.runtime.export.formats.onnx import NEWEST_OPSET, OLDEST_OPSET, ONNX
+from netspec.runtime.export.onnx_emitted import write_emitted
 from netspec.tensors import Tensor
 from netspec.views.onnx import Unwritable, emit
 from netspec.views.reference.examples import RESULT, network
@@ -126,12 +126,11 @@ def test_what_has_no_form_is_traced_and_said(tmp_path: Path) -> None:
 def test_the_step_that_is_written_wrongly_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = netspec.loads("input: 4\nlayers: {a: linear 4, b: tanh, c: linear 4, d: relu, e: linear 2}")
     net = spec.build()
-    written = onnx_file.write_emitted
 
     def damaged(of: Emission, *rest: Any) -> Any:
-        return written(replace(of, weights={**of.weights, "c.bias": of.weights["c.bias"] + 1}), *rest)
+        return write_emitted(replace(of, weights={**of.weights, "c.bias": of.weights["c.bias"] + 1}), *rest)
 
-    monkeypatch.setattr(onnx_file, "write_emitted", damaged)
+    monkeypatch.setattr("netspec.runtime.export.onnx_file.write_emitted", damaged)
     with pytest.raises(ExportMismatch, match=r"They begin to differ at c \(Linear\), by 1\."):
         export_network(net, spec.graph.inputs, tmp_path / "net.onnx", ONNX(), graph=spec.graph)
     assert not list(tmp_path.iterdir())

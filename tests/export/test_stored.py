@@ -137,6 +137,25 @@ def test_a_spec_with_weights_of_a_run_needs_no_torch(run: Path) -> None:
     assert report.compared.startswith("outputs stored by training")
 
 
+def test_weights_that_come_to_another_place_are_compared_with_torch(run: Path) -> None:
+    load = '{load: run/best.safetensors, rename: {"fc1.bias": "fc1.bias"}}'
+    spec = netspec.loads(SPEC.replace("data: digits\n", f"weights: {load}\n"))
+    with pytest.raises(NeedsTorch, match="brought to other places"):
+        export_spec(spec.at(run.parent), run / "net.onnx")
+
+
+def test_a_network_that_takes_no_made_up_input_is_trained_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise IndexError("no such word")
+
+    monkeypatch.setattr("netspec.runtime.export.example_inputs.Examples.draw", refuses)
+    netspec.loads(SPEC).train(tmp_path / "run")
+    assert (tmp_path / "run" / "best.safetensors").exists()
+    assert not (tmp_path / "run" / "proof.safetensors").exists()
+
+
 def test_a_spec_that_draws_weights_does(tmp_path: Path) -> None:
     with pytest.raises(NeedsTorch, match="its weights are initialised"):
         export_spec(netspec.loads(SPEC), tmp_path / "net.onnx")

@@ -65,7 +65,7 @@ def digits() -> np.ndarray[Any, Any]:
 
     with np.load(Path(module.__file__).with_name("digits.npz")) as held:
         images = next(held[name] for name in held.files if held[name].ndim >= 3)
-    return images.reshape(-1, 1, 8, 8).astype(np.uint8)
+    return np.asarray(images.reshape(-1, 1, 8, 8), np.uint8)
 
 
 @pytest.mark.parametrize("output", ["logits", "probabilities", "labels"])
@@ -156,9 +156,7 @@ def test_a_table_has_its_categories_beside_it(tmp_path: Path) -> None:
 
 
 def test_labels_of_what_chooses_no_class(tmp_path: Path) -> None:
-    text = (
-        "input: 2\nlayers: [linear 3]\ntrain: {loss: mse, optimizer: sgd lr=0.1, epochs: 1}\nexport: onnx output=labels"
-    )
+    text = "input: 2\nlayers: [linear 3]\ntrain: {loss: mse, optimizer: sgd lr=0.1, epochs: 1}\n"
     with pytest.raises(UsageError, match=r"output: labels gives classes, and no loss of .* tells one class"):
         netspec.loads(f"{text}export: onnx output=labels").export(tmp_path / "a.onnx")
 

@@ -42,21 +42,25 @@ def _per_channel(w: Writer, numbers: float | tuple[float, ...], x: Wire) -> str:
 
 
 def _normalize(w: Writer, step: Normalize, x: Wire) -> str:
+    """The mean taken away, and divided by the deviation."""
     centred = w.node("Sub", x, _per_channel(w, step.mean, x))
     return w.node("Div", centred, _per_channel(w, step.std, x))
 
 
 def _scale(w: Writer, step: Scale, x: Wire) -> str:
+    """A multiple, and something added."""
     name = w.node("Mul", w.cast(x, "float32"), w.number(step.factor, "float32"))
     return w.node("Add", name, w.number(step.offset, "float32"))
 
 
 def _pad(w: Writer, step: Pad, x: Wire) -> str:
+    """Zeros around each image."""
     top, left = pair(step.padding)
     return w.node("Pad", x, w.ints(0, 0, top, left, 0, 0, top, left))
 
 
 def _crop(w: Writer, step: Crop, x: Wire) -> str:
+    """The middle of each image."""
     sizes = [int(str(size)) for size in x.shape[-2:]]
     wanted = pair(step.size)
     begin = [(size - want) // 2 for size, want in zip(sizes, wanted, strict=True)]
@@ -65,18 +69,22 @@ def _crop(w: Writer, step: Crop, x: Wire) -> str:
 
 
 def _reshape(w: Writer, step: Reshape, x: Wire) -> str:
+    """The same values in another shape."""
     return w.node("Reshape", x, w.ints(0, *step.sizes))
 
 
 def _first(w: Writer, step: ChannelsFirst, x: Wire) -> str:
+    """The channels brought to the front."""
     return w.node("Transpose", x, perm=[0, x.rank - 1, *range(1, x.rank - 1)])
 
 
 def _last(w: Writer, step: ChannelsLast, x: Wire) -> str:
+    """The channels brought to the end."""
     return w.node("Transpose", x, perm=[0, *range(2, x.rank), 1])
 
 
 def _resize(w: Writer, step: Resize, x: Wire) -> str:
+    """The points wanted, as shares of those that are there, first down and then across."""
     sizes, wanted = [int(str(size)) for size in x.shape[-2:]], pair(step.size)
     if step.mode == "nearest":
         down, across = (w.constant(nearest(*both)) for both in zip(sizes, wanted, strict=True))

@@ -1,0 +1,31 @@
+"""Real inputs that an exported file is compared on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+import torch
+
+from netspec.runs.networks import inputs_of
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.train.evaluate import batch_size
+from netspec.spec import Spec
+
+COMPARED: Final = 4
+"""Batches of validation data that an exported file is compared on."""
+
+
+def validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
+    if data is not None:
+        yield from batches(spec, data, data.val or data.train, COMPARED)
+
+
+def batches(spec: Spec, data: Data, part: Split, count: int) -> Iterator[tuple[torch.Tensor, ...]]:
+    """So many batches of what the network is given, of a part of the data."""
+    given = inputs_of(spec, data)
+    for number, (inputs, _) in enumerate(islice(part.batches(batch_size(part, 64)), count)):
+        drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
+        yield given.of_network((*inputs, *drawn))
