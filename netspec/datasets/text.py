@@ -103,17 +103,8 @@ class Text(Dataset):
         """
         import numpy as np
 
-        budget = Budget()
-        if self.tokenizer:
-            if "tokenizer" not in learnt:
-                raise DataError("the run was trained by an older version, which did not keep its tokenizer")
-            _, number = _tokenizer(learnt["tokenizer"])
-            found = [number(text, name, budget) for text, name in zip(texts, names, strict=True)]
-        elif self.units == "bytes":
-            found = [np.frombuffer(text.encode(), np.uint8).astype(np.int64) for text in texts]
-        else:
-            spell = self._characters(_letters(learnt["classes"]))
-            found = [spell(text, name, budget) for text, name in zip(texts, names, strict=True)]
+        encode, _, _ = self.words_of(learnt)
+        found = [encode(text, name) for text, name in zip(texts, names, strict=True)]
         windows = [tokens[-self.length :] for tokens in found]
         shortest = min(range(len(windows)), key=lambda i: len(windows[i]))
         longest = max(map(len, windows))
@@ -125,6 +116,32 @@ class Text(Dataset):
             text = f"{names[shortest]} has {len(windows[shortest]):,} tokens, expected {longest or 1:,} as in others"
             raise DataError(f"{text}: nothing fills up what is shorter. Give texts of one length at a time.")
         return np.stack(windows)
+
+    def words_of(
+        self, learnt: Mapping[str, Any]
+    ) -> tuple[Callable[[str, str], Array], Callable[[Sequence[int]], str], int]:
+        """What makes tokens of a text, given what messages call it, and a text of tokens; and how many there are.
+
+        The second gives U+FFFD for bytes that are no character yet. Raises DataError where nothing was learnt.
+        """
+        import numpy as np
+
+        budget = Budget()
+        if self.tokenizer:
+            if "tokenizer" not in learnt:
+                raise DataError("the run was trained by an older version, which did not keep its tokenizer")
+            known, number = _tokenizer(learnt["tokenizer"])
+            tokenizer = need("tokenizers", "a tokenizer").Tokenizer.from_str(learnt["tokenizer"])
+            return lambda text, label: number(text, label, budget), lambda ids: str(tokenizer.decode([*ids])), len(known)
+        if self.units == "bytes":
+            return (
+                lambda text, _: np.frombuffer(text.encode(), np.uint8).astype(np.int64),
+                lambda ids: bytes(ids).decode(errors="replace"),
+                BYTES,
+            )
+        letters = _letters(learnt["classes"])
+        spell = self._characters(letters)
+        return lambda text, label: spell(text, label, budget), lambda ids: "".join(letters[i] for i in ids), len(letters)
 
     def _characters(self, names: tuple[str, ...]) -> Callable[[str, str, Budget], Array]:
         """What turns a text into the numbers of its characters, and raises DataError at the first that has none.
