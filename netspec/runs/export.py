@@ -11,23 +11,30 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from netspec.errors import UsageError
+from netspec.errors import ExportFailed, UsageError
 from netspec.exporters.base import Exporter
 from netspec.graph.model import Graph
+from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
+from netspec.runs.generate import with_memory
+from netspec.runs.language_model import language_model
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.export import FIRST, Report, export_network, metadata
 from netspec.runtime.export.subject import Probabilities
+from netspec.runtime.network.folding import folded
 from netspec.runtime.train.evaluate import batch_size
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.version import __version__
+from netspec.views.cached import Uncacheable
 from netspec.vocabulary import EXPORTERS
 
+CACHE: Final = "netspec.cache"
+"""What a file says by which output each of its inputs of tokens before goes on, as JSON by the names of these."""
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
 
@@ -50,6 +57,8 @@ def export(
     if exporter is None:
         known = " or ".join(cls.extension for cls in EXPORTERS.classes())
         raise UsageError(f"{path} is not called {known}, and no other format is written")
+    if getattr(exporter, "cache", False):
+        return _with_memory(spec, module, path, exporter, learnt or {})
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
     answered = _answered(training, spec.graph, learnt) if training is not None else {}
@@ -66,6 +75,32 @@ def export(
         probabilities=FIRST if training is None else _ends(answered, list(spec.graph.outputs)),
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
+    )
+
+
+def _with_memory(
+    spec: Spec, module: nn.Module, path: Path, exporter: Exporter, learnt: Mapping[str, Any]
+) -> Report:
+    """Write the network of a language model that reads its next tokens alone, with what it keeps of those before.
+
+    Raises UsageError for another network, and ExportFailed where a step cannot go on from what was read.
+    """
+    model = language_model(spec)
+    try:
+        own, network, found = with_memory(spec, folded(module), model.output)
+    except Uncacheable as error:
+        raise ExportFailed(f"no file with a memory can be made of {spec.name}: {error}. Write cache: false.") from None
+    kept = {CACHE: json_text({memory.past: memory.present for memory in found.memory})}
+    return export_network(
+        network,
+        own.graph.inputs,
+        path,
+        exporter,
+        outputs=list(own.graph.outputs),
+        name=spec.name,
+        metadata={**metadata(__version__, spec.name, spec.text, learnt), **kept},
+        probabilities={0: lambda scores: Probabilities("softmax", scores.ndim + model.classes % -scores.ndim)},
+        graph=own.graph,
     )
 
 

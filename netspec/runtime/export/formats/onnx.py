@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netspec.exporters.base import Exporter
-from netspec.records import Int
+from netspec.records import Bool, Int
 
 if TYPE_CHECKING:
     from netspec.runtime.export.subject import Subject, Written
@@ -28,6 +28,8 @@ class ONNX(Exporter):
     example = "onnx output=probabilities"
 
     opset = Int("version of ONNX's operators", 20, ge=OLDEST_OPSET, le=NEWEST_OPSET)
+
+    cache = Bool("give the network of a language model a memory of the tokens before, as inputs and outputs", False)
 
     def write(self, subject: Subject, file: Path) -> Written:
         from netspec.runtime.export.onnx_file import write
