@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from netspec.api.spec import Spec
-from netspec.errors import DataError, UsageError
+from netspec.exporters.base import NeedsTorch
 from netspec.runs import run
-from netspec.runs.data import data_of
-from netspec.runs.export import export
-from netspec.runs.networks import networks_of
-from netspec.runtime.data.compatibility import need_fit
-from netspec.runtime.data.split import Split
-from netspec.runtime.device.allocator import kept_memory
-from netspec.runtime.export.export import Report
-from netspec.runtime.train.evaluate import evaluate
-from netspec.runtime.train.loss import Objective
-from netspec.text.report import pointing_into
 
 if TYPE_CHECKING:
     from netspec.runs.predict import Prediction
     from netspec.runs.sampling import Continuation
+    from netspec.runtime.export.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +24,6 @@ class Run(run.Run):
     spec: Spec
     spec_type: ClassVar[type[Spec]] = Spec
 
-    @kept_memory()
     def evaluate(
         self,
         part: Literal["train", "val", "test"] = "val",
@@ -46,29 +36,9 @@ class Run(run.Run):
         `tell` is told where that may be on another scale than the data that the run was trained on. Raises UsageError
         and DataError.
         """
-        section = self.spec.experiment.train
-        if section is None:
-            raise UsageError(f"{self.folder} has no train section that says what to measure")
-        data = data_of(self.spec, allow_outside, self.learnt, hold=False, doubt=self.doubt)
-        split: Split | None = getattr(data, part)
-        if split is None:
-            raise DataError(f"the data of {self.spec.name} has no {part} part")
-        need_fit(self.spec, data)
-        if tell is not None:
-            for line in data.doubts:
-                tell(line)
-        loss = section.all_terms if section.players else section.loss
-        objective = Objective(loss, learnt=data.learnt, names=tuple(self.spec.graph.outputs))
-        networks = networks_of(self.spec, data, undrawn=True)
-        if networks is not None:
-            objective.hold(networks.players)
-        objective.restore(self.weights)
-        about: dict[str, Any] = {"batch": section.batch, "networks": networks}
-        with pointing_into(self.spec.document.source):
-            found = evaluate(self.module(), split, objective, section.metrics, **about)
-        if not found:
-            raise UsageError("nothing of its losses is measured outside training, where there is no other pass")
-        return found
+        from netspec.runs.evaluating import evaluated
+
+        return evaluated(self, part, allow_outside, tell)
 
     def predict(self, *files: str | Path, as_is: bool = False) -> Prediction:
         """What the best weights make of samples like those that the run was trained on, before any transform.
@@ -113,11 +83,27 @@ class Run(run.Run):
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         return generate(self, prompt, tokens=tokens, how=how, stop=stops, cache=cache, tell=tell)
 
-    def export(self, path: str | Path, *, allow_outside: bool = False) -> Report:
-        """Write the network with the best weights to a file that is proven to agree with it, on its data too.
+    def export(
+        self, path: str | Path, *, allow_outside: bool = False, with_torch: bool = False, proven: bool = True
+    ) -> Report:
+        """Write the network with the best weights to a file that is proven to agree with it.
 
-        The ending of `path` says the format, `.onnx` for ONNX.
+        The ending of `path` says the format, `.onnx` for ONNX. The file is held against the outputs that training
+        stored, and torch is not imported. Where there are none, or it is to be `with_torch`, it is compared with torch,
+        on the run's data too. Not `proven`, it is compared with nothing; the report says which of these it was.
 
-        Raises ExportMismatch, and leaves no file, where it does not.
+        Raises ExportMismatch, and leaves no file, where it does not agree.
         """
-        return export(self.spec, self.module(), Path(path), allow_outside, self.learnt, self.doubt)
+        note = ""
+        if not with_torch:
+            from netspec.runs.direct import export_run
+
+            try:
+                return export_run(self, Path(path), proven=proven)
+            except NeedsTorch as reason:
+                note = f"done with torch, because {reason}"
+        from netspec.runs.export import export
+
+        about = (self.spec, self.module(), Path(path), allow_outside, self.learnt, self.doubt)
+        report = export(*about, proven=proven)
+        return replace(report, note=report.note or note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic_core import core_schema as cs
 
 from netspec import spec
+from netspec.exporters.base import NeedsTorch
 from netspec.records import failed, refuse
 from netspec.text.report import SpecError
 from netspec.text.source import as_text
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from netspec.runs.train import Trained
-    from netspec.runtime.export.export import Report
+    from netspec.runtime.export.report import Report
     from netspec.sweeps.results import Sweep
 
 
@@ -115,17 +117,33 @@ class Spec(spec.Spec):
             seed=seed,
         )
 
-    def export(self, path: str | Path, module: nn.Module | None = None, *, allow_outside: bool = False) -> Report:
+    def export(
+        self,
+        path: str | Path,
+        module: nn.Module | None = None,
+        *,
+        allow_outside: bool = False,
+        with_torch: bool = False,
+        proven: bool = True,
+    ) -> Report:
         """Write `module`, or the network as it is built, to a file that is proven to agree with it.
 
-        The ending of `path` says the format, `.onnx` for ONNX.
+        The ending of `path` says the format, `.onnx` for ONNX. Weights that the spec loads from a run are held against
+        the outputs that its training stored, and torch is not imported; all others are compared with torch, as these
+        are where it is to be `with_torch`. Not `proven`, the file is compared with nothing.
 
-        Raises ExportMismatch, and leaves no file, where it does not.
+        Raises ExportMismatch, and leaves no file, where it does not agree.
         """
         self.need_room()
+        if module is None and not with_torch:
+            from netspec.runs.direct import export_spec
+
+            with contextlib.suppress(NeedsTorch):
+                return export_spec(self, Path(path), proven=proven)
         from netspec.runs.export import export
 
-        return export(self, module if module is not None else self.build(), Path(path), allow_outside)
+        built = module if module is not None else self.build()
+        return export(self, built, Path(path), allow_outside, proven=proven)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> cs.CoreSchema:

@@ -27,7 +27,7 @@ from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.api.spec import Spec
-    from netspec.runtime.export.export import Report
+    from netspec.runtime.export.report import Report
 
 FIRST: Final = EXPORTERS.classes()[0].__name__
 """What is written where nothing says which format."""
@@ -46,6 +46,8 @@ def formats(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("overrides", nargs=-1, metavar="[PATH.TO.VALUE=NEW]...")
 @formats
 @click.option("-o", "--output", type=Exported(), metavar="FILE", help="The file; its ending says the format.")
+@click.option("--with-torch", is_flag=True, help="Compare with torch also where training stored outputs.")
+@click.option("--unproven", is_flag=True, help="Compare the file with nothing, and say so.")
 @within
 @limited
 @allow_outside
@@ -55,6 +57,8 @@ def command(
     overrides: tuple[str, ...],
     extension: str | None,
     output: Path | None,
+    with_torch: bool,
+    unproven: bool,
     max_params: int | None,
     max_memory: int | None,
     allow_outside: bool,
@@ -62,11 +66,15 @@ def command(
 ) -> None:
     """Export the best weights of a run, or a spec's network as it is initialised.
 
-    The file is run beside torch, ONNX in ONNX Runtime, at batch 1, 2 and 5 and on the validation data. Where they
-    differ by more than the tolerance, no file is left and the exit code is 6.
+    The file is run, ONNX in ONNX Runtime, and compared with what training stored of a run's outputs, at batch 1, 2 and
+    5 and on validation data; of weights without such outputs with torch. Where they differ by more than the tolerance,
+    no file is left and the exit code is 6.
     """
     from netspec.files import need_writable
 
+    if with_torch and unproven:
+        raise UsageError("--with-torch compares with torch, and --unproven with nothing: take one of them")
+    how: dict[str, Any] = {"allow_outside": allow_outside, "with_torch": with_torch, "proven": not unproven}
     if extension and output is not None and output.suffix.lower() not in ("", extension):
         raise UsageError(f"{output} is not called {extension}")
     if source.is_dir():
@@ -76,26 +84,27 @@ def command(
         output = output or source / f"model{_extension(run.spec, extension)}"
         need_writable(output, [*inputs_of(run.spec), *run.files])
         tell_of(run)
-        report = run.export(output, allow_outside=allow_outside)
+        report = run.export(output, **how)
     else:
         spec = load(str(source), overrides, max_params, max_memory)
         output = output or Path(f"{spec.name}{_extension(spec, extension)}")
         need_writable(output, inputs_of(spec))
         talk("no run is named, so the weights are those the network starts with")
-        report = spec.export(output, allow_outside=allow_outside)
+        report = spec.export(output, **how)
     if report.note:
         talk(report.note)
     if as_json:
         show_json({"file": str(report.path), "bytes": report.bytes, **report.facts,
                    "inputs": dict(report.inputs), "outputs": dict(report.outputs),
-                   "absolute": report.absolute, "relative": report.relative})  # fmt: skip
+                   "absolute": report.absolute, "relative": report.relative,
+                   "compared": report.compared or None})  # fmt: skip
     else:
         show(described(report))
 
 
 def _extension(spec: Spec, asked: str | None) -> str:
     """The ending that says the format: the one that was asked for, or that of the spec's own export."""
-    from netspec.runs.export import exporter_of
+    from netspec.runs.formats import exporter_of
 
     exporter = exporter_of(spec)
     assert exporter is not None
@@ -104,11 +113,13 @@ def _extension(spec: Spec, asked: str | None) -> str:
 
 def described(report: Report) -> str:
     """A report as lines for a person."""
+    from netspec.runtime.export.report import table
+
     facts = "".join(f"{name} {number:,}, " for name, number in report.facts.items())
     shapes = ", ".join(f"{name} {shape}" for name, shape in {**report.inputs, **report.outputs}.items())
-    return "\n".join(
-        [
-            f"wrote {printable(str(report.path))}: {report.bytes:,} bytes, {facts}{shapes}",
-            f"largest difference to torch: {report.absolute:.3g} absolute, {report.relative:.3g} relative",
-        ]
-    )
+    lines = [f"wrote {printable(str(report.path))}: {report.bytes:,} bytes, {facts}{shapes}"]
+    if not report.compared:
+        return "\n".join([*lines, "compared with nothing: that it computes what the network does is not known"])
+    largest = f"largest difference {report.absolute:.3g} absolute, {report.relative:.3g} relative"
+    rows = (f"  {line}" for line in table(report.differences))
+    return "\n".join([*lines, f"compared with {report.compared}: {largest}", *rows])

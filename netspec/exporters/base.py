@@ -10,10 +10,16 @@ from netspec.catalogue import Entry
 from netspec.records import Choice, Field, Float
 
 if TYPE_CHECKING:
-    from netspec.runtime.export.subject import Subject, Written
+    from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.report import Written
+    from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
 
 COMMON: Final = ("output", "atol", "rtol")
+
+
+class NeedsTorch(Exception):
+    """What can only be done with the network of torch; the message says why."""
 
 
 class Exporter(Entry):
@@ -43,6 +49,14 @@ class Exporter(Entry):
     def write(self, subject: Subject, file: Path) -> Written:
         """Write the network to `file`, and whatever else belongs to it beside it. Raises ExportFailed."""
         raise NotImplementedError(type(self).__name__)
+
+    def emit(self, of: Emission, file: Path) -> Written:
+        """The same from the graph and the weights alone, without torch. Raises NeedsTorch where that is no way."""
+        raise NeedsTorch(f"{self.called()} is written of torch's network")
+
+    def opened(self, file: Path) -> Run:
+        """What runs a file of this format on arrays. Raises ExportFailed, and running it ExportMismatch."""
+        raise NeedsTorch(f"{self.called()} is compared with torch's network")
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         """How far what the file computes is from what the network does, for `subject.differences` of its inputs.

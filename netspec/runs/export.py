@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import nn
 
-from netspec.errors import ExportFailed, UsageError
+from netspec.errors import ExportFailed
 from netspec.exporters.base import Exporter
-from netspec.graph.model import Graph
 from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
+from netspec.runs.formats import answered, need_exporter, output_names
 from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
-from netspec.runtime.export.export import FIRST, Report, export_network, metadata
+from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.metadata import metadata
+from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Probabilities
 from netspec.runtime.network.folding import folded
 from netspec.runtime.train.evaluate import batch_size
-from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.version import __version__
 from netspec.views.cached import Uncacheable
-from netspec.vocabulary import EXPORTERS
 
 CACHE: Final = "netspec.cache"
 """What a file says by which output each of its inputs of tokens before goes on, as JSON by the names of these."""
@@ -46,40 +46,41 @@ def export(
     allow_outside: bool = False,
     learnt: Mapping[str, Any] | None = None,
     doubt: str = "",
+    *,
+    proven: bool = True,
 ) -> Report:
     """Write a network to a file that agrees with it, also on the validation data where there is some.
 
     The ending of `path` says which format it is; without one it is the first that the spec names, else ONNX. The data
-    is seen as a run has `learnt` to see it, if one is given. Raises UsageError for an ending that no format has, and
-    ExportFailed or ExportMismatch where no file can be made that agrees.
+    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. Raises
+    UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made that
+    agrees.
     """
-    exporter, training = exporter_of(spec, path.suffix), spec.experiment.train
-    if exporter is None:
-        known = " or ".join(cls.extension for cls in EXPORTERS.classes())
-        raise UsageError(f"{path} is not called {known}, and no other format is written")
+    exporter, training = need_exporter(spec, path), spec.experiment.train
     if getattr(exporter, "cache", False):
-        return _with_memory(spec, module, path, exporter, learnt or {})
+        return _with_memory(spec, module, path, exporter, learnt or {}, proven)
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
-    answered = _answered(training, spec.graph, learnt) if training is not None else {}
-    scales = {name: scale for name, (_, scale) in answered.items() if scale is not None}
+    losses = answered(training, spec.graph, learnt) if training is not None else {}
+    scales = {name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known)) is not None}
     return export_network(
         InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,
         path,
         exporter,
-        outputs=list(spec.graph.outputs) if len(spec.graph.outputs) > 1 else [_free("output", spec.graph.inputs)],
-        validation=_validation(spec, data),
+        outputs=output_names(spec.graph),
+        validation=validation(spec, data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
-        probabilities=FIRST if training is None else _ends(answered, list(spec.graph.outputs)),
+        probabilities=FIRST if training is None else _ends(losses, list(spec.graph.outputs)),
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
+        proven=proven,
     )
 
 
 def _with_memory(
-    spec: Spec, module: nn.Module, path: Path, exporter: Exporter, learnt: Mapping[str, Any]
+    spec: Spec, module: nn.Module, path: Path, exporter: Exporter, learnt: Mapping[str, Any], proven: bool
 ) -> Report:
     """Write the network of a language model that reads its next tokens alone, with what it keeps of those before.
 
@@ -101,39 +102,17 @@ def _with_memory(
         metadata={**metadata(__version__, spec.name, spec.text, learnt), **kept},
         probabilities={0: lambda scores: Probabilities("softmax", scores.ndim + model.classes % -scores.ndim)},
         graph=own.graph,
+        proven=proven,
     )
 
 
-def _answered(train: Train, graph: Graph, learnt: Mapping[str, Any]) -> dict[str, tuple[Loss, Scale | None]]:
-    """The loss that each output was trained with, and the scale of its target, where that has one."""
-    found: dict[str, tuple[Loss, Scale | None]] = {}
-    for name, term in train.answered(list(graph.outputs)).items():
-        of = learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
-        found[name] = term.loss, Scale.of(of)
-    return found
-
-
-def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
-    """The format of files that end so, with the options that the spec gives it; None where there is none."""
-    section = spec.experiment.export
-    named = section.formats if section is not None else ()
-    kinds: list[type[Exporter]] = list(dict.fromkeys([*(type(one) for one in named), *EXPORTERS.classes()]))
-    cls = next((cls for cls in kinds if suffix.lower() in ("", cls.extension)), None)
-    return next((exporter for exporter in named if type(exporter) is cls), cls() if cls is not None else None)
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """`name`, with a number behind it where it is taken."""
-    return next(n for n in chain([name], (f"{name}_{i}" for i in count(1))) if n not in taken)
-
-
 def _ends(
-    answered: Mapping[str, tuple[Loss, Scale | None]], outputs: Sequence[str]
+    losses: Mapping[str, tuple[Loss, Any]], outputs: Sequence[str]
 ) -> dict[int, Callable[[torch.Tensor], Probabilities]]:
     """What makes probabilities, as `predict` gives them, of each output whose loss knows some, by their places."""
     return {
         outputs.index(name): partial(_probabilities, loss, loss.activation)
-        for name, (loss, _) in answered.items()
+        for name, (loss, _) in losses.items()
         if loss.activation is not None
     }
 
@@ -143,7 +122,7 @@ def _probabilities(loss: Loss, activation: Activation, scores: torch.Tensor) -> 
     return Probabilities(activation, loss.class_axis(scores.ndim))
 
 
-def _validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
+def validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:
     """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
     if data is not None:
         part, given = data.val or data.train, inputs_of(spec, data)

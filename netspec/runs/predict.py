@@ -18,7 +18,7 @@ from netspec.datasets.values import Values
 from netspec.dims import names
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
-from netspec.runs.data import LEARNT
+from netspec.runs.learnt import LEARNT
 from netspec.runs.run import Run
 from netspec.runtime.data.handed import Handed, arrays_in, handed
 from netspec.runtime.data.loading import steps_for

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from netspec.errors import DataError
 from netspec.files import kind, shown
 from netspec.paths import real
 from netspec.plugins.loading import need
-from netspec.runs.data import learnt_in
-from netspec.runtime.network.build import build
-from netspec.runtime.network.folding import folded
+from netspec.runs.learnt import learnt_in
 from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
-from netspec.runtime.store.run_folder import EXPORTED, OWN, no_run
+from netspec.runtime.store.own import EXPORTED, OWN, no_run
 from netspec.spec import Spec
 from netspec.words import command
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,18 @@ class Run:
         `module().train()` is for training on. Where it is to `fold`, small matrices of lora are added to the weights
         that they stand beside. Raises DataError where the run has no weights yet.
         """
-        if not self.weights.exists():
-            text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
-            raise DataError(f"{text}. Go on with it: {command('train', '--resume', str(self.folder))}")
+        self.need_weights()
+        from netspec.runtime.network.build import build
+        from netspec.runtime.network.folding import folded
+
         if self.doubt and self.spec.graph.weights.freeze.adapters and self.spec.graph.weights.loads:
             base = self.spec.graph.weights.loads[0].file
             raise DataError(f"{self.doubt}, so the base of its weights, {shown(base)}, is not read there")
         module = build(self.spec, self.weights).eval()
         return folded(module) if fold else module
+
+    def need_weights(self) -> None:
+        """Refuse a run that was stopped before its first weights were saved. Raises DataError."""
+        if not self.weights.exists():
+            text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
+            raise DataError(f"{text}. Go on with it: {command('train', '--resume', str(self.folder))}")

@@ -15,8 +15,10 @@ from netspec.errors import UsageError
 from netspec.files import write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need, remember
-from netspec.runs.data import LEARNT, data_of, learnt_in
+from netspec.runs.data import data_of
+from netspec.runs.learnt import LEARNT, learnt_in
 from netspec.runs.networks import networks_of
+from netspec.runs.proving import prove
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
@@ -96,6 +98,8 @@ def train(
         about["networks"] = networks
         with pointing_into(spec.document.source):
             history = run_training(module, section, data, run, resume=going_on, progress=shown, world=world, **about)
+        if folder and world.main:
+            prove(spec, data, folder)
     return Trained(module.eval(), history, folder)
 
 

@@ -48,6 +48,8 @@ class Entry(NamedTuple):
     kind: str
     """Of number, by torch's name."""
     shape: tuple[int, ...]
+    begin: int = 0
+    """Where in its file its numbers begin, in bytes."""
 
     @property
     def numbers(self) -> int:
@@ -115,7 +117,7 @@ def _header(stream: IO[bytes], size: int) -> Header:
     metadata = found.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise Unsound("its metadata are no texts")
-    tensors = {name: _entry(name, entry) for name, entry in found.items()}
+    tensors = {name: _entry(name, entry, 8 + length) for name, entry in found.items()}
     end = 0
     for name, (begin, stop) in sorted(((n, e["data_offsets"]) for n, e in found.items()), key=lambda item: item[1]):
         if begin != end:
@@ -126,8 +128,8 @@ def _header(stream: IO[bytes], size: int) -> Header:
     return Header(tensors, metadata)
 
 
-def _entry(name: str, entry: Any) -> Entry:
-    """What a header says of one tensor, held against itself. Raises Unsound."""
+def _entry(name: str, entry: Any, begin: int) -> Entry:
+    """What a header says of one tensor, held against itself; tensors begin at `begin`. Raises Unsound."""
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise Unsound(f"{name!r} has not just dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -139,7 +141,7 @@ def _entry(name: str, entry: Any) -> Entry:
     wanted = prod(shape) * width
     if offsets[1] - offsets[0] != wanted:
         raise Unsound(f"{name!r} takes {wanted:,} bytes, and has {offsets[1] - offsets[0]:,}")
-    return Entry(kind, tuple(shape))
+    return Entry(kind, tuple(shape), begin + offsets[0])
 
 
 def _counts(value: Any) -> bool:

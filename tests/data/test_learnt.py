@@ -16,7 +16,7 @@ import torch
 from netspec.cli import main
 from netspec.errors import DataError
 from netspec.runtime.data.loading import load_data
-from netspec.runtime.export.export import metadata
+from netspec.runtime.export.metadata import metadata
 from tests.data.writing import idx_bytes, section, write_mnist
 
 TABLE = "size,city,kind\n" + "".join(

@@ -17,7 +17,8 @@ import pytest
 from netspec.cli import main
 from netspec.files import sha256
 from netspec.runtime.store.checkpoint import FILES, FORMAT, MANIFEST, Checkpoints
-from netspec.runtime.store.run_folder import OWN, RunFolder
+from netspec.runtime.store.own import OWN
+from netspec.runtime.store.run_folder import RunFolder
 
 SPEC = """\
 netspec: 1

@@ -8,13 +8,15 @@ from typing import Final
 import torch
 from torch import nn
 
-from netspec.dims import Size, names, substitute
+from netspec.dims import names
 from netspec.errors import NetspecError
+from netspec.runtime.export.made_up import BATCH, Array, made_up
 from netspec.tensors import Tensor as Described
 
-BATCH: Final = "B"
 SIZES: Final = (16, 32, 64, 8, 128, 224, 4, 256, 512)
 """What is tried for dimensions that only the run decides, until the network takes it."""
+POOL: Final = 256
+"""Whole numbers that an input is made of, at most."""
 
 
 class Examples:
@@ -29,29 +31,15 @@ class Examples:
         self.seen = tuple(seen)
         self.free = sorted({n for x in inputs.values() for s in x.shape for n in names(s)} - {BATCH})
         """Dimensions besides the batch that only the run decides."""
+        self.pools = [_pool(x) for x in self.seen] or [None] * len(self.inputs)
+        """For each input the whole numbers that it is made of; None for floats, and where none were seen."""
 
     def draw(self, batch: int, sizes: Mapping[str, int], seed: int = 0) -> tuple[torch.Tensor, ...]:
         """Inputs of this batch size and these sizes of the free dimensions, the same for the same seed.
 
         There is one tensor for each input, on the CPU, batch first, in the dtype that the graph says.
         """
-        generator = torch.Generator().manual_seed(seed)
-        values: dict[str, Size] = {BATCH: batch, **sizes}
-        drawn = []
-        for position, x in enumerate(self.inputs.values()):
-            shape = [int(str(substitute(s, values))) for s in x.shape]
-            drawn.append(self._tensor(x, shape, position, generator))
-        return tuple(drawn)
-
-    def _tensor(self, x: Described, shape: list[int], position: int, generator: torch.Generator) -> torch.Tensor:
-        """One input: normal floats, whole numbers from among those that were seen, or 0 and 1."""
-        if x.dtype == "float32":
-            return torch.randn(shape, generator=generator)
-        if x.dtype == "int64" and self.seen:
-            pool = self.seen[position].flatten()
-            return pool[torch.randint(len(pool), shape, generator=generator)]
-        drawn = torch.randint(2, shape, generator=generator)
-        return drawn if x.dtype == "int64" else drawn.bool()
+        return tuple(map(torch.from_numpy, made_up(self.inputs, self.pools, batch, sizes, seed)))
 
     def sizes(self, network: nn.Module) -> list[dict[str, int]]:
         """Up to two choices of the free dimensions that the network runs with. Raises NetspecError if none does."""
@@ -82,3 +70,11 @@ class Examples:
             yield {}
         for size in SIZES:
             yield {name: size * (1 + i) for i, name in enumerate(self.free)}
+
+
+def _pool(seen: torch.Tensor) -> Array | None:
+    """Some of the whole numbers that an input holds; None for one of others."""
+    if seen.dtype != torch.int64:
+        return None
+    found: Array = seen.unique().numpy()
+    return found[:: max(1, -(-len(found) // POOL))]

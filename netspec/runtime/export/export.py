@@ -4,67 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import nn
 
-from netspec.drafts import draft
-from netspec.errors import ExportFailed, ExportMismatch, UsageError
+from netspec.errors import ExportFailed
 from netspec.exporters.base import Exporter
-from netspec.files import is_stream, need_writable, place_of, pour, saving, sync
 from netspec.graph.model import Graph
-from netspec.json_text import json_text
 from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.export.places import beside
+from netspec.runtime.export.report import Report, need_agreement
 from netspec.runtime.export.subject import TRACED_BATCH, Inputs, Probabilities, Subject, tensors
-from netspec.runtime.export.tolerance import Difference, difference
+from netspec.runtime.export.tolerance import difference
 from netspec.runtime.network.remove_parametrizations import copied
 from netspec.tensors import Tensor as Described
-
-INSIDE: Final = ("scale", "weights", "own")
-"""What a run has learnt that whoever feeds an exported file need not know."""
-ROUNDING: Final = 0.01
-"""The largest relative difference that may come of adding in another order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was written, and how far it is from the network."""
-
-    path: Path
-    """The file."""
-    bytes: int
-    """How large the file is."""
-    inputs: Mapping[str, str]
-    """The shapes of what the file takes, by name: `batch x 1 x 8 x 8`."""
-    outputs: Mapping[str, str]
-    """The shape of each output by name, as text."""
-    facts: Mapping[str, int]
-    """Numbers of the format's own: the opset and the nodes of ONNX."""
-    differences: tuple[Difference, ...]
-    """One for each kind of samples that it was compared on."""
-    note: str = ""
-    """What of how it was written should be known; empty where that went as always."""
-
-    @property
-    def absolute(self) -> float:
-        """The largest absolute difference."""
-        return max(d.absolute for d in self.differences)
-
-    @property
-    def relative(self) -> float:
-        """The largest difference relative to the largest value of its output."""
-        return max(d.relative for d in self.differences)
-
-    @property
-    def trivial(self) -> bool:
-        """Whether the network gave nothing but zeros, so that the comparison says little: a head not yet trained."""
-        return max(d.scale for d in self.differences) == 0
 
 
 def by_shape(scores: torch.Tensor) -> Probabilities:
@@ -90,6 +47,7 @@ def export_network(
     probabilities: Mapping[int, Callable[[torch.Tensor], Probabilities]] = FIRST,
     draws: Sequence[str] = (),
     graph: Graph | None = None,
+    proven: bool = True,
 ) -> Report:
     """Write the network in evaluation mode to the file `path`, and compare both in whatever runs such files.
 
@@ -98,7 +56,7 @@ def export_network(
     input, batch first. With `exporter.output` of probabilities the outputs at the places of `probabilities` become what
     that says, given an example of them. `draws` are the steps that draw random numbers outside training too, which an
     error may have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain
-    tensors in the file.
+    tensors in the file. Not `proven`, the file is compared with nothing, which the report says.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -106,7 +64,7 @@ def export_network(
     """
     _need_own_names(inputs, outputs, exporter)
     examples, validation = _examples(inputs, validation)
-    with _evaluating(network) as still, _beside(path, exporter.extension) as draft:
+    with _evaluating(network) as still, beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
         example = examples.draw(TRACED_BATCH, sizes[0])
         results = tensors(still(*example))
@@ -127,10 +85,12 @@ def export_network(
             graph=graph,
         )
         written = exporter.write(subject, draft)
-        differences = tuple(exporter.check(subject, draft))
-        _need_agreement(differences, exporter)
+        differences = tuple(exporter.check(subject, draft)) if proven else ()
+        if proven:
+            need_agreement(differences, exporter)
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
-        return Report(path, size, written.inputs, written.outputs, written.facts, differences, written.note)
+        compared = f"torch {torch.__version__}" if proven else ""
+        return Report(path, size, written.inputs, written.outputs, written.facts, differences, written.note, compared)
 
 
 def _need_own_names(inputs: Iterable[str], outputs: Iterable[str], exporter: Exporter) -> None:
@@ -147,20 +107,6 @@ def _examples(inputs: Mapping[str, Described], validation: Iterable[Inputs]) -> 
     return Examples(inputs, [x.cpu() for x in first] if first else ()), chain([first] if first else [], batches)
 
 
-def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> dict[str, str]:
-    """What a file says about where it comes from: netspec's version, the spec's name and text.
-
-    With it, as JSON, what was `learnt` of the data, which whoever feeds the file must know: `netspec.classes`, the
-    names of the classes; `netspec.positive`, the one of two whose probability a single output gives;
-    `netspec.columns`, the numbers of the categories; `netspec.transform`, the means; `netspec.values`, what the inputs
-    hold before any transform. The scale of a target and the weights of a loss are in the file itself, or not needed.
-    """
-    known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
-    taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
-    words = {f"netspec.{key}": json_text(value) for key, value in taught.items()}
-    return known | words
-
-
 def _need_repeatable(
     once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], exporter: Exporter, draws: Sequence[str]
 ) -> None:
@@ -173,24 +119,6 @@ def _need_repeatable(
                 f"the network gives other results each time, so no file can be proven equal to it: {what} random "
                 f"numbers outside training too. {hint} Or make the noise an input of the network."
             )
-
-
-def _need_agreement(differences: Sequence[Difference], exporter: Exporter) -> None:
-    """Refuse differences beyond the tolerance, with all of them in the message. Raises ExportMismatch."""
-    if not differences:
-        raise ExportMismatch("the exported file was compared on nothing, so it is not known to be the network")
-    bad = [d for d in differences if not d.agrees]
-    if bad:
-        found = [f"  {d.what}: {d.absolute:.3g} absolute, {d.relative:.3g} relative, {d.samples} samples" for d in bad]
-        tolerance = f"{exporter.atol:g} + {exporter.rtol:g} * the largest value"
-        text = f"the exported file does not compute what the network does, within {tolerance}:"
-        hint = f"No file is written. If that is near enough, raise atol or rtol under export.{exporter.called()}."
-        if max(d.relative for d in bad) > ROUNDING:
-            hint = (
-                "No file is written. That is no rounding: the file computes something else. "
-                f"{exporter.otherwise}Leave out steps to find the one that is not written rightly."
-            )
-        raise ExportMismatch("\n".join([text, *found, hint]))
 
 
 def _names(outputs: Sequence[str], count: int) -> list[str]:
@@ -211,29 +139,3 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
     finally:
         for module, mode in modes.items():
             module.training = mode
-
-
-@contextmanager
-def _beside(path: Path, extension: str) -> Iterator[Path]:
-    """A draft of `path` in a hidden folder next to it; moved into place if all goes well, else removed.
-
-    A link stays one, a stream is written to. Raises UsageError.
-    """
-    need_writable(path)
-    with saving(path):
-        if is_stream(path):
-            with TemporaryDirectory() as name:
-                yield Path(name, f"network{extension}")
-                whole, *more = sorted(Path(name).iterdir())
-                if more:
-                    raise UsageError(f"{path} takes one file, and a network as large as this is two. Name a file.")
-                pour(whole, path)
-            return
-        place = place_of(path)
-        with draft(place) as folder:
-            folder.mkdir()
-            yield folder / place.name
-            for file in sorted(folder.iterdir(), reverse=True):  # the data, if any, before the model that names it
-                sync(file)
-                file.replace(place.parent / file.name)
-            sync(place.parent)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from netspec.errors import ExportFailed, ExportMismatch
-from netspec.runtime.export.subject import Inputs, Run
+from netspec.runtime.export.emission import Run
 
 
 def opened(file: Path) -> Run:
@@ -17,8 +20,8 @@ def opened(file: Path) -> Run:
     session = _session(file)
     names = [x.name for x in session.get_inputs()]
 
-    def run(inputs: Inputs) -> list[Any]:
-        named = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
+    def run(inputs: Sequence[Any]) -> list[Any]:
+        named = {name: np.asarray(x) for name, x in zip(names, inputs, strict=True)}
         try:
             return list(session.run(None, named))
         except Exception as error:  # the runtime has types of its own for each reason

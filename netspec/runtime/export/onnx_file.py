@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import onnx
 from torch import nn
 
-from netspec.errors import ExportFailed, UsageError
+from netspec.errors import ExportFailed
 from netspec.graph.model import Graph
 from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.export import onnx_graph
+from netspec.runtime.export.emission import Emission, End
 from netspec.runtime.export.onnx_blame import stumbled
-from netspec.runtime.export.subject import TRACED_BATCH, Probabilities, Subject, Written, tensors
+from netspec.runtime.export.onnx_emitted import write_emitted, writing
+from netspec.runtime.export.report import Written
+from netspec.runtime.export.subject import TRACED_BATCH, Probabilities, Subject, tensors
 from netspec.runtime.network.remove_parametrizations import unwrapped
-from netspec.views.onnx import Unwritable, emit
-from netspec.views.onnx.model import BATCH_NAME, Behind, dimension_name
-
-ONE_FILE: Final = 2**31 - 2**20
-"""What a single file of ONNX can hold, in bytes."""
+from netspec.views.onnx import Unwritable
+from netspec.views.onnx.file import ONE_FILE
+from netspec.views.onnx.model import BATCH_NAME, dimension_name
 
 
 def write(subject: Subject, opset: int, file: Path) -> Written:
@@ -49,24 +49,16 @@ def write(subject: Subject, opset: int, file: Path) -> Written:
 
 def _emitted(graph: Graph, subject: Subject, opset: int, file: Path) -> Written:
     """Write the file from the graph. Raises Unwritable."""
-    network = subject.network
-    behind: dict[int, list[Behind]] = {}
+    network, ends = subject.network, dict[int, End]()
     if isinstance(network, InOwnUnits):
-        behind = {place: _units(network, place) for place in network.places}
+        ends = {place: _units(network, place) for place in network.places}
         network = network.network
     for place, end in _ends(subject):
-        how = {"axis": end.axis} if end.activation == "softmax" else {}
-        behind.setdefault(place, []).append((end.activation.title(), (), how))
+        ends[place] = replace(ends.get(place, End()), activation=end.activation, axis=end.axis)
     plain = unwrapped(network)
     owned = chain(plain.named_parameters(remove_duplicate=False), plain.named_buffers(remove_duplicate=False))
     weights = {name: tensor.detach().numpy() for name, tensor in owned}
-    model = emit(graph, weights, opset=opset, outputs=subject.outputs, metadata=subject.metadata, behind=behind)
-    size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
-    taken, given = ({x.name: _read(x) for x in values} for values in (model.graph.input, model.graph.output))
-    facts = {"opset": opset, "nodes": len(model.graph.node)}
-    with _writing(file):
-        onnx.save_model(model, file, save_as_external_data=size > ONE_FILE, location=f"{file.name}.data")
-    return Written(taken, given, facts)
+    return write_emitted(Emission(graph, weights, subject.outputs, ends, subject.metadata), opset, file)
 
 
 def _ends(subject: Subject) -> Iterator[tuple[int, Probabilities]]:
@@ -74,15 +66,10 @@ def _ends(subject: Subject) -> Iterator[tuple[int, Probabilities]]:
     return ((place, end) for place, end in subject.ends.items() if end.activation != "identity")
 
 
-def _units(network: InOwnUnits, place: int) -> list[Behind]:
+def _units(network: InOwnUnits, place: int) -> End:
     """What puts an output back into the units of its target."""
     scale = network.scale(place)
-    return [("Mul", [scale.deviation.numpy()], {}), ("Add", [scale.mean.numpy()], {})]
-
-
-def _read(value: onnx.ValueInfoProto) -> str:
-    """The shape of a value, as a person reads it: `batch x 1 x 8 x 8`."""
-    return " x ".join(str(size.dim_param or size.dim_value) for size in value.type.tensor_type.shape.dim)
+    return End(scale.mean.numpy(), scale.deviation.numpy())
 
 
 def _traced(network: nn.Module, subject: Subject, opset: int) -> Any:
@@ -118,17 +105,8 @@ def _save(model: Any, file: Path) -> None:
     import onnx_ir as ir
 
     size = sum(v.const_value.nbytes for v in model.graph.initializers.values() if v.const_value is not None)
-    with _writing(file):
+    with writing(file):
         ir.save(model, file, external_data=f"{file.name}.data" if size > ONE_FILE else None)
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    """Let a file that cannot be written be the user's to mend. Raises UsageError."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{file.name} cannot be written: {error.strerror or error}") from None
 
 
 def _shapes(values: Any) -> dict[str, str]:

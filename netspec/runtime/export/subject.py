@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -13,8 +13,9 @@ from torch.utils._pytree import tree_leaves
 from netspec.errors import ExportMismatch
 from netspec.graph.model import Graph
 from netspec.losses.base import Activation, activate
+from netspec.runtime.export.emission import Run
 from netspec.runtime.export.example_inputs import Examples
-from netspec.runtime.export.tolerance import Array, Difference, difference
+from netspec.runtime.export.tolerance import Difference, difference
 from netspec.tensors import Tensor as Described
 from netspec.tensors import show
 
@@ -25,8 +26,11 @@ BATCHES: Final = (1, 2, 5)
 
 Inputs = tuple[torch.Tensor, ...]
 """One tensor for each input of the network, on the CPU, batch first."""
-Run = Callable[[Inputs], Sequence[Array]]
-"""What runs a file: from the inputs to arrays of the outputs, in order."""
+
+
+def sized(sizes: Mapping[str, int]) -> str:
+    """Sizes that only the run decides, as a person reads them: `T 16`."""
+    return ", ".join(f"{name} {size}" for name, size in sizes.items())
 
 
 def tensors(results: Any) -> list[torch.Tensor]:
@@ -45,20 +49,6 @@ class Probabilities:
         """Probabilities of the same shape as the scores."""
         found: torch.Tensor = activate(scores, self.activation, self.axis)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What an exporter says of the file that it wrote."""
-
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    """The shapes of what it takes, by name: `batch x 1 x 8 x 8`."""
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    """The shape of each output by name, as text."""
-    facts: Mapping[str, int] = field(default_factory=dict)
-    """Numbers of the format's own, such as its version."""
-    note: str = ""
-    """What of how it was written should be known; empty where that went as always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +97,7 @@ class Subject:
         for batch in BATCHES:
             yield self._apart(run, f"batch {batch}", self.examples.draw(batch, self.sizes[0], seed=batch))
         for other in self.sizes[1:]:
-            text = ", ".join(f"{name} {size}" for name, size in other.items())
-            yield self._apart(run, f"batch 2, {text}", self.examples.draw(2, other, seed=len(BATCHES)))
+            yield self._apart(run, f"batch 2, {sized(other)}", self.examples.draw(2, other, seed=len(BATCHES)))
 
     def _real(self, run: Run) -> Iterator[Difference]:
         """The difference over all batches of real data, if there are any."""

@@ -7,6 +7,7 @@ data.json               what the training data taught: names of classes, numbers
 metrics.jsonl           a line for each evaluation
 base.safetensors        what of the base of adapters is in no other file
 best.safetensors        weights of the best evaluation
+proof.safetensors       what torch computes with them for a few samples, which an exported file is held against
 last.safetensors        weights of the last one
 tensorboard/            the same for TensorBoard, where the spec asks for it
 checkpoints/            states to resume from
@@ -33,16 +34,8 @@ from netspec.runtime.network.weights import loss_file
 from netspec.runtime.store.checkpoint import Checkpoints
 from netspec.runtime.store.locks import held
 from netspec.runtime.store.notes import need_plain, plain
-from netspec.vocabulary import EXPORTERS
+from netspec.runtime.store.own import OWN, PROOF, no_run
 
-EXPORTED: Final = tuple(f"model{cls.extension}{more}" for cls in EXPORTERS.classes() for more in ("", ".data"))
-"""What a run is exported to where no name is given."""
-OWN: Final = (
-    *("spec.yaml", "environment.json", "origin.json", "plugins.json", "data.json", "metrics.jsonl", "lock"),
-    *("base.safetensors", "best.safetensors", "best.loss.safetensors", "last.safetensors", "last.loss.safetensors"),
-    *(*EXPORTED, "tensorboard", "checkpoints"),
-)
-"""What of a folder is a run's own. Anything else in it is left alone."""
 MAX_LINE: Final = 16 * 2**20
 """Bytes that an evaluation takes in the metrics, at most: a table of confusions of 1,000 classes has room."""
 
@@ -180,7 +173,7 @@ class RunFolder:
         """Delete what the run left that was stopped before its first checkpoint."""
         self._note_surroundings()
         Checkpoints(self.checkpoints).tidy()
-        for path in (self.metrics_file, self.best, loss_file(self.best)):
+        for path in (self.metrics_file, self.best, loss_file(self.best), self.path / PROOF):
             with saving(path):
                 path.unlink(missing_ok=True)
 
@@ -207,11 +200,6 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     placed = isinstance(found, dict) and all(type(found.get(name)) is int for name in ("epoch", "step"))
     return found if placed else None
-
-
-def no_run(folder: str | Path) -> UsageError:
-    """What is said of a folder in which no run has begun."""
-    return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
 
 
 def fresh_folder(root: str | Path, name: str) -> Path:

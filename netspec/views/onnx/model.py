@@ -35,8 +35,11 @@ def emit(
     outputs: Sequence[str],
     metadata: Mapping[str, str],
     behind: Mapping[int, Sequence[Behind]] = NONE,
+    apart: dict[str, Array] | None = None,
 ) -> ModelProto:
     """The network as it is in use, with dimensions that only the run decides open, by their names.
+
+    Its tensors are in it, or are left `apart`: there by name, in the model without their numbers, for `save`.
 
     `weights` are all tensors that it owns, by their names in the state_dict, those included that are not saved.
     `outputs` name what it gives, flattened, and `behind` says what is done to some of them, by their places. Raises
@@ -54,7 +57,7 @@ def emit(
         for kind, operands, attributes in more:
             name = writer.node(kind, wires[place], *map(writer.constant, operands), **attributes)
             wires[place] = Wire(name, wires[place].tensor)
-    return network.finished(graph, wires, outputs, metadata)
+    return network.finished(graph, wires, outputs, metadata, apart)
 
 
 class _Network:
@@ -197,6 +200,7 @@ class _Network:
         wires: Sequence[Wire],
         outputs: Sequence[str],
         metadata: Mapping[str, str],
+        apart: dict[str, Array] | None,
     ) -> ModelProto:
         """The model: the nodes, the tensors that they read, and what goes in and out by name."""
         from onnx import helper
@@ -206,7 +210,10 @@ class _Network:
         self._name_outputs(outputs, [wire.name for wire in wires])
         read = {name for node in _all(w.nodes) for name in node.input}
         kept = [name for name in (*w.weights, *w.initializers) if name in read and name in w.initializers]
-        tensors = [_tensor(name, w.initializers[name]) for name in dict.fromkeys(kept)]
+        owned = {name: w.initializers[name] for name in kept}
+        tensors = [_tensor(name, array, apart is None) for name, array in owned.items()]
+        if apart is not None:
+            apart |= owned
         named = {*graph.inputs, *outputs, *w.initializers}
         made = {name for node in w.nodes for name in node.output}
         told = {n: x for n, x in self.shapes.items() if not any(ROUTED in names(size) for size in x.shape)}
@@ -273,11 +280,14 @@ def _described(name: str, x: Tensor) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, KINDS[x.dtype], shape)
 
 
-def _tensor(name: str, array: Array) -> TensorProto:
-    """A weight or a constant."""
-    from onnx import numpy_helper
+def _tensor(name: str, array: Array, whole: bool) -> TensorProto:
+    """A weight or a constant, `whole` or without its numbers."""
+    from onnx import TensorProto, helper, numpy_helper
 
-    return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
+    if whole:
+        return numpy_helper.from_array(np.ascontiguousarray(array) if array.ndim else np.asarray(array), name)
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return TensorProto(name=name, dims=array.shape, data_type=kind)
 
 
 def dimension_name(name: str) -> str:

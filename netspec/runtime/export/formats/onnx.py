@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from netspec.exporters.base import Exporter
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.records import Bool, Int
 
 if TYPE_CHECKING:
-    from netspec.runtime.export.subject import Subject, Written
+    from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.report import Written
+    from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
 
 OLDEST_OPSET: Final = 18
@@ -36,7 +38,19 @@ class ONNX(Exporter):
 
         return write(subject, self.opset, file)
 
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+    def emit(self, of: Emission, file: Path) -> Written:
+        from netspec.runtime.export.onnx_emitted import write_emitted
+        from netspec.views.onnx import Unwritable
+
+        try:
+            return write_emitted(of, self.opset, file)
+        except Unwritable as error:
+            raise NeedsTorch(str(error)) from None
+
+    def opened(self, file: Path) -> Run:
         from netspec.runtime.export.onnx_check import opened
 
-        return subject.differences(opened(file))
+        return opened(file)
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        return subject.differences(self.opened(file))
