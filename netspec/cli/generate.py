@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -37,9 +37,7 @@ MAX_PROMPT: Final = 1 << 24
     type=click.FloatRange(0, 1, min_open=True),
     help="Choose from the fewest of the likeliest tokens that have this probability together.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same text."
-)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same text.")
 @click.option("--stop", multiple=True, metavar="WORD", help="End before this word. Can be given several times.")
 @click.option("--no-cache", is_flag=True, help="Compute each token from the whole text again.")
 @limited
@@ -93,12 +91,19 @@ def _begun(
     max_memory: int | None,
 ) -> Continuation:
     """What follows a text, by a run or a file."""
+    from netspec.runs.onnx_model import OnnxModel, is_model
+
+    about: dict[str, Any] = {"tokens": tokens, "how": how, "stop": stop, "cache": cache, "tell": talk}
+    if is_model(source):
+        from netspec.runs import generate_file
+
+        return generate_file.generate(OnnxModel.read(source), text, **about)
     from netspec.api.run import Run
     from netspec.runs.generate import generate
 
     run = Run.read(source, max_params=max_params, max_memory=max_memory)
     tell_of(run)
-    return generate(run, text, tokens=tokens, how=how, stop=stop, cache=cache, tell=talk)
+    return generate(run, text, **about)
 
 
 def _prompt(given: str | None) -> str:

@@ -21,6 +21,7 @@ from netspec.runs.formats import answered, need_exporter, output_names
 from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.networks import inputs_of
+from netspec.runs.onnx_model import CACHE
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.export import FIRST, export_network
@@ -33,8 +34,6 @@ from netspec.spec import Spec
 from netspec.version import __version__
 from netspec.views.cached import Uncacheable
 
-CACHE: Final = "netspec.cache"
-"""What a file says by which output each of its inputs of tokens before goes on, as JSON by the names of these."""
 COMPARED: Final = 4
 """Batches of validation data that an exported file is compared on."""
 

@@ -101,11 +101,12 @@ def begun(spec: Cached, shape: Sequence[Any]) -> list[int]:
 
 
 def with_memory(spec: Spec, module: nn.Module, output: str) -> tuple[Spec, nn.Module, Cached]:
-    """The network of a spec with a memory, as a spec of its own and built, with the weights of `module`.
+    """The network of a spec with a memory, as a spec of its own and built, with the weights of `module`,
+    to whose layers small matrices of lora have been added.
 
     Raises Uncacheable where it cannot go on from what was read before.
     """
-    found = cached(spec.graph, output)
+    found = cached(spec.folded().graph if spec.graph.root.adapters() else spec.graph, output)
     try:
         own = Spec.loads(found.text, name=f"<{spec.name} with a memory>")
     except SpecError as error:

@@ -153,8 +153,6 @@ class Vocabulary:
     """The text of tokens; where it ends within a character, that is U+FFFD."""
     size: int | None
     """How many tokens there are; None where that is not known."""
-    between: str = ""
-    """What stands between a text and what follows it."""
 
 
 def vocabulary_of(spec: Spec, learnt: Mapping[str, Any]) -> Vocabulary:
@@ -165,9 +163,9 @@ def vocabulary_of(spec: Spec, learnt: Mapping[str, Any]) -> Vocabulary:
     section = spec.experiment.data
     source = section.source if section is not None else None
     if isinstance(source, Text):
-        encode, decode, size = source.words_of(learnt)
-        return Vocabulary(lambda text: encode(text, "the prompt").tolist(), decode, size)
-    return Vocabulary(_numbers, lambda tokens: " ".join(map(str, tokens)), None, " ")
+        words = source.words_of(learnt)
+        return Vocabulary(lambda text: words.encode(text, "the prompt").tolist(), words.decode, words.count)
+    return Vocabulary(_numbers, lambda tokens: " ".join(map(str, tokens)), None)
 
 
 def _numbers(text: str) -> list[int]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from netspec.dims import named
 from netspec.emit.table import Table
-from netspec.graph.model import Step, Value, flat
+from netspec.graph.model import Step, Value
 from netspec.tensors import Tensor
-from netspec.views.cached.writing import Uncacheable, Writing
+from netspec.views.cached.writing import Uncacheable, Writing, values_of
 
 Rule = Callable[[Writing, Step, Sequence[Value], str], None]
 """Writes a step whose inputs are these, under a path. Raises Uncacheable."""
@@ -173,6 +173,26 @@ def _attended(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> Non
     w.put(step, path, taken, fields)
 
 
+def _multihead(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
+    """Attention with projections of its own, for which what they are made of is kept."""
+    _need_plain(w, inputs)
+    op, fields = _op(step), w.fields(step)
+    query, key, value, masks = op.spelled_out(list(inputs))
+    axis = 1 if op.batch_first else 0
+    if "key_padding_mask" in masks or op.add_bias_kv or op.add_zero_attn:
+        raise Uncacheable("has places beside those of the text")
+    if w.axes(query) != (axis,) or w.axes(key) != (axis,) or w.axes(value) != (axis,):
+        raise Uncacheable("has keys whose places are not those of the text")
+    causal, mask = fields.pop("is_causal", False), masks.get("attn_mask")
+    if not causal and mask is None:
+        raise Uncacheable("looks at what comes after each token")
+    if op.need_weights:
+        fields["need_weights"] = False
+    seen = [w.refs[x] if x in w.fixed else w.whole(x, axis) for x in (key, value)]
+    hidden = w.mask(hides=True) if mask is None else w.aligned(mask, len(_shape(mask)), len(_shape(mask)) - 2)
+    w.put(step, path, [w.refs[query], *seen, hidden], fields)
+
+
 def _state(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     """A recurrent layer, whose states are kept."""
     op, (x, *states) = _op(step), inputs
@@ -246,7 +266,7 @@ def _passed(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     w.put(step, path, [w.refs[inputs[0]]], w.fields(step))
     for known in (w.windows,):
         if inputs[0] in known:
-            known.update(flat(step.results))
+            known.update(values_of(step))
     if inputs[0] in w.tails:
         w.tails[w.result(step)] = w.tails[inputs[0]]
 
@@ -267,6 +287,7 @@ RULES: Table[Rule] = Table(
         **dict.fromkeys(("Concat", "Stack"), _joined),
         **dict.fromkeys(("MatMul", "BMM"), _product),
         "SDPA": _attended,
+        "MultiheadAttention": _multihead,
         **dict.fromkeys(("RNN", "GRU", "LSTM"), _state),
         **dict.fromkeys(("Pad", "ConstantPad1d"), _padded),
         "Conv1d": _convolved,

@@ -1,7 +1,7 @@
-"""From a graph over whole texts to a spec over their next tokens, which takes what it has read as inputs and gives it on.
+"""From a graph over whole texts to a spec over their next tokens, which takes what it has read, and gives it on.
 
-The steps of all levels stand in one row, under the names of their levels. What depends on places alone, as positions and
-masks, is made for the whole text and cut to the new tokens; a step that mixes places is given what it has seen before.
+The steps of all levels stand in one row, under the names of their levels. What depends on places alone, as positions
+and masks, is made for the whole text and cut to the new tokens; a step that mixes places is given what it has seen.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from math import isinf
 from typing import Any, Final
 
@@ -166,14 +167,14 @@ class Writing:
             raise Uncacheable(f"{step.path} computes its weight anew for each pass")
         if isinstance(step.op, DRAWING):
             raise Uncacheable(f"{step.path} draws random numbers")
-        results, inputs = flat(step.results), [value.actual for value in step.inputs]
+        results, inputs = values_of(step), [value.actual for value in step.inputs]
         if all(value in self.fixed for value in inputs):
             self.fixed.update(results)
             self.put(step, path, [self.refs[value] for value in inputs], self.fields(step, whole=True))
             return
-        if odd := next((value for value in inputs if value in self.extra), None):
-            if step.op.family != "recurrent":
-                raise Uncacheable(f"{step.path} takes the input {odd.name} beside the tokens")
+        odd = next((value for value in inputs if value in self.extra), None)
+        if odd is not None and step.op.family != "recurrent":
+            raise Uncacheable(f"{step.path} takes the input {odd.name} beside the tokens")
         try:
             rule = RULES.of(type(step.op))
         except StopIteration:
@@ -197,9 +198,9 @@ class Writing:
                 self.members[path] = name
         if step.member:
             self.owned[id(step)] = self.members[path]
-        parts = {id(value.actual): part for part, value in step.value.parts.items()}
+        parts = {id(value): part for part, value in step.value.parts.items()}
         several = isinstance(step.results, tuple)
-        for value in flat(step.results):
+        for value in values_of(step):
             self.refs[value] = f"{name}.{parts[id(value)]}" if several and id(value) in parts else name
         return name
 
@@ -214,7 +215,7 @@ class Writing:
         name = re.sub(r"\W", "_", path)
         name = name if name[:1].isalpha() else f"n{name}"
         taken = {*self.rows, *self.graph.inputs, SCORES}
-        return next(x for x in (name, *(f"{name}_{i}" for i in range(2, 10**6))) if x not in taken)
+        return next(x for x in chain([name], (f"{name}_{i}" for i in count(2))) if x not in taken)
 
     def fields(self, step: Step, *, whole: bool = False) -> dict[str, Any]:
         """What a step is written with; over the `whole` text where it depends on places alone."""
@@ -232,7 +233,7 @@ class Writing:
 
     def result(self, step: Step) -> Value:
         """What a step gives, for those that give one value, or several alike."""
-        return flat(step.results)[0]
+        return values_of(step)[0]
 
     def aligned(self, value: Value, rank: int, rows: int) -> str:
         """How a value is called where it meets another of this rank, whose axis `rows` has the new tokens.
@@ -241,7 +242,7 @@ class Writing:
         """
         assert value.tensor is not None
         offset = rank - len(value.tensor.shape)
-        own = [axis for axis in self.axes(value)]
+        own = self.axes(value)
         if value in self.fixed:
             return self.cut(value, rows - offset) if rows - offset in own else self.refs[value]
         columns = [axis for axis in own if axis + offset != rows]
@@ -286,15 +287,19 @@ class Writing:
         self.memory.append(found)
         return found
 
-    def mask(self) -> str:
-        """The name of a mask that is true where one of the new tokens may look: at itself and all before it."""
-        key = ("mask",)
+    def mask(self, *, hides: bool = False) -> str:
+        """The name of a mask that is true where one of the new tokens may look: at itself and all before it.
+
+        With `hides` it is true where it may not.
+        """
+        key = ("mask", hides)
         if key not in self.made:
             new, all_ = f"$({self.past})", f"$({self.past} + {self.letter})"
-            count = self.row(self.free("places"), "Arange", (), {"end": all_, "start": new})
-            places = self.row(self.free("places_new"), "Unsqueeze", [count], {"dim": 1})
+            counted = self.row(self.free("places"), "Arange", (), {"end": all_, "start": new})
+            places = self.row(self.free("places_new"), "Unsqueeze", [counted], {"dim": 1})
             seen = self.row(self.free("places_seen"), "Arange", (), {"end": all_})
-            self.made[key] = self.row(self.free("may_look"), "Le", [seen, places], {})
+            word = "Gt" if hides else "Le"
+            self.made[key] = self.row(self.free("hidden" if hides else "may_look"), word, [seen, places], {})
         return self.made[key]
 
     # --- the whole --------------------------------------------------------------------------------
@@ -303,10 +308,9 @@ class Writing:
         """The spec, and what goes with it."""
         if scores.actual in self.windows or scores.actual in self.tails:
             raise Uncacheable("its scores are of more places than the text has")
-        text = json.dumps({self.letter: 0, **{m.past: _shape(m.tensor) for m in self.memory}})
-        if self.past not in {n for m in self.memory for size in m.tensor.shape for n in names(size)}:
-            if re.search(rf"\b{self.past}\b", json.dumps(self.rows)):
-                raise Uncacheable("its positions are counted, and nothing that it keeps says how many there were")
+        counted = any(self.past in names(size) for memory in self.memory for size in memory.tensor.shape)
+        if not counted and re.search(rf"\b{self.past}\b", json.dumps(self.rows)):
+            raise Uncacheable("its positions are counted, and nothing that it keeps says how many there were")
         if not self.memory:
             raise Uncacheable("it keeps nothing of what it has read")
         x = self.graph.inputs[self.tokens]
@@ -338,6 +342,11 @@ class Writing:
                     end = f".{part}" if part else ""
                     found[f"{path}{end}"] = f"{self.owned[id(step)]}{end}"
         return found
+
+
+def values_of(step: Step) -> list[Value]:
+    """The values that a step gives, without those that are left out."""
+    return [value for value in flat(step.results) if value is not None and value.tensor is not None]
 
 
 def _written(value: Any, sizes: Mapping[str, Size]) -> Any:
