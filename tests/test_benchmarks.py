@@ -18,7 +18,19 @@ import pytest
 import torch
 
 import netspec
-from benchmarks import build, cold_check, expand, forward, gpu, memory, resnet, streaming, training, whole_command
+from benchmarks import (
+    build,
+    cold_check,
+    expand,
+    forward,
+    generating,
+    gpu,
+    memory,
+    resnet,
+    streaming,
+    training,
+    whole_command,
+)
 from benchmarks.apart import apart
 from benchmarks.ratios import Pairs, Row, Work, pairs, report, timed
 
@@ -128,11 +140,12 @@ def test_the_peak_is_that_of_a_process_of_its_own() -> None:
         lambda: build.measure(1, SPECS / "lenet5_tutorial.yaml"),
         lambda: expand.measure(1, (40, 80)),
         lambda: forward.measure(1, 1),
+        lambda: generating.measure(1, 4),
         lambda: resnet.measure(1, 1),
         lambda: streaming.measure(1, 128, 1),
         lambda: memory.measure(0.002, "1MB", ["JPEG"]),
     ],
-    ids=["cold_check", "build", "expand", "forward", "resnet", "streaming", "memory"],
+    ids=["cold_check", "build", "expand", "forward", "generating", "resnet", "streaming", "memory"],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()
