@@ -46,7 +46,7 @@ def _row(name: str, whole: Reader, kept: Reader, times: int, tokens: int) -> Row
     """How many times as fast the one that keeps what it has read is."""
 
     def text(reader: Reader) -> list[int]:
-        return list(islice(tokens_after(reader, range(32), Sampling(), None), tokens))
+        return list(islice(tokens_after(reader, [i % 50 for i in range(CONTEXT - tokens)], Sampling(), None), tokens))
 
     assert text(whole) == text(kept)
     found = pairs(timed(lambda: text(whole)), timed(lambda: text(kept)), times)

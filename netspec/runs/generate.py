@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from netspec.spec import Spec
 from netspec.text.report import SpecError
 from netspec.views.cached import Cached, Uncacheable, cached
 
-TRIED: Final = (5, 1, 2)
+TRIED: Final = (4, 1, 1, 2, 1)
 """Numbers of tokens that both networks read one after the other before they are taken to be the same."""
 NEAR: Final = 1e-3
 """How far logarithms of probabilities may be apart."""
@@ -78,9 +79,9 @@ class Whole:
 class Remembering:
     """A network that is given what it kept of the text so far, and reads the new tokens alone."""
 
-    def __init__(self, module: nn.Module, model: LanguageModel, spec: Cached) -> None:
-        """The network with a memory, and how it is asked."""
-        self.module, self.model, self.spec = module, model, spec
+    def __init__(self, module: nn.Module, single: nn.Module, model: LanguageModel, spec: Cached) -> None:
+        """The network with a memory, the same for a single token, and how it is asked."""
+        self.module, self.single, self.model, self.spec = module, single, model, spec
         self.forget()
 
     def forget(self) -> None:
@@ -89,8 +90,9 @@ class Remembering:
 
     def read(self, tokens: Sequence[int]) -> Array:
         """Read further tokens; gives the logarithms of the probabilities of the one after them."""
+        network = self.single if len(tokens) == 1 else self.module
         with torch.inference_mode():
-            found = self.module(torch.from_numpy(self.model.shaped(tokens)), *self._held)
+            found = network(torch.from_numpy(self.model.shaped(tokens)), *self._held)
         scores, *self._held = found.values()
         return self.model.scores(scores.numpy())
 
@@ -100,13 +102,13 @@ def begun(spec: Cached, shape: Sequence[Any]) -> list[int]:
     return [size if isinstance(size, int) else 0 if str(size) == spec.letter else 1 for size in shape]
 
 
-def with_memory(spec: Spec, module: nn.Module, output: str) -> tuple[Spec, nn.Module, Cached]:
+def with_memory(spec: Spec, module: nn.Module, output: str, *, single: bool = False) -> tuple[Spec, nn.Module, Cached]:
     """The network of a spec with a memory, as a spec of its own and built, with the weights of `module`,
-    to whose layers small matrices of lora have been added.
+    to whose layers small matrices of lora have been added. A `single` one reads one token each time.
 
     Raises Uncacheable where it cannot go on from what was read before.
     """
-    found = cached(spec.folded().graph if spec.graph.root.adapters() else spec.graph, output)
+    found = cached(spec.folded().graph if spec.graph.root.adapters() else spec.graph, output, single=single)
     try:
         own = Spec.loads(found.text, name=f"<{spec.name} with a memory>")
     except SpecError as error:
@@ -118,7 +120,8 @@ def with_memory(spec: Spec, module: nn.Module, output: str) -> tuple[Spec, nn.Mo
 def remembering(spec: Spec, module: nn.Module, model: LanguageModel) -> Remembering:
     """The network with a memory, once it was seen to give what the whole one gives. Raises Uncacheable."""
     _, own, found = with_memory(spec, module, model.output)
-    reader, whole = Remembering(own, model, found), Whole(module, model)
+    _, single, _ = with_memory(spec, module, model.output, single=True)
+    reader, whole = Remembering(own, _recorded(single, model, found), model, found), Whole(module, model)
     chance = np.random.default_rng(0)
     for count in TRIED if model.window is None or model.window >= sum(TRIED) else (1,):
         text = chance.integers(0, _rows(spec, model), count).tolist()
@@ -127,6 +130,23 @@ def remembering(spec: Spec, module: nn.Module, model: LanguageModel) -> Remember
             raise Uncacheable("what comes after a token changes what is made of it")
     reader.forget()
     return reader
+
+
+def _recorded(single: nn.Module, model: LanguageModel, spec: Cached) -> nn.Module:
+    """The network of a single token as one record of what it does, which costs half of calling it step by step.
+
+    The record is held against the whole network like that itself; where torch cannot make one, it is the network.
+    """
+    held = [torch.zeros([size or 1 for size in begun(spec, memory.tensor.shape)]) for memory in spec.memory]
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # that sizes are taken for fixed is found out where the record is tried
+            example = (torch.from_numpy(model.shaped([0])), *held)
+            record = torch.jit.trace(single, example, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
+            found: nn.Module = torch.jit.freeze(record)
+    except RuntimeError:
+        return single
+    return found
 
 
 def _rows(spec: Spec, model: LanguageModel) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,9 @@ SPECS = Path(__file__).parents[2] / "specs"
 READY = {
     "char_lm": ["params.context=12", "data.source.length=12"],
     "nanogpt_tiny": ["params.context=12"],
-    **dict.fromkeys(("llama", "lstm_lm_small", "lstm_lm_small_tied"), list[str]()),
+    "llama": [],
+    "lstm_lm_small": [],
+    "lstm_lm_small_tied": [],
 }
 """The ready language models, with a short window where they have one."""
 HEAD = "netspec: 1\nname: Small\ninput: int T\nlayers:\n"
@@ -149,10 +152,18 @@ def test_each_token_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     module, model = spec.build().eval(), language_model(spec)
     reader = remembering(spec, module, model)
     assert isinstance(reader, Remembering)
-    seen: list[int] = []
-    reader.module.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[1]))
+    seen: list[tuple[int, int]] = []
+
+    def noted(network: Any) -> Any:
+        def run(text: torch.Tensor, *held: torch.Tensor) -> Any:
+            seen.append((text.shape[1], held[0].shape[1]))
+            return network(text, *held)
+
+        return run
+
+    reader.module, reader.single = noted(reader.module), noted(reader.single)
     list(islice(tokens_after(reader, [1, 2, 3], Sampling(), None), 6))
-    assert seen == [3, 1, 1, 1, 1, 1]
+    assert seen == [(3, 0), (1, 3), (1, 4), (1, 5), (1, 6), (1, 7)]
 
 
 def test_the_window_of_positions_is_found() -> None:

@@ -44,7 +44,7 @@ def _meeting(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None
     _need_plain(w, inputs)
     made = w.result(step)
     rank, axes = len(_shape(made)), w.axes(made)
-    taken = [w.aligned(value, rank, axes[0]) if axes else w.refs[value] for value in inputs]
+    taken = [w.aligned(value, rank, axes[0]) if axes else w.ref(value) for value in inputs]
     w.put(step, path, taken, w.fields(step))
 
 
@@ -60,7 +60,7 @@ def _each(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
 def _looked_up(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     """A layer that gives a vector for each number."""
     _need_plain(w, inputs)
-    w.put(step, path, [w.refs[inputs[0]]], w.fields(step))
+    w.put(step, path, [w.ref(inputs[0])], w.fields(step))
 
 
 def _normed(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -80,7 +80,7 @@ def _along_axis(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> N
     worked = _along(w, step, x, getattr(step.op, "dim", None))
     if worked & {*axes[:1]}:
         raise Uncacheable("works along the text")
-    w.put(step, path, [w.refs[x]], w.fields(step))
+    w.put(step, path, [w.ref(x)], w.fields(step))
 
 
 def _formed(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -91,7 +91,7 @@ def _formed(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
         raise Uncacheable("joins the text with another axis, or cuts it")
     if len(w.axes(x)) > 1 and any(w.letter in str(value) for value in w.fields(step).values()):
         raise Uncacheable("writes the length of the text into its form")
-    w.put(step, path, [w.refs[x]], w.fields(step))
+    w.put(step, path, [w.ref(x)], w.fields(step))
 
 
 def _parted(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -99,7 +99,7 @@ def _parted(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     if _along(w, step, inputs[0], _op(step).dim):
         raise Uncacheable("cuts the text")
     _need_plain(w, inputs)
-    w.put(step, path, [w.refs[inputs[0]]], w.fields(step))
+    w.put(step, path, [w.ref(inputs[0])], w.fields(step))
 
 
 def _taken(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -108,7 +108,7 @@ def _taken(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     if x in w.tails and _along(w, step, x, op.dim):
         if w.result(step).tensor is None or _shape(w.result(step))[op.dim] != named(w.letter) or op.start != 0:
             raise Uncacheable("takes places behind the last token")
-        w.refs[w.result(step)] = w.refs[x]
+        w.refs[w.result(step)] = w.ref(x)
         return
     _need_plain(w, inputs)
     if _along(w, step, x, op.dim):
@@ -116,7 +116,7 @@ def _taken(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
         whole = getattr(op, "stop", None) is None
         if not isinstance(place, int) or place >= 0 or not whole or place != -1 or len(w.axes(x)) > 1:
             raise Uncacheable("takes places of the text that are not its last")
-    w.put(step, path, [w.refs[x]], w.fields(step))
+    w.put(step, path, [w.ref(x)], w.fields(step))
 
 
 def _joined(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -131,7 +131,7 @@ def _joined(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     for value in inputs:
         axes = w.axes(value)
         rows = w.axes(made)[0] - (1 if more and at < w.axes(made)[0] else 0) if w.axes(made) else 0
-        taken.append(w.aligned(value, len(_shape(value)), rows) if axes else w.refs[value])
+        taken.append(w.aligned(value, len(_shape(value)), rows) if axes else w.ref(value))
     w.put(step, path, taken, w.fields(step))
 
 
@@ -144,10 +144,10 @@ def _product(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None
     last, before = rank[0] - 1, rank[1] - 2
     if last in rows and (len(rows) < 2 or before not in columns):
         raise Uncacheable("sums over the text")
-    first = w.refs[left] if left not in w.fixed or not rows else w.cut(left, rows[0])
-    second = w.refs[right]
+    first = w.ref(left) if left not in w.fixed or not rows else w.cut(left, rows[0])
+    second = w.ref(right)
     if columns and columns[-1] in (rank[1] - 1, before) and (rows or before in columns):
-        second = w.refs[right] if right in w.fixed else w.whole(right, columns[-1])
+        second = w.ref(right) if right in w.fixed else w.whole(right, columns[-1])
     elif columns and right in w.fixed:
         second = w.cut(right, columns[0])
     w.put(step, path, [first, second], w.fields(step))
@@ -160,7 +160,7 @@ def _attended(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> Non
     fields, length = w.fields(step), len(_shape(key)) - 2
     taken = [w.aligned(query, len(_shape(query)), len(_shape(query)) - 2)]
     if not w.axes(key):
-        taken += [w.refs[key], w.refs[value]]
+        taken += [w.ref(key), w.ref(value)]
         taken += [w.aligned(mask, len(_shape(mask)), len(_shape(mask)) - 2) for mask in masks]
     elif w.axes(key) != (length,) or w.axes(value) != (len(_shape(value)) - 2,):
         raise Uncacheable("has keys whose places are not those of the text")
@@ -168,8 +168,8 @@ def _attended(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> Non
         causal = fields.pop("is_causal", False)
         if not causal and not masks:
             raise Uncacheable("looks at what comes after each token")
-        taken += [w.refs[x] if x in w.fixed else w.whole(x, len(_shape(x)) - 2) for x in (key, value)]
-        taken += [w.mask()] if causal else [w.aligned(m, len(_shape(m)), len(_shape(m)) - 2) for m in masks]
+        taken += [w.ref(x) if x in w.fixed else w.whole(x, len(_shape(x)) - 2) for x in (key, value)]
+        taken += w.mask() if causal else [w.aligned(m, len(_shape(m)), len(_shape(m)) - 2) for m in masks]
     w.put(step, path, taken, fields)
 
 
@@ -188,9 +188,12 @@ def _multihead(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> No
         raise Uncacheable("looks at what comes after each token")
     if op.need_weights:
         fields["need_weights"] = False
-    seen = [w.refs[x] if x in w.fixed else w.whole(x, axis) for x in (key, value)]
-    hidden = w.mask(hides=True) if mask is None else w.aligned(mask, len(_shape(mask)), len(_shape(mask)) - 2)
-    w.put(step, path, [w.refs[query], *seen, hidden], fields)
+    seen = [w.ref(x) if x in w.fixed else w.whole(x, axis) for x in (key, value)]
+    if mask is None:
+        hidden: Sequence[str] = w.mask(hides=True)
+    else:
+        hidden = [w.aligned(mask, len(_shape(mask)), len(_shape(mask)) - 2)]
+    w.put(step, path, [w.ref(query), *seen, *hidden], fields)
 
 
 def _state(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -207,7 +210,7 @@ def _state(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     base = w.free(path)
     parts = ("h", "c")[: len(op.states(x.tensor))]
     kept = [w.remember(f"{base}.{part}", Tensor(s)) for part, s in zip(parts, op.states(x.tensor), strict=True)]
-    name = w.put(step, path, [w.refs[x], *(m.past for m in kept)], w.fields(step))
+    name = w.put(step, path, [w.ref(x), *(m.past for m in kept)], w.fields(step))
     w.presents |= {m.present: f"{name}.{part}" for m, part in zip(kept, parts, strict=True)}
 
 
@@ -220,7 +223,7 @@ def _padded(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     pad = pad if isinstance(pad, tuple | list) else (pad, pad)
     text = {rank - 1 - i // 2 for i, amount in enumerate(pad) if amount} & {*axes}
     if not text:
-        w.put(step, path, [w.refs[x]], w.fields(step))
+        w.put(step, path, [w.ref(x)], w.fields(step))
         return
     zeros = op.given.get("mode", "constant") == "constant" and not op.given.get("value", 0)
     if axes != (rank - 1,) or not zeros or any(pad[1:]) or not isinstance(pad[0], int) or pad[0] < 0:
@@ -236,7 +239,7 @@ def _window(w: Writing, x: Value, axis: int, count: int) -> str:
     if shape[axis] != named(w.letter):
         raise Uncacheable("is given other places than those of the text")
     shape[axis] = count
-    return w.kept(w.refs[x], x.tensor.with_shape(*shape), axis, last=count)
+    return w.kept(w.ref(x), x.tensor.with_shape(*shape), axis, last=count)
 
 
 def _convolved(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
@@ -251,10 +254,10 @@ def _convolved(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> No
         raise Uncacheable("has places that are not those of the text")
     reach = dilation * (kernel - 1)
     if x in w.windows and padding == 0 and size == named(w.letter):
-        w.put(step, path, [w.refs[x]], fields)
+        w.put(step, path, [w.ref(x)], fields)
     elif x not in w.windows and x not in w.tails and padding == reach:
         fields.pop("padding", None)
-        w.put(step, path, [_window(w, x, 2, reach) if reach else w.refs[x]], fields)
+        w.put(step, path, [_window(w, x, 2, reach) if reach else w.ref(x)], fields)
         if reach:
             w.tails[w.result(step)] = reach
     else:
@@ -262,13 +265,9 @@ def _convolved(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> No
 
 
 def _passed(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
-    """What does nothing in use."""
-    w.put(step, path, [w.refs[inputs[0]]], w.fields(step))
-    for known in (w.windows,):
-        if inputs[0] in known:
-            known.update(values_of(step))
-    if inputs[0] in w.tails:
-        w.tails[w.result(step)] = w.tails[inputs[0]]
+    """What does nothing in use, and is left out."""
+    for value in values_of(step):
+        w.origins[value] = inputs[0]
 
 
 RULES: Table[Rule] = Table(

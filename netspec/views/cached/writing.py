@@ -71,15 +71,16 @@ def tokens_of(graph: Graph) -> tuple[str, Size]:
     return name, next((size for size in x.shape if "B" not in names(size)), 1)
 
 
-def cached(graph: Graph, output: str) -> Cached:
+def cached(graph: Graph, output: str, *, single: bool = False) -> Cached:
     """The network as a spec of its next tokens; `output` is the one that has the scores.
 
-    Raises Uncacheable with the first step that cannot go on from what was read before.
+    A `single` one is given one token each time, so that nothing is hidden from it. Raises Uncacheable with the first
+    step that cannot go on from what was read before.
     """
     tokens, length = tokens_of(graph)
     if not isinstance(length, Dim) or length != named(str(length)):
         raise Uncacheable(f"it takes {length} tokens at a time and no fewer")
-    writing = Writing(graph, tokens, str(length))
+    writing = Writing(graph, tokens, str(length), single)
     writing.level(graph.root, "")
     return writing.finished(graph.results[output])
 
@@ -92,13 +93,17 @@ class Writing:
     tokens: str
     letter: str
     """The name of the count of new tokens."""
+    single: bool = False
+    """Whether that is always 1."""
     past: str = ""
     """The name of the count of those before."""
     rows: dict[str, Any] = field(default_factory=dict)
     refs: dict[Value, str] = field(default_factory=dict)
     """How each value is called."""
-    fixed: set[Value] = field(default_factory=set)
-    """Values that depend on places alone; they are of the whole text."""
+    origins: dict[Value, Value] = field(default_factory=dict)
+    """For each value that is another's under a name of its own that other."""
+    fixed: dict[Value, tuple[Step, str]] = field(default_factory=dict)
+    """Values that depend on places alone, and what makes them: it is written where they are read."""
     extra: set[Value] = field(default_factory=set)
     """Inputs beside the tokens, of which only states are known: they begin with zeros."""
     windows: set[Value] = field(default_factory=set)
@@ -146,17 +151,24 @@ class Writing:
                 self._same(inner, outer.actual)
             self.level(step.body, f"{path}{step.member}." if step.member else path)
             for outer, inner in step.body.exports.items():
-                if inner.actual in self.refs:
+                if self.origin(inner) in self.refs or self.origin(inner) in self.fixed:
                     self._same(outer, inner.actual)
 
     def _same(self, value: Value, other: Value) -> None:
         """Let a value be what another is."""
-        self.refs[value] = self.refs[other]
-        for known in (self.fixed, self.extra, self.windows):
-            if other in known:
-                known.add(value)
-        if other in self.tails:
-            self.tails[value] = self.tails[other]
+        self.origins[value] = self.origin(other)
+
+    def origin(self, value: Value) -> Value:
+        """The value that stands behind one."""
+        return self.origins.get(value.actual, value.actual)
+
+    def ref(self, value: Value) -> str:
+        """How a value is called; one of places alone is written now, for the whole text."""
+        value = self.origin(value)
+        if value not in self.refs:
+            step, path = self.fixed[value]
+            self.put(step, path, [self.ref(each) for each in step.inputs], self.fields(step, whole=True))
+        return self.refs[value]
 
     def _step(self, step: Step, path: str) -> None:
         """Write an operation."""
@@ -167,10 +179,9 @@ class Writing:
             raise Uncacheable(f"{step.path} computes its weight anew for each pass")
         if isinstance(step.op, DRAWING):
             raise Uncacheable(f"{step.path} draws random numbers")
-        results, inputs = values_of(step), [value.actual for value in step.inputs]
+        results, inputs = values_of(step), [self.origin(value) for value in step.inputs]
         if all(value in self.fixed for value in inputs):
-            self.fixed.update(results)
-            self.put(step, path, [self.refs[value] for value in inputs], self.fields(step, whole=True))
+            self.fixed |= dict.fromkeys(results, (step, path))
             return
         odd = next((value for value in inputs if value in self.extra), None)
         if odd is not None and step.op.family != "recurrent":
@@ -186,8 +197,17 @@ class Writing:
 
     # --- rows -------------------------------------------------------------------------------------
 
-    def put(self, step: Step, path: str, inputs: Sequence[str], fields: Mapping[str, Any], again: str = "") -> str:
+    def put(self, step: Step, path: str, inputs: Sequence[str], fields: Mapping[str, Any]) -> str:
         """Write the row of a step with these inputs, and let its results be called by it. Gives its name."""
+        name = self.call(step, path, inputs, fields)
+        parts = {id(value): part for part, value in step.value.parts.items()}
+        several = isinstance(step.results, tuple)
+        for value in values_of(step):
+            self.refs[value] = f"{name}.{parts[id(value)]}" if several and id(value) in parts else name
+        return name
+
+    def call(self, step: Step, path: str, inputs: Sequence[str], fields: Mapping[str, Any]) -> str:
+        """Write the row of a step with these inputs, that of a module which is there already as one more use of it."""
         name = self.free(path)
         assert step.op is not None
         if step.member and path in self.members:
@@ -198,10 +218,6 @@ class Writing:
                 self.members[path] = name
         if step.member:
             self.owned[id(step)] = self.members[path]
-        parts = {id(value): part for part, value in step.value.parts.items()}
-        several = isinstance(step.results, tuple)
-        for value in values_of(step):
-            self.refs[value] = f"{name}.{parts[id(value)]}" if several and id(value) in parts else name
         return name
 
     def row(self, name: str, word: str, inputs: Sequence[str], fields: Mapping[str, Any]) -> str:
@@ -244,28 +260,43 @@ class Writing:
         offset = rank - len(value.tensor.shape)
         own = self.axes(value)
         if value in self.fixed:
-            return self.cut(value, rows - offset) if rows - offset in own else self.refs[value]
+            return self.cut(value, rows - offset) if rows - offset in own else self.ref(value)
         columns = [axis for axis in own if axis + offset != rows]
-        return self.whole(value, columns[0]) if len(own) == 1 and columns else self.refs[value]
+        return self.whole(value, columns[0]) if len(own) == 1 and columns else self.ref(value)
 
     def cut(self, value: Value, axis: int) -> str:
-        """How the new tokens' part of a value of places alone is called."""
-        key = ("cut", self.refs[value], axis)
-        if key not in self.made:
-            name = self.free(f"{self.refs[value]}.new")
-            self.made[key] = self.row(name, "Slice", [self.refs[value]], {"dim": axis, "start": f"$({self.past})"})
-        return self.made[key]
+        """How the new tokens' part of a value of places alone is called. It is made of these alone where it can be."""
+        from netspec.views.cached.cuts import parts_of
+
+        value = self.origin(value)
+        step, path = self.fixed[value]
+        key = ("cut", value, axis)
+        if key in self.made:
+            return self.made[key]
+        found = parts_of(step, axis, self.axes, self.letter)
+        if found is None:
+            name = self.free(f"{self.ref(value)}.new")
+            made = self.row(name, "Slice", [self.ref(value)], {"dim": axis, "start": f"$({self.past})"})
+        else:
+            inputs = [
+                self.ref(each) if at is None else self.cut(each, at)
+                for each, at in zip(step.inputs, found, strict=True)
+            ]
+            fields = self.fields(step, whole=True)
+            made = self.call(step, path, inputs, fields if inputs else {**fields, "start": f"$({self.past})"})
+        self.made[key] = made
+        return made
 
     def whole(self, value: Value, axis: int) -> str:
         """How a value of the new tokens with that of all before them is called: it is kept from token to token."""
-        key = ("whole", self.refs[value], axis)
+        key = ("whole", value, axis)
         if key not in self.made:
             assert value.tensor is not None
             shape = list(value.tensor.shape)
             if shape[axis] != named(self.letter):
                 raise Uncacheable(f"is given {value.tensor}, whose places are not those of the text")
             shape[axis] = named(self.past)
-            self.made[key] = self.kept(self.refs[value], value.tensor.with_shape(*shape), axis)
+            self.made[key] = self.kept(self.ref(value), value.tensor.with_shape(*shape), axis)
         return self.made[key]
 
     def kept(self, ref: str, past: Tensor, axis: int, last: int | None = None) -> str:
@@ -287,11 +318,13 @@ class Writing:
         self.memory.append(found)
         return found
 
-    def mask(self, *, hides: bool = False) -> str:
+    def mask(self, *, hides: bool = False) -> tuple[str, ...]:
         """The name of a mask that is true where one of the new tokens may look: at itself and all before it.
 
-        With `hides` it is true where it may not.
+        With `hides` it is true where it may not. A single token may look everywhere, and needs none.
         """
+        if self.single:
+            return ()
         key = ("mask", hides)
         if key not in self.made:
             new, all_ = f"$({self.past})", f"$({self.past} + {self.letter})"
@@ -300,13 +333,14 @@ class Writing:
             seen = self.row(self.free("places_seen"), "Arange", (), {"end": all_})
             word = "Gt" if hides else "Le"
             self.made[key] = self.row(self.free("hidden" if hides else "may_look"), word, [seen, places], {})
-        return self.made[key]
+        return (self.made[key],)
 
     # --- the whole --------------------------------------------------------------------------------
 
     def finished(self, scores: Value) -> Cached:
         """The spec, and what goes with it."""
-        if scores.actual in self.windows or scores.actual in self.tails:
+        end = self.origin(scores)
+        if end in self.windows or end in self.tails:
             raise Uncacheable("its scores are of more places than the text has")
         counted = any(self.past in names(size) for memory in self.memory for size in memory.tensor.shape)
         if not counted and re.search(rf"\b{self.past}\b", json.dumps(self.rows)):
@@ -320,7 +354,7 @@ class Writing:
                 "name": f"{self.graph.name}Next",
                 "inputs": {self.tokens: _shape(x), **{m.past: _shape(m.tensor) for m in self.memory}},
                 "layers": self.rows,
-                "outputs": {SCORES: self.refs[scores.actual], **self.presents},
+                "outputs": {SCORES: self.ref(end), **self.presents},
                 **self._ties(),
             },
             indent=1,
