@@ -12,7 +12,7 @@ from netspec.exporters.base import NeedsTorch
 from netspec.runs import run
 
 if TYPE_CHECKING:
-    from netspec.runs.predict import Prediction
+    from netspec.runs.prediction import Prediction
     from netspec.runs.sampling import Continuation
     from netspec.runtime.export.report import Report
 

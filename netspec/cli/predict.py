@@ -13,7 +13,7 @@ from netspec.cli.targets import Target
 from netspec.words import printable
 
 if TYPE_CHECKING:
-    from netspec.runs.predict import Answer, Prediction
+    from netspec.runs.prediction import Answer, Prediction
 
 SHOWN = 8
 """Values of a sample that a line has room for."""

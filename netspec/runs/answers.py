@@ -13,7 +13,7 @@ from netspec.errors import UsageError
 from netspec.files import write_file
 from netspec.graph.model import Graph
 from netspec.json_text import json_text
-from netspec.runs.predict import Answer, Prediction
+from netspec.runs.prediction import Answer, Prediction
 
 ROW: Final = "row"
 """What a sample is called by that has nothing but its number."""
