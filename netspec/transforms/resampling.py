@@ -61,7 +61,7 @@ def _linear(x: float) -> float:
 
 
 def _cubic(a: float) -> Callable[[float], float]:
-    """The same for Keys' cubic convolution. Keys, Cubic convolution interpolation for digital image processing, 1981."""
+    """The same for a cubic convolution: Keys, Cubic convolution interpolation for digital image processing, 1981."""
 
     def weight(x: float) -> float:
         x = abs(x)

@@ -17,12 +17,11 @@ from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
 from netspec.datasets.values import Values, measured
 from netspec.errors import DataError
-from netspec.language.calls import read_entry
-from netspec.language.refusals import Refused
 from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered
 from netspec.runtime.data.holdout import split
+from netspec.runtime.data.in_use import chain_for, known
 from netspec.runtime.data.looking import check_steps, takes
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
@@ -32,12 +31,8 @@ from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.data.weighing import Compared
 from netspec.sections.data import DataSection
-from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
-from netspec.transforms.base import Transform
 from netspec.transforms.route import Placed
-from netspec.vocabulary import TRANSFORMS
-from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -152,36 +147,7 @@ def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bo
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:
     """What is done to new samples with these inputs, as a run has `learnt` it; no data is read. Raises DataError."""
-    names = learnt["inputs"]["names"]
-    written, taught = section.placed(inputs, names), learnt.get("transform", ())
-    if len(taught) != len(written):
-        text = f"the run has learnt of {len(taught)} transforms, its spec names {len(written)}"
-        raise DataError(f"{text}. Name those that it was trained with.")
-    try:
-        ways = section.ways(inputs, None, names, _known(written, taught))
-    except Misfit as misfit:
-        raise DataError(f"a transform {misfit.message}") from None
-    for step, fault in ways.use.faults:
-        raise DataError(f"{step.said} {fault.message}")
-    return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
-
-
-def _known(written: Sequence[Placed], learnt: Sequence[Any]) -> list[Placed]:
-    """The steps with those in place that a run has learnt, in long form by their places."""
-    done = list(written)
-    for i, known in enumerate(learnt[: len(written)]):
-        if known:
-            done[i] = replace(written[i], step=_as_taught(known, i))
-    return done
-
-
-def _as_taught(known: Any, place: int) -> Transform:
-    """A step as a run has learnt it. Raises DataError for what is none."""
-    try:
-        return read_entry(known, ("transform", place), TRANSFORMS)[0]
-    except Refused as refused:
-        reason = printable(refused.problems[0].message)
-        raise DataError(f"what the run has learnt for transform {place} is none: {reason}") from None
+    return Steps(*chain_for(section, learnt, inputs), learnt["inputs"]["peak"], section.maps)
 
 
 def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:
@@ -254,7 +220,7 @@ def _fitted(written: Sequence[Placed], train: Split, peak: int, learnt: Sequence
     `learnt` are such steps of a run, in long form, by their places.
     """
     done: list[Placed] = []
-    for placed in _known(written, learnt):
+    for placed in known(written, learnt):
         if placed.step.learns:  # what it becomes when it is fitted learns nothing
             ahead, (place,) = replace(train, steps=Steps(after=tuple(done), peak=peak)), placed.inputs
             fitted = placed.step.fitted(inputs[place] for inputs, _ in ahead.batches(CHUNK))
