@@ -11,7 +11,7 @@ from netspec.words import did_you_mean
 
 COMMANDS = (
     *("init", "check", "summary", "graph", "build", "fmt", "diff"),
-    *("train", "launch", "sweep", "eval", "predict", "generate", "export"),
+    *("train", "launch", "sweep", "eval", "predict", "generate", "export", "bench"),
     *("weights", "ops", "schema", "doctor"),
 )
 """Every command in the order of use; each is the file of its name."""
