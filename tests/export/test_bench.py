@@ -65,7 +65,7 @@ def test_what_does_not_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mistakes_are_told(tmp_path: Path) -> None:
     spec = netspec.Spec.loads(SPEC)
     module = spec.build().eval()
-    with pytest.raises(UsageError, match="no open dimension S. There are: T."):
+    with pytest.raises(UsageError, match=r"no open dimension S\. There are: T\."):
         bench(spec, module, sizes={"S": 3})
     (tmp_path / "spec.yaml").write_text(SPEC)
     for words in (("--batch", "0"), ("--batch", "1,x"), ("--size", "T"), ("--size", "T=-1")):

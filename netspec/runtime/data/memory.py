@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 import torch
@@ -34,7 +35,7 @@ def workers_for(workers: int | None) -> int:
         )
     if workers is not None or windows.WINDOWS:
         return workers or 0
-    here = cores()
+    here = machine.cores()
     return max(1, min(here // processes() - 1, MAX_WORKERS))
 
 
