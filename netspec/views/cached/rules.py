@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.dims import named
 from netspec.emit.table import Table
 from netspec.graph.model import Step, Value
 from netspec.tensors import Tensor
-from netspec.views.cached.writing import Uncacheable, Writing, values_of
-
-Rule = Callable[[Writing, Step, Sequence[Value], str], None]
-"""Writes a step whose inputs are these, under a path. Raises Uncacheable."""
+from netspec.views.cached.writing import Rule, Uncacheable, Writing, values_of
 
 
 def _op(step: Step) -> Any:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from math import isinf
 from typing import Any, Final
 
 from netspec.dims import Dim, Size, named, names, substitute
+from netspec.emit.table import Table
 from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.ops.sources import Noise, Rand, Randn
 from netspec.tensors import Tensor
+from netspec.views.cached.cuts import parts_of
 
 SCORES: Final = "scores"
 """The output that has the scores of the next tokens."""
@@ -71,18 +73,8 @@ def tokens_of(graph: Graph) -> tuple[str, Size]:
     return name, next((size for size in x.shape if "B" not in names(size)), 1)
 
 
-def cached(graph: Graph, output: str, *, single: bool = False) -> Cached:
-    """The network as a spec of its next tokens; `output` is the one that has the scores.
-
-    A `single` one is given one token each time, so that nothing is hidden from it. Raises Uncacheable with the first
-    step that cannot go on from what was read before.
-    """
-    tokens, length = tokens_of(graph)
-    if not isinstance(length, Dim) or length != named(str(length)):
-        raise Uncacheable(f"it takes {length} tokens at a time and no fewer")
-    writing = Writing(graph, tokens, str(length), single)
-    writing.level(graph.root, "")
-    return writing.finished(graph.results[output])
+Rule = Callable[["Writing", Step, Sequence[Value], str], None]
+"""Writes a step whose inputs are these, under a path. Raises Uncacheable."""
 
 
 @dataclass(slots=True)
@@ -93,6 +85,8 @@ class Writing:
     tokens: str
     letter: str
     """The name of the count of new tokens."""
+    rules: Table[Rule]
+    """How each operation is written."""
     single: bool = False
     """Whether that is always 1."""
     past: str = ""
@@ -172,8 +166,6 @@ class Writing:
 
     def _step(self, step: Step, path: str) -> None:
         """Write an operation."""
-        from netspec.views.cached.rules import RULES
-
         assert step.op is not None
         if step.wrap is not None:
             raise Uncacheable(f"{step.path} computes its weight anew for each pass")
@@ -187,7 +179,7 @@ class Writing:
         if odd is not None and step.op.family != "recurrent":
             raise Uncacheable(f"{step.path} takes the input {odd.name} beside the tokens")
         try:
-            rule = RULES.of(type(step.op))
+            rule = self.rules.of(type(step.op))
         except StopIteration:
             raise Uncacheable(f"{step.path} ({step.op.said}) may mix places") from None
         try:
@@ -266,8 +258,6 @@ class Writing:
 
     def cut(self, value: Value, axis: int) -> str:
         """How the new tokens' part of a value of places alone is called. It is made of these alone where it can be."""
-        from netspec.views.cached.cuts import parts_of
-
         value = self.origin(value)
         step, path = self.fixed[value]
         key = ("cut", value, axis)
