@@ -46,7 +46,7 @@ def evaluated(
     for term in section.terms:
         if type(term.loss).scores.__module__.endswith(".heads"):
             raise UsageError(f"{term.loss.said} has weights of its own, which a file has not: measure the run")
-    data = data_of(spec, allow_outside, model.learnt, hold=False)
+    data = data_of(spec, allow_outside, model.measures, hold=False)
     split = part_of(spec, data, part, tell)
     objective = Objective(section.loss, learnt=data.learnt, names=tuple(spec.graph.outputs))
     return measured(spec, Session(model, spec, data.learnt), split, objective)

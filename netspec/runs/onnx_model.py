@@ -86,6 +86,17 @@ class OnnxModel:
         return found
 
     @cached_property
+    def measures(self) -> dict[str, Any]:
+        """The same, with what only a measurement needs: the scale of a target, the weights of a loss. Raises DataError."""
+        try:
+            found = plain(self.metadata.get("netspec.measures", "{}"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or {*found} - {"scale", "weights"} or fault(found):
+            raise DataError(f"{shown(self.path)} does not say what measuring it needs as netspec writes it")
+        return {**self.learnt, **found}
+
+    @cached_property
     def exporter(self) -> Exporter:
         """How it was written."""
         exporter = exporter_of(self.spec, ENDING)

@@ -61,6 +61,14 @@ GIVEN = {"digits": "digits.npy", "table": "rows.csv", "numbers": "rows.csv", "an
          "tokens": "lines.txt"}  # fmt: skip
 
 
+KINDS = [
+    (name, kind)
+    for name in GIVEN
+    for kind in ("logits", "probabilities")
+    if (name, kind) != ("numbers", "probabilities")
+]
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {}
@@ -70,13 +78,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         np.save(folder / "digits.npy", np.random.default_rng(1).integers(0, 17, (70, 1, 8, 8)).astype("uint8"))
         (folder / "lines.txt").write_text("the quick fox\njumps over a dog\n")
         found[name] = trained(folder, f"netspec: 1\n{RUNS[name]}")
-        for kind in ("logits", "probabilities"):
+        for kind in ("logits", "probabilities")[: 1 if name == "numbers" else 2]:
             Run.read(found[name], [f"export.onnx.output={kind}"]).export(folder / f"{kind}.onnx")
     return found
 
 
-@pytest.mark.parametrize("kind", ["logits", "probabilities"])
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize(("name", "kind"), KINDS)
 def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: str) -> None:
     folder = runs[name].parent
     wanted = Run.read(runs[name]).predict(folder / GIVEN[name])
@@ -91,8 +98,7 @@ def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: s
         assert (found.shares.argmax(-1) == wanted.shares.argmax(-1)).all()
 
 
-@pytest.mark.parametrize("kind", ["logits", "probabilities"])
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize(("name", "kind"), KINDS)
 def test_a_file_is_as_good_as_its_run(
     runs: dict[str, Path], name: str, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,8 +119,8 @@ def test_no_torch_is_imported(runs: dict[str, Path]) -> None:
     done = subprocess.run([sys.executable, "-c", code, *words], input=ROWS, capture_output=True, text=True, check=True)
     said = json.loads(done.stdout)
     assert [each["id"] for each in said] == [f"r{i}" for i in range(60)]
-    assert said == records(Run.read(runs["table"]).predict(folder / "rows.csv")) or said[0].keys() == {
-        "id", "class", "probabilities"}  # fmt: skip
+    wanted = records(Run.read(runs["table"]).predict(folder / "rows.csv"))
+    assert [each["class"] for each in said] == [each["class"] for each in wanted]
 
 
 def test_images_are_taken(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -163,6 +169,7 @@ def test_a_long_file_is_not_held(
     from netspec.runtime.data import handed
 
     monkeypatch.setattr(handed, "HELD", 1000)
+    monkeypatch.setattr(rows, "PIECE", 1000 * 16)
     np.save(tmp_path / "long.npy", np.zeros((20_000, 4), "float32"))
     read: list[int] = []
     plain = rows.FileRows.read
@@ -174,8 +181,8 @@ def test_a_long_file_is_not_held(
     next(pieces)
     begun = sum(read)
     next(pieces)
-    assert sum(read) - begun <= 4 * 64
-    assert max(read) < 20_000
+    assert sum(read) - begun <= 1024
+    assert max(read) <= 1024
 
 
 def test_what_does_not_fit_is_told_as_a_run_tells_it(runs: dict[str, Path], tmp_path: Path) -> None:
