@@ -87,7 +87,7 @@ class OnnxModel:
 
     @cached_property
     def measures(self) -> dict[str, Any]:
-        """The same, with what only a measurement needs: the scale of a target, the weights of a loss. Raises DataError."""
+        """The same, and what only a measurement needs: the scale of a target, weights of a loss. Raises DataError."""
         try:
             found = plain(self.metadata.get("netspec.measures", "{}"))
         except ValueError:
