@@ -92,8 +92,8 @@ def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: s
     assert found.labels == wanted.labels
     assert found.told == wanted.told
     assert {n: list(column) for n, column in found.names.items()} == {n: list(c) for n, c in wanted.names.items()}
-    for output, values in wanted.outputs.items():
-        np.testing.assert_allclose(found.outputs[output], values, rtol=1e-4, atol=1e-5)
+    for output, known in wanted.outputs.items():
+        np.testing.assert_allclose(found.outputs[output], known, rtol=1e-4, atol=1e-5)
     if wanted.shares is not None and found.shares is not None:
         assert (found.shares.argmax(-1) == wanted.shares.argmax(-1)).all()
 
@@ -164,12 +164,13 @@ def test_a_long_file_is_not_held(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_file: bool
 ) -> None:
     """What is read at a time is a batch, however many there are."""
-    from netspec.datasets import rows
+    from netspec.datasets import rows, values
     from netspec.runs import predict as of_run
     from netspec.runtime.data import handed
 
     monkeypatch.setattr(handed, "HELD", 1000)
     monkeypatch.setattr(rows, "PIECE", 1000 * 16)
+    monkeypatch.setattr(values, "SAMPLED", 1000 * 4)
     np.save(tmp_path / "long.npy", np.zeros((20_000, 4), "float32"))
     read: list[int] = []
     plain = rows.FileRows.read
