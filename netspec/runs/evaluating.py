@@ -20,6 +20,7 @@ from netspec.runtime.train.networks import Networks
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
+from netspec.words import listed
 
 Part = Literal["train", "val", "test"]
 
@@ -50,7 +51,9 @@ def part_of(spec: Spec, data: Data, part: Part, tell: Callable[[str], None] | No
     """One part of data that fits a network; `tell` is told of doubts about it. Raises DataError."""
     split: Split | None = getattr(data, part)
     if split is None:
-        raise DataError(f"the data of {spec.name} has no {part} part")
+        others = [name for name in ("train", "val", "test") if getattr(data, name) is not None]
+        hint = f"It has {listed(others)}, as in --part {others[0]}."
+        raise DataError(f"the data of {spec.name} has no {part} part. {hint}")
     need_fit(spec, data)
     if tell is not None:
         for line in data.doubts:
