@@ -142,7 +142,7 @@ def _recorded(single: nn.Module, model: LanguageModel, spec: Cached) -> nn.Modul
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # that sizes are taken for fixed is found out where the record is tried
             example = (torch.from_numpy(model.shaped([0])), *held)
-            record = torch.jit.trace(single, example, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
+            record = torch.jit.trace(single, example, strict=False, check_trace=False)
             found: nn.Module = torch.jit.freeze(record)
     except RuntimeError:
         return single

@@ -111,7 +111,7 @@ def _state(network: str, name: str, x: Tensor) -> tuple[int, ...]:
 
 def window_of(graph: Graph) -> int | None:
     """How many places the tables of a network's positions have, the fewest of them; None where it has no such."""
-    bounds = {}
+    bounds: dict[int, tuple[int, int]] = {}
     for step in graph.root.walk():
         if step.op is not None and step.op.counts and isinstance(getattr(step.op, "end", None), Dim):
             bounds |= {id(step.value): (0, ANY)}

@@ -25,7 +25,7 @@ from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.train.evaluate import batch_size
 from netspec.runtime.train.loss import Criterion, Objective, predictions
 from netspec.runtime.train.networks import Drawn, Inputs
-from netspec.sections.train import Term
+from netspec.sections.objective import Term
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column

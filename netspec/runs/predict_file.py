@@ -21,7 +21,7 @@ from netspec.runs.given import COUNTS, batch_axis, need_rows, of_network, rearra
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.prediction import Prediction, told
 from netspec.runtime.data.in_use import chain_for
-from netspec.sections.train import Term
+from netspec.sections.objective import Term
 from netspec.tensors import Dtype, Tensor
 from netspec.transforms.route import Placed
 

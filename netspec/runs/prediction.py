@@ -11,7 +11,7 @@ import numpy as np
 from netspec.datasets.base import numbered
 from netspec.errors import DataError
 from netspec.runtime.data.handed import Handed
-from netspec.sections.train import Term
+from netspec.sections.objective import Term
 from netspec.spec import Spec
 from netspec.words import printable
 
