@@ -17,9 +17,10 @@ from netspec.files import shown
 from netspec.graph.model import Graph, Step
 from netspec.runtime.store.arrays import arrays_in
 from netspec.views.weights import wanted
-from netspec.weights.fit import BASE, COUNT, Fit, Load, fit
+from netspec.weights.fit import BASE, COUNT, Fit, fit
 from netspec.weights.header import read_header
 from netspec.weights.kinds import FLOATS
+from netspec.weights.load import Load
 from netspec.wraps import WeightNorm, WeightNormHook
 
 Array = np.ndarray[Any, Any]
