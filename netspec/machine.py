@@ -27,6 +27,11 @@ def memory(untold: int = ADDRESSABLE) -> int:
     return min(there, default=untold)
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def room_on(device: str) -> int:
     """Bytes that the values of a network can take on `device` at the most; `auto` is an accelerator if one is there."""
     if device == "auto":

@@ -24,6 +24,7 @@ from benchmarks import (
     expand,
     exporting,
     forward,
+    generating,
     gpu,
     memory,
     resnet,
@@ -140,12 +141,13 @@ def test_the_peak_is_that_of_a_process_of_its_own() -> None:
         lambda: build.measure(1, SPECS / "lenet5_tutorial.yaml"),
         lambda: expand.measure(1, (40, 80)),
         lambda: forward.measure(1, 1),
+        lambda: generating.measure(1, 4),
         lambda: resnet.measure(1, 1),
         lambda: streaming.measure(1, 128, 1),
         lambda: memory.measure(0.002, "1MB", ["JPEG"]),
         lambda: exporting.measure(1, ("lenet5_tutorial",)),
     ],
-    ids=["cold_check", "build", "expand", "forward", "resnet", "streaming", "memory", "exporting"],
+    ids=["cold_check", "build", "expand", "forward", "generating", "resnet", "streaming", "memory", "exporting"],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()

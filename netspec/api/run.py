@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,7 +13,8 @@ from netspec.files import sha256
 from netspec.runs import run
 
 if TYPE_CHECKING:
-    from netspec.runs.predict import Prediction
+    from netspec.runs.prediction import Prediction
+    from netspec.runs.sampling import Continuation
     from netspec.runtime.export.report import Report
 
 
@@ -52,6 +53,36 @@ class Run(run.Run):
         from netspec.runs.predict import predict
 
         return predict(self, [Path(file) for file in files], as_is=as_is)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        tokens: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        stop: str | Sequence[str] = (),
+        cache: bool = True,
+        tell: Callable[[str], None] | None = None,
+    ) -> Continuation:
+        """What the best weights go on with after a prompt, up to so many `tokens` or a `stop` word.
+
+        Iterating gives its pieces as soon as they are known; `.read()` gives the whole text. Each token is chosen by
+        chance, as likely as the network takes it to be: scores are divided by the `temperature`, of which 0 takes the
+        likeliest token each time, `top_k` keeps so many of the likeliest, and `top_p` the fewest of them that have this
+        probability together. The same `seed` gives the same text. With a `cache` what was read is kept from token to
+        token; `tell` is told where the network cannot go on from that. For a run that was not trained on a text the
+        prompt and what follows are numbers of tokens. Raises UsageError where the network is no language model, and
+        DataError for a prompt that it cannot begin with.
+        """
+        from netspec.runs.generate import generate
+        from netspec.runs.sampling import Sampling
+
+        how = Sampling(temperature, top_k, top_p, seed)
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        return generate(self, prompt, tokens=tokens, how=how, stop=stops, cache=cache, tell=tell)
 
     def export(
         self, path: str | Path, *, allow_outside: bool = False, with_torch: bool = False, proven: bool = True

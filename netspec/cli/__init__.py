@@ -22,7 +22,7 @@ NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 """What the system says of a path that a person has named, and that leads nowhere."""
 COMPLETE = "_NETSPEC_COMPLETE"
 """The variable by which a shell asks for completion."""
-NEEDS_TORCH = {"train", "sweep", "eval", "predict", "export", "convert", "doctor"}
+NEEDS_TORCH = {"train", "sweep", "eval", "predict", "generate", "export", "bench", "convert", "doctor"}
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}

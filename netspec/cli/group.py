@@ -11,7 +11,8 @@ from netspec.words import did_you_mean
 
 COMMANDS = (
     *("init", "check", "summary", "explain", "graph", "build", "fmt", "diff"),
-    *("train", "launch", "sweep", "eval", "predict", "export", "verify", "show", "report", "runs"),
+    *("train", "launch", "sweep", "report", "runs", "eval", "predict", "generate"),
+    *("export", "verify", "show", "bench"),
     *("weights", "ops", "schema", "doctor"),
 )
 """Every command in the order of use; each is the file of its name."""

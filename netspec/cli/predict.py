@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from netspec.cli.common import as_json, inputs_of, limited, show, show_json, talk, tell_of
+from netspec.cli.common import as_json, inputs_of, limited, show, talk, tell_of
 from netspec.cli.targets import Target
 from netspec.words import printable
 
 if TYPE_CHECKING:
-    from netspec.runs.predict import Answer, Prediction
+    from netspec.runs.prediction import Answer, Prediction
 
 SHOWN = 8
 """Values of a sample that a line has room for."""
@@ -23,7 +23,7 @@ FORMATS = (".csv", ".json", ".npy", ".npz")
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("source", metavar="RUN_OR_FILE.onnx", type=click.Path(path_type=Path))
 @click.argument("files", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many classes to show.")
 @click.option(
@@ -37,7 +37,7 @@ FORMATS = (".csv", ".json", ".npy", ".npz")
 @limited
 @as_json
 def command(
-    run: Path,
+    source: Path,
     files: tuple[Path, ...],
     top: int,
     output: Path | None,
@@ -46,39 +46,71 @@ def command(
     max_memory: int | None,
     as_json: bool,
 ) -> None:
-    """Predict from the best weights of the run in the folder RUN.
+    """Predict from the best weights of a run, or from an exported file, by ONNX Runtime and without torch.
 
     INPUT is a .npz file with an array for each input of the network, or a .npy file for each, with a row for each
     sample, as the run's data has them before any transform. Or it is like what the run was trained on: a table, with
-    or without the target; images and folders of images, which every run over images takes; lines of text in a file, as
-    one argument with blanks in it, or on standard input (-). Shows each sample's likeliest classes, or its values.
+    or without the target, which may come on standard input (-); images and folders of images, which every run over
+    images takes; lines of text in a file, as one argument with blanks in it, or on standard input. Shows each sample's
+    likeliest classes, or its values, as soon as they are known.
     """
     if output is not None and as_json:
         raise click.UsageError("--json prints what -o would write: name one of them")
-    from netspec.api.run import Run
-    from netspec.files import need_writable
-
-    read = Run.read(run, max_params=max_params, max_memory=max_memory)
-    if output is not None:
-        from netspec.runs.answers import need_format
-
-        need_format(output, read.spec.graph)
-        need_writable(output, [*files, *inputs_of(read.spec), *read.files])
-    tell_of(read)
-    found = read.predict(*files, as_is=as_is)
-    for line in found.told:
-        talk(printable(line))
+    pieces = _pieces(source, files, output, as_is, max_params, max_memory)
     if output is not None:
         from netspec.runs.answers import save
 
-        save(found, output)
+        save(_talking(pieces), output)
         talk(f"wrote {printable(str(output))}")
     elif as_json:
-        from netspec.runs.answers import records
+        from netspec.runs.answers import json_pieces
 
-        show_json(records(found))
+        for part in json_pieces(_talking(pieces)):
+            click.echo(part, nl=False)
+        click.echo()
     else:
-        show("\n".join(_lines(found, top)))
+        for found in _talking(pieces):
+            show("\n".join(_lines(found, top)))
+
+
+def _pieces(
+    source: Path,
+    files: tuple[Path, ...],
+    output: Path | None,
+    as_is: bool,
+    max_params: int | None,
+    max_memory: int | None,
+) -> Iterator[Prediction]:
+    """What the network says, a batch after the other; an output that cannot hold that is refused before."""
+    from netspec.files import need_writable
+    from netspec.runs.answers import need_format
+    from netspec.runs.onnx_model import OnnxModel, is_model
+
+    if is_model(source):
+        from netspec.runs import predict_file
+
+        model = OnnxModel.read(source)
+        if output is not None:
+            need_format(output, model.spec.graph)
+            need_writable(output, [*files, source])
+        return predict_file.predicted(model, files, as_is=as_is)
+    from netspec.api.run import Run
+    from netspec.runs.predict import predicted
+
+    run = Run.read(source, max_params=max_params, max_memory=max_memory)
+    if output is not None:
+        need_format(output, run.spec.graph)
+        need_writable(output, [*files, *inputs_of(run.spec), *run.files])
+    tell_of(run)
+    return predicted(run, files, as_is=as_is)
+
+
+def _talking(pieces: Iterable[Prediction]) -> Iterator[Prediction]:
+    """The same, with what a person should know of them said on the way."""
+    for found in pieces:
+        for line in found.told:
+            talk(printable(line))
+        yield found
 
 
 def _lines(found: Prediction, top: int) -> list[str]:
@@ -94,7 +126,7 @@ def _lines(found: Prediction, top: int) -> list[str]:
         labels = [found.labels, *[()] * (len(found.outputs) - 1)]
         pairs = list(zip(found.outputs.values(), labels, strict=True))
         lines = ["; ".join(_values(values[i], names) for values, names in pairs) for i in range(len(found.first))]
-    heads = found.names.values() or [range(len(lines))]
+    heads = found.names.values() or [range(found.start, found.start + len(lines))]
     return [printable(f"{', '.join(map(str, head))}: {line}") for *head, line in zip(*heads, lines, strict=True)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,18 @@ EACH: Final = 13
 """Bytes of memory for a byte of text, at most: itself, a character of four, a number of eight."""
 PIECE: Final = 1 << 20
 BYTES: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Between texts and their tokens."""
+
+    encode: Callable[[str, str], Array]
+    """The tokens of a text, given what messages call it. Raises DataError for what there is no token for."""
+    decode: Callable[[Sequence[int]], str]
+    """The text of tokens, with U+FFFD for bytes that are no character yet."""
+    count: int
+    """How many tokens there are."""
 
 
 class Text(Dataset):
@@ -103,17 +116,8 @@ class Text(Dataset):
         """
         import numpy as np
 
-        budget = Budget()
-        if self.tokenizer:
-            if "tokenizer" not in learnt:
-                raise DataError("the run was trained by an older version, which did not keep its tokenizer")
-            _, number = _tokenizer(learnt["tokenizer"])
-            found = [number(text, name, budget) for text, name in zip(texts, names, strict=True)]
-        elif self.units == "bytes":
-            found = [np.frombuffer(text.encode(), np.uint8).astype(np.int64) for text in texts]
-        else:
-            spell = self._characters(_letters(learnt["classes"]))
-            found = [spell(text, name, budget) for text, name in zip(texts, names, strict=True)]
+        encode = self.words_of(learnt).encode
+        found = [encode(text, name) for text, name in zip(texts, names, strict=True)]
         windows = [tokens[-self.length :] for tokens in found]
         shortest = min(range(len(windows)), key=lambda i: len(windows[i]))
         longest = max(map(len, windows))
@@ -125,6 +129,31 @@ class Text(Dataset):
             text = f"{names[shortest]} has {len(windows[shortest]):,} tokens, expected {longest or 1:,} as in others"
             raise DataError(f"{text}: nothing fills up what is shorter. Give texts of one length at a time.")
         return np.stack(windows)
+
+    def words_of(self, learnt: Mapping[str, Any]) -> Words:
+        """Between texts and tokens, as a run has learnt it. Raises DataError where it was not."""
+        import numpy as np
+
+        budget = Budget()
+        if self.tokenizer:
+            if "tokenizer" not in learnt:
+                raise DataError("the run was trained by an older version, which did not keep its tokenizer")
+            known, number = _tokenizer(learnt["tokenizer"])
+            spoken = need("tokenizers", "a tokenizer").Tokenizer.from_str(learnt["tokenizer"]).decode
+            return Words(lambda text, label: number(text, label, budget), lambda ids: str(spoken([*ids])), len(known))
+        if self.units == "bytes":
+            return Words(
+                lambda text, _: np.frombuffer(text.encode(), np.uint8).astype(np.int64),
+                lambda ids: bytes(ids).decode(errors="replace"),
+                BYTES,
+            )
+        if not learnt.get("classes"):
+            raise DataError("the run does not keep the characters that it was trained on")
+        letters = _letters(learnt["classes"])
+        spell = self._characters(letters)
+        return Words(
+            lambda text, label: spell(text, label, budget), lambda ids: "".join(letters[i] for i in ids), len(letters)
+        )
 
     def _characters(self, names: tuple[str, ...]) -> Callable[[str, str, Budget], Array]:
         """What turns a text into the numbers of its characters, and raises DataError at the first that has none.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from netspec.errors import UsageError
 from netspec.files import write_file
 from netspec.graph.model import Graph
 from netspec.json_text import json_text
-from netspec.runs.predict import Answer, Prediction
+from netspec.runs.prediction import Answer, Prediction, joined
 
 ROW: Final = "row"
 """What a sample is called by that has nothing but its number."""
@@ -104,7 +105,7 @@ def _columns(name: str, answer: Answer) -> Iterator[tuple[str, Any]]:
 
 def _heads(found: Prediction) -> Mapping[str, Sequence[Any]]:
     """What stands above the values of each output: names of classes, or numbers."""
-    return found.names or {ROW: range(len(found.first))}
+    return found.names or {ROW: range(found.start, found.start + len(found.first))}
 
 
 def _free(name: str, taken: Any) -> str:
@@ -127,9 +128,18 @@ def need_format(path: Path, graph: Graph) -> None:
             raise UsageError(f"{text}: name a .json, .npy or .npz file")
 
 
-def save(found: Prediction, path: Path) -> None:
-    """Write predictions in the format that the name of a file says. Raises UsageError."""
-    write_file(path, lambda whole: FORMATS[_format(path)](found, whole))
+def save(pieces: Iterable[Prediction], path: Path) -> None:
+    """Write predictions, piece by piece, in the format that the name of a file says. Raises UsageError."""
+    write_file(path, lambda whole: FORMATS[_format(path)](pieces, whole))
+
+
+def json_pieces(pieces: Iterable[Prediction]) -> Iterator[str]:
+    """The records of all pieces as one list of JSON, in parts of its text."""
+    start = "["
+    for record in chain.from_iterable(map(records, pieces)):
+        yield f"{start}\n  {json_text(record, 2).replace(chr(10), chr(10) + '  ')}"
+        start = ","
+    yield "[]" if start == "[" else "\n]"
 
 
 def _format(path: Path) -> str:
@@ -138,30 +148,35 @@ def _format(path: Path) -> str:
     return ending if ending in FORMATS else ".csv"
 
 
-def _csv(found: Prediction, path: Path) -> None:
+def _csv(pieces: Iterable[Prediction], path: Path) -> None:
     """Write a line for each sample."""
     with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows(table(found))
+        writer = csv.writer(stream, lineterminator="\n")
+        for number, found in enumerate(pieces):
+            head, *rows = table(found)
+            writer.writerows(rows if number else [head, *rows])
 
 
-def _json(found: Prediction, path: Path) -> None:
+def _json(pieces: Iterable[Prediction], path: Path) -> None:
     """Write a mapping for each sample."""
-    path.write_text(json_text(records(found), 2) + "\n", encoding="utf-8")
+    with path.open("w", encoding="utf-8") as stream:
+        stream.writelines(json_pieces(pieces))
+        stream.write("\n")
 
 
-def _npy(found: Prediction, path: Path) -> None:
+def _npy(pieces: Iterable[Prediction], path: Path) -> None:
     """Write the first output as one array."""
     with path.open("wb") as stream:
-        np.save(stream, found.first, allow_pickle=False)
+        np.save(stream, joined(pieces).first, allow_pickle=False)
 
 
-def _npz(found: Prediction, path: Path) -> None:
+def _npz(pieces: Iterable[Prediction], path: Path) -> None:
     """Write each output as an array by its name."""
     with path.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **found.outputs)
+        np.savez(stream, allow_pickle=False, **joined(pieces).outputs)
 
 
-FORMATS: Final[dict[str, Callable[[Prediction, Path], None]]] = {
+FORMATS: Final[dict[str, Callable[[Iterable[Prediction], Path], None]]] = {
     ".csv": _csv,
     ".json": _json,
     ".npy": _npy,

@@ -90,6 +90,8 @@ def write(
     exporter = need_exporter(spec, path)
     if getattr(exporter, "dtype", "") == "int8" and finish is None:
         raise NeedsTorch("int8 is calibrated on the training data")
+    if getattr(exporter, "cache", False):
+        raise NeedsTorch("a network with a memory is compared with the one without")
     ahead, left = ahead_of(spec, exporter, learnt)
     ends = ends_of(spec, exporter, learnt)
     about = metadata(__version__, spec.name, spec.text, learnt)

@@ -5,46 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from torch import nn
+
 from netspec.errors import DataError, UsageError
 from netspec.runs.data import data_of
 from netspec.runs.networks import networks_of
 from netspec.runs.run import Run
 from netspec.runtime.data.compatibility import need_fit
-from netspec.runtime.data.split import Split
+from netspec.runtime.data.split import Data, Split
 from netspec.runtime.device.allocator import kept_memory
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.networks import Networks
+from netspec.sections.train import Train
+from netspec.spec import Spec
 from netspec.text.report import pointing_into
 from netspec.words import listed
 
+Part = Literal["train", "val", "test"]
+
 
 @kept_memory()
-def evaluated(
-    run: Run, part: Literal["train", "val", "test"], allow_outside: bool, tell: Callable[[str], None] | None
-) -> dict[str, Any]:
+def evaluated(run: Run, part: Part, allow_outside: bool, tell: Callable[[str], None] | None) -> dict[str, Any]:
     """The loss and the metrics on one part of the data; `tell` is told of doubts. Raises UsageError and DataError."""
-    section = run.spec.experiment.train
-    if section is None:
-        raise UsageError(f"{run.folder} has no train section that says what to measure")
+    section = need_measures(run.spec, str(run.folder))
     data = data_of(run.spec, allow_outside, run.learnt, hold=False, doubt=run.doubt)
-    split: Split | None = getattr(data, part)
-    if split is None:
-        others = [name for name in ("train", "val", "test") if getattr(data, name) is not None]
-        hint = f"It has {listed(others)}, as in --part {others[0]}."
-        raise DataError(f"the data of {run.spec.name} has no {part} part. {hint}")
-    need_fit(run.spec, data)
-    if tell is not None:
-        for line in data.doubts:
-            tell(line)
+    split = part_of(run.spec, data, part, tell)
     loss = section.all_terms if section.players else section.loss
     objective = Objective(loss, learnt=data.learnt, names=tuple(run.spec.graph.outputs))
     networks = networks_of(run.spec, data, undrawn=True)
     if networks is not None:
         objective.hold(networks.players)
     objective.restore(run.weights)
+    return measured(run.spec, run.module(), split, objective, networks)
+
+
+def need_measures(spec: Spec, what: str) -> Train:
+    """The section that says what to measure. Raises UsageError where there is none."""
+    if spec.experiment.train is None:
+        raise UsageError(f"{what} has no train section that says what to measure")
+    return spec.experiment.train
+
+
+def part_of(spec: Spec, data: Data, part: Part, tell: Callable[[str], None] | None) -> Split:
+    """One part of data that fits a network; `tell` is told of doubts about it. Raises DataError."""
+    split: Split | None = getattr(data, part)
+    if split is None:
+        others = [name for name in ("train", "val", "test") if getattr(data, name) is not None]
+        hint = f"It has {listed(others)}, as in --part {others[0]}."
+        raise DataError(f"the data of {spec.name} has no {part} part. {hint}")
+    need_fit(spec, data)
+    if tell is not None:
+        for line in data.doubts:
+            tell(line)
+    return split
+
+
+def measured(
+    spec: Spec, module: nn.Module, split: Split, objective: Objective, networks: Networks | None = None
+) -> dict[str, Any]:
+    """The loss and the metrics of a network on samples. Raises UsageError where nothing is measured."""
+    section = need_measures(spec, spec.name)
     about: dict[str, Any] = {"batch": section.batch, "networks": networks}
-    with pointing_into(run.spec.document.source):
-        found = evaluate(run.module(), split, objective, section.metrics, **about)
+    with pointing_into(spec.document.source):
+        found = evaluate(module, split, objective, section.metrics, **about)
     if not found:
         raise UsageError("nothing of its losses is measured outside training, where there is no other pass")
     return found

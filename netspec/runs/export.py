@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,11 +13,15 @@ from torch import nn
 
 from netspec.errors import ExportFailed
 from netspec.exporters.base import Exporter, NeedsTorch
+from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.direct import write
 from netspec.runs.formats import answered, need_exporter, output_names
+from netspec.runs.generate import with_memory
+from netspec.runs.language_model import language_model
+from netspec.runs.onnx_model import CACHE
 from netspec.runs.proving import proof_now
 from netspec.runs.validation import batches, validation
 from netspec.runtime.data.scale import InOwnUnits, Scale
@@ -29,11 +33,13 @@ from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.proof import digest
 from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Measure, Probabilities
+from netspec.runtime.network.folding import folded
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
 from netspec.version import __version__
+from netspec.views.cached import Uncacheable
 
 WORK: Final = 10**15
 """Multiply-accumulates of a comparison that is asked for, at most."""
@@ -62,6 +68,8 @@ def export(
     that agrees.
     """
     exporter, training = need_exporter(spec, path), spec.experiment.train
+    if getattr(exporter, "cache", False):
+        return _with_memory(spec, module, path, exporter, learnt or {}, proven)
     data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
     learnt = data.learnt if data else {}
     if exporter.whole:
@@ -129,6 +137,33 @@ def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, prov
     except NeedsTorch as reason:
         text = f"only the network itself can be exported, because {reason}"
         raise ExportFailed(f"{text}. Leave out preprocess, input, dtype and output: labels.") from None
+
+
+def _with_memory(
+    spec: Spec, module: nn.Module, path: Path, exporter: Exporter, learnt: Mapping[str, Any], proven: bool
+) -> Report:
+    """Write the network of a language model that reads its next tokens alone, with what it keeps of those before.
+
+    Raises UsageError for another network, and ExportFailed where a step cannot go on from what was read.
+    """
+    model = language_model(spec)
+    try:
+        own, network, found = with_memory(spec, folded(module), model.output)
+    except Uncacheable as error:
+        raise ExportFailed(f"no file with a memory can be made of {spec.name}: {error}. Write cache: false.") from None
+    kept = {CACHE: json_text({memory.past: memory.present for memory in found.memory})}
+    return export_network(
+        network,
+        own.graph.inputs,
+        path,
+        exporter,
+        outputs=list(own.graph.outputs),
+        name=spec.name,
+        metadata={**metadata(__version__, spec.name, spec.text, learnt), **kept},
+        probabilities={0: lambda scores: Probabilities("softmax", scores.ndim + model.classes % -scores.ndim)},
+        graph=own.graph,
+        proven=proven,
+    )
 
 
 def _ends(

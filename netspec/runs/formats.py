@@ -16,7 +16,7 @@ from netspec.errors import UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.graph.model import Graph
 from netspec.losses.base import Loss
-from netspec.runtime.data.taught import known_steps
+from netspec.runtime.data.in_use import known_steps
 from netspec.runtime.export.emission import Ahead, End
 from netspec.runtime.export.made_up import Form
 from netspec.sections.objective import Term

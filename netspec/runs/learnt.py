@@ -19,11 +19,11 @@ LEARNT: Final = "data.json"
 def learnt_in(folder: Path) -> dict[str, Any]:
     """What the run in a folder has learnt of its data; nothing where none is kept."""
     path = folder / LEARNT
-    found: dict[str, Any] = read_note(path, _fault) if kind(path) else {}
+    found: dict[str, Any] = read_note(path, fault) if kind(path) else {}
     return found
 
 
-def _fault(learnt: Any) -> str:
+def fault(learnt: Any) -> str:
     """What is wrong with what a run has learnt, as it is kept; a source of a plugin may keep more."""
     if not isinstance(learnt, dict):
         return "expected a mapping"
@@ -41,7 +41,7 @@ def _fault(learnt: Any) -> str:
         "scale": _scale,
         "weights": _weights,
         "targets": _targets,
-        "losses": lambda value: isinstance(value, dict) and not any(_fault(of) for of in value.values()),
+        "losses": lambda value: isinstance(value, dict) and not any(fault(of) for of in value.values()),
     }
     wrong = [name for name, whole in kept.items() if name in learnt and not whole(learnt[name])]
     return f"{wrong[0]} is not what a run has learnt" if wrong else ""

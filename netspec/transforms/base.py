@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
+from netspec.errors import UsageError
 from netspec.layers.windows import channels_last
 from netspec.records import Field, Int, Maybe
 from netspec.tensors import Misfit, Tensor, show
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from numpy.random import RandomState
 
@@ -123,6 +125,12 @@ class Transform(Step):
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         """The transformed batch: floats, or bytes too where `takes_bytes`."""
         raise NotImplementedError(type(self).__name__)
+
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The same of an array, without torch. Raises UsageError where there is no such way."""
+        raise UsageError(
+            f"the transform {self.said} is only done with torch: predict from the run, and not from a file"
+        )
 
 
 class Random(Step):

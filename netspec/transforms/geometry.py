@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from netspec.dims import Size, known, product
 from netspec.records import Bool, Choice, Numbers
@@ -11,6 +11,7 @@ from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Chance, Maps, MaskFill, Moving, Transform, need_floats, need_image, pair
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -38,6 +39,11 @@ class Resize(Moving, Transform):
         if self.mode in ("bilinear", "bicubic"):
             return interpolate(x, pair(self.size), mode=self.mode, align_corners=False, antialias=self.antialias)
         return interpolate(x, pair(self.size), mode="nearest-exact" if self.mode == "nearest" else self.mode)
+
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        from netspec.transforms.resampling import resampled
+
+        return resampled(x, pair(self.size), self.mode, self.antialias)
 
     def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
         import torch
@@ -74,6 +80,12 @@ class Pad(Moving, Transform):
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         return self.apply_map(x, 0)
 
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        top, left = pair(self.padding)
+        return np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)))
+
     def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
         from torch.nn.functional import pad
 
@@ -103,6 +115,9 @@ class Crop(Moving, Transform):
         top, left = (x.shape[-2] - height) // 2, (x.shape[-1] - width) // 2
         return x[..., top : top + height, left : left + width]
 
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return self.apply(x)  # type: ignore[arg-type, return-value]  # cut alike
+
 
 class Reshape(Transform):
     """Gives each sample another shape with as many values: 784 to 1x28x28."""
@@ -127,6 +142,9 @@ class Reshape(Transform):
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         return x.reshape(len(x), *self.sizes)
 
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return x.reshape(len(x), *self.sizes)
+
 
 class Layout(Transform):
     """Puts the axis of the channels elsewhere, also that of a target of the same height, width and order."""
@@ -148,6 +166,11 @@ class Layout(Transform):
 
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         return x.movedim(self.whence, self.whither)
+
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        return np.moveaxis(x, self.whence, self.whither)
 
     def reaches(self, x: Tensor, target: Tensor) -> bool:
         return len(x.shape) == len(target.shape) == 4 and x.shape[self.axes] == target.shape[self.axes]

@@ -12,6 +12,7 @@ from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Transform, need_floats
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 PER_CHANNEL = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
@@ -61,6 +62,15 @@ class Normalize(Transform):
         centred = x - along_channels(self.mean)
         return centred.div_(along_channels(self.std))
 
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        def along_channels(numbers: float | tuple[float, ...]) -> Any:
+            return np.array(numbers, np.float32).reshape(-1, *[1] * (x.ndim - 2) * isinstance(numbers, tuple))
+
+        found: np.ndarray[Any, Any] = (x - along_channels(self.mean)) / along_channels(self.std)
+        return found
+
 
 class Standardize(Transform):
     """Normalizes by the mean and the standard deviation of the training data, taken for each channel or column."""
@@ -104,3 +114,8 @@ class Scale(Transform):
 
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         return x.float() * self.factor + self.offset
+
+    def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        return x.astype(np.float32) * np.float32(self.factor) + np.float32(self.offset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.cli.predict import _lines
-from netspec.runs.predict import Prediction
+from netspec.runs.prediction import Prediction
 
 
 def test_classes_cannot_write_escapes() -> None:

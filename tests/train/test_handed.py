@@ -22,7 +22,7 @@ from netspec.datasets.files import Budget
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.runs.answers import FORMATS, records, table
-from netspec.runs.predict import Prediction
+from netspec.runs.prediction import Prediction
 
 TRAIN = "train: {loss: cross_entropy, optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n"
 GREY = "netspec: 1\ninput: 1x8x8\nlayers: [fc 3]\n"

@@ -45,6 +45,8 @@ DEPTH: Final = 8
 """Bits of a byte."""
 FULL: Final = 2**16 - 1
 """The largest number of a point of 16 bits."""
+HELD: Final = 64 * 2**20
+"""Bytes of an array that is read at once."""
 STANDARD_INPUT: Final = Path("-")
 
 
@@ -109,8 +111,8 @@ def _arrays(files: Sequence[Path], inputs: Sequence[str]) -> list[Column]:
 
 
 def _held(array: Array | Rows, budget: Budget) -> Column:
-    """An array in memory, as far as there is room for it; larger ones stay in their files."""
-    if not isinstance(array, Rows) or array.nbytes > budget.left:
+    """An array in memory, where it is small; larger ones stay in their files, and are read as they are needed."""
+    if not isinstance(array, Rows) or array.nbytes > min(budget.left, HELD):
         return array
     budget.left -= array.nbytes
     return array[:]

@@ -21,6 +21,7 @@ from netspec.machine import shown_bytes
 from netspec.runtime.data.aim import aimed, as_answers
 from netspec.runtime.data.classes import as_compared, as_numbered, ordered
 from netspec.runtime.data.holdout import split
+from netspec.runtime.data.in_use import chain_for, known_steps
 from netspec.runtime.data.looking import check_steps, takes
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
@@ -28,10 +29,8 @@ from netspec.runtime.data.prefetch import Reader
 from netspec.runtime.data.ranges import doubt
 from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
 from netspec.runtime.data.streaming import Streamed
-from netspec.runtime.data.taught import known_steps
 from netspec.runtime.data.weighing import Compared
 from netspec.sections.data import DataSection
-from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described
 from netspec.transforms.route import Placed
 
@@ -148,18 +147,7 @@ def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bo
 
 def steps_for(section: DataSection, learnt: Mapping[str, Any], inputs: Sequence[Described]) -> Steps:
     """What is done to new samples with these inputs, as a run has `learnt` it; no data is read. Raises DataError."""
-    names = learnt["inputs"]["names"]
-    written, taught = section.placed(inputs, names), learnt.get("transform", ())
-    if len(taught) != len(written):
-        text = f"the run has learnt of {len(taught)} transforms, its spec names {len(written)}"
-        raise DataError(f"{text}. Name those that it was trained with.")
-    try:
-        ways = section.ways(inputs, None, names, known_steps(written, taught))
-    except Misfit as misfit:
-        raise DataError(f"a transform {misfit.message}") from None
-    for step, fault in ways.use.faults:
-        raise DataError(f"{step.said} {fault.message}")
-    return Steps(*ways.in_use, learnt["inputs"]["peak"], section.maps)
+    return Steps(*chain_for(section, learnt, inputs), learnt["inputs"]["peak"], section.maps)
 
 
 def _kept(parts: Iterable[Part], room: int, hold: bool) -> set[int]:

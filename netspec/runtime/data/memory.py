@@ -35,7 +35,7 @@ def workers_for(workers: int | None) -> int:
         )
     if workers is not None or windows.WINDOWS:
         return workers or 0
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = machine.cores()
     return max(1, min(here // processes() - 1, MAX_WORKERS))
 
 

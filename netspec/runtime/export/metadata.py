@@ -17,9 +17,12 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     With it, as JSON, what was `learnt` of the data, which whoever feeds the file must know: `netspec.classes`, the
     names of the classes; `netspec.positive`, the one of two whose probability a single output gives;
     `netspec.columns`, the numbers of the categories; `netspec.transform`, the means; `netspec.values`, what the inputs
-    hold before any transform. The scale of a target and the weights of a loss are in the file itself, or not needed.
+    hold before any transform. The scale of a target and the weights of a loss are in the file itself, or not needed but
+    to measure it, and stand under `netspec.measures`.
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
     taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
+    measures = {key: learnt[key] for key in ("scale", "weights") if learnt.get(key)}
+    taught |= {"measures": measures} if measures else {}
     words = {f"netspec.{key}": json_text(value) for key, value in taught.items()}
     return known | words

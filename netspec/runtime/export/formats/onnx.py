@@ -58,6 +58,8 @@ class ONNX(Exporter):
         wide = self.dtype == "float16" and "rtol" not in self.given
         return self.replace(rtol=HALF) if wide else self
 
+    cache = Bool("give the network of a language model a memory of the tokens before, as inputs and outputs", False)
+
     def write(self, subject: Subject, file: Path) -> Written:
         from netspec.runtime.export.onnx_file import write
 

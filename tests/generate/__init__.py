@@ -1,0 +1,1 @@
+"""Tests of going on with a text."""
