@@ -93,6 +93,9 @@ class TracedOperations(Operations):
 class TracedUses(BlockUses):
     """Uses of blocks, in which sizes of inputs and parameters are symbols."""
 
+    more: Mapping[tuple[str, str], int] = {}
+    """So many more of the parameters of blocks, by block and name, there are in every use."""
+
     def use(self, block: Block, given: Given, scope: Scope, name: str, row: object) -> Step:
         if isinstance(given.values, Known):  # a further run
             return super().use(block, given, scope, name, row)
@@ -115,11 +118,15 @@ class TracedUses(BlockUses):
             level.bound |= found
         inner = self.around(level)
         nodes: dict[str, Node] = {name: symbols.name(name) for name in block.params}
-        own = {name: symbolic(plain(value), nodes[name]) for name, value in given.values.items()}
+        raised = {name: more for (of, name), more in self.more.items() if of == block.name}
+        own = {n: symbolic(_more(plain(value), raised.get(n, 0)), nodes[n]) for n, value in given.values.items()}
+        defaults = {n: _more(value, raised[n]) for n, value in block.constants.items() if n in raised and n not in own}
+        own |= {name: symbolic(value, nodes[name]) for name, value in defaults.items()}
         values = complete(block, own, inner.lookup, given.at)
         for name, default in block.params.items():
             if name in given.values:
-                level.bound[name] = outside[name]
+                count = ast.Constant(raised.get(name, 0))
+                level.bound[name] = symbols.combined(ast.Add(), outside[name], count) if name in raised else outside[name]
             elif isinstance(default, Expr):
                 seen = ChainMap({n: nodes[n] for n in values}, _Names(inner))  # type: ignore[arg-type]
                 nodes[name] = _Origin(seen, inner.lookup).of(default)
@@ -139,8 +146,9 @@ class TracedWalk(Walk):
     repeats = 0
     """How many repeats have begun."""
 
-    def __init__(self, declared: Declared, report: Report) -> None:
+    def __init__(self, declared: Declared, report: Report, more: Mapping[tuple[str, str], int]) -> None:
         super().__init__(declared, report)
+        self.uses.more = more  # type: ignore[attr-defined]
         self.given: dict[int, _Given] = {}
         """What each of them is given, by its number."""
         self.ends: list[int] = []
@@ -287,6 +295,11 @@ def over_params(expr: Expr, origins: Mapping[str, Node]) -> Node:
 def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
     """An operation that is checked with plain numbers."""
     return construct(cls, replace(given, values={name: plain(value) for name, value in given.values.items()}), at)
+
+
+def _more(value: Any, count: int) -> Any:
+    """A number that is so much more."""
+    return value + count if count and isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _is_plain(value: Any) -> bool:

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from netspec.emit.torch import construct, seated, torch_class, wrapped
@@ -19,11 +18,8 @@ from netspec.python.names import Namespace
 from netspec.python.nodes import (
     Argument,
     Code,
-    assign,
     call,
     keyword,
-    listed,
-    method,
     named,
     same,
     stored,
@@ -31,10 +27,11 @@ from netspec.python.nodes import (
     walk,
 )
 from netspec.views.code.containers import Run, named_sequence, repeated
-from netspec.views.code.patterns import Column, Pattern, is_chosen
+from netspec.views.code.patterns import Column, Pattern, columns_of, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
-from netspec.views.code.sequences import over_root
+from netspec.views.code.rows import Rows
+from netspec.views.code.sequences import is_inline, over_root, positional, repeats_at
 from netspec.views.code.slots import ABSENT, Slots, equal, in_round
 from netspec.views.code.table_sites import Unsaid, has_rounds
 from netspec.views.code.tables import Writing
@@ -48,7 +45,7 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
-        self.rules = plan.rules
+        self.rules = plan.rules.rounds
         self.found: dict[str, Run] = {}
         """What the rounds of repeats have in common, by the level and the repeat."""
         self.behind: dict[Hashable, str] = {}
@@ -59,13 +56,13 @@ class Making:
         """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
         alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
-        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone)
+        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone, plan.rules.fixed)
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
-        return self._condition(self.pattern.column(unit))
+        return self.condition_of(self.pattern.column(unit))
 
-    def _condition(self, column: Column) -> ast.expr:
+    def condition_of(self, column: Column) -> ast.expr:
         """The test of what some uses leave out: the spec's own condition where it holds for all, else an argument."""
         series = [ABSENT if unit is None else unit.present for unit in column.units]
         guards = [unit.guard for unit in column.units if unit is not None]
@@ -87,10 +84,20 @@ class Making:
         levels = [None if step is None else step.body for step in aligned]
         inner = next((self.serving.get(level) for level in levels if level is not None), None)
         columns = inner.columns(levels) if inner is not None and inner.in_place else []
-        if not any(column.varies for column in columns):
-            return self._tabled(levels, inner) or ([], self.construct(aligned))
-        statements, modules = self.row(columns)
-        return statements, call("nn.Sequential", modules)
+        if any(column.varies for column in columns):
+            statements, modules = Rows(self).row(levels, columns)
+            return statements, call("nn.Sequential", modules)
+        return self._tabled(levels, inner) or self._looped(levels, columns) or ([], self.construct(aligned))
+
+    def _looped(
+        self, levels: Sequence[Level | None], columns: Sequence[Column]
+    ) -> tuple[list[ast.stmt], ast.expr] | None:
+        """The same for a row with rounds of several modules, which statements put in a list; None for any other."""
+        shown = next((level for level in levels if level is not None), None)
+        if shown is None or not (columns or is_inline(shown)) or not positional(shown):
+            return None
+        found = Rows(self).looped(levels, columns or columns_of(levels))
+        return None if found is None else (found[0], call("nn.Sequential", found[1]))
 
     def _tabled(self, levels: Sequence[Level | None], inner: Pattern | None) -> tuple[list[ast.stmt], ast.expr] | None:
         """The same for a row in which rounds go over a table; None for any other, and if no loop says all of it."""
@@ -112,28 +119,6 @@ class Making:
             return self.construct(steps)
         finally:
             self.slots = own
-
-    def row(self, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr]:
-        """The statements that put the modules of a row in a list, each where it is there, and that as arguments."""
-        self.layers = self.layers or self.slots.names.fresh("layers")
-        layers = named(self.layers)
-        items = [
-            (column if column.varies else None, self.construct(column.aligned(s)))
-            for column in columns
-            for s, step in enumerate(column.shown)
-            if not step.left_out
-        ]
-        runs = [(column, [item for _, item in run]) for column, run in groupby(items, lambda pair: pair[0])]
-        first = runs.pop(0)[1] if runs[0][0] is None else []
-        body: list[ast.stmt] = [assign(stored(self.layers), listed(first))]
-        for column, run in runs:
-            added: list[ast.stmt] = [ast.Expr(method(layers, "append", item)) for item in run]
-            test, last = None if column is None else self._condition(column), body[-1]
-            if test is not None and isinstance(last, ast.If) and same(last.test, test):
-                last.body += added
-            else:
-                body += added if test is None else [ast.If(test, added, [])]
-        return body, ast.Starred(layers, ast.Load())
 
     def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The expression that makes a member, over the constructor's arguments."""
@@ -271,14 +256,14 @@ class Making:
             made = {turn: make(name) for turn, name in enumerate(names)}
             read = {part.id for part in walk(rule.item) if isinstance(part, ast.Name)}
             known = {part.id for node in made.values() for part in walk(node) if isinstance(part, ast.Name)}
-            rounds = [self._without_defaults(in_round(rule.item, counter, turn)) for turn in made]
+            rounds = [self.without_defaults(in_round(rule.item, counter, turn)) for turn in made]
             alike = read <= known | {counter} | self.slots.arguments.keys() and all(map(same, rounds, made.values()))
             if alike and (rule.key is None or [_named(rule.key, counter, turn) for turn in made] == list(names)):
                 return replace(rule, start=0, count=len(names), times=times)
         self.slots.back(before)
         return None
 
-    def _without_defaults(self, node: ast.expr) -> ast.expr:
+    def without_defaults(self, node: ast.expr) -> ast.expr:
         """The call of a class of the network without arguments that are as they are by default."""
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             return node
@@ -373,12 +358,6 @@ def _turn(symbol: str) -> int:
     counter = counted(symbol)
     assert counter is not None
     return counter[1]
-
-
-def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:
-    """One of the repeats of levels that share a class, in each; none where they do not have the same."""
-    counts = {tuple(repeat.count for repeat in level.repeats) for level in levels if level is not None}
-    return [None if level is None else level.repeats[at] for level in levels] if len(counts) == 1 else []
 
 
 def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:

@@ -92,6 +92,8 @@ class Run:
     """The variable that counts the rounds."""
     key: ast.expr | None = None
     """The name of each of them; None where they are numbered in their container."""
+    tested: tuple[int, ...] = ()
+    """The places of its modules where a round has several: `item` is a tuple of these and of the condition of each."""
 
     @property
     def rounds(self) -> ast.expr:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from functools import partial
 from textwrap import wrap
 
@@ -24,20 +23,19 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
-from netspec.views.code.containers import Run
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
-from netspec.views.code.program import Class, Plan, Program, Signature
+from netspec.views.code.program import Class, Plan, Program, Rules, Signature
 from netspec.views.code.slots import Slots
 from netspec.views.code.tidy import decided, merged
 
 
-def source(graph: Graph, live: Collection[str] = (), rules: Mapping[str, Run] | None = None) -> str:
+def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Plan.
+    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules.
     """
     written = program(graph, live, rules, commented=True)
     parts, comments = written.parts, written.comments
@@ -60,10 +58,10 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
 
 
 def program(
-    graph: Graph, live: Collection[str], rules: Mapping[str, Run] | None = None, *, commented: bool = False
+    graph: Graph, live: Collection[str], rules: Rules | None = None, *, commented: bool = False
 ) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements."""
-    plan = replace(_plan(graph, live), rules=rules or {})
+    plan = _plan(graph, live, rules or Rules())
     classes = _classes(graph, plan)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
@@ -72,7 +70,7 @@ def program(
     return without_empty(merged(decided(written), plan.stems))
 
 
-def _plan(graph: Graph, live: Collection[str]) -> Plan:
+def _plan(graph: Graph, live: Collection[str], rules: Rules) -> Plan:
     """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
     serving = patterns(graph.root)
     *inner, last = ordered(serving[graph.root], serving)
@@ -84,7 +82,7 @@ def _plan(graph: Graph, live: Collection[str]) -> Plan:
         stem = _stem(pattern.levels[0])
         names[pattern] = given.fresh(stem)
         stems[names[pattern]] = stem
-    return Plan(serving, {**names, last: own}, stems, live)
+    return Plan(serving, {**names, last: own}, stems, live, rules)
 
 
 def _stem(level: Level) -> str:

@@ -135,6 +135,14 @@ def units_of(level: Level) -> tuple[Unit, ...]:
     return tuple(Unit(steps[0].guard, tuple(steps)) for steps in units)
 
 
+def columns_of(levels: Sequence[Level | None]) -> list[Column]:
+    """The steps of a row that has no class, each for itself, in every use; none where uses have other ones."""
+    steps = [None if level is None else level.steps for level in levels]
+    counts = {len(each) for each in steps if each is not None}
+    places = range(counts.pop() if len(counts) == 1 else 0)
+    return [Column([None if s is None else Unit(s[i].guard, (s[i],)) for s in steps]) for i in places]
+
+
 def references(level: Level, units: Sequence[Unit]) -> dict[Value, Ref]:
     """Each value that the level's steps can name, by its place."""
     refs: dict[Value, Ref] = {value: ("in", i) for i, value in enumerate(taken(level))}

@@ -8,7 +8,7 @@ from typing import Any
 
 from netspec.dims import Dim
 from netspec.emit.torch import arguments, has_seat
-from netspec.graph.model import Level, Step
+from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.names import HELD
 from netspec.graph.symbols import replaced
 from netspec.graph.uses import given, taken
@@ -132,3 +132,9 @@ def is_numbered(level: Level) -> bool:
     modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
     numbers = bool(level.members) and all(name.isdecimal() for name in level.members)
     return level.kind != "root" and numbers and modules and not level.aliases
+
+
+def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:
+    """One of the repeats of levels that share a class, in each; none where they do not have the same."""
+    counts = {tuple(repeat.count for repeat in level.repeats) for level in levels if level is not None}
+    return [None if level is None else level.repeats[at] for level in levels] if len(counts) == 1 else []

@@ -68,13 +68,20 @@ class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
     def __init__(
-        self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = (), alone: bool = True
+        self,
+        levels: Sequence[Level],
+        live: Collection[str],
+        taken: Collection[str] = (),
+        alone: bool = True,
+        fixed: Collection[tuple[str, str]] = (),
     ) -> None:
         """`live` are the network's parameters that stay arguments; `taken` the names of classes.
 
         Where it is not `alone`, other uses of the block have a class of their own, which may yet come out the same.
+        `fixed` are parameters, by their blocks, that are numbers here.
         """
         self.alone = alone
+        self.fixed = fixed
         self.levels = levels
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         self.root = root_of(levels[0])
@@ -139,7 +146,8 @@ class Slots:
 
     def condition(self, origins: Sequence[Node], values: Sequence[Any]) -> Node | None:
         """The first of these conditions that decides for each use as it was, if it asks; None where none does."""
-        return self._first(origins, "", lambda node: decides(node, self.params, values))
+        test = self._first(origins, "", lambda node: decides(node, self.params, values))
+        return None if test is None else asked(test)
 
     def spelled(
         self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], Node], names: Sequence[str]
@@ -220,6 +228,8 @@ class Slots:
             return None
         if symbol in self.variables:
             values = [plain(block.params[symbol]) for block in self.blocks]
+            if self._is_fixed(symbol) and all(equal(value, values[0]) for value in values):
+                return node_of(values[0])
             values = [class_of(value) for value in values] if symbol in self.operations else values
         else:
             values = [_size(block, symbol) for block in self.blocks]
@@ -238,6 +248,11 @@ class Slots:
         ]
         name = self.variables.get(symbol) or self._size_name(symbol)
         return self._argument(symbol, name, HEADER if symbol in self.variables else INPUT, values, origins)
+
+    def _is_fixed(self, symbol: str) -> bool:
+        """Whether a parameter of the block is a number in the class, as what follows from it is."""
+        header = self.blocks[0].header
+        return header is not None and (header.name, symbol) in self.fixed
 
     def _settled(self, block: Level | None, symbol: str) -> Any:
         """The size that the spec gives an input as a number, and not by an argument; None for any other."""
@@ -448,6 +463,21 @@ def tidied(node: Node) -> Node:
     return result
 
 
+def asked(node: Node) -> Node:
+    """A condition without what is settled: `a` for `a or False`, which as a value would be another where a is 0."""
+    match node:
+        case ast.UnaryOp(op=ast.Not()):
+            return ast.UnaryOp(node.op, asked(node.operand))
+        case ast.BoolOp():
+            neutral = isinstance(node.op, ast.And)
+            values = [asked(value) for value in node.values]
+            if any(isinstance(v, ast.Constant) and v.value is not neutral and isinstance(v.value, bool) for v in values):
+                return ast.Constant(not neutral)
+            values = [v for v in values if not (isinstance(v, ast.Constant) and v.value is neutral)]
+            return ast.BoolOp(node.op, values) if len(values) > 1 else values[0] if values else ast.Constant(neutral)
+    return node
+
+
 _BUILT: Final = (ast.Call, ast.ListComp, ast.DictComp, ast.Dict, ast.JoinedStr)
 """What is no arithmetic."""
 
@@ -527,11 +557,16 @@ class _Tidy(ast.NodeTransformer):
         return ast.BinOp(left, node.op, right)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        """What is asked about stands first: `c != 5` for `5 != c`."""
+        """What is asked about stands first: `c != 5` for `5 != c`, and alone: `n == 1` for `n - 1 == 0`."""
         left, others = self.visit(node.left), [self.visit(other) for other in node.comparators]
         mirrored = _MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
         if isinstance(left, ast.Constant) and mirrored:
             return ast.Compare(others[0], [mirrored()], [left])
+        if mirrored and isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
+            more, than = number(left.right), number(others[0])
+            if more is not None and than is not None:
+                bound = than + more if isinstance(left.op, ast.Sub) else than - more
+                return ast.Compare(left.left, node.ops, [valued(bound)])
         return ast.Compare(left, node.ops, others)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:

@@ -16,8 +16,8 @@ from netspec.graph.report import Report, Stopped
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.tensors import Tensor
-from netspec.views.code.containers import Run
 from netspec.views.code.module import program
+from netspec.views.code.program import Rules
 from netspec.views.code.slots import class_of, equal
 
 Part = ast.ClassDef | ast.FunctionDef
@@ -31,13 +31,15 @@ SMALL: Final = 16
 """Up to here a number may be one of heads or groups, which divides others."""
 
 
-def traced(document: Document, sizes: Mapping[str, Tensor] | None = None) -> Graph | None:
+def traced(
+    document: Document, sizes: Mapping[str, Tensor] | None = None, more: Mapping[tuple[str, str], int] | None = None
+) -> Graph | None:
     """The network of a document with where its numbers come from; None if it does not fit together.
 
-    `sizes` are inputs in place of those that it declares.
+    `sizes` are inputs in place of those that it declares; for `more` see `expand`.
     """
     try:
-        graph, problems = expand(document, sizes, traced=True, report=_Hasty())
+        graph, problems = expand(document, sizes, traced=True, more=more, report=_Hasty())
     except Stopped:
         return None
     return None if any(problem.severity == "error" for problem in problems) else graph
@@ -65,8 +67,7 @@ class Trials:
     """The program that is meant, with all of them as arguments that it can say."""
     divided: Collection[str] = ()
     """Those that stand where one of them divides, so that others have no rest only while that is as it is."""
-    rules: Mapping[str, Run] = field(default_factory=dict)
-    """What rounds have in common where there are more of them than here."""
+    rules: Rules = field(default_factory=Rules)
     verdicts: dict[str, bool | None] = field(default_factory=dict, init=False)
     """What has been found so far, by the values."""
     few: dict[str, Any] = field(default_factory=dict, init=False)
@@ -265,16 +266,16 @@ def _each(value: Any) -> list[Any]:
 
 def _takes(parts: Sequence[Part], name: str) -> bool:
     """Whether the root class has an argument of this name."""
-    return any(name == argument.arg for argument in _all(_constructor(parts[-1])))
+    return any(name == argument.arg for argument in _all(constructor(parts[-1])))
 
 
 def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
     """A program without the defaults of some arguments of the last class."""
     *first, last = parts
     assert isinstance(last, ast.ClassDef)
-    constructor = _constructor(last)
-    assert constructor is not None
-    arguments = constructor.args
+    known = constructor(last)
+    assert known is not None
+    arguments = known.args
     given = arguments.args[len(arguments.args) - len(arguments.defaults) :]
     defaults: list[ast.expr] = [
         ast.Constant(None) if argument.arg in names else default
@@ -283,16 +284,16 @@ def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
     head = ast.arguments(
         posonlyargs=[], args=arguments.args, kwonlyargs=arguments.kwonlyargs, kw_defaults=[], defaults=defaults
     )
-    made = ast.FunctionDef(constructor.name, head, constructor.body, [])
-    body = [made if part is constructor else part for part in last.body]
+    made = ast.FunctionDef(known.name, head, known.body, [])
+    body = [made if part is known else part for part in last.body]
     return [*first, ast.ClassDef(last.name, last.bases, [], body, [])]
 
 
-def _constructor(cls: Part) -> ast.FunctionDef | None:
+def constructor(cls: Part) -> ast.FunctionDef | None:
     """The `__init__` of a class, if it has one."""
     return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 
 
-def _all(constructor: ast.FunctionDef | None) -> list[ast.arg]:
+def _all(made: ast.FunctionDef | None) -> list[ast.arg]:
     """The arguments of a constructor, `self` among them."""
-    return constructor.args.args if constructor is not None else []
+    return made.args.args if made is not None else []
