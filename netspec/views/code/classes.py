@@ -125,7 +125,7 @@ class ClassWriter:
         rows, levels = Rows(self.making), self.pattern.levels
         varies = any(column.varies for column in columns)
         if found := rows.row(levels, columns) if varies else rows.looped(levels, columns):
-            return [*found[0], ast.Expr(call(SUPER, found[1]))]
+            return [*found[0], ast.Expr(call(SUPER, *found[1]))]
         places = [(column, s) for column in columns for s, step in enumerate(column.shown) if not step.left_out]
 
         def member(name: str) -> ast.expr:

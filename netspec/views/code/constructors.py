@@ -30,7 +30,7 @@ from netspec.views.code.containers import Run, named_sequence, repeated
 from netspec.views.code.patterns import Column, Pattern, columns_of, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
-from netspec.views.code.rows import Rows
+from netspec.views.code.rows import Rows, Stiff
 from netspec.views.code.sequences import is_inline, over_root, positional, repeats_at
 from netspec.views.code.slots import ABSENT, Slots, equal, in_round
 from netspec.views.code.table_sites import Unsaid, has_rounds
@@ -86,7 +86,7 @@ class Making:
         columns = inner.columns(levels) if inner is not None and inner.in_place else []
         if any(column.varies for column in columns):
             statements, modules = Rows(self).row(levels, columns)
-            return statements, call("nn.Sequential", modules)
+            return statements, call("nn.Sequential", *modules)
         return self._tabled(levels, inner) or self._looped(levels, columns) or ([], self.construct(aligned))
 
     def _looped(
@@ -97,7 +97,7 @@ class Making:
         if shown is None or not (columns or is_inline(shown)) or not positional(shown):
             return None
         found = Rows(self).looped(levels, columns or columns_of(levels))
-        return None if found is None else (found[0], call("nn.Sequential", found[1]))
+        return None if found is None else (found[0], call("nn.Sequential", *found[1]))
 
     def _tabled(self, levels: Sequence[Level | None], inner: Pattern | None) -> tuple[list[ast.stmt], ast.expr] | None:
         """The same for a row in which rounds go over a table; None for any other, and if no loop says all of it."""
@@ -177,7 +177,8 @@ class Making:
         assert shown is not None
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
-        assert all(len(body) == len(steps) for body in bodies if body is not None)
+        if any(len(body) != len(steps) for body in bodies if body is not None):
+            raise Stiff(shown.source)
         names = [step.member or step.name for step in steps]
         levels = [None if s is None else s.body for s in aligned]
 

@@ -7,7 +7,7 @@ program becomes text.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from textwrap import wrap
 
@@ -28,6 +28,7 @@ from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
 from netspec.views.code.program import Class, Plan, Program, Rules, Signature
+from netspec.views.code.rows import Stiff
 from netspec.views.code.slots import Slots
 from netspec.views.code.tidy import decided, merged
 
@@ -61,8 +62,14 @@ def program(
     graph: Graph, live: Collection[str], rules: Rules | None = None, *, commented: bool = False
 ) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements."""
-    plan = _plan(graph, live, rules or Rules())
-    classes = _classes(graph, plan)
+    stiff: set[Hashable] = set()
+    while True:
+        try:
+            plan = _plan(graph, live, rules or Rules(), stiff)
+            classes = _classes(graph, plan)
+            break
+        except Stiff as row:  # each time one more of the rows that there are
+            stiff.add(row.source)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
     found = {place: rule for each in classes for place, rule in each.rules.items()}
@@ -70,9 +77,9 @@ def program(
     return without_empty(merged(decided(written), plan.stems))
 
 
-def _plan(graph: Graph, live: Collection[str], rules: Rules) -> Plan:
+def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
     """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
-    serving = patterns(graph.root)
+    serving = patterns(graph.root, stiff)
     *inner, last = ordered(serving[graph.root], serving)
     given = Namespace()
     own = given.fresh(graph.name)

@@ -13,10 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from netspec.graph.model import Level, Repeat
-from netspec.python.nodes import assign, listed, method, named, same, stored, valued, walk
+from netspec.python.nodes import assign, every, listed, method, named, same, stored, valued, walk
 from netspec.views.code.containers import Run
 from netspec.views.code.patterns import Column
-from netspec.views.code.sequences import repeats_at
 from netspec.views.code.slots import ABSENT, asked, in_round
 
 if TYPE_CHECKING:
@@ -29,6 +28,14 @@ TRUE = valued(True)
 
 class _Unlike(Exception):
     """Rounds that no statements say all of."""
+
+
+class Stiff(Exception):
+    """A row, known by its source, in which uses have more rounds than others and no statements say so."""
+
+    def __init__(self, source: object) -> None:
+        super().__init__()
+        self.source = source
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +57,61 @@ class Rows:
         """`making` gives the expressions that make modules, and those of conditions."""
         self.making = making
 
-    def looped(self, levels: Levels, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr] | None:
-        """The statements of a row, and the arguments of what holds it; None where there is no loop among them."""
-        if not any(self._turns(levels, columns, at) for at in range(len(columns))):
+    def looped(self, levels: Levels, columns: Sequence[Column]) -> tuple[list[ast.stmt], list[ast.expr]] | None:
+        """The statements of a row, and the arguments of what holds it; None where there is no loop among them.
+
+        Raises Stiff.
+        """
+        stretched = any(_is_stretched(levels, column) for column in columns)
+        if not stretched and not any(self._turns(levels, columns, at) for at in range(len(columns))):
             return None
         before = self.making.slots.state()
         statements, modules = self.row(levels, columns)
-        if any(isinstance(statement, ast.For) for statement in statements):
+        if stretched or any(isinstance(statement, ast.For) for statement in statements):
             return statements, modules
         self.making.slots.back(before)
         return None
 
-    def row(self, levels: Levels, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr]:
-        """The statements that put the modules of a row in a list, and that as arguments."""
+    def row(self, levels: Levels, columns: Sequence[Column]) -> tuple[list[ast.stmt], list[ast.expr]]:
+        """The statements that put the modules of a row in a list, and the arguments of what holds it. Raises Stiff."""
         making = self.making
-        making.layers = making.layers or making.slots.names.fresh("layers")
         first: list[ast.expr] = []
         body: list[ast.stmt] = []
+        layers = making.layers or making.slots.names.fresh("layers")
+        making.layers, before = layers, making.layers
         at = 0
         while at < len(columns):
+            column, test = columns[at], None
             if (run := self._run(levels, columns, at)) is not None:
-                body.append(self._loop(run))
                 at += run.count
-                continue
-            column = columns[at]
-            items = [making.construct(column.aligned(s)) for s, step in enumerate(column.shown) if not step.left_out]
-            at += 1
-            if not body and not column.varies:
+                if (rounds := _comprehension(run)) is None:
+                    body.append(self._loop(run))
+                    continue
+                items: list[ast.expr] = [rounds]
+            else:
+                if _is_stretched(levels, column):
+                    raise Stiff(next(level.source for level in levels if level is not None))
+                steps = enumerate(column.shown)
+                items = [making.construct(column.aligned(s)) for s, step in steps if not step.left_out]
+                test = making.condition_of(column) if column.varies else None
+                at += 1
+            if not body and test is None:
                 first += items
                 continue
-            added = [self._added(item) for item in items]
-            test, last = making.condition_of(column) if column.varies else None, body[-1] if body else None
+            added, last = list(map(self._added, items)), body[-1] if body else None
             if test is not None and isinstance(last, ast.If) and same(last.test, test):
                 last.body += added
             else:
                 body += added if test is None else [ast.If(test, added, [])]
-        return [assign(stored(making.layers), listed(first)), *body], ast.Starred(named(making.layers), ast.Load())
+        if not body:
+            making.layers = before
+            return [], first
+        return [assign(stored(layers), listed(first)), *body], [ast.Starred(named(layers), ast.Load())]
 
     def _added(self, item: ast.expr) -> ast.stmt:
-        """The statement that puts one module in the list."""
+        """The statement that puts one module in the list, or those of a comprehension."""
+        if isinstance(item, ast.Starred):
+            return ast.AugAssign(stored(self.making.layers), ast.Add(), item.value)
         return ast.Expr(method(named(self.making.layers), "append", item))
 
     def _loop(self, run: Run) -> ast.stmt:
@@ -108,15 +131,16 @@ class Rows:
 
     def _turns(self, levels: Levels, columns: Sequence[Column], at: int) -> list[tuple[int, Sequence[Turn]]]:
         """The repeats that begin with a column, the outer ones first, with the columns of each round."""
-        use = next(use for use, level in enumerate(levels) if level is not None)
-        level, unit = levels[use], columns[at].units[use]
-        assert level is not None
-        places = {id(step): i for i, column in enumerate(columns) if (u := column.units[use]) for step in u.steps}
+        shown = [level for level in levels if level is not None]
+        stretched = any(_is_stretched(levels, column) for column in columns[at:])
         found = []
-        for index in reversed(range(len(level.repeats))):
-            repeat = level.repeats[index]
+        for index in reversed(range(len(shown[0].repeats) if len({len(level.repeats) for level in shown}) == 1 else 0)):
+            most = max(shown, key=lambda level: level.repeats[index].count)
+            use, repeat = next(u for u, level in enumerate(levels) if level is most), most.repeats[index]
+            unit = columns[at].units[use]
             if unit is None or not repeat.steps or repeat.steps[0] is not unit.steps[0]:
                 continue
+            places = {id(step): i for i, column in enumerate(columns) if (u := column.units[use]) for step in u.steps}
             rounds = zip((0, *repeat.ends), repeat.ends, strict=False)
             turns = [sorted({places.get(id(step), -1) for step in repeat.steps[a:b]}) for a, b in rounds]
             numbers = [number for turn in turns for number in turn]
@@ -124,16 +148,16 @@ class Rows:
                 continue
             made = [Turn([columns[number] for number in turn]) for turn in turns]
             several = len(made[0].columns) > 1 or any(guarded for _, guarded in made[0].shape)
-            if several and all(turn.shape == made[0].shape for turn in made):
+            if (several or stretched) and all(turn.shape == made[0].shape for turn in made):
                 found.append((index, made))
         return found
 
     def _run(self, levels: Levels, columns: Sequence[Column], at: int) -> Run | None:
         """The loop that begins with a column; None where none does."""
         for index, turns in self._turns(levels, columns, at):
-            repeats = repeats_at(levels, index)
+            repeats = [None if level is None else level.repeats[index] for level in levels]
             before = self.making.slots.state()
-            if repeats and (run := self._said(levels, index, turns, repeats)) is not None:
+            if (run := self._said(levels, index, turns, repeats)) is not None:
                 self.making.found[_site(levels, index)] = run
                 return replace(run, count=sum(len(turn.columns) for turn in turns))
             self.making.slots.back(before)
@@ -144,7 +168,8 @@ class Rows:
     ) -> Run | None:
         """What the rounds have in common."""
         making, times = self.making, self.making.times(repeats)
-        if times is None and len(turns) < 3:
+        counts = {repeat.count for repeat in repeats if repeat is not None}
+        if times is None and (len(turns) < 3 or len(counts) > 1):
             return None
         rule = making.rules.get(_site(levels, index))
         if rule is not None and times is not None and rule.tested and self._holds(rule, turns):
@@ -160,9 +185,9 @@ class Rows:
         tested = tuple(range(len(item.elts) // 2))
         if any(isinstance(test, ast.Constant) and test.value is not True for test in item.elts[len(tested) :]):
             return None
-        counts = any(isinstance(node, ast.Name) and node.id == counter for node in walk(item))
+        asks = any(isinstance(node, ast.Name) and node.id == counter for node in walk(item))
         many = valued(len(turns)) if times is None else times
-        return Run(0, 0, len(turns), many, item, stored(counter if counts else "_"), tested=tested)
+        return Run(0, 0, len(turns), many, item, stored(counter if asks else "_"), tested=tested)
 
     def _holds(self, rule: Run, turns: Sequence[Turn]) -> bool:
         """Whether the rule that more rounds have holds for these."""
@@ -214,6 +239,19 @@ class Rows:
         if column.varies:
             raise _Unlike
         return valued(_is_there(column))
+
+
+def _is_stretched(levels: Levels, column: Column) -> bool:
+    """Whether it is of a round that some uses do not have."""
+    return any(level is not None and unit is None for level, unit in zip(levels, column.units, strict=True))
+
+
+def _comprehension(run: Run) -> ast.expr | None:
+    """The modules of rounds of one each, without conditions."""
+    assert isinstance(run.item, ast.Tuple)
+    item, test = run.item.elts[0], run.item.elts[-1]
+    single = len(run.tested) == 1 and same(test, TRUE)
+    return ast.Starred(every(item, run.counter, run.rounds), ast.Load()) if single else None
 
 
 def _is_there(column: Column) -> bool:

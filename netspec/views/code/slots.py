@@ -471,9 +471,10 @@ def asked(node: Node) -> Node:
         case ast.BoolOp():
             neutral = isinstance(node.op, ast.And)
             values = [asked(value) for value in node.values]
-            if any(isinstance(v, ast.Constant) and v.value is not neutral and isinstance(v.value, bool) for v in values):
+            settled = [value.value if isinstance(value, ast.Constant) else None for value in values]
+            if any(known is not neutral and isinstance(known, bool) for known in settled):
                 return ast.Constant(not neutral)
-            values = [v for v in values if not (isinstance(v, ast.Constant) and v.value is neutral)]
+            values = [value for value, known in zip(values, settled, strict=True) if known is not neutral]
             return ast.BoolOp(node.op, values) if len(values) > 1 else values[0] if values else ast.Constant(neutral)
     return node
 

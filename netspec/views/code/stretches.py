@@ -1,0 +1,53 @@
+"""Rows of modules whose rounds are counted by arguments: what uses share that have more of them, or fewer.
+
+A row of this kind is a few segments: a unit of steps by itself, or the rounds of a repeat, each of which is the same
+units. Two rows share a class if their segments do, and the row with fewer rounds has none in the place of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netspec.graph.model import Level, Repeat, Step
+from netspec.graph.symbols import symbols
+from netspec.views.code.sequences import around, is_sequential, positional
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Steps of a row: those of a repeat, round by round, or of a single unit, in one round."""
+
+    repeated: bool
+    rounds: tuple[tuple[Step, ...], ...]
+
+
+def stretches(level: Level) -> bool:
+    """Whether a level is a row with rounds that a parameter of its block counts."""
+    if level.kind == "root" or level.tables or not any(is_counted(level, repeat) for repeat in level.repeats):
+        return False
+    return is_sequential(level) and positional(level)
+
+
+def is_counted(level: Level, repeat: Repeat) -> bool:
+    """Whether a parameter of the block around says how many rounds a repeat has, in each round of others the same."""
+    block, asked = around(level), symbols(repeat.times)
+    return block is not None and not asked.isdisjoint(block.params) and not any(name[0] == "#" for name in asked)
+
+
+def segments(level: Level) -> list[Segment]:
+    """What a row is made of, in order."""
+    return list(_segments(level.steps, level.repeats))
+
+
+def _segments(steps: Sequence[Step], repeats: Sequence[Repeat]) -> Iterator[Segment]:
+    outer = {id(repeat.steps[0]): repeat for repeat in repeats if repeat.steps}  # of two that begin there the outer one
+    at = 0
+    while at < len(steps):
+        if (repeat := outer.get(id(steps[at]))) is None:
+            yield Segment(False, ((steps[at],),))
+            at += 1
+            continue
+        begins = zip((0, *repeat.ends), repeat.ends, strict=False)
+        yield Segment(True, tuple(repeat.steps[a:b] for a, b in begins))
+        at += len(repeat.steps)
