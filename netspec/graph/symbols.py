@@ -18,6 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, SupportsInt, TypeGuard
 
+from netspec.language.expressions import COMPARE
 from netspec.python.nodes import same
 
 MAX_WEIGHT: Final = 40
@@ -194,7 +195,30 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
             if isinstance(value, ast.Tuple | ast.List) and (place := number(node.slice)) is not None:
                 return value.elts[place]
             return ast.Subscript(value, replaced(node.slice, nodes), node.ctx)
+        case ast.IfExp():
+            test = replaced(node.test, nodes)
+            if (holds := settled(test)) is not None:
+                return replaced(node.body if holds else node.orelse, nodes)
+            return ast.IfExp(test, replaced(node.body, nodes), replaced(node.orelse, nodes))
     return type(node)(**{field: _replaced(value, nodes) for field, value in ast.iter_fields(node)})
+
+
+def settled(test: Node) -> bool | None:
+    """Whether a condition holds, by constants alone; None where it asks for more."""
+    match test:
+        case ast.Constant():
+            return bool(test.value)
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            holds = settled(inner)
+            return None if holds is None else not holds
+        case ast.BoolOp():
+            parts = [settled(part) for part in test.values]
+            ends = isinstance(test.op, ast.Or)
+            return ends if ends in parts else None if None in parts else not ends
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARE:
+            one, other = number(left), number(right)
+            return None if one is None or other is None else COMPARE[type(op)](one, other)
+    return None
 
 
 def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:

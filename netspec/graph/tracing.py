@@ -18,6 +18,7 @@ from netspec.graph.block_uses import BlockUses, Given
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value
+from netspec.graph.gathered import gathered
 from netspec.graph.model import Guard, Repeat
 from netspec.graph.report import Report
 from netspec.graph.rounds import over_counter
@@ -79,6 +80,8 @@ class TracedOperations(Operations):
         step = super().step(word, written, scope, name, row)
         origins = {field: origin(expr, scope) for field, expr in step.written.items()}
         step.origins = {**origins, "": origin(written.op, scope)} if isinstance(written.op, Expr) else origins
+        if step.op is not None and step.op.joins:
+            step.value.tensor = gathered(step, scope.level)
         return step
 
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
@@ -126,7 +129,9 @@ class TracedUses(BlockUses):
         for name, default in block.params.items():
             if name in given.values:
                 count = ast.Constant(raised.get(name, 0))
-                level.bound[name] = symbols.combined(ast.Add(), outside[name], count) if name in raised else outside[name]
+                level.bound[name] = (
+                    symbols.combined(ast.Add(), outside[name], count) if name in raised else outside[name]
+                )
             elif isinstance(default, Expr):
                 seen = ChainMap({n: nodes[n] for n in values}, _Names(inner))  # type: ignore[arg-type]
                 nodes[name] = _Origin(seen, inner.lookup).of(default)

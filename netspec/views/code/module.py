@@ -58,9 +58,7 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(
-    graph: Graph, live: Collection[str], rules: Rules | None = None, *, commented: bool = False
-) -> Program:
+def program(graph: Graph, live: Collection[str], rules: Rules | None = None, *, commented: bool = False) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements."""
     stiff: set[Hashable] = set()
     while True:

@@ -163,9 +163,7 @@ class Rows:
             self.making.slots.back(before)
         return None
 
-    def _said(
-        self, levels: Levels, index: int, turns: Sequence[Turn], repeats: Sequence[Repeat | None]
-    ) -> Run | None:
+    def _said(self, levels: Levels, index: int, turns: Sequence[Turn], repeats: Sequence[Repeat | None]) -> Run | None:
         """What the rounds have in common."""
         making, times = self.making, self.making.times(repeats)
         counts = {repeat.count for repeat in repeats if repeat is not None}
