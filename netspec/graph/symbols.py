@@ -221,6 +221,24 @@ def settled(test: Node) -> bool | None:
     return None
 
 
+def chosen(node: Node) -> Node:
+    """An expression without choices that the number of a round alone decides: `1` for `2 if i == 0 else 1`."""
+    turns = {symbol: known[1] for symbol in symbols(node) if (known := counted(symbol)) is not None}
+    return _chosen(node, {symbol: ast.Constant(turn) for symbol, turn in turns.items()}) if turns else node
+
+
+def _chosen(node: Node, turns: Mapping[str, Node]) -> Node:
+    """What `chosen` is for a part of an expression."""
+    match node:
+        case ast.Name() | ast.Constant():
+            return node
+        case ast.BinOp():
+            return combined(node.op, _chosen(node.left, turns), _chosen(node.right, turns), is_exact(node))
+        case ast.IfExp() if (holds := settled(replaced(node.test, turns))) is not None:
+            return _chosen(node.body if holds else node.orelse, turns)
+    return node
+
+
 def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
     """What `replaced` is for a part of a node."""
     if isinstance(part, list):

@@ -343,8 +343,13 @@ def outward(tensor: Tensor | None, level: Level) -> Tensor | None:
     """A tensor that comes out of a block, its sizes over the symbols around it."""
     if tensor is None:
         return None
-    sizes = (s if isinstance(s, Dim) else traced(s, symbols.replaced(node_of(s), level.bound)) for s in tensor.shape)
+    sizes = (s if isinstance(s, Dim) else traced(s, _outside(s, level)) for s in tensor.shape)
     return Tensor(tuple(sizes), tensor.dtype)
+
+
+def _outside(size: int, level: Level) -> Node:
+    """The expression of a size over the symbols around a block. It grows no choice more with each round of a repeat."""
+    return symbols.chosen(symbols.replaced(node_of(size), level.bound))
 
 
 def origin(expr: Expr, scope: Scope) -> Node:

@@ -108,10 +108,14 @@ class Pattern:
         return Column([units[unit] for units in self.units])
 
     def columns(self, levels: Sequence[Level | None]) -> list[Column]:
-        """Its units where each of these is one of the levels that it serves, or none where a use has none."""
+        """Its units where each of these is one of the levels that it serves, or none where a use has none.
+
+        Rounds of a row that only other levels have are left out.
+        """
         at = {id(level): units for level, units in zip(self.levels, self.units, strict=True)}
         found = [None if level is None else at[id(level)] for level in levels]
-        return [Column([u[unit] if u is not None else None for u in found]) for unit in range(len(self.units[0]))]
+        units = ([u[unit] if u is not None else None for u in found] for unit in range(len(self.units[0])))
+        return [Column(column) for column in units if any(unit is not None for unit in column)]
 
     @property
     def renamed(self) -> bool:

@@ -55,7 +55,9 @@ def _source(known: _Known) -> str:
     if not {name for name in trials.live if name in trials.counts} <= {*live}:
         trials, live = _with_rules(trials, graph, live)
     lengths = trials.lengths(live)
-    return written(replace(graph, bound=bound(document, graph, live), lengths=lengths), live, trials.rules)
+    return written(
+        replace(graph, bound=bound(document, graph, live, trials.rules), lengths=lengths), live, trials.rules
+    )
 
 
 def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -170,13 +171,15 @@ class Rows:
         if times is None and (len(turns) < 3 or len(counts) > 1):
             return None
         rule = making.rules.get(_site(levels, index))
-        if rule is not None and times is not None and rule.tested and self._holds(rule, turns):
-            return replace(rule, count=len(turns), times=times)
-        makes = [partial(self._made, turns, turn) for turn in range(len(turns))]
-        try:
-            found = making.over_counter(makes, repeats, apart=True)
-        except _Unlike:
-            return None
+        filled = [_filled(turns, turn) for turn in range(len(turns))]
+        for rounds in (turns, filled) if filled != turns else (turns,):
+            if rule is not None and times is not None and rule.tested and self._holds(rule, rounds):
+                return replace(rule, count=len(turns), times=times)
+        found = None
+        for rounds in (turns, filled) if filled != turns else (turns,):
+            makes = [partial(self._made, rounds, turn) for turn in range(len(turns))]
+            with suppress(_Unlike):
+                found = found or making.over_counter(makes, repeats, apart=True)
         if found is None or not isinstance(found[0], ast.Tuple):
             return None
         item, counter = found
@@ -237,6 +240,17 @@ class Rows:
         if column.varies:
             raise _Unlike
         return valued(_is_there(column))
+
+
+def _filled(turns: Sequence[Turn], turn: int) -> Turn:
+    """A round in which uses that have fewer do what they do in their last one."""
+    columns = []
+    for place, column in enumerate(turns[turn].columns):
+        before = [other.columns[place].units for other in turns[: turn + 1]]
+        each = [[units[use] for units in before if units[use] is not None] for use in range(len(column.units))]
+        units = [known[-1] if known else None for known in each]
+        columns.append(column if list(column.units) == units else Column(units))
+    return Turn(columns) if any(a is not b for a, b in zip(columns, turns[turn].columns, strict=True)) else turns[turn]
 
 
 def _is_stretched(levels: Levels, column: Column) -> bool:

@@ -59,9 +59,18 @@ class Argument:
 
     kind: int
     values: list[Any]
-    """In the order of the uses; ABSENT where one has no such step."""
+    """In the order of the uses."""
     origins: list[Node]
     """Over the symbols around each use."""
+    free: frozenset[int] = frozenset()
+    """The uses that ask for it nowhere, so that it could be anything there."""
+
+    def filled(self, values: Sequence[Any], origins: Sequence[Node], free: frozenset[int]) -> Argument:
+        """With these where it could be anything, but for the uses where these could be so too."""
+        mine = self.free - free
+        known = [values[use] if use in mine else v for use, v in enumerate(self.values)]
+        nodes = [origins[use] if use in mine else node for use, node in enumerate(self.origins)]
+        return Argument(self.kind, known, nodes, self.free & free)
 
 
 class Slots:
@@ -183,7 +192,7 @@ class Slots:
         if self.live.keys().isdisjoint(asked) or not any(isinstance(part, ast.Subscript) for part in walk(node)):
             return False
         counting = any(counter is not None and counter[0] in self.counting for counter in map(counted, asked))
-        return not counting and any(key(_in_turn(each)) != key(_in_turn(node)) for each in nodes if not _is_value(each))
+        return not counting and any(not _alike(each, node) for each in nodes if not _is_value(each))
 
     def state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
         """The arguments that there are, to go back to."""
@@ -310,18 +319,23 @@ class Slots:
         return f"{before}_{said or f'size{axis}'}"
 
     def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> Node:
-        """An argument for what no expression says."""
-        filler = next(v for v in values if v is not ABSENT)
-        series = [filler if v is ABSENT else v for v in values]
-        origins = [
+        """An argument for what no expression says; a use that does not need it gives it as the first that does."""
+        filler = next(use for use, v in enumerate(values) if v is not ABSENT)
+        series = [values[filler] if v is ABSENT else v for v in values]
+        known = [
             node_of(value) if node is LOST else replaced(node, level.bound) if level.kind == "block" else node
             for value, node, level in zip(series, nodes, self.levels, strict=True)
         ]
-        for known, argument in self.arguments.items():
-            if argument.kind == REST and argument.values == series and _alike(argument.origins, origins):
-                return named(known)
+        origins = [known[filler] if v is ABSENT else node for v, node in zip(values, known, strict=True)]
+        free = frozenset(use for use, v in enumerate(values) if v is ABSENT)
+        for other, argument in self.arguments.items():
+            asked = {*range(len(series))} - free - argument.free
+            alike = (equal(argument.values[u], series[u]) and _alike(argument.origins[u], origins[u]) for u in asked)
+            if argument.kind == REST and asked and all(alike):
+                self.arguments[other] = argument.filled(series, origins, free)
+                return named(other)
         name = self.names.fresh(identifier(name))
-        self.arguments[name] = Argument(REST, series, origins)
+        self.arguments[name] = Argument(REST, series, origins, free)
         return named(name)
 
     def parameter(self, tree: Node) -> str:
@@ -440,9 +454,9 @@ def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
     return nodes.values() if len(nodes) < 2 else {key(node): node for node in nodes.values()}.values()
 
 
-def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
-    """Whether expressions are the same one by one."""
-    return list(map(key, some)) == list(map(key, others))
+def _alike(one: Node, other: Node) -> bool:
+    """Whether expressions are the same, in the rounds that they stand in."""
+    return key(_in_turn(one)) == key(_in_turn(other))
 
 
 _MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.symbols import symbols
-from netspec.views.code.sequences import around, is_sequential, positional
+from netspec.views.code.sequences import is_sequential, positional
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,10 @@ class Segment:
 
 
 def stretches(level: Level) -> bool:
-    """Whether a level is a row with rounds that a parameter of its block counts."""
-    if level.kind == "root" or level.tables or not any(is_counted(level, repeat) for repeat in level.repeats):
+    """Whether a level is a row with rounds that a parameter counts."""
+    if level.kind == "root" or level.tables or not any(symbols(repeat.times) for repeat in level.repeats):
         return False
     return is_sequential(level) and positional(level)
-
-
-def is_counted(level: Level, repeat: Repeat) -> bool:
-    """Whether a parameter of the block around says how many rounds a repeat has, in each round of others the same."""
-    block, asked = around(level), symbols(repeat.times)
-    return block is not None and not asked.isdisjoint(block.params) and not any(name[0] == "#" for name in asked)
 
 
 def segments(level: Level) -> list[Segment]:

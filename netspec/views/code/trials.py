@@ -179,8 +179,9 @@ class Trials:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
         given = self.document.params[name]
         if name in self.counts and not _is_table(given):
-            few = [[n for n in (FEW + 1, FEW, FEW + 2) if n != value] for value in _each(given)]
-            return [list(column) for column in zip(*few, strict=False)] if isinstance(given, list) else few[0]
+            few = [[n for n in range(FEW, FEW + 5) if n != value] for value in _each(given)]
+            turned = [[*each[1:2], each[0], *each[2:]] for each in few]
+            return _columns(given, turned) if isinstance(given, list) else turned[0]
         return variations(given)
 
     def _odd(self, name: str) -> Any:
@@ -230,8 +231,30 @@ def variations(value: Any) -> Sequence[Any]:
     if isinstance(value, str):
         return [word for word in WORDS if not equal(class_of(word), class_of(value))]
     if isinstance(value, list):
-        return [list(column) for column in zip(*map(_of_entry, value), strict=False)]
+        return _columns(value, list(map(_of_entry, value)))
     return [v for v in _near(value) if v != value]
+
+
+def _columns(given: Sequence[Any], others: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Lists of one of the other values of each entry; equal entries have unlike ones, as far as there are such."""
+    ranks = [sum(known == entry for known in given[:at]) for at, entry in enumerate(given)]
+    turned = [
+        [_unlike(one, value, rank) for one in each] for each, value, rank in zip(others, given, ranks, strict=True)
+    ]
+    return [list(column) for column in zip(*turned, strict=False)]
+
+
+def _unlike(other: Any, value: Any, rank: int) -> Any:
+    """Another value of an entry that so many before it are equal to: further on the same side, as good a divisor."""
+    if isinstance(value, float):
+        return other - rank * (other - value) / 8
+    if not rank or isinstance(value, bool) or not isinstance(value, int):
+        return other
+    step = 2 if value % 2 else 1
+    if other > value:
+        return other + rank * step * (value if value and other % value == 0 else 1)
+    half = value // 2 ** (rank + 1)
+    return half if half and 2 * other == value else max(1, other - rank * step)
 
 
 def _changed(rows: Sequence[Sequence[Any]], column: int) -> Iterator[list[Any]]:
