@@ -187,7 +187,7 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
         case ast.List() if not symbols(node):
             return node
         case ast.BinOp():
-            return combined(node.op, replaced(node.left, nodes), replaced(node.right, nodes), is_exact(node))
+            return again(node, replaced(node.left, nodes), replaced(node.right, nodes))
         case ast.Call():
             return ast.Call(node.func, [replaced(argument, nodes) for argument in node.args], [])
         case ast.Subscript():
@@ -233,7 +233,7 @@ def _chosen(node: Node, turns: Mapping[str, Node]) -> Node:
         case ast.Name() | ast.Constant():
             return node
         case ast.BinOp():
-            return combined(node.op, _chosen(node.left, turns), _chosen(node.right, turns), is_exact(node))
+            return again(node, _chosen(node.left, turns), _chosen(node.right, turns))
         case ast.IfExp() if (holds := settled(replaced(node.test, turns))) is not None:
             return _chosen(node.body if holds else node.orelse, turns)
     return node
@@ -246,10 +246,20 @@ def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
     return replaced(part, nodes) if isinstance(part, ast.expr) else part
 
 
-def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> Node:
+def again(node: ast.BinOp, left: Node, right: Node) -> Node:
+    """What `node` is of two others. A product that a spec spells out stays one: that it is whole may be chance."""
+    if not (spelt := getattr(node, "spelt", False)):
+        return combined(node.op, left, right, is_exact(node))
+    made = combined(node.op, left, right, is_exact(node), spelt)
+    if isinstance(made, ast.BinOp) and isinstance(made.op, ast.Mult):
+        made.spelt = True  # type: ignore[attr-defined]
+    return made
+
+
+def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spelt: bool = False) -> Node:
     """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`.
 
-    `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again.
+    `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again unless that is `spelt` so.
     """
     a, b = number(left), number(right)
     if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
@@ -273,7 +283,7 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> 
             return outer
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:
             return sum_
-        case ast.Mult() if (whole := _undivided(left, right) or _undivided(right, left)) is not None:
+        case ast.Mult() if not spelt and (whole := _undivided(left, right) or _undivided(right, left)) is not None:
             return whole
         case ast.Mult() if isinstance(left, ast.BinOp) and same(left, right):
             return ast.BinOp(left, ast.Pow(), ast.Constant(2))

@@ -409,6 +409,7 @@ class _Origin(ast.NodeTransformer):
         made = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
         if isinstance(node.op, ast.FloorDiv) and self._leaves_nothing(node.left, node.right):
             made.exact = True  # type: ignore[attr-defined]
+        made.spelt = isinstance(node.op, ast.Mult)  # type: ignore[attr-defined]
         return made
 
     def _leaves_nothing(self, whole: ast.expr, part: ast.expr) -> bool:

@@ -84,17 +84,24 @@ def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable
     names: dict[Pattern, str] = {}
     stems = {own: graph.name}
     for pattern in inner:
-        stem = _stem(pattern.levels[0])
+        stem = _stem(pattern)
         names[pattern] = given.fresh(stem)
         stems[names[pattern]] = stem
     return Plan(serving, {**names, last: own}, stems, live, rules)
 
 
-def _stem(level: Level) -> str:
-    """What a level's class is called but for the number that sets it apart: as the block, or as the member."""
-    if level.name.isdecimal() and not level.block and level.parent is not None:
-        return class_name(f"{level.parent.block or level.parent.name}_{level.name}")
-    return class_name(level.block or level.name)
+def _stem(pattern: Pattern) -> str:
+    """What a class is called but for the number that sets it apart: as the block, or as the member.
+
+    Members that are numbered are called by what holds them: `Stage` for several of `stages`, `Stages0` for one alone.
+    """
+    level = pattern.levels[0]
+    if not level.name.isdecimal() or level.block or level.parent is None:
+        return class_name(level.block or level.name)
+    held = level.parent.block or level.parent.name
+    if len(pattern.levels) > 1 and len(held) > 3 and held.endswith("s") and not held.endswith("ss"):
+        return class_name(held.removesuffix("s"))
+    return class_name(f"{held}_{level.name}")
 
 
 def _classes(graph: Graph, plan: Plan) -> list[Class]:

@@ -15,9 +15,9 @@ from netspec.graph.model import Guard, Repeat, Step
 from netspec.graph.symbols import (
     LOST,
     Node,
+    again,
     combined,
     counted,
-    is_exact,
     key,
     node_of,
     number,
@@ -392,7 +392,7 @@ def relative(node: Node, place: Place) -> Node:
         case ast.Name() | ast.Constant():
             return node
         case ast.BinOp():
-            return combined(node.op, relative(node.left, place), relative(node.right, place), is_exact(node))
+            return again(node, relative(node.left, place), relative(node.right, place))
         case ast.Call():
             return ast.Call(node.func, [relative(argument, place) for argument in node.args], [])
 
