@@ -399,3 +399,20 @@ def test_sizes_behind_a_choice_by_the_round_are_numbers_in_every_round() -> None
     cls: Any = module_class(spec.source(), spec.name)
     assert list(taken(cls)) == ["depth", "c"], spec.source()
     assert str(cls(depth=3)) == str(netspec.loads(text, ["params.depth=3"]).build())
+
+
+def test_a_param_with_the_name_of_a_function_is_an_argument_with_a_line_behind_it() -> None:
+    spec = netspec.loads(
+        """
+        input: 6
+        params: {drop_path: 0.1, sum: [3, 5], max: 4}
+        layers: {a: "linear $max", b: "linear $(sum[0]), drop_path $drop_path", c: "linear $(sum[1])"}
+        """
+    )
+    assert taken(module_class(spec.source(), spec.name)) == {"drop_path_": 0.1, "sum_": (3, 5), "max_": 4}
+    text = "input: 6\nparams: {sum: [3, 4]}\nlayers: [{repeat: $(len(sum)), layers: ['linear $(sum[i])']}]"
+    spec = netspec.loads(text)
+    cls: Any = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["sum_"]
+    with pytest.raises(ValueError, match="sum_ takes 2 values"):
+        cls(sum_=(1, 2, 3))

@@ -78,7 +78,9 @@ class ClassWriter:
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
-        checks = [_insisted(name, self.lengths[name]) for name in self.slots.arguments if name in self.lengths]
+        called = {name: self.slots.called.get(root_symbol(name), name) for name in self.slots.root.params}
+        known = {called[name]: called.get(str(count), count) for name, count in self.lengths.items()}
+        checks = [_insisted(name, known[name]) for name in self.slots.arguments if name in known]
         return self._class(base, [ast.Expr(made), *checks, *kept, *body, *closing] if stores else [], [run])
 
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:

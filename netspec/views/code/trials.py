@@ -288,8 +288,8 @@ def _each(value: Any) -> list[Any]:
 
 
 def _takes(parts: Sequence[Part], name: str) -> bool:
-    """Whether the root class has an argument of this name."""
-    return any(name == argument.arg for argument in _all(constructor(parts[-1])))
+    """Whether the root class has an argument of this name, behind which `_` stands where a function has it."""
+    return any(argument.arg in (name, f"{name}_") for argument in _all(constructor(parts[-1])))
 
 
 def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
@@ -301,7 +301,7 @@ def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
     arguments = known.args
     given = arguments.args[len(arguments.args) - len(arguments.defaults) :]
     defaults: list[ast.expr] = [
-        ast.Constant(None) if argument.arg in names else default
+        ast.Constant(None) if argument.arg in names or argument.arg.removesuffix("_") in names else default
         for argument, default in zip(given, arguments.defaults, strict=True)
     ]
     head = ast.arguments(
