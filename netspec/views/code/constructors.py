@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,7 +32,7 @@ from netspec.views.code.patterns import Column, Pattern, columns_of, is_chosen
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.rows import Rows, Stiff
-from netspec.views.code.sequences import is_inline, over_root, positional, repeats_at
+from netspec.views.code.sequences import is_inline, nested, over_root, positional, repeats_at
 from netspec.views.code.slots import ABSENT, Slots, equal, in_round
 from netspec.views.code.table_sites import Unsaid, has_rounds
 from netspec.views.code.tables import Writing
@@ -203,6 +204,13 @@ class Making:
         named_ = list(names) != [str(place) for place in range(len(names))]
         found: dict[int, ast.expr] = {}
         runs: list[Run] = []
+        for repeat, inner in nested(shown) if not named_ else ():
+            mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
+            if len(levels) > 1 or len(mine) != len(repeat.steps) or mine != list(range(mine[0], mine[0] + len(mine))):
+                continue
+            if (run := self._nested([names[p] for p in mine], repeat, inner, make)) is not None:
+                runs.append(replace(run, start=mine[0]))
+                found |= dict.fromkeys(mine, run.item)
         for at, repeat in enumerate(shown.repeats):
             mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
             repeats = repeats_at(levels, at)
@@ -217,6 +225,35 @@ class Making:
                 runs.append(replace(run, start=mine[run.begin]))
                 found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
+
+    def _nested(
+        self, names: Sequence[str], repeat: Repeat, inner: Sequence[Repeat], make: Callable[[str], ast.expr]
+    ) -> Run | None:
+        """The members of a repeat of which each round is a repeat, one in each of its; None if none says all."""
+        before = self.slots.state()
+        counts = [self.times([each]) or valued(each.count) for each in inner]
+        counters: set[str] = set()
+
+        def within(turn: int) -> ast.expr:
+            begin = sum(each.count for each in inner[:turn])
+            makes = [partial(make, name) for name in names[begin : begin + inner[turn].count]]
+            said = self.over_counter(makes, [inner[turn]])
+            if said is None:
+                raise Unsaid
+            counters.add(said[1])
+            return said[0]
+
+        with suppress(Unsaid):
+            whole = self.over_counter([partial(within, turn) for turn in range(repeat.count)], [repeat])
+            if whole is not None and len(counters) == 1 and all(same(count, counts[0]) for count in counts):
+                item, counter = whole
+                asked = {node.id for node in walk(item) if isinstance(node, ast.Name)}
+                one, other = (stored(name if name in asked else "_") for name in (counter, counters.pop()))
+                times = self.times([repeat]) or valued(repeat.count)
+                inside = ast.comprehension(other, call("range", counts[0]), [], 0)
+                return Run(0, 0, len(names), times, item, one, inner=inside)
+        self.slots.back(before)
+        return None
 
     def _run(
         self, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr], named_: bool
