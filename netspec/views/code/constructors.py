@@ -33,7 +33,8 @@ from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
 from netspec.views.code.rows import Rows, Stiff
 from netspec.views.code.sequences import is_inline, nested, over_root, positional, repeats_at
-from netspec.views.code.slots import ABSENT, Slots, equal, in_round
+from netspec.views.code.simpler import in_round
+from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.table_sites import Unsaid, has_rounds
 from netspec.views.code.tables import Writing
 

@@ -17,7 +17,8 @@ from netspec.graph.model import Level, Repeat
 from netspec.python.nodes import assign, every, listed, method, named, same, stored, valued, walk
 from netspec.views.code.containers import Run
 from netspec.views.code.patterns import Column
-from netspec.views.code.slots import ABSENT, asked, in_round
+from netspec.views.code.simpler import asked, in_round
+from netspec.views.code.slots import ABSENT
 
 if TYPE_CHECKING:
     from netspec.views.code.constructors import Making

@@ -97,7 +97,7 @@ class Shapes:
         told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
         if told is not None:
             said = text(told).replace(" ", "")
-            return said if len(said) <= _LONGEST else ""
+            return said if len(said) <= _LONGEST and "+-" not in said else ""  # `h+-h%4`: a map that is padded
         return str(known.pop()) if len(known) == 1 and self.is_settled(column[:count]) else ""
 
     def _by_letter(self, column: list[Any], axis: int, said: Sequence[str]) -> str:

@@ -31,7 +31,8 @@ from netspec.python.nodes import Code, same, valued, walk
 from netspec.tensors import Tensor
 from netspec.views.code.axes import CHANNELS, FEATURES
 from netspec.views.code.proving import Unproved, decides, equal, proved, value
-from netspec.views.code.slots import Slots, class_of, tidied
+from netspec.views.code.simpler import tidied
+from netspec.views.code.slots import Slots, class_of
 from netspec.views.code.table_sites import Body, Pass, Place, Site, Unsaid
 
 
