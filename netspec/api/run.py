@@ -20,6 +20,7 @@ from netspec.runtime.export.export import Report
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.text.report import pointing_into
+from netspec.words import listed
 
 if TYPE_CHECKING:
     from netspec.runs.predict import Prediction
@@ -51,7 +52,9 @@ class Run(run.Run):
         data = data_of(self.spec, allow_outside, self.learnt, hold=False, doubt=self.doubt)
         split: Split | None = getattr(data, part)
         if split is None:
-            raise DataError(f"the data of {self.spec.name} has no {part} part")
+            others = [name for name in ("train", "val", "test") if getattr(data, name) is not None]
+            hint = f"It has {listed(others)}, as in --part {others[0]}."
+            raise DataError(f"the data of {self.spec.name} has no {part} part. {hint}")
         need_fit(self.spec, data)
         if tell is not None:
             for line in data.doubts:

@@ -44,11 +44,11 @@ class Spec(spec.Spec):
         Nothing for other data, nor where its file is not there, or a table too large to be read for this alone. Raises
         DataError where the data does not go with the spec, SpecError where its target does not go with the loss.
         """
-        from netspec.datasets.files import Files
-
         section = self.experiment.data
         if section is None:
             return ()
+        from netspec.datasets.files import Files
+
         files, source = Files(self.root, allow_outside), section.source.beside(section.split.columns)
         arrays = source.glance(files)
         announced = source.announced(files) if arrays is None else None

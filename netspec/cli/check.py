@@ -14,7 +14,7 @@ import click
 from netspec.cli.common import STDIN, as_json, limited, painted, read, show, show_json, within
 from netspec.errors import DataError, Problem
 from netspec.text.report import MisfitError, SpecError
-from netspec.weights.fit import FILE
+from netspec.weights.load import FILE
 from netspec.words import printable
 
 if TYPE_CHECKING:

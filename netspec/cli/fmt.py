@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from netspec.cli.common import STDIN, read_source, talk, write
+from netspec.sections.extending import EXTENDS
 
 
 @click.command()
@@ -31,6 +32,8 @@ def command(specs: tuple[Path, ...], long: bool, in_place: bool, check: bool) ->
     for path in specs:
         source = read_source(path)
         text = formatted(source, long=long)
+        if long and isinstance(source.data, dict) and EXTENDS in source.data:
+            talk(f"{path} extends another spec, where a mapping merges and a row replaces: rows stay rows")
         if not in_place and not check:
             click.echo(text, nl=False)
         elif text != source.text:

@@ -13,7 +13,7 @@ from netspec.graph.report import too_many
 from netspec.layers import KINDS
 from netspec.text.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
-from netspec.weights.patterns import means
+from netspec.weights.patterns import keys, means
 from netspec.words import did_you_mean, listed, offered
 
 if TYPE_CHECKING:
@@ -68,7 +68,13 @@ def penalised(graph: Graph, lines: Sequence[Penalised]) -> tuple[tuple[Penalised
     if problem := too_many(len(lines), len(known), At(("train", "penalties"), on_key=True)):
         return tuple(lines), [problem]
     found = [replace(line, parameters=frozenset(_matched(line.key, known))) for line in lines]
-    return tuple(found), [_unmatched(line, known) for line in found if not line.parameters]
+    problems = [_unmatched(line, known) for line in found if not line.parameters]
+    for line in found:
+        if line.parameters and all(map(graph.weights.frozen, line.parameters)):
+            text = f"the penalty on {line.key} changes nothing: all that it matches is frozen"
+            hint = "Leave it out, or unfreeze some."
+            problems.append(Problem("penalties", text, At(line.path, on_key=True), hint, "warning"))
+    return tuple(found), problems
 
 
 def _never_holds(group: Group, option: str, takers: Sequence[Group], source: Source) -> Problem:
@@ -111,10 +117,9 @@ def _matched(key: str, known: Sequence[Tensor]) -> Iterator[str]:
 def _keys(known: Sequence[Tensor]) -> Iterator[str]:
     """What a group may be called: parameters, levels around them, and the kinds of layer that have some."""
     names = [name for tensor in known for name in tensor.names]
-    levels = {".".join(name.split(".")[:i]) + ".*" for name in names for i in range(1, name.count(".") + 1)}
     met = {type(step.op) for tensor in known for step in tensor.owners}
     words = (word for word in (*KINDS, *OPERATIONS.words()) if any(issubclass(op, kind_of_layer(word)) for op in met))
-    yield from (*names, *sorted(levels), *words)
+    yield from (*keys(names), *words)
 
 
 def _unmatched(group: Group | Penalised, known: Sequence[Tensor]) -> Problem:

@@ -137,6 +137,11 @@ class Step:
         """Its name behind those of the levels around it: `encoder.layer1.conv`."""
         return f"{self.level.path}.{self.name}" if self.level.path else self.name
 
+    @property
+    def told(self) -> str:
+        """What a message calls it: its name, or where that is a number only, its word and its path: `bn body.1`."""
+        return f"{self.op.said} {self.path}" if self.op is not None and self.name.isdigit() else self.name
+
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters of its own operation, by name."""
         if self.op is None or self.wrap is None:

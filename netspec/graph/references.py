@@ -76,8 +76,11 @@ def reference(text: Any, path: Path, scope: Scope) -> Value:
     """The one value that a text names. Raises Refused for a text that names several."""
     found = references(text, path, scope)
     if len(found) != 1:
-        text, hint = f"{text} is {len(found)} values, one is expected here", "Name one round, as in blocks.0."
-        raise Refused(Problem("outputs", text, At(path), hint))
+        head = text.partition(".")[0]
+        one = next((value.name for value in found if scope.value(value.name) is value), "")
+        hint = f"{head} is that of the last round; a step that joins them, x: concat({head}.*), makes one of all."
+        hint = f"Name one of them, as in {one}." if one and one != head else hint
+        raise Refused(Problem("outputs", f"{text} is {len(found)} values, one is expected here", At(path), hint))
     return found[0]
 
 

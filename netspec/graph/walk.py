@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.block_uses import BlockUses
@@ -24,9 +24,7 @@ from netspec.graph.references import decide, member_name, op_word, rounds_of, te
 from netspec.graph.report import Report
 from netspec.graph.results import Results
 from netspec.graph.reuse import Reuse
-from netspec.graph.routes import Routing, read_route
 from netspec.graph.rows import Short, calls_of_row, untorn
-from netspec.graph.scans import Way, read_scan
 from netspec.graph.scope import Flow, Scope
 from netspec.graph.steps import Operations
 from netspec.graph.written import Written, calls_of
@@ -34,6 +32,10 @@ from netspec.language.calls import long_value
 from netspec.language.levels import is_group
 from netspec.language.refusals import Refused
 from netspec.language.rows import Template
+
+if TYPE_CHECKING:
+    from netspec.graph.routes import Routing
+    from netspec.graph.scans import Way
 
 
 class Walk:
@@ -197,9 +199,13 @@ class Walk:
         where = path[:-1] if options else path
         holds, guard = self.judged(decide(options, where, scope), scope)
         way: Way | Routing | None = None
-        if "scan" in options:
+        if "scan" in options:  # few networks have one, or experts
+            from netspec.graph.scans import read_scan
+
             way = read_scan(options["scan"], (*where, "scan"), scope, given)
         elif "route" in options:
+            from netspec.graph.routes import read_route
+
             way = read_route(options["route"], (*where, "route"), scope, options)
         if holds is False:
             self.omitted.body(body, path, scope, name, guard, way.entry if way else None)

@@ -29,6 +29,7 @@ MAX_CALLS: Final = 200
 MAX_DIGITS: Final = 18
 ARGUMENT: Final = "An argument is a value, a letter and a number as in k3, name=value, or a word as in nobias."
 VALUE: Final = "A value is a number, sizes as in 3x5, a word, $name, or $(expression)."
+CALLED: Final = "None is a call: what belongs to a word stands beside it, as in init=normal std=0.02."
 
 
 class TooLong(RowError):
@@ -307,7 +308,8 @@ def _whole(text: str, start: int, stop: int) -> Value:
         return Word(word)
     if start == stop:
         raise RowError("a value is missing here", (max(0, start - 1), start), "Write it without a space: bias=false")
-    raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)), VALUE)
+    hint = f"{VALUE} {CALLED}" if lexer.is_word(text[start:stop].partition("(")[0]) else VALUE
+    raise RowError(f"{_shown(text, start, stop)} is not a value", (start, max(stop, start + 1)), hint)
 
 
 def _arrow(text: str, start: int, stop: int) -> Arg:

@@ -45,6 +45,7 @@ RULES: dict[str, str] = {
     "no_gradient": "training",
     "step_networks": "experiment",
     "random_base": "training",
+    "nothing_trained": "training",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 

@@ -221,6 +221,14 @@ def taken(
     return (given[: len(wanted)] if further else given), wanted
 
 
+def undrawn(wanted: Collection[str], drawn: Collection[str], train: Train | None) -> list[str]:
+    """What to write where players take turns and the data is taken for an input of the network that may be noise."""
+    if drawn or train is None or not any(player.spec is not None for player in train.players):
+        return []
+    name = next(iter(wanted), "noise")
+    return [f"Where {name} is no data but drawn anew in every step, say so: data: {{..., draw: {{{name}: normal}}}}"]
+
+
 class Rule:
     """A check of a spec that torch would make too late, or never.
 

@@ -30,5 +30,5 @@ layers: [gru 16]
                 continue
             tensor = step.inputs[0].tensor
             if tensor is not None and len(tensor.shape) == 3 and tensor.shape[0] == BATCH:
-                text = f"{step.name} reads axis 0 as time, which is the batch"
+                text = f"{step.told} reads axis 0 as time, which is the batch"
                 yield self.problem(text, step.at, "Write batch_first, or transpose 0 1 before it.")

@@ -29,5 +29,5 @@ layers: {both: concat(a b) 0}
             if step.op is None or not step.op.joins or tensor is None or len(step.inputs) < 2:
                 continue
             if getattr(step.op, "dim", 1) in (0, -len(tensor.shape)) and tensor.shape[0] == BATCH:
-                text = f"{step.name} joins along axis 0, which is the batch"
+                text = f"{step.told} joins along axis 0, which is the batch"
                 yield self.problem(text, step.at, "Without an axis it joins the channels.")

@@ -33,5 +33,5 @@ layers: [fc 10, softmax 0]
             # Of similarities between samples both axes are the batch, and either is meant.
             batch = [place for place, size in enumerate(tensor.shape) if "B" in names(size)]
             if len(tensor.shape) > 1 and batch == [axis % len(tensor.shape)]:
-                text = f"{step.name} runs along axis {batch[0]}, which is the batch"
+                text = f"{step.told} runs along axis {batch[0]}, which is the batch"
                 yield self.problem(text, step.at, "`-1` is the last axis, `1` the channels or classes.")

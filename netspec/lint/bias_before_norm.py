@@ -33,7 +33,7 @@ layers: [conv 4 k3, bn, relu]
             if step.op is None or step.op.normalises not in BY_CHANNEL or before is None:
                 continue
             if facts.flow.users[before] == [step] and getattr(before.op, "bias", False) and _by_channel(before):
-                text = f"{step.name} takes the mean of each channel away, and with it the bias of {before.name}"
+                text = f"{step.told} takes the mean of each channel away, and with it the bias of {before.told}"
                 yield self.problem(text, before.at, "Write nobias.")
 
 

@@ -33,7 +33,7 @@ layers: [conv 8 k3, relu, gap, fc 10]
                 continue
             if tensor is not None and tensor in images and not facts.flow.makers(step.inputs[0]):
                 height, width, channels = tensor.shape[1:]
-                text = f"{step.name} takes the first axis of {show(tensor.shape[1:])} for {height} channels"
+                text = f"{step.told} takes the first axis of {show(tensor.shape[1:])} for {height} channels"
                 hint = f"Declare the input as {channels}x{height}x{width}"
                 data = ", and bring data to it with transform: channels_first" if facts.data is not None else ""
                 yield self.problem(text, step.at, f"{hint}{data}, or write permute 0 3 1 2 before it.")

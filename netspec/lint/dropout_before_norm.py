@@ -30,5 +30,5 @@ layers: [conv 4 k3 nobias, dropout 0.1, bn]
                 continue
             before = facts.flow.through(facts.flow.before(step), dropping=False)
             if before is not None and dropping(before):
-                text = f"{step.name} measures what {before.name} leaves in training, which is not what use gives it"
+                text = f"{step.told} measures what {before.told} leaves in training, which is not what use gives it"
                 yield self.problem(text, step.at, "Put the dropout behind the norm.")

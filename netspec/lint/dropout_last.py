@@ -28,5 +28,5 @@ layers: [fc 4, dropout 0.1]
             for maker in facts.flow.makers(value):
                 last = facts.flow.through(maker, dropping=False)
                 if last is not None and dropping(last):
-                    text = f"{last.name} is the last to change what the network gives"
+                    text = f"{last.told} is the last to change what the network gives"
                     yield self.problem(text, last.at, "Put it before the last layer.")

@@ -33,7 +33,7 @@ train: {loss: cross_entropy axis=-1, optimizer: sgd lr=0.01}
             return
         bounds = {id(value): bound for value, bound in zip(inputs, held, strict=True) if bound}
         for step, low, high in short(facts.graph.root, bounds):
-            text = f"{step.name} has vectors for 0 to {rows(step) - 1}, the data holds numbers from {low} to {high}"
+            text = f"{step.told} has vectors for 0 to {rows(step) - 1}, the data holds numbers from {low} to {high}"
             hint = f"Give it {high + 1} vectors." if low >= 0 else "Count the numbers from 0."
             yield Problem(self.code, text, step.at, hint)
 

@@ -31,5 +31,5 @@ layers:
             before = flow.before(step) if getattr(step.op, "inplace", False) else None
             late = [u for u in flow.users[before] if u is not step and flow.later(u, step)] if before else []
             if before is not None and late:
-                text = f"{step.name} overwrites {before.name}, which {late[0].name} reads afterwards"
+                text = f"{step.told} overwrites {before.told}, which {late[0].told} reads afterwards"
                 yield self.problem(text, step.at, "Drop inplace.")

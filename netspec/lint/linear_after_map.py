@@ -40,7 +40,7 @@ layers: [conv 4 k3, relu, linear 10]
         """What is said of a linear layer right behind a map."""
         shape = source.value.tensor
         assert shape is not None
-        text = f"{step.name} acts on the last axis of {sample(shape.shape)}, the map that {source.name} gives"
+        text = f"{step.told} acts on the last axis of {sample(shape.shape)}, the map that {source.told} gives"
         return Problem(self.code, text, step.at, "Write fc, which flattens first, or flatten before the linear.")
 
 

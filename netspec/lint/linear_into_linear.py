@@ -29,5 +29,5 @@ layers: [fc 4, dropout 0.1, fc 2]
                 continue
             before = facts.flow.through(facts.flow.before(step))
             if before is not None and before.op is not None and before.op.multiplies:
-                text = f"{step.name} follows {before.name}, and together they compute no more than one linear layer"
+                text = f"{step.told} follows {before.told}, and together they compute no more than one linear layer"
                 yield self.problem(text, step.at, "Put an activation between them.")

@@ -65,7 +65,7 @@ train: {loss: {cls: cross_entropy, bbox: smooth_l1}, optimizer: adam}
         elif len(missing) == len(terms):
             row = ", ".join(f"{name}: ..." for name in missing)
             hint += f"Name several as outputs: {{{row}}}; one loss of all, such as {term.loss.said}, has no name."
-        yield self.problem(text, At(path, on_key=True), hint)
+        yield self.problem(text, At(path, on_key=not term.of or bool(others)), hint)
 
     def _used(self, facts: Facts, taken: set[str]) -> set[str]:
         """The outputs that something is learnt by: those of losses, in whatever pass, and what players are given.

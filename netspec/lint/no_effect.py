@@ -31,4 +31,4 @@ layers:
                 continue
             own = {f"{step.path}.{name}" if name else step.path for name in step.parameters()}
             if (own or not step.op.source) and not own & {*facts.graph.ties.values()}:
-                yield self.problem(f"{step.name} reaches no output", step.at, "Use it, name it in outputs, or drop it.")
+                yield self.problem(f"{step.told} reaches no output", step.at, "Use it, name it in outputs, or drop it.")

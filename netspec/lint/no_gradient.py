@@ -33,7 +33,7 @@ train: {loss: mse, optimizer: adam}
         for step in facts.flow.steps:
             names = [f"{step.path}.{part}" if part else step.path for part in step.parameters()]
             if step in used and step not in reached and names and not all(map(facts.graph.weights.frozen, names)):
-                text = f"no gradient reaches {step.name}: behind it there are only whole numbers or booleans"
+                text = f"no gradient reaches {step.told}: behind it there are only whole numbers or booleans"
                 yield self.problem(text, step.at, "Leave out what cuts them, or freeze it in weights.")
 
     def _reached(self, facts: Facts) -> set[Step]:

@@ -41,5 +41,5 @@ train: {loss: ce, optimizer: adam, batch: 1}
             if facts.graph.weights.hold(step.path, step.parameters()):
                 continue
             which = "a batch is one sample" if batch == 1 else f"the last batch of {count:,} samples is a single one"
-            text = f"{step.name} normalises one number of each channel: {which}"
+            text = f"{step.told} normalises one number of each channel: {which}"
             yield self.problem(text, step.at, "Change train.batch.")

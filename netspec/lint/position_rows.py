@@ -40,7 +40,7 @@ train: {loss: cross_entropy axis=-1, optimizer: sgd lr=0.01}
                 bound = _counted(step, sizes)
                 bounds |= {id(step.value): bound} if bound else {}
         for step, _, last in short(facts.graph.root, bounds) if bounds else ():
-            text = f"{step.name} has vectors for {rows(step)} positions, windows of the data have {last + 1}"
+            text = f"{step.told} has vectors for {rows(step)} positions, windows of the data have {last + 1}"
             yield Problem(self.code, text, step.at, f"Give it {last + 1} vectors, or cut shorter windows.")
 
 

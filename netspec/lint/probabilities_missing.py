@@ -36,5 +36,5 @@ train: {loss: nll, optimizer: adam}
                 if last.op is None or last.op.family not in PLAIN or last.op.makes == wanted:
                     continue
                 write, instead = WAYS[wanted]
-                text = f"{compared.loss.said} takes {wanted}, {last.name} gives none"
+                text = f"{compared.loss.said} takes {wanted}, {last.told} gives none"
                 yield self.problem(text, compared.place(last), f"End the network with {write}, or take {instead}.")

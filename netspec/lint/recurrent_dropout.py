@@ -26,5 +26,5 @@ layers: [lstm 16 dropout=0.2]
         for step in facts.flow.steps:
             dropout, layers = getattr(step.op, "dropout", None), getattr(step.op, "num_layers", None)
             if step.op is not None and step.op.family == "recurrent" and dropout and layers == 1:
-                text = f"{step.name} drops numbers between its layers, and it has only one"
+                text = f"{step.told} drops numbers between its layers, and it has only one"
                 yield self.problem(text, step.at, "Write num_layers=2, or a dropout behind it.")

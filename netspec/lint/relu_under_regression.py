@@ -28,7 +28,7 @@ train: {loss: mse, optimizer: adam}
             for last in compared.ends[:1] if compared.loss.regression else ():
                 if last.op is None or not last.op.at_least_0:
                     continue
-                text = f"{last.name} is the last to change what {compared.loss.said} compares"
+                text = f"{last.told} is the last to change what {compared.loss.said} compares"
                 yield self.problem(
                     text, compared.place(last), "Leave it out; where only numbers above 0 make sense, take softplus."
                 )

@@ -29,7 +29,7 @@ train: {loss: ce, optimizer: adam}
             for last in compared.ends if compared.loss.wants == "scores" else ():
                 if last.op is None or not last.op.makes:
                     continue
-                text = f"{compared.loss.said} takes raw scores, and {last.name} has activated them already"
+                text = f"{compared.loss.said} takes raw scores, and {last.told} has activated them already"
                 yield self.problem(
                     text, compared.place(last), "Leave it out; an export may add it: export.onnx.output."
                 )

@@ -40,7 +40,7 @@ weights: {load: ported.safetensors}
         for step in facts.flow.steps:
             if pads := _uneven(step):
                 shown = " and ".join(f"{before} before and {behind} behind" for before, behind in dict.fromkeys(pads))
-                text = f"{step.name} pads evenly under a stride, where TensorFlow's SAME pads {shown}"
+                text = f"{step.told} pads evenly under a stride, where TensorFlow's SAME pads {shown}"
                 sides = "x".join(f"{before}x{behind}" for before, behind in reversed(pads))
                 hint = f"For weights from there write zeropad{len(pads)}d {sides} before it, and no padding in it."
                 yield Problem(self.code, text, step.at, hint, severity)

@@ -31,7 +31,7 @@ layers: [embedding 100 16, conv1d 8 k3, gap, fc 2]
             if step.op is not None and step.op.reads_channels and tensor is not None and len(tensor.shape) == 3:
                 maker = self._tokens(facts, step)
                 if maker is not None:
-                    text = f"{step.name} takes the {tensor.shape[1]} tokens that {maker.name} gives for channels"
+                    text = f"{step.told} takes the {tensor.shape[1]} tokens that {maker.told} gives for channels"
                     yield self.problem(text, step.at, "Write transpose 1 2 before it.")
 
     def _tokens(self, facts: Facts, step: Step) -> Step | None:

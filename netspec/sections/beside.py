@@ -317,6 +317,9 @@ def _terms(name: str, value: Any, path: Path, passes: tuple[Pass, ...], lookup: 
 
 def _network(value: Any, path: Path) -> Any:
     """The spec of a network beside, in place of whose file what stands in it has been laid. Raises Refused."""
+    if isinstance(value, str):
+        text = "no file can be named here: this spec holds the networks of its step itself"
+        raise _refused(text, path, "Name it in the file of the spec, and begin a new run with that.")
     if not isinstance(value, dict):
         raise _refused("expected a spec: the name of its file", path, EXAMPLE[TEACHER])
     for key in value:

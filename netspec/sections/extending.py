@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -125,7 +126,10 @@ class _Others:
             hint = "Name a folder that holds both, as in --root .., or copy it here."
             raise refused(f"{printable(name)!r} lies outside of {printable(str(root))}", hint)
         if not path.is_file():
-            there = [str(other.relative_to(folder)) for other in islice(sorted(path.parent.glob("*.yaml")), MAX_FILES)]
+            files = (path.parent.glob("*.yaml"), path.parent.glob("*/spec.yaml"))
+            found = islice(chain.from_iterable(map(sorted, files)), MAX_FILES)
+            a_run = "/spec.yaml" if at.path[0] == "train" else ""  # a network beside is named by the folder of its run
+            there = [os.path.relpath(other, folder).removesuffix(a_run) for other in found]
             raise refused(f"{printable(name)!r} is not a file", offered(name, there))
         self.count += 1
         if depth >= MAX_EXTENDS or self.count > MAX_FILES:

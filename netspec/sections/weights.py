@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.sections.base import Key, Section, unknown_keys
-from netspec.weights.expressions import NoExpression
-from netspec.weights.fit import Load
 from netspec.weights.freezing import EVER, UNITS, Freezing, Frozen, When
-from netspec.weights.patterns import means
-from netspec.weights.renaming import Renaming, renaming
+from netspec.weights.load import Load
+from netspec.weights.patterns import keys, means
 from netspec.weights.resizing import RESIZES
 from netspec.words import did_you_mean, offered
 
 if TYPE_CHECKING:
     from netspec.graph.report import Report
+    from netspec.weights.renaming import Renaming
 
 RULES: Final = ("into", "rename", "skip", "resize")
 """What is said of one place that weights come from."""
@@ -179,11 +178,10 @@ def _frozen(
         return frozen
     for rule, at in rules:
         if not any(means(rule.pattern, name) for name in names):
-            hint = offered(rule.pattern, names)
-            report.add(Problem("unknown-name", f"{rule.pattern!r} matches no parameter", at, hint))
+            report.add(_unmatched(rule.pattern, names, at))
     for pattern, at in trained:
         if not any(means(pattern, name) for name in names):
-            report.add(Problem("unknown-name", f"{pattern!r} matches no parameter", at, offered(pattern, names)))
+            report.add(_unmatched(pattern, names, at))
     for pattern, _, at in thaws:
         if frozen and not any(frozen.frozen([name]) and means(pattern, name) for name in names):
             text = f"{pattern!r} matches nothing that is frozen"
@@ -191,6 +189,12 @@ def _frozen(
                 Problem("unknown-name", text, at, offered(pattern, (name for name in names if frozen.frozen([name]))))
             )
     return frozen
+
+
+def _unmatched(pattern: str, names: Collection[str], at: At) -> Problem:
+    """The problem with a pattern that means none of the names; a level around some may be what it is near to."""
+    hint = did_you_mean(pattern, keys(names)) or offered(pattern, names)
+    return Problem("unknown-name", f"{pattern!r} matches no parameter", at, hint)
 
 
 def _trained(value: Any, path: Path, report: Report) -> Iterator[tuple[str, At]]:
@@ -294,6 +298,9 @@ def _load(file: str, at: At, rules: Rules, report: Report) -> Load:
 
 def _renamings(value: Any, path: Path, report: Report) -> Iterator[Renaming]:
     """The rules of `rename`, in order. What cannot be one is reported."""
+    from netspec.weights.expressions import NoExpression
+    from netspec.weights.renaming import renaming
+
     if not isinstance(value, dict):
         _bad(report, "rename", "maps patterns of names to what is put there", At(path))
         return

@@ -19,7 +19,6 @@ from netspec.text import foreign
 from netspec.text.report import SpecError
 from netspec.text.scalars import FLOAT, INT, NUMERIC, WORDS, odd_number
 from netspec.text.source import File, Mark, Source
-from netspec.text.yaml_errors import misread
 from netspec.words import offered, printable
 
 MAX_BYTES: Final = 256 * 1024
@@ -135,6 +134,8 @@ class Reader:
             self.events: Iterator[Any] = yaml.parse(text, Loader=loader)
             data = self._document()
         except yaml.MarkedYAMLError as error:
+            from netspec.text.yaml_errors import misread  # only mistakes pay for it
+
             found = misread(error, text.splitlines())
             self._stop(found.line, found.column, "yaml", found.message, found.hint)
         source = Source(self.file, data, self.marks)

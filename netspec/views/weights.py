@@ -18,10 +18,8 @@ SHOWN: Final = 12
 """Tensors of a kind that `check` tells of."""
 
 
-def fitted(graph: Graph, root: Path) -> Fit | None:
-    """How the weights that a spec in the folder `root` names fit its network; None where it names none."""
-    if not graph.weights.loads:
-        return None
+def fitted(graph: Graph, root: Path) -> Fit:
+    """How the weights that a spec in the folder `root` names fit its network."""
     return fit(graph.weights.loads, wanted(graph), root, graph.weights.freeze.adapters)
 
 

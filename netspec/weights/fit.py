@@ -11,18 +11,17 @@ from typing import Final, NamedTuple
 
 from netspec.errors import At, DataError, Problem
 from netspec.files import shown
+from netspec.json_text import json_text
 from netspec.tensors import show
 from netspec.weights.freezing import ADAPTER
 from netspec.weights.header import Entry
 from netspec.weights.kinds import FLOATS, holds
-from netspec.weights.patterns import means
-from netspec.weights.renaming import Renaming, renamed
+from netspec.weights.load import FILE, Load
+from netspec.weights.renaming import renamed
 from netspec.weights.resizing import grid, misfit, shapes
 from netspec.weights.stored import Held, stored
 from netspec.words import offered, one_line
 
-FILE: Final = "weights"
-"""The code of what is wrong with a file of weights, or with how it fits."""
 COUNT: Final = "num_batches_tracked"
 """A norm's count of batches, which files of before its time lack; it begins at 0 then."""
 BASE: Final = "base"
@@ -34,44 +33,6 @@ TRIED: Final = 20
 OTHER_SIZE: Final = 'Give such a tensor a way in resize, as in {fc.weight: slice}, or begin fresh: skip: ["fc.*"]'
 MAX_WORK: Final = 50_000_000
 """Characters of names that are compared with characters of patterns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One place that weights come from, and the rules for them."""
-
-    file: str
-    at: At
-    into: str = ""
-    """The level of the network that they are for; empty for all of it."""
-    into_at: At = field(default=At())
-    rename: tuple[Renaming, ...] = ()
-    skip: tuple[tuple[str, At], ...] = ()
-    resize: tuple[tuple[str, str, At], ...] = ()
-
-    @property
-    def said(self) -> str:
-        """All of it as a text."""
-        rules = {"into": self.into, "rename": {r.pattern: r.put for r in self.rename}}
-        rules |= {"skip": [pattern for pattern, _ in self.skip], "resize": {key: word for key, word, _ in self.resize}}
-        return " ".join([repr(self.file), *(f"{key}={value}" for key, value in rules.items() if value)])
-
-    def covers(self, name: str) -> bool:
-        """Whether a tensor of the network is in the level that they are for."""
-        return not self.into or name.startswith(f"{self.into}.")
-
-    def short(self, name: str) -> str:
-        """The name of a tensor of the network within that level."""
-        return name.removeprefix(f"{self.into}.") if self.into else name
-
-    def skips(self, *names: str) -> list[At]:
-        """Where patterns stand that mean one of these names."""
-        return [at for pattern, at in self.skip if any(means(pattern, name) for name in names)]
-
-    def resizes(self, *names: str) -> tuple[str, At] | None:
-        """The way in which a tensor of one of these names is resized, and where that is said."""
-        found = ((word, at) for pattern, word, at in self.resize if any(means(pattern, name) for name in names))
-        return next(found, None)
 
 
 class Wanted(NamedTuple):
@@ -148,6 +109,8 @@ class Reader:
         self.wanted = list(wanted)
         self.by_name = {name: each for each in self.wanted for name in each.names}
         self.takers: dict[str, Taken] = {}
+        self.givers: dict[str, Load] = {}
+        """The places that these come from."""
         self.lost = False
         """Whether a file cannot be read, so that what it lacks is unknown."""
 
@@ -199,6 +162,7 @@ class Reader:
         renamings: set[At] = set()
         unknown: list[tuple[str, str]] = []
         unfit: dict[str, list[str]] = {}
+        twice: list[tuple[str, str]] = []
         for source, held in tensors.items():
             new, rules = renamed(source, load.rename)
             renamings |= {rule.at for rule in rules}
@@ -211,21 +175,22 @@ class Reader:
             elif name not in self.by_name:
                 unknown.append((source, name))
             elif name in self.takers:
-                other = self.takers[name]
-                text = one_line(f"{source} and {other.source} both become {name}")
-                self._problem(text, load.at, "Let rename or into tell them apart, or skip one of them.")
+                twice.append((source, name))
             else:
+                self.givers[name] = load
                 for hint, why in self._take(name, source, held, way[0] if way else ""):
                     unfit.setdefault(hint, []).append(why)
         for hint, reasons in unfit.items():
             self._problem(f"weights in {load.file} do not fit: {_few(reasons)}", load.at, hint)
+        if twice:
+            self._again(load, tensors, twice)
         if unknown:
             text = f"the network has no place for {_few(source for source, _ in unknown)} of {load.file}"
             sure = self._elsewhere(load, tensors, [name for _, name in unknown])
-            skip = unknown[0][0].rpartition(".")[0]
+            skip = _around(unknown[0][0], tensors, {source for source, _ in unknown})
             if all(ADAPTER in name for _, name in unknown) and self.adapters.isdisjoint(n for _, n in unknown):
                 sure = "They are small matrices of lora. Fold them first: netspec weights fold RUN FILE.safetensors"
-            otherwise = f'Leave such a tensor out by name, skip: ["{skip or unknown[0][0]}"], or rename it.'
+            otherwise = f'Leave such a tensor out by name, skip: ["{skip}"], or rename it.'
             self._problem(text, load.at, sure or otherwise)
             if sure:  # what else does not fit follows from that
                 self.lost = True
@@ -237,6 +202,17 @@ class Reader:
         for rule in load.rename:
             if rule.at not in renamings:
                 self.fit.notes.append(f"rename {rule.pattern!r} matches no tensor of {load.file}")
+
+    def _again(self, load: Load, tensors: Mapping[str, Held], twice: Sequence[tuple[str, str]]) -> None:
+        """A problem for the tensors of a file that become what a file before it, or it itself, gives already."""
+        others = {source: self.takers[name].source for source, name in twice}
+        told = [s if s == others[s] == n else f"{s} and {others[s]} both become {n}" for s, n in twice]
+        hint = "Let rename or into tell them apart, or skip one of them."
+        first = self.givers[twice[0][1]]
+        if first.file != load.file and all(source == other for source, other in others.items()):
+            skip = json_text(list(dict.fromkeys(_around(source, tensors, {*others}) for source in others)))
+            hint = f"Skip them in one of both, as in load: [{{load: {first.file}, skip: {skip}}}, {load.file}]"
+        self._problem(f"{load.file} gives what is loaded already: {_few(told)}", load.at, hint)
 
     def _take(self, name: str, source: str, held: Held, way: str) -> Iterator[tuple[str, str]]:
         """Let a tensor become one of the network's; gives why it cannot, behind what to try."""
@@ -273,7 +249,8 @@ class Reader:
             if load is not None:
                 missing.setdefault(load.at, []).append(f"{each.names[0]} ({show(each.shape)})")
         for at, names in missing.items():
-            skip = names[0].partition(" ")[0].rpartition(".")[0] or names[0].partition(" ")[0]
+            lacking = [name.partition(" ")[0] for name in names]
+            skip = _around(lacking[0], self.by_name, {*lacking})
             hint = f'What is to begin fresh is said: skip: ["{skip}"]. Or say which level the file is for: into'
             if self.alone and any(name.partition(" ")[0] not in self.adapters for name in names):
                 file = self.alone[0].file
@@ -314,6 +291,13 @@ def _few(words: Iterable[str]) -> str:
     listed = list(map(one_line, words))
     more = f", and {len(listed) - TOLD:,} more" if len(listed) > TOLD else ""
     return f"{'; '.join(listed[:TOLD])}{more}"
+
+
+def _around(name: str, names: Iterable[str], these: Set[str]) -> str:
+    """The level around one of these names where it holds no other names than these; else the name itself."""
+    level = name.rpartition(".")[0]
+    alone = level and all(each in these for each in names if each.startswith(f"{level}."))
+    return level if alone else name
 
 
 def _levels(names: Iterable[str]) -> Iterator[str]:

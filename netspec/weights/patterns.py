@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -14,6 +15,13 @@ def means(pattern: str, name: str) -> bool:
     if WILD.isdisjoint(pattern):
         return name == pattern or name.startswith(f"{pattern}.")
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def keys(names: Iterable[str]) -> Iterator[str]:
+    """What rules about these parameters may be called: their names, then the levels around them, plain and with *."""
+    names = [*names]
+    levels = sorted({".".join(name.split(".")[:count]) for name in names for count in range(1, name.count(".") + 1)})
+    yield from (*names, *levels, *(f"{level}.*" for level in levels))
 
 
 def meets(pattern: str, other: str) -> bool:

@@ -32,3 +32,11 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     assert "kern" in bad.read_text()
     assert run("fmt", str(bad), str(bad)).returncode == 2
     assert run("fmt", "-w", "--check", str(bad)).returncode == 2
+
+
+def test_rows_that_stay_are_told(tmp_path: Path) -> None:
+    spec = tmp_path / "wide.yaml"
+    spec.write_text("extends: base.yaml\nlayers: {a: conv 6 k3}\n")
+    done = run("fmt", "--long", str(spec))
+    assert done.stdout == spec.read_text()
+    assert done.stderr == f"{spec} extends another spec, where a mapping merges and a row replaces: rows stay rows\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,20 @@ def test_rows_for_padding_stay_zero(layer: str, rest: str) -> None:
     assert filled.sum() in (0, 9)
     assert all(tensor.requires_grad and tensor.is_leaf for tensor in net.parameters())
     assert torch.isfinite(net.get_parameter("o.weight")).all()
+
+
+@pytest.mark.parametrize(
+    ("layers", "value", "hint"),
+    [
+        ("[{repeat: 3, layers: {c.$i: fc 4}}]", "c.*", "Name one of them, as in c.0."),
+        ("{b: {repeat: 3, layers: [fc 4]}}", "b.*", "x: concat(b.*), makes one of all"),
+    ],
+)
+def test_one_value_of_several_rounds(layers: str, value: str, hint: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(hint)):
+        netspec.loads(f"netspec: 1\ninput: 4\nlayers: {layers}\noutputs: {{y: {value}}}\n")
+
+
+def test_a_rule_near_a_level_is_offered_the_level() -> None:
+    with pytest.raises(SpecError, match="Did you mean 'b'"):
+        netspec.loads(f"{NET}weights: {{train: [bb]}}\n")

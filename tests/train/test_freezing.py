@@ -67,7 +67,7 @@ STORED = {"running_mean", "running_var", "num_batches_tracked"}
 )
 def test_a_norm_that_is_frozen_as_a_whole_keeps_its_statistics(patterns: str, wanted: set[str] | None) -> None:
     if wanted is None:
-        with pytest.raises(netspec.UsageError, match="no parameter to train"):
+        with pytest.raises(netspec.SpecError, match="no parameter to train"):
             moved(patterns)
     else:
         assert moved(patterns) == wanted

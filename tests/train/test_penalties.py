@@ -124,3 +124,9 @@ def test_a_run_that_goes_on_has_the_same(tmp_path: Path) -> None:
     netspec.loads(SPEC.replace("LINES", "{head: l1 1e-3}")).train(tmp_path / "run")
     with pytest.raises(netspec.errors.UsageError, match=r"penalties\.head"):
         netspec.loads(SPEC.replace("LINES", "{head: l1 2e-3}")).train(tmp_path / "run", resume=True)
+
+
+def test_a_penalty_on_what_is_frozen_is_told() -> None:
+    frozen = SPEC.replace("LINES", "{body: l2 1e-2, head: l2 1e-2}") + "weights: {freeze: [body]}\n"
+    (warning,) = netspec.loads(frozen).warnings
+    assert warning.message == "the penalty on body changes nothing: all that it matches is frozen"

@@ -351,6 +351,7 @@ def test_resumed_to_the_bit(title: str, folder: Path, monkeypatch: pytest.Monkey
 TOO = "{trains: 'adv*', loss: {adversary: cross_entropy target=adversary}, optimizer: adam}"
 WRONG: dict[str, tuple[str, tuple[tuple[str, str], ...], str]] = {
     "a teacher that is not there": (TAUGHT, (("big.yaml", "bog.yaml"),), "'bog.yaml' is not a file"),
+    "a player of another name": (DCGAN, (("of=critic.fake", "of=critc.fake"),), "Did you mean 'critic.fake'"),
     "a teacher's broken spec": (TAUGHT, (("spec: big.yaml", "spec: {input: 8, layers: [fcc 3]}"),), "'fcc'"),
     "a teacher of other inputs": (
         TAUGHT,
@@ -431,6 +432,21 @@ def test_a_run_teaches_by_its_folder(folder: Path) -> None:
     assert netspec.Run.read(folder / "student").evaluate()["soft.loss"] >= 0
 
 
+def test_a_teacher_by_the_folder_of_a_run_is_offered_and_not_named_to_a_run(folder: Path) -> None:
+    written(folder, MEAN).train(folder / "runs" / "first")
+    taught = [("{spec: big.yaml, weights: big.safetensors}", "{spec: runs/frist}"), ("teacher.fc2", "teacher")]
+    with pytest.raises(NetspecError, match="Did you mean 'runs/first'"):
+        written(folder, TAUGHT, *taught)
+    written(folder, TAUGHT, *taught, ("frist", "first")).train(folder / "student")
+    with pytest.raises(NetspecError, match="begin a new run with that"):
+        netspec.Run.read(folder / "student", ["train.teacher.spec=runs/first"])
+
+
+def test_noise_that_the_data_lacks_is_to_be_drawn(folder: Path) -> None:
+    with pytest.raises(NetspecError, match=r"data: \{\.\.\., draw: \{input: normal\}\}"):
+        written(folder, DCGAN, (", draw: normal", "")).train(folder / "run")
+
+
 def test_a_summary_tells_what_a_step_runs(folder: Path) -> None:
     def told(recipe: str) -> str:
         spec = written(folder, recipe)
@@ -456,6 +472,9 @@ def test_a_run_is_measured_asked_and_exported(title: str, folder: Path) -> None:
     last = spec.train(run).history.records[-1]
     read = netspec.Run.read(run)
     part: Any = "val" if title == "siamese" else "train"
+    if part == "train":
+        with pytest.raises(NetspecError, match="It has train, as in --part train"):
+            read.evaluate("val")
     found = read.evaluate(part)
     assert {f"{part}.{name}" for name in found} <= last.keys()
     shape: Any = next(iter(spec.graph.inputs.values())).shape[1:]

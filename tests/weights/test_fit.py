@@ -98,14 +98,15 @@ def test_names_that_are_exchanged_are(tmp_path: Path) -> None:
          ['9:17 the network has no place for fc.weight of w.safetensors. Leave such a tensor out', '["fc"]']),
         ("{load: w.safetensors, into: body}", {**BODY, "gone": ()}, ['skip: ["gone"]']),
         ("w.safetensors", {n: s for n, s in WHOLE.items() if n != "head.bias"},
-         ['9:10 no file of weights has head.bias (2). What is to begin fresh is said: skip: ["head"]']),
+         ['9:10 no file of weights has head.bias (2). What is to begin fresh is said: skip: ["head.bias"]']),
         ("w.safetensors", {**WHOLE, "head.weight": (1000, 4), "head.bias": (1000,)},
          ["9:10 weights in w.safetensors do not fit: head.weight is 1000 x 4 there and 2 x 4 here; head.bias is 1000"]),
         ("{load: w.safetensors, into: bdoy}", WHOLE, ["9:38 into names 'bdoy'", "Did you mean 'body'?"]),
         ("{load: w.safetensors, skip: [head.wieght]}", WHOLE,
          ["9:39 skip: 'head.wieght' means no tensor, there or here. Did you mean 'head.weight'?"]),
         ("{load: w.safetensors, resize: {haed.*: slice}}", WHOLE, ["9:41 resize: 'haed.*' means no tensor"]),
-        ("{load: [w.safetensors, w.safetensors]}", WHOLE, ["9:33 body.conv1.weight and body.conv1.weight both become"]),
+        ("{load: [w.safetensors, w.safetensors]}", WHOLE,
+         ["9:33 w.safetensors gives what is loaded already: body.conv1.weight"]),
         ('{load: w.safetensors, rename: {"head.*": body.conv1.weight}}', WHOLE, ["both become body.conv1.weight"]),
         ("{load: w.safetensors, resize: {head.weight: mean}}", {**WHOLE, "head.weight": (3, 5)},
          ["head.weight is 3 x 5 there and 2 x 4 here: mean changes one axis, and 2 differ"]),
@@ -123,6 +124,18 @@ def test_what_does_not_fit_is_told_where_the_file_is_named(
     found = refused(tmp_path, weights)
     for words in wanted:
         assert any(words in line for line in found), found
+
+
+def test_advice_to_skip_means_no_tensor_besides(tmp_path: Path) -> None:
+    stored(tmp_path / "w.safetensors", {**WHOLE, "head.scale": (2,)})
+    assert any('skip: ["head.scale"]' in line for line in refused(tmp_path, "w.safetensors"))
+    stored(tmp_path / "w.safetensors", WHOLE)
+    stored(tmp_path / "own.safetensors", {name: shape for name, shape in WHOLE.items() if name.startswith("head.")})
+    (line,) = refused(tmp_path, "{load: [w.safetensors, own.safetensors]}")
+    advice = 'load: [{load: w.safetensors, skip: ["head"]}, own.safetensors]'
+    assert "own.safetensors gives what is loaded already: head.weight; head.bias" in line
+    assert advice in line
+    assert not fitted(tmp_path, f"{{{advice}}}").problems
 
 
 def test_what_follows_from_other_names_is_not_told(tmp_path: Path) -> None:

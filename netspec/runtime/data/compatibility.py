@@ -12,7 +12,7 @@ from netspec.datasets.base import Gives
 from netspec.datasets.rows import Rows, pieces
 from netspec.errors import DataError, Problem
 from netspec.lint import Facts, rules
-from netspec.lint.base import taken
+from netspec.lint.base import taken, undrawn
 from netspec.runtime.data.classes import as_meant
 from netspec.runtime.data.split import Data, Split
 from netspec.spec import Spec
@@ -28,7 +28,8 @@ OF_TRAINING: Final = ("loss_target", "mixed_target", "step_networks")
 def need_fit(spec: Spec, data: Data) -> None:
     """Refuse data that the network or the loss cannot take, before the first step. Raises DataError or SpecError."""
     draw, train = spec.experiment.data.draw if spec.experiment.data else {}, spec.experiment.train
-    data.need_fit(spec.graph.inputs, lambda given, wanted: taken(given, wanted, draw, train))
+    noise = undrawn(spec.graph.inputs, draw, train)
+    data.need_fit(spec.graph.inputs, lambda given, wanted: taken(given, wanted, draw, train), noise)
     beside = {name: each.graph for name, each in spec.beside.items()}
     facts = Facts(spec.graph, spec.experiment, measured(data), data.raw, beside=beside, names=data.names)
     faults = [p for rule in rules(OF_DATA) for p in rule.check(facts) if p.severity == "error"]

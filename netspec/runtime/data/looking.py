@@ -11,7 +11,7 @@ from netspec.datasets.base import Arrays, Gives
 from netspec.datasets.fit import unfit
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
-from netspec.lint.base import taken
+from netspec.lint.base import taken, undrawn
 from netspec.losses.forms import as_taken
 from netspec.runtime.data.classes import as_meant, described, ordered
 from netspec.runtime.data.holdout import split
@@ -75,7 +75,8 @@ def fit(
     use = section.ways(raw.inputs, target, names).use
     faults = unfit(*taken(use.inputs, spec.graph.inputs, section.draw, training))
     if faults:
-        raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *told]))
+        noise = undrawn(spec.graph.inputs, section.draw, training)
+        raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *noise, *told]))
     beside = {name: each.graph for name, each in spec.beside.items()}
     seen = replace(raw, inputs=use.inputs, target=use.target)
     facts = Facts(spec.graph, spec.experiment, looked=seen, beside=beside, names=tuple(names))

@@ -341,10 +341,13 @@ class Data:
         classes = self.classes if name == self.train.lead else self.classes_of.get(name)
         return replace(self, train=self.train.led_by(name), val=val, test=test, classes=classes, classes_of={})
 
-    def need_fit(self, wanted: Mapping[str, Described], take: Take = lambda *both: both) -> None:
+    def need_fit(
+        self, wanted: Mapping[str, Described], take: Take = lambda *both: both, more: Sequence[str] = ()
+    ) -> None:
         """Refuse a network whose inputs, by name, are not what the data gives. Raises DataError.
 
-        `take` says which of the data's inputs are the network's, and which of the network's are data's.
+        `take` says which of the data's inputs are the network's, and which of the network's are data's; `more` is what
+        else to try.
         """
         faults = unfit(*take(self.inputs, wanted))
         if not faults and self.train.augments:
@@ -354,7 +357,9 @@ class Data:
                 for text, _ in unfit(*take([described(x) for x in augmented], wanted))
             ]
         if faults:
-            raise DataError("\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *self.told]))
+            raise DataError(
+                "\n".join([*(f"{message}. {hint}".rstrip() for message, hint in faults), *more, *self.told])
+            )
 
     def fingerprint(self) -> str:
         """A hash that other data has another of: of all targets, of how large samples are, of what is done to them.
