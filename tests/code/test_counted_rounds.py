@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from netspec.runtime.network.printed import module_class
 from tests.code.meaning import disagreement
 from tests.code.style import assert_source_formatted
 from tests.code.test_root_arguments import taken
+from tests.drawn import MORE
 
 SEP = "  sep c s=1: {conv1: 'conv $(in.c) k3 s$s p1 g$(in.c)', pw: conv $c k1}\n"
 XCEPTION = """
@@ -111,3 +114,48 @@ def test_a_width_that_blocks_hand_on_through_conditions_is_known_behind_many_of_
     assert taken(cls) == {"middle": 6, "width": 12}
     wanted = netspec.loads(text, ["params.middle=2", "params.width=10"]).build()
     assert str(cls(middle=2, width=10)) == str(wanted)
+
+
+def drawn(seed: int) -> tuple[str, str]:
+    """A network of a block with counted rows, used several times, and the same with another count in the first use."""
+    pick = random.Random(seed)
+    pieces = [
+        "relu",
+        "bn",
+        "sep $c",
+        "sep $(c if i == n - 1 else in.c)",
+        "conv $c k1",
+        "conv $(in.c) k3 p1",
+        "dropout 0.1",
+    ]
+    guards = ["", "", " when i > 0", " when flag or i > 0", " when i < n - 1", " when flag"]
+    body = [f"{pick.choice(pieces)}{pick.choice(guards)}" for _ in range(pick.choice([1, 1, 2, 3]))]
+    count = pick.choice(["$n", "$n", "$(n + 1)", "$(2 * n)"])
+    rows = [f"{{repeat: {count}, layers: [{', '.join(body)}]}}"]
+    rows = [*pick.choice([[], ["conv $c k1"], ["bn"]]), *rows, *pick.choice([[], ["sep $c"], [f"sep $c x{count}"]])]
+    skip = pick.choice(["", ", skip: {when: in.c != c, layers: [conv(in) $c k1]}, out: add(rep skip)"])
+    last = "" if not skip else ", same: conv $c k1"
+    block = f"  block c n flag=true: {{rep: [{', '.join(rows)}]{last}{skip.replace('rep skip', 'same skip')}}}"
+    uses = [
+        f"block {pick.choice([8, 8, 12])} {pick.choice([1, 2, 3])}{pick.choice(['', ' flag=false'])}" for _ in "abc"
+    ]
+    again = re.sub(r"(block \d+) \d", r"\1 4", uses[0])
+    layers = ", ".join(f"{name}: {use}" for name, use in zip("abc", uses, strict=True))
+    return network(block, layers), network(block, layers.replace(uses[0], again, 1))
+
+
+@pytest.mark.parametrize("seed", range(6 * MORE))
+def test_drawn_rows_are_what_the_spec_says_for_any_count(seed: int) -> None:
+    text, changed = drawn(seed)
+    try:
+        (spec, cls), other = printed(text), netspec.loads(changed).build()
+    except netspec.SpecError:
+        return
+    assert not disagreement(spec), spec.source()
+    head = cls.__init__.__globals__["Block"]
+    arguments = re.search(r"self\.a = Block\((.*)\)", spec.source())
+    if arguments is None or "n" not in taken(head):
+        return
+    given = eval(f"dict(zip({list(taken(head))}, ({arguments[1].split(', flag')[0]},)))")
+    flags = {"flag": False} if "flag=False" in arguments[1] else {}
+    assert str(head(**{**given, **flags, "n": 4})) == str(other.a), spec.source()

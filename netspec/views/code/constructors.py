@@ -340,17 +340,23 @@ class Making:
         numbers = {repeat.number for repeat in repeats if repeat is not None}
         before, outer = self.slots.state(), self.slots.counting
         self.slots.counting = outer | numbers
-        nodes = [make() for make in makes]
-        if past := _past(nodes, numbers, begin):
-            nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
-        self.slots.counting = outer
+        try:
+            nodes = [make() for make in makes]
+            if past := _past(nodes, numbers, begin):
+                nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
+        except Unsaid:
+            self.slots.back(before)
+            raise
+        finally:
+            self.slots.counting, self.slots.past = outer, frozenset()
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
         taken |= self.slots.in_use
         counter = next((name for name in "ijk" if name not in taken), "") or Namespace(taken).fresh("i")
         found = over_counter(nodes, numbers, counter, partial(self._proved, counter), begin=begin, apart=apart)
-        if found is None:
+        if found is None or _counters(found) & numbers:  # where an earlier round asks for what only a later one has
             self.slots.back(before)
-        return None if found is None else (found, counter)
+            return None
+        return found, counter
 
     def _behind(self, make: Callable[[], ast.expr], past: Set[str], turn: int) -> ast.expr:
         """What a round makes where counters of earlier ones are numbers."""
@@ -371,6 +377,12 @@ class Making:
         except Unproved:
             return False
         return True
+
+
+def _counters(node: ast.expr) -> set[int]:
+    """The numbers of the repeats whose counters an expression asks for."""
+    names = (counted(part.id) for part in walk(node) if isinstance(part, ast.Name))
+    return {known[0] for known in names if known is not None}
 
 
 def _named(key: ast.expr, counter: str, turn: int) -> Any:

@@ -77,7 +77,7 @@ def program(graph: Graph, live: Collection[str], rules: Rules | None = None, *, 
 
 def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
     """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
-    serving = patterns(graph.root, stiff)
+    serving = patterns(graph.root, stiff, rules.fixed)
     *inner, last = ordered(serving[graph.root], serving)
     given = Namespace()
     own = given.fresh(graph.name)

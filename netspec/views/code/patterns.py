@@ -7,7 +7,7 @@ some uses and leave it out of others; they still share the class, which then tes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -168,16 +168,19 @@ def references(level: Level, units: Sequence[Unit]) -> dict[Value, Ref]:
     return refs
 
 
-def patterns(root: Level, stiff: Set[Hashable] = frozenset()) -> dict[Level, Pattern]:
+def patterns(
+    root: Level, stiff: Set[Hashable] = frozenset(), fixed: Collection[tuple[str, str]] = ()
+) -> dict[Level, Pattern]:
     """The class that serves each level; levels that are printed as nn.Sequential have none.
 
-    Rows share a class whatever their rounds are, but for those from the `stiff` sources.
+    Rows share a class whatever their rounds are, but for those from the `stiff` sources, and those whose rounds are
+    counted by `fixed` parameters of their blocks.
     """
     groups: list[_Group] = []
     found: dict[Hashable, list[_Group]] = {}
     serving: dict[Level, int] = {}
     for level in _levels(root):
-        row = _row(level, serving) if level.source not in stiff and stretches(level) else None
+        row = _row(level, serving) if level.source not in stiff and stretches(level, fixed) else None
         if row is None and is_inline(level):
             continue
         units = units_of(level)

@@ -19,6 +19,7 @@ from netspec.views.code.containers import Run
 from netspec.views.code.patterns import Column
 from netspec.views.code.simpler import asked, in_round
 from netspec.views.code.slots import ABSENT
+from netspec.views.code.table_sites import Unsaid
 
 if TYPE_CHECKING:
     from netspec.views.code.constructors import Making
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 Levels = Sequence[Level | None]
 """The level that a row is, in each use of the class around it."""
 TRUE = valued(True)
-
-
-class _Unlike(Exception):
-    """Rounds that no statements say all of."""
 
 
 class Stiff(Exception):
@@ -179,7 +176,7 @@ class Rows:
         found = None
         for rounds in (turns, filled) if filled != turns else (turns,):
             makes = [partial(self._made, rounds, turn) for turn in range(len(turns))]
-            with suppress(_Unlike):
+            with suppress(Unsaid):
                 found = found or making.over_counter(makes, repeats, apart=True)
         if found is None or not isinstance(found[0], ast.Tuple):
             return None
@@ -199,7 +196,7 @@ class Rows:
         for turn in range(len(turns)):
             try:
                 made = self._made(turns, turn)
-            except _Unlike:
+            except Unsaid:
                 return False
             meant = [self.making.without_defaults(in_round(each, counter, turn)) for each in rule.item.elts]
             meant[-len(rule.tested) :] = map(asked, meant[-len(rule.tested) :])
@@ -215,7 +212,7 @@ class Rows:
             yield from [_is_there(column)] * len(column.shown)
 
     def _made(self, turns: Sequence[Turn], turn: int) -> ast.Tuple:
-        """What makes the modules of one round, and the conditions under which they are there. Raises _Unlike.
+        """What makes the modules of one round, and the conditions under which they are there. Raises Unsaid.
 
         What no use has in this round is made as in another one.
         """
@@ -225,21 +222,21 @@ class Rows:
             test = self._test(column)
             there = column if _is_there(column) else next(_elsewhere(turns, turn, place), None)
             if there is None:
-                raise _Unlike
+                raise Unsaid
             made = [self.making.construct(there.aligned(s)) for s in range(len(column.shown))]
             items += made
             tests += [test] * len(made)
         return ast.Tuple([*items, *tests], ast.Load())
 
     def _test(self, column: Column) -> ast.expr:
-        """The condition of a column, which may ask for the counter. Raises _Unlike."""
+        """The condition of a column, which may ask for the counter. Raises Unsaid."""
         series = [ABSENT if unit is None else unit.present for unit in column.units]
         guards = [unit.guard for unit in column.units if unit is not None]
         origins = [guard.origin for guard in guards if guard is not None and guard.origin is not None]
         if (test := self.making.slots.condition(origins, series)) is not None:
             return test
         if column.varies:
-            raise _Unlike
+            raise Unsaid
         return valued(_is_there(column))
 
 

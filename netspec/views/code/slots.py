@@ -230,8 +230,8 @@ class Slots:
             return None
         if symbol in self.variables:
             values = [plain(block.params[symbol]) for block in self.blocks]
-            if self._is_fixed(symbol) and all(equal(value, values[0]) for value in values):
-                return node_of(values[0])
+            if self._is_fixed(symbol):
+                return node_of(values[0]) if all(equal(value, values[0]) for value in values) else None
             values = [class_of(value) for value in values] if symbol in self.operations else values
         else:
             values = [_size(block, symbol) for block in self.blocks]

@@ -6,12 +6,12 @@ units. Two rows share a class if their segments do, and the row with fewer round
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.symbols import symbols
-from netspec.views.code.sequences import is_sequential, positional
+from netspec.views.code.sequences import around, is_sequential, positional
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,13 @@ class Segment:
     rounds: tuple[tuple[Step, ...], ...]
 
 
-def stretches(level: Level) -> bool:
-    """Whether a level is a row with rounds that a parameter counts."""
-    if level.kind == "root" or level.tables or not any(symbols(repeat.times) for repeat in level.repeats):
+def stretches(level: Level, fixed: Collection[tuple[str, str]]) -> bool:
+    """Whether a level is a row with rounds that a parameter counts, which is none of the `fixed` ones of its block."""
+    asked = {symbol for repeat in level.repeats for symbol in symbols(repeat.times)}
+    if level.kind == "root" or level.tables or not asked:
+        return False
+    block = around(level)
+    if block is not None and block.header is not None and any((block.header.name, name) in fixed for name in asked):
         return False
     return is_sequential(level) and positional(level)
 
