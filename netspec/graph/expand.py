@@ -70,8 +70,8 @@ def expand(
         left = list(root.left_out())
         count = sum(1 for _ in root.parameters()) + len(left)
         if not report.problems and report.affords(len(rules), count, At(("init",), on_key=True)):
-            owners, more = assign(root, rules, ties, _may_be(left, declared), report.add)
-            idle += more
+            owners, unused = assign(root, rules, ties, _may_be(left, declared), report.add)
+            idle += unused
     held = [name for name in dict(root.buffers()) if "running_" in name] if shapes else []
     weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report, adapters)
     graph = Graph(document.name, root, MappingProxyType(ties), tuple(rules), owners, weights, tuple(idle))

@@ -203,9 +203,9 @@ class TracedWalk(Walk):
         given = self.given[number]
         steps, count = tuple(scope.level.steps[begin:]), given.value
         if given.table is not None:
-            scope.level.tables.append(Repeat(number, given.table, len(count), steps, tuple(turns), given.names))
+            scope.level.tables.append(Repeat(number, given.table, len(count), steps, tuple(turns), given.names, begin))
         elif isinstance(count, int):
-            scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps, tuple(turns)))
+            scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps, tuple(turns), (), begin))
         if isinstance(count, Traced) and 0 < len(ends) == count and all(end.tensor is not None for end in ends):
             ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
 

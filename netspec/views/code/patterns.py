@@ -25,8 +25,11 @@ from netspec.views.code.stretches import segments, stretches
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result)."""
 
-Contents = dict[tuple[int, bool], Hashable]
-"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
+Contents = dict[tuple[int, bool | int | str], Hashable]
+"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None.
+
+For each repeat of a row that stretches: what its rounds are, by the units of each.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,12 @@ class Pattern:
         if not plain or len({tuple(level.members) for level in self.levels}) > 1:
             return "nn.Module"
         return "nn.ModuleList" if positional(self.levels[0]) else "nn.ModuleDict"
+
+    def unit(self, use: int, unit: int) -> Unit:
+        """A unit of one use, in a class that is no row."""
+        found = self.units[use][unit]
+        assert found is not None, "only uses of a row have units that others lack"
+        return found
 
     def shown(self, unit: int) -> Sequence[Step]:
         """The steps of a unit, from a use that has them."""
@@ -344,18 +353,19 @@ def _row(level: Level, serving: Mapping[Level, int]) -> tuple[Segments, Hashable
     refs = _Before()
     for segment in segments(level):
         rounds = tuple(map(_units, segment.rounds))
-        if not rounds or len({tuple(len(unit.steps) for unit in units) for units in rounds}) > 1:
+        if len({tuple(len(unit.steps) for unit in units) for units in rounds}) > 1:
             return None
         parts.append(rounds)
-        for column in zip(*rounds, strict=True):
+        place, shape = len(outline), []
+        for at, column in enumerate(zip(*rounds, strict=True)):
             guards = {None if unit.guard is None else unit.guard.at for unit in column}
             there = {tuple(_step_signature(s, refs, False, serving) for s in u.steps) for u in column if u.present}
             if len(guards) > 1 or len(there) > 1:
                 return None
-            guard, count = guards.pop(), len(column[0].steps)
-            if guard is not None:
-                contents[len(outline), True] = next(iter(there), None)
-            outline.append((segment.repeated, count, guard, (*there,) if guard is None else ()))
+            shape.append((len(column[0].steps), guards.pop()))
+            contents[place, at] = next(iter(there), None)
+        contents[place, "shape"] = tuple(shape) if rounds else None
+        outline.append(segment.repeated)
     return tuple(parts), tuple(outline), contents
 
 

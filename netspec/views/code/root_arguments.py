@@ -67,8 +67,8 @@ def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, 
     """
     if (deeper := trials.deeper()) is None:
         return trials, live
-    found = program(deeper, trials.live, trials.rules).rules
-    rules = replace(trials.rules, rounds={**found, **trials.rules.rounds})
+    rounds = program(deeper, trials.live, trials.rules).rules
+    rules = replace(trials.rules, rounds={**rounds, **trials.rules.rounds})
     ruled = replace(trials, rules=rules, meant=program(graph, trials.live, rules).parts)
     found = ruled.proven()
     return (ruled, found) if {*live} < {*found} else (trials, live)

@@ -128,7 +128,7 @@ class Rows:
                 body.append(ast.If(test, [self._added(item)], []))
         return ast.For(run.counter, run.rounds, body, [])
 
-    def _turns(self, levels: Levels, columns: Sequence[Column], at: int) -> list[tuple[int, Sequence[Turn]]]:
+    def _turns(self, levels: Levels, columns: Sequence[Column], at: int) -> list[tuple[int, list[Turn]]]:
         """The repeats that begin with a column, the outer ones first, with the columns of each round."""
         shown = [level for level in levels if level is not None]
         stretched = any(_is_stretched(levels, column) for column in columns[at:])
@@ -162,7 +162,7 @@ class Rows:
             self.making.slots.back(before)
         return None
 
-    def _said(self, levels: Levels, index: int, turns: Sequence[Turn], repeats: Sequence[Repeat | None]) -> Run | None:
+    def _said(self, levels: Levels, index: int, turns: list[Turn], repeats: Sequence[Repeat | None]) -> Run | None:
         """What the rounds have in common."""
         making, times = self.making, self.making.times(repeats)
         counts = {repeat.count for repeat in repeats if repeat is not None}
@@ -178,9 +178,9 @@ class Rows:
             makes = [partial(self._made, rounds, turn) for turn in range(len(turns))]
             with suppress(Unsaid):
                 found = found or making.over_counter(makes, repeats, apart=True)
-        if found is None or not isinstance(found[0], ast.Tuple):
+        item, counter = found or (None, "")
+        if not isinstance(item, ast.Tuple):
             return None
-        item, counter = found
         tested = tuple(range(len(item.elts) // 2))
         if any(isinstance(test, ast.Constant) and test.value is not True for test in item.elts[len(tested) :]):
             return None

@@ -64,7 +64,8 @@ class Shapes:
 
     def of_either(self, unit: int) -> str:
         """The shape that goes on behind a unit of one step, whether a use has it or not."""
-        steps = [units[unit].steps[0] for units in (*self.pattern.units, *(u for _, _, u in self.pattern.echoes))]
+        units = [self.pattern.unit(use, unit) for use in range(len(self.pattern.levels))]
+        steps = [each.steps[0] for each in (*units, *(u[unit] for _, _, u in self.pattern.echoes))]
         return self._said([step.inputs[0] if step.left_out else step.value for step in steps])
 
     def _everywhere(self, unit: int, step: int) -> list[Step | None]:

@@ -40,8 +40,13 @@ def segments(level: Level) -> list[Segment]:
 
 def _segments(steps: Sequence[Step], repeats: Sequence[Repeat]) -> Iterator[Segment]:
     outer = {id(repeat.steps[0]): repeat for repeat in repeats if repeat.steps}  # of two that begin there the outer one
+    none = {repeat.begin for repeat in repeats if not repeat.steps and symbols(repeat.times)}
     at = 0
-    while at < len(steps):
+    while at < len(steps) or at in none:
+        if at in none:
+            none.discard(at)
+            yield Segment(True, ())
+            continue
         if (repeat := outer.get(id(steps[at]))) is None:
             yield Segment(False, ((steps[at],),))
             at += 1
