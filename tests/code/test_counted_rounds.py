@@ -74,7 +74,7 @@ def test_a_block_is_one_class_whatever_its_rounds(name: str) -> None:
     assert "Block2" not in known, spec.source()
     use = changed or f"{first[: first.rindex(' ')]} N"
     for count in (1, 4):
-        wanted = netspec.loads(text.replace(first, use.replace("N", str(count)))).build()
+        wanted: Any = netspec.loads(text.replace(first, use.replace("N", str(count)))).build()
         given = {"reps" if "reps" in block else "n": count}
         rest = {"c": 12 if "conditions" in name else 8, **({"m": 2} if "two" in name else {})}
         rest |= {"s": 2, "start": False} if "conditions" in name else {}
