@@ -107,3 +107,10 @@ def test_repeats_inside_each_other_are_one_list_and_one_loop() -> None:
     cls = module_class(spec.source(), spec.name)
     wanted = netspec.loads(STACKED, ["params.stacks=2", "params.depth=4"]).build()
     assert str(cls(stacks=2, depth=4)) == str(wanted)
+
+
+def test_a_module_that_is_called_as_values_are_keeps_its_variable() -> None:
+    block = "cell n: {norm-$n: linear $(in.d), b: pad 1x1, out: [linear 6, relu, linear 6], z: concat(in out)}"
+    loop = "outs: {repeat: 3, layers: {outs.$i: linear 6, a: 'relu, add(prev in)', b: 'tanh, add(a prev)'}}"
+    spec = netspec.loads(f"input: 6\nblocks: {{{block}}}\nlayers: {{a: cell q, b: linear 6, {loop}, c: cell l}}")
+    assert not disagreement(spec), spec.source()

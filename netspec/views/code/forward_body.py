@@ -266,7 +266,7 @@ class Forward:
             holder = self.loops.holder(loop, j) if step.member else None
             if holder is None or holder.startswith("self."):
                 continue
-            name = self.variables.names.fresh(identifier(module_name(step, holder or self._held(), several)))
+            name = self.variables.of_module(module_name(step, holder or self._held(), several))
             self.calls.turns[step] = named(name)
             names.append(stored(name))
             held = SELF if self.pattern.base == "nn.ModuleList" else method(SELF, "children")
