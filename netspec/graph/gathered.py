@@ -17,6 +17,7 @@ def gathered(step: Step, level: Level) -> Tensor | None:
     if tensor is None or axis is None or not repeats or any(value.tensor is None for value in step.inputs):
         return tensor
     sizes = [value.tensor.shape[axis] for value in step.inputs if value.tensor is not None]
+    # The shape is known; only the expression of its size is made again, over the counts.
     total: Size = 0
     at = 0
     while at < len(sizes):

@@ -36,6 +36,7 @@ def counted(document: Document, graph: Graph, live: Collection[str]) -> Rules:
         several = [deeper]
     others = [program(each, live) for each in several if each is not None]
     rules = Rules({site: run for each in others for site, run in each.rules.items()})
+    # What few rounds cannot tell, more of them have told: both programs are written by the same rules.
     meant = program(graph, live, rules)
     kept = {count for count in counts if any(_is_alike(meant, each, count) for each in others)}
     return replace(rules, fixed=frozenset(counts) - kept)

@@ -38,6 +38,7 @@ def bound(document: Document, graph: Graph, live: Sequence[str], rules: Rules) -
             other = _resized(document, graph, name, tensor, scales)
             return None if other is None else not same(meant, program(other, live, rules).parts)
 
+        # Nothing follows from the sizes of most networks, which two trials show where each axis alone takes six.
         if all(differs(scales) is False for scales in _opposite(tensor)):
             continue
         for axes in _candidates(tensor):

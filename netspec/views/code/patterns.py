@@ -189,6 +189,7 @@ def patterns(
     found: dict[Hashable, list[_Group]] = {}
     serving: dict[Level, int] = {}
     for level in _levels(root):
+        # A row in one place has no class of its own otherwise; as a pattern its uses can be held beside each other.
         row = _row(level, serving) if level.source not in stiff and stretches(level, fixed) else None
         if row is None and is_inline(level):
             continue

@@ -133,6 +133,7 @@ class Rows:
         shown = [level for level in levels if level is not None]
         stretched = any(_is_stretched(levels, column) for column in columns[at:])
         found = []
+        # A repeat is noted when its rounds are done, so inner ones come first.
         for index in reversed(range(len(shown[0].repeats) if len({len(level.repeats) for level in shown}) == 1 else 0)):
             most = max(shown, key=lambda level: level.repeats[index].count)
             use, repeat = next(u for u, level in enumerate(levels) if level is most), most.repeats[index]
@@ -174,6 +175,7 @@ class Rows:
             if rule is not None and times is not None and rule.tested and self._holds(rule, rounds):
                 return replace(rule, count=len(turns), times=times)
         found = None
+        # Rounds that some uses lack are said by those that have them; where that says too little, as if all had them.
         for rounds in (turns, filled) if filled != turns else (turns,):
             makes = [partial(self._made, rounds, turn) for turn in range(len(turns))]
             with suppress(Unsaid):

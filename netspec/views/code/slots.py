@@ -121,8 +121,10 @@ class Slots:
         if (node := self.said(values, nodes, name)) is not None:
             return Code(node)
         present = [v for v in values if v is not ABSENT]
+        # Here each use has its own though all are equal: another list would tell them apart.
         if not isinstance(present[0], tuple) and any(self._parted(node, nodes) for node in nodes):
             return Code(self._new(name, values, nodes))
+        # One value that no expression gives is a number, not an argument that always has it.
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
             return Code(node) if (node := self._in_full(present[0], nodes)) is not None else present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
@@ -319,6 +321,7 @@ class Slots:
             node_of(value) if node is LOST else replaced(node, level.bound) if level.kind == "block" else node
             for value, node, level in zip(series, nodes, self.levels, strict=True)
         ]
+        # What is not asked for may be anything; that of another use needs no constant in the call.
         origins = [known[filler] if v is ABSENT else node for v, node in zip(values, known, strict=True)]
         free = frozenset(use for use, v in enumerate(values) if v is ABSENT)
         for other, argument in self.arguments.items():

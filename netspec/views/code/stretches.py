@@ -40,6 +40,7 @@ def segments(level: Level) -> list[Segment]:
 
 def _segments(steps: Sequence[Step], repeats: Sequence[Repeat]) -> Iterator[Segment]:
     outer = {id(repeat.steps[0]): repeat for repeat in repeats if repeat.steps}  # of two that begin there the outer one
+    # A repeat without rounds has no step to be found by.
     none = {repeat.begin for repeat in repeats if not repeat.steps and symbols(repeat.times)}
     at = 0
     while at < len(steps) or at in none:

@@ -83,6 +83,7 @@ class Trials:
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
         taken = [name for name in self.live if _takes(self.meant, name)]
+        # Rows that are all other ones may be no network, so a table is not tried beside others.
         tables = {name for name in taken if _is_table(self.document.params[name])}
         others = [name for name in taken if name not in tables]
         if len(others) < 2 or not self._in_turns(others):
@@ -250,6 +251,7 @@ def _unlike(other: Any, value: Any, rank: int) -> Any:
         return other - rank * (other - value) / 8
     if not rank or isinstance(value, bool) or not isinstance(value, int):
         return other
+    # The width of a window stays odd.
     step = 2 if value % 2 else 1
     if other > value:
         return other + rank * step * (value if value and other % value == 0 else 1)
