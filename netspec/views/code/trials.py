@@ -133,11 +133,19 @@ class Trials:
         return self.verdicts[known]
 
     def _proven(self, names: Sequence[str]) -> list[str]:
-        """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
+        """Those of these with larger and smaller values of which it is; all are tried at once.
+
+        Else those that do not hold alone are left out, and if all hold alone the halves are tried.
+        """
         if len(names) < 2:
             return [name for name in names if self._alone(name)]
         if self._in_turns(names):
             return list(names)
+        first = {name: self._verdict({name: self._either(name)[0]}) for name in names}
+        sound = [name for name in names if first[name]]
+        if len(sound) < len(names):
+            found = {*self._proven(sound), *(name for name in names if first[name] is None and self._alone(name))}
+            return [name for name in names if name in found]
         half = len(names) // 2
         return [name for part in (names[:half], names[half:]) for name in self._proven(part)]
 
