@@ -338,6 +338,8 @@ class Forward:
             cursor, some = self._statement(cursor)
             inner += some
         held = self.variables.held[end] if read else before
+        if not inner and same(held, before):  # a buffer that nothing reads
+            return stop, []
         return stop, [ast.If(test, inner, [] if same(held, before) else [assign(_assigned(held), before)])]
 
     def _test(self, unit: int, at: int) -> ast.expr:
