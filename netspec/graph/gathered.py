@@ -11,7 +11,11 @@ from netspec.tensors import Tensor
 
 
 def gathered(step: Step, level: Level) -> Tensor | None:
-    """What a join of values gives, with sizes over the counts of repeats whose rounds it joins."""
+    """What a join of values gives, with sizes over the counts of repeats whose rounds it joins.
+
+    For `n` rounds that give `mid` channels each, `concat(in convs.*)` has `in.c + mid * n` instead of as many summands.
+    A size that only the run knows, and one that grows from round to round, is as it was.
+    """
     tensor, axis = step.value.tensor, getattr(step.op, "dim", None)
     repeats = [repeat for repeat in level.repeats if symbols(repeat.times)]
     if tensor is None or axis is None or not repeats or any(value.tensor is None for value in step.inputs):

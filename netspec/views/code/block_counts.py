@@ -25,7 +25,11 @@ Count = tuple[str, str]
 
 
 def counted(document: Document, graph: Graph, live: Collection[str]) -> Rules:
-    """What is told of the classes of a network by one with more rounds in its blocks."""
+    """What is told of the classes of a network by one with more rounds in its blocks.
+
+    `live` are the parameters of the network that are arguments in both. A count whose block is another class with more
+    rounds is `fixed`; so is one of which no network has more.
+    """
     counts = sorted(set(_counts(graph.root)))
     if not counts:
         return Rules()
@@ -54,7 +58,10 @@ def _counts(level: Level) -> Iterator[Count]:
 
 
 def _is_alike(one: Program, other: Program, count: Count) -> bool:
-    """Whether the classes of a block, and those that it needs, are the same in two programs but for its count."""
+    """Whether the classes of a block, and those that it needs, are the same in two programs but for its count.
+
+    What calls them may give another number there, and have other sizes behind it.
+    """
     block, name = count
     found = [_reached(each, class_name(block)) for each in (one, other)]
     if list(found[0]) != list(found[1]):

@@ -26,7 +26,10 @@ TWICE, HALF = Fraction(2), Fraction(1, 2)
 
 
 def bound(document: Document, graph: Graph, live: Sequence[str], rules: Rules) -> Mapping[str, Axes]:
-    """For each input the axes whose sizes no other may have, where torch itself would not refuse it."""
+    """For each input the axes whose sizes no other may have, where torch itself would not refuse it.
+
+    `live` and `rules` are those of the program that is printed, which others are held against.
+    """
     if not any(level.asked for level in _levels(graph.root)):
         return {}
     found: dict[str, Axes] = {}

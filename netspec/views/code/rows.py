@@ -114,7 +114,10 @@ class Rows:
         return ast.Expr(method(named(self.making.layers), "append", item))
 
     def _loop(self, run: Run) -> ast.stmt:
-        """The loop of a repeat."""
+        """The loop of a repeat: each module is appended in every round, below its condition where that asks.
+
+        Modules in a row under one condition stand below one `if`.
+        """
         assert isinstance(run.item, ast.Tuple)
         items, tests = run.item.elts[: -len(run.tested)], run.item.elts[-len(run.tested) :]
         body: list[ast.stmt] = []
@@ -164,7 +167,10 @@ class Rows:
         return None
 
     def _said(self, levels: Levels, index: int, turns: list[Turn], repeats: Sequence[Repeat | None]) -> Run | None:
-        """What the rounds have in common."""
+        """What the rounds have in common; None where no statements say all of them.
+
+        Few rounds are said as more of them would be, if there is such a rule and it holds for these.
+        """
         making, times = self.making, self.making.times(repeats)
         counts = {repeat.count for repeat in repeats if repeat is not None}
         if times is None and (len(turns) < 3 or len(counts) > 1):

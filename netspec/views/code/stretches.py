@@ -39,6 +39,10 @@ def segments(level: Level) -> list[Segment]:
 
 
 def _segments(steps: Sequence[Step], repeats: Sequence[Repeat]) -> Iterator[Segment]:
+    """What steps are with these repeats among them: of two that begin at the same step the outer one is a segment.
+
+    A repeat without rounds that symbols count is a segment as well, so that a use of it is like those that have some.
+    """
     outer = {id(repeat.steps[0]): repeat for repeat in repeats if repeat.steps}  # of two that begin there the outer one
     # A repeat without rounds has no step to be found by.
     none = {repeat.begin for repeat in repeats if not repeat.steps and symbols(repeat.times)}
