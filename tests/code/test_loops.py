@@ -114,3 +114,9 @@ def test_a_module_that_is_called_as_values_are_keeps_its_variable() -> None:
     loop = "outs: {repeat: 3, layers: {outs.$i: linear 6, a: 'relu, add(prev in)', b: 'tanh, add(a prev)'}}"
     spec = netspec.loads(f"input: 6\nblocks: {{{block}}}\nlayers: {{a: cell q, b: linear 6, {loop}, c: cell l}}")
     assert not disagreement(spec), spec.source()
+
+
+def test_repeats_without_rounds_inside_others_make_nothing() -> None:
+    inner = "{repeat: 2, layers: [{repeat: 0, layers: [linear 5]}]}"
+    spec = netspec.loads(f"input: 6\nlayers: {{a: [linear 6, {inner}, mul(prev in)], b: linear 3}}")
+    assert not disagreement(spec), spec.source()

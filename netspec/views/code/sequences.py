@@ -140,7 +140,7 @@ def nested(level: Level) -> Iterator[tuple[Repeat, list[Repeat]]]:
         rounds = [repeat.steps[a:b] for a, b in zip((0, *repeat.ends), repeat.ends, strict=False)]
         inner = [next((r for r in level.repeats if r is not repeat and r.steps == steps), None) for steps in rounds]
         found = [each for each in inner if each is not None and len(each.steps) == each.count]
-        if len(rounds) > 1 and len(found) == len(rounds):
+        if repeat.steps and len(rounds) > 1 and len(found) == len(rounds):
             yield repeat, found
 
 
