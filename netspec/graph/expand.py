@@ -35,14 +35,16 @@ def expand(
     sizes: Mapping[str, Tensor] | None = None,
     *,
     traced: bool = False,
+    more: Mapping[tuple[str, str], int] | None = None,
     report: Report | None = None,
 ) -> tuple[Graph, list[Problem]]:
     """The graph of a document, and every problem in it. `sizes` are inputs in place of those that it declares.
 
-    Where it is `traced`, its numbers know the expressions that they came from. `report` is what takes the problems.
+    Where it is `traced`, its numbers know the expressions that they came from, and the parameters of blocks, by block
+    and name, can be so many `more` in every use. `report` is what takes the problems.
     """
     report = report or Report()
-    walk = _walker(document, report, traced)
+    walk = _walker(document, report, traced, more or {})
     declared = walk.declared
     building = walk.root(document.name)
     building.inputs = _read_inputs(document, building, declared, report, sizes or {})
@@ -68,20 +70,20 @@ def expand(
         left = list(root.left_out())
         count = sum(1 for _ in root.parameters()) + len(left)
         if not report.problems and report.affords(len(rules), count, At(("init",), on_key=True)):
-            owners, more = assign(root, rules, ties, _may_be(left, declared), report.add)
-            idle += more
+            owners, unused = assign(root, rules, ties, _may_be(left, declared), report.add)
+            idle += unused
     held = [name for name in dict(root.buffers()) if "running_" in name] if shapes else []
     weights = read_weights(document.sections.get("weights", {}), [*shapes, *held], report, adapters)
     graph = Graph(document.name, root, MappingProxyType(ties), tuple(rules), owners, weights, tuple(idle))
     return graph, list(report.problems.values()) or list(unused_params(document))
 
 
-def _walker(document: Document, report: Report, traced: bool) -> Walk:
+def _walker(document: Document, report: Report, traced: bool, more: Mapping[tuple[str, str], int]) -> Walk:
     """The walk through a document, which notes where numbers come from if it is `traced`."""
     if traced:
         from netspec.graph.tracing import TracedDeclared, TracedWalk
 
-        return TracedWalk(TracedDeclared(document, report), report)
+        return TracedWalk(TracedDeclared(document, report), report, more)
     return Walk(Declared(document, report), report)
 
 

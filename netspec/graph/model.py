@@ -219,6 +219,8 @@ class Repeat:
     """How many of its steps there are when each round ends."""
     names: tuple[str, ...] = ()
     """What `as` calls the values of a row; one name stands for the row itself."""
+    begin: int = 0
+    """How many steps of its level are before it, which tells where one without rounds is."""
 
 
 @dataclass(frozen=True, slots=True)

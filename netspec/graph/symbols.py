@@ -18,6 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, SupportsInt, TypeGuard
 
+from netspec.language.expressions import COMPARE
 from netspec.python.nodes import same
 
 MAX_WEIGHT: Final = 40
@@ -186,7 +187,7 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
         case ast.List() if not symbols(node):
             return node
         case ast.BinOp():
-            return combined(node.op, replaced(node.left, nodes), replaced(node.right, nodes), is_exact(node))
+            return again(node, replaced(node.left, nodes), replaced(node.right, nodes))
         case ast.Call():
             return ast.Call(node.func, [replaced(argument, nodes) for argument in node.args], [])
         case ast.Subscript():
@@ -194,7 +195,48 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
             if isinstance(value, ast.Tuple | ast.List) and (place := number(node.slice)) is not None:
                 return value.elts[place]
             return ast.Subscript(value, replaced(node.slice, nodes), node.ctx)
+        case ast.IfExp():
+            test = replaced(node.test, nodes)
+            if (holds := settled(test)) is not None:
+                return replaced(node.body if holds else node.orelse, nodes)
+            return ast.IfExp(test, replaced(node.body, nodes), replaced(node.orelse, nodes))
     return type(node)(**{field: _replaced(value, nodes) for field, value in ast.iter_fields(node)})
+
+
+def settled(test: Node) -> bool | None:
+    """Whether a condition holds, by constants alone; None where it asks for more."""
+    match test:
+        case ast.Constant():
+            return bool(test.value)
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            holds = settled(inner)
+            return None if holds is None else not holds
+        case ast.BoolOp():
+            parts = [settled(part) for part in test.values]
+            ends = isinstance(test.op, ast.Or)
+            return ends if ends in parts else None if None in parts else not ends
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARE:
+            one, other = number(left), number(right)
+            return None if one is None or other is None else COMPARE[type(op)](one, other)
+    return None
+
+
+def chosen(node: Node) -> Node:
+    """An expression without choices that the number of a round alone decides: `1` for `2 if i == 0 else 1`."""
+    turns = {symbol: known[1] for symbol in symbols(node) if (known := counted(symbol)) is not None}
+    return _chosen(node, {symbol: ast.Constant(turn) for symbol, turn in turns.items()}) if turns else node
+
+
+def _chosen(node: Node, turns: Mapping[str, Node]) -> Node:
+    """What `chosen` is for a part of an expression."""
+    match node:
+        case ast.Name() | ast.Constant():
+            return node
+        case ast.BinOp():
+            return again(node, _chosen(node.left, turns), _chosen(node.right, turns))
+        case ast.IfExp() if (holds := settled(replaced(node.test, turns))) is not None:
+            return _chosen(node.body if holds else node.orelse, turns)
+    return node
 
 
 def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
@@ -204,11 +246,22 @@ def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
     return replaced(part, nodes) if isinstance(part, ast.expr) else part
 
 
-def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> Node:
+def again(node: ast.BinOp, left: Node, right: Node) -> Node:
+    """What `node` is of two others. A product that a spec spells out stays one: that it is whole may be chance."""
+    if not (spelt := getattr(node, "spelt", False)):
+        return combined(node.op, left, right, is_exact(node))
+    made = combined(node.op, left, right, is_exact(node), spelt)
+    if isinstance(made, ast.BinOp) and isinstance(made.op, ast.Mult):
+        made.spelt = True  # type: ignore[attr-defined]
+    return made
+
+
+def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spelt: bool = False) -> Node:
     """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`.
 
-    `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again.
+    `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again unless that is `spelt` so.
     """
+    # Only what is the same for every value of the symbols is shortened.
     a, b = number(left), number(right)
     if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
         return ast.Constant(kind(a, b))
@@ -231,7 +284,7 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False) -> 
             return outer
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:
             return sum_
-        case ast.Mult() if (whole := _undivided(left, right) or _undivided(right, left)) is not None:
+        case ast.Mult() if not spelt and (whole := _undivided(left, right) or _undivided(right, left)) is not None:
             return whole
         case ast.Mult() if isinstance(left, ast.BinOp) and same(left, right):
             return ast.BinOp(left, ast.Pow(), ast.Constant(2))

@@ -18,6 +18,7 @@ from netspec.graph.block_uses import BlockUses, Given
 from netspec.graph.blocks import Block, complete
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value
+from netspec.graph.gathered import gathered
 from netspec.graph.model import Guard, Repeat
 from netspec.graph.report import Report
 from netspec.graph.rounds import over_counter
@@ -79,6 +80,8 @@ class TracedOperations(Operations):
         step = super().step(word, written, scope, name, row)
         origins = {field: origin(expr, scope) for field, expr in step.written.items()}
         step.origins = {**origins, "": origin(written.op, scope)} if isinstance(written.op, Expr) else origins
+        if step.op is not None and step.op.joins:
+            step.value.tensor = gathered(step, scope.level)
         return step
 
     def make(self, word: str, written: Written, inputs: tuple[Value, ...], scope: Scope) -> tuple[Op, Arguments]:
@@ -92,6 +95,9 @@ class TracedOperations(Operations):
 
 class TracedUses(BlockUses):
     """Uses of blocks, in which sizes of inputs and parameters are symbols."""
+
+    more: Mapping[tuple[str, str], int] = {}
+    """So many more of the parameters of blocks, by block and name, there are in every use."""
 
     def use(self, block: Block, given: Given, scope: Scope, name: str, row: object) -> Step:
         if isinstance(given.values, Known):  # a further run
@@ -115,11 +121,17 @@ class TracedUses(BlockUses):
             level.bound |= found
         inner = self.around(level)
         nodes: dict[str, Node] = {name: symbols.name(name) for name in block.params}
-        own = {name: symbolic(plain(value), nodes[name]) for name, value in given.values.items()}
+        raised = {name: more for (of, name), more in self.more.items() if of == block.name}
+        own = {n: symbolic(_more(plain(value), raised.get(n, 0)), nodes[n]) for n, value in given.values.items()}
+        defaults = {n: _more(value, raised[n]) for n, value in block.constants.items() if n in raised and n not in own}
+        own |= {name: symbolic(value, nodes[name]) for name, value in defaults.items()}
         values = complete(block, own, inner.lookup, given.at)
         for name, default in block.params.items():
             if name in given.values:
-                level.bound[name] = outside[name]
+                count = ast.Constant(raised.get(name, 0))
+                level.bound[name] = (
+                    symbols.combined(ast.Add(), outside[name], count) if name in raised else outside[name]
+                )
             elif isinstance(default, Expr):
                 seen = ChainMap({n: nodes[n] for n in values}, _Names(inner))  # type: ignore[arg-type]
                 nodes[name] = _Origin(seen, inner.lookup).of(default)
@@ -139,8 +151,9 @@ class TracedWalk(Walk):
     repeats = 0
     """How many repeats have begun."""
 
-    def __init__(self, declared: Declared, report: Report) -> None:
+    def __init__(self, declared: Declared, report: Report, more: Mapping[tuple[str, str], int]) -> None:
         super().__init__(declared, report)
+        self.uses.more = more  # type: ignore[attr-defined]
         self.given: dict[int, _Given] = {}
         """What each of them is given, by its number."""
         self.ends: list[int] = []
@@ -190,9 +203,9 @@ class TracedWalk(Walk):
         given = self.given[number]
         steps, count = tuple(scope.level.steps[begin:]), given.value
         if given.table is not None:
-            scope.level.tables.append(Repeat(number, given.table, len(count), steps, tuple(turns), given.names))
+            scope.level.tables.append(Repeat(number, given.table, len(count), steps, tuple(turns), given.names, begin))
         elif isinstance(count, int):
-            scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps, tuple(turns)))
+            scope.level.repeats.append(Repeat(number, node_of(count), int(count), steps, tuple(turns), (), begin))
         if isinstance(count, Traced) and 0 < len(ends) == count and all(end.tensor is not None for end in ends):
             ends[-1].tensor = _grown([end.tensor for end in ends if end.tensor is not None], number, count.node)
 
@@ -289,6 +302,11 @@ def _construct(cls: type[Op], given: Arguments, at: At) -> Op:
     return construct(cls, replace(given, values={name: plain(value) for name, value in given.values.items()}), at)
 
 
+def _more(value: Any, count: int) -> Any:
+    """A number that is so much more."""
+    return value + count if count and isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _is_plain(value: Any) -> bool:
     """Whether a value is written as a literal."""
     return value is None or isinstance(value, int | float | str)
@@ -325,8 +343,13 @@ def outward(tensor: Tensor | None, level: Level) -> Tensor | None:
     """A tensor that comes out of a block, its sizes over the symbols around it."""
     if tensor is None:
         return None
-    sizes = (s if isinstance(s, Dim) else traced(s, symbols.replaced(node_of(s), level.bound)) for s in tensor.shape)
+    sizes = (s if isinstance(s, Dim) else traced(s, _outside(s, level)) for s in tensor.shape)
     return Tensor(tuple(sizes), tensor.dtype)
+
+
+def _outside(size: int, level: Level) -> Node:
+    """The expression of a size over the symbols around a block. It grows no choice more with each round of a repeat."""
+    return symbols.chosen(symbols.replaced(node_of(size), level.bound))
 
 
 def origin(expr: Expr, scope: Scope) -> Node:
@@ -386,6 +409,7 @@ class _Origin(ast.NodeTransformer):
         made = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
         if isinstance(node.op, ast.FloorDiv) and self._leaves_nothing(node.left, node.right):
             made.exact = True  # type: ignore[attr-defined]
+        made.spelt = isinstance(node.op, ast.Mult)  # type: ignore[attr-defined]
         return made
 
     def _leaves_nothing(self, whole: ast.expr, part: ast.expr) -> bool:

@@ -9,6 +9,7 @@ from netspec.python.layout import lines
 from netspec.python.nodes import assign, call, defined, named, stored
 from netspec.views.code.program import Program
 from netspec.views.code.tidy import merged
+from tests.code.meaning import disagreement
 from tests.code.style import assert_source_formatted
 
 
@@ -373,3 +374,10 @@ def test_what_comments_say_of_both_classes_is_kept_where_they_agree() -> None:
     assert lines([user], {}) == ["class Net(Out2):", "    x = Out2()"]
     assert lines(found[:1], program.comments)[-2:] == ["        x = F.relu(x)", "        return x  # 8"]
     assert comments == said | other
+
+
+def test_a_buffer_that_only_some_uses_have_and_nothing_reads_is_no_statement_of_forward() -> None:
+    text = "input: 6\nblocks: {cell b: {a: dropout 0.5, keys: buffer 3 when b, out: add(a in)}}\n"
+    spec = loads(f"{text}layers: [cell false, cell true]\n")
+    assert "if" not in spec.source().partition("def forward")[2], spec.source()
+    assert not disagreement(spec), spec.source()

@@ -59,6 +59,13 @@ def test_arguments_that_all_hold_are_tried_together(counted: Counter[str]) -> No
     assert counted["graphs"] <= 7
 
 
+def test_sizes_from_which_nothing_follows_take_two_trials(counted: Counter[str]) -> None:
+    text = 'input: 3x32x32\nlayers: {a: conv 4 k3 s2 p1, b: "interpolate $(in.shape[-2:])", c: conv 2 k1}\n'
+    source = root_arguments.source(netspec.loads(text).document)
+    assert "x.shape[-2:]" in source
+    assert counted["graphs"] == 1 + 2
+
+
 def test_what_comments_say_is_told_once(counted: Counter[str]) -> None:
     path = next(path for path in SPECS if path.stem == "resnet18")
     text = root_arguments.source(netspec.load(path).document)

@@ -6,6 +6,7 @@ import pytest
 
 import netspec
 from netspec import loads
+from netspec.runtime.network.printed import module_class
 from tests.code.meaning import disagreement
 from tests.code.style import assert_source_formatted
 
@@ -75,3 +76,47 @@ def test_a_round_that_a_condition_chooses_as_a_whole_is_printed() -> None:
     unit = "{repeat: $n, layers: {r$i: fc $n, d$i: 'fc $(max(n, 3))'}}"
     spec = netspec.loads(f"input: 8\nblocks:\n  unit n: {unit}\nlayers: [unit 2, unit 3]\n")
     assert sum(p.numel() for p in spec.build().parameters()) == spec.graph.parameter_count
+
+
+STACKED = """
+    input: 4x12
+    params: {stacks: 3, depth: 3, hidden: 6}
+    blocks:
+      cell d last=false:
+        outputs: {res: res, skip: skip}
+        layers:
+          a: [conv $hidden k3 p$d d$d, relu]
+          res: {when: not last, layers: ["conv(a) $(in.c) k1"]}
+          skip: conv(a) 5 k1
+      tcn:
+        - repeat: $stacks
+          layers:
+            repeat: $depth
+            as: l
+            layers: {cells.$(i * depth + l): "cell $(2**l) last=$(i == stacks - 1 and l == depth - 1)"}
+        - total: add(cells.*.skip)
+    layers: {net: tcn, out: conv 2 k1}
+"""
+
+
+def test_repeats_inside_each_other_are_one_list_and_one_loop() -> None:
+    spec = netspec.loads(STACKED)
+    assert not disagreement(spec)
+    assert "for j in range(stacks)\n                for i in range(depth)" in spec.source(), spec.source()
+    assert "for cell in self.cells:\n            x, skip = cell(x)" in spec.source()
+    cls = module_class(spec.source(), spec.name)
+    wanted = netspec.loads(STACKED, ["params.stacks=2", "params.depth=4"]).build()
+    assert str(cls(stacks=2, depth=4)) == str(wanted)
+
+
+def test_a_module_that_is_called_as_values_are_keeps_its_variable() -> None:
+    block = "cell n: {norm-$n: linear $(in.d), b: pad 1x1, out: [linear 6, relu, linear 6], z: concat(in out)}"
+    loop = "outs: {repeat: 3, layers: {outs.$i: linear 6, a: 'relu, add(prev in)', b: 'tanh, add(a prev)'}}"
+    spec = netspec.loads(f"input: 6\nblocks: {{{block}}}\nlayers: {{a: cell q, b: linear 6, {loop}, c: cell l}}")
+    assert not disagreement(spec), spec.source()
+
+
+def test_repeats_without_rounds_inside_others_make_nothing() -> None:
+    inner = "{repeat: 2, layers: [{repeat: 0, layers: [linear 5]}]}"
+    spec = netspec.loads(f"input: 6\nlayers: {{a: [linear 6, {inner}, mul(prev in)], b: linear 3}}")
+    assert not disagreement(spec), spec.source()

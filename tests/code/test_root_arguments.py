@@ -16,6 +16,7 @@ import netspec
 from netspec.dims import substitute
 from netspec.graph.symbols import plain
 from netspec.runtime.network.printed import module_class
+from netspec.views.code.trials import variations
 from tests.code.test_specs import SIZES, example
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
@@ -257,6 +258,14 @@ def test_what_is_whole_only_for_one_divisor_is_no_argument() -> None:
         assert cls(d=d).b.out_features == 4 * (d // 4)
 
 
+def test_a_product_is_printed_as_the_spec_spells_it_though_it_is_whole_here() -> None:
+    block = 'attend d heads: {a: "linear $(heads * (d // heads))"}'
+    spec = netspec.loads(f"input: 12\nblocks: {{{block}}}\nlayers: {{a: attend 24 4, b: attend 12 3}}")
+    assert "nn.Linear(in_features, heads * (d // heads))" in spec.source()
+    cls: Any = module_class(spec.source(), spec.name)
+    assert cls.__init__.__globals__["Attend"](12, 25, 4).a.out_features == 24
+
+
 @pytest.mark.parametrize("depths", ["[1, 2, 2]", "[2, 2, 2]", "[3, 1, 4]"])
 def test_few_rounds_are_written_as_more_of_them_would_be(depths: str) -> None:
     text = f"""
@@ -330,3 +339,80 @@ layers:
     found = module_class(printed.source(), printed.name)(depths=(1, 3, 2)).state_dict()
     meant = module_class(changed.source(), changed.name)().state_dict()
     assert {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in meant.items()}
+
+
+PYRAMID = """
+    input: 3x32x32
+    params: {depths: [2, 2, 2], dims: [8, 12, 16], heads: [1, 2, 4]}
+    blocks:
+      patch c s: {proj: conv $c k3 s$s p1, tokens: "flatten 2, transpose 1 2", norm: layernorm}
+      cell h hidden:
+        norm: layernorm
+        a: "linear $hidden, unflatten -1 $(h)x$(hidden // h), flatten 2"
+        b: linear $(in.d)
+    layers:
+      first: patch $(dims[0]) 2
+      stages:
+        repeat: $(len(dims))
+        layers:
+          $i:
+            down: {when: i > 0, layers: ["patch $(dims[i]) 2"]}
+            blocks: {repeat: "$(depths[i])", as: j, layers: {$j: "cell $(heads[i]) $(2 * dims[i])"}}
+            norm: layernorm
+            map: transpose 1 2, reshape B $(dims[i]) $(16 // 2**i) $(16 // 2**i)
+      head: gap, flatten, linear 5
+"""
+
+
+def test_stages_of_a_list_take_its_entries_whatever_their_rounds_are() -> None:
+    """An argument that the first stage has no use for is what it has of that name, and not a number of another."""
+    spec = netspec.loads(PYRAMID)
+    cls: Any = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["depths", "dims", "heads"]
+    assert "(dims[0], dims[0], False, depths[0], heads[0], 2 * dims[0], 16)" in spec.source()
+    wanted = netspec.loads(PYRAMID, ["params.depths=[1, 4, 3]", "params.dims=[4, 16, 24]"])
+    torch.manual_seed(0)
+    net = wanted.build().eval()
+    torch.manual_seed(0)
+    found = cls(depths=(1, 4, 3), dims=(4, 16, 24)).eval()
+    assert str(found) == str(net)
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(found(x), net(x))
+
+
+def test_entries_that_are_equal_are_changed_unlike_each_other() -> None:
+    for given in ([2, 2, 2, 2], [64, 32, 64], [7, 7, 7], [0.1, 0.1], [1, 1]):
+        larger = variations(given)[0]
+        assert len(set(larger)) == len(larger), larger
+        assert all(other > value for other, value in zip(larger, given, strict=True))
+
+
+def test_sizes_behind_a_choice_by_the_round_are_numbers_in_every_round() -> None:
+    """Many rounds of which the first halves the map are one loop."""
+    text = """
+        input: 4x32x32
+        params: {depth: 6, c: 8}
+        blocks: {cell c s=1: {a: conv $c k3 s$s p1, b: layernorm $(in.h // s), out: add(a b)}}
+        layers: {body: {repeat: $depth, layers: ["cell $c s$(2 if i == 0 else 1)"]}, head: "gap, fc 3"}
+    """
+    spec = netspec.loads(text)
+    cls: Any = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["depth", "c"], spec.source()
+    assert str(cls(depth=3)) == str(netspec.loads(text, ["params.depth=3"]).build())
+
+
+def test_a_param_with_the_name_of_a_function_is_an_argument_with_a_line_behind_it() -> None:
+    spec = netspec.loads(
+        """
+        input: 6
+        params: {drop_path: 0.1, sum: [3, 5], max: 4}
+        layers: {a: "linear $max", b: "linear $(sum[0]), drop_path $drop_path", c: "linear $(sum[1])"}
+        """
+    )
+    assert taken(module_class(spec.source(), spec.name)) == {"drop_path_": 0.1, "sum_": (3, 5), "max_": 4}
+    text = "input: 6\nparams: {sum: [3, 4]}\nlayers: [{repeat: $(len(sum)), layers: ['linear $(sum[i])']}]"
+    spec = netspec.loads(text)
+    cls: Any = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["sum_"]
+    with pytest.raises(ValueError, match="sum_ takes 2 values"):
+        cls(sum_=(1, 2, 3))

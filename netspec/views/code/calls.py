@@ -13,7 +13,6 @@ from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
 from netspec.graph.uses import taken
 from netspec.ops.arithmetic import Add, Div, Mul, Pow, RPow
-from netspec.python.names import identifier
 from netspec.python.nodes import (
     Code,
     assign,
@@ -94,7 +93,7 @@ class Calls:
         names: list[ast.expr] = []
         for step in self.level.members.values():
             plain = "".join(part for part in step.template or (step.member,) if isinstance(part, str))
-            name = self.variables.names.fresh(identifier(plain or "member"))
+            name = self.variables.of_module(plain or "member")
             self.members[step] = named(name)
             names.append(stored(name))
         return [assign(ast.Tuple(names, ast.Store()), method(SELF, "children"))]

@@ -21,12 +21,14 @@ from netspec.python.nodes import (
     named,
     valued,
 )
-from netspec.views.code.constructors import Making, repeats_at
+from netspec.views.code.constructors import Making
 from netspec.views.code.containers import SELF, SUPER, repeated
 from netspec.views.code.forward_body import Bound, Ending, Forward
 from netspec.views.code.init_body import Registering
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Class, Plan, Saying, Signature
+from netspec.views.code.rows import Rows
+from netspec.views.code.sequences import repeats_at
 from netspec.views.code.shapes import Shapes
 from netspec.views.code.slots import ABSENT, INPUT, Argument, Slots
 
@@ -76,7 +78,9 @@ class ClassWriter:
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
-        checks = [_insisted(name, self.lengths[name]) for name in self.slots.arguments if name in self.lengths]
+        called = {name: self.slots.called.get(root_symbol(name), name) for name in self.slots.root.params}
+        known = {called[name]: called.get(str(count), count) for name, count in self.lengths.items()}
+        checks = [_insisted(name, known[name]) for name in self.slots.arguments if name in known]
         return self._class(base, [ast.Expr(made), *checks, *kept, *body, *closing] if stores else [], [run])
 
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
@@ -120,9 +124,10 @@ class ClassWriter:
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""
         columns = self.pattern.columns(self.pattern.levels)
-        if any(column.varies for column in columns):
-            body, modules = self.making.row(columns)
-            return [*body, ast.Expr(call(SUPER, modules))]
+        rows, levels = Rows(self.making), self.pattern.levels
+        varies = any(column.varies for column in columns)
+        if found := rows.row(levels, columns) if varies else rows.looped(levels, columns):
+            return [*found[0], ast.Expr(call(SUPER, *found[1]))]
         places = [(column, s) for column in columns for s, step in enumerate(column.shown) if not step.left_out]
 
         def member(name: str) -> ast.expr:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from netspec.emit.torch import construct, seated, torch_class, wrapped
@@ -20,11 +20,8 @@ from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
     Argument,
     Code,
-    assign,
     call,
     keyword,
-    listed,
-    method,
     named,
     same,
     stored,
@@ -33,11 +30,13 @@ from netspec.python.nodes import (
 )
 from netspec.views.code.containers import SELF, Run, named_sequence, repeated
 from netspec.views.code.paths import Paths
-from netspec.views.code.patterns import Column, Pattern, is_chosen, lender
+from netspec.views.code.patterns import Column, Pattern, columns_of, is_chosen, lender
 from netspec.views.code.program import Plan, Signature
 from netspec.views.code.proving import Unproved, value
-from netspec.views.code.sequences import over_root
-from netspec.views.code.slots import ABSENT, Slots, equal, in_round
+from netspec.views.code.rows import Rows, Stiff
+from netspec.views.code.sequences import is_inline, nested, over_root, positional, repeats_at
+from netspec.views.code.simpler import in_round
+from netspec.views.code.slots import ABSENT, Slots, equal
 from netspec.views.code.table_sites import Unsaid, has_rounds
 from netspec.views.code.tables import Writing
 
@@ -50,7 +49,7 @@ class Making:
         self.pattern = pattern
         self.serving = plan.serving
         self.known = known
-        self.rules = plan.rules
+        self.rules = plan.rules.rounds
         self.found: dict[str, Run] = {}
         """What the rounds of repeats have in common, by the level and the repeat."""
         self.behind: dict[Hashable, str] = {}
@@ -61,15 +60,15 @@ class Making:
         """The variable for the modules of a row, once there is one."""
         others = {served for served in set(plan.serving.values()) if served is not pattern}
         alone = all(served.levels[0].source != pattern.levels[0].source for served in others)
-        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone)
+        self.slots = Slots(pattern.levels, plan.live, set(plan.names.values()), alone, plan.rules.fixed)
         self.modules = [self.slots.names.fresh(identifier(each.name)) for each in made_with(pattern.levels[0])]
         """The arguments that are modules of classes around this one."""
 
     def condition(self, unit: int) -> ast.expr:
         """The test of a `when`, over the constructor's arguments; an argument of its own if it asks for more."""
-        return self._condition(self.pattern.column(unit))
+        return self.condition_of(self.pattern.column(unit))
 
-    def _condition(self, column: Column) -> ast.expr:
+    def condition_of(self, column: Column) -> ast.expr:
         """The test of what some uses leave out: the spec's own condition where it holds for all, else an argument."""
         series = [ABSENT if unit is None else unit.present for unit in column.units]
         guards = [unit.guard for unit in column.units if unit is not None]
@@ -91,10 +90,20 @@ class Making:
         levels = [None if step is None else step.body for step in aligned]
         inner = next((self.serving.get(level) for level in levels if level is not None), None)
         columns = inner.columns(levels) if inner is not None and inner.in_place else []
-        if not any(column.varies for column in columns):
-            return self._tabled(levels, inner) or ([], self.construct(aligned))
-        statements, modules = self.row(columns)
-        return statements, call("nn.Sequential", modules)
+        if any(column.varies for column in columns):
+            statements, modules = Rows(self).row(levels, columns)
+            return statements, call("nn.Sequential", *modules)
+        return self._tabled(levels, inner) or self._looped(levels, columns) or ([], self.construct(aligned))
+
+    def _looped(
+        self, levels: Sequence[Level | None], columns: Sequence[Column]
+    ) -> tuple[list[ast.stmt], ast.expr] | None:
+        """The same for a row with rounds of several modules, which statements put in a list; None for any other."""
+        shown = next((level for level in levels if level is not None), None)
+        if shown is None or not (columns or is_inline(shown)) or not positional(shown):
+            return None
+        found = Rows(self).looped(levels, columns or columns_of(levels))
+        return None if found is None else (found[0], call("nn.Sequential", *found[1]))
 
     def _tabled(self, levels: Sequence[Level | None], inner: Pattern | None) -> tuple[list[ast.stmt], ast.expr] | None:
         """The same for a row in which rounds go over a table; None for any other, and if no loop says all of it."""
@@ -116,28 +125,6 @@ class Making:
             return self.construct(steps)
         finally:
             self.slots = own
-
-    def row(self, columns: Sequence[Column]) -> tuple[list[ast.stmt], ast.expr]:
-        """The statements that put the modules of a row in a list, each where it is there, and that as arguments."""
-        self.layers = self.layers or self.slots.names.fresh("layers")
-        layers = named(self.layers)
-        items = [
-            (column if column.varies else None, self.construct(column.aligned(s)))
-            for column in columns
-            for s, step in enumerate(column.shown)
-            if not step.left_out
-        ]
-        runs = [(column, [item for _, item in run]) for column, run in groupby(items, lambda pair: pair[0])]
-        first = runs.pop(0)[1] if runs[0][0] is None else []
-        body: list[ast.stmt] = [assign(stored(self.layers), listed(first))]
-        for column, run in runs:
-            added: list[ast.stmt] = [ast.Expr(method(layers, "append", item)) for item in run]
-            test, last = None if column is None else self._condition(column), body[-1]
-            if test is not None and isinstance(last, ast.If) and same(last.test, test):
-                last.body += added
-            else:
-                body += added if test is None else [ast.If(test, added, [])]
-        return body, ast.Starred(layers, ast.Load())
 
     def construct(self, aligned: Sequence[Step | None]) -> ast.expr:
         """The expression that makes a member, over the constructor's arguments."""
@@ -207,7 +194,8 @@ class Making:
         assert shown is not None
         steps = _present(shown)
         bodies = [None if s is None else _present(s.body) for s in aligned]
-        assert all(len(body) == len(steps) for body in bodies if body is not None)
+        if any(len(body) != len(steps) for body in bodies if body is not None):
+            raise Stiff(shown.source)
         names = [step.member or step.name for step in steps]
         levels = [None if s is None else s.body for s in aligned]
 
@@ -232,6 +220,13 @@ class Making:
         named_ = list(names) != [str(place) for place in range(len(names))]
         found: dict[int, ast.expr] = {}
         runs: list[Run] = []
+        for repeat, inner in nested(shown) if not named_ else ():
+            mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
+            if len(levels) > 1 or len(mine) != len(repeat.steps) or mine != list(range(mine[0], mine[0] + len(mine))):
+                continue
+            if (run := self._nested([names[p] for p in mine], repeat, inner, make)) is not None:
+                runs.append(replace(run, start=mine[0]))
+                found |= dict.fromkeys(mine, run.item)
         for at, repeat in enumerate(shown.repeats):
             mine = [places[s.member] for s in repeat.steps if s.member in places and shown.members.get(s.member) is s]
             repeats = repeats_at(levels, at)
@@ -246,6 +241,35 @@ class Making:
                 runs.append(replace(run, start=mine[run.begin]))
                 found |= dict.fromkeys(mine[run.begin :], run.item)
         return [found[p] if p in found else make(name) for p, name in enumerate(names)], runs
+
+    def _nested(
+        self, names: Sequence[str], repeat: Repeat, inner: Sequence[Repeat], make: Callable[[str], ast.expr]
+    ) -> Run | None:
+        """The members of a repeat of which each round is a repeat, one in each of its; None if none says all."""
+        before = self.slots.state()
+        counts = [self.times([each]) or valued(each.count) for each in inner]
+        counters: set[str] = set()
+
+        def within(turn: int) -> ast.expr:
+            begin = sum(each.count for each in inner[:turn])
+            makes = [partial(make, name) for name in names[begin : begin + inner[turn].count]]
+            said = self.over_counter(makes, [inner[turn]])
+            if said is None:
+                raise Unsaid
+            counters.add(said[1])
+            return said[0]
+
+        with suppress(Unsaid):
+            whole = self.over_counter([partial(within, turn) for turn in range(repeat.count)], [repeat])
+            if whole is not None and len(counters) == 1 and all(same(count, counts[0]) for count in counts):
+                item, counter = whole
+                asked = {node.id for node in walk(item) if isinstance(node, ast.Name)}
+                one, other = (stored(name if name in asked else "_") for name in (counter, counters.pop()))
+                times = self.times([repeat]) or valued(repeat.count)
+                inside = ast.comprehension(other, call("range", counts[0]), [], 0)
+                return Run(0, 0, len(names), times, item, one, inner=inside)
+        self.slots.back(before)
+        return None
 
     def _run(
         self, names: Sequence[str], repeats: Sequence[Repeat | None], make: Callable[[str], ast.expr], named_: bool
@@ -286,14 +310,14 @@ class Making:
             made = {turn: make(name) for turn, name in enumerate(names)}
             read = {part.id for part in walk(rule.item) if isinstance(part, ast.Name)}
             known = {part.id for node in made.values() for part in walk(node) if isinstance(part, ast.Name)}
-            rounds = [self._without_defaults(in_round(rule.item, counter, turn)) for turn in made]
+            rounds = [self.without_defaults(in_round(rule.item, counter, turn)) for turn in made]
             alike = read <= known | {counter} | self.slots.arguments.keys() and all(map(same, rounds, made.values()))
             if alike and (rule.key is None or [_named(rule.key, counter, turn) for turn in made] == list(names)):
                 return replace(rule, start=0, count=len(names), times=times)
         self.slots.back(before)
         return None
 
-    def _without_defaults(self, node: ast.expr) -> ast.expr:
+    def without_defaults(self, node: ast.expr) -> ast.expr:
         """The call of a class of the network without arguments that are as they are by default."""
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             return node
@@ -331,17 +355,23 @@ class Making:
         numbers = {repeat.number for repeat in repeats if repeat is not None}
         before, outer = self.slots.state(), self.slots.counting
         self.slots.counting = outer | numbers
-        nodes = [make() for make in makes]
-        if past := _past(nodes, numbers, begin):
-            nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
-        self.slots.counting = outer
+        try:
+            nodes = [make() for make in makes]
+            if past := _past(nodes, numbers, begin):
+                nodes = [self._behind(make, past, turn) for turn, make in enumerate(makes, begin)]
+        except Unsaid:
+            self.slots.back(before)
+            raise
+        finally:
+            self.slots.counting, self.slots.past = outer, frozenset()
         taken = {node.id for each in nodes for node in walk(each) if isinstance(node, ast.Name)}
         taken |= self.slots.in_use
         counter = next((name for name in "ijk" if name not in taken), "") or Namespace(taken).fresh("i")
         found = over_counter(nodes, numbers, counter, partial(self._proved, counter), begin=begin, apart=apart)
-        if found is None:
+        if found is None or _counters(found) & numbers:  # where an earlier round asks for what only a later one has
             self.slots.back(before)
-        return None if found is None else (found, counter)
+            return None
+        return found, counter
 
     def _behind(self, make: Callable[[], ast.expr], past: Set[str], turn: int) -> ast.expr:
         """What a round makes where counters of earlier ones are numbers."""
@@ -362,6 +392,12 @@ class Making:
         except Unproved:
             return False
         return True
+
+
+def _counters(node: ast.expr) -> set[int]:
+    """The numbers of the repeats whose counters an expression asks for."""
+    names = (counted(part.id) for part in walk(node) if isinstance(part, ast.Name))
+    return {known[0] for known in names if known is not None}
 
 
 def _named(key: ast.expr, counter: str, turn: int) -> Any:
@@ -388,12 +424,6 @@ def _turn(symbol: str) -> int:
     counter = counted(symbol)
     assert counter is not None
     return counter[1]
-
-
-def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:
-    """One of the repeats of levels that share a class, in each; none where they do not have the same."""
-    counts = {tuple(repeat.count for repeat in level.repeats) for level in levels if level is not None}
-    return [None if level is None else level.repeats[at] for level in levels] if len(counts) == 1 else []
 
 
 def origins(aligned: Sequence[Step | None], field: str) -> list[ast.expr | None]:

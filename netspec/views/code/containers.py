@@ -92,11 +92,21 @@ class Run:
     """The variable that counts the rounds."""
     key: ast.expr | None = None
     """The name of each of them; None where they are numbered in their container."""
+    inner: ast.comprehension | None = None
+    """The rounds of another repeat that each of its rounds is."""
+    tested: tuple[int, ...] = ()
+    """The places of its modules where a round has several: `item` is a tuple of these and of the condition of each."""
 
     @property
     def rounds(self) -> ast.expr:
         """What its variable goes over."""
         return call("range", *([valued(self.begin)] if self.begin else []), self.times)
+
+    @property
+    def items(self) -> ast.ListComp:
+        """What makes all of them, as a list."""
+        inside = [self.inner] if self.inner is not None else []
+        return ast.ListComp(self.item, [ast.comprehension(self.counter, self.rounds, [], 0), *inside])
 
 
 def of_list(maker: ast.expr, items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> ast.expr:
@@ -114,7 +124,7 @@ def repeated(items: Sequence[ast.expr], runs: Sequence[Run] = ()) -> list[ast.ex
     at = 0
     while at < len(items):
         if run := begun.get(at):
-            found.append(ast.Starred(every(run.item, run.counter, run.rounds), ast.Load()))
+            found.append(ast.Starred(run.items, ast.Load()))
             at += run.count
             continue
         count = 1

@@ -52,6 +52,7 @@ class Flow:
     def __init__(self, pattern: Pattern, results: Sequence[Ref]) -> None:
         """`results` are what the class gives."""
         self.pattern = pattern
+        self.uses = range(len(pattern.levels))
         self.idle: dict[Ref, Ref] = {}
         """What a function gives that changes nothing, with what it is given."""
         self.items = self._items()
@@ -62,9 +63,9 @@ class Flow:
         """The steps of the class in order, seen from a use that has them."""
         items = []
         for u in range(len(self.pattern.units[0])):
-            use = next((i for i, units in enumerate(self.pattern.units) if units[u].present), 0)
+            use = next((i for i in self.uses if self.pattern.unit(i, u).present), 0)
             refs = self.pattern.refs[use]
-            for s, step in enumerate(self.pattern.units[use][u].steps):
+            for s, step in enumerate(self.pattern.unit(use, u).steps):
                 inputs = [refs[v] for v in given(step)]
                 aligned = self.pattern.aligned(u, s)
                 if _is_idle(aligned) and not self.pattern.varies(u):
@@ -130,8 +131,8 @@ class Flow:
 
     def left_out(self, unit: int) -> Ref:
         """What goes on where an optional unit is left out."""
-        use = next(i for i, units in enumerate(self.pattern.units) if not units[unit].present)
-        step = self.pattern.units[use][unit].steps[0]
+        use = next(i for i in self.uses if not self.pattern.unit(i, unit).present)
+        step = self.pattern.unit(use, unit).steps[0]
         return self.pattern.refs[use][step.inputs[0]]
 
     def actual(self, ref: Ref) -> Ref:
@@ -141,7 +142,7 @@ class Flow:
             if ref in self.idle:
                 ref = self.idle[ref]
                 continue
-            if any(units[unit].present for units in self.pattern.units):
+            if any(self.pattern.unit(use, unit).present for use in self.uses):
                 break
             ref = self.left_out(unit)
         return ref

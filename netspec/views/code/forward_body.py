@@ -266,7 +266,7 @@ class Forward:
             holder = self.loops.holder(loop, j) if step.member else None
             if holder is None or holder.startswith("self."):
                 continue
-            name = self.variables.names.fresh(identifier(module_name(step, holder or self._held(), several)))
+            name = self.variables.of_module(module_name(step, holder or self._held(), several))
             self.calls.turns[step] = named(name)
             names.append(stored(name))
             held = SELF if self.pattern.base == "nn.ModuleList" else method(SELF, "children")
@@ -338,6 +338,8 @@ class Forward:
             cursor, some = self._statement(cursor)
             inner += some
         held = self.variables.held[end] if read else before
+        if not inner and same(held, before):  # a buffer that nothing reads
+            return stop, []
         return stop, [ast.If(test, inner, [] if same(held, before) else [assign(_assigned(held), before)])]
 
     def _test(self, unit: int, at: int) -> ast.expr:

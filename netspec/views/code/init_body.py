@@ -23,9 +23,10 @@ from netspec.python.nodes import (
     tupled,
     valued,
 )
-from netspec.views.code.constructors import Making, repeats_at
+from netspec.views.code.constructors import Making
 from netspec.views.code.containers import SELF, SUPER, containers, filled, made, reference
 from netspec.views.code.paths import Paths
+from netspec.views.code.sequences import repeats_at
 from netspec.views.code.tables import read_on
 
 NONE = valued(None)

@@ -22,6 +22,7 @@ from netspec.ops.joining import Concat, Stack
 from netspec.views.code.containers import Containers
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Ref, rigid
+from netspec.views.code.sequences import nested
 
 LONGEST: Final = 24
 """The most steps that a round is looked for in."""
@@ -291,6 +292,8 @@ def _first_rounds(level: Level) -> Iterator[tuple[Step, int]]:
         mine = [step for step in repeat.steps if step.member and not step.again]
         if repeat.count and len(mine) % repeat.count == 0:
             yield from ((step, repeat.count) for step in mine[: len(mine) // repeat.count])
+    for _, inner in nested(level):
+        yield from ((each.steps[0], sum(other.count for other in inner[at:])) for at, each in enumerate(inner))
 
 
 def _gathers(item: Item, refs: list[Ref], values: list[Ref]) -> bool:

@@ -7,8 +7,7 @@ program becomes text.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from textwrap import wrap
 
@@ -24,20 +23,20 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
-from netspec.views.code.containers import Run
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Pattern, Ref, ordered, patterns
-from netspec.views.code.program import Class, Plan, Program, Signature
+from netspec.views.code.program import Class, Plan, Program, Rules, Signature
+from netspec.views.code.rows import Stiff
 from netspec.views.code.slots import Slots
 from netspec.views.code.tidy import decided, merged
 
 
-def source(graph: Graph, live: Collection[str] = (), rules: Mapping[str, Run] | None = None) -> str:
+def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Plan.
+    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules.
     """
     written = program(graph, live, rules, commented=True)
     parts, comments = written.parts, written.comments
@@ -59,12 +58,16 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(
-    graph: Graph, live: Collection[str], rules: Mapping[str, Run] | None = None, *, commented: bool = False
-) -> Program:
+def program(graph: Graph, live: Collection[str], rules: Rules | None = None, *, commented: bool = False) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements."""
-    plan = replace(_plan(graph, live), rules=rules or {})
-    classes = _classes(graph, plan)
+    stiff: set[Hashable] = set()
+    while True:
+        try:
+            plan = _plan(graph, live, rules or Rules(), stiff)
+            classes = _classes(graph, plan)
+            break
+        except Stiff as row:  # each time one more of the rows that there are
+            stiff.add(row.source)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
     found = {place: rule for each in classes for place, rule in each.rules.items()}
@@ -72,26 +75,33 @@ def program(
     return without_empty(merged(decided(written), plan.stems))
 
 
-def _plan(graph: Graph, live: Collection[str]) -> Plan:
+def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
     """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
-    serving = patterns(graph.root)
+    serving = patterns(graph.root, stiff, rules.fixed)
     *inner, last = ordered(serving[graph.root], serving)
     given = Namespace()
     own = given.fresh(graph.name)
     names: dict[Pattern, str] = {}
     stems = {own: graph.name}
     for pattern in inner:
-        stem = _stem(pattern.levels[0])
+        stem = _stem(pattern)
         names[pattern] = given.fresh(stem)
         stems[names[pattern]] = stem
-    return Plan(serving, {**names, last: own}, stems, live)
+    return Plan(serving, {**names, last: own}, stems, live, rules)
 
 
-def _stem(level: Level) -> str:
-    """What a level's class is called but for the number that sets it apart: as the block, or as the member."""
-    if level.name.isdecimal() and not level.block and level.parent is not None:
-        return class_name(f"{level.parent.block or level.parent.name}_{level.name}")
-    return class_name(level.block or level.name)
+def _stem(pattern: Pattern) -> str:
+    """What a class is called but for the number that sets it apart: as the block, or as the member.
+
+    Members that are numbered are called by what holds them: `Stage` for several of `stages`, `Stages0` for one alone.
+    """
+    level = pattern.levels[0]
+    if not level.name.isdecimal() or level.block or level.parent is None:
+        return class_name(level.block or level.name)
+    held = level.parent.block or level.parent.name
+    if len(pattern.levels) > 1 and len(held) > 3 and held.endswith("s") and not held.endswith("ss"):
+        return class_name(held.removesuffix("s"))
+    return class_name(f"{held}_{level.name}")
 
 
 def _classes(graph: Graph, plan: Plan) -> list[Class]:

@@ -7,7 +7,7 @@ some uses and leave it out of others; they still share the class, which then tes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from netspec.layers.base import Layer
 from netspec.python.expressions import text
 from netspec.python.nodes import call, named, same
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
+from netspec.views.code.stretches import segments, stretches
 
 Ref = tuple[Any, ...]
 """A value by its place, the same in all uses: ("in", 0), or (unit, step in the unit, result).
@@ -27,8 +28,11 @@ Ref = tuple[Any, ...]
 One of its own members that levels inside run is ("in", path), as it is there from the beginning.
 """
 
-Contents = dict[tuple[int, bool], Hashable]
-"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None."""
+Contents = dict[tuple[int, bool | int | str], Hashable]
+"""For each guarded unit, by its place: what it is where it is there, and what goes on where it is not; else None.
+
+For each repeat of a row that stretches: what its rounds are, by the units of each.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ class Unit:
     def present(self) -> bool:
         """Whether it is there, and no `when` left it out."""
         return not self.steps[0].left_out  # as all of them
+
+
+Segments = tuple[tuple[tuple[Unit, ...], ...], ...]
+"""The units of a use by the segments of its row and their rounds; all in one where it is no row that stretches."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,8 +81,8 @@ class Pattern:
 
     levels: tuple[Level, ...]
     """The uses of the block."""
-    units: tuple[tuple[Unit, ...], ...]
-    """For each level, its units."""
+    units: tuple[tuple[Unit | None, ...], ...]
+    """For each level, its units; in a row None where others have more rounds."""
     refs: tuple[Mapping[Value, Ref], ...]
     """For each use, where in the class its values stand."""
     echoes: tuple[tuple[int, Level, tuple[Unit, ...]], ...]
@@ -97,6 +105,12 @@ class Pattern:
             return "nn.Module"
         return "nn.ModuleList" if positional(self.levels[0]) else "nn.ModuleDict"
 
+    def unit(self, use: int, unit: int) -> Unit:
+        """A unit of one use, in a class that is no row."""
+        found = self.units[use][unit]
+        assert found is not None, "only uses of a row have units that others lack"
+        return found
+
     def shown(self, unit: int) -> Sequence[Step]:
         """The steps of a unit, from a use that has them."""
         return self.column(unit).shown
@@ -106,10 +120,14 @@ class Pattern:
         return Column([units[unit] for units in self.units])
 
     def columns(self, levels: Sequence[Level | None]) -> list[Column]:
-        """Its units where each of these is one of the levels that it serves, or none where a use has none."""
+        """Its units where each of these is one of the levels that it serves, or none where a use has none.
+
+        Rounds of a row that only other levels have are left out.
+        """
         at = {id(level): units for level, units in zip(self.levels, self.units, strict=True)}
         found = [None if level is None else at[id(level)] for level in levels]
-        return [Column([u[unit] if u is not None else None for u in found]) for unit in range(len(self.units[0]))]
+        units = ([u[unit] if u is not None else None for u in found] for unit in range(len(self.units[0])))
+        return [Column(column) for column in units if any(unit is not None for unit in column)]
 
     @property
     def renamed(self) -> bool:
@@ -127,8 +145,13 @@ class Pattern:
 
 def units_of(level: Level) -> tuple[Unit, ...]:
     """The steps of a level, those under one guard together, unless rounds of a repeat differ in what it says."""
+    return _units(level.steps)
+
+
+def _units(steps: Sequence[Step]) -> tuple[Unit, ...]:
+    """Steps in a row, those under one guard together."""
     units: list[list[Step]] = []
-    for step in level.steps:
+    for step in steps:
         last = units[-1][-1] if units else None
         same = last and last.guard and step.guard and last.guard.at == step.guard.at
         if last and same and last.left_out == step.left_out:
@@ -136,6 +159,14 @@ def units_of(level: Level) -> tuple[Unit, ...]:
         else:
             units.append([step])
     return tuple(Unit(steps[0].guard, tuple(steps)) for steps in units)
+
+
+def columns_of(levels: Sequence[Level | None]) -> list[Column]:
+    """The steps of a row that has no class, each for itself, in every use; none where uses have other ones."""
+    steps = [None if level is None else level.steps for level in levels]
+    counts = {len(each) for each in steps if each is not None}
+    places = range(counts.pop() if len(counts) == 1 else 0)
+    return [Column([None if s is None else Unit(s[i].guard, (s[i],)) for s in steps]) for i in places]
 
 
 def references(level: Level, units: Sequence[Unit]) -> dict[Value, Ref]:
@@ -156,17 +187,25 @@ def lender(level: Level, module: Value) -> str | int:
     return made_with(level).index(module) if own is None else own
 
 
-def patterns(root: Level) -> dict[Level, Pattern]:
-    """The class that serves each level; levels that are printed as nn.Sequential have none."""
+def patterns(
+    root: Level, stiff: Set[Hashable] = frozenset(), fixed: Collection[tuple[str, str]] = ()
+) -> dict[Level, Pattern]:
+    """The class that serves each level; levels that are printed as nn.Sequential have none.
+
+    Rows share a class whatever their rounds are, but for those from the `stiff` sources, and those whose rounds are
+    counted by `fixed` parameters of their blocks.
+    """
     groups: list[_Group] = []
     found: dict[Hashable, list[_Group]] = {}
     serving: dict[Level, int] = {}
     for level in _levels(root):
-        if is_inline(level):
+        # A row in one place has no class of its own otherwise; as a pattern its uses can be held beside each other.
+        row = _row(level, serving) if level.source not in stiff and stretches(level, fixed) else None
+        if row is None and is_inline(level):
             continue
         units = units_of(level)
         refs = references(level, units)
-        outline, contents = _signature(level, units, refs, serving)
+        outline, contents = _signature(level, units, refs, serving) if row is None else row[1:]
         alike = found.setdefault((level.source, level.kind, outline), [])
         group = next((known for known in alike if known.takes(contents)), None)
         if group is None:
@@ -174,7 +213,7 @@ def patterns(root: Level) -> dict[Level, Pattern]:
             groups.append(group)
             alike.append(group)
         group.contents.update({at: c for at, c in contents.items() if c is not None})
-        group.uses[level] = (units, refs)
+        group.uses[level] = (((units,),) if row is None else row[0], refs)
         serving[level] = group.number
     echoes: list[list[tuple[int, Level, tuple[Unit, ...]]]] = [[] for _ in groups]
     for level, echo in _run_again(root):
@@ -219,7 +258,7 @@ class _Group:
 
     number: int
     contents: Contents = field(default_factory=dict)
-    uses: dict[Level, tuple[tuple[Unit, ...], Mapping[Value, Ref]]] = field(default_factory=dict)
+    uses: dict[Level, tuple[Segments, Mapping[Value, Ref]]] = field(default_factory=dict)
 
     def takes(self, contents: Contents) -> bool:
         """Whether a use with these contents can share the class too."""
@@ -227,12 +266,25 @@ class _Group:
 
     def pattern(self, echoes: Sequence[tuple[int, Level, tuple[Unit, ...]]]) -> Pattern:
         """The class of these uses, and under which names its members stand."""
-        units = tuple(units for units, _ in self.uses.values())
+        units = _stretched([parts for parts, _ in self.uses.values()])
         homes: Counter[str] = Counter()
         for unit in range(len(units[0])):
             steps = Column([u[unit] for u in units]).shown
             homes.update({step.member for step in steps if step.member and not step.again})
         return Pattern(tuple(self.uses), units, tuple(refs for _, refs in self.uses.values()), tuple(echoes), homes)
+
+
+def _stretched(uses: Sequence[Segments]) -> tuple[tuple[Unit | None, ...], ...]:
+    """The units of each use, with None in the place of rounds that others have."""
+    most = [max(map(len, column)) for column in zip(*uses, strict=True)]
+    each = [next(len(s[0]) for s in column if s) if any(column) else 0 for column in zip(*uses, strict=True)]
+    found = []
+    for use in uses:
+        row: list[Unit | None] = []
+        for part, rounds, many in zip(use, most, each, strict=True):
+            row += [*(unit for units in part for unit in units), *[None] * (many * (rounds - len(part)))]
+        found.append(tuple(row))
+    return tuple(found)
 
 
 def ordered(last: Pattern, serving: Mapping[Level, Pattern]) -> list[Pattern]:
@@ -302,6 +354,37 @@ def _signature(
     outline.append(tuple(map(label, level.members.values())) if named and not contents else ())
     outline.append((tuple(level.aliases), tuple(lender(level, value) for value in level.borrowed.values())))
     return tuple(outline), contents
+
+
+def _row(level: Level, serving: Mapping[Level, int]) -> tuple[Segments, Hashable, Contents] | None:
+    """The units of a row, and its signature whatever its rounds are; None if its rounds differ in more than numbers."""
+    parts: list[tuple[tuple[Unit, ...], ...]] = []
+    outline: list[Hashable] = ["row"]
+    contents: Contents = {}
+    refs = _Before()
+    for segment in segments(level):
+        rounds = tuple(map(_units, segment.rounds))
+        if len({tuple(len(unit.steps) for unit in units) for units in rounds}) > 1:
+            return None
+        parts.append(rounds)
+        place, shape = len(outline), []
+        for at, column in enumerate(zip(*rounds, strict=True)):
+            guards = {None if unit.guard is None else unit.guard.at for unit in column}
+            there = {tuple(_step_signature(s, refs, False, serving) for s in u.steps) for u in column if u.present}
+            if len(guards) > 1 or len(there) > 1:
+                return None
+            shape.append((len(column[0].steps), guards.pop()))
+            contents[place, at] = next(iter(there), None)
+        contents[place, "shape"] = tuple(shape) if rounds else None
+        outline.append(segment.repeated)
+    return tuple(parts), tuple(outline), contents
+
+
+class _Before(dict[Value, Ref]):
+    """Where the values of a row stand, in which each step takes what the one before gives."""
+
+    def __missing__(self, value: Value) -> Ref:
+        return ("before",)
 
 
 def _step_signature(step: Step, refs: Mapping[Value, Ref], named: bool, serving: Mapping[Level, int]) -> Hashable:

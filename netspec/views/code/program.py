@@ -23,6 +23,16 @@ Serving = Mapping[Level, Pattern]
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What the same network with other numbers tells of its classes."""
+
+    rounds: Mapping[str, Run] = field(default_factory=dict)
+    """What rounds of repeats have in common where there are more of them, by the level and the repeat."""
+    fixed: Collection[tuple[str, str]] = ()
+    """The parameters of blocks, each behind the name of its block, that are numbers in a class and no arguments."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The classes of a network before they are written."""
 
@@ -33,8 +43,7 @@ class Plan:
     """Each of these names without the number that sets it apart from others."""
     live: Collection[str]
     """The network's parameters that stay arguments."""
-    rules: Mapping[str, Run] = field(default_factory=dict)
-    """What rounds of repeats have in common where there are more of them, by the level and the repeat."""
+    rules: Rules
 
 
 @dataclass(frozen=True, slots=True)

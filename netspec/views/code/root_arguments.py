@@ -16,6 +16,7 @@ from netspec.graph.model import Graph, Level
 from netspec.graph.symbols import node_of, plain, replaced, root_symbol, symbols
 from netspec.python.nodes import walk
 from netspec.sections.document import Document
+from netspec.views.code.block_counts import counted
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
@@ -54,7 +55,9 @@ def _source(known: _Known) -> str:
     if not {name for name in trials.live if name in trials.counts} <= {*live}:
         trials, live = _with_rules(trials, graph, live)
     lengths = trials.lengths(live)
-    return written(replace(graph, bound=bound(document, graph, live), lengths=lengths), live, trials.rules)
+    return written(
+        replace(graph, bound=bound(document, graph, live, trials.rules), lengths=lengths), live, trials.rules
+    )
 
 
 def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, list[str]]:
@@ -64,7 +67,8 @@ def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, 
     """
     if (deeper := trials.deeper()) is None:
         return trials, live
-    rules = program(deeper, trials.live).rules
+    rounds = program(deeper, trials.live, trials.rules).rules
+    rules = replace(trials.rules, rounds={**rounds, **trials.rules.rounds})
     ruled = replace(trials, rules=rules, meant=program(graph, trials.live, rules).parts)
     found = ruled.proven()
     return (ruled, found) if {*live} < {*found} else (trials, live)
@@ -75,10 +79,11 @@ def _trials(document: Document, graph: Graph) -> Trials:
     live = [name for name in document.params if _may_be(graph, name)]
     deciding = _deciding(graph, live)
     live = [name for name in live if name not in deciding]
+    rules = counted(document, graph, live)
     if not live:
-        return Trials(document, (), (), ())
+        return Trials(document, (), (), (), rules=rules)
     counts, divided = set(_counts(graph.root)), _parameters(filter(_divides, _expressions(graph.root)))
-    return Trials(document, live, counts, program(graph, live).parts, divided)
+    return Trials(document, live, counts, program(graph, live, rules).parts, divided, rules)
 
 
 def _may_be(graph: Graph, name: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netspec.dims import Dim
 from netspec.emit.torch import arguments, has_seat
-from netspec.graph.model import Level, Step
+from netspec.graph.model import Level, Repeat, Step
 from netspec.graph.names import HELD
 from netspec.graph.symbols import replaced
 from netspec.graph.uses import given, taken
@@ -134,3 +134,19 @@ def is_numbered(level: Level) -> bool:
     modules = all(step.body is not None or isinstance(step.op, Layer) for step in level.members.values())
     numbers = bool(level.members) and all(name.isdecimal() for name in level.members)
     return level.kind != "root" and numbers and modules and not level.aliases and not level.lent
+
+
+def nested(level: Level) -> Iterator[tuple[Repeat, list[Repeat]]]:
+    """The repeats of which each round is a repeat itself, one step in each of its rounds, with these."""
+    for repeat in level.repeats:
+        rounds = [repeat.steps[a:b] for a, b in zip((0, *repeat.ends), repeat.ends, strict=False)]
+        inner = [next((r for r in level.repeats if r is not repeat and r.steps == steps), None) for steps in rounds]
+        found = [each for each in inner if each is not None and len(each.steps) == each.count]
+        if repeat.steps and len(rounds) > 1 and len(found) == len(rounds):
+            yield repeat, found
+
+
+def repeats_at(levels: Sequence[Level | None], at: int) -> list[Repeat | None]:
+    """One of the repeats of levels that share a class, in each; none where they do not have the same."""
+    counts = {tuple(repeat.count for repeat in level.repeats) for level in levels if level is not None}
+    return [None if level is None else level.repeats[at] for level in levels] if len(counts) == 1 else []

@@ -64,7 +64,8 @@ class Shapes:
 
     def of_either(self, unit: int) -> str:
         """The shape that goes on behind a unit of one step, whether a use has it or not."""
-        steps = [units[unit].steps[0] for units in (*self.pattern.units, *(u for _, _, u in self.pattern.echoes))]
+        units = [self.pattern.unit(use, unit) for use in range(len(self.pattern.levels))]
+        steps = [each.steps[0] for each in (*units, *(u[unit] for _, _, u in self.pattern.echoes))]
         return self._said([step.inputs[0] if step.left_out else step.value for step in steps])
 
     def _everywhere(self, unit: int, step: int) -> list[Step | None]:
@@ -97,7 +98,7 @@ class Shapes:
         told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
         if told is not None:
             said = text(told).replace(" ", "")
-            return said if len(said) <= _LONGEST else ""
+            return said if len(said) <= _LONGEST and "+-" not in said else ""  # `h+-h%4`: a map that is padded
         return str(known.pop()) if len(known) == 1 and self.is_settled(column[:count]) else ""
 
     def _by_letter(self, column: list[Any], axis: int, said: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from netspec.emit.torch import torch_class
 from netspec.graph.model import Level
@@ -30,27 +30,20 @@ from netspec.graph.symbols import (
     symbols,
 )
 from netspec.graph.symbols import name as name_node
-from netspec.language import expressions
-from netspec.language.calls import nothing
 from netspec.layers.base import Layer
-from netspec.python.allowlist import MATH
 from netspec.python.names import Namespace, identifier, unlike
-from netspec.python.nodes import Code, named, same, valued, walk
+from netspec.python.nodes import Code, named, same, walk
 from netspec.python.reserved import BUILTINS, RESERVED
 from netspec.views.code.axes import CHANNELS, FEATURES, is_last, word
 from netspec.views.code.proving import ABSENT as ABSENT
-from netspec.views.code.proving import Unproved, decides, proved
+from netspec.views.code.proving import decides, proved
 from netspec.views.code.proving import equal as equal
-from netspec.views.code.proving import value as value_of
 from netspec.views.code.sequences import around
+from netspec.views.code.simpler import asked, is_long, tidied
 from netspec.vocabulary import OPERATIONS
 
 INPUT, HEADER, REST = range(3)
 """What an argument is, in the order in which a constructor has them."""
-
-
-DIGITS: Final = 9
-"""The most digits, zeros before them and the point left out, of a fraction that is written as a number."""
 
 
 @dataclass(slots=True)
@@ -59,22 +52,38 @@ class Argument:
 
     kind: int
     values: list[Any]
-    """In the order of the uses; ABSENT where one has no such step."""
+    """In the order of the uses."""
     origins: list[Node]
     """Over the symbols around each use."""
+    free: frozenset[int] = frozenset()
+    """The uses that ask for it nowhere, so that it could be anything there."""
+
+    def filled(self, values: Sequence[Any], origins: Sequence[Node], free: frozenset[int]) -> Argument:
+        """With these where it could be anything, but for the uses where these could be so too."""
+        mine = self.free - free
+        known = [values[use] if use in mine else v for use, v in enumerate(self.values)]
+        nodes = [origins[use] if use in mine else node for use, node in enumerate(self.origins)]
+        return Argument(self.kind, known, nodes, self.free & free)
 
 
 class Slots:
     """The constructor's arguments of one class, found while its lines are written."""
 
     def __init__(
-        self, levels: Sequence[Level], live: Collection[str], taken: Collection[str] = (), alone: bool = True
+        self,
+        levels: Sequence[Level],
+        live: Collection[str],
+        taken: Collection[str] = (),
+        alone: bool = True,
+        fixed: Collection[tuple[str, str]] = (),
     ) -> None:
         """`live` are the network's parameters that stay arguments; `taken` the names of classes.
 
         Where it is not `alone`, other uses of the block have a class of their own, which may yet come out the same.
+        `fixed` are parameters, by their blocks, that are numbers here.
         """
         self.alone = alone
+        self.fixed = fixed
         self.levels = levels
         self.blocks = [block for level in levels if (block := around(level)) is not None]
         self.root = root_of(levels[0])
@@ -112,8 +121,10 @@ class Slots:
         if (node := self.said(values, nodes, name)) is not None:
             return Code(node)
         present = [v for v in values if v is not ABSENT]
+        # Here each use has its own though all are equal: another list would tell them apart.
         if not isinstance(present[0], tuple) and any(self._parted(node, nodes) for node in nodes):
             return Code(self._new(name, values, nodes))
+        # One value that no expression gives is a number, not an argument that always has it.
         if all(equal(v, present[0]) for v in present) and not isinstance(present[0], tuple):
             return Code(node) if (node := self._in_full(present[0], nodes)) is not None else present[0]
         if all(isinstance(v, tuple) and len(v) == len(present[0]) for v in present):
@@ -131,7 +142,7 @@ class Slots:
 
     def _in_full(self, value: Any, nodes: Sequence[Node]) -> Node | None:
         """The expression that gave a fraction of many digits; None for any other value, or if there is none."""
-        for node in nodes if _is_long(value) else ():
+        for node in nodes if is_long(value) else ():
             tree = None if "?" in symbols(node) else self._over(node, "")
             if tree is not None and not isinstance(tree, ast.Constant) and proved(tree, {}, [value]):
                 return tree
@@ -139,7 +150,8 @@ class Slots:
 
     def condition(self, origins: Sequence[Node], values: Sequence[Any]) -> Node | None:
         """The first of these conditions that decides for each use as it was, if it asks; None where none does."""
-        return self._first(origins, "", lambda node: decides(node, self.params, values))
+        test = self._first(origins, "", lambda node: decides(node, self.params, values))
+        return None if test is None else asked(test)
 
     def spelled(
         self, parts: Sequence[str | Node], write: Callable[[list[str | Node]], Node], names: Sequence[str]
@@ -175,7 +187,7 @@ class Slots:
         if self.live.keys().isdisjoint(asked) or not any(isinstance(part, ast.Subscript) for part in walk(node)):
             return False
         counting = any(counter is not None and counter[0] in self.counting for counter in map(counted, asked))
-        return not counting and any(key(_in_turn(each)) != key(_in_turn(node)) for each in nodes if not _is_value(each))
+        return not counting and any(not _alike(each, node) for each in nodes if not _is_value(each))
 
     def state(self) -> tuple[dict[str, Argument], set[str], dict[str, str]]:
         """The arguments that there are, to go back to."""
@@ -220,6 +232,8 @@ class Slots:
             return None
         if symbol in self.variables:
             values = [plain(block.params[symbol]) for block in self.blocks]
+            if self._is_fixed(symbol):
+                return node_of(values[0]) if all(equal(value, values[0]) for value in values) else None
             values = [class_of(value) for value in values] if symbol in self.operations else values
         else:
             values = [_size(block, symbol) for block in self.blocks]
@@ -238,6 +252,11 @@ class Slots:
         ]
         name = self.variables.get(symbol) or self._size_name(symbol)
         return self._argument(symbol, name, HEADER if symbol in self.variables else INPUT, values, origins)
+
+    def _is_fixed(self, symbol: str) -> bool:
+        """Whether a parameter of the block is a number in the class, as what follows from it is."""
+        header = self.blocks[0].header
+        return header is not None and (header.name, symbol) in self.fixed
 
     def _settled(self, block: Level | None, symbol: str) -> Any:
         """The size that the spec gives an input as a number, and not by an argument; None for any other."""
@@ -295,18 +314,24 @@ class Slots:
         return f"{before}_{said or f'size{axis}'}"
 
     def _new(self, name: str, values: Sequence[Any], nodes: Sequence[Node]) -> Node:
-        """An argument for what no expression says."""
-        filler = next(v for v in values if v is not ABSENT)
-        series = [filler if v is ABSENT else v for v in values]
-        origins = [
+        """An argument for what no expression says; a use that does not need it gives it as the first that does."""
+        filler = next(use for use, v in enumerate(values) if v is not ABSENT)
+        series = [values[filler] if v is ABSENT else v for v in values]
+        known = [
             node_of(value) if node is LOST else replaced(node, level.bound) if level.kind == "block" else node
             for value, node, level in zip(series, nodes, self.levels, strict=True)
         ]
-        for known, argument in self.arguments.items():
-            if argument.kind == REST and argument.values == series and _alike(argument.origins, origins):
-                return named(known)
+        # What is not asked for may be anything; that of another use needs no constant in the call.
+        origins = [known[filler] if v is ABSENT else node for v, node in zip(values, known, strict=True)]
+        free = frozenset(use for use, v in enumerate(values) if v is ABSENT)
+        for other, argument in self.arguments.items():
+            asked = {*range(len(series))} - free - argument.free
+            alike = (equal(argument.values[u], series[u]) and _alike(argument.origins[u], origins[u]) for u in asked)
+            if argument.kind == REST and asked and all(alike):
+                self.arguments[other] = argument.filled(series, origins, free)
+                return named(other)
         name = self.names.fresh(identifier(name))
-        self.arguments[name] = Argument(REST, series, origins)
+        self.arguments[name] = Argument(REST, series, origins, free)
         return named(name)
 
     def parameter(self, tree: Node) -> str:
@@ -425,147 +450,6 @@ def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
     return nodes.values() if len(nodes) < 2 else {key(node): node for node in nodes.values()}.values()
 
 
-def _alike(some: Sequence[Node], others: Sequence[Node]) -> bool:
-    """Whether expressions are the same one by one."""
-    return list(map(key, some)) == list(map(key, others))
-
-
-_MIRRORED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
-    ast.Eq: ast.Eq,
-    ast.NotEq: ast.NotEq,
-    ast.Lt: ast.Gt,
-    ast.LtE: ast.GtE,
-    ast.Gt: ast.Lt,
-    ast.GtE: ast.LtE,
-}
-"""How a comparison reads from its other side."""
-
-
-def tidied(node: Node) -> Node:
-    """An expression as a person would write it."""
-    result = _Tidy().visit(node)
-    assert isinstance(result, ast.expr)
-    return result
-
-
-_BUILT: Final = (ast.Call, ast.ListComp, ast.DictComp, ast.Dict, ast.JoinedStr)
-"""What is no arithmetic."""
-
-
-def in_round(node: Node, counter: str, turn: int) -> Node:
-    """What an expression over the counter of rounds is in one of them."""
-    if isinstance(node, ast.JoinedStr):
-        try:
-            return ast.Constant(value_of(node, {counter: turn}))
-        except Unproved:
-            return node
-    if not any(isinstance(part, _BUILT) for part in walk(node)):
-        return tidied(replaced(node, {counter: ast.Constant(turn)}))
-
-    def inside(part: Any) -> Any:
-        if isinstance(part, list):
-            return [inside(item) for item in part]
-        if isinstance(part, ast.expr):
-            return in_round(part, counter, turn)
-        if isinstance(part, ast.keyword | ast.comprehension):
-            return type(part)(**{name: inside(getattr(part, name)) for name in part._fields})
-        return part
-
-    return type(node)(**{name: inside(getattr(node, name, None)) for name in node._fields})
-
-
-class _Tidy(ast.NodeTransformer):
-    """Writes an expression as a person would, with the same value."""
-
-    def visit(self, node: ast.AST) -> Any:
-        """What has no names is computed, if it comes to a plain value: `(7 - 1) * d` is `6 * d`.
-
-        A fraction of many digits is left as it was written: `0.1 * 3 / 8`.
-        """
-        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Slice) and not symbols(node):
-            try:
-                value = expressions.computed(node, nothing)
-            except expressions.ExpressionError:
-                return node
-            if not _is_long(value):
-                return _constant(value) or node
-        return super().visit(node)
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        parts = {
-            field: [self.visit(item) for item in value]
-            if isinstance(value, list)
-            else self.visit(value)
-            if isinstance(value, ast.AST)
-            else value
-            for field, value in ast.iter_fields(node)
-        }
-        return type(node)(**parts)
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        """With the function as Python has it: `math.sqrt(d)`."""
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        function = named(MATH[name]) if name in MATH else node.func
-        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return _constant(node.value) or node
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """With a sign in place of -1, and a factor that is a number in front."""
-        left: ast.expr = self.visit(node.left)
-        right: ast.expr = self.visit(node.right)
-        first, last = _count(left), _count(right)
-        if isinstance(node.op, ast.Mult) and last is not None and first is None and not isinstance(left, ast.Constant):
-            left, right, first, last = right, left, last, first
-        if isinstance(node.op, ast.Mult) and first == 1:
-            return right
-        if isinstance(node.op, ast.Mult) and first == -1:
-            return ast.UnaryOp(ast.USub(), right)
-        if isinstance(node.op, ast.FloorDiv | ast.Pow) and last == 1:
-            return left
-        return ast.BinOp(left, node.op, right)
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        """What is asked about stands first: `c != 5` for `5 != c`."""
-        left, others = self.visit(node.left), [self.visit(other) for other in node.comparators]
-        mirrored = _MIRRORED.get(type(node.ops[0])) if len(node.ops) == 1 else None
-        if isinstance(left, ast.Constant) and mirrored:
-            return ast.Compare(others[0], [mirrored()], [left])
-        return ast.Compare(left, node.ops, others)
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        """Without what is settled beside what is not: `s != 1 or c != c` is `s != 1`, and with `c == c` it is true."""
-        values = [self.visit(value) for value in node.values]
-        neutral = isinstance(node.op, ast.And)
-        if any(isinstance(v, ast.Constant) and v.value is not neutral and isinstance(v.value, bool) for v in values):
-            return ast.Constant(not neutral)
-        unsettled = [v for v in values if not (isinstance(v, ast.Constant) and v.value is neutral)]
-        if len(unsettled) == 1 and isinstance(unsettled[0], ast.Compare | ast.BoolOp):
-            return unsettled[0]
-        return ast.BoolOp(node.op, unsettled if len(unsettled) > 1 else values)
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        """Without a choice that is settled."""
-        test = self.visit(node.test)
-        if isinstance(test, ast.Constant) and isinstance(test.value, bool):
-            chosen: ast.expr = self.visit(node.body if test.value else node.orelse)
-            return chosen
-        return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
-
-
-def _is_long(value: Any) -> bool:
-    """Whether a value is a fraction that nobody would write out: 0.037500000000000006."""
-    return isinstance(value, float) and len(repr(value).partition("e")[0].strip("-0.")) > DIGITS
-
-
-def _count(node: ast.expr) -> int | None:
-    """The whole number that an expression is, a sign in front of it included."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and (count := number(node.operand)) is not None:
-        return -count
-    return number(node)
-
-
-def _constant(value: Any) -> ast.expr | None:
-    """A plain value as an expression."""
-    return valued(value) if value is None or isinstance(value, bool | int | float | str) else None
+def _alike(one: Node, other: Node) -> bool:
+    """Whether expressions are the same, in the rounds that they stand in."""
+    return key(_in_turn(one)) == key(_in_turn(other))

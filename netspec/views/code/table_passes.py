@@ -15,9 +15,9 @@ from netspec.graph.model import Guard, Repeat, Step
 from netspec.graph.symbols import (
     LOST,
     Node,
+    again,
     combined,
     counted,
-    is_exact,
     key,
     node_of,
     number,
@@ -31,7 +31,8 @@ from netspec.python.nodes import Code, same, valued, walk
 from netspec.tensors import Tensor
 from netspec.views.code.axes import CHANNELS, FEATURES
 from netspec.views.code.proving import Unproved, decides, equal, proved, value
-from netspec.views.code.slots import Slots, class_of, tidied
+from netspec.views.code.simpler import tidied
+from netspec.views.code.slots import Slots, class_of
 from netspec.views.code.table_sites import Body, Pass, Place, Site, Unsaid
 
 
@@ -392,7 +393,7 @@ def relative(node: Node, place: Place) -> Node:
         case ast.Name() | ast.Constant():
             return node
         case ast.BinOp():
-            return combined(node.op, relative(node.left, place), relative(node.right, place), is_exact(node))
+            return again(node, relative(node.left, place), relative(node.right, place))
         case ast.Call():
             return ast.Call(node.func, [relative(argument, place) for argument in node.args], [])
 

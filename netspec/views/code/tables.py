@@ -14,7 +14,8 @@ from netspec.views.code.containers import mapping, named_sequence, repeated
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.proving import value
 from netspec.views.code.sequences import positional
-from netspec.views.code.slots import Slots, class_of, tidied
+from netspec.views.code.simpler import tidied
+from netspec.views.code.slots import Slots, class_of
 from netspec.views.code.table_passes import Flow, PassSlots, Variables
 from netspec.views.code.table_sites import Body, Item, Pass, Site, Unsaid, body_of, items_of
 

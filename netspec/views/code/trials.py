@@ -16,8 +16,8 @@ from netspec.graph.report import Report, Stopped
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.tensors import Tensor
-from netspec.views.code.containers import Run
 from netspec.views.code.module import program
+from netspec.views.code.program import Rules
 from netspec.views.code.slots import class_of, equal
 
 Part = ast.ClassDef | ast.FunctionDef
@@ -31,13 +31,15 @@ SMALL: Final = 16
 """Up to here a number may be one of heads or groups, which divides others."""
 
 
-def traced(document: Document, sizes: Mapping[str, Tensor] | None = None) -> Graph | None:
+def traced(
+    document: Document, sizes: Mapping[str, Tensor] | None = None, more: Mapping[tuple[str, str], int] | None = None
+) -> Graph | None:
     """The network of a document with where its numbers come from; None if it does not fit together.
 
-    `sizes` are inputs in place of those that it declares.
+    `sizes` are inputs in place of those that it declares; for `more` see `expand`.
     """
     try:
-        graph, problems = expand(document, sizes, traced=True, report=_Hasty())
+        graph, problems = expand(document, sizes, traced=True, more=more, report=_Hasty())
     except Stopped:
         return None
     return None if any(problem.severity == "error" for problem in problems) else graph
@@ -65,8 +67,7 @@ class Trials:
     """The program that is meant, with all of them as arguments that it can say."""
     divided: Collection[str] = ()
     """Those that stand where one of them divides, so that others have no rest only while that is as it is."""
-    rules: Mapping[str, Run] = field(default_factory=dict)
-    """What rounds have in common where there are more of them than here."""
+    rules: Rules = field(default_factory=Rules)
     verdicts: dict[str, bool | None] = field(default_factory=dict, init=False)
     """What has been found so far, by the values."""
     few: dict[str, Any] = field(default_factory=dict, init=False)
@@ -82,6 +83,7 @@ class Trials:
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
         taken = [name for name in self.live if _takes(self.meant, name)]
+        # Rows that are all other ones may be no network, so a table is not tried beside others.
         tables = {name for name in taken if _is_table(self.document.params[name])}
         others = [name for name in taken if name not in tables]
         if len(others) < 2 or not self._in_turns(others):
@@ -131,11 +133,19 @@ class Trials:
         return self.verdicts[known]
 
     def _proven(self, names: Sequence[str]) -> list[str]:
-        """Those of these with larger and smaller values of which it is; all are tried at once, and else in halves."""
+        """Those of these with larger and smaller values of which it is; all are tried at once.
+
+        Else those that do not hold alone are left out, and if all hold alone the halves are tried.
+        """
         if len(names) < 2:
             return [name for name in names if self._alone(name)]
         if self._in_turns(names):
             return list(names)
+        first = {name: self._verdict({name: self._either(name)[0]}) for name in names}
+        sound = [name for name in names if first[name]]
+        if len(sound) < len(names):
+            found = {*self._proven(sound), *(name for name in names if first[name] is None and self._alone(name))}
+            return [name for name in names if name in found]
         half = len(names) // 2
         return [name for part in (names[:half], names[half:]) for name in self._proven(part)]
 
@@ -178,8 +188,9 @@ class Trials:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
         given = self.document.params[name]
         if name in self.counts and not _is_table(given):
-            few = [[n for n in (FEW + 1, FEW, FEW + 2) if n != value] for value in _each(given)]
-            return [list(column) for column in zip(*few, strict=False)] if isinstance(given, list) else few[0]
+            few = [[n for n in range(FEW, FEW + 5) if n != value] for value in _each(given)]
+            turned = [[*each[1:2], each[0], *each[2:]] for each in few]
+            return _columns(given, turned) if isinstance(given, list) else turned[0]
         return variations(given)
 
     def _odd(self, name: str) -> Any:
@@ -229,8 +240,31 @@ def variations(value: Any) -> Sequence[Any]:
     if isinstance(value, str):
         return [word for word in WORDS if not equal(class_of(word), class_of(value))]
     if isinstance(value, list):
-        return [list(column) for column in zip(*map(_of_entry, value), strict=False)]
+        return _columns(value, list(map(_of_entry, value)))
     return [v for v in _near(value) if v != value]
+
+
+def _columns(given: Sequence[Any], others: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Lists of one of the other values of each entry; equal entries have unlike ones, as far as there are such."""
+    ranks = [sum(known == entry for known in given[:at]) for at, entry in enumerate(given)]
+    turned = [
+        [_unlike(one, value, rank) for one in each] for each, value, rank in zip(others, given, ranks, strict=True)
+    ]
+    return [list(column) for column in zip(*turned, strict=False)]
+
+
+def _unlike(other: Any, value: Any, rank: int) -> Any:
+    """Another value of an entry that so many before it are equal to: further on the same side, as good a divisor."""
+    if isinstance(value, float):
+        return other - rank * (other - value) / 8
+    if not rank or isinstance(value, bool) or not isinstance(value, int):
+        return other
+    # The width of a window stays odd.
+    step = 2 if value % 2 else 1
+    if other > value:
+        return other + rank * step * (value if value and other % value == 0 else 1)
+    half = value // 2 ** (rank + 1)
+    return half if half and 2 * other == value else max(1, other - rank * step)
 
 
 def _changed(rows: Sequence[Sequence[Any]], column: int) -> Iterator[list[Any]]:
@@ -264,35 +298,35 @@ def _each(value: Any) -> list[Any]:
 
 
 def _takes(parts: Sequence[Part], name: str) -> bool:
-    """Whether the root class has an argument of this name."""
-    return any(name == argument.arg for argument in _all(_constructor(parts[-1])))
+    """Whether the root class has an argument of this name, behind which `_` stands where a function has it."""
+    return any(argument.arg in (name, f"{name}_") for argument in _all(constructor(parts[-1])))
 
 
 def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
     """A program without the defaults of some arguments of the last class."""
     *first, last = parts
     assert isinstance(last, ast.ClassDef)
-    constructor = _constructor(last)
-    assert constructor is not None
-    arguments = constructor.args
+    known = constructor(last)
+    assert known is not None
+    arguments = known.args
     given = arguments.args[len(arguments.args) - len(arguments.defaults) :]
     defaults: list[ast.expr] = [
-        ast.Constant(None) if argument.arg in names else default
+        ast.Constant(None) if argument.arg in names or argument.arg.removesuffix("_") in names else default
         for argument, default in zip(given, arguments.defaults, strict=True)
     ]
     head = ast.arguments(
         posonlyargs=[], args=arguments.args, kwonlyargs=arguments.kwonlyargs, kw_defaults=[], defaults=defaults
     )
-    made = ast.FunctionDef(constructor.name, head, constructor.body, [])
-    body = [made if part is constructor else part for part in last.body]
+    made = ast.FunctionDef(known.name, head, known.body, [])
+    body = [made if part is known else part for part in last.body]
     return [*first, ast.ClassDef(last.name, last.bases, [], body, [])]
 
 
-def _constructor(cls: Part) -> ast.FunctionDef | None:
+def constructor(cls: Part) -> ast.FunctionDef | None:
     """The `__init__` of a class, if it has one."""
     return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 
 
-def _all(constructor: ast.FunctionDef | None) -> list[ast.arg]:
+def _all(made: ast.FunctionDef | None) -> list[ast.arg]:
     """The arguments of a constructor, `self` among them."""
-    return constructor.args.args if constructor is not None else []
+    return made.args.args if made is not None else []

@@ -116,6 +116,12 @@ class Variables:
         self.held[ref] = named(name)
         self.until[name] = max(self.until.get(name, -1), self.flow.last.get(ref, -1))
 
+    def of_module(self, name: str) -> str:
+        """A variable for a module, which no value takes."""
+        found = self.names.fresh(identifier(name))
+        self.until[found] = len(self.flow.items)
+        return found
+
     def _fresh(self, item: Item, ref: Ref, at: int) -> str:
         """A name for a value that is read later: the step's own, or that of the part."""
         step = item.step

@@ -59,8 +59,8 @@ class ShiftedWindowAttention(nn.Module):
         self.proj = nn.Linear(in_features, in_features)
 
     def forward(self, x):  # in_height x in_width x in_features
-        padded = F.pad(x, (0, 0, 0, -x.shape[2] % 4, 0, -x.shape[1] % 4))  # H x in_width+-in_width%4 x in_features
-        out = padded.roll((self.shifts, self.shifts), (1, 2)) if self.use_shifted else padded
+        padded = F.pad(x, (0, 0, 0, -x.shape[2] % 4, 0, -x.shape[1] % 4))  # H x W x in_features
+        out = padded.roll((self.shifts, self.shifts), (1, 2)) if self.use_shifted else padded  # H x W x in_features
         out = out.reshape(out.shape[0], padded.shape[1] // 4, 4, padded.shape[2] // 4, 4, x.shape[-1])
         out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 1, 2), 2, 3)
         out = self.qkv(out).unflatten(-1, (3, self.heads, x.shape[-1] // self.heads))
@@ -74,9 +74,9 @@ class ShiftedWindowAttention(nn.Module):
         out = torch.flatten(out.permute(0, 2, 3, 1, 4), 3)
         out = self.proj(out)
         out = out.reshape(out.shape[0], padded.shape[1] // 4, padded.shape[2] // 4, 4, 4, x.shape[-1])
-        out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)
+        out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)  # H x W x in_features
         if self.use_shifted:
-            out = out.roll((self.shift, self.shift), (1, 2))  # H x in_width+-in_width%4 x in_features
+            out = out.roll((self.shift, self.shift), (1, 2))  # H x W x in_features
         return out[:, : x.shape[1]][:, :, : x.shape[2]]  # H x W x in_features
 
 

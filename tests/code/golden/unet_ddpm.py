@@ -83,15 +83,15 @@ class SpatialAttention(nn.Module):
         self.to_v = nn.Linear(in_channels, in_channels)
         self.to_out = nn.Sequential(nn.Linear(in_channels, in_channels))
 
-    def forward(self, x):  # in_channels x H x W
-        group_norm = self.group_norm(torch.flatten(x, 2)).transpose(1, 2)  # 2*C x in_channels
-        to_q = self.to_q(group_norm)  # 2*C x in_channels
-        to_k = self.to_k(group_norm)  # 2*C x in_channels
-        to_v = self.to_v(group_norm)  # 2*C x in_channels
-        out = attend(to_q, to_k, to_v, x.shape[1] // 8)  # 2*C x in_channels
-        out = self.to_out(out)  # 2*C x in_channels
-        out = out.transpose(1, 2).unflatten(2, (x.shape[-2], x.shape[-1]))  # in_channels x H x W
-        return out + x  # in_channels x H x W
+    def forward(self, x):  # in_channels x 8 x 8
+        group_norm = self.group_norm(torch.flatten(x, 2)).transpose(1, 2)  # 64 x in_channels
+        to_q = self.to_q(group_norm)  # 64 x in_channels
+        to_k = self.to_k(group_norm)  # 64 x in_channels
+        to_v = self.to_v(group_norm)  # 64 x in_channels
+        out = attend(to_q, to_k, to_v, x.shape[1] // 8)  # 64 x in_channels
+        out = self.to_out(out)  # 64 x in_channels
+        out = out.transpose(1, 2).unflatten(2, (x.shape[-2], x.shape[-1]))  # in_channels x 8 x 8
+        return out + x  # in_channels x 8 x 8
 
 
 class DownBlock2D2(nn.Module):
@@ -106,8 +106,8 @@ class DownBlock2D2(nn.Module):
         attentions = []
         out = x
         for resnet, attention in zip(self.resnets, self.attentions):
-            y = resnet(out, temb)  # c x H x W
-            out = attention(y)  # c x H x W
+            y = resnet(out, temb)  # c x 8 x 8
+            out = attention(y)  # c x 8 x 8
             attentions.append(out)
         return out, *attentions, x
 
@@ -134,7 +134,7 @@ class Upsample2D(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, in_channels, 3, padding=1)
 
-    def forward(self, x):  # in_channels x H x W
+    def forward(self, x):  # in_channels x 8 x 8
         return self.conv(F.interpolate(x, scale_factor=2))  # in_channels x 16 x 16
 
 
@@ -152,15 +152,15 @@ class UpBlock2D(nn.Module):
         self.upsamplers = nn.ModuleList([Upsample2D(c)])
 
     def forward(self, x, second, first, entry, temb):
-        x = torch.cat([x, second], dim=1)  # 2*C x H x W
-        x = self.resnets[0](x, temb)  # c x H x W
-        x = self.attentions[0](x)  # c x H x W
-        x = torch.cat([x, first], dim=1)  # c+first_channels x H x W
-        x = self.resnets[1](x, temb)  # c x H x W
-        x = self.attentions[1](x)  # c x H x W
-        x = torch.cat([x, entry], dim=1)  # c+entry_channels x H x W
-        x = self.resnets[2](x, temb)  # c x H x W
-        x = self.attentions[2](x)  # c x H x W
+        x = torch.cat([x, second], dim=1)  # 2*C x 8 x 8
+        x = self.resnets[0](x, temb)  # c x 8 x 8
+        x = self.attentions[0](x)  # c x 8 x 8
+        x = torch.cat([x, first], dim=1)  # c+first_channels x 8 x 8
+        x = self.resnets[1](x, temb)  # c x 8 x 8
+        x = self.attentions[1](x)  # c x 8 x 8
+        x = torch.cat([x, entry], dim=1)  # c+entry_channels x 8 x 8
+        x = self.resnets[2](x, temb)  # c x 8 x 8
+        x = self.attentions[2](x)  # c x 8 x 8
         return self.upsamplers[0](x)  # c x 16 x 16
 
 
