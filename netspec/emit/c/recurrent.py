@@ -69,8 +69,8 @@ def _steps(
             with code.loop("o", width):
                 code.add(f"{name}[o] = {start};")
         with code.loop("t", steps):
-            at = f"({steps} - 1 - t)" if reverse else "t"
-            code.add(f"const float *a = {names.x[0]} + {at} * {gates};")
+            place = f"({steps} - 1 - t)" if reverse else "t"
+            code.add(f"const float *a = {names.x[0]} + {place} * {gates};")
             with code.loop("o", gates):
                 code.add(f"s[o] = {names['bias']}[o];")
             with code.loop("i", width):
@@ -80,7 +80,7 @@ def _steps(
             with code.loop("o", width):
                 _update(code, kind, width, nonlinearity)
             with code.loop("o", width):
-                code.add(f"{y}[{at} * {width} + o] = h[o];")
+                code.add(f"{y}[{place} * {width} + o] = h[o];")
 
     w.calls.append(Call(w.step, kind.lower(), [products, *states], [*made, scratch], body, constants))
     return made
