@@ -12,13 +12,15 @@ import pytest
 import netspec
 from netspec.cli import main
 from netspec.cli.targets import Folder, Target
+from netspec.vocabulary import EXPORTERS
 from tests.cli.test_commands import DIGITS, run
 
+EXPORTED = " or ".join(cls.extension for cls in EXPORTERS.classes())
 COMMANDS = {
     ".py": ["build", DIGITS, "-o"],
     ".svg": ["graph", DIGITS, "-o"],
-    ".onnx": ["export", DIGITS, "--onnx", "-o"],
-    ".onnx ": ["train", DIGITS, "--run", "run", "--export"],
+    EXPORTED: ["export", DIGITS, "--onnx", "-o"],
+    f"{EXPORTED} ": ["train", DIGITS, "--run", "run", "--export"],
     ".csv or .json or .npy or .npz": ["predict", "run", "x.npy", "-o"],
 }
 
