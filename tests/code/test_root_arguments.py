@@ -429,13 +429,15 @@ layers:
   down:
     repeat: $(widths[1:])
     as: w
+    outputs: {deep: stage2, middle: stage1}
     layers: {stage$(i + 1): [pool 2, double $w]}
-  last: conv 3 k1
+  last: conv(down.middle) 3 k1
+outputs: [last, down.deep]
 """
     text = netspec.loads(spec).source()
     assert "Double(widths[1], widths[2])" in text
     assert "# widths[2] x 2*H x 2*W" in text
-    net = module_class(text)(widths=(4, 6, 20))
+    net = module_class(text, "Net")(widths=(4, 6, 20))
     other = netspec.loads(spec, ["params.widths=[4,6,20]"]).graph.parameters()
     assert {name: tuple(t.shape) for name, t in net.state_dict().items()} == other
 
@@ -454,7 +456,7 @@ layers:
 """
     text = netspec.loads(spec).source()
     assert "for i in range(depth):" in text
-    net, other = module_class(text)(depth=5), netspec.loads(spec, ["params.depth=5"]).build()
+    net, other = module_class(text, "Net")(depth=5), netspec.loads(spec, ["params.depth=5"]).build()
     net.load_state_dict(other.state_dict())
     x, memory = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     assert torch.equal(net(x, memory), other(x, memory))
