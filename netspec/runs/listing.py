@@ -38,11 +38,11 @@ class Listed:
         if self.course is None:
             return {"run": str(self.folder), "fault": self.reason}
         best = self.course.best or {}
-        monitor = None if self.course.by_turns else self.course.monitor
+        turns = self.course.by_turns
         return {
             "run": str(self.folder),
-            "monitor": monitor,
-            "best": best.get(monitor),
+            "monitor": None if turns else self.course.monitor,
+            "best": None if turns else best.get(self.course.monitor),
             "epoch": best.get("epoch"),
             "evaluations": len(self.course.records),
             "seconds": self.course.seconds,
