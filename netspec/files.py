@@ -47,7 +47,7 @@ def kind(path: Path) -> str:
     """What is at `path`, links followed: "file", "folder", "pipe", "device", "disk", "socket"; "" for nothing."""
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFCHR: "device"}
     return kinds.get(stat.S_IFMT(mode)) or ("disk" if stat.S_ISBLK(mode) else "socket")

@@ -53,7 +53,7 @@ def offered(word: str, known: Iterable[str], otherwise: str = "There are: {}.") 
 def few(names: Iterable[str]) -> str:
     """The names with commas between, as many as can be read."""
     listed = list(islice(names, FEW + 1))
-    return ", ".join(listed[:FEW]) + (", ..." if len(listed) > FEW else "")
+    return ", ".join(listed[:FEW]) + (" and more" if len(listed) > FEW else "")
 
 
 def listed(words: Iterable[str]) -> str:

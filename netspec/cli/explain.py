@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from netspec.cli.common import load, show
@@ -31,16 +33,20 @@ def command(spec: str, step: str | None) -> None:
 
 
 def _code(code: str) -> None:
-    """Show a spec with a fault, and what is said of it."""
+    """Show a spec with a fault, and what is said of it; the code may be written as messages have it, error[CODE]."""
     from netspec.spec import Spec
     from netspec.text.report import SpecError
     from netspec.views.codes import examples, reasons
-    from netspec.words import offered
+    from netspec.words import in_shell, offered, printable
 
     known = examples()
+    if code.endswith((".yaml", ".yml")) or code == "-":
+        steps = in_shell("netspec", "summary", code)
+        raise UsageError(f"name a step of {printable(code)} as well; `{steps}` shows them")
+    code = re.sub(r"^(?:error|warning|info)\[(.*)\]$", r"\1", code.strip()).lower()
     if code not in known:
         hint = offered(code, sorted(known))
-        raise UsageError(f"{code!r} is no code of a message. {hint} Name a step as well to explain one: SPEC STEP.")
+        raise UsageError(f"of {code!r} there is no example. {hint} Name a step as well to explain one: SPEC STEP.")
     if reason := reasons().get(code):
         show(reason + "\n")
     example = f"netspec: 1\n{known[code]}" if not known[code].startswith("netspec:") else known[code]

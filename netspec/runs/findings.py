@@ -323,7 +323,7 @@ class _Shown:
 
     def sample(self, row: int) -> dict[str, Any]:
         """Where a sample stands, and what it looks like: `picture`, `text` or `values`."""
-        found: dict[str, Any] = {"where": self.split.origin.at(row).replace(f"{self.root}{os.sep}", "")}
+        found: dict[str, Any] = {"where": self.split.origin.at(row, 0).replace(f"{self.root}{os.sep}", "")}
         values: list[str] = []
         for place, column in enumerate(self.split.inputs):
             x = column[row : row + 1][0]

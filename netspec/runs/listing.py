@@ -38,10 +38,11 @@ class Listed:
         if self.course is None:
             return {"run": str(self.folder), "fault": self.reason}
         best = self.course.best or {}
+        turns = self.course.by_turns
         return {
             "run": str(self.folder),
-            "monitor": self.course.monitor,
-            "best": best.get(self.course.monitor),
+            "monitor": None if turns else self.course.monitor,
+            "best": None if turns else best.get(self.course.monitor),
             "epoch": best.get("epoch"),
             "evaluations": len(self.course.records),
             "seconds": self.course.seconds,
@@ -49,13 +50,14 @@ class Listed:
 
 
 def listed(folder: Path, by: str | None = None) -> list[Listed]:
-    """The runs in a folder, the newest last, or those with the best of a value first.
+    """The runs in a folder, or the one that it is, the newest last, or those with the best of a value first.
 
     Raises UsageError where there is no such folder, or no run has measured the value.
     """
     if kind(folder) != "folder":
         raise UsageError(f"there is no folder {shown(folder)} of runs")
-    places = [each for each in folder.iterdir() if kind(each) == "folder" and kind(each / "spec.yaml") == "file"]
+    inside = [folder] if kind(folder / "metrics.jsonl") == "file" else folder.iterdir()
+    places = [each for each in inside if kind(each) == "folder" and kind(each / "spec.yaml") == "file"]
     found = [_run(place) for place in sorted(places, key=lambda place: ((place / "spec.yaml").stat().st_mtime, place))]
     if by is None:
         return found
@@ -99,5 +101,7 @@ def _row(run: Listed, by: str | None) -> list[str]:
         return [name, run.reason]
     course = run.course if by is None else run.course.watching(by)
     best = course.best
-    value, epoch = (number(best[course.monitor]), str(best["epoch"])) if best else (NONE, NONE)
-    return [name, course.monitor, value, epoch, f"{len(course.records):,}", duration(course.seconds)]
+    monitor = NONE if course.by_turns else course.monitor
+    value = NONE if best is None or course.by_turns else number(best[course.monitor])
+    epoch = str(best["epoch"]) if best else NONE
+    return [name, monitor, value, epoch, f"{len(course.records):,}", duration(course.seconds)]

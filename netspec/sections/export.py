@@ -48,9 +48,8 @@ def _meant(data: dict[str, Any]) -> str:
     """The row that options without their format mean, or beside it as `format: onnx`; empty for anything else."""
     from netspec.language.misshapen import with_options, written  # only a mistake pays for it
 
-    format_, *others = EXPORTERS.classes()
-    alone = not others and any(key in format_.fields for key in data)
-    return written(data, EXPORTERS) or (with_options(format_.called(), data) if alone else "")
+    having = [cls for cls in EXPORTERS.classes() if any(key in cls.fields for key in data)]
+    return written(data, EXPORTERS) or (with_options(having[0].called(), data) if len(having) == 1 else "")
 
 
 class Export(Section):

@@ -93,10 +93,8 @@ def _facts(graph: Graph, step: Step) -> Iterator[tuple[str, str]]:
         parts = [f"{name or 'itself'} {_product(shape)}" for name, shape in shapes.items()]
         total = f"; {sum(counts.values()):,} in all" if len(counts) > 1 else ""
         yield "parameters", "; ".join(parts) + total
-    fitted = step.op is not None and len(inputs) == len(step.inputs) and len(outputs) > 0
-    macs = step.op.macs(inputs, outputs[0]) if step.op is not None and fitted else 0
-    if macs:
-        yield "MACs", _cost(macs, counts)
+    if step.op is not None and (macs := step.macs()):
+        yield "MACs", _cost(macs, counts if step.wrap is None else {})
     held = [(once(product(x.shape)), ITEM_BYTES[x.dtype]) for x in outputs]
     if sizes := [count * each for count, each in held if isinstance(count, int)]:
         yield "memory", f"{sum(sizes):,} bytes of output for a sample{_bytes(counts)}"

@@ -275,11 +275,11 @@ def _lines(found: Training) -> Iterator[str]:
     yield from _others(found)
     yield f"step       {found.samples_per_step:,} samples"
     if found.steps is None:
-        yield f"run        {found.epochs:,} epochs; how many steps, only the data tells: say --samples NUMBER"
+        yield f"run        {_epochs(found.epochs)}; how many steps, only the data tells: say --samples NUMBER"
         return
     yield (
         f"run        {found.steps:,} steps, {found.steps_per_epoch:,} an epoch over {found.data:,} samples, "
-        f"{found.epochs:,} epochs"
+        f"{_epochs(found.epochs)}"
     )
     yield from ("", *_table(found))
 
@@ -297,6 +297,11 @@ def _others(found: Training) -> Iterator[str]:
     if found.players:
         often = f", every {found.every} steps" if found.every > 1 else ""
         yield f"turns      {', '.join(player.name for player in found.players)}, then the network{often}"
+
+
+def _epochs(count: int) -> str:
+    """`1 epoch`, `30 epochs`."""
+    return f"{count:,} epoch{'s' if count != 1 else ''}"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -416,3 +416,47 @@ def test_a_param_with_the_name_of_a_function_is_an_argument_with_a_line_behind_i
     assert list(taken(cls)) == ["sum_"]
     with pytest.raises(ValueError, match="sum_ takes 2 values"):
         cls(sum_=(1, 2, 3))
+
+
+def test_what_is_taken_from_the_end_of_a_list_is_an_entry_of_the_list() -> None:
+    spec = """\
+netspec: 1
+input: 2x8*Hx8*W
+params: {widths: [4, 8, 12]}
+blocks: {double c: [conv $c k3 same, relu]}
+layers:
+  first: double $(widths[0])
+  down:
+    repeat: $(widths[1:])
+    as: w
+    outputs: {deep: stage2, middle: stage1}
+    layers: {stage$(i + 1): [pool 2, double $w]}
+  last: conv(down.middle) 3 k1
+outputs: [last, down.deep]
+"""
+    text = netspec.loads(spec).source()
+    assert "Double(widths[1], widths[2])" in text
+    assert "# widths[2] x 2*H x 2*W" in text
+    net = module_class(text, "Net")(widths=(4, 6, 20))
+    other = netspec.loads(spec, ["params.widths=[4,6,20]"]).graph.parameters()
+    assert {name: tuple(t.shape) for name, t in net.state_dict().items()} == other
+
+
+def test_named_rounds_that_take_a_side_value_are_counted_by_an_argument() -> None:
+    spec = """\
+netspec: 1
+inputs: {x: Tx8, memory: Sx8}
+params: {depth: 2}
+blocks:
+  unit(x m): {seen: sdpa(x m m), mix: linear(seen) 8, out: add(mix x)}
+layers:
+  start: linear(x) 8
+  h: {repeat: $depth, layers: {l$i: unit(prev memory)}}
+  last: linear 3
+"""
+    text = netspec.loads(spec).source()
+    assert "for i in range(depth):" in text
+    net, other = module_class(text, "Net")(depth=5), netspec.loads(spec, ["params.depth=5"]).build()
+    net.load_state_dict(other.state_dict())
+    x, memory = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
+    assert torch.equal(net(x, memory), other(x, memory))

@@ -45,6 +45,14 @@ def test_the_numbers_of_a_step(name: str, words: list[str]) -> None:
         assert each in text, text
 
 
+def test_the_cost_of_a_wrapped_step_is_that_of_the_summary() -> None:
+    spec = netspec.loads("netspec: 1\ninput: 5x8\nlayers: {a: linear 4 wrap=lora rank=2}\n")
+    text = explained(spec.graph, spec.document.source, "a")
+    assert text is not None
+    assert f"MACs        {spec.graph.macs()}\n" in text
+    assert spec.graph.macs() == 5 * (8 * 4 + 2 * (8 + 4))
+
+
 def test_what_a_step_sees_is_what_changes_it() -> None:
     spec = netspec.loads(LENET.split("  norm")[0])
     found = receptive_field(spec.graph, steps(spec.graph)["both"])
@@ -82,4 +90,9 @@ def test_the_command() -> None:
     assert "subtracts the mean of each channel" in done.stdout
     assert "Write nobias." in done.stdout
     assert "Did you mean 'unknown-op'?" in run("explain", "unknown-opp").stderr
-    assert len(examples()) > 70
+    assert "there is no operation or block" in run("explain", "error[unknown-op]").stdout
+    done = run("explain", "specs/lenet5_tutorial.yaml")
+    assert done.returncode == 2
+    assert "name a step of specs/lenet5_tutorial.yaml as well" in done.stderr
+    assert "and more. Name a step" in run("explain", "weights").stderr
+    assert len(examples()) > 80

@@ -17,7 +17,7 @@ import netspec
 from netspec.errors import NetspecError
 from netspec.runs import report
 from netspec.runs.findings import _calibration, _curves
-from netspec.runs.listing import listed, table
+from netspec.runs.listing import Listed, listed, table
 from netspec.runtime.store.own import FINDINGS, REPORT
 from netspec.views.report import page
 from netspec.views.report.charts import Chart, Line, number
@@ -347,6 +347,19 @@ def test_tables_are_shown_in_their_own_units(
     assert [float(value.split()[1]) for value in first["values"]] == pytest.approx(held, rel=1e-3)
 
 
+def test_no_value_is_the_best_of_players_that_take_turns() -> None:
+    turns = course(records(), monitor="step", goal="max")
+    text = page([told(course=turns)])
+    assert "the newest are of epoch 6 of 6, step 60" in parsed(text).words
+    assert not list(advice(turns))
+    words = parsed(page([told(course=turns), told(course=turns)])).words
+    assert "so none of the runs is ahead" in words
+    assert "step is" not in words
+    found = Listed(Path("runs/a"), turns)
+    assert found.plain() | {"monitor": None, "best": None, "epoch": 6} == found.plain()
+    assert [*table([found])][1].split()[:4] == ["runs/a", "-", "-", "6"]
+
+
 # --- lists ----------------------------------------------------------------------------------------
 
 
@@ -370,3 +383,5 @@ def test_runs_are_listed_and_sorted(trained: Path, tmp_path: Path) -> None:
     done = run("runs", str(tmp_path), "--json")
     assert {row["run"].rpartition("/")[2] for row in json.loads(done.stdout)} == {"a", "b", "broken"}
     assert run("runs", str(tmp_path / "none")).returncode == 2
+    assert [each.folder for each in listed(trained)] == [trained]
+    assert "is not a run's folder" in run("report", str(tmp_path / "broken" / "spec.yaml")).stderr

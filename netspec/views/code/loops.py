@@ -273,7 +273,7 @@ class Loops:
             rest = [f"{head}.{key}" for key in keys[-loop.count :]]
             return head if names == rest and keys == [str(n) for n in range(len(keys))] else None
         alone = sum(bool(item.step.member) for item in self.items[loop.start : loop.start + loop.period]) == 1
-        enough = loop.count >= MANY or self.flow.pattern.base == "nn.ModuleList"
+        enough = self.flow.pattern.base == "nn.ModuleList" or loop.count >= MANY or self.times(loop) is not None
         own = names == list(self.level.members) and not self.level.aliases and not self.within
         alike = len({(type(step.op), step.body.source if step.body else None) for step in steps}) == 1
         stem = stem_of(names[0])

@@ -128,6 +128,15 @@ class _Tidy(ast.NodeTransformer):
             return left
         return ast.BinOp(left, node.op, right)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """Without a list around what is taken from it: `widths[1]` for `[widths[1], widths[2]][0]`."""
+        of, at = self.visit(node.value), self.visit(node.slice)
+        place = _count(at)
+        if isinstance(of, ast.List | ast.Tuple) and place is not None and -len(of.elts) <= place < len(of.elts):
+            chosen: ast.expr = of.elts[place]
+            return chosen
+        return ast.Subscript(of, at, node.ctx)
+
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """What is asked about stands first: `c != 5` for `5 != c`, and alone: `n == 1` for `n - 1 == 0`."""
         left, others = self.visit(node.left), [self.visit(other) for other in node.comparators]

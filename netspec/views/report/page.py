@@ -134,8 +134,9 @@ def _several(runs: Sequence[Told]) -> dict[str, Any]:
 def _best(run: Told) -> list[str]:
     """The best value of a run, and how it came to it."""
     course, best = run.course, run.course.best
-    value = [course.monitor, number(best[course.monitor]), str(best["epoch"])] if best else [course.monitor, NONE, NONE]
-    return [*value, f"{len(course.records):,}", duration(course.seconds)]
+    watched = NONE if course.by_turns else course.monitor
+    value = NONE if best is None or course.by_turns else number(best[course.monitor])
+    return [watched, value, str(best["epoch"]) if best else NONE, f"{len(course.records):,}", duration(course.seconds)]
 
 
 def _first(runs: Sequence[Told]) -> str:
@@ -143,6 +144,8 @@ def _first(runs: Sequence[Told]) -> str:
     courses = [run.course for run in runs]
     if len({(c.monitor, c.goal) for c in courses}) > 1 or any(c.best is None for c in courses):
         return "The runs watch different values, so none of them is ahead."
+    if courses[0].by_turns:
+        return "No loss says which weights of players are best, so none of the runs is ahead."
     monitor, choose = courses[0].monitor, min if courses[0].goal == "min" else max
     ahead = choose(runs, key=lambda run: (run.course.best or {})[monitor])
     return f"{ahead.name} is ahead: {sentence(ahead.course)}"

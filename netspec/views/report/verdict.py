@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 from typing import Any, Final
 
+from netspec.sections.train import NEWEST
 from netspec.views.report.charts import number
 from netspec.words import in_shell
 
@@ -56,6 +57,11 @@ class Course:
         return choose(known, key=lambda r: r[self.monitor], default=None)
 
     @property
+    def by_turns(self) -> bool:
+        """Whether players take turns, of whose weights the newest are taken."""
+        return self.monitor == NEWEST
+
+    @property
     def seconds(self) -> float:
         """How long it has trained and measured, with the parts before it went on."""
         return max((_of(r, "seconds") for r in self.records if _finite(r.get("seconds"))), default=0.0)
@@ -68,8 +74,11 @@ def sentence(course: Course) -> str:
         return f"Nothing was measured yet that says how good the network is: {course.monitor} has no value."
     last = course.records[-1]
     of = max(course.epochs, last["epoch"])
-    where = f"in epoch {best['epoch']} of {of}, step {best['step']:,}"
-    return f"{course.monitor} is {number(best[course.monitor])} at best, {where}; {duration(course.seconds)} in all."
+    if course.by_turns:
+        head, at = "No loss says which weights of players are best; the newest are", "of"
+    else:
+        head, at = f"{course.monitor} is {number(best[course.monitor])} at best,", "in"
+    return f"{head} {at} epoch {best['epoch']} of {of}, step {best['step']:,}; {duration(course.seconds)} in all."
 
 
 def advice(course: Course) -> Iterator[tuple[str, str]]:
@@ -79,7 +88,7 @@ def advice(course: Course) -> Iterator[tuple[str, str]]:
     by heart; a best value at the very end of stopping too early; a loss that hardly falls of a wrong rate.
     """
     best, records = course.best, course.records
-    if best is None or len(records) < FEW:
+    if best is None or len(records) < FEW or course.by_turns:
         return
     last = records[-1]
     rising = _rising(course)
