@@ -73,6 +73,14 @@ def written(text: str, tmp_path: Path, *overrides: str) -> onnx.ModelProto:
     return onnx.load(tmp_path / "net.onnx")
 
 
+def test_what_only_training_reads_is_not_written(tmp_path: Path) -> None:
+    text = (
+        "input: 4\nlayers: {a: fc 4, noise: randn_like(a), more: 'mul(noise) 2, exp', z: add(a more) when training, "
+        "inner: {b: fc 3, noise: randn_like(b), sum: add(b noise) when training, c: relu}}"
+    )
+    assert [node.name for node in written(text, tmp_path).graph.node] == ["a/Gemm", "inner.b/Gemm", "inner.c/Relu"]
+
+
 def test_the_names_of_the_spec_stand_in_the_file(tmp_path: Path) -> None:
     model = written("input: 1x8x8\nlayers: {body: [conv 4 k3, relu], head: [fc 10]}", tmp_path)
     owned = [x.name for x in model.graph.initializer]
