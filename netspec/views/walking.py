@@ -31,7 +31,7 @@ class Walk(Generic[H]):
         """Go through the steps of a level whose members lie under a path."""
         self.paths[level] = path
         if level.kind == "root":
-            given = level.outputs.values() if isinstance(level.outputs, Mapping) else flat(level.outputs)
+            given = level.outputs.values() if isinstance(level.outputs, Mapping) else flat(level.outputs or ())
             self.unread = _unread(level, [value for value in given if value and value not in level.training], set())
         for step in level.steps:
             if not step.left_out and not step.idle and step not in self.unread:
